@@ -1,0 +1,33 @@
+// Generates TypeScript types for the wire messages into src/rpc/generated. They are made anew by each build and not
+// committed: the .proto files are the one source, so there is nothing that could drift.
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const top = join(dirname(fileURLToPath(import.meta.url)), '..');
+const require = createRequire(import.meta.url);
+const loader = dirname(require.resolve('@grpc/proto-loader/package.json'));
+const outDir = join(top, 'src/rpc/generated');
+
+rmSync(outDir, { recursive: true, force: true });
+execFileSync(
+  process.execPath,
+  [
+    join(loader, 'build/bin/proto-loader-gen-types.js'),
+    // These must agree with LOADER_OPTIONS in src/rpc/protos.ts; a test compares both.
+    '--longs=Number',
+    '--enums=String',
+    '--defaults',
+    '--arrays',
+    '--oneofs',
+    '--grpcLib=@grpc/grpc-js',
+    '--importFileExtension=.ts',
+    `--includeDirs=${join(top, 'proto')}`,
+    `--outDir=${outDir}`,
+    'lantern/v1/projector.proto',
+    'lantern/v1/objects.proto',
+  ],
+  { stdio: ['ignore', 'ignore', 'inherit'] },
+);

@@ -1,0 +1,91 @@
+import type { Payload } from '../payload/payload.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+import type { VolumeId } from '../spec/volume-id.ts';
+import type { WriteOutcome } from '../volume/atomic-writer.ts';
+import type { VolumeRecord } from '../volume/record.ts';
+import type { RequestInputs } from '../volume/request-inputs.ts';
+
+/**
+ * How volumes become visible at targets. Two ways: `bind` keeps each volume once in a pool and binds it read-only
+ * wherever it is wanted (needs CAP_SYS_ADMIN); `direct` renders it into each target itself (needs nothing).
+ *
+ * Calls are synchronous: they touch memory file systems and the mount table only. The caller serialises per volume.
+ */
+export interface Publisher extends AsyncDisposable {
+  readonly kind: 'bind' | 'direct';
+  /** Whether files can be given to other users and groups (CAP_CHOWN). */
+  readonly canChangeOwners: boolean;
+  /** Warnings for the log and for `doctor`, e.g. that pools could be swapped out. Fixed after `detectPublisher`. */
+  readonly cautions: readonly string[];
+  /**
+   * What an earlier daemon left, called once before anything else. Removes what belongs to nobody (orphan pools, half
+   * volumes). A damaged record yields a volume whose `record` is a fault, as long as a publication of it lives.
+   */
+  resume(): readonly ResumedVolume[];
+  /**
+   * The volume's place on this node, made when it does not exist. `domain` is what shares a pool: the namespace, or
+   * the volume id. `resource-exhausted` past the cap over all pools.
+   */
+  open(volumeId: VolumeId, domain: string): HostedVolume;
+  /**
+   * Takes away whatever of this volume may still be at a target that no record knows, e.g. after a reboot: unmounts
+   * it when it is this volume's, removes an empty directory or empty file. Anything else stays. Never throws for
+   * "nothing there".
+   */
+  clear(volumeId: VolumeId, target: string): void;
+  /** Takes away every publication and pool (`--unmount-on-exit`). */
+  removeAll(): void;
+}
+
+export type ResumedVolume = {
+  readonly volume: HostedVolume;
+  /** What the record said, or why it cannot be read. */
+  readonly record:
+    | { readonly ok: true; readonly value: VolumeRecord }
+    | { readonly ok: false; readonly problem: string };
+  readonly inputs: RequestInputs | undefined;
+  /** The targets at which the volume is really visible now. */
+  readonly liveTargets: readonly string[];
+};
+
+/** One volume's generations and visible ends on this node. */
+export interface HostedVolume {
+  /** Name of the volume's directory: a hash of its id. */
+  readonly directoryName: string;
+  /** The current generation's name; undefined before the first write. */
+  readonly generation: string | undefined;
+  /**
+   * Writes the payload as a new generation and swaps it in for every whole-volume publication. Equal contents: no file
+   * system call at all, `changed: false`. A failure leaves the old generation whole; `resource-exhausted` when the pool
+   * has no room.
+   */
+  write(payload: Payload): WriteOutcome;
+  /**
+   * Makes the volume, or `subPath` of its current generation, visible at `target`. Again with the same arguments:
+   * nothing happens. `not-found` for a missing subPath, naming what there is; `failed-precondition` for a target
+   * that must not be covered. On failure nothing is left at the target that was not there before.
+   */
+  publish(target: string, subPath: RelativePath | undefined): PublishedTarget;
+  /** Takes the volume away from the target and removes the path. Nothing there: nothing happens. */
+  unpublish(target: string): void;
+  /** Whether the target still shows this volume. */
+  isPublished(target: string): boolean;
+  saveRecord(record: VolumeRecord): void;
+  /** The request's secret bytes, kept apart from the record; undefined removes them. */
+  saveInputs(inputs: RequestInputs | undefined): void;
+  /** Removes record, inputs and generations, and the pool with its last volume. Only without publications. */
+  remove(): void;
+  usage(): VolumeUsage;
+}
+
+export type PublishedTarget = {
+  /** The generation a subPath publication is pinned to. */
+  readonly pinnedGeneration: string | undefined;
+};
+
+export type VolumeUsage = {
+  readonly usedBytes: number;
+  readonly totalBytes: number;
+  readonly usedInodes: number;
+  readonly totalInodes: number;
+};

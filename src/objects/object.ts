@@ -1,0 +1,77 @@
+/** The kinds of object that Lantern keeps. */
+export const OBJECT_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume'] as const;
+export type ObjectKind = (typeof OBJECT_KINDS)[number];
+
+/** Names one object; unique within a store. */
+export type ObjectRef = { readonly kind: ObjectKind; readonly namespace: string; readonly name: string };
+
+/** What a user says about an object. */
+export type DraftMeta = {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly annotations: ReadonlyMap<string, string>;
+};
+
+/** What the store adds. */
+export type StoredMeta = DraftMeta & {
+  readonly uid: string;
+  /** The store's revision at the last change, as decimal text; compares only within one store. */
+  readonly resourceVersion: string;
+  /** RFC 3339 in UTC, whole seconds. */
+  readonly creationTimestamp: string;
+};
+
+export type SecretBody = {
+  readonly kind: 'Secret';
+  /** "Opaque" by default. */
+  readonly type: string;
+  /** Decoded values; stringData is merged in already. */
+  readonly data: ReadonlyMap<string, Uint8Array>;
+  readonly immutable: boolean;
+};
+
+export type ConfigMapBody = {
+  readonly kind: 'ConfigMap';
+  readonly data: ReadonlyMap<string, string>;
+  readonly binaryData: ReadonlyMap<string, Uint8Array>;
+  readonly immutable: boolean;
+};
+
+export type ServiceAccountBody = {
+  readonly kind: 'ServiceAccount';
+  readonly secrets: readonly string[];
+  readonly imagePullSecrets: readonly string[];
+  readonly automountServiceAccountToken: boolean | undefined;
+};
+
+export type ProjectedVolumeBody = {
+  readonly kind: 'ProjectedVolume';
+  /** One volume source in Kubernetes' shape, as parsed JSON; `spec` gives it its meaning. */
+  readonly spec: unknown;
+};
+
+export type ObjectBody = SecretBody | ConfigMapBody | ServiceAccountBody | ProjectedVolumeBody;
+
+/** An object as a user hands it in. A `resourceVersion` asks that the stored object still be at it. */
+export type ObjectDraft = ObjectBody & { readonly metadata: DraftMeta & { readonly resourceVersion?: string } };
+
+/** An object as a store keeps it. */
+export type StoredObject = ObjectBody & { readonly metadata: StoredMeta };
+
+export type StoredSecret = Extract<StoredObject, { kind: 'Secret' }>;
+export type StoredConfigMap = Extract<StoredObject, { kind: 'ConfigMap' }>;
+
+/** A key for maps: `Secret/default/db`. No part can hold a slash. */
+export function refKey(ref: ObjectRef): string {
+  return `${ref.kind}/${ref.namespace}/${ref.name}`;
+}
+
+export function refOf(object: ObjectDraft | StoredObject): ObjectRef {
+  return { kind: object.kind, namespace: object.metadata.namespace, name: object.metadata.name };
+}
+
+/** For people: `Secret default/db`. */
+export function describeRef(ref: ObjectRef): string {
+  return `${ref.kind} ${ref.namespace}/${ref.name}`;
+}

@@ -1,0 +1,100 @@
+import type { VolumeUsage } from '../mount/publisher.ts';
+import type { PodFacts } from '../spec/pod-facts.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+import type { VolumeId } from '../spec/volume-id.ts';
+import type { VolumeDefinition } from '../spec/volume-spec.ts';
+import type { AccessMode, RecordedPublication } from '../volume/record.ts';
+import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { TreeEntry } from '../volume/tree.ts';
+import type { VolumeEvent } from './volume-events.ts';
+
+/**
+ * What the services call: requests arrive parsed, answers leave as plain data. All calls for one volume run one after
+ * the other. Every wait ends with the signal.
+ */
+export interface Projector {
+  /** Whether volumes can be projected yet: the source has synced and what an earlier daemon left is taken over. */
+  readonly isReady: boolean;
+  /** See the rules of `csi-facts`: a repeat refreshes contents, an incompatible one is `already-exists`. */
+  publish(request: PublishRequest, signal: AbortSignal): Promise<VolumeStatus>;
+  /** `target` undefined: all targets of the volume. Unknown volumes and targets are fine. */
+  unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void>;
+  /** `not-found` for an unknown volume. */
+  update(request: UpdateRequest, signal: AbortSignal): Promise<VolumeStatus>;
+  get(volumeId: string): VolumeStatus | undefined;
+  /** In order of volume id (byte order). */
+  list(): readonly VolumeStatus[];
+  /** Usage where the volume lives; `not-found` for an unknown volume or a path it is not published at. */
+  usage(volumeId: string, target: string): VolumeUsage;
+  /** Events from now on until the signal aborts; `resource-exhausted` when the reader is too slow. */
+  events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent>;
+  /** The tree the volume would have, through the same writer in memory; `contents` are filled only when asked for. */
+  render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
+}
+
+export type PublishRequest = {
+  readonly volumeId: VolumeId;
+  readonly namespace: string;
+  readonly definition: VolumeDefinition;
+  /** Absolute; checked by the publisher. */
+  readonly target: string;
+  readonly subPath: RelativePath | undefined;
+  readonly accessMode: AccessMode;
+  readonly readonly: boolean;
+  readonly mountGroup: number | undefined;
+  readonly pod: PodFacts | undefined;
+  readonly inputs: RequestInputs;
+  /** Keep trying until the signal aborts while an object is missing. */
+  readonly waitForObjects: boolean;
+};
+
+export type UnpublishRequest = { readonly volumeId: VolumeId; readonly target: string | undefined };
+
+export type UpdateRequest = {
+  readonly volumeId: VolumeId;
+  /** Stays as it is where undefined. */
+  readonly definition: VolumeDefinition | undefined;
+  /** The request's own data; stays as it is where undefined. */
+  readonly data: ReadonlyMap<string, Uint8Array> | undefined;
+};
+
+export type RenderRequest = {
+  readonly namespace: string;
+  readonly definition: VolumeDefinition;
+  readonly mountGroup: number | undefined;
+  readonly pod: PodFacts | undefined;
+  readonly inputs: RequestInputs;
+  readonly withContents: boolean;
+};
+
+/**
+ * - `ready`: the contents are those of the definition at the newest revisions known.
+ * - `stale`: the last good contents stay; `lastError` says why they cannot be renewed.
+ * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again.
+ */
+export type VolumeState = 'ready' | 'stale' | 'degraded';
+
+export type VolumeStatus = {
+  /** For a degraded volume whose id is lost: `unknown:` and its directory name. */
+  readonly volumeId: string;
+  readonly namespace: string;
+  readonly state: VolumeState;
+  readonly generation: string | undefined;
+  readonly definition: VolumeDefinition | undefined;
+  readonly files: readonly FileSummary[];
+  readonly publications: readonly RecordedPublication[];
+  readonly lastError: string | undefined;
+  readonly objects: readonly ObjectRevision[];
+  readonly mountGroup: number | undefined;
+};
+
+export type FileSummary = {
+  readonly path: string;
+  readonly size: number;
+  readonly mode: number;
+  readonly user: number;
+  readonly group: number;
+};
+
+/** `revision` undefined: it does not exist, and is optional. */
+export type ObjectRevision = { readonly kind: string; readonly name: string; readonly revision: number | undefined };

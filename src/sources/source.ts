@@ -1,0 +1,61 @@
+import type { ObjectDraft, ObjectKind, ObjectRef, StoredObject } from '../objects/object.ts';
+
+/**
+ * Where objects are read and followed. Every implementation passes `test/contract/store-contract.ts`.
+ *
+ * Revisions are whole numbers that only grow; they compare only between answers with the same `storeId`.
+ */
+export interface Source {
+  /** Identifies one history of revisions: a store that starts over, or is replaced by another, has another id. */
+  readonly storeId: string;
+  /** Resolves once absence means absence: the initial read is done. Rejects with the signal's reason. */
+  ready(signal: AbortSignal): Promise<void>;
+  /** The newest state known; undefined when the object does not exist. `unavailable` when that cannot be said. */
+  get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined>;
+  /**
+   * Calls `listener` after every change of the object, in revision order, until disposed. It is called synchronously
+   * from the store's own dispatch: take note and return. Following the same object many times costs one watch.
+   */
+  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable;
+}
+
+/** One change, without its data: whoever cares reads the object. */
+export type ObjectChange = {
+  readonly ref: ObjectRef;
+  readonly type: 'added' | 'modified' | 'deleted';
+  readonly revision: number;
+  /** When this process learnt of it, on the monotonic clock, in milliseconds. */
+  readonly observedAt: number;
+};
+
+/** A Source that can also be written. Drafts are already admitted (`admitObject`). */
+export interface Store extends Source {
+  /**
+   * Creates the object or replaces its body, labels and annotations. The same contents again change nothing, not even
+   * the revision. Errors: `aborted` when `draft.metadata.resourceVersion` is not the current one, `already-exists`
+   * with `createOnly`, `invalid-argument` when the stored object forbids the change (immutable, type).
+   */
+  apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied>;
+  /** The last state; undefined when there was none. `aborted` when `resourceVersion` is given and not the current one. */
+  delete(ref: ObjectRef, resourceVersion: string | undefined, signal: AbortSignal): Promise<StoredObject | undefined>;
+  /** In order of namespace, then name. The revision is where a watch may start so that nothing is missed. */
+  list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList>;
+  /**
+   * Changes after revision `from` (from now on where undefined), in order, until the signal aborts, which ends the
+   * iteration without an error. `out-of-range` when `from` is older than the history kept, or is not of this store;
+   * `resource-exhausted` when the reader is too slow for the bounded buffer.
+   */
+  watch(filter: WatchFilter, signal: AbortSignal): AsyncIterable<ObjectEvent>;
+}
+
+export type ApplyOptions = { readonly createOnly: boolean; readonly dryRun: boolean };
+export type Applied = { readonly object: StoredObject; readonly outcome: 'created' | 'configured' | 'unchanged' };
+export type ListFilter = { readonly kind: ObjectKind; readonly namespace?: string };
+export type ObjectList = { readonly objects: readonly StoredObject[]; readonly revision: number };
+export type WatchFilter = { readonly kind?: ObjectKind; readonly namespace?: string; readonly from?: number };
+export type ObjectEvent = {
+  readonly type: 'added' | 'modified' | 'deleted';
+  /** The new state; for `deleted` the last one. */
+  readonly object: StoredObject;
+  readonly revision: number;
+};

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+// One project per kind of suite, so that each can run alone: `vitest run --project unit`.
+const suite = (name: string, timeoutMs: number) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      suite('unit', 20_000),
+      suite('contract', 20_000),
+      suite('integration', 30_000),
+      suite('system', 120_000),
+    ],
+  },
+});
