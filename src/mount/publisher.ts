@@ -2,7 +2,7 @@ import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
-import type { VolumeRecord } from '../volume/record.ts';
+import type { MountFlag, VolumeRecord } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 
 /**
@@ -61,11 +61,13 @@ export interface HostedVolume {
    */
   write(payload: Payload): WriteOutcome;
   /**
+   * Flags that the way cannot give (any, for `direct`) are `failed-precondition`.
+   *
    * Makes the volume, or `subPath` of its current generation, visible at `target`. Again with the same arguments:
    * nothing happens. `not-found` for a missing subPath, naming what there is; `failed-precondition` for a target
    * that must not be covered. On failure nothing is left at the target that was not there before.
    */
-  publish(target: string, subPath: RelativePath | undefined): PublishedTarget;
+  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): PublishedTarget;
   /** Takes the volume away from the target and removes the path. Nothing there: nothing happens. */
   unpublish(target: string): void;
   /** Whether the target still shows this volume. */

@@ -3,7 +3,7 @@ import type { PodFacts } from '../spec/pod-facts.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
-import type { AccessMode, RecordedPublication } from '../volume/record.ts';
+import type { AccessMode, MountFlag, RecordedPublication } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 import type { TreeEntry } from '../volume/tree.ts';
 import type { VolumeEvent } from './volume-events.ts';
@@ -41,6 +41,7 @@ export type PublishRequest = {
   readonly subPath: RelativePath | undefined;
   readonly accessMode: AccessMode;
   readonly readonly: boolean;
+  readonly mountFlags: readonly MountFlag[];
   readonly mountGroup: number | undefined;
   readonly pod: PodFacts | undefined;
   readonly inputs: RequestInputs;

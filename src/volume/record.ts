@@ -27,7 +27,15 @@ export type RecordedPublication = {
   readonly pinnedGeneration: string | undefined;
   readonly accessMode: AccessMode;
   readonly readonly: boolean;
+  readonly mountFlags: readonly MountFlag[];
 };
+
+/**
+ * Mount flags a request may ask for, besides what every publication has (read-only, nosuid, nodev). `nosymfollow`
+ * makes sense for a subPath only: a whole volume is reached through its own links.
+ */
+export const MOUNT_FLAGS = ['noexec', 'nosymfollow'] as const;
+export type MountFlag = (typeof MOUNT_FLAGS)[number];
 
 /** CSI's access modes, in the field's words. */
 export const ACCESS_MODES = [
