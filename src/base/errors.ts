@@ -18,6 +18,9 @@ export type ErrorCode =
   | 'data-loss'
   | 'internal';
 
+/** Why, in a word that programs can act on; undefined where the code says it all. */
+export type ErrorReason = 'MISSING_OBJECTS' | 'STORE_UNSYNCED' | 'POOL_FULL';
+
 /** One thing wrong with one field. `field` is a path as Kubernetes prints it; neither part ever holds a secret byte. */
 export type Fault = { readonly field: string; readonly message: string };
 
@@ -29,11 +32,17 @@ export class LanternError extends Error {
   override readonly name = 'LanternError';
   readonly code: ErrorCode;
   readonly faults: readonly Fault[];
+  readonly reason: ErrorReason | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; faults?: readonly Fault[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; faults?: readonly Fault[]; reason?: ErrorReason } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.faults = options.faults ?? [];
+    this.reason = options.reason;
   }
 }
 

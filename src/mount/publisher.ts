@@ -2,6 +2,7 @@ import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
+import type { FileSummary } from '../volume/file-summary.ts';
 import type { MountFlag, VolumeRecord } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 
@@ -44,8 +45,15 @@ export type ResumedVolume = {
     | { readonly ok: true; readonly value: VolumeRecord }
     | { readonly ok: false; readonly problem: string };
   readonly inputs: RequestInputs | undefined;
-  /** The targets at which the volume is really visible now. */
-  readonly liveTargets: readonly string[];
+  /** Where the volume is really visible now, as the mount table (or the target itself) shows it. */
+  readonly liveTargets: readonly LiveTarget[];
+};
+
+/** A publication found at start. Sub path and generation are undefined for the whole volume. */
+export type LiveTarget = {
+  readonly target: string;
+  readonly subPath: RelativePath | undefined;
+  readonly pinnedGeneration: string | undefined;
 };
 
 /** One volume's generations and visible ends on this node. */
@@ -54,6 +62,8 @@ export interface HostedVolume {
   readonly directoryName: string;
   /** The current generation's name; undefined before the first write. */
   readonly generation: string | undefined;
+  /** The files of the current generation, in byte order of their paths; read back from disk after a restart. */
+  files(): readonly FileSummary[];
   /**
    * Writes the payload as a new generation and swaps it in for every whole-volume publication. Equal contents: no file
    * system call at all, `changed: false`. A failure leaves the old generation whole; `resource-exhausted` when the pool

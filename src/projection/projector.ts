@@ -3,6 +3,7 @@ import type { PodFacts } from '../spec/pod-facts.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
+import type { FileSummary } from '../volume/file-summary.ts';
 import type { AccessMode, MountFlag, RecordedPublication } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 import type { TreeEntry } from '../volume/tree.ts';
@@ -87,14 +88,6 @@ export type VolumeStatus = {
   readonly lastError: string | undefined;
   readonly objects: readonly ObjectRevision[];
   readonly mountGroup: number | undefined;
-};
-
-export type FileSummary = {
-  readonly path: string;
-  readonly size: number;
-  readonly mode: number;
-  readonly user: number;
-  readonly group: number;
 };
 
 /** `revision` undefined: it does not exist, and is optional. */
