@@ -15,7 +15,12 @@ export function* delays(backoff: Backoff, random: () => number = Math.random): G
  */
 export async function retry<T>(
   attempt: () => Promise<T>,
-  options: { clock: Clock; signal: AbortSignal; backoff: Backoff; isPassing: (error: unknown) => boolean },
+  options: {
+    clock: Pick<Clock, 'sleep'>;
+    signal: AbortSignal;
+    backoff: Backoff;
+    isPassing: (error: unknown) => boolean;
+  },
 ): Promise<T> {
   const waits = delays(options.backoff);
   for (;;) {

@@ -67,6 +67,12 @@ export function refKey(ref: ObjectRef): string {
   return `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
 
+/** The inverse of `refKey`. */
+export function parseRefKey(key: string): ObjectRef {
+  const [kind = '', namespace = '', name = ''] = key.split('/');
+  return { kind: kind as ObjectKind, namespace, name };
+}
+
 export function refOf(object: ObjectDraft | StoredObject): ObjectRef {
   return { kind: object.kind, namespace: object.metadata.namespace, name: object.metadata.name };
 }

@@ -1,3 +1,5 @@
+import { BoundedQueue } from '../base/bounded-queue.ts';
+
 /** What happens to a volume. `time` is milliseconds since 1970 UTC. */
 export type VolumeEvent = { readonly volumeId: string; readonly namespace: string; readonly time: number } & (
   | { readonly type: 'mounted' | 'unmounted'; readonly target: string }
@@ -12,3 +14,30 @@ export type VolumeEvent = { readonly volumeId: string; readonly namespace: strin
   | { readonly type: 'update-skipped'; readonly target: string; readonly message: string }
   | { readonly type: 'failed' | 'warning'; readonly message: string }
 );
+
+/** How many events a reader may fall behind. */
+const READER_LIMIT = 4096;
+
+/** Hands every event to every reader of the moment; nobody waits for a reader. */
+export class VolumeEvents {
+  readonly #readers = new Set<(event: VolumeEvent) => void>();
+
+  emit(event: VolumeEvent): void {
+    for (const reader of this.#readers) reader(event);
+  }
+
+  /**
+   * `first`, then events from now on, of one volume or all, until the signal aborts. `resource-exhausted` when the
+   * reader is too slow. Reading starts at the call, not at the first step of the iteration.
+   */
+  read(volumeId: string | undefined, first: readonly VolumeEvent[], signal: AbortSignal): AsyncIterable<VolumeEvent> {
+    const queue = new BoundedQueue<VolumeEvent>('watch volumes', READER_LIMIT + first.length, signal);
+    const reader = (event: VolumeEvent): void => {
+      if (volumeId === undefined || event.volumeId === volumeId) queue.push(event);
+    };
+    for (const event of first) reader(event);
+    this.#readers.add(reader);
+    signal.addEventListener('abort', () => this.#readers.delete(reader), { once: true });
+    return queue;
+  }
+}

@@ -1,0 +1,89 @@
+import { LanternError } from '../base/errors.ts';
+import type { AccessMode, RecordedPublication } from '../volume/record.ts';
+import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { LiveVolume, Wanted } from './live-volume.ts';
+import type { PublishRequest } from './projector.ts';
+
+/**
+ * What a publish request must agree on with what is there (CSI's table for NodePublishVolume): the same target with
+ * another capability, readonly, namespace or subPath is `already-exists`; another target needs an access mode that allows
+ * several, and the same pod, mount group and request inputs, else `failed-precondition`. A changed spec is a refresh.
+ */
+export function requireAgreement(volume: LiveVolume, request: PublishRequest): void {
+  const { wanted } = volume;
+  if (wanted === undefined) return;
+  if (wanted.namespace !== request.namespace) {
+    throw conflict(request, `the volume belongs to namespace "${wanted.namespace}"; use another volume_id`);
+  }
+  const published = volume.publications.get(request.target);
+  if (published === undefined) requireSharing(volume, wanted, request);
+  else requireSamePublication(published, wanted, request);
+}
+
+function requireSamePublication(published: RecordedPublication, wanted: Wanted, request: PublishRequest): void {
+  const differing = [
+    published.accessMode !== request.accessMode && 'access mode',
+    published.readonly !== request.readonly && 'readonly',
+    published.subPath !== request.subPath && 'subPath',
+    published.mountFlags.join() !== request.mountFlags.join() && 'mount flags',
+    wanted.mountGroup !== request.mountGroup && 'mount group',
+    wanted.pod?.uid !== request.pod?.uid && 'pod uid',
+  ].filter((name) => name !== false);
+  if (differing.length === 0) return;
+  throw conflict(
+    request,
+    `it is published at "${request.target}" with another ${differing.join(', ')}; unpublish it first`,
+  );
+}
+
+function requireSharing(volume: LiveVolume, wanted: Wanted, request: PublishRequest): void {
+  const [other] = volume.publications.values();
+  if (other === undefined) return;
+  if (!isShareable(other.accessMode) || !isShareable(request.accessMode)) {
+    throw unshareable(
+      request,
+      `access mode ${request.accessMode} allows one target, and it is published at "${other.target}"`,
+    );
+  }
+  // Otherwise one pod's token or data would land in another's files.
+  if (wanted.pod?.uid !== request.pod?.uid) throw unshareable(request, 'its other targets belong to another pod');
+  if (wanted.mountGroup !== request.mountGroup)
+    throw unshareable(request, 'its other targets have another mount group');
+  if (!hasSameInputs(wanted.inputs, request.inputs)) {
+    throw unshareable(request, "its other targets came with other data of the request's own");
+  }
+}
+
+function isShareable(mode: AccessMode): boolean {
+  return mode.startsWith('MULTI_NODE_') || mode === 'SINGLE_NODE_MULTI_WRITER';
+}
+
+export function hasSameInputs(a: RequestInputs, b: RequestInputs): boolean {
+  return (
+    hasSameEntries(a.data, b.data, (one, other) => Buffer.compare(one, other) === 0) &&
+    hasSameEntries(a.tokens, b.tokens, (one, other) => one.token === other.token)
+  );
+}
+
+function hasSameEntries<V>(
+  a: ReadonlyMap<string, V>,
+  b: ReadonlyMap<string, V>,
+  same: (a: V, b: V) => boolean,
+): boolean {
+  if (a.size !== b.size) return false;
+  return [...a].every(([key, value]) => {
+    const other = b.get(key);
+    return other !== undefined && same(value, other);
+  });
+}
+
+function conflict(request: PublishRequest, why: string): LanternError {
+  return new LanternError('already-exists', `publish volume "${request.volumeId}": ${why}`);
+}
+
+function unshareable(request: PublishRequest, why: string): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `publish volume "${request.volumeId}" at a further target "${request.target}": ${why}; use another volume_id`,
+  );
+}

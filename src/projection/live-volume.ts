@@ -1,0 +1,67 @@
+import type { HostedVolume } from '../mount/publisher.ts';
+import { type ObjectRef, parseRefKey } from '../objects/object.ts';
+import type { PodFacts } from '../spec/pod-facts.ts';
+import type { VolumeId } from '../spec/volume-id.ts';
+import type { VolumeDefinition } from '../spec/volume-spec.ts';
+import type { RecordedPublication, VolumeRecord } from '../volume/record.ts';
+import type { RequestInputs } from '../volume/request-inputs.ts';
+
+/** What a volume shall hold, as its last good request said. */
+export type Wanted = {
+  readonly volumeId: VolumeId;
+  readonly namespace: string;
+  readonly definition: VolumeDefinition;
+  readonly mountGroup: number | undefined;
+  readonly pod: PodFacts | undefined;
+  readonly inputs: RequestInputs;
+};
+
+/**
+ * Which objects the contents were rendered from, by `refKey`: a revision, or null for one that did not exist (and was
+ * optional). Only meaningful together with the store's id.
+ */
+export type Provenance = { readonly storeId: string; readonly objects: ReadonlyMap<string, number | null> };
+
+export const NO_PROVENANCE: Provenance = { storeId: '', objects: new Map() };
+
+/** One volume as the daemon knows it. `wanted` is undefined when its record is lost: mounted, but not to be updated. */
+export class LiveVolume {
+  readonly hosted: HostedVolume;
+  readonly publications = new Map<string, RecordedPublication>();
+  wanted: Wanted | undefined;
+  provenance: Provenance = NO_PROVENANCE;
+  /** Why the contents cannot be renewed; undefined while all is well. */
+  lastError: string | undefined;
+
+  constructor(hosted: HostedVolume, wanted: Wanted | undefined) {
+    this.hosted = hosted;
+    this.wanted = wanted;
+  }
+
+  /** The id, or for a volume whose record is lost, what can be said of it. */
+  get name(): string {
+    return this.wanted?.volumeId ?? `unknown:${this.hosted.directoryName}`;
+  }
+
+  get namespace(): string {
+    return this.wanted?.namespace ?? '';
+  }
+
+  /** The objects its contents come from. */
+  get refs(): readonly ObjectRef[] {
+    return [...this.provenance.objects.keys()].map(parseRefKey);
+  }
+
+  get pinned(): readonly RecordedPublication[] {
+    return [...this.publications.values()].filter((publication) => publication.subPath !== undefined);
+  }
+
+  /** Writes down what a restarted daemon needs. The request's secret bytes go to a file of their own. */
+  save(): void {
+    if (this.wanted === undefined) return;
+    const { inputs, ...rest } = this.wanted;
+    this.hosted.saveInputs(inputs.data.size === 0 && inputs.tokens.size === 0 ? undefined : inputs);
+    const record: VolumeRecord = { ...rest, publications: [...this.publications.values()], ...this.provenance };
+    this.hosted.saveRecord(record);
+  }
+}

@@ -1,0 +1,135 @@
+import { LanternError } from '../base/errors.ts';
+import { orThrow } from '../base/parsed.ts';
+import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import type { Payload } from '../payload/payload.ts';
+import { renderPayload } from '../payload/render-payload.ts';
+import { resolveObjects } from '../sources/resolve-objects.ts';
+import { objectRefsOf } from '../spec/object-refs.ts';
+import { parseVolumeSource } from '../spec/parse-volume-source.ts';
+import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
+import type { WriteOutcome } from '../volume/atomic-writer.ts';
+import type { Provenance, Wanted } from './live-volume.ts';
+import type { Stages } from './stages.ts';
+
+/** What one projection produced. */
+export type Projection = {
+  readonly outcome: WriteOutcome;
+  readonly provenance: Provenance;
+  readonly warnings: readonly string[];
+};
+
+/** Where a projection's result goes, and what it must be careful about. */
+export type ProjectionTarget = {
+  /** Writes one generation and swaps it in. */
+  write(payload: Payload): WriteOutcome;
+  /** Told of every object before it is read, so that no change after the read is missed. */
+  follow(refs: readonly ObjectRef[]): void;
+  /** What the present contents were rendered from. */
+  readonly provenance: Provenance;
+};
+
+/**
+ * The whole flow: definition → spec → objects at known revisions → payload → one new generation. Throws without having
+ * written anything: `failed-precondition` with reason MISSING_OBJECTS, `unavailable` when the source cannot say,
+ * `invalid-argument`, `resource-exhausted`.
+ */
+export async function projectVolume(
+  wanted: Omit<Wanted, 'volumeId'>,
+  target: ProjectionTarget,
+  stages: Stages,
+  signal: AbortSignal,
+): Promise<Projection> {
+  const named = namedRefs(wanted);
+  target.follow(named);
+  const definitions = await resolveObjects(stages.source, required(named), signal);
+  const spec = specOf(wanted.definition, named, definitions);
+
+  const refs = objectRefsOf(spec, wanted.namespace);
+  target.follow([...named, ...refs.map(({ ref }) => ref)]);
+  const objects = await resolveObjects(stages.source, refs, signal);
+  const provenance = provenanceOf(stages.source.storeId, [...required(named), ...refs], definitions, objects);
+  refuseUnknownAbsence(target.provenance, provenance);
+
+  const { inputs, ...facts } = wanted;
+  const rendered = renderPayload({
+    ...facts,
+    spec,
+    objects,
+    requestData: inputs.data,
+    tokens: inputs.tokens,
+    ...stages,
+  });
+  if (!rendered.ok) throw renderingError(rendered);
+  signal.throwIfAborted();
+  return { outcome: target.write(rendered.payload), provenance, warnings: rendered.warnings };
+}
+
+function namedRefs({ definition, namespace }: Omit<Wanted, 'volumeId'>): readonly ObjectRef[] {
+  return definition.kind === 'named' ? [{ kind: 'ProjectedVolume', namespace, name: definition.projectedVolume }] : [];
+}
+
+function required(refs: readonly ObjectRef[]): { readonly ref: ObjectRef; readonly optional: boolean }[] {
+  return refs.map((ref) => ({ ref, optional: false }));
+}
+
+function specOf(
+  definition: VolumeDefinition,
+  named: readonly ObjectRef[],
+  objects: ReadonlyMap<string, StoredObject>,
+): VolumeSpec {
+  if (definition.kind === 'inline') return definition.spec;
+  const ref = named[0];
+  const object = ref === undefined ? undefined : objects.get(refKey(ref));
+  if (object?.kind !== 'ProjectedVolume') {
+    throw new LanternError('failed-precondition', `ProjectedVolume "${definition.projectedVolume}" does not exist`, {
+      reason: 'MISSING_OBJECTS',
+    });
+  }
+  return orThrow(parseVolumeSource(object.spec, 'spec'));
+}
+
+function provenanceOf(
+  storeId: string,
+  refs: readonly { readonly ref: ObjectRef }[],
+  ...found: readonly ReadonlyMap<string, StoredObject>[]
+): Provenance {
+  const objects = new Map<string, number | null>();
+  for (const { ref } of refs) {
+    const key = refKey(ref);
+    const object = found.map((map) => map.get(key)).find((candidate) => candidate !== undefined);
+    objects.set(key, object === undefined ? null : Number(object.metadata.resourceVersion));
+  }
+  return { storeId, objects };
+}
+
+/**
+ * An object that the contents were made from, absent from a store with another history, is not deleted: that store may
+ * have started empty. Its absence is unknown, and the contents stay until it turns up.
+ */
+function refuseUnknownAbsence(before: Provenance, now: Provenance): void {
+  if (before.storeId === now.storeId) return;
+  const lost = [...now.objects].filter(
+    ([key, revision]) => revision === null && typeof before.objects.get(key) === 'number',
+  );
+  if (lost.length === 0) return;
+  const names = lost.map(([key]) => key).join(', ');
+  throw new LanternError(
+    'unavailable',
+    `render the volume: ${names} was there before, but this store has not seen it yet; the last contents stay, apply it again`,
+    { reason: 'STORE_UNSYNCED' },
+  );
+}
+
+function renderingError(rendered: Extract<ReturnType<typeof renderPayload>, { ok: false }>): LanternError {
+  const text = rendered.faults
+    .map(({ field, message }) => (field === '' ? message : `${field}: ${message}`))
+    .join('; ');
+  switch (rendered.reason) {
+    case 'missing':
+      return new LanternError('failed-precondition', text, { faults: rendered.faults, reason: 'MISSING_OBJECTS' });
+    case 'too-large':
+      return new LanternError('resource-exhausted', text, { faults: rendered.faults });
+    case 'invalid':
+      return new LanternError('invalid-argument', text, { faults: rendered.faults });
+  }
+}

@@ -1,0 +1,154 @@
+import { LanternError } from '../base/errors.ts';
+import type { ObjectRef } from '../objects/object.ts';
+import { requireAgreement } from './agreement.ts';
+import { LiveVolume, NO_PROVENANCE, type Wanted } from './live-volume.ts';
+import { type Projection, type ProjectionTarget, projectVolume } from './project-volume.ts';
+import type { PublishRequest, UpdateRequest } from './projector.ts';
+import { announceUpdate, eventHead, type Refresher } from './refresher.ts';
+import type { VolumeRegistry } from './registry.ts';
+import type { Stages } from './stages.ts';
+import type { VolumeEvents } from './volume-events.ts';
+
+/** What publishing works with, besides the stages. */
+export type Desk = {
+  readonly registry: VolumeRegistry;
+  readonly refresher: Refresher;
+  readonly events: VolumeEvents;
+};
+
+/**
+ * Publishes once, under the volume's lock. A first publish that fails leaves nothing behind; a failing repeat leaves
+ * what is mounted as it was. `onRefs` is told which objects matter, so that a caller may wait for them.
+ */
+export async function publishOnce(
+  request: PublishRequest,
+  stages: Stages,
+  desk: Desk,
+  onRefs: (refs: readonly ObjectRef[]) => void,
+  signal: AbortSignal,
+): Promise<LiveVolume> {
+  const key = desk.registry.keyOf(request.volumeId);
+  return await desk.registry.exclusively(key, signal, async () => {
+    const known = desk.registry.get(key);
+    if (known !== undefined) requireAgreement(known, request);
+    const domain = stages.isolation === 'volume' ? request.volumeId : request.namespace;
+    // The volume's place is made only when there is something to put there.
+    const place: { volume: LiveVolume | undefined } = { volume: known };
+    const target: ProjectionTarget = {
+      write: (payload) => {
+        place.volume ??= new LiveVolume(stages.publisher.open(request.volumeId, domain), undefined);
+        return place.volume.hosted.write(payload);
+      },
+      follow: (refs) => {
+        onRefs(refs);
+        followBoth(key, known, refs, desk);
+      },
+      provenance: known?.provenance ?? NO_PROVENANCE,
+    };
+    const before = known?.wanted;
+    try {
+      const projection = await projectVolume(request, target, stages, signal);
+      const volume = place.volume;
+      if (volume === undefined)
+        throw new LanternError('internal', `publish volume "${request.volumeId}": nothing was written`);
+      accept(volume, wantedOf(request), projection, stages, desk);
+      mount(volume, request, stages, desk);
+      desk.registry.add(volume);
+      return volume;
+    } catch (error) {
+      if (known === undefined) {
+        desk.refresher.forget(key);
+        place.volume?.hosted.remove();
+      } else {
+        // What it held before comes back, should a mount at a further target have failed after the write.
+        known.wanted = before;
+        desk.refresher.follow(key, known.refs);
+        desk.refresher.request(key, stages.clock.monotonic());
+      }
+      throw error;
+    }
+  });
+}
+
+/** Until the outcome is known, what the volume depends on now and what it may depend on next. */
+function followBoth(key: string, known: LiveVolume | undefined, refs: readonly ObjectRef[], desk: Desk): void {
+  desk.refresher.follow(key, [...(known?.refs ?? []), ...refs]);
+}
+
+/** Replaces what a live volume holds. `not-found` for an unknown one. */
+export async function updateOnce(
+  request: UpdateRequest,
+  stages: Stages,
+  desk: Desk,
+  signal: AbortSignal,
+): Promise<LiveVolume> {
+  const key = desk.registry.keyOf(request.volumeId);
+  return await desk.registry.exclusively(key, signal, async () => {
+    const volume = desk.registry.get(key);
+    if (volume?.wanted === undefined) {
+      throw new LanternError(
+        'not-found',
+        `update volume "${request.volumeId}": it is not mounted here; mount it first`,
+      );
+    }
+    const { wanted } = volume;
+    const next: Wanted = {
+      ...wanted,
+      definition: request.definition ?? wanted.definition,
+      inputs: { ...wanted.inputs, data: request.data ?? wanted.inputs.data },
+    };
+    const target = {
+      write: volume.hosted.write.bind(volume.hosted),
+      follow: (refs: readonly ObjectRef[]) => followBoth(key, volume, refs, desk),
+      provenance: volume.provenance,
+    };
+    try {
+      accept(volume, next, await projectVolume(next, target, stages, signal), stages, desk);
+    } finally {
+      desk.refresher.follow(key, volume.refs);
+    }
+    volume.save();
+    return volume;
+  });
+}
+
+/** The projection succeeded: from now on this is what the volume shall hold. */
+function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stages: Stages, desk: Desk): void {
+  const isFirst = volume.publications.size === 0;
+  volume.wanted = wanted;
+  volume.provenance = projection.provenance;
+  volume.lastError = undefined;
+  desk.refresher.settle(volume.hosted.directoryName);
+  desk.refresher.follow(volume.hosted.directoryName, volume.refs);
+  const time = stages.clock.now();
+  if (projection.outcome.changed && !isFirst) {
+    announceUpdate(volume, projection, { time, propagationMs: undefined }, desk.events);
+  } else {
+    for (const message of projection.warnings)
+      desk.events.emit({ ...eventHead(volume, time), type: 'warning', message });
+  }
+}
+
+/** Makes the volume visible at the request's target. The record is there before the mount: a crash between loses nothing. */
+function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk: Desk): void {
+  const { target, subPath, accessMode, readonly, mountFlags } = request;
+  const published = volume.publications.get(target);
+  const pinnedGeneration =
+    subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
+  volume.publications.set(target, { target, subPath, pinnedGeneration, accessMode, readonly, mountFlags });
+  try {
+    volume.save();
+    volume.hosted.publish(target, subPath, mountFlags);
+  } catch (error) {
+    if (published === undefined) volume.publications.delete(target);
+    if (volume.publications.size > 0) volume.save();
+    throw error;
+  }
+  if (published !== undefined) return;
+  desk.events.emit({ ...eventHead(volume, stages.clock.now()), type: 'mounted', target });
+}
+
+function wantedOf(request: PublishRequest): Wanted {
+  const { volumeId, namespace, definition, mountGroup, pod, inputs } = request;
+  return { volumeId, namespace, definition, mountGroup, pod, inputs };
+}

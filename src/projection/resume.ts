@@ -1,0 +1,64 @@
+import type { LiveTarget, ResumedVolume } from '../mount/publisher.ts';
+import type { RecordedPublication } from '../volume/record.ts';
+import { LiveVolume } from './live-volume.ts';
+import type { Desk } from './publish.ts';
+import type { Stages } from './stages.ts';
+
+/**
+ * Takes over what an earlier daemon left, from its records and from what is really mounted. A record's publication that
+ * is not mounted any more is dropped; a volume with none left is removed; a volume whose record is damaged stays mounted
+ * and says so. Nothing is rendered here: `refreshResumed` does that once the source has synced.
+ */
+export function resumeVolumes(stages: Stages, desk: Desk): void {
+  for (const resumed of stages.publisher.resume()) {
+    const volume = takeOver(resumed);
+    if (volume.publications.size === 0) {
+      volume.hosted.remove();
+      continue;
+    }
+    desk.registry.add(volume);
+    if (volume.wanted === undefined) {
+      stages.log.error(
+        { volume: volume.name, problem: volume.lastError },
+        'a volume was found without a usable record',
+      );
+    }
+  }
+}
+
+/** Brings every volume that was taken over up to date. Call it when the source has synced. */
+export function refreshResumed(stages: Stages, desk: Desk): void {
+  for (const volume of desk.registry.all()) {
+    desk.refresher.request(volume.hosted.directoryName, stages.clock.monotonic());
+  }
+}
+
+function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume): LiveVolume {
+  if (!record.ok) {
+    const volume = new LiveVolume(hosted, undefined);
+    volume.lastError = `its record cannot be read (${record.problem}); mount it again to have it updated`;
+    for (const live of liveTargets) volume.publications.set(live.target, assumed(live));
+    return volume;
+  }
+  const { volumeId, namespace, definition, mountGroup, pod, publications, storeId, objects } = record.value;
+  const noInputs = { data: new Map(), tokens: new Map() };
+  const volume = new LiveVolume(hosted, {
+    ...{ volumeId, namespace, definition, mountGroup, pod },
+    inputs: inputs ?? noInputs,
+  });
+  volume.provenance = { storeId, objects };
+  const live = new Set(liveTargets.map(({ target }) => target));
+  for (const publication of publications) {
+    if (live.has(publication.target)) volume.publications.set(publication.target, publication);
+  }
+  // Mounted, but the crash came before the record said so, or an older record was restored.
+  for (const found of liveTargets) {
+    if (!volume.publications.has(found.target)) volume.publications.set(found.target, assumed(found));
+  }
+  return volume;
+}
+
+/** A publication of which only the mount is known: the most permissive reading, so that a repeat is not refused. */
+function assumed(live: LiveTarget): RecordedPublication {
+  return { ...live, accessMode: 'SINGLE_NODE_MULTI_WRITER', readonly: true, mountFlags: [] };
+}

@@ -1,0 +1,19 @@
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Publisher } from '../mount/publisher.ts';
+import type { PayloadBudget } from '../payload/render-payload.ts';
+import type { Source } from '../sources/source.ts';
+
+/** What a projection goes through, in order: objects come from the source, files become visible by the publisher. */
+export type Stages = {
+  readonly source: Source;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What one payload may cost. */
+  readonly budget: PayloadBudget;
+  /** The node's resources by name, for limits a container does not set. */
+  readonly allocatable: ReadonlyMap<string, string>;
+  /** What shares a pool: a namespace's volumes, or nothing. */
+  readonly isolation: 'namespace' | 'volume';
+};

@@ -1,0 +1,38 @@
+import type { LiveVolume } from './live-volume.ts';
+import type { UnpublishRequest } from './projector.ts';
+import type { Desk } from './publish.ts';
+import { eventHead } from './refresher.ts';
+import type { Stages } from './stages.ts';
+
+/**
+ * Takes a volume away from one target, or from all. Idempotent: what is not published is fine, and whatever of this
+ * volume is at the target all the same (after a reboot, or with a lost record) is cleared. The last publication takes
+ * the volume's files with it.
+ */
+export async function unpublish(
+  request: UnpublishRequest,
+  stages: Stages,
+  desk: Desk,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = desk.registry.keyOf(request.volumeId);
+  await desk.registry.exclusively(key, signal, () => {
+    const volume = desk.registry.get(key);
+    const targets = request.target === undefined ? [...(volume?.publications.keys() ?? [])] : [request.target];
+    for (const target of targets) {
+      if (volume?.publications.has(target)) withdraw(volume, target, stages, desk);
+      else stages.publisher.clear(request.volumeId, target);
+    }
+    if (volume === undefined) return;
+    if (volume.publications.size > 0) return volume.save();
+    desk.refresher.forget(key);
+    desk.registry.remove(volume);
+    volume.hosted.remove();
+  });
+}
+
+function withdraw(volume: LiveVolume, target: string, stages: Stages, desk: Desk): void {
+  volume.hosted.unpublish(target);
+  volume.publications.delete(target);
+  desk.events.emit({ ...eventHead(volume, stages.clock.now()), type: 'unmounted', target });
+}

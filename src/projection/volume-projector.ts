@@ -1,0 +1,133 @@
+import { LanternError } from '../base/errors.ts';
+import { retry } from '../base/retry.ts';
+import { Wakeup } from '../base/wakeup.ts';
+import type { VolumeUsage } from '../mount/publisher.ts';
+import type { TreeEntry } from '../volume/tree.ts';
+import { Following } from './following.ts';
+import type {
+  Projector,
+  PublishRequest,
+  RenderRequest,
+  UnpublishRequest,
+  UpdateRequest,
+  VolumeStatus,
+} from './projector.ts';
+import { type Desk, publishOnce, updateOnce } from './publish.ts';
+import { eventHead, Refresher } from './refresher.ts';
+import { VolumeRegistry } from './registry.ts';
+import { renderVolume } from './render-volume.ts';
+import { refreshResumed, resumeVolumes } from './resume.ts';
+import type { Stages } from './stages.ts';
+import { statusOf } from './status.ts';
+import { unpublish } from './unpublish.ts';
+import { type VolumeEvent, VolumeEvents } from './volume-events.ts';
+
+/** While a mount waits for missing objects: their arrival ends a pause early. */
+const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
+
+/** The projector of this node. */
+export class VolumeProjector implements Projector, AsyncDisposable {
+  readonly #stages: Stages;
+  readonly #desk: Desk;
+  #isReady = false;
+
+  constructor(stages: Stages) {
+    const registry = new VolumeRegistry();
+    const events = new VolumeEvents();
+    this.#stages = stages;
+    this.#desk = { registry, events, refresher: new Refresher(stages, registry, events) };
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Takes over what an earlier daemon left, and brings it up to date once the source has synced. */
+  async start(signal: AbortSignal): Promise<void> {
+    resumeVolumes(this.#stages, this.#desk);
+    await this.#stages.source.ready(signal);
+    this.#isReady = true;
+    refreshResumed(this.#stages, this.#desk);
+  }
+
+  async publish(request: PublishRequest, signal: AbortSignal): Promise<VolumeStatus> {
+    const { clock, source } = this.#stages;
+    await source.ready(signal);
+    if (!request.waitForObjects) {
+      return statusOf(await publishOnce(request, this.#stages, this.#desk, () => {}, signal));
+    }
+    const arrival = new Wakeup();
+    using following = new Following(source, () => arrival.ring());
+    const attempt = () => publishOnce(request, this.#stages, this.#desk, (refs) => following.follow(refs), signal);
+    const pause = { sleep: (ms: number, until: AbortSignal) => arrival.wait(ms, clock, until) };
+    let said: string | undefined;
+    const isPassing = (error: unknown): boolean => {
+      if (!(error instanceof LanternError) || error.reason !== 'MISSING_OBJECTS') return false;
+      if (said !== error.message) this.#sayWaiting(request, error.message);
+      said = error.message;
+      return true;
+    };
+    return statusOf(await retry(attempt, { clock: pause, signal, backoff: WAITING, isPassing }));
+  }
+
+  async unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
+    await unpublish(request, this.#stages, this.#desk, signal);
+  }
+
+  async update(request: UpdateRequest, signal: AbortSignal): Promise<VolumeStatus> {
+    await this.#stages.source.ready(signal);
+    return statusOf(await updateOnce(request, this.#stages, this.#desk, signal));
+  }
+
+  get(volumeId: string): VolumeStatus | undefined {
+    const { registry } = this.#desk;
+    const volume = registry.get(registry.keyOf(volumeId)) ?? registry.all().find(({ name }) => name === volumeId);
+    return volume === undefined ? undefined : statusOf(volume);
+  }
+
+  list(): readonly VolumeStatus[] {
+    return this.#desk.registry.all().map(statusOf);
+  }
+
+  usage(volumeId: string, target: string): VolumeUsage {
+    const volume = this.#desk.registry.get(this.#desk.registry.keyOf(volumeId));
+    if (volume === undefined || !volume.publications.has(target)) {
+      throw new LanternError('not-found', `volume "${volumeId}" is not published at "${target}"`);
+    }
+    return volume.hosted.usage();
+  }
+
+  events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent> {
+    const existing = filter.includeExisting ? this.#desk.registry.all() : [];
+    const time = this.#stages.clock.now();
+    const mounted = existing.flatMap((volume) =>
+      [...volume.publications.keys()].map((target) => ({
+        ...eventHead(volume, time),
+        type: 'mounted' as const,
+        target,
+      })),
+    );
+    return this.#desk.events.read(filter.volumeId, mounted, signal);
+  }
+
+  async render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]> {
+    await this.#stages.source.ready(signal);
+    return renderVolume(request, this.#stages, signal);
+  }
+
+  /** Resolves when every change known so far has reached its volumes. */
+  async settled(): Promise<void> {
+    await this.#desk.refresher.idle();
+  }
+
+  /** Stops following and refreshing; what is mounted stays. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#desk.refresher[Symbol.asyncDispose]();
+  }
+
+  #sayWaiting(request: PublishRequest, problem: string): void {
+    const { volumeId, namespace } = request;
+    const message = `waiting to mount at "${request.target}": ${problem}`;
+    this.#desk.events.emit({ volumeId, namespace, time: this.#stages.clock.now(), type: 'failed', message });
+  }
+}
