@@ -1,0 +1,147 @@
+import {
+  closeSync,
+  constants as fs,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  rmdirSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { O_PATH } from './system-calls.ts';
+
+/**
+ * The directory a target lies in, held open from check to mount: whatever happens to the path meanwhile, `name` is
+ * looked up in this very directory. Closed by `using`.
+ */
+export class OpenedParent implements Disposable {
+  /** The target as it was resolved: absolute, cleaned, below the root's real path. For messages and the mount table. */
+  readonly target: string;
+  /** The last element. */
+  readonly name: string;
+  readonly parentPath: string;
+  readonly path: string;
+  readonly #fd: number;
+
+  /** Takes over `fd`, a descriptor of the parent. */
+  constructor(fd: number, target: string, name: string) {
+    this.#fd = fd;
+    this.target = target;
+    this.name = name;
+    this.parentPath = `/proc/self/fd/${fd}`;
+    this.path = `${this.parentPath}/${name}`;
+  }
+
+  /** What is at the target, mounts included; undefined for nothing. A symbolic link there is `failed-precondition`. */
+  openExisting(): OpenedTarget | undefined {
+    let opened: OpenedTarget;
+    try {
+      opened = new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw toLanternError(error, `open the target "${this.target}"`);
+    }
+    if (!opened.stats.isSymbolicLink()) return opened;
+    opened[Symbol.dispose]();
+    throw symbolicLinkAt(this.target);
+  }
+
+  /**
+   * A new directory, 0750 whatever the umask: what is mounted on it has modes of its own. `already-exists` when
+   * something got there first.
+   */
+  createDirectory(): OpenedTarget {
+    return this.#create(() => mkdirSync(this.path, 0o750));
+  }
+
+  /** A new empty file, 0600, to mount a file on. `already-exists` when something got there first. */
+  createFile(): OpenedTarget {
+    return this.#create(() =>
+      closeSync(openSync(this.path, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY | fs.O_NOFOLLOW, 0o600)),
+    );
+  }
+
+  #create(make: () => void): OpenedTarget {
+    try {
+      make();
+    } catch (error) {
+      throw toLanternError(error, `create the target "${this.target}"`);
+    }
+    const opened = this.openExisting();
+    if (opened !== undefined) return opened;
+    throw new LanternError('aborted', `create the target "${this.target}": somebody removed it meanwhile; try again`);
+  }
+
+  /**
+   * Removes the target when it is an empty directory or an empty file. Anything else stays: contents, links, mounts,
+   * devices. Returns whether nothing is there now.
+   */
+  removeEmpty(): boolean {
+    try {
+      const stats = lstatSync(this.path);
+      if (stats.isDirectory()) rmdirSync(this.path);
+      else if (stats.isFile() && stats.size === 0) unlinkSync(this.path);
+      else return false;
+      return true;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 'ENOENT') return true;
+      if (errno !== undefined && STAYS.has(errno)) return false;
+      throw toLanternError(error, `remove the target "${this.target}"`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Full, mounted on, on a read-only file system, swapped for something else between look and removal. */
+const STAYS: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'EBUSY', 'EROFS', 'ENOTDIR', 'EISDIR']);
+
+/** What is at a target, held open without any right to its contents. Closed by `using`. */
+export class OpenedTarget implements Disposable {
+  readonly fd: number;
+  /** A path that leads to exactly this file or directory, for calls that take paths. */
+  readonly path: string;
+  /** As in OpenedParent. */
+  readonly target: string;
+  readonly stats: Stats;
+
+  /** Takes over `fd`. */
+  constructor(fd: number, target: string) {
+    this.fd = fd;
+    this.path = `/proc/self/fd/${fd}`;
+    this.target = target;
+    this.stats = fstatSync(fd);
+  }
+
+  get isDirectory(): boolean {
+    return this.stats.isDirectory();
+  }
+
+  /** Whether covering it would hide nothing. */
+  isEmpty(): boolean {
+    if (!this.isDirectory) return this.stats.isFile() && this.stats.size === 0;
+    const directory = opendirSync(this.path, { bufferSize: 1 });
+    try {
+      return directory.readSync() === null;
+    } finally {
+      directory.closeSync();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.fd);
+  }
+}
+
+export function symbolicLinkAt(path: string): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `open the target "${path}": it is a symbolic link or lies behind one; name the real path, or start with --target-root for the linked directory`,
+  );
+}

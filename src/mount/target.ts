@@ -1,0 +1,149 @@
+import { readlinkSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { OpenedParent, symbolicLinkAt } from './opened-target.ts';
+import { openDirectoryWithoutLinks } from './system-calls.ts';
+
+/** PATH_MAX without its NUL. */
+const MAX_TARGET_BYTES = 4095;
+
+/**
+ * Where targets may lie. A root is trusted and resolved once, here, because `/var/run` or a kubelet's directory may be
+ * reached through a link; below it no symbolic link is followed at all, so nobody who owns a directory on the way can
+ * lead a mount elsewhere.
+ */
+export class TargetRoots {
+  readonly #roots: readonly Root[];
+  readonly #forbidden: readonly string[];
+
+  /** `forbidden`: directories no target may lie in or be, such as the run directory. None of them need exist yet. */
+  constructor(roots: readonly string[], forbidden: readonly string[]) {
+    this.#roots = roots.map((given) => ({ given: cleanPath(given), real: realPath(given) }));
+    this.#forbidden = forbidden.map(realPath);
+  }
+
+  /**
+   * The target's parent directory, opened. `invalid-argument` for a path that is none, `permission-denied` outside the
+   * roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own.
+   */
+  open(target: string): OpenedParent {
+    const opened = this.#open(target);
+    if (opened instanceof OpenedParent) return opened;
+    throw opened;
+  }
+
+  /** The same for taking away: undefined when the parent is missing or behind a link, as nothing of ours is there then. */
+  openIfThere(target: string): OpenedParent | undefined {
+    const opened = this.#open(target);
+    return opened instanceof OpenedParent ? opened : undefined;
+  }
+
+  /** The target as the mount table would name it. Throws as `open` for paths that are refused by their text. */
+  resolve(target: string): string {
+    const clean = checkText(target);
+    const candidates = this.#roots.flatMap((root) => {
+      return [root.given, root.real].filter((prefix) => isBelow(clean, prefix)).map((prefix) => ({ root, prefix }));
+    });
+    const [best] = candidates.sort((a, b) => b.prefix.length - a.prefix.length);
+    if (best === undefined) {
+      const roots = this.#roots.map(({ given }) => `"${given}"`).join(', ');
+      throw new LanternError(
+        'permission-denied',
+        `open the target "${target}": it does not lie below a target root (${roots}); choose one that does, or start with another --target-root`,
+      );
+    }
+    return join(best.root.real, clean.slice(best.prefix.length));
+  }
+
+  /** The parent, or why it cannot be opened where the reason is what stands on the disk. */
+  #open(target: string): OpenedParent | LanternError {
+    const resolved = this.resolve(target);
+    const parent = dirname(resolved);
+    let fd: number;
+    try {
+      fd = openDirectoryWithoutLinks(parent);
+    } catch (error) {
+      return unopened(error, target, parent);
+    }
+    const opened = new OpenedParent(fd, resolved, basename(resolved));
+    try {
+      this.#refuseOwnPlaces(target, join(readlinkSync(opened.parentPath), opened.name));
+    } catch (error) {
+      opened[Symbol.dispose]();
+      throw error;
+    }
+    return opened;
+  }
+
+  #refuseOwnPlaces(target: string, real: string): void {
+    const place = this.#forbidden.find((path) => real === path || isBelow(real, path));
+    if (place === undefined) return;
+    throw new LanternError(
+      'failed-precondition',
+      `open the target "${target}": it lies in "${place}", which is the daemon's own; choose a target elsewhere`,
+    );
+  }
+}
+
+/** As the operator named it, and where that leads. */
+type Root = { readonly given: string; readonly real: string };
+
+/** What can be refused without looking at the disk; returns the path without empty and `.` elements. */
+function checkText(target: string): string {
+  const refuse = (message: string): LanternError =>
+    new LanternError('invalid-argument', `open the target "${target.slice(0, 200)}": ${message}`);
+  if (target === '') throw new LanternError('invalid-argument', 'open the target: the path is empty; name one');
+  if (target.includes('\0')) throw refuse('it has a NUL byte; remove it');
+  if (!target.startsWith('/')) throw refuse('it is not an absolute path; give one that starts with "/"');
+  if (Buffer.byteLength(target) > MAX_TARGET_BYTES) throw refuse(`it is longer than ${MAX_TARGET_BYTES} bytes`);
+  if (target.split('/').includes('..')) throw refuse('it has a ".." element; name the path without');
+  const clean = cleanPath(target);
+  if (clean === '/') throw refuse('the root directory cannot be a target; name a directory below it');
+  return clean;
+}
+
+function unopened(error: unknown, target: string, parent: string): LanternError {
+  switch (errnoOf(error)) {
+    case 'ELOOP':
+      return symbolicLinkAt(target);
+    case 'ENOENT':
+      return new LanternError(
+        'failed-precondition',
+        `open the target "${target}": its parent directory "${parent}" does not exist; create it first`,
+      );
+    case 'ENOTDIR':
+      return new LanternError(
+        'failed-precondition',
+        `open the target "${target}": "${parent}" is not a directory, or lies behind a file; choose another target`,
+      );
+    case 'ENOSYS':
+      return new LanternError(
+        'unimplemented',
+        `open the target "${target}": this kernel lacks openat2; Linux 5.6 or newer is needed`,
+      );
+    default:
+      throw toLanternError(error, `open the directory "${parent}" of the target "${target}"`);
+  }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory === '/' ? '/' : `${directory}/`) && path !== directory;
+}
+
+function cleanPath(path: string): string {
+  return `/${path
+    .split('/')
+    .filter((element) => element !== '' && element !== '.')
+    .join('/')}`;
+}
+
+/** The real path; of what does not exist yet, that of the nearest directory which does. */
+function realPath(path: string): string {
+  const clean = cleanPath(path);
+  try {
+    return realpathSync(clean);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw toLanternError(error, `resolve the directory "${path}"`);
+    return join(realPath(dirname(clean)), basename(clean));
+  }
+}
