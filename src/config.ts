@@ -1,0 +1,205 @@
+import { join } from 'node:path';
+import type { Fault } from './base/errors.ts';
+import type { LogFormat, LogLevel } from './base/log.ts';
+import { faulty, type Parsed, parsed } from './base/parsed.ts';
+import { CONFIG_OPTIONS, type ConfigOption, type Isolation, type PublisherChoice } from './config-options.ts';
+import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
+
+/** How one daemon runs. Frozen; every path absolute. */
+export type Config = {
+  readonly runDirectory: string;
+  /** Socket of csi.v1, alone in its directory. */
+  readonly csiSocket: string;
+  readonly lanternSocket: string;
+  /** The group that may open the sockets; nobody but the daemon's user where undefined. */
+  readonly socketGroup: number | undefined;
+  readonly tcp: TcpConfig | undefined;
+  readonly publisher: PublisherChoice;
+  /** `direct` may use targets that are not on a memory file system. */
+  readonly allowDisk: boolean;
+  readonly isolation: Isolation;
+  /** Size of one pool. */
+  readonly poolBytes: number;
+  /** Cap over all pools; the publisher's own default where undefined. */
+  readonly poolTotalBytes: number | undefined;
+  readonly requireNoswap: boolean;
+  /** Directory of object manifests to follow. */
+  readonly manifests: string | undefined;
+  /** Where targets may lie; anywhere where empty. */
+  readonly targetRoots: readonly string[];
+  readonly host: 'generic' | 'kubernetes';
+  readonly driverName: string;
+  readonly nodeId: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly unmountOnExit: boolean;
+};
+
+/** `insecure` and `tls` exclude each other. */
+export type TcpConfig = {
+  /** `host:port`, as gRPC takes it. */
+  readonly address: string;
+  readonly insecure: boolean;
+  readonly tls?: TlsFiles;
+};
+
+/** Paths of PEM files. */
+export type TlsFiles = { readonly cert: string; readonly key: string; readonly clientCa: string };
+
+/** What a configuration depends on besides flags. */
+export type Surroundings = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly user: User;
+  readonly hostname: string;
+};
+
+/** Flags as commander hands them over, by its attribute names: text, `true` for a switch, a list when repeatable. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** Longest path that fits into a socket address; a longer one would be cut silently. */
+const MAX_SOCKET_PATH_BYTES = 107;
+const KUBELET_PODS = '/var/lib/kubelet/pods';
+
+/**
+ * Flags, then environment, then defaults. Every bad field is a fault, named as the user gave it: `--pool-size` or
+ * `LANTERN_POOL_SIZE`.
+ */
+export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Config> {
+  const faults: Fault[] = [];
+  const read = <T>(option: ConfigOption<T>): T | undefined => {
+    const given = givenFor(option, flags, surroundings.environment);
+    if (given === undefined) return undefined;
+    const result = option.parse(given.texts, given.field);
+    if (result.ok) return result.value;
+    faults.push(...result.faults);
+    return undefined;
+  };
+  const options = CONFIG_OPTIONS;
+  const runDirectory = read(options.runDir) ?? defaultRunDirectory(surroundings.user, surroundings.environment);
+  const host = read(options.host) ?? 'generic';
+  const tcp = tcpOf(
+    {
+      address: read(options.listen),
+      cert: read(options.tlsCert),
+      key: read(options.tlsKey),
+      clientCa: read(options.tlsClientCa),
+      insecure: read(options.insecurePlainTcp) ?? false,
+    },
+    faults,
+  );
+  const config: Config = {
+    runDirectory,
+    csiSocket: read(options.csiEndpoint) ?? join(runDirectory, 'csi', 'csi.sock'),
+    lanternSocket: join(runDirectory, 'lantern.sock'),
+    socketGroup: read(options.socketGroup),
+    tcp,
+    publisher: read(options.publisher) ?? 'auto',
+    allowDisk: read(options.allowDisk) ?? false,
+    isolation: read(options.isolation) ?? 'namespace',
+    poolBytes: read(options.poolSize) ?? options.poolSize.defaultValue,
+    poolTotalBytes: read(options.poolTotal),
+    requireNoswap: read(options.requireNoswap) ?? false,
+    manifests: read(options.manifests),
+    targetRoots: read(options.targetRoot) ?? (host === 'kubernetes' ? [KUBELET_PODS] : []),
+    host,
+    driverName: read(options.driverName) ?? options.driverName.defaultValue,
+    nodeId: read(options.nodeId) ?? surroundings.hostname,
+    logLevel: read(options.logLevel) ?? 'info',
+    logFormat: read(options.logFormat) ?? 'text',
+    unmountOnExit: read(options.unmountOnExit) ?? false,
+  };
+  const nameOf = (option: ConfigOption<unknown>) =>
+    givenFor(option, flags, surroundings.environment)?.field ?? option.flag;
+  const alreadyFaulty = new Set(faults.map((fault) => fault.field));
+  faults.push(...contradictions(config, nameOf).filter((fault) => !alreadyFaulty.has(fault.field)));
+  faults.push(...checkRunDirectory(runDirectory, surroundings.user));
+  return faults.length > 0 ? faulty(faults) : parsed(Object.freeze(config));
+}
+
+/** The texts for one option, and what to call them in a fault. An empty environment variable counts as not set. */
+function givenFor(
+  option: ConfigOption<unknown>,
+  flags: Flags,
+  environment: Surroundings['environment'],
+): { texts: readonly string[]; field: string } | undefined {
+  const flag = flags[attributeName(option.flag)];
+  if (flag !== undefined) return { texts: Array.isArray(flag) ? flag.map(String) : [String(flag)], field: option.flag };
+  const text = environment[option.environment];
+  if (text === undefined || text === '') return undefined;
+  return { texts: option.repeatable ? text.split(':') : [text], field: option.environment };
+}
+
+/** The name under which commander hands a flag over: `--run-dir` is `runDir`. */
+function attributeName(flag: string): string {
+  return flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+type TcpOptions = {
+  readonly address: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly clientCa: string | undefined;
+  readonly insecure: boolean;
+};
+
+/** TCP is off, mutual TLS, or plain on a flag that says so; anything between is a fault. */
+function tcpOf(given: TcpOptions, faults: Fault[]): TcpConfig | undefined {
+  const { address, cert, key, clientCa, insecure } = given;
+  const tls = Object.entries({ '--tls-cert': cert, '--tls-key': key, '--tls-client-ca': clientCa });
+  const present = tls.flatMap(([flag, path]) => (path === undefined ? [] : [flag]));
+  const refuse = (field: string, message: string) => void faults.push({ field, message });
+  if (address === undefined) {
+    for (const flag of insecure ? ['--insecure-plain-tcp', ...present] : present) {
+      refuse(flag, 'needs --listen HOST:PORT as well');
+    }
+    return undefined;
+  }
+  if (insecure) {
+    if (present.length > 0)
+      refuse('--insecure-plain-tcp', 'contradicts --tls-cert, --tls-key and --tls-client-ca; choose one');
+    return { address, insecure };
+  }
+  if (cert === undefined || key === undefined || clientCa === undefined) {
+    const missing = tls.flatMap(([flag, path]) => (path === undefined ? [flag] : []));
+    refuse(
+      '--listen',
+      `TCP needs mutual TLS: add ${missing.join(', ')} (or, on a network of your own, --insecure-plain-tcp)`,
+    );
+    return undefined;
+  }
+  return { address, insecure, tls: { cert, key, clientCa } };
+}
+
+/** Fields that are fine alone but not together. */
+function contradictions(config: Config, nameOf: (option: ConfigOption<unknown>) => string): Fault[] {
+  const faults: Fault[] = [];
+  const refuse = (option: ConfigOption<unknown>, message: string) =>
+    void faults.push({ field: nameOf(option), message });
+  if (config.allowDisk && config.publisher === 'bind') {
+    refuse(CONFIG_OPTIONS.allowDisk, 'has no meaning with --publisher bind, which always keeps volumes in memory');
+  }
+  if (config.poolTotalBytes !== undefined && config.poolTotalBytes < config.poolBytes) {
+    refuse(CONFIG_OPTIONS.poolTotal, `must be at least the size of one pool (--pool-size, ${config.poolBytes} bytes)`);
+  }
+  if (config.tcp !== undefined && config.targetRoots.length === 0) {
+    refuse(CONFIG_OPTIONS.targetRoot, 'is required with --listen: whoever connects could mount anywhere otherwise');
+  }
+  if (join(config.csiSocket, '..') === config.runDirectory) {
+    refuse(
+      CONFIG_OPTIONS.csiEndpoint,
+      `must lie in a directory of its own, e.g. "${join(config.runDirectory, 'csi', 'csi.sock')}"`,
+    );
+  }
+  for (const [option, path] of [
+    [CONFIG_OPTIONS.runDir, config.lanternSocket],
+    [CONFIG_OPTIONS.csiEndpoint, config.csiSocket],
+  ] as const) {
+    if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+      refuse(
+        option,
+        `the socket path "${path}" is over ${MAX_SOCKET_PATH_BYTES} bytes, which Linux cannot bind; choose a shorter one`,
+      );
+    }
+  }
+  return faults;
+}

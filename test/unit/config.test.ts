@@ -1,0 +1,221 @@
+import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { orThrow } from '../../src/base/parsed.ts';
+import { type Config, parseConfig, type Surroundings } from '../../src/config.ts';
+import { CONFIG_OPTIONS } from '../../src/config-options.ts';
+
+const AS_ROOT: Surroundings = { environment: {}, user: { uid: 0 }, hostname: 'node-1' };
+
+function configOf(flags: Record<string, unknown>, environment: Record<string, string> = {}): Config {
+  return orThrow(parseConfig(flags, { ...AS_ROOT, environment }));
+}
+
+function faultsOf(flags: Record<string, unknown>, surroundings: Partial<Surroundings> = {}): string[] {
+  const result = parseConfig(flags, { ...AS_ROOT, ...surroundings });
+  return result.ok ? [] : result.faults.map((fault) => `${fault.field}: ${fault.message}`);
+}
+
+describe('defaults', () => {
+  test('nothing given, as root', () => {
+    expect(configOf({})).toEqual({
+      runDirectory: '/run/lantern',
+      csiSocket: '/run/lantern/csi/csi.sock',
+      lanternSocket: '/run/lantern/lantern.sock',
+      socketGroup: undefined,
+      tcp: undefined,
+      publisher: 'auto',
+      allowDisk: false,
+      isolation: 'namespace',
+      poolBytes: 67_108_864,
+      poolTotalBytes: undefined,
+      requireNoswap: false,
+      manifests: undefined,
+      targetRoots: [],
+      host: 'generic',
+      driverName: 'lantern.csi.dev',
+      nodeId: 'node-1',
+      logLevel: 'info',
+      logFormat: 'text',
+      unmountOnExit: false,
+    });
+    expect(Object.isFrozen(configOf({}))).toBe(true);
+  });
+
+  test('the run directory of an ordinary user', () => {
+    const runDirectory = (environment: Record<string, string>) =>
+      orThrow(parseConfig({}, { ...AS_ROOT, user: { uid: 4_000_001 }, environment })).runDirectory;
+    expect(runDirectory({ XDG_RUNTIME_DIR: '/run/user/7' })).toBe('/run/user/7/lantern');
+    expect(runDirectory({ XDG_RUNTIME_DIR: 'relative' })).toBe('/dev/shm/lantern-4000001');
+    expect(runDirectory({})).toBe('/dev/shm/lantern-4000001');
+  });
+
+  test('on a Kubernetes host targets lie below the kubelet', () => {
+    expect(configOf({ host: 'kubernetes' }).targetRoots).toEqual(['/var/lib/kubelet/pods']);
+    expect(configOf({ host: 'kubernetes', targetRoot: ['/data/kubelet'] }).targetRoots).toEqual(['/data/kubelet']);
+  });
+});
+
+describe('where a value comes from', () => {
+  test('a flag wins over the environment, which wins over the default; an empty variable is none', () => {
+    expect(configOf({ poolSize: '2Mi' }, { LANTERN_POOL_SIZE: '4Mi' }).poolBytes).toBe(2 ** 21);
+    expect(configOf({}, { LANTERN_POOL_SIZE: '4Mi' }).poolBytes).toBe(2 ** 22);
+    expect(configOf({}, { LANTERN_POOL_SIZE: '' }).poolBytes).toBe(2 ** 26);
+    expect(configOf({}, { CSI_ENDPOINT: 'unix:///csi/csi.sock' }).csiSocket).toBe('/csi/csi.sock');
+    expect(configOf({}, { LANTERN_TARGET_ROOT: '/a:/b' }).targetRoots).toEqual(['/a', '/b']);
+    expect(configOf({}, { LANTERN_ALLOW_DISK: 'true' }).allowDisk).toBe(true);
+    expect(configOf({}, { LANTERN_ALLOW_DISK: '0' }).allowDisk).toBe(false);
+  });
+
+  test('a fault names whichever was used', () => {
+    expect(faultsOf({ logLevel: 'loud' })).toEqual([
+      expect.stringMatching(/^--log-level: "loud" must be one of trace, /),
+    ]);
+    expect(faultsOf({}, { environment: { LANTERN_LOG_LEVEL: 'loud' } })).toEqual([
+      expect.stringMatching(/^LANTERN_LOG_LEVEL: /),
+    ]);
+    expect(faultsOf({}, { environment: { LANTERN_POOL_TOTAL: '1Mi' } })).toEqual([
+      expect.stringMatching(/^LANTERN_POOL_TOTAL: must be at least/),
+    ]);
+  });
+
+  test('every setting has a variable of its own', () => {
+    const variables = Object.values(CONFIG_OPTIONS).map((option) => option.environment);
+    expect(new Set(variables).size).toBe(variables.length);
+  });
+});
+
+describe('good values', () => {
+  test.each<[Record<string, unknown>, Partial<Config>]>([
+    [{ csiEndpoint: 'unix:///a/b.sock' }, { csiSocket: '/a/b.sock' }],
+    [{ csiEndpoint: 'unix:/a/b.sock' }, { csiSocket: '/a/b.sock' }],
+    [{ csiEndpoint: '/a/b.sock' }, { csiSocket: '/a/b.sock' }],
+    [{ runDir: '/x/../y/' }, { runDirectory: '/y', lanternSocket: '/y/lantern.sock', csiSocket: '/y/csi/csi.sock' }],
+    [{ poolSize: '1.5Gi' }, { poolBytes: 1_610_612_736 }],
+    [{ poolSize: '3000k' }, { poolBytes: 3_000_000 }],
+    [{ poolSize: '1048576' }, { poolBytes: 1_048_576 }],
+    [{ poolTotal: '64Mi' }, { poolTotalBytes: 67_108_864 }],
+    [{ socketGroup: '1234' }, { socketGroup: 1234 }],
+    [{ socketGroup: 'root' }, { socketGroup: 0 }],
+    [{ driverName: 'a' }, { driverName: 'a' }],
+    [{ driverName: `a${'1'.repeat(61)}z` }, { driverName: `a${'1'.repeat(61)}z` }],
+    [
+      { listen: '[::1]:7443', insecurePlainTcp: true, targetRoot: ['/srv'] },
+      { tcp: { address: '[::1]:7443', insecure: true } },
+    ],
+    [
+      { listen: 'h:1', tlsCert: '/c', tlsKey: '/k', tlsClientCa: '/a', targetRoot: ['/srv', '/mnt'] },
+      {
+        tcp: { address: 'h:1', insecure: false, tls: { cert: '/c', key: '/k', clientCa: '/a' } },
+        targetRoots: ['/srv', '/mnt'],
+      },
+    ],
+  ])('%j', (flags, expected) => {
+    expect(configOf(flags)).toMatchObject(expected);
+  });
+});
+
+describe('bad values', () => {
+  test.each<[Record<string, unknown>, RegExp]>([
+    [{ runDir: '' }, /^--run-dir: must not be empty/],
+    [{ runDir: `/${'x'.repeat(100)}`, csiEndpoint: '/csi/csi.sock' }, /^--run-dir: the socket path .* over 107 bytes/],
+    [{ csiEndpoint: 'tcp://1.2.3.4:5' }, /^--csi-endpoint: .* is no unix socket; TCP is set with --listen/],
+    [{ csiEndpoint: 'unix://relative/path' }, /^--csi-endpoint: .* must hold an absolute path/],
+    [{ csiEndpoint: 'unix:' }, /^--csi-endpoint: .* must hold an absolute path/],
+    [{ csiEndpoint: '/run/lantern/csi.sock' }, /^--csi-endpoint: must lie in a directory of its own/],
+    [{ csiEndpoint: `/${'x'.repeat(107)}` }, /^--csi-endpoint: the socket path .* over 107 bytes/],
+    [{ socketGroup: 'no such group' }, /^--socket-group: "no such group" is not in \/etc\/group/],
+    [{ socketGroup: '4294967295' }, /^--socket-group: .* no group id/],
+    [{ publisher: 'fuse' }, /^--publisher: "fuse" must be one of auto, bind, direct/],
+    [{ publisher: 'bind', allowDisk: true }, /^--allow-disk: has no meaning with --publisher bind/],
+    [{ isolation: 'pod' }, /^--isolation: .* namespace, volume/],
+    [{ poolSize: '64 MiB' }, /^--pool-size: "64 MiB" must be a size, e.g. 64Mi/],
+    [{ poolSize: '64Mb' }, /^--pool-size: /],
+    [{ poolSize: '-1Mi' }, /^--pool-size: /],
+    [{ poolSize: '4Ki' }, /^--pool-size: "4Ki" must be at least 1Mi/],
+    [{ poolSize: '99999999Ti' }, /^--pool-size: .* more than any machine has/],
+    [{ poolSize: '64Mi', poolTotal: '32Mi' }, /^--pool-total: must be at least the size of one pool/],
+    [{ targetRoot: ['/a', ''] }, /^--target-root: must not be empty/],
+    [{ host: 'nomad' }, /^--host: /],
+    [{ driverName: '1.example' }, /^--driver-name: /],
+    [{ driverName: 'a'.repeat(64) }, /^--driver-name: /],
+    [{ driverName: 'a_b' }, /^--driver-name: /],
+    [{ nodeId: '' }, /^--node-id: must not be empty/],
+    [{ nodeId: 'n'.repeat(257) }, /^--node-id: must be at most 256 bytes, not 257/],
+    [{ logFormat: 'xml' }, /^--log-format: /],
+    [{ listen: '7443' }, /^--listen: "7443" must be HOST:PORT/],
+    [{ listen: 'h:65536' }, /^--listen: /],
+    [
+      { listen: 'h:1', targetRoot: ['/srv'] },
+      /^--listen: TCP needs mutual TLS: add --tls-cert, --tls-key, --tls-client-ca/,
+    ],
+    [{ listen: 'h:1', tlsCert: '/c', tlsKey: '/k', targetRoot: ['/srv'] }, /^--listen: .* add --tls-client-ca \(/],
+    [{ listen: 'h:1', insecurePlainTcp: true }, /^--target-root: is required with --listen/],
+    [
+      { listen: 'h:1', insecurePlainTcp: true, tlsCert: '/c', targetRoot: ['/srv'] },
+      /^--insecure-plain-tcp: contradicts --tls-cert/,
+    ],
+    [{ insecurePlainTcp: true }, /^--insecure-plain-tcp: needs --listen/],
+    [{ tlsCert: '/c' }, /^--tls-cert: needs --listen/],
+  ])('%j', (flags, expected) => {
+    expect(faultsOf(flags)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test('all faults at once, each once', () => {
+    const faults = faultsOf({
+      poolSize: 'big',
+      host: 'x',
+      listen: 'h:1',
+      targetRoot: [''],
+      nodeId: '',
+      driverName: '?',
+    });
+    expect(faults.map((fault) => fault.split(':')[0]).sort()).toEqual([
+      '--driver-name',
+      '--host',
+      '--listen',
+      '--node-id',
+      '--pool-size',
+      '--target-root',
+    ]);
+  });
+
+  test('a flag that the environment contradicts', () => {
+    expect(faultsOf({}, { environment: { LANTERN_REQUIRE_NOSWAP: 'perhaps' } })).toEqual([
+      'LANTERN_REQUIRE_NOSWAP: "perhaps" is neither true nor false',
+    ]);
+  });
+});
+
+describe('the fallback under /dev/shm', () => {
+  // A uid that no machine has, so that the name is this test's own.
+  const user = { uid: 3_999_999_001 };
+  const path = '/dev/shm/lantern-3999999001';
+
+  test.each<[string, () => void, RegExp]>([
+    ['a link', () => symlinkSync('/etc', path), /^--run-dir: ".*" is not a directory/],
+    [
+      'a file owner other than the user',
+      () => mkdirSync(path, 0o700),
+      /^--run-dir: ".*" belongs to user \d+; remove it/,
+    ],
+  ])('%s is refused', (_name, plant, expected) => {
+    plant();
+    try {
+      expect(faultsOf({}, { user })).toEqual([expect.stringMatching(expected)]);
+    } finally {
+      rmSync(path, { recursive: true });
+    }
+  });
+
+  test.runIf(process.getuid?.() === 0)('an own directory counts only with mode 0700', () => {
+    mkdirSync(path, 0o700);
+    try {
+      chownSync(path, user.uid, user.uid);
+      expect(faultsOf({}, { user })).toEqual([]);
+      chmodSync(path, 0o755);
+      expect(faultsOf({}, { user })).toEqual([expect.stringContaining('has mode 0755 instead of 0700')]);
+    } finally {
+      rmSync(path, { recursive: true });
+    }
+  });
+});
