@@ -98,10 +98,18 @@ export function openDirectoryWithoutLinks(path: string): number {
   return checked(libc().openat2(OPENAT2, AT_FDCWD, path, how, how.length), 'openat2', path);
 }
 
-/** A detached clone of the mount that shows `path`, with `path` as its root, not recursive. */
+const OPEN_TREE_CLONE = 1;
+
+/** A detached clone of the mount that shows `path`, with `path` as its root, not recursive; a link at the end is not followed. */
 export function cloneMount(path: string): number {
-  const OPEN_TREE_CLONE = 1;
-  return checked(libc().openTree(OPEN_TREE, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC), 'open_tree', path);
+  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
+  return checked(libc().openTree(OPEN_TREE, AT_FDCWD, path, flags), 'open_tree', path);
+}
+
+/** The same for what `fd` is open on. */
+export function cloneMountOf(fd: number): number {
+  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH;
+  return checked(libc().openTree(OPEN_TREE, fd, '', flags), 'open_tree', undefined);
 }
 
 /** Sets and clears MOUNT_ATTR_ flags of a detached mount, and takes it out of every peer group. */

@@ -1,0 +1,52 @@
+/** One line of /proc/<pid>/mountinfo, see proc_pid_mountinfo(5). Paths are unescaped. */
+export type MountEntry = {
+  readonly id: number;
+  readonly parentId: number;
+  /** `major:minor` of the file system: the same for all mounts of one tmpfs. */
+  readonly device: string;
+  /** What of the file system is mounted, as a path from its own root; ends in `//deleted` when it was removed. */
+  readonly root: string;
+  readonly mountPoint: string;
+  /** Of this mount: `ro`, `nosuid`, … */
+  readonly options: readonly string[];
+  /** `shared:N`, `master:N`, `propagate_from:N`, `unbindable`; empty for a private mount. */
+  readonly propagation: readonly string[];
+  readonly fileSystem: string;
+  readonly source: string;
+  /** Of the file system: `size=65536k`, … */
+  readonly superOptions: readonly string[];
+};
+
+/** The mounts in the table's order: of several at one mount point, the last one covers the others. Malformed lines are left out. */
+export function parseMountinfo(text: string): readonly MountEntry[] {
+  return text.split('\n').flatMap((line) => parseLine(line) ?? []);
+}
+
+function parseLine(line: string): MountEntry | undefined {
+  const fields = line.split(' ');
+  // The number of optional fields varies; a lone hyphen ends them.
+  const separator = fields.indexOf('-', 6);
+  if (separator < 0) return undefined;
+  const [id, parentId, device, root, mountPoint, options] = fields;
+  const [fileSystem, source, superOptions] = fields.slice(separator + 1);
+  if (options === undefined || root === undefined || mountPoint === undefined || superOptions === undefined)
+    return undefined;
+  if (!/^\d+$/.test(id ?? '') || !/^\d+$/.test(parentId ?? '') || !/^\d+:\d+$/.test(device ?? '')) return undefined;
+  return {
+    id: Number(id),
+    parentId: Number(parentId),
+    device: device ?? '',
+    root: unescaped(root),
+    mountPoint: unescaped(mountPoint),
+    options: options.split(','),
+    propagation: fields.slice(6, separator),
+    fileSystem: unescaped(fileSystem ?? ''),
+    source: unescaped(source ?? ''),
+    superOptions: superOptions.split(','),
+  };
+}
+
+/** The kernel writes space, tab, newline, backslash (and `#`) as a backslash and three octal digits. */
+function unescaped(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
+import type { MountEntry } from './mountinfo.ts';
+
+/** One tmpfs and the volumes that share it. */
+export type Pool = {
+  readonly directory: string;
+  readonly bytes: number;
+  /** The directory names of the volumes in it. The last one's leaving takes the pool away. */
+  readonly homes: Set<string>;
+};
+
+export type PoolsOptions = {
+  readonly mounter: Mounter;
+  /** Where the pools' directories are: a real path, as the mount table shows it. */
+  readonly directory: string;
+  /** Size of each pool, in bytes. */
+  readonly poolBytes: number;
+  /** What all pools together may take: their pages are charged to the daemon and cannot be reclaimed. */
+  readonly totalBytes: number;
+};
+
+/**
+ * A tmpfs has room for one inode per KiB: a volume of three small files takes about fifteen, with the generation that
+ * is about to be retired, in some 30 KiB.
+ */
+const BYTES_PER_INODE = 1024;
+const MIN_INODES = 1024;
+
+/** The pools of this daemon: made with their first volume, taken away with their last. */
+export class Pools {
+  readonly directory: string;
+  readonly #mounter: Mounter;
+  readonly #poolBytes: number;
+  readonly #totalBytes: number;
+  readonly #pools = new Map<string, Pool>();
+
+  constructor({ mounter, directory, poolBytes, totalBytes }: PoolsOptions) {
+    this.#mounter = mounter;
+    this.directory = directory;
+    this.#poolBytes = poolBytes;
+    this.#totalBytes = totalBytes;
+  }
+
+  all(): readonly Pool[] {
+    return [...this.#pools.values()];
+  }
+
+  /** The domain's pool with `home` in it, mounted when it is the first. `resource-exhausted` past the cap over all pools. */
+  join(domain: string, home: string): Pool {
+    const name = poolName(domain);
+    const pool = this.#pools.get(name) ?? this.#create(name, domain);
+    pool.homes.add(home);
+    return pool;
+  }
+
+  /** Takes the home out, and the pool away when it was the last. */
+  leave(pool: Pool, home: string): void {
+    pool.homes.delete(home);
+    if (pool.homes.size === 0) this.remove(pool);
+  }
+
+  remove(pool: Pool): void {
+    try {
+      this.#mounter.unmount(pool.directory);
+      rmdirSync(pool.directory);
+    } catch (error) {
+      throw toLanternError(error, `remove the pool "${pool.directory}"`);
+    }
+    for (const [name, other] of this.#pools) if (other === pool) this.#pools.delete(name);
+  }
+
+  /**
+   * Takes over the pools an earlier daemon left mounted, with whatever size they have; their homes are the caller's to
+   * fill in. A pool's directory without its mount is a leftover, and removed.
+   */
+  restore(table: readonly MountEntry[]): readonly Pool[] {
+    for (const name of this.#names()) {
+      const directory = join(this.directory, name);
+      const mount = table.findLast(({ mountPoint }) => mountPoint === directory);
+      if (mount?.source === POOL_SOURCE && mount.fileSystem === 'tmpfs') {
+        const bytes = sizeOf(mount) ?? this.#poolBytes;
+        this.#pools.set(name, { directory, bytes, homes: new Set() });
+      } else if (!table.some(({ mountPoint }) => `${mountPoint}/`.startsWith(`${directory}/`))) {
+        rmSync(directory, { recursive: true, force: true });
+      }
+    }
+    return this.all();
+  }
+
+  #create(name: string, domain: string): Pool {
+    const taken = this.all().reduce((sum, { bytes }) => sum + bytes, 0);
+    if (taken + this.#poolBytes > this.#totalBytes) {
+      throw new LanternError(
+        'resource-exhausted',
+        `make a pool of ${this.#poolBytes} bytes for "${domain}": the other pools take ${taken} of the ${this.#totalBytes} bytes that all together may have; unmount volumes, or start with a smaller --pool-size or a larger --pool-total`,
+        { reason: 'POOL_FULL' },
+      );
+    }
+    const directory = join(this.directory, name);
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      this.#mounter.mountPool(directory, limitsOf(this.#poolBytes));
+    } catch (error) {
+      removeIfEmpty(directory);
+      throw toLanternError(error, `mount a pool for "${domain}" on "${directory}"`);
+    }
+    const pool: Pool = { directory, bytes: this.#poolBytes, homes: new Set() };
+    this.#pools.set(name, pool);
+    return pool;
+  }
+
+  #names(): readonly string[] {
+    try {
+      return readdirSync(this.directory);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw toLanternError(error, `read the pools' directory "${this.directory}"`);
+    }
+  }
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // What stands in the way stood there before; the mount's own failure is what is reported.
+  }
+}
+
+/** The domain is the requester's text: hashed, it is a file name of fixed length that leads nowhere else. */
+function poolName(domain: string): string {
+  return createHash('sha256').update(domain).digest('hex').slice(0, 32);
+}
+
+function limitsOf(bytes: number): PoolLimits {
+  return { bytes, inodes: Math.max(MIN_INODES, Math.floor(bytes / BYTES_PER_INODE)) };
+}
+
+/** The kernel prints a tmpfs' size in KiB. */
+function sizeOf(mount: MountEntry): number | undefined {
+  const kibibytes = mount.superOptions.map((option) => /^size=(\d+)k$/.exec(option)?.[1]).find(Boolean);
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}

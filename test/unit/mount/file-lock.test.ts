@@ -1,0 +1,49 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { lockFile } from '../../../src/mount/file-lock.ts';
+import { lanternErrorOf } from '../../support/lantern-error.ts';
+import { openDescriptors } from '../../support/open-descriptors.ts';
+import { TempDir } from '../../support/temp-dir.ts';
+
+describe('lockFile', () => {
+  test('one holder at a time; the next one is told who', () => {
+    using dir = new TempDir();
+    const path = dir.at('lock');
+    const before = openDescriptors();
+    const lock = lockFile(path);
+    expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(lanternErrorOf(() => lockFile(path))).toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringContaining(`the process ${process.pid} holds it`),
+    });
+    lock[Symbol.dispose]();
+    lock[Symbol.dispose]();
+    lockFile(path)[Symbol.dispose]();
+    expect(openDescriptors()).toBe(before);
+  });
+
+  test('a killed holder holds nothing; a child of the holder does not inherit it', async () => {
+    using dir = new TempDir();
+    const path = dir.at('lock');
+    const holder = spawn('flock', ['--no-fork', path, 'cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    holder.stdin.write('locked\n');
+    await once(holder.stdout, 'data');
+    expect(lanternErrorOf(() => lockFile(path)).message).toContain('another process holds it');
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    const lock = lockFile(path);
+    const inherited = execFileSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });
+    lock[Symbol.dispose]();
+    expect(inherited).not.toContain(path);
+  });
+
+  test('refuses what is no regular file', () => {
+    using dir = new TempDir();
+    mkdirSync(dir.at('directory'));
+    symlinkSync('elsewhere', dir.at('link'));
+    for (const name of ['directory', 'link']) expect(() => lockFile(dir.at(name))).toThrow(/open the lock file/);
+  });
+});
