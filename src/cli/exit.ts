@@ -1,0 +1,51 @@
+import { CommanderError } from 'commander';
+import { LanternError } from '../base/errors.ts';
+import { printable } from './output/printable.ts';
+
+/** What the process ends with: 0 done, 1 failed, 2 wrong usage. */
+export type ExitCode = 0 | 1 | 2;
+
+/** How a command ended, and what to say on stderr. */
+export type Ending = { readonly exitCode: ExitCode; readonly message: string | undefined };
+
+const DONE: Ending = { exitCode: 0, message: undefined };
+
+/** Commander's codes for ends that are no errors. */
+const SHOWN = ['commander.helpDisplayed', 'commander.version'];
+
+/** A command line that cannot be meant; `message` says what is wrong with it. Ends the process with 2. */
+export function wrongUsage(message: string): CommanderError {
+  return new CommanderError(2, 'lantern.wrongUsage', message);
+}
+
+/** A command did part of its work and has complained about the rest itself. Ends the process with 1. */
+export const PARTLY_FAILED = new CommanderError(1, 'lantern.partlyFailed', '');
+
+/** Any thrown thing as an exit code and what to print; the one place where that is decided. */
+export function endingOf(error: unknown, interrupted: boolean): Ending {
+  if (error === PARTLY_FAILED) return { exitCode: 1, message: undefined };
+  if (error instanceof CommanderError) return endingOfCommander(error);
+  if (interrupted) return { exitCode: 1, message: 'interrupted' };
+  if (!(error instanceof LanternError)) return { exitCode: 1, message: `an unexpected error: ${describe(error)}` };
+  return { exitCode: 1, message: printFaults(error) };
+}
+
+function endingOfCommander(error: CommanderError): Ending {
+  if (SHOWN.includes(error.code)) return DONE;
+  // `lantern` alone: commander has printed the help.
+  if (error.code === 'commander.help') return { exitCode: 2, message: undefined };
+  return { exitCode: 2, message: error.message.replace(/^error: /, '') };
+}
+
+/** One line; with several faults one line each below a heading. */
+function printFaults(error: LanternError): string {
+  if (error.faults.length < 2) return printable(error.message);
+  const lines = error.faults.map(({ field, message }) => `  ${printable(field ? `${field}: ${message}` : message)}`);
+  return [`${error.faults.length} faults:`, ...lines].join('\n');
+}
+
+/** The name and errno, not the message: it may quote what was read. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name;
+}
