@@ -1,0 +1,104 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { errnoOf, toLanternError } from '../base/errors.ts';
+import { parseBy } from '../base/parsed.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+
+/**
+ * A target that is ours, written down before anything is rendered there, so that whatever is found at this very file or
+ * directory later is known to be ours. It holds paths, no contents.
+ */
+export type Claim = {
+  /** As the request named it. */
+  readonly target: string;
+  readonly identity: string;
+  readonly contents: ClaimedContents;
+  /** False until everything was rendered: what a crash left half-made is removed. */
+  readonly isComplete: boolean;
+};
+
+export type ClaimedContents =
+  | { readonly kind: 'volume' }
+  | { readonly kind: 'file'; readonly subPath: RelativePath; readonly generation: string }
+  | {
+      readonly kind: 'directory';
+      readonly subPath: RelativePath;
+      readonly generation: string;
+      readonly files: readonly string[];
+    };
+
+/** Paths come out of a file that only the daemon writes; they were parsed when they came in. */
+const ownPath = z.string().transform((text) => text as RelativePath);
+
+const CLAIMS = z.strictObject({
+  bootId: z.string(),
+  claims: z.array(
+    z.strictObject({
+      target: z.string(),
+      identity: z.string(),
+      contents: z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('volume') }),
+        z.strictObject({ kind: z.literal('file'), subPath: ownPath, generation: z.string() }),
+        z.strictObject({
+          kind: z.literal('directory'),
+          subPath: ownPath,
+          generation: z.string(),
+          files: z.array(z.string()),
+        }),
+      ]),
+      isComplete: z.boolean(),
+    }),
+  ),
+});
+
+const FILE_NAME = 'targets.json';
+
+/** The claims of one volume, in its directory below `<run>/direct`, replaced by rename. */
+export class ClaimsFile {
+  readonly #path: string;
+
+  constructor(volumeDirectory: string) {
+    this.#path = join(volumeDirectory, FILE_NAME);
+  }
+
+  /** Those of this boot: device and inode numbers mean nothing after the next. None where the file is missing or damaged. */
+  load(): readonly Claim[] {
+    let text: string;
+    try {
+      text = readFileSync(this.#path, 'utf8');
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw toLanternError(error, `read the targets in "${this.#path}"`);
+    }
+    const found = parseBy(CLAIMS, parseJson(text));
+    return found.ok && found.value.bootId === readBootId() ? found.value.claims : [];
+  }
+
+  save(claims: readonly Claim[]): void {
+    const temporary = `${this.#path}.tmp`;
+    try {
+      writeFileSync(temporary, JSON.stringify({ bootId: readBootId(), claims }), { mode: 0o600 });
+      renameSync(temporary, this.#path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw toLanternError(error, `write the targets to "${this.#path}"`);
+    }
+  }
+
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}

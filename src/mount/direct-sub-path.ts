@@ -1,0 +1,76 @@
+import { chmodSync, chownSync, closeSync, constants as fs, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { LanternError } from '../base/errors.ts';
+import { parentsOf } from '../payload/build-payload.ts';
+import type { Payload, PayloadFile } from '../payload/payload.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+import type { ClaimedContents } from './direct-claims.ts';
+
+/** What a payload holds at one path. Paths of a directory's files are relative to it, in byte order. */
+export type SubPathContents =
+  | { readonly kind: 'file'; readonly file: PayloadFile }
+  | { readonly kind: 'directory'; readonly files: ReadonlyMap<string, PayloadFile> };
+
+/** `not-found` where the payload holds nothing at `subPath`, naming what there is beside it. */
+export function selectSubPath(payload: Payload, subPath: RelativePath): SubPathContents {
+  const file = payload.files.get(subPath);
+  if (file !== undefined) return { kind: 'file', file };
+  const prefix = `${subPath}/`;
+  const files = new Map<string, PayloadFile>();
+  for (const [path, found] of payload.files) {
+    if (path.startsWith(prefix)) files.set(path.slice(prefix.length), found);
+  }
+  if (files.size > 0) return { kind: 'directory', files };
+  const there = payload.files.size === 0 ? 'no file' : [...payload.files.keys()].map((path) => `"${path}"`).join(', ');
+  throw new LanternError(
+    'not-found',
+    `publish the subPath "${subPath}": the volume has no such file or directory; it holds ${there}`,
+  );
+}
+
+/** What a target of the whole volume (`subPath` undefined) or of a part of it will hold. `not-found` as above. */
+export function contentsAt(payload: Payload, subPath: RelativePath | undefined, generation: string): ClaimedContents {
+  if (subPath === undefined) return { kind: 'volume' };
+  const selected = selectSubPath(payload, subPath);
+  if (selected.kind === 'file') return { kind: 'file', subPath, generation };
+  return { kind: 'directory', subPath, generation, files: [...selected.files.keys()] };
+}
+
+/** The directories that these files need, parents first. */
+export function directoriesOf(paths: Iterable<string>): Set<string> {
+  const directories = new Set<string>();
+  for (const path of paths) {
+    for (const parent of [...parentsOf(path)].reverse()) directories.add(parent);
+  }
+  return directories;
+}
+
+/** Writes plain files and directories below `root`, which is there already; nothing may be in the way. */
+export function writeDirectoryCopy(
+  root: string,
+  files: ReadonlyMap<string, PayloadFile>,
+  mountGroup: number | undefined,
+): void {
+  for (const directory of directoriesOf(files.keys())) {
+    mkdirSync(`${root}/${directory}`, 0o700);
+    setDirectoryMode(`${root}/${directory}`, mountGroup);
+  }
+  for (const [path, file] of files) {
+    const fd = openSync(`${root}/${path}`, fs.O_WRONLY | fs.O_CREAT | fs.O_EXCL | fs.O_NOFOLLOW, 0o600);
+    closeSync(fd);
+    writeFileCopy(`${root}/${path}`, file, mountGroup);
+  }
+}
+
+/** Fills a file that is there already, empty and 0600: bytes first, then the owner, then the mode. */
+export function writeFileCopy(path: string, file: PayloadFile, mountGroup: number | undefined): void {
+  writeFileSync(path, file.bytes, { flag: 'r+' });
+  const group = file.group ?? mountGroup;
+  if (file.user !== undefined || group !== undefined) chownSync(path, file.user ?? -1, group ?? -1);
+  chmodSync(path, file.mode);
+}
+
+/** A directory as volumes have them: 0755 whatever the umask, and the mount group's with setgid where there is one. */
+export function setDirectoryMode(path: string, mountGroup: number | undefined): void {
+  if (mountGroup !== undefined) chownSync(path, -1, mountGroup);
+  chmodSync(path, mountGroup === undefined ? 0o755 : 0o2755);
+}
