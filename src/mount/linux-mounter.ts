@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../base/errors.ts';
 import type { MountFlag } from '../volume/record.ts';
-import { type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
+import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import { type MountEntry, parseMountinfo } from './mountinfo.ts';
 import type { OpenedTarget } from './opened-target.ts';
 import {
@@ -53,10 +53,20 @@ export class LinuxMounter implements Mounter {
     }
   }
 
-  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): void {
+  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): BoundMount {
     const wanted = flags.reduce((set, flag) => set | ATTRIBUTE_OF[flag], 0);
     const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | wanted;
-    attach(cloneMount(source), { set: attributes, clear: 0 }, target.fd, target.target);
+    const mountFd = cloneMount(source);
+    try {
+      attach(mountFd, { set: attributes, clear: 0 }, target.fd, target.target);
+    } catch (error) {
+      closeSync(mountFd);
+      throw error;
+    }
+    return {
+      undo: () => umount(`/proc/self/fd/${mountFd}`, MNT_DETACH),
+      [Symbol.dispose]: () => closeSync(mountFd),
+    };
   }
 
   unbind(target: OpenedTarget): void {
@@ -67,7 +77,12 @@ export class LinuxMounter implements Mounter {
     const clear = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW;
     const directoryFd = openSync(directory, O_PATH);
     try {
-      attach(cloneMountOf(publication.fd), { set: 0, clear }, directoryFd, directory);
+      const mountFd = cloneMountOf(publication.fd);
+      try {
+        attach(mountFd, { set: 0, clear }, directoryFd, directory);
+      } finally {
+        closeSync(mountFd);
+      }
     } finally {
       closeSync(directoryFd);
     }
@@ -82,17 +97,13 @@ export class LinuxMounter implements Mounter {
   }
 }
 
-/** Gives the detached mount its attributes, then attaches it: it is never visible without them. Closes `mountFd`. */
+/** Gives the detached mount its attributes, then attaches it: it is never visible without them. */
 function attach(
   mountFd: number,
   attributes: { readonly set: number; readonly clear: number },
   targetFd: number,
   target: string,
 ): void {
-  try {
-    setMountAttributes(mountFd, attributes.set, attributes.clear);
-    attachMount(mountFd, targetFd, target);
-  } finally {
-    closeSync(mountFd);
-  }
+  setMountAttributes(mountFd, attributes.set, attributes.clear);
+  attachMount(mountFd, targetFd, target);
 }

@@ -25,7 +25,7 @@ export interface Mounter {
    * Shows `source`, a file or directory of the daemon's own, at the target: read-only, nosuid, nodev, and outside every
    * peer group from the first moment on. The target is covered, whatever is there.
    */
-  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): void;
+  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): BoundMount;
   /** Takes the mount the target is the root of away, in use or not. */
   unbind(target: OpenedTarget): void;
   /** Shows the publication's contents, writable, on a directory of the daemon's own. The publication stays as it is. */
@@ -34,4 +34,10 @@ export interface Mounter {
   identify(place: OpenedTarget | string): FileIdentity;
   /** The mount table. O(all mounts of the host): for the start and for rare questions, never per request. */
   table(): readonly MountEntry[];
+}
+
+/** A mount that was just made, wherever its target has been moved to meanwhile. Dispose of it in any case. */
+export interface BoundMount extends Disposable {
+  /** Takes the mount away again. */
+  undo(): void;
 }

@@ -24,11 +24,11 @@ export class OpenedParent implements Disposable {
   readonly name: string;
   readonly parentPath: string;
   readonly path: string;
-  readonly #fd: number;
+  readonly #descriptor: Descriptor;
 
   /** Takes over `fd`, a descriptor of the parent. */
   constructor(fd: number, target: string, name: string) {
-    this.#fd = fd;
+    this.#descriptor = new Descriptor(fd);
     this.target = target;
     this.name = name;
     this.parentPath = `/proc/self/fd/${fd}`;
@@ -37,16 +37,27 @@ export class OpenedParent implements Disposable {
 
   /** What is at the target, mounts included; undefined for nothing. A symbolic link there is `failed-precondition`. */
   openExisting(): OpenedTarget | undefined {
-    let opened: OpenedTarget;
+    const opened = this.#open();
+    if (opened?.stats.isSymbolicLink() !== true) return opened;
+    opened[Symbol.dispose]();
+    throw symbolicLinkAt(this.target);
+  }
+
+  /** The same for taking away: a symbolic link is nothing of ours. */
+  openUnlessLink(): OpenedTarget | undefined {
+    const opened = this.#open();
+    if (opened?.stats.isSymbolicLink() !== true) return opened;
+    opened[Symbol.dispose]();
+    return undefined;
+  }
+
+  #open(): OpenedTarget | undefined {
     try {
-      opened = new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
+      return new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw toLanternError(error, `open the target "${this.target}"`);
     }
-    if (!opened.stats.isSymbolicLink()) return opened;
-    opened[Symbol.dispose]();
-    throw symbolicLinkAt(this.target);
   }
 
   /**
@@ -95,7 +106,7 @@ export class OpenedParent implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
+    this.#descriptor.close();
   }
 }
 
@@ -110,10 +121,12 @@ export class OpenedTarget implements Disposable {
   /** As in OpenedParent. */
   readonly target: string;
   readonly stats: Stats;
+  readonly #descriptor: Descriptor;
 
   /** Takes over `fd`. */
   constructor(fd: number, target: string) {
     this.fd = fd;
+    this.#descriptor = new Descriptor(fd);
     this.path = `/proc/self/fd/${fd}`;
     this.target = target;
     this.stats = fstatSync(fd);
@@ -135,7 +148,22 @@ export class OpenedTarget implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.fd);
+    this.#descriptor.close();
+  }
+}
+
+/** Closes once: a second close would hit whoever got the number next. */
+class Descriptor {
+  #fd: number | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

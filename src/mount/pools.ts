@@ -8,6 +8,8 @@ import type { MountEntry } from './mountinfo.ts';
 /** One tmpfs and the volumes that share it. */
 export type Pool = {
   readonly directory: string;
+  /** `major:minor` of the tmpfs. */
+  readonly device: string;
   readonly bytes: number;
   /** The directory names of the volumes in it. The last one's leaving takes the pool away. */
   readonly homes: Set<string>;
@@ -83,7 +85,7 @@ export class Pools {
       const mount = table.findLast(({ mountPoint }) => mountPoint === directory);
       if (mount?.source === POOL_SOURCE && mount.fileSystem === 'tmpfs') {
         const bytes = sizeOf(mount) ?? this.#poolBytes;
-        this.#pools.set(name, { directory, bytes, homes: new Set() });
+        this.#pools.set(name, { directory, device: mount.device, bytes, homes: new Set() });
       } else if (!table.some(({ mountPoint }) => `${mountPoint}/`.startsWith(`${directory}/`))) {
         rmSync(directory, { recursive: true, force: true });
       }
@@ -108,7 +110,8 @@ export class Pools {
       removeIfEmpty(directory);
       throw toLanternError(error, `mount a pool for "${domain}" on "${directory}"`);
     }
-    const pool: Pool = { directory, bytes: this.#poolBytes, homes: new Set() };
+    const { device } = this.#mounter.identify(directory);
+    const pool: Pool = { directory, device, bytes: this.#poolBytes, homes: new Set() };
     this.#pools.set(name, pool);
     return pool;
   }

@@ -1,6 +1,7 @@
 import type { RelativePath } from '../spec/relative-path.ts';
-import { POOL_SOURCE } from './mounter.ts';
+import { type Mounter, POOL_SOURCE } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
+import type { FileIdentity } from './system-calls.ts';
 
 /** Which part of which volume a mount shows. Sub path and generation are undefined for the whole volume. */
 export type PublicationRoot = {
@@ -23,4 +24,22 @@ export function publicationRoot(mount: MountEntry): PublicationRoot | undefined 
   if (generation === undefined) return { home, generation, subPath: undefined };
   // The kernel prints a path that was cleaned when it was bound.
   return elements.length === 0 ? undefined : { home, generation, subPath: elements.join('/') as RelativePath };
+}
+
+/** A publication found by what is visible at a target. */
+export type FoundPublication = PublicationRoot & {
+  /** False for an orphan: the pool it is from is not mounted any more. Another daemon's pool counts as mounted. */
+  readonly isPoolMounted: boolean;
+};
+
+/** Looks the mount up in the table; undefined when it is no publication. Reads the whole table. */
+export function findPublication(mounter: Mounter, found: FileIdentity): FoundPublication | undefined {
+  const table = mounter.table();
+  const mount = table.find(({ id }) => BigInt(id) === found.mountId);
+  const root = mount && publicationRoot(mount);
+  return root && { ...root, isPoolMounted: isPoolMounted(table, found.device) };
+}
+
+export function isPoolMounted(table: readonly MountEntry[], device: string): boolean {
+  return table.some((mount) => mount.device === device && mount.root === '/');
 }

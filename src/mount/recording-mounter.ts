@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { relative } from 'node:path';
 import type { MountFlag } from '../volume/record.ts';
 import { SystemCallError } from './errno.ts';
-import { type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
+import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { OpenedTarget } from './opened-target.ts';
 import type { FileIdentity } from './system-calls.ts';
@@ -38,7 +38,8 @@ export class RecordingMounter implements Mounter {
   mountPool(directory: string, limits: PoolLimits): void {
     this.#record({ type: 'mount-pool', directory, limits });
     const device = `0:${this.#lastId + 1}`;
-    this.#add({ device, root: '/', mountPoint: directory, inode: lstatSync(directory, { bigint: true }).ino });
+    const { ino: inode } = lstatSync(directory, { bigint: true });
+    this.#add({ device, root: '/', mountPoint: directory, inode, bytes: limits.bytes });
   }
 
   unmount(directory: string): void {
@@ -49,9 +50,10 @@ export class RecordingMounter implements Mounter {
     this.#remove((mount) => mount === top || mount.mountPoint.startsWith(`${directory}/`));
   }
 
-  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): void {
+  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): BoundMount {
     this.#record({ type: 'bind', source, target: target.target, flags });
     this.#addClone(source, target.target);
+    return { undo: () => this.unbind(target), [Symbol.dispose]: () => undefined };
   }
 
   unbind(target: OpenedTarget): void {
@@ -79,14 +81,14 @@ export class RecordingMounter implements Mounter {
   }
 
   table(): readonly MountEntry[] {
-    return this.#mounts.map(({ inode: _, ...mount }) => ({
+    return this.#mounts.map(({ inode: _, bytes, ...mount }) => ({
       ...mount,
       parentId: 0,
       options: [],
       propagation: [],
       fileSystem: 'tmpfs',
       source: POOL_SOURCE,
-      superOptions: [],
+      superOptions: [`size=${Math.ceil(bytes / 1024)}k`],
     }));
   }
 
@@ -95,7 +97,7 @@ export class RecordingMounter implements Mounter {
     const of = this.#topmost(source) ?? this.#containing(source);
     const below = of === undefined ? '' : relative(of.mountPoint, source);
     const root = [of?.root === '/' ? '' : (of?.root ?? ''), below].filter((part) => part !== '').join('/');
-    this.#add({ device, inode, root: root.startsWith('/') ? root : `/${root}`, mountPoint });
+    this.#add({ device, inode, root: root.startsWith('/') ? root : `/${root}`, mountPoint, bytes: of?.bytes ?? 0 });
   }
 
   #add(mount: Omit<RecordedMount, 'id'>): void {
@@ -133,4 +135,6 @@ type RecordedMount = {
   readonly root: string;
   readonly mountPoint: string;
   readonly inode: bigint;
+  /** Size of the file system. */
+  readonly bytes: number;
 };

@@ -32,55 +32,59 @@ export class TargetRoots {
     throw opened;
   }
 
-  /** The same for taking away: undefined when the parent is missing or behind a link, as nothing of ours is there then. */
+  /**
+   * The same for taking away: undefined where nothing of ours can be, as the parent is missing, behind a link, outside
+   * the roots or the daemon's own. Throws only `invalid-argument`.
+   */
   openIfThere(target: string): OpenedParent | undefined {
     const opened = this.#open(target);
     return opened instanceof OpenedParent ? opened : undefined;
   }
 
-  /** The target as the mount table would name it. Throws as `open` for paths that are refused by their text. */
+  /** For taking away what is known to be at a real path: the roots may have been others when it was published. */
+  openPublished(realTarget: string): OpenedParent | undefined {
+    const opened = openParent(realTarget, realTarget);
+    return opened instanceof OpenedParent ? opened : undefined;
+  }
+
+  /** The target as the mount table would name it. `invalid-argument` and `permission-denied` as `open`. */
   resolve(target: string): string {
+    const resolved = this.tryResolve(target);
+    if (resolved === undefined) throw this.#outside(target);
+    return resolved;
+  }
+
+  /** The same, and undefined outside the roots. */
+  tryResolve(target: string): string | undefined {
     const clean = checkText(target);
     const candidates = this.#roots.flatMap((root) => {
       return [root.given, root.real].filter((prefix) => isBelow(clean, prefix)).map((prefix) => ({ root, prefix }));
     });
     const [best] = candidates.sort((a, b) => b.prefix.length - a.prefix.length);
-    if (best === undefined) {
-      const roots = this.#roots.map(({ given }) => `"${given}"`).join(', ');
-      throw new LanternError(
-        'permission-denied',
-        `open the target "${target}": it does not lie below a target root (${roots}); choose one that does, or start with another --target-root`,
-      );
-    }
-    return join(best.root.real, clean.slice(best.prefix.length));
+    return best && join(best.root.real, clean.slice(best.prefix.length));
   }
 
-  /** The parent, or why it cannot be opened where the reason is what stands on the disk. */
+  /** The parent, or why there is none to work in. */
   #open(target: string): OpenedParent | LanternError {
-    const resolved = this.resolve(target);
-    const parent = dirname(resolved);
-    let fd: number;
-    try {
-      fd = openDirectoryWithoutLinks(parent);
-    } catch (error) {
-      return unopened(error, target, parent);
-    }
-    const opened = new OpenedParent(fd, resolved, basename(resolved));
-    try {
-      this.#refuseOwnPlaces(target, join(readlinkSync(opened.parentPath), opened.name));
-    } catch (error) {
-      opened[Symbol.dispose]();
-      throw error;
-    }
-    return opened;
-  }
-
-  #refuseOwnPlaces(target: string, real: string): void {
+    const resolved = this.tryResolve(target);
+    if (resolved === undefined) return this.#outside(target);
+    const opened = openParent(resolved, target);
+    if (opened instanceof LanternError) return opened;
+    const real = join(readlinkSync(opened.parentPath), opened.name);
     const place = this.#forbidden.find((path) => real === path || isBelow(real, path));
-    if (place === undefined) return;
-    throw new LanternError(
+    if (place === undefined) return opened;
+    opened[Symbol.dispose]();
+    return new LanternError(
       'failed-precondition',
       `open the target "${target}": it lies in "${place}", which is the daemon's own; choose a target elsewhere`,
+    );
+  }
+
+  #outside(target: string): LanternError {
+    const roots = this.#roots.map(({ given }) => `"${given}"`).join(', ');
+    return new LanternError(
+      'permission-denied',
+      `open the target "${target}": it does not lie below a target root (${roots}); choose one that does, or start with another --target-root`,
     );
   }
 }
@@ -100,6 +104,15 @@ function checkText(target: string): string {
   const clean = cleanPath(target);
   if (clean === '/') throw refuse('the root directory cannot be a target; name a directory below it');
   return clean;
+}
+
+function openParent(resolved: string, target: string): OpenedParent | LanternError {
+  const parent = dirname(resolved);
+  try {
+    return new OpenedParent(openDirectoryWithoutLinks(parent), resolved, basename(resolved));
+  } catch (error) {
+    return unopened(error, target, parent);
+  }
 }
 
 function unopened(error: unknown, target: string, parent: string): LanternError {

@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { type MountEntry, parseMountinfo } from '../../src/mount/mountinfo.ts';
+import { TempDir } from './temp-dir.ts';
+
+/**
+ * A directory on a tmpfs of its own, shared as on a host with systemd, or private. `using` takes every mount in it away
+ * and removes it. Needs root.
+ */
+export class MountFixture implements Disposable {
+  readonly #dir = new TempDir();
+  readonly path = this.#dir.path;
+
+  constructor(propagation: 'shared' | 'private' = 'shared') {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=0755', 'lantern-test', this.path]);
+    execFileSync('mount', [`--make-${propagation}`, this.path]);
+  }
+
+  at(...elements: readonly string[]): string {
+    return this.#dir.at(...elements);
+  }
+
+  /** The mounts below this directory. */
+  mounts(): readonly MountEntry[] {
+    return mountTable().filter(({ mountPoint }) => mountPoint.startsWith(`${this.path}/`));
+  }
+
+  [Symbol.dispose](): void {
+    for (const { mountPoint } of [...this.mounts()].reverse()) execFileSync('umount', ['-l', mountPoint]);
+    execFileSync('umount', ['-l', this.path]);
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+export function mountTable(): readonly MountEntry[] {
+  return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+}
+
+export const isRoot = process.getuid?.() === 0;
