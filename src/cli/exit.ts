@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { LanternError } from '../base/errors.ts';
+import { type Fault, LanternError } from '../base/errors.ts';
 import { printable } from './output/printable.ts';
 
 /** What the process ends with: 0 done, 1 failed, 2 wrong usage. */
@@ -27,7 +27,7 @@ export function endingOf(error: unknown, interrupted: boolean): Ending {
   if (error instanceof CommanderError) return endingOfCommander(error);
   if (interrupted) return { exitCode: 1, message: 'interrupted' };
   if (!(error instanceof LanternError)) return { exitCode: 1, message: `an unexpected error: ${describe(error)}` };
-  return { exitCode: 1, message: printFaults(error) };
+  return { exitCode: 1, message: error.faults.length > 1 ? listFaults(error.faults) : printable(error.message) };
 }
 
 function endingOfCommander(error: CommanderError): Ending {
@@ -37,11 +37,12 @@ function endingOfCommander(error: CommanderError): Ending {
   return { exitCode: 2, message: error.message.replace(/^error: /, '') };
 }
 
-/** One line; with several faults one line each below a heading. */
-function printFaults(error: LanternError): string {
-  if (error.faults.length < 2) return printable(error.message);
-  const lines = error.faults.map(({ field, message }) => `  ${printable(field ? `${field}: ${message}` : message)}`);
-  return [`${error.faults.length} faults:`, ...lines].join('\n');
+/** One line; several faults are a line each below a heading. */
+export function listFaults(faults: readonly Fault[]): string {
+  const lines = faults.map(({ field, message }) => printable(field ? `${field}: ${message}` : message));
+  return lines.length === 1
+    ? lines.join()
+    : [`${lines.length} faults:`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
 /** The name and errno, not the message: it may quote what was read. */

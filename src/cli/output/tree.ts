@@ -1,19 +1,10 @@
+import type { TreeEntry__Output as WireTreeEntry } from '../../rpc/generated/lantern/v1/TreeEntry.ts';
 import { printable } from './printable.ts';
 import type { Style } from './style.ts';
 import { widthOf } from './table.ts';
 
-/** One entry of a volume; see `TreeEntry` of the wire. */
-export type TreeLine = {
-  readonly path: string;
-  readonly type: 'FILE' | 'DIRECTORY' | 'SYMLINK';
-  /** Permission bits, setgid included. */
-  readonly mode: number;
-  readonly user: number;
-  readonly group: number;
-  /** Bytes. */
-  readonly size: number;
-  readonly linkTarget: string;
-};
+/** One entry of a volume. */
+export type TreeLine = Omit<WireTreeEntry, 'contents'>;
 
 /** The entries (depth first, each directory before what it holds) as a tree below `root`, with mode, owner and size in columns. */
 export function formatTree(root: string, entries: readonly TreeLine[], style: Style): string {

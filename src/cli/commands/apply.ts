@@ -1,0 +1,79 @@
+import type { Command } from 'commander';
+import type { ObjectDraft, ObjectKind } from '../../objects/object.ts';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { Cli } from '../cli.ts';
+import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { PARTLY_FAILED } from '../exit.ts';
+import { forEach } from '../for-each.ts';
+import { manifestFiles } from '../input-files.ts';
+import { nameOfKind } from '../kinds.ts';
+import { readManifests } from '../manifests.ts';
+import { formatJson } from '../output/structured.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = {
+  readonly filename: readonly string[];
+  readonly recursive: boolean;
+  readonly dryRun: boolean;
+  readonly namespace?: string;
+  readonly output?: 'name' | 'json';
+};
+
+type Answer = {
+  readonly kind: ObjectKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly outcome: string;
+};
+
+/** `lantern apply`: every file is read and checked before the first object is stored. */
+export function applyCommand(cli: Cli): Command {
+  return defineCommand('apply', 'Create or update objects from manifests.', [
+    'lantern apply -f secret.yaml',
+    'lantern apply -f manifests/ -f more.yaml -n team-a',
+    'generate-secret | lantern apply -f -',
+  ])
+    .requiredOption(
+      '-f, --filename <FILE|DIR|->',
+      'manifest, directory of manifests, or stdin; may be repeated',
+      collect,
+    )
+    .option('-R, --recursive', 'go into directories below a directory too', false)
+    .option('--dry-run', 'check everything, store nothing', false)
+    .addOption(namespaceOption('namespace of objects that name none (default: "default")'))
+    .addOption(outputOption('name', 'json'))
+    .action(async (options: Options, command: Command) => {
+      const files = await manifestFiles(options.filename, options.recursive);
+      const drafts = await readManifests(files, options.namespace, cli.terminal);
+      await withDaemon(cli, command, (daemon) => applyAll(cli, daemon, drafts, options));
+    });
+}
+
+async function applyAll(
+  cli: Cli,
+  daemon: LanternClient,
+  drafts: readonly ObjectDraft[],
+  options: Options,
+): Promise<void> {
+  const answers: Answer[] = [];
+  const allWell = await forEach(cli.terminal, drafts, async (draft) => {
+    const answer = await applyOne(cli, daemon, draft, options.dryRun);
+    answers.push(answer);
+    if (options.output !== 'json') cli.terminal.print(lineFor(answer, options));
+  });
+  if (options.output === 'json') cli.terminal.print(formatJson(answers));
+  if (!allWell) throw PARTLY_FAILED;
+}
+
+async function applyOne(cli: Cli, daemon: LanternClient, draft: ObjectDraft, dryRun: boolean): Promise<Answer> {
+  const { objectToWire } = await import('../../rpc/object-messages.ts');
+  const answer = await daemon.objects.apply({ object: objectToWire(draft), dryRun }, { signal: cli.signal });
+  const { namespace, name } = draft.metadata;
+  return { kind: draft.kind, namespace, name, outcome: answer.outcome.toLowerCase() };
+}
+
+function lineFor(answer: Answer, options: Options): string {
+  const name = `${nameOfKind(answer.kind).singular}/${answer.name}`;
+  if (options.output === 'name') return name;
+  return `${name} ${answer.outcome}${options.dryRun ? ' (dry run)' : ''}`;
+}

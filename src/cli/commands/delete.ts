@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { LanternError } from '../../base/errors.ts';
+import { type ObjectRef, refOf } from '../../objects/object.ts';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { Cli } from '../cli.ts';
+import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { forEach } from '../for-each.ts';
+import { manifestFiles } from '../input-files.ts';
+import { nameOfKind, parseSelections } from '../kinds.ts';
+import { readManifests } from '../manifests.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = {
+  readonly filename?: readonly string[];
+  readonly recursive: boolean;
+  readonly ignoreNotFound: boolean;
+  readonly namespace?: string;
+  readonly output?: 'name';
+};
+
+/** `lantern delete`. Volumes keep the contents of a deleted object, unless the spec calls it optional. */
+export function deleteCommand(cli: Cli): Command {
+  return defineCommand('delete', 'Delete objects, by name or as manifests name them.', [
+    'lantern delete secret mysecret',
+    'lantern delete secret/mysecret configmap/settings -n team-a',
+    'lantern delete -f secret.yaml',
+  ])
+    .argument('[KIND NAME|KIND/NAME...]', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
+    .option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect)
+    .option('-R, --recursive', 'go into directories below a directory too', false)
+    .option('--ignore-not-found', 'an object that does not exist is fine', false)
+    .addOption(namespaceOption())
+    .addOption(outputOption('name'))
+    .action(async (words: readonly string[], options: Options, command: Command) => {
+      const refs = await refsOf(cli, words, options);
+      await withDaemon(cli, command, (daemon) => deleteAll(cli, daemon, refs, options));
+    });
+}
+
+async function refsOf(cli: Cli, words: readonly string[], options: Options): Promise<ObjectRef[]> {
+  if (options.filename !== undefined) {
+    if (words.length > 0) throw wrongUsage('name objects either as arguments or with -f, not both');
+    const files = await manifestFiles(options.filename, options.recursive);
+    return (await readManifests(files, options.namespace, cli.terminal)).map(refOf);
+  }
+  const namespace = options.namespace ?? 'default';
+  return parseSelections(words).flatMap(({ kind: { kind, plural }, names }) => {
+    if (names.length === 0) throw wrongUsage(`name the ${plural} to delete`);
+    return names.map((name) => ({ kind, namespace, name }));
+  });
+}
+
+async function deleteAll(cli: Cli, daemon: LanternClient, refs: readonly ObjectRef[], options: Options): Promise<void> {
+  const allWell = await forEach(cli.terminal, refs, async (ref) => {
+    try {
+      await daemon.objects.delete({ ref }, { signal: cli.signal });
+    } catch (error) {
+      if (options.ignoreNotFound && error instanceof LanternError && error.code === 'not-found') return;
+      throw error;
+    }
+    const { singular } = nameOfKind(ref.kind);
+    cli.terminal.print(options.output === 'name' ? `${singular}/${ref.name}` : `${singular} "${ref.name}" deleted`);
+  });
+  if (!allWell) throw PARTLY_FAILED;
+}

@@ -1,0 +1,133 @@
+import type { Command } from 'commander';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
+import type { Cli } from '../cli.ts';
+import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { forEach } from '../for-each.ts';
+import { type KindName, parseSelections, type Selection } from '../kinds.ts';
+import { objectTable } from '../output/object-table.ts';
+import { formatJson, formatYaml } from '../output/structured.ts';
+import { allPages } from '../pages.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = {
+  readonly namespace?: string;
+  readonly allNamespaces: boolean;
+  readonly output?: 'yaml' | 'json' | 'name' | 'wide';
+};
+
+/** Objects by kind, in the order asked for. */
+type Found = ReadonlyMap<KindName, readonly WireObject[]>;
+
+/** `lantern get`: values are fetched only where they are shown, for -o yaml and json. */
+export function getCommand(cli: Cli): Command {
+  return defineCommand('get', 'Show objects; values only with -o yaml or json.', [
+    'lantern get secrets',
+    'lantern get secret mysecret -o yaml',
+    'lantern get secret/mysecret configmap/settings',
+  ])
+    .argument('<KIND [NAME]|KIND/NAME...>', 'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes')
+    .addOption(namespaceOption())
+    .option('-A, --all-namespaces', 'objects of every namespace', false)
+    .addOption(outputOption('yaml', 'json', 'name', 'wide'))
+    .action(async (words: readonly string[], options: Options, command: Command) => {
+      const selections = parseSelections(words);
+      if (options.allNamespaces && selections.some(({ names }) => names.length > 0)) {
+        throw wrongUsage('objects are named within one namespace; leave out the names or --all-namespaces');
+      }
+      await withDaemon(cli, command, async (daemon) => {
+        const found = new Map(selections.map(({ kind }): [KindName, WireObject[]] => [kind, []]));
+        const allWell = await forEach(cli.terminal, selections.flatMap(oneByOne), async ({ kind, name }) => {
+          const objects = await fetchObjects(cli, daemon, kind, name, options);
+          found.get(kind)?.push(...objects);
+        });
+        await show(cli, found, options, isOneObject(selections));
+        if (!allWell) throw PARTLY_FAILED;
+      });
+    });
+}
+
+/** Named objects one by one, so that one which does not exist keeps no other out. */
+function oneByOne({ kind, names }: Selection): { kind: KindName; name: string | undefined }[] {
+  return names.length === 0 ? [{ kind, name: undefined }] : names.map((name) => ({ kind, name }));
+}
+
+async function fetchObjects(
+  cli: Cli,
+  daemon: LanternClient,
+  { kind }: KindName,
+  name: string | undefined,
+  options: Options,
+): Promise<readonly WireObject[]> {
+  const signal = cli.signal;
+  const withData = showsValues(options);
+  const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
+  if (name !== undefined) {
+    const { object } = await daemon.objects.get({ ref: { kind, namespace, name }, withData }, { signal });
+    return object === null ? [] : [object];
+  }
+  return allPages(
+    (pageToken) => daemon.objects.list({ kind, namespace, withData, pageToken }, { signal }),
+    (page) => page.objects,
+  );
+}
+
+function showsValues({ output }: Options): boolean {
+  return output === 'yaml' || output === 'json';
+}
+
+/** A single object that was asked for by name is shown as itself, anything else as a list. */
+function isOneObject(selections: readonly Selection[]): boolean {
+  return selections.length === 1 && selections[0]?.names.length === 1;
+}
+
+async function show(cli: Cli, found: Found, options: Options, single: boolean): Promise<void> {
+  const objects = [...found.values()].flat();
+  if (single && objects.length === 0) return;
+  if (showsValues(options)) return showManifests(cli, objects, options, single);
+  if (objects.length === 0) return sayNothingFound(cli, options);
+  for (const text of options.output === 'name' ? namesOf(found) : [tablesOf(cli, found, options)]) {
+    cli.terminal.print(text);
+  }
+}
+
+function namesOf(found: Found): string[] {
+  return [...found].flatMap(([{ singular }, objects]) =>
+    objects.map(({ metadata }) => `${singular}/${metadata?.name ?? ''}`),
+  );
+}
+
+/** One table per kind of which there is anything. */
+function tablesOf(cli: Cli, found: Found, options: Options): string {
+  const tableOptions = {
+    now: cli.clock.now(),
+    wide: options.output === 'wide',
+    withNamespace: options.allNamespaces,
+    withKind: found.size > 1,
+  };
+  return [...found]
+    .filter(([, objects]) => objects.length > 0)
+    .map(([kind, objects]) => objectTable(kind, objects, tableOptions))
+    .join('\n\n');
+}
+
+async function showManifests(
+  cli: Cli,
+  objects: readonly WireObject[],
+  options: Options,
+  single: boolean,
+): Promise<void> {
+  const [{ objectFromWire }, { objectToManifest }] = await Promise.all([
+    import('../../rpc/object-messages.ts'),
+    import('../../objects/object-to-manifest.ts'),
+  ]);
+  const manifests = objects.map((object) => objectToManifest(objectFromWire(object)));
+  const document = single ? manifests[0] : { apiVersion: 'v1', kind: 'List', metadata: {}, items: manifests };
+  cli.terminal.print(options.output === 'json' ? formatJson(document) : await formatYaml(document));
+}
+
+function sayNothingFound(cli: Cli, options: Options): void {
+  const where = options.allNamespaces ? '' : ` in ${options.namespace ?? 'default'} namespace`;
+  cli.terminal.complain(`No resources found${where}.`);
+}

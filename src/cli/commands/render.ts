@@ -1,0 +1,55 @@
+import { isUtf8 } from 'node:buffer';
+import type { Command } from 'commander';
+import type { TreeEntry__Output as WireTreeEntry } from '../../rpc/generated/lantern/v1/TreeEntry.ts';
+import type { Cli } from '../cli.ts';
+import { defineCommand, outputOption } from '../define-command.ts';
+import { printable } from '../output/printable.ts';
+import { formatJson, wireToJson } from '../output/structured.ts';
+import { formatTree } from '../output/tree.ts';
+import { addVolumeOptions, type VolumeOptions, volumeRequest } from '../volume-request.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = VolumeOptions & { readonly contents: boolean; readonly output?: 'json' };
+
+/** `lantern render`: a dry run of `mount`; nothing on the host changes. */
+export function renderCommand(cli: Cli): Command {
+  const command = defineCommand('render', 'Show the files a volume would have, without mounting anything.', [
+    'lantern render -f volume.yaml',
+    'lantern render --secret mysecret --contents',
+  ]);
+  return addVolumeOptions(command)
+    .option('--contents', 'show what is in the files too', false)
+    .addOption(outputOption('json'))
+    .action(async (options: Options, command: Command) => {
+      const request = { ...(await volumeRequest(options, cli.terminal)), withContents: options.contents };
+      const { entries } = await withDaemon(cli, command, (daemon) =>
+        daemon.projector.renderVolume(request, { signal: cli.signal }),
+      );
+      if (options.output === 'json')
+        return cli.terminal.print(formatJson(entries.map((entry) => jsonOf(entry, options.contents))));
+      cli.terminal.print(formatTree('volume', entries, cli.terminal.style));
+      if (!options.contents) return;
+      for (const entry of entries) if (entry.type === 'FILE') cli.terminal.print(contentsOf(entry));
+    });
+}
+
+/** Files only have contents when they were asked for; an empty text elsewhere would look like an empty file. */
+function jsonOf(entry: WireTreeEntry, withContents: boolean): unknown {
+  const { contents, ...facts } = entry;
+  return wireToJson(withContents && entry.type === 'FILE' ? { ...facts, contents } : facts);
+}
+
+/** A heading with the path as a reader of the volume writes it, without the generation, and the bytes if they are text. */
+function contentsOf({ path, contents }: WireTreeEntry): string {
+  const visiblePath = path.slice(path.indexOf('/') + 1);
+  return `\n== ${printable(visiblePath)} ==\n${isText(contents) ? contents.toString().replace(/\n$/, '') : '<binary>'}`;
+}
+
+/** UTF-8 without control characters but tabs and line ends, so that it cannot steer the terminal. */
+function isText(bytes: Buffer): boolean {
+  if (!isUtf8(bytes)) return false;
+  return bytes
+    .toString()
+    .split(/[\t\r\n]/)
+    .every((part) => part === printable(part));
+}

@@ -1,0 +1,32 @@
+import { hostname } from 'node:os';
+import { type Command, Option } from 'commander';
+import { type Config, parseConfig } from '../../config.ts';
+import { CONFIG_OPTIONS, type ConfigOption } from '../../config-options.ts';
+import type { Cli } from '../cli.ts';
+import { collect, defineCommand } from '../define-command.ts';
+import { listFaults, wrongUsage } from '../exit.ts';
+
+/** Runs a daemon until the signal aborts; `onReady` gets the line that says so. */
+export type RunDaemon = (config: Config, signal: AbortSignal, onReady: (line: string) => void) => Promise<void>;
+
+/** `lantern serve`. The daemon itself comes from outside: this folder knows no other that is heavy to load. */
+export function serveCommand(cli: Cli, runDaemon: RunDaemon): Command {
+  const command = defineCommand('serve', 'Run the daemon in the foreground.', [
+    'lantern serve',
+    'lantern serve --manifests /etc/lantern --pool-size 16Mi',
+  ]);
+  for (const option of Object.values(CONFIG_OPTIONS)) command.addOption(optionOf(option));
+  return command.action(async (flags: Record<string, unknown>) => {
+    const { environment, user } = cli;
+    const config = parseConfig(flags, { environment, user, hostname: hostname() });
+    if (!config.ok) throw wrongUsage(listFaults(config.faults));
+    await runDaemon(config.value, cli.signal, cli.terminal.print);
+  });
+}
+
+/** Only shape and help: commander neither parses nor defaults, so that `parseConfig` can report every fault at once. */
+function optionOf({ flag, value, help, defaultText, environment, repeatable }: ConfigOption<unknown>): Option {
+  const shape = value === undefined ? flag : `${flag} <${value}>`;
+  const option = new Option(shape, `${help} (default: ${defaultText}; ${environment})`);
+  return repeatable ? option.argParser(collect) : option;
+}

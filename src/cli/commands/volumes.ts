@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
+import type { Cli } from '../cli.ts';
+import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { formatJson, wireToJson } from '../output/structured.ts';
+import { volumeTable } from '../output/volume-text.ts';
+import { allPages } from '../pages.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = { readonly namespace?: string; readonly output?: 'json' | 'name' | 'wide' };
+
+/** `lantern volumes`: what is mounted on this node. */
+export function volumesCommand(cli: Cli): Command {
+  return defineCommand('volumes', 'Show what is mounted, from what, and how it is.', [
+    'lantern volumes',
+    'lantern volumes -n team-a -o wide',
+  ])
+    .addOption(namespaceOption('only volumes of this namespace'))
+    .addOption(outputOption('json', 'name', 'wide'))
+    .action(async ({ namespace, output }: Options, command: Command) => {
+      const volumes = await withDaemon(cli, command, (daemon) => listVolumes(cli, daemon, namespace));
+      if (output === 'json') return cli.terminal.print(formatJson(volumes.map(wireToJson)));
+      if (volumes.length === 0) return cli.terminal.complain('No volumes are mounted.');
+      if (output !== 'name') return cli.terminal.print(volumeTable(volumes, output === 'wide', cli.terminal.style));
+      for (const { volumeId } of volumes) cli.terminal.print(volumeId);
+    });
+}
+
+/** Every volume of the namespace, or of all; in order of id. */
+export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Promise<WireVolume[]> {
+  return allPages(
+    (pageToken) => daemon.projector.listVolumes({ namespace, pageToken }, { signal: cli.signal }),
+    (page) => page.volumes,
+  );
+}

@@ -1,0 +1,58 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toLanternError } from '../base/errors.ts';
+import type { Terminal } from './terminal.ts';
+
+const MANIFEST_NAME = /\.(ya?ml|json)$/;
+
+/** The bytes of a file, or of stdin for `-`. */
+export async function readBytes(path: string, terminal: Terminal): Promise<Uint8Array> {
+  if (path === '-') return terminal.readInput();
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw toLanternError(error, `read "${path}"`);
+  }
+}
+
+/** As `readBytes`, as UTF-8 text. */
+export async function readText(path: string, terminal: Terminal): Promise<string> {
+  return Buffer.from(await readBytes(path, terminal)).toString('utf8');
+}
+
+/**
+ * The manifest files that `-f` arguments mean, as kubectl takes them: a directory stands for its files that end in
+ * .yaml, .yml or .json, by name, and with `recursive` for those below it too.
+ */
+export async function manifestFiles(paths: readonly string[], recursive: boolean): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    if (path !== '-' && (await isDirectory(path))) files.push(...(await filesIn(path, recursive)));
+    else files.push(path);
+  }
+  return files;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw toLanternError(error, `read "${path}"`);
+  }
+}
+
+async function filesIn(directory: string, recursive: boolean): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+    throw toLanternError(error, `read the directory "${directory}"`);
+  });
+  const files: string[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) {
+      if (recursive) files.push(...(await filesIn(path, recursive)));
+    } else if (MANIFEST_NAME.test(entry.name)) {
+      files.push(path);
+    }
+  }
+  return files;
+}

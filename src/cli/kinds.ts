@@ -1,0 +1,57 @@
+import { closest } from '../base/closest.ts';
+import type { ObjectKind } from '../objects/object.ts';
+import { wrongUsage } from './exit.ts';
+
+/** How a kind is written on the command line and in answers. */
+export type KindName = {
+  readonly kind: ObjectKind;
+  /** As in `secret/db`. */
+  readonly singular: string;
+  readonly plural: string;
+  readonly short: string | undefined;
+};
+
+export const KIND_NAMES: readonly KindName[] = [
+  { kind: 'Secret', singular: 'secret', plural: 'secrets', short: undefined },
+  { kind: 'ConfigMap', singular: 'configmap', plural: 'configmaps', short: 'cm' },
+  { kind: 'ServiceAccount', singular: 'serviceaccount', plural: 'serviceaccounts', short: 'sa' },
+  { kind: 'ProjectedVolume', singular: 'projectedvolume', plural: 'projectedvolumes', short: undefined },
+];
+
+/** The kind that a word such as `secrets`, `cm` or `ConfigMap` means; anything else is wrong usage. */
+export function parseKind(word: string): KindName {
+  const lower = word.toLowerCase();
+  const found = KIND_NAMES.find(({ singular, plural, short }) => [singular, plural, short].includes(lower));
+  if (found !== undefined) return found;
+  const words = KIND_NAMES.map(({ plural }) => plural);
+  const guess = closest(
+    word,
+    KIND_NAMES.flatMap(({ singular, plural }) => [singular, plural]),
+  );
+  const hint = guess === undefined ? `known are ${words.join(', ')}` : `did you mean "${guess}"?`;
+  throw wrongUsage(`there is no kind "${word}"; ${hint}`);
+}
+
+export function nameOfKind(kind: ObjectKind): KindName {
+  return parseKind(kind);
+}
+
+/** `KIND [NAME…]` or `KIND/NAME…`, as kubectl takes them. */
+export type Selection = { readonly kind: KindName; readonly names: readonly string[] };
+
+/** One selection per kind that is meant, in the order given. */
+export function parseSelections(words: readonly string[]): Selection[] {
+  const [first, ...rest] = words;
+  if (first === undefined) throw wrongUsage('name what is meant: KIND [NAME] or KIND/NAME');
+  if (!first.includes('/')) {
+    const mixed = rest.find((word) => word.includes('/'));
+    if (mixed !== undefined)
+      throw wrongUsage(`"${mixed}" names a kind, but "${first}" did so for all; write either KIND NAME or KIND/NAME`);
+    return [{ kind: parseKind(first), names: rest }];
+  }
+  return words.map((word) => {
+    const [kind = '', name = '', ...more] = word.split('/');
+    if (kind === '' || name === '' || more.length > 0) throw wrongUsage(`"${word}" must be KIND/NAME`);
+    return { kind: parseKind(kind), names: [name] };
+  });
+}

@@ -1,0 +1,71 @@
+import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
+import type { KindName } from '../kinds.ts';
+import { ageSince } from './age.ts';
+import { printable } from './printable.ts';
+import { formatTable } from './table.ts';
+import { formatSize } from './tree.ts';
+
+export type TableOptions = {
+  /** Milliseconds since 1970, for ages. */
+  readonly now: number;
+  readonly wide: boolean;
+  readonly withNamespace: boolean;
+  /** Names as `secret/db`, where one answer holds several kinds. */
+  readonly withKind: boolean;
+};
+
+type Column = { readonly heading: string; readonly cell: (object: WireObject) => string };
+
+/** Objects of one kind as kubectl's table of that kind. */
+export function objectTable(kind: KindName, objects: readonly WireObject[], options: TableOptions): string {
+  const columns = columnsFor(kind, options);
+  const rows = objects.map((object) => columns.map(({ cell }) => printable(cell(object))));
+  return formatTable(
+    columns.map(({ heading }) => heading),
+    rows,
+  );
+}
+
+function columnsFor({ kind, singular }: KindName, options: TableOptions): Column[] {
+  const prefix = options.withKind ? `${singular}/` : '';
+  return [
+    ...(options.withNamespace ? [{ heading: 'NAMESPACE', cell: namespaceOf }] : []),
+    { heading: 'NAME', cell: (object) => prefix + (object.metadata?.name ?? '') },
+    ...COLUMNS[kind],
+    { heading: 'AGE', cell: (object) => ageSince(object.metadata?.creationTimestamp ?? '', options.now) },
+    ...(options.wide ? WIDE_COLUMNS : []),
+  ];
+}
+
+const COLUMNS: Readonly<Record<KindName['kind'], readonly Column[]>> = {
+  Secret: [
+    { heading: 'TYPE', cell: (object) => object.secret?.type ?? '' },
+    { heading: 'DATA', cell: countOfKeys },
+  ],
+  ConfigMap: [{ heading: 'DATA', cell: countOfKeys }],
+  ServiceAccount: [{ heading: 'SECRETS', cell: (object) => String(object.serviceAccount?.secrets.length ?? 0) }],
+  ProjectedVolume: [],
+};
+
+/** What kubectl has no column for. */
+const WIDE_COLUMNS: readonly Column[] = [
+  { heading: 'SIZE', cell: sizeOf },
+  { heading: 'REVISION', cell: (object) => object.metadata?.resourceVersion ?? '' },
+];
+
+function namespaceOf(object: WireObject): string {
+  return object.metadata?.namespace ?? '';
+}
+
+function sizes(object: WireObject): number[] {
+  return Object.values(object.secret?.sizes ?? object.configMap?.sizes ?? {});
+}
+
+function countOfKeys(object: WireObject): string {
+  return String(sizes(object).length);
+}
+
+function sizeOf(object: WireObject): string {
+  if (object.secret === undefined && object.configMap === undefined) return '<none>';
+  return formatSize(sizes(object).reduce((total, size) => total + size, 0));
+}

@@ -1,0 +1,103 @@
+import type { Publication__Output as WirePublication } from '../../rpc/generated/lantern/v1/Publication.ts';
+import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
+import type { VolumeDefinition__Output as WireDefinition } from '../../rpc/generated/lantern/v1/VolumeDefinition.ts';
+import { printable } from './printable.ts';
+import type { Style } from './style.ts';
+import { formatTable } from './table.ts';
+import { formatMode, formatSize } from './tree.ts';
+
+/** The table of `lantern volumes`. */
+export function volumeTable(volumes: readonly WireVolume[], wide: boolean, style: Style): string {
+  const headings = ['VOLUME', 'NAMESPACE', 'STATE', 'CONTENT', 'FILES', 'TARGETS', ...(wide ? ['GENERATION'] : [])];
+  const rows = volumes.map((volume) => [
+    printable(volume.volumeId),
+    volume.namespace,
+    formatState(volume, style),
+    printable(describeDefinition(volume.definition)),
+    String(volume.files.length),
+    printable(wide ? allTargets(volume) : firstTarget(volume)),
+    ...(wide ? [volume.generation] : []),
+  ]);
+  return formatTable(headings, rows);
+}
+
+/** All that `lantern volume ID` says, in sections. */
+export function describeVolume(volume: WireVolume, style: Style): string {
+  const facts = [
+    ['Volume:', printable(volume.volumeId)],
+    ['Namespace:', volume.namespace],
+    ['State:', formatState(volume, style)],
+    ...(volume.lastError === '' ? [] : [['Last error:', printable(volume.lastError)]]),
+    ['Content:', printable(describeDefinition(volume.definition))],
+    ['Generation:', volume.generation || '<none>'],
+    ...(volume.mountGroup === undefined ? [] : [['Mount group:', String(volume.mountGroup)]]),
+  ];
+  const [first = [], ...rest] = facts;
+  return [
+    formatTable(first, rest),
+    section(
+      ['OBJECT', 'REVISION'],
+      volume.objects.map(({ kind, name, resourceVersion }) => [`${kind} ${name}`, resourceVersion || '<absent>']),
+    ),
+    section(
+      ['FILE', 'MODE', 'OWNER', 'SIZE'],
+      volume.files.map(({ path, mode, user, group, size }) => [
+        printable(path),
+        formatMode(mode),
+        `${user}:${group}`,
+        formatSize(size),
+      ]),
+    ),
+    section(
+      ['TARGET', 'SUB-PATH', 'GENERATION'],
+      volume.publications.map(({ targetPath, subPath, pinnedGeneration }) => [
+        printable(targetPath),
+        printable(subPath) || '<whole>',
+        pinnedGeneration === '' ? '<current>' : `${pinnedGeneration} (pinned)`,
+      ]),
+    ),
+  ].join('\n\n');
+}
+
+/** Where a volume's files come from, in a few words: `secret/db, configmap/settings, downwardAPI`. */
+export function describeDefinition(definition: WireDefinition | null): string {
+  if (definition === null) return '<unknown>';
+  if (definition.projectedVolume !== undefined) return `projectedvolume/${definition.projectedVolume}`;
+  const { secret, configMap, downwardApi, projected, request } = definition.source ?? {};
+  if (secret) return `secret/${secret.secretName}`;
+  if (configMap) return `configmap/${configMap.name}`;
+  if (downwardApi) return 'downwardAPI';
+  if (request) return 'request';
+  const parts = (projected?.sources ?? []).map((source) => {
+    if (source.secret) return `secret/${source.secret.name}`;
+    if (source.configMap) return `configmap/${source.configMap.name}`;
+    if (source.downwardApi) return 'downwardAPI';
+    return source.serviceAccountToken ? 'serviceAccountToken' : 'request';
+  });
+  return parts.length === 0 ? '<nothing>' : parts.join(', ');
+}
+
+function formatState(volume: WireVolume, style: Style): string {
+  const word = volume.state.toLowerCase();
+  if (volume.state === 'READY') return style.good(word);
+  return volume.state === 'STALE' ? style.caution(word) : style.bad(word);
+}
+
+function firstTarget({ publications }: WireVolume): string {
+  const [first, ...rest] = publications;
+  if (first === undefined) return '<none>';
+  return rest.length === 0 ? describeTarget(first) : `${describeTarget(first)} (+${rest.length})`;
+}
+
+function allTargets({ publications }: WireVolume): string {
+  return publications.length === 0 ? '<none>' : publications.map(describeTarget).join(', ');
+}
+
+function describeTarget({ targetPath, subPath }: WirePublication): string {
+  return subPath === '' ? targetPath : `${targetPath} [${subPath}]`;
+}
+
+function section(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const none = [`<none>`];
+  return formatTable(headings, rows.length === 0 ? [none] : rows);
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { Command as Program } from 'commander';
+import type { Cli } from './cli.ts';
+import { applyCommand } from './commands/apply.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { getCommand } from './commands/get.ts';
+import { mountCommand } from './commands/mount.ts';
+import { renderCommand } from './commands/render.ts';
+import { type RunDaemon, serveCommand } from './commands/serve.ts';
+import { unmountCommand } from './commands/unmount.ts';
+import { volumeCommand } from './commands/volume.ts';
+import { volumesCommand } from './commands/volumes.ts';
+import { watchCommand } from './commands/watch.ts';
+
+/** Every command, in the order of the help. */
+const COMMANDS: readonly ((cli: Cli) => Command)[] = [
+  applyCommand,
+  getCommand,
+  deleteCommand,
+  mountCommand,
+  unmountCommand,
+  volumesCommand,
+  volumeCommand,
+  renderCommand,
+  watchCommand,
+];
+
+/** `lantern`, ready for `parseAsync`; it throws instead of ending the process (see `endingOf`). */
+export function createProgram(cli: Cli, version: string, runDaemon: RunDaemon): Command {
+  const program = new Program('lantern')
+    .description('Secrets, ConfigMaps and pod facts as files in memory, kept fresh.')
+    .version(version)
+    .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
+    .configureHelp({ showGlobalOptions: true })
+    // Errors are printed in one place, with the exit code: `endingOf` and its caller.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ lantern serve &\n  $ lantern apply -f secret.yaml\n  $ lantern mount --secret mysecret /dev/shm/app-secrets',
+    );
+  for (const command of [serveCommand(cli, runDaemon), ...COMMANDS.map((define) => define(cli))]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program;
+}

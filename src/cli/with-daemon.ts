@@ -1,0 +1,67 @@
+import { connect as connectSocket } from 'node:net';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { errnoOf, invalid, LanternError } from '../base/errors.ts';
+import type { LanternClient } from '../rpc/client.ts';
+import { checkRunDirectory, defaultRunDirectory } from '../run-directory.ts';
+import type { Cli } from './cli.ts';
+
+/** Runs `action` with a connection to the daemon that `--socket`, LANTERN_SOCKET or the default names. */
+export async function withDaemon<T>(
+  cli: Cli,
+  command: Command,
+  action: (daemon: LanternClient) => Promise<T>,
+): Promise<T> {
+  const socket = socketOf(cli, command.optsWithGlobals<{ socket?: string }>().socket);
+  const { connect } = await import('../rpc/client.ts');
+  const daemon = connect(socket);
+  try {
+    return await action(daemon);
+  } catch (error) {
+    if (error instanceof LanternError && error.code === 'unavailable') throw await explain(socket, error);
+    throw error;
+  } finally {
+    daemon.close();
+  }
+}
+
+function socketOf(cli: Cli, flag: string | undefined): string {
+  const named = flag ?? (cli.environment.LANTERN_SOCKET || undefined);
+  if (named !== undefined) return named;
+  const directory = defaultRunDirectory(cli.user, cli.environment);
+  const faults = checkRunDirectory(directory, cli.user);
+  if (faults.length > 0) throw invalid(faults);
+  return join(directory, 'lantern.sock');
+}
+
+/** The daemon's own "unavailable" passes as it is; where nobody answers the error says what to do. */
+async function explain(socket: string, error: LanternError): Promise<LanternError> {
+  const problem = await problemOf(socket);
+  if (problem === undefined) return error;
+  const advice = 'start it with "lantern serve", or name its socket with --socket or LANTERN_SOCKET';
+  return new LanternError('unavailable', `cannot reach the daemon at "${socket}": ${problem}; ${advice}`, {
+    cause: error,
+  });
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ECONNREFUSED: 'nobody listens there',
+  EACCES: 'this user may not open it',
+  EPERM: 'this user may not open it',
+};
+
+/** Why the socket cannot be connected to; undefined when it can. gRPC's own error says only "unavailable". */
+function problemOf(socket: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const probe = connectSocket(socket);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(undefined);
+    });
+    probe.once('error', (error) => {
+      const errno = errnoOf(error) ?? 'an unknown error';
+      resolve(PROBLEMS[errno] ?? errno);
+    });
+  });
+}

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { parseDuration } from '../../../src/cli/duration.ts';
+
+test.each([
+  ['30s', 30_000],
+  ['1m30s', 90_000],
+  ['500ms', 500],
+  ['1.5s', 1500],
+  ['2h', 7_200_000],
+  ['1h0m1s', 3_601_000],
+])('%s is %d ms', (text, ms) => {
+  expect(parseDuration(text)).toBe(ms);
+});
+
+test.each(['', '30', 's', '30 s', '-1s', '1d', '1s!', '1e3s'])('"%s" is refused', (text) => {
+  expect(() => parseDuration(text)).toThrow(/30s/);
+});

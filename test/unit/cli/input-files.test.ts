@@ -1,0 +1,27 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { manifestFiles, readText } from '../../../src/cli/input-files.ts';
+import { RecordedTerminal } from '../../support/recorded-terminal.ts';
+import { TempDir } from '../../support/temp-dir.ts';
+
+test('a directory stands for its manifests, by name; a file and stdin for themselves', async () => {
+  using dir = new TempDir();
+  for (const name of ['b.yaml', 'a.yml', 'c.json', 'readme.md', 'd.yaml~']) writeFileSync(dir.at(name), name);
+  mkdirSync(dir.at('below.yaml'));
+  writeFileSync(dir.at('below.yaml', 'e.yaml'), '');
+  symlinkSync('b.yaml', dir.at('z.yaml'));
+  const names = async (paths: readonly string[], recursive: boolean) =>
+    (await manifestFiles(paths, recursive)).map((path) => path.replace(`${dir.path}/`, ''));
+  expect(await names([dir.path], false)).toEqual(['a.yml', 'b.yaml', 'c.json', 'z.yaml']);
+  expect(await names([dir.path], true)).toEqual(['a.yml', 'b.yaml', 'below.yaml/e.yaml', 'c.json', 'z.yaml']);
+  expect(await names(['-', dir.at('readme.md')], false)).toEqual(['-', 'readme.md']);
+});
+
+test('stdin is read for a dash', async () => {
+  expect(await readText('-', new RecordedTerminal('from stdin'))).toBe('from stdin');
+});
+
+test('what cannot be read is named', async () => {
+  await expect(manifestFiles(['/no/such/file'], false)).rejects.toThrow('read "/no/such/file": ENOENT');
+  await expect(readText('/no/such/file', new RecordedTerminal())).rejects.toThrow('read "/no/such/file": ENOENT');
+});

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { styleFor } from '../../../../src/cli/output/style.ts';
+import { describeDefinition, describeVolume, volumeTable } from '../../../../src/cli/output/volume-text.ts';
+import type { Volume__Output as WireVolume } from '../../../../src/rpc/generated/lantern/v1/Volume.ts';
+import type { VolumeDefinition__Output as WireDefinition } from '../../../../src/rpc/generated/lantern/v1/VolumeDefinition.ts';
+
+const PLAIN = styleFor(false);
+const SECRET: WireDefinition = { source: { secret: { secretName: 'db', items: [] } } };
+
+const VOLUME: WireVolume = {
+  volumeId: '/srv/app',
+  namespace: 'default',
+  state: 'STALE',
+  generation: '..2026_11_23_12_00_00.1',
+  definition: SECRET,
+  files: [{ path: 'password', size: 12, mode: 0o400, user: 0, group: 1000 }],
+  publications: [
+    { targetPath: '/srv/app', subPath: '', pinnedGeneration: '' },
+    { targetPath: '/srv/pw', subPath: 'password', pinnedGeneration: '..2026_11_22_12_00_00.1' },
+  ],
+  lastError: 'Secret default/db does not exist',
+  objects: [
+    { kind: 'Secret', name: 'db', resourceVersion: '4' },
+    { kind: 'ConfigMap', name: 'opt', resourceVersion: '' },
+  ],
+  mountGroup: 1000,
+};
+
+test('a row per volume', () => {
+  const volumes = [VOLUME, { ...VOLUME, volumeId: 'b', state: 'READY' as const, publications: [], files: [] }];
+  expect(volumeTable(volumes, false, PLAIN).split('\n')).toEqual([
+    'VOLUME     NAMESPACE   STATE   CONTENT     FILES   TARGETS',
+    '/srv/app   default     stale   secret/db   1       /srv/app (+1)',
+    'b          default     ready   secret/db   0       <none>',
+  ]);
+  expect(volumeTable([VOLUME], true, PLAIN)).toContain('/srv/app, /srv/pw [password]   ..2026_11_23_12_00_00.1');
+});
+
+test('one volume with all there is to say', () => {
+  expect(describeVolume(VOLUME, PLAIN).split('\n')).toEqual([
+    'Volume:        /srv/app',
+    'Namespace:     default',
+    'State:         stale',
+    'Last error:    Secret default/db does not exist',
+    'Content:       secret/db',
+    'Generation:    ..2026_11_23_12_00_00.1',
+    'Mount group:   1000',
+    '',
+    'OBJECT          REVISION',
+    'Secret db       4',
+    'ConfigMap opt   <absent>',
+    '',
+    'FILE       MODE   OWNER    SIZE',
+    'password   0400   0:1000   12 B',
+    '',
+    'TARGET     SUB-PATH   GENERATION',
+    '/srv/app   <whole>    <current>',
+    '/srv/pw    password   ..2026_11_22_12_00_00.1 (pinned)',
+  ]);
+});
+
+test.each<[WireDefinition | null, string]>([
+  [null, '<unknown>'],
+  [{ projectedVolume: 'all' }, 'projectedvolume/all'],
+  [SECRET, 'secret/db'],
+  [{ source: { configMap: { name: 'c', items: [] } } }, 'configmap/c'],
+  [{ source: { downwardApi: { items: [] } } }, 'downwardAPI'],
+  [{ source: { request: { items: [] } } }, 'request'],
+  [{ source: { projected: { sources: [] } } }, '<nothing>'],
+  [
+    {
+      source: {
+        projected: {
+          sources: [
+            {
+              secret: { name: 's', items: [] },
+              configMap: null,
+              downwardApi: null,
+              serviceAccountToken: null,
+              request: null,
+            },
+            {
+              secret: null,
+              configMap: { name: 'c', items: [] },
+              downwardApi: null,
+              serviceAccountToken: null,
+              request: null,
+            },
+            { secret: null, configMap: null, downwardApi: { items: [] }, serviceAccountToken: null, request: null },
+            {
+              secret: null,
+              configMap: null,
+              downwardApi: null,
+              serviceAccountToken: { audience: '', path: 't' },
+              request: null,
+            },
+            { secret: null, configMap: null, downwardApi: null, serviceAccountToken: null, request: { items: [] } },
+          ],
+        },
+      },
+    },
+    'secret/s, configmap/c, downwardAPI, serviceAccountToken, request',
+  ],
+])('%j in a few words', (definition, words) => {
+  expect(describeDefinition(definition)).toBe(words);
+});

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { type Ending, endingOf } from '../../../src/cli/exit.ts';
+import { createProgram } from '../../../src/cli/program.ts';
+import type { Config } from '../../../src/config.ts';
+import { CONFIG_OPTIONS } from '../../../src/config-options.ts';
+import { RecordedTerminal } from '../../support/recorded-terminal.ts';
+
+const COMMANDS = ['serve', 'apply', 'get', 'delete', 'mount', 'unmount', 'volumes', 'volume', 'render', 'watch'];
+
+type Run = Ending & { readonly help: string; readonly config: Config | undefined };
+
+/** Runs a command line against no daemon at all; `help` is what commander wrote. */
+async function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Run> {
+  const terminal = new RecordedTerminal();
+  const cli = { terminal, environment, user: { uid: 0 }, clock: systemClock, signal: new AbortController().signal };
+  let help = '';
+  let config: Config | undefined;
+  const program = createProgram(cli, '1.2.3', async (given) => {
+    config = given;
+  });
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput({ writeOut: (text) => (help += text), writeErr: (text) => (help += text) });
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return { exitCode: 0, message: undefined, help, config };
+  } catch (error) {
+    return { ...endingOf(error, false), help, config };
+  }
+}
+
+describe('help', () => {
+  test('lists every command, in order', async () => {
+    const { exitCode, help } = await run(['--help']);
+    expect(exitCode).toBe(0);
+    const listed = [...help.matchAll(/^ {2}(\w+).*/gm)].map(([, word]) => word);
+    expect(listed.filter((word) => COMMANDS.includes(word ?? ''))).toEqual(COMMANDS);
+  });
+
+  test.each(COMMANDS)('%s shows an example and the way to another socket', async (command) => {
+    const { exitCode, help } = await run([command, '--help']);
+    expect(exitCode).toBe(0);
+    expect(help).toMatch(/Examples?:\n {2}\$ .*lantern /);
+    expect(help).toContain(`lantern ${command}`);
+    expect(help).toContain('LANTERN_SOCKET');
+  });
+
+  test('serve lists every setting with its default and its variable', async () => {
+    const help = (await run(['serve', '--help'])).help.replaceAll(/\s+/g, ' ');
+    for (const { flag, defaultText, environment } of Object.values(CONFIG_OPTIONS)) {
+      expect(help).toContain(` ${flag} `);
+      expect(help).toContain(`(default: ${defaultText}; ${environment})`);
+    }
+  });
+
+  test('the version', async () => {
+    expect(await run(['--version'])).toMatchObject({ exitCode: 0, help: '1.2.3\n' });
+  });
+});
+
+describe('serve', () => {
+  test('hands flags and environment over to the configuration', async () => {
+    const { config } = await run(['serve', '--target-root', '/a', '--target-root=/b', '--allow-disk'], {
+      LANTERN_POOL_SIZE: '2Mi',
+    });
+    expect(config).toMatchObject({ targetRoots: ['/a', '/b'], allowDisk: true, poolBytes: 2 ** 21 });
+  });
+
+  test('bad settings are wrong usage, all at once', async () => {
+    const { exitCode, message, config } = await run(['serve', '--pool-size', 'x', '--host', 'y']);
+    expect(config).toBeUndefined();
+    expect(exitCode).toBe(2);
+    expect(message).toMatch(/^2 faults:\n {2}--host: .*\n {2}--pool-size: /);
+  });
+});
+
+describe('wrong usage', () => {
+  test.each<[string, RegExp]>([
+    ['', /^undefined$/],
+    ['aply', /unknown command 'aply'.*apply/s],
+    ['get', /missing required argument/],
+    ['get secrets --outptu json', /unknown option '--outptu'.*--output/s],
+    ['get secrets -o xml', /Allowed choices are yaml, json, name, wide/],
+    ['get secret a -A', /leave out the names or --all-namespaces/],
+    ['get secert', /did you mean "secret"/],
+    ['apply', /required option .*--filename/],
+    ['apply stray -f x', /too many arguments/],
+    ['delete', /name what is meant/],
+    ['delete secrets', /name the secrets to delete/],
+    ['delete secret x -f y', /not both/],
+    ['mount', /missing required argument 'TARGET'/],
+    ['mount /t', /say what the volume holds/],
+    ['mount /t --secret a --config-map b', /say what the volume holds/],
+    ['mount /t --secret a --wait soon', /Write it like 30s/],
+    ['mount /t --secret a --mount-group wheel', /numeric group id/],
+    ['mount /t --secret a --data-file x', /must be KEY=PATH/],
+    ['mount /t --secret a --data-file x=/dev/null --data-file x=/dev/null', /names the key "x" twice/],
+    ['unmount', /say what to unmount/],
+    ['unmount --all', /--all needs --id/],
+    ['unmount --id x', /give a TARGET, or --all/],
+    ['unmount /t --id x --all', /either a TARGET or --all/],
+    ['volume', /missing required argument 'ID'/],
+    ['render', /say what the volume holds/],
+  ])('lantern %s', async (line, expected) => {
+    const { exitCode, message } = await run(line.split(' ').filter((word) => word !== ''));
+    expect(exitCode).toBe(2);
+    expect(String(message)).toMatch(expected);
+  });
+});
