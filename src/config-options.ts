@@ -89,7 +89,7 @@ export const CONFIG_OPTIONS = {
     '--host',
     'generic|kubernetes',
     oneOf('generic', 'kubernetes'),
-    'whose word counts for the namespace of a CSI request',
+    'who calls csi.v1; with kubernetes only what the kubelet says of a pod counts',
     'generic',
   ),
   driverName: {

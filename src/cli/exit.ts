@@ -34,7 +34,7 @@ function endingOfCommander(error: CommanderError): Ending {
   if (SHOWN.includes(error.code)) return DONE;
   // `lantern` alone: commander has printed the help.
   if (error.code === 'commander.help') return { exitCode: 2, message: undefined };
-  return { exitCode: 2, message: error.message.replace(/^error: /, '') };
+  return { exitCode: 2, message: error.message };
 }
 
 /** One line; several faults are a line each below a heading. */

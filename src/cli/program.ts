@@ -1,5 +1,4 @@
-import type { Command } from 'commander';
-import { Command as Program } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import type { Cli } from './cli.ts';
 import { applyCommand } from './commands/apply.ts';
 import { deleteCommand } from './commands/delete.ts';
@@ -11,6 +10,7 @@ import { unmountCommand } from './commands/unmount.ts';
 import { volumeCommand } from './commands/volume.ts';
 import { volumesCommand } from './commands/volumes.ts';
 import { watchCommand } from './commands/watch.ts';
+import { wrongUsage } from './exit.ts';
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly ((cli: Cli) => Command)[] = [
@@ -27,20 +27,32 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
 
 /** `lantern`, ready for `parseAsync`; it throws instead of ending the process (see `endingOf`). */
 export function createProgram(cli: Cli, version: string, runDaemon: RunDaemon): Command {
-  const program = new Program('lantern')
+  const program = new Command('lantern')
     .description('Secrets, ConfigMaps and pod facts as files in memory, kept fresh.')
     .version(version)
     .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
     .configureHelp({ showGlobalOptions: true })
     // Errors are printed in one place, with the exit code: `endingOf` and its caller.
     .configureOutput({ outputError: () => {} })
-    .exitOverride()
+    .exitOverride(pointToHelp('lantern'))
     .addHelpText(
       'after',
       '\nExample:\n  $ lantern serve &\n  $ lantern apply -f secret.yaml\n  $ lantern mount --secret mysecret /dev/shm/app-secrets',
     );
   for (const command of [serveCommand(cli, runDaemon), ...COMMANDS.map((define) => define(cli))]) {
-    program.addCommand(command.copyInheritedSettings(program));
+    program.addCommand(command.copyInheritedSettings(program).exitOverride(pointToHelp(`lantern ${command.name()}`)));
   }
   return program;
+}
+
+/** Commander's own refusals say what is wrong; this adds where to read on. */
+function pointToHelp(command: string): (error: CommanderError) => never {
+  return (error) => {
+    if (error.exitCode === 0 || error.code === 'commander.help') throw error;
+    const message = error.message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/\.$/, '');
+    throw wrongUsage(`${message}; see "${command} --help"`);
+  };
 }

@@ -17,6 +17,9 @@ export function serveCommand(cli: Cli, runDaemon: RunDaemon): Command {
   ]);
   for (const option of Object.values(CONFIG_OPTIONS)) command.addOption(optionOf(option));
   return command.action(async (flags: Record<string, unknown>) => {
+    if (command.optsWithGlobals().socket !== undefined) {
+      throw wrongUsage('--socket is for the other commands; the sockets of serve lie in --run-dir');
+    }
     const { environment, user } = cli;
     const config = parseConfig(flags, { environment, user, hostname: hostname() });
     if (!config.ok) throw wrongUsage(listFaults(config.faults));

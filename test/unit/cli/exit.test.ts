@@ -7,11 +7,6 @@ test.each<[string, unknown, { exitCode: number; message: string | undefined }]>(
   ['help', new CommanderError(0, 'commander.helpDisplayed', '(outputHelp)'), { exitCode: 0, message: undefined }],
   ['the version', new CommanderError(0, 'commander.version', '0.1.0'), { exitCode: 0, message: undefined }],
   ['no command', new CommanderError(1, 'commander.help', '(outputHelp)'), { exitCode: 2, message: undefined }],
-  [
-    'an unknown option',
-    new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'"),
-    { exitCode: 2, message: "unknown option '--x'" },
-  ],
   ['wrong usage', wrongUsage('no'), { exitCode: 2, message: 'no' }],
   ['part of the work', PARTLY_FAILED, { exitCode: 1, message: undefined }],
   ['a failure', new LanternError('not-found', 'gone\u001b[2J'), { exitCode: 1, message: 'gone\\x1b[2J' }],

@@ -79,7 +79,8 @@ describe('wrong usage', () => {
   test.each<[string, RegExp]>([
     ['', /^undefined$/],
     ['aply', /unknown command 'aply'.*apply/s],
-    ['get', /missing required argument/],
+    ['serve --socket x', /--run-dir/],
+    ['get', /missing required argument .*; see "lantern get --help"$/],
     ['get secrets --outptu json', /unknown option '--outptu'.*--output/s],
     ['get secrets -o xml', /Allowed choices are yaml, json, name, wide/],
     ['get secret a -A', /leave out the names or --all-namespaces/],
