@@ -1,31 +1,11 @@
 import type { Fault } from '../base/errors.ts';
-import type { StoredObject } from '../objects/object.ts';
-import type { PodFacts } from '../spec/pod-facts.ts';
-import type { VolumeSpec } from '../spec/volume-spec.ts';
+import { buildPayload } from './build-payload.ts';
+import { contributionOf } from './contributions.ts';
+import { overlay } from './overlay.ts';
 import type { Payload } from './payload.ts';
+import type { PayloadBudget, RenderInputs } from './render-inputs.ts';
 
-/** Everything a payload is made of. Rendering is a pure function of it. */
-export type RenderInputs = {
-  readonly spec: VolumeSpec;
-  readonly namespace: string;
-  /** By `refKey`; an object that does not exist is absent. */
-  readonly objects: ReadonlyMap<string, StoredObject>;
-  readonly pod: PodFacts | undefined;
-  /** The request's own data. */
-  readonly requestData: ReadonlyMap<string, Uint8Array>;
-  /** By audience. */
-  readonly tokens: ReadonlyMap<string, HeldToken>;
-  /** Resource name to quantity, for limits that a container does not set. */
-  readonly allocatable: ReadonlyMap<string, string>;
-  readonly mountGroup: number | undefined;
-  readonly budget: PayloadBudget;
-};
-
-/** A token handed in by the host. */
-export type HeldToken = { readonly token: string; readonly expirationTimestamp: string };
-
-/** What one payload may cost: bytes, and entries (files plus directories). */
-export type PayloadBudget = { readonly bytes: number; readonly entries: number };
+export type { HeldToken, PayloadBudget, RenderInputs } from './render-inputs.ts';
 
 /**
  * `missing`: objects or keys that may still come (FAILED_PRECONDITION). `invalid`: can never be rendered so.
@@ -34,3 +14,37 @@ export type PayloadBudget = { readonly bytes: number; readonly entries: number }
 export type Rendered =
   | { readonly ok: true; readonly payload: Payload; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
+
+/**
+ * The volume's files: what each source gives, later over earlier, within the budget. Every fault of every source at
+ * once; where some are `missing` and some `invalid`, the reason is `invalid`, since waiting alone will not help.
+ * Values are passed on, not copied.
+ */
+export function renderPayload(inputs: RenderInputs): Rendered {
+  const contributions = inputs.spec.sources.map((source) => contributionOf(source, inputs));
+  const { files, warnings, conflicts } = overlay(contributions);
+  const problems = contributions.flatMap((contribution) => contribution.problems);
+  const messages = [...problems.map((problem) => problem.message), ...conflicts];
+  if (messages.length > 0) {
+    const isInvalid = conflicts.length > 0 || problems.some((problem) => problem.reason === 'invalid');
+    return refused(isInvalid ? 'invalid' : 'missing', messages);
+  }
+  const payload = buildPayload(files, inputs.mountGroup);
+  const excess = excessOf(payload, inputs.budget);
+  return excess.length > 0 ? refused('too-large', excess) : { ok: true, payload, warnings };
+}
+
+function refused(reason: Extract<Rendered, { ok: false }>['reason'], messages: readonly string[]): Rendered {
+  return { ok: false, reason, faults: messages.map((message) => ({ field: '', message })) };
+}
+
+function excessOf(payload: Payload, budget: PayloadBudget): string[] {
+  const excess: string[] = [];
+  if (payload.bytes > budget.bytes) {
+    excess.push(`the volume's files have ${payload.bytes} bytes, more than the ${budget.bytes} allowed`);
+  }
+  if (payload.entries > budget.entries) {
+    excess.push(`the volume has ${payload.entries} files and directories, more than the ${budget.entries} allowed`);
+  }
+  return excess;
+}

@@ -1,0 +1,71 @@
+import type { FieldPath } from '../spec/field-path.ts';
+import type { PodFacts } from '../spec/pod-facts.ts';
+import { ceilDivide } from '../spec/quantity.ts';
+import type { DownwardValue } from '../spec/volume-spec.ts';
+import { byteOrder } from './byte-order.ts';
+import { goQuote } from './go-quote.ts';
+import { invalid, type Problem } from './problem.ts';
+import type { RenderInputs } from './render-inputs.ts';
+
+/** What one downward API item shows, as bytes; or why it cannot be said. */
+export function downwardValue(value: DownwardValue, inputs: RenderInputs): Uint8Array | Problem {
+  if (inputs.pod === undefined)
+    return invalid('the downward API shows the pod, and the request does not say which it is');
+  if (value.kind === 'field') return Buffer.from(fieldText(value.field, inputs.pod, inputs.namespace));
+  return resourceValue(value, inputs.pod, inputs.allocatable);
+}
+
+/** A label or annotation that is not there is an empty string. */
+function fieldText(field: FieldPath, pod: PodFacts, namespace: string): string {
+  switch (field.kind) {
+    case 'name':
+      return pod.name;
+    case 'namespace':
+      return namespace;
+    case 'uid':
+      return pod.uid;
+    case 'labels':
+      return mapText(pod.labels);
+    case 'annotations':
+      return mapText(pod.annotations);
+    case 'label':
+      return pod.labels.get(field.key) ?? '';
+    case 'annotation':
+      return pod.annotations.get(field.key) ?? '';
+  }
+}
+
+/** `key="value"` lines in order of the keys' bytes, values quoted as Go does, no newline at the end. */
+function mapText(map: ReadonlyMap<string, string>): string {
+  const sorted = [...map].sort(([a], [b]) => byteOrder(a, b));
+  return sorted.map(([key, value]) => `${key}=${goQuote(value)}`).join('\n');
+}
+
+/**
+ * ceil(quantity / divisor), as Kubernetes counts. A limit that is not set is what the node can give; a request that is
+ * not set is the limit, as the API server fills it in, else 0.
+ */
+function resourceValue(
+  { containerName, resource, divisor }: Extract<DownwardValue, { kind: 'resource' }>,
+  pod: PodFacts,
+  allocatable: ReadonlyMap<string, string>,
+): Uint8Array | Problem {
+  const container = pod.containers.find(({ name }) => name === containerName);
+  if (container === undefined)
+    return invalid(`${resource} of container "${containerName}": the pod has no such container`);
+  const name = resource.slice(resource.indexOf('.') + 1);
+  const limit = container.limits.get(name);
+  const quantity = resource.startsWith('limits.')
+    ? (limit ?? allocatable.get(name))
+    : (container.requests.get(name) ?? limit ?? '0');
+  if (quantity === undefined) {
+    return invalid(`${resource} of container "${containerName}" is not set, and the node does not say what it has`);
+  }
+  const count = ceilDivide(quantity, divisor);
+  if (count === undefined) {
+    return invalid(
+      `${resource} of container "${containerName}": "${quantity}" or the divisor "${divisor}" is not a quantity`,
+    );
+  }
+  return Buffer.from(String(count));
+}

@@ -1,0 +1,26 @@
+import type { StoredObject } from '../objects/object.ts';
+import type { PodFacts } from '../spec/pod-facts.ts';
+import type { VolumeSpec } from '../spec/volume-spec.ts';
+
+/** Everything a payload is made of. Rendering is a pure function of it. */
+export type RenderInputs = {
+  readonly spec: VolumeSpec;
+  readonly namespace: string;
+  /** By `refKey`; an object that does not exist is absent. */
+  readonly objects: ReadonlyMap<string, StoredObject>;
+  readonly pod: PodFacts | undefined;
+  /** The request's own data. */
+  readonly requestData: ReadonlyMap<string, Uint8Array>;
+  /** By audience. */
+  readonly tokens: ReadonlyMap<string, HeldToken>;
+  /** Resource name to quantity, for limits that a container does not set. */
+  readonly allocatable: ReadonlyMap<string, string>;
+  readonly mountGroup: number | undefined;
+  readonly budget: PayloadBudget;
+};
+
+/** A token handed in by the host. */
+export type HeldToken = { readonly token: string; readonly expirationTimestamp: string };
+
+/** What one payload may cost: bytes, and entries (files plus directories). */
+export type PayloadBudget = { readonly bytes: number; readonly entries: number };

@@ -1,0 +1,131 @@
+import { readdir, realpath } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { toLanternError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { DirectoryWatches } from './directory-watches.ts';
+import { isManifestName } from './manifest-file.ts';
+import { ManifestReconciler } from './manifest-reconciler.ts';
+import { ManifestSet } from './manifest-set.ts';
+import type { Store } from './source.ts';
+
+/** A burst of events is over when nothing came for this long, in milliseconds… */
+const QUIET_MS = 20;
+/** …and is not waited out any longer than this. */
+const BURST_MS = 200;
+/** When to look again after a failure that may pass by itself, in milliseconds. */
+const RETRY_MS = 1_000;
+
+export type ManifestDirectoryOptions = {
+  readonly directory: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For manifests that name no namespace; `default` where left out. */
+  readonly defaultNamespace?: string;
+};
+
+/**
+ * Keeps a store at what a directory's manifests say: every `*.yaml`, `*.yml` and `*.json` in it, not below it, without
+ * dotfiles; links are followed while they end inside it. The kernel tells of changes, nothing is polled.
+ *
+ * What cannot be read or parsed keeps the objects it had and is reported to the log, once, never with file contents.
+ * An object in two files is taken from the first by name. One that is in no file any more is deleted after a second,
+ * if this directory applied it. The directory itself must stay where it is.
+ */
+export class ManifestDirectory implements AsyncDisposable {
+  readonly #options: ManifestDirectoryOptions;
+  readonly #manifests: ManifestSet;
+  readonly #reconciler: ManifestReconciler;
+  readonly #closing = new AbortController();
+  #watches: DirectoryWatches;
+  #reported = new Set<string>();
+  #burstStart: number | undefined;
+  #quiet: Disposable | undefined;
+  #later: Disposable | undefined;
+  #passes: Promise<void> = Promise.resolve();
+
+  constructor(options: ManifestDirectoryOptions) {
+    this.#options = options;
+    this.#manifests = new ManifestSet(options.defaultNamespace ?? 'default');
+    this.#reconciler = new ManifestReconciler(options);
+    this.#watches = new DirectoryWatches(this.#onEvent);
+  }
+
+  /**
+   * Resolves when every good manifest is applied; from then on changes are followed. A bad manifest is reported, not
+   * fatal; a directory that cannot be read or watched is: it rejects with what stands against it.
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    const load = this.#pass(AbortSignal.any([signal, this.#closing.signal]));
+    this.#passes = load.catch(() => {});
+    await load;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    this.#quiet?.[Symbol.dispose]();
+    this.#later?.[Symbol.dispose]();
+    await this.#passes;
+    this.#watches[Symbol.dispose]();
+  }
+
+  readonly #onEvent = (): void => {
+    if (this.#closing.signal.aborted) return;
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    this.#burstStart ??= now;
+    this.#quiet?.[Symbol.dispose]();
+    this.#quiet = clock.after(Math.max(0, Math.min(QUIET_MS, this.#burstStart + BURST_MS - now)), () => {
+      this.#burstStart = undefined;
+      this.#queuePass();
+    });
+  };
+
+  #queuePass(): void {
+    this.#passes = this.#passes
+      .then(() => this.#pass(this.#closing.signal))
+      .catch((error: unknown) => {
+        if (this.#closing.signal.aborted) return;
+        this.#report([toLanternError(error, 'follow the manifests').message]);
+        this.#passLater(RETRY_MS);
+      });
+  }
+
+  #passLater(ms: number | undefined): void {
+    this.#later?.[Symbol.dispose]();
+    this.#later = ms === undefined ? undefined : this.#options.clock.after(ms, () => this.#queuePass());
+  }
+
+  /** Reads the whole directory and brings the store to it. Watches are renewed first: links may lead elsewhere now. */
+  async #pass(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const watches = new DirectoryWatches(this.#onEvent);
+    try {
+      await this.#readManifests(watches, signal);
+    } catch (error) {
+      watches[Symbol.dispose]();
+      signal.throwIfAborted();
+      throw toLanternError(error, `read the manifests in "${this.#options.directory}"`);
+    }
+    this.#watches[Symbol.dispose]();
+    this.#watches = watches;
+    const result = await this.#reconciler.reconcile(this.#manifests.objects(), signal);
+    this.#report([...this.#manifests.problems(), ...result.problems]);
+    this.#passLater(result.againInMs);
+  }
+
+  async #readManifests(watches: DirectoryWatches, signal: AbortSignal): Promise<void> {
+    const root = await realpath(this.#options.directory);
+    watches.add(root);
+    const names = (await readdir(root)).filter(isManifestName);
+    await this.#manifests.read(root, names, (path) => watches.add(path), signal);
+  }
+
+  /** Logs what was not a problem the last time. */
+  #report(problems: readonly string[]): void {
+    for (const problem of problems) {
+      if (!this.#reported.has(problem)) this.#options.log.warn(problem);
+    }
+    this.#reported = new Set(problems);
+  }
+}

@@ -1,0 +1,17 @@
+import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import type { Source } from './source.ts';
+
+/**
+ * Reads every object once, at the newest state known, and answers by `refKey`. One that does not exist is absent from
+ * the answer; whether that is forgiven (`optional`) is for the rendering to say. An object that cannot be read fails
+ * the whole, also when it is optional: unknown is not absent.
+ */
+export async function resolveObjects(
+  source: Source,
+  refs: readonly { readonly ref: ObjectRef; readonly optional: boolean }[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, StoredObject>> {
+  const byKey = new Map(refs.map(({ ref }) => [refKey(ref), ref]));
+  const read = await Promise.all([...byKey].map(async ([key, ref]) => [key, await source.get(ref, signal)] as const));
+  return new Map(read.filter((entry): entry is [string, StoredObject] => entry[1] !== undefined));
+}

@@ -1,0 +1,7 @@
+import { MemoryStore } from '../../src/sources/memory-store.ts';
+import { describeStore } from './store-contract.ts';
+
+describeStore('memory store', async ({ historyEvents }) => ({
+  store: new MemoryStore({ historyEvents }),
+  dispose: async () => {},
+}));
