@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { downwardValue } from '../../../src/payload/downward-fields.ts';
+import { renderPayload } from '../../../src/payload/render-payload.ts';
+import type { FieldPath } from '../../../src/spec/field-path.ts';
+import type { PodFacts } from '../../../src/spec/pod-facts.ts';
+import { podFacts, relativePath, renderInputs, secretSource } from '../../support/builders.ts';
+
+const POD: PodFacts = podFacts({
+  labels: new Map([
+    ['tier', 'back end'],
+    ['app', 'web'],
+    ['App', 'x'],
+  ]),
+  annotations: new Map([['note', 'two\nlines "quoted"']]),
+  containers: [
+    {
+      name: 'main',
+      limits: new Map([
+        ['cpu', '1250m'],
+        ['memory', '100'],
+      ]),
+      requests: new Map([['cpu', '250m']]),
+    },
+  ],
+});
+
+function textOf(value: Uint8Array | { readonly message: string }): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : `refused: ${value.message}`;
+}
+
+describe('fields', () => {
+  test.each<[FieldPath, string]>([
+    [{ kind: 'name' }, 'web-0'],
+    [{ kind: 'namespace' }, 'default'],
+    [{ kind: 'uid' }, POD.uid],
+    [{ kind: 'labels' }, 'App="x"\napp="web"\ntier="back end"'],
+    [{ kind: 'annotations' }, 'note="two\\nlines \\"quoted\\""'],
+    [{ kind: 'label', key: 'tier' }, 'back end'],
+    [{ kind: 'annotation', key: 'note' }, 'two\nlines "quoted"'],
+    [{ kind: 'label', key: 'none' }, ''],
+    [{ kind: 'annotation', key: 'none' }, ''],
+  ])('%j', (field, text) => {
+    expect(textOf(downwardValue({ kind: 'field', field }, renderInputs([], [], { pod: POD })))).toBe(text);
+  });
+
+  test('no labels are an empty file', () => {
+    const inputs = renderInputs([], [], { pod: podFacts() });
+    expect(textOf(downwardValue({ kind: 'field', field: { kind: 'labels' } }, inputs))).toBe('');
+  });
+
+  test('without the pod there is nothing to show: refused, together with what else is wrong', () => {
+    const attributes = { mode: undefined, user: undefined, group: undefined };
+    const value = { kind: 'field', field: { kind: 'name' } } as const;
+    const downward = { kind: 'downwardAPI', items: [{ path: relativePath('name'), value, ...attributes }] } as const;
+    const result = renderPayload(renderInputs([downward, secretSource('gone')]));
+    expect(result).toMatchObject({ ok: false, reason: 'invalid' });
+    expect(result.ok ? [] : result.faults).toHaveLength(2);
+  });
+});
+
+describe('resources', () => {
+  test.each([
+    ['limits.cpu', '1', '2'],
+    ['limits.cpu', '1m', '1250'],
+    ['requests.cpu', '1', '1'],
+    ['limits.memory', '30', '4'],
+    // Not set: a limit is the node's, a request is the limit, else nothing.
+    ['limits.ephemeral-storage', '1', '5000'],
+    ['requests.memory', '1', '100'],
+    ['requests.ephemeral-storage', '1', '0'],
+  ])('%s / %s is %s', (resource, divisor, text) => {
+    const inputs = renderInputs([], [], {
+      pod: POD,
+      allocatable: new Map([
+        ['cpu', '8'],
+        ['ephemeral-storage', '5000'],
+      ]),
+    });
+    expect(textOf(downwardValue({ kind: 'resource', containerName: 'main', resource, divisor }, inputs))).toBe(text);
+  });
+
+  test.each([
+    ['other', 'limits.cpu', 'no such container'],
+    ['main', 'limits.hugepages-2Mi', 'the node does not say'],
+  ])('container %s, %s: refused', (containerName, resource, why) => {
+    const value = { kind: 'resource', containerName, resource, divisor: '1' } as const;
+    expect(textOf(downwardValue(value, renderInputs([], [], { pod: POD })))).toContain(why);
+  });
+});
