@@ -13,13 +13,16 @@ export class KeyedLock {
     });
     const tail = before === undefined ? done : before.then(() => done);
     this.#tails.set(key, tail);
+    // Not in `finally`: a waiter that gives up is the tail still, and whoever comes next must wait for the holder.
+    void tail.then(() => {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    });
     try {
       if (before !== undefined) await abortable(before, signal);
       signal.throwIfAborted();
       return await action();
     } finally {
       release();
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
     }
   }
 }
@@ -28,9 +31,8 @@ export class KeyedLock {
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
-    if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    return undefined;
   });
 }

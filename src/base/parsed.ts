@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { closest } from './closest.ts';
 import { type Fault, invalid } from './errors.ts';
+import { describeIssue, knownFields } from './schema-issues.ts';
 
 /** What a pure parser returns: the value, or every fault at once. Only the edge throws (`orThrow`). */
 export type Parsed<T> =
@@ -21,12 +22,16 @@ export function orThrow<T>(result: Parsed<T>): T {
   throw invalid(result.faults);
 }
 
-/** A field path as Kubernetes prints it: `field('spec', 'volumes', 0, 'secret')` is `spec.volumes[0].secret`. */
+/**
+ * A field path as Kubernetes prints it: `field('spec', 'volumes', 0, 'secret')` is `spec.volumes[0].secret`. A symbol
+ * stands for a key of a map, as `mapOf` reports it: `field('data', Symbol('tls.crt'))` is `data[tls.crt]`.
+ */
 export function field(...steps: readonly PropertyKey[]): string {
   let path = '';
   for (const step of steps) {
     if (typeof step === 'number') path += `[${step}]`;
-    else if (step !== '') path += path === '' ? String(step) : `.${String(step)}`;
+    else if (typeof step === 'symbol') path = mapKey(path, step.description ?? '');
+    else if (step !== '') path += path === '' ? step : `.${step}`;
   }
   return path;
 }
@@ -38,49 +43,26 @@ export function mapKey(path: string, key: string): string {
 
 /**
  * Parses `input` by a zod schema; paths start at `root`. Unknown keys of a strict object become one fault each, with
- * the likely spelling. zod's messages name types, never the input's value, so secrets do not leak through them.
+ * the likely spelling. Messages name types, never the input's value, so secrets do not leak through them.
  */
 export function parseBy<S extends z.ZodType>(schema: S, input: unknown, root = ''): Parsed<z.output<S>> {
-  const result = schema.safeParse(input);
+  const result = schema.safeParse(input, { error: describeIssue });
   if (result.success) return parsed(result.data);
   return faulty(result.error.issues.flatMap((issue) => faultsOf(issue, root, schema)));
 }
 
 function faultsOf(issue: z.core.$ZodIssue, root: string, schema: z.ZodType): Fault[] {
   if (issue.code !== 'unrecognized_keys') return [{ field: field(root, ...issue.path), message: issue.message }];
-  const known = knownKeys(schema, issue.path);
-  return issue.keys.map((key) => {
-    const guess = closest(key, known);
-    const hint = guess === undefined ? '' : `; did you mean "${guess}"?`;
-    return { field: field(root, ...issue.path, key), message: `unknown field${hint}` };
-  });
+  const known = knownFields(schema, issue.path);
+  return issue.keys.map((key) => ({ field: field(root, ...issue.path, key), message: unknownField(key, known) }));
 }
 
-/** The keys that the object schema at `path` knows, as far as the schema can be followed statically. */
-function knownKeys(schema: unknown, path: readonly PropertyKey[]): string[] {
-  const definition = definitionOf(schema);
-  if (definition === undefined) return [];
-  if (definition.type === 'pipe') return knownKeys(definition.in, path);
-  if (definition.innerType !== undefined) return knownKeys(definition.innerType, path);
-  if (definition.type === 'lazy' && definition.getter) return knownKeys(definition.getter(), path);
-  const [step, ...rest] = path;
-  if (step === undefined) return definition.shape === undefined ? [] : Object.keys(definition.shape);
-  if (definition.type === 'array') return knownKeys(definition.element, rest);
-  if (definition.type === 'record') return knownKeys(definition.valueType, rest);
-  return definition.shape === undefined ? [] : knownKeys(definition.shape[String(step)], rest);
-}
+/** More fields than this are no help in a message. */
+const MOST_FIELDS_NAMED = 8;
 
-type SchemaDefinition = {
-  readonly type: string;
-  readonly shape?: Readonly<Record<string, unknown>>;
-  readonly element?: unknown;
-  readonly valueType?: unknown;
-  readonly innerType?: unknown;
-  readonly in?: unknown;
-  readonly getter?: () => unknown;
-};
-
-function definitionOf(schema: unknown): SchemaDefinition | undefined {
-  if (typeof schema !== 'object' || schema === null || !('def' in schema)) return undefined;
-  return schema.def as SchemaDefinition;
+function unknownField(name: string, known: readonly string[]): string {
+  const guess = closest(name, known);
+  if (guess !== undefined) return `unknown field; did you mean "${guess}"?`;
+  if (known.length === 0 || known.length > MOST_FIELDS_NAMED) return 'unknown field';
+  return `unknown field; known here: ${known.join(', ')}`;
 }

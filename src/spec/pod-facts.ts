@@ -1,3 +1,8 @@
+import { z } from 'zod';
+import { type Parsed, parseBy, parsed } from '../base/parsed.ts';
+import { mapOf, optional, textValue } from '../base/schemas.ts';
+import { parseQuantity } from './quantity.ts';
+
 /** What the request says about its workload, for the downward API and for tokens. */
 export type PodFacts = {
   readonly name: string;
@@ -14,3 +19,43 @@ export type ContainerResources = {
   readonly limits: ReadonlyMap<string, string>;
   readonly requests: ReadonlyMap<string, string>;
 };
+
+const quantities = mapOf((value): Parsed<string> => {
+  const text = typeof value === 'number' ? parsed(String(value)) : textValue(value);
+  if (!text.ok) return text;
+  const quantity = parseQuantity(text.value, '');
+  return quantity.ok ? text : quantity;
+});
+
+const text = optional(z.string()).transform((value) => value ?? '');
+const texts = mapOf(textValue);
+
+const podFacts = z.strictObject({
+  name: text,
+  uid: text,
+  labels: texts,
+  annotations: texts,
+  serviceAccountName: text,
+  containers: optional(
+    z.array(z.strictObject({ name: z.string(), limits: quantities, requests: quantities })),
+  ).transform((containers) => containers ?? []),
+});
+
+/** Pod facts as plain JSON, maps as objects; what is absent is empty. Every fault at once, below `root`. */
+export function parsePodFacts(raw: unknown, root: string): Parsed<PodFacts> {
+  return parseBy(podFacts, raw, root);
+}
+
+/** The inverse of `parsePodFacts`. */
+export function podFactsToJson(facts: PodFacts): unknown {
+  return {
+    ...facts,
+    labels: Object.fromEntries(facts.labels),
+    annotations: Object.fromEntries(facts.annotations),
+    containers: facts.containers.map(({ name, limits, requests }) => ({
+      name,
+      limits: Object.fromEntries(limits),
+      requests: Object.fromEntries(requests),
+    })),
+  };
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import type { Fault } from './errors.ts';
+import { faulty, type Parsed, parsed } from './parsed.ts';
+import { wrongType } from './schema-issues.ts';
+
+/** A field that may be left out; null is the same as left out, as it is to Kubernetes. */
+export function optional<S extends z.ZodType>(schema: S) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+/** A schema that goes on with one of our parsers. The parser gets '' as its field: zod knows where it is. */
+export function through<S extends z.ZodType, T>(schema: S, parse: (value: z.output<S>, field: string) => Parsed<T>) {
+  return schema.transform((value, context): T => {
+    const result = parse(value, '');
+    if (result.ok) return result.value;
+    report(result.faults, context, []);
+    return z.NEVER;
+  });
+}
+
+/**
+ * A mapping with keys of the user's choosing, each value read by `parseValue`; null is the empty mapping. Unlike zod's
+ * record it keeps a key called `__proto__`, which is a valid one.
+ */
+export function mapOf<T>(parseValue: (value: unknown, key: string) => Parsed<T>) {
+  return z.optional(z.unknown()).transform((input, context): ReadonlyMap<string, T> => {
+    const entries = new Map<string, T>();
+    if (input === undefined || input === null) return entries;
+    if (typeof input !== 'object' || Array.isArray(input)) {
+      report([{ field: '', message: wrongType('a mapping', input) }], context, []);
+      return z.NEVER;
+    }
+    for (const [key, value] of Object.entries(input)) {
+      const result = parseValue(value, key);
+      if (result.ok) entries.set(key, result.value);
+      else report(result.faults, context, [Symbol(key)]);
+    }
+    return entries;
+  });
+}
+
+/** A value of a map that must be text; null, what YAML makes of nothing after the colon, is empty text. */
+export function textValue(value: unknown): Parsed<string> {
+  if (typeof value === 'string') return parsed(value);
+  if (value === null) return parsed('');
+  return faulty([{ field: '', message: wrongType('a string', value) }]);
+}
+
+/**
+ * A check that exactly one of `names` is there. It runs whatever else is wrong with the object, so that all faults
+ * come at once.
+ */
+export function exactlyOne(names: readonly string[]) {
+  return z.superRefine<unknown>(
+    (value, context) => {
+      if (typeof value !== 'object' || value === null) return;
+      const present = Object.entries(value).flatMap(([name, held]) =>
+        names.includes(name) && held !== undefined && held !== null ? [name] : [],
+      );
+      if (present.length === 1) return;
+      const found = present.length === 0 ? 'none is there' : `${present.join(' and ')} are there`;
+      report([{ field: '', message: `must have exactly one of ${names.join(', ')}; ${found}` }], context, []);
+    },
+    { when: () => true },
+  );
+}
+
+function report(faults: readonly Fault[], context: z.core.$RefinementCtx, path: readonly PropertyKey[]): void {
+  for (const { field, message } of faults) {
+    context.addIssue({ code: 'custom', message: field === '' ? message : `${field}: ${message}`, path: [...path] });
+  }
+}

@@ -1,0 +1,20 @@
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+
+/**
+ * Base64 as Kubernetes takes it from a manifest: the standard alphabet, padded, without line breaks (which Go's own
+ * decoder would skip, and which mean that something was pasted wrongly). The messages never show the text.
+ */
+export function parseBase64(text: string, field: string): Parsed<Uint8Array> {
+  const refuse = (message: string): Parsed<Uint8Array> => faulty([{ field, message }]);
+  if (/[\r\n]/.test(text)) {
+    return refuse('must be base64 in one line; remove the line breaks, or use stringData for plain text');
+  }
+  if (/[-_]/.test(text) && /^[-\w]+=*$/.test(text)) {
+    return refuse('must be base64 of the standard alphabet, with + and / rather than - and _');
+  }
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+    return refuse('must be base64, padded to a multiple of four characters; use stringData for plain text');
+  }
+  // A copy: Buffer's own memory is shared with whatever else is decoded around the same time.
+  return parsed(new Uint8Array(Buffer.from(text, 'base64')));
+}

@@ -1,0 +1,70 @@
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+
+/**
+ * The rules for names, as Kubernetes' apimachinery has them (`util/validation`, and `core/validation` for data keys).
+ * Messages do not repeat the name: the field says which one is meant.
+ */
+
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const DATA_KEY = /^[-._a-zA-Z0-9]+$/;
+const QUALIFIED = /^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/;
+
+const MAX_LABEL = 63;
+const MAX_SUBDOMAIN = 253;
+
+const SUBDOMAIN_RULE =
+  "must be a DNS-1123 subdomain: lower-case letters, digits, '-' and '.', where each part starts and ends with a letter or digit";
+const LABEL_RULE =
+  "must be a DNS-1123 label: lower-case letters, digits and '-', and starts and ends with a letter or digit";
+const QUALIFIED_RULE = "letters, digits, '-', '_' and '.', and starts and ends with a letter or digit";
+
+/** The name of an object: a DNS-1123 subdomain of at most 253 characters. */
+export function parseObjectName(text: string, field: string): Parsed<string> {
+  return check(text, field, MAX_SUBDOMAIN, SUBDOMAIN, SUBDOMAIN_RULE);
+}
+
+/** A DNS-1123 label of at most 63 characters. */
+export function parseNamespace(text: string, field: string): Parsed<string> {
+  return check(text, field, MAX_LABEL, LABEL, LABEL_RULE);
+}
+
+/** A key of data or binaryData, which may become the name of a file. */
+export function parseDataKey(text: string, field: string): Parsed<string> {
+  const result = check(text, field, MAX_SUBDOMAIN, DATA_KEY, "a key has letters, digits, '-', '_' and '.' only");
+  if (!result.ok) return result;
+  if (text === '.') return faulty([{ field, message: "a key must not be '.'" }]);
+  if (text.startsWith('..')) return faulty([{ field, message: "a key must not start with '..'" }]);
+  return result;
+}
+
+/** A qualified name: `name` or `prefix/name`, where the prefix is a DNS-1123 subdomain. */
+export function parseLabelKey(text: string, field: string): Parsed<string> {
+  const [first = '', second, ...more] = text.split('/');
+  if (more.length > 0) return faulty([{ field, message: 'a key has one slash at most, between prefix and name' }]);
+  if (second !== undefined) {
+    const prefix = check(first, field, MAX_SUBDOMAIN, SUBDOMAIN, SUBDOMAIN_RULE);
+    if (!prefix.ok)
+      return faulty(prefix.faults.map(({ message }) => ({ field, message: `the key's prefix ${message}` })));
+  }
+  const name = check(second ?? first, field, MAX_LABEL, QUALIFIED, `must have ${QUALIFIED_RULE}`);
+  if (!name.ok) return faulty(name.faults.map(({ message }) => ({ field, message: `the key's name ${message}` })));
+  return parsed(text);
+}
+
+/** As a label's key, but the prefix may have capitals. */
+export function parseAnnotationKey(text: string, field: string): Parsed<string> {
+  const result = parseLabelKey(text.toLowerCase(), field);
+  return result.ok ? parsed(text) : result;
+}
+
+/** Empty, or at most 63 characters of a qualified name's. */
+export function parseLabelValue(text: string, field: string): Parsed<string> {
+  return text === '' ? parsed(text) : check(text, field, MAX_LABEL, QUALIFIED, `a value has ${QUALIFIED_RULE}`);
+}
+
+function check(text: string, field: string, maxLength: number, pattern: RegExp, rule: string): Parsed<string> {
+  if (text === '') return faulty([{ field, message: 'must not be empty' }]);
+  if (text.length > maxLength) return faulty([{ field, message: `must be no more than ${maxLength} characters` }]);
+  return pattern.test(text) ? parsed(text) : faulty([{ field, message: rule }]);
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { faulty, type Parsed } from '../base/parsed.ts';
+import { mapOf, optional, textValue, through } from '../base/schemas.ts';
+import { parseBase64 } from './base64.ts';
+import {
+  parseAnnotationKey,
+  parseDataKey,
+  parseLabelKey,
+  parseLabelValue,
+  parseNamespace,
+  parseObjectName,
+} from './names.ts';
+
+/** kubectl writes the whole manifest here, data included: neither kept nor shown. */
+export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Written by a Kubernetes API server; of no meaning in a manifest, and there whenever one comes out of `kubectl get`. */
+const ignored = optional(z.unknown());
+
+const text = optional(z.string());
+const flag = optional(z.boolean());
+
+const labels = mapOf((value, key) => both(parseLabelKey(key, ''), textValue(value), parseLabelValue));
+const annotations = mapOf((value, key) => both(parseAnnotationKey(key, ''), textValue(value))).transform(
+  (all) => new Map([...all].filter(([key]) => key !== LAST_APPLIED)),
+);
+const texts = mapOf((value, key) => both(parseDataKey(key, ''), textValue(value)));
+const binaries = mapOf((value, key) => both(parseDataKey(key, ''), textValue(value), parseBase64));
+
+const metadata = z.strictObject({
+  name: through(z.string(), parseObjectName),
+  namespace: through(text, (value, field): Parsed<string | undefined> => {
+    return value === undefined || value === '' ? { ok: true, value: undefined } : parseNamespace(value, field);
+  }),
+  labels,
+  annotations,
+  resourceVersion: text,
+  uid: ignored,
+  creationTimestamp: ignored,
+  selfLink: ignored,
+  generation: ignored,
+  managedFields: ignored,
+  ownerReferences: ignored,
+});
+
+const references = optional(z.array(z.strictObject({ name: through(z.string(), parseObjectName) })));
+
+/** What a manifest of each kind may say, and which apiVersion it has. */
+export const OBJECT_SCHEMAS = {
+  Secret: z.strictObject({
+    apiVersion: z.literal('v1'),
+    kind: z.literal('Secret'),
+    metadata,
+    type: text,
+    data: binaries,
+    stringData: texts,
+    immutable: flag,
+  }),
+  ConfigMap: z.strictObject({
+    apiVersion: z.literal('v1'),
+    kind: z.literal('ConfigMap'),
+    metadata,
+    data: texts,
+    binaryData: binaries,
+    immutable: flag,
+  }),
+  ServiceAccount: z.strictObject({
+    apiVersion: z.literal('v1'),
+    kind: z.literal('ServiceAccount'),
+    metadata,
+    secrets: references,
+    imagePullSecrets: references,
+    automountServiceAccountToken: flag,
+  }),
+  ProjectedVolume: z.strictObject({
+    apiVersion: z.literal('lantern.dev/v1'),
+    kind: z.literal('ProjectedVolume'),
+    metadata,
+    spec: z.record(z.string(), z.unknown()),
+  }),
+} as const;
+
+export type ParsedMetadata = z.output<typeof metadata>;
+
+/** A value that stands if its key does too; the faults of both otherwise. `then` reads a text further. */
+function both(key: Parsed<string>, value: Parsed<string>): Parsed<string>;
+function both<T>(
+  key: Parsed<string>,
+  value: Parsed<string>,
+  then: (text: string, field: string) => Parsed<T>,
+): Parsed<T>;
+function both(
+  key: Parsed<string>,
+  value: Parsed<string>,
+  then: (text: string, field: string) => Parsed<unknown> = (same) => ({ ok: true, value: same }),
+): Parsed<unknown> {
+  const result = value.ok ? then(value.value, '') : value;
+  const faults = [key, result].flatMap((part) => (part.ok ? [] : part.faults));
+  return faults.length > 0 ? faulty(faults) : result;
+}

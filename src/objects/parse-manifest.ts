@@ -1,0 +1,98 @@
+import type { Fault } from '../base/errors.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { wrongType } from '../base/schema-issues.ts';
+import { parseObjectName } from './names.ts';
+import type { ObjectDraft } from './object.ts';
+import { API_VERSIONS, isObjectKind, parseObject } from './parse-object.ts';
+import { parseYamlDocuments } from './yaml.ts';
+
+/** One document of a manifest: an object that Lantern keeps, or one of another kind (a Pod), as it was written. */
+export type ManifestDocument =
+  | { readonly kind: 'object'; readonly draft: ObjectDraft }
+  | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export type ManifestOptions = {
+  /** Of objects that name none. */
+  readonly defaultNamespace: string;
+};
+
+/**
+ * A manifest's YAML or JSON → its documents in order, lists (`kind: List`, `SecretList`, …) taken apart, empty
+ * documents left out. The field of a fault starts with the document: `document 2 (Secret "db"): data[x]`.
+ */
+export function parseManifest(text: string, options: ManifestOptions): Parsed<ManifestDocument[]> {
+  const yaml = parseYamlDocuments(text);
+  if (!yaml.ok) return yaml;
+  const given = yaml.value.flatMap((raw, index) => (raw === null ? [] : [{ raw, where: `document ${index + 1}` }]));
+  const documents: ManifestDocument[] = [];
+  const faults: Fault[] = [];
+  for (const place of given.flatMap(itemsOf)) {
+    const result = parseDocument(place.raw, options);
+    if (result.ok) documents.push(result.value);
+    else faults.push(...result.faults.map((fault) => ({ ...fault, field: fieldIn(place, fault.field) })));
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(documents);
+}
+
+type Place = { readonly raw: unknown; readonly where: string };
+
+/** The document itself, or what a list holds, and the lists in it. Items of a typed list may leave their kind out. */
+function itemsOf({ raw, where }: Place): Place[] {
+  if (!isFields(raw) || typeof raw.kind !== 'string' || !raw.kind.endsWith('List')) return [{ raw, where }];
+  const { apiVersion, kind, items } = raw;
+  if (!Array.isArray(items)) return [{ raw, where }];
+  const itemKind = String(kind).slice(0, -'List'.length);
+  const defaults = itemKind === '' ? {} : { apiVersion, kind: itemKind };
+  return items.flatMap((item: unknown, index) => {
+    return itemsOf({ raw: isFields(item) ? { ...defaults, ...item } : item, where: `${where}, items[${index}]` });
+  });
+}
+
+function parseDocument(raw: unknown, { defaultNamespace }: ManifestOptions): Parsed<ManifestDocument> {
+  if (!isFields(raw)) return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
+  const { apiVersion, kind } = raw;
+  if (isOurs(kind, apiVersion)) {
+    const draft = parseObject(raw, defaultNamespace);
+    return draft.ok ? parsed({ kind: 'object', draft: draft.value }) : draft;
+  }
+  const missing = Object.entries({ apiVersion, kind }).filter(([, value]) => typeof value !== 'string' || value === '');
+  if (missing.length > 0) {
+    return faulty(
+      missing.map(([field, value]) => ({
+        field,
+        message: value === undefined || value === '' ? 'is required' : wrongType('a string', value),
+      })),
+    );
+  }
+  return parsed({ kind: 'other', apiVersion: String(apiVersion), objectKind: String(kind), raw });
+}
+
+/** Another group may have a kind of the same name; a wrong version in our own group is a fault to be told about. */
+function isOurs(kind: unknown, apiVersion: unknown): boolean {
+  if (!isObjectKind(kind)) return false;
+  return typeof apiVersion !== 'string' || groupOf(apiVersion) === groupOf(API_VERSIONS[kind]);
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.split('/').slice(0, -1).join('/');
+}
+
+function isFields(raw: unknown): raw is Fields {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
+}
+
+function fieldIn({ raw, where }: Place, field: string): string {
+  const subject = subjectOf(raw);
+  const place = subject === undefined ? where : `${where} (${subject})`;
+  return field === '' ? place : `${place}: ${field}`;
+}
+
+/** `Secret "db"`, as far as the document says so in words that are sure to be a kind and a name. */
+function subjectOf(raw: unknown): string | undefined {
+  if (!isFields(raw) || typeof raw.kind !== 'string' || !/^[A-Z][A-Za-z]{0,62}$/.test(raw.kind)) return undefined;
+  const name = isFields(raw.metadata) ? raw.metadata.name : undefined;
+  const isName = typeof name === 'string' && parseObjectName(name, '').ok;
+  return isName ? `${raw.kind} "${name}"` : raw.kind;
+}

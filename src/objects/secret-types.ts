@@ -1,0 +1,50 @@
+import type { Fault } from '../base/errors.ts';
+import { mapKey } from '../base/parsed.ts';
+
+/** The account that a token Secret is for. */
+export const SERVICE_ACCOUNT_ANNOTATION = 'kubernetes.io/service-account.name';
+
+type Data = ReadonlyMap<string, Uint8Array>;
+
+/** What a Secret of a type that Kubernetes knows must hold. Other types are not checked. */
+export function validateSecretType(type: string, data: Data, annotations: ReadonlyMap<string, string>): Fault[] {
+  switch (type) {
+    case 'kubernetes.io/tls':
+      return ['tls.crt', 'tls.key'].flatMap((key) => (data.has(key) ? [] : [required(key, type)]));
+    case 'kubernetes.io/dockerconfigjson':
+      return validateJsonObject('.dockerconfigjson', data, type);
+    case 'kubernetes.io/dockercfg':
+      return validateJsonObject('.dockercfg', data, type);
+    case 'kubernetes.io/basic-auth':
+      if (data.has('username') || data.has('password')) return [];
+      return [{ field: 'data', message: `username or password is required for type ${type}` }];
+    case 'kubernetes.io/ssh-auth':
+      return data.get('ssh-privatekey')?.byteLength ? [] : [required('ssh-privatekey', type)];
+    case 'kubernetes.io/service-account-token': {
+      const field = mapKey('metadata.annotations', SERVICE_ACCOUNT_ANNOTATION);
+      return annotations.get(SERVICE_ACCOUNT_ANNOTATION) ? [] : [{ field, message: `is required for type ${type}` }];
+    }
+    default:
+      return [];
+  }
+}
+
+function required(key: string, type: string): Fault {
+  return { field: mapKey('data', key), message: `is required for type ${type}` };
+}
+
+function validateJsonObject(key: string, data: Data, type: string): Fault[] {
+  const bytes = data.get(key);
+  if (bytes === undefined) return [required(key, type)];
+  return isJsonObject(bytes) ? [] : [{ field: mapKey('data', key), message: 'must be a JSON object' }];
+}
+
+function isJsonObject(bytes: Uint8Array): boolean {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    // The parser's message quotes the credentials.
+    return false;
+  }
+}

@@ -1,0 +1,82 @@
+import { type Document, type ErrorCode, isAlias, isMap, isNode, isScalar, visit, type YAMLMap } from 'yaml';
+
+export type ProblemCode = ErrorCode | 'BAD_ALIAS_TARGET' | 'TOO_MANY_ALIASES';
+
+/** What is wrong, and where: an offset in characters. */
+export type YamlProblem = { readonly offset: number; readonly code: ProblemCode };
+
+/** Each alias is looked up among all of them, so their number is what bounds the time. */
+const MAX_ALIASES = 1000;
+
+const STRUCTURE = 'the structure breaks here; check indentation, quotes, colons and brackets';
+
+/** The library's own messages may quote the input, so each of its codes has words of ours. */
+export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
+  ALIAS_PROPS: 'an alias (*name) can have neither an anchor nor a tag',
+  BAD_ALIAS: 'not a valid alias; a value that starts with * must be quoted',
+  BAD_ALIAS_TARGET:
+    'an alias (*name) must come after its anchor (&name) and not stand inside it; a value that starts with * must be quoted',
+  BAD_COLLECTION_TYPE: STRUCTURE,
+  BAD_DIRECTIVE: 'not a directive that YAML has; a value that starts with % must be quoted',
+  BAD_DQ_ESCAPE: 'not an escape that YAML has; write \\\\ for a backslash, or use single quotes',
+  BAD_INDENT: 'wrong indentation',
+  BAD_PROP_ORDER: STRUCTURE,
+  BAD_SCALAR_START: 'a value cannot start with this character unless it is quoted',
+  BLOCK_AS_IMPLICIT_KEY: 'a mapping or list cannot start here; a value with a colon and a space must be quoted',
+  BLOCK_IN_FLOW: STRUCTURE,
+  DUPLICATE_KEY: 'this key is in the mapping already',
+  IMPOSSIBLE: STRUCTURE,
+  KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters; a colon may be missing or a quote not closed',
+  MISSING_CHAR: 'a closing quote or bracket, a colon, a comma or a space is missing',
+  MULTILINE_IMPLICIT_KEY: 'a key goes over several lines; a colon may be missing or a quote not closed',
+  MULTIPLE_ANCHORS: 'a value can have one anchor (&name) only; a value that starts with & must be quoted',
+  MULTIPLE_DOCS: 'one document only can stand here',
+  MULTIPLE_TAGS: 'a value can have one tag only; a value that starts with ! must be quoted',
+  NON_STRING_KEY: 'a key must be text',
+  RESOURCE_EXHAUSTION: 'nested too deep',
+  TAB_AS_INDENT: 'a tab cannot indent; use spaces',
+  TAG_RESOLVE_FAILED: 'this tag is not supported; a value that starts with ! must be quoted',
+  TOO_MANY_ALIASES: `more than ${MAX_ALIASES} aliases (*name)`,
+  UNEXPECTED_TOKEN: STRUCTURE,
+};
+
+/** The composer's errors and warnings; for a document without errors, also what it does not look for. */
+export function problemsOf(document: Document.Parsed): YamlProblem[] {
+  const found = [...document.errors, ...document.warnings].map(({ pos, code }) => ({ offset: pos[0], code }));
+  return document.errors.length > 0 ? found : [...found, ...referenceProblems(document)];
+}
+
+function referenceProblems(document: Document.Parsed): YamlProblem[] {
+  const problems: YamlProblem[] = [];
+  const anchors = new Set<string>();
+  let aliases = 0;
+  visit(document, {
+    Node(_key, node, path) {
+      const offset = node.range?.[0] ?? 0;
+      if (isMap(node)) problems.push(...repeatedKeys(node));
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchors.add(node.anchor);
+        return undefined;
+      }
+      aliases++;
+      const isInside = path.some(
+        (ancestor) => isNode(ancestor) && 'anchor' in ancestor && ancestor.anchor === node.source,
+      );
+      if (isInside || !anchors.has(node.source)) problems.push({ offset, code: 'BAD_ALIAS_TARGET' });
+      if (aliases <= MAX_ALIASES) return undefined;
+      problems.push({ offset, code: 'TOO_MANY_ALIASES' });
+      return visit.BREAK;
+    },
+  });
+  return problems;
+}
+
+function repeatedKeys(map: YAMLMap): YamlProblem[] {
+  const seen = new Set<string>();
+  return map.items.flatMap(({ key }) => {
+    const name = isScalar(key) ? String(key.value) : '';
+    const isRepeated = seen.has(name);
+    seen.add(name);
+    return isRepeated && isScalar(key) ? [{ offset: key.range?.[0] ?? 0, code: 'DUPLICATE_KEY' as const }] : [];
+  });
+}
