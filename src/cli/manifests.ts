@@ -1,5 +1,7 @@
 import { type Fault, invalid } from '../base/errors.ts';
-import type { ObjectDraft } from '../objects/object.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { OBJECT_KINDS, type ObjectDraft } from '../objects/object.ts';
+import type { ManifestDocument } from '../objects/parse-manifest.ts';
 import { readText } from './input-files.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,10 +18,12 @@ export async function readManifests(
   const drafts: ObjectDraft[] = [];
   const faults: Fault[] = [];
   for (const file of files) {
-    const result = parseManifest(await readText(file, terminal), namespace ?? 'default');
-    const found = result.ok ? [...strayObjects(result.value, namespace)] : result.faults;
-    faults.push(...found.map(({ field, message }) => ({ field: inFile(file, field), message })));
-    if (result.ok) drafts.push(...result.value);
+    const documents = parseManifest(await readText(file, terminal), { defaultNamespace: namespace ?? 'default' });
+    const found = documents.ok ? documents.value.map((document) => draftOf(document, namespace)) : [documents];
+    for (const result of found) {
+      if (result.ok) drafts.push(result.value);
+      else faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(file, field), message })));
+    }
   }
   if (faults.length > 0) throw invalid(faults);
   if (drafts.length === 0) throw invalid([{ field: files.map(nameOfFile).join(', '), message: 'no objects found' }]);
@@ -35,12 +39,13 @@ function nameOfFile(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
-function* strayObjects(drafts: readonly ObjectDraft[], namespace: string | undefined): Generator<Fault> {
-  for (const { kind, metadata } of drafts) {
-    if (namespace === undefined || metadata.namespace === namespace) continue;
-    yield {
-      field: 'metadata.namespace',
-      message: `${kind} "${metadata.name}" names "${metadata.namespace}", but --namespace says "${namespace}"`,
-    };
+function draftOf(document: ManifestDocument, namespace: string | undefined): Parsed<ObjectDraft> {
+  if (document.kind === 'other') {
+    const message = `"${document.objectKind}" (${document.apiVersion}) is not kept here; known are ${OBJECT_KINDS.join(', ')}`;
+    return faulty([{ field: 'kind', message }]);
   }
+  const { draft } = document;
+  if (namespace === undefined || draft.metadata.namespace === namespace) return parsed(draft);
+  const message = `${draft.kind} "${draft.metadata.name}" names "${draft.metadata.namespace}", but --namespace says "${namespace}"`;
+  return faulty([{ field: 'metadata.namespace', message }]);
 }

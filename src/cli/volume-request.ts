@@ -68,11 +68,10 @@ async function definitionFor(options: VolumeOptions, terminal: Terminal): Promis
 }
 
 async function readVolumeSource(file: string, terminal: Terminal): Promise<VolumeSource> {
-  const [{ parseVolumeFile }, { volumeSourceToWire }] = await Promise.all([
-    import('./volume-file.ts'),
-    import('../rpc/volume-messages.ts'),
-  ]);
-  return volumeSourceToWire(await readDocument(file, terminal, parseVolumeFile));
+  const { parseVolumeFile } = await import('./volume-file.ts');
+  const spec = await readDocument(file, terminal, parseVolumeFile);
+  const { volumeSourceToWire } = await import('../rpc/volume-messages.ts');
+  return volumeSourceToWire(spec);
 }
 
 async function readPodFile(file: string, terminal: Terminal): Promise<PodFile> {

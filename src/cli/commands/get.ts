@@ -122,7 +122,7 @@ async function showManifests(
     import('../../rpc/object-messages.ts'),
     import('../../objects/object-to-manifest.ts'),
   ]);
-  const manifests = objects.map((object) => objectToManifest(objectFromWire(object)));
+  const manifests = objects.map((object) => objectToManifest(objectFromWire(object), { withData: true }));
   const document = single ? manifests[0] : { apiVersion: 'v1', kind: 'List', metadata: {}, items: manifests };
   cli.terminal.print(options.output === 'json' ? formatJson(document) : await formatYaml(document));
 }

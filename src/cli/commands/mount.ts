@@ -37,7 +37,7 @@ export function mountCommand(cli: Cli): Command {
         waitForObjects: options.wait !== undefined,
       };
       await withDaemon(cli, command, async (daemon) => {
-        const call = { signal: cli.signal, ...(options.wait === undefined ? {} : { timeoutMs: options.wait }) };
+        const call = { signal: cli.signal, ...(options.wait === undefined ? {} : { deadlineMs: options.wait }) };
         const { volume } = await daemon.projector.mount(request, call);
         const files = volume?.files.length ?? 0;
         const line = `volume "${printable(request.volumeId)}" mounted at ${printable(target)} (${files} ${files === 1 ? 'file' : 'files'})`;

@@ -26,7 +26,7 @@ export function renderCommand(cli: Cli): Command {
         daemon.projector.renderVolume(request, { signal: cli.signal }),
       );
       if (options.output === 'json')
-        return cli.terminal.print(formatJson(entries.map((entry) => jsonOf(entry, options.contents))));
+        return cli.terminal.print(formatJson({ entries: entries.map((entry) => jsonOf(entry, options.contents)) }));
       cli.terminal.print(formatTree('volume', entries, cli.terminal.style));
       if (!options.contents) return;
       for (const entry of entries) if (entry.type === 'FILE') cli.terminal.print(contentsOf(entry));

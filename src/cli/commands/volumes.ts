@@ -20,7 +20,7 @@ export function volumesCommand(cli: Cli): Command {
     .addOption(outputOption('json', 'name', 'wide'))
     .action(async ({ namespace, output }: Options, command: Command) => {
       const volumes = await withDaemon(cli, command, (daemon) => listVolumes(cli, daemon, namespace));
-      if (output === 'json') return cli.terminal.print(formatJson(volumes.map(wireToJson)));
+      if (output === 'json') return cli.terminal.print(formatJson(wireToJson({ volumes })));
       if (volumes.length === 0) return cli.terminal.complain('No volumes are mounted.');
       if (output !== 'name') return cli.terminal.print(volumeTable(volumes, output === 'wide', cli.terminal.style));
       for (const { volumeId } of volumes) cli.terminal.print(volumeId);
