@@ -10,13 +10,14 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
  * The full check before a store sees an object: every fault at once, or the draft as it may be stored. What only the
  * stored state can refuse (immutable, type) is the store's to check.
  */
-export function admitObject(draft: ObjectDraft): Parsed<ObjectDraft> {
+export function admitObject(given: ObjectDraft): Parsed<ObjectDraft> {
+  const draft = withoutLastApplied(given);
   const faults = [...validateObject(draft)];
   if (draft.kind === 'ProjectedVolume') {
     const spec = parseVolumeSource(draft.spec, 'spec');
     if (!spec.ok) faults.push(...spec.faults);
   }
-  return faults.length > 0 ? faulty(faults) : parsed(withoutLastApplied(draft));
+  return faults.length > 0 ? faulty(faults) : parsed(draft);
 }
 
 function withoutLastApplied(draft: ObjectDraft): ObjectDraft {

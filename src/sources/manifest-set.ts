@@ -1,6 +1,6 @@
 import type { Fault } from '../base/errors.ts';
 import { describeRef, type ObjectDraft, refKey, refOf } from '../objects/object.ts';
-import { type ManifestDocument, parseManifest } from '../objects/parse-manifest.ts';
+import { parseManifest } from '../objects/parse-manifest.ts';
 import { admitObject } from './admit-object.ts';
 import { readManifest } from './manifest-file.ts';
 
@@ -79,35 +79,34 @@ export class ManifestSet {
 
   #parse(name: string, file: { text: string; digest: string }, before: Manifest | undefined): Manifest {
     const documents = parseManifest(file.text, { defaultNamespace: this.#defaultNamespace });
-    if (!documents.ok) return broken(before, file.digest, linesOf(name, '', documents.faults));
+    if (!documents.ok) return broken(before, file.digest, linesOf(name, documents.faults));
     const drafts: ObjectDraft[] = [];
-    const faults: string[] = [];
-    const cautions: string[] = [];
+    const problems: string[] = [];
     for (const document of documents.value) {
-      if (document.kind !== 'object') {
-        cautions.push(`manifest "${name}": ${nameOf(document)} is not a kind that is kept here; it is ignored`);
-        continue;
-      }
-      const admitted = admitObject(document.draft);
+      if (document.kind !== 'object') continue;
+      const admitted = admitObject(withoutVersion(document.draft));
       if (admitted.ok) drafts.push(admitted.value);
-      else faults.push(...linesOf(name, `${describeRef(refOf(document.draft))}: `, admitted.faults));
+      else problems.push(...linesOf(name, admitted.faults, describeRef(refOf(document.draft))));
     }
-    return faults.length > 0
-      ? broken(before, file.digest, faults)
-      : { digest: file.digest, drafts, problems: cautions };
+    if (problems.length > 0) return broken(before, file.digest, problems);
+    const others = documents.value.filter(({ kind }) => kind === 'other').length;
+    const caution = `manifest "${name}": ${others} of its documents are of kinds that are not kept here; they are ignored`;
+    return { digest: file.digest, drafts, problems: others === 0 ? [] : [caution] };
   }
 }
 
-function nameOf(document: Extract<ManifestDocument, { kind: 'other' }>): string {
-  return String(document.kind);
+/** The file says what shall be; at which version it was written down does not matter. */
+function withoutVersion(draft: ObjectDraft): ObjectDraft {
+  const { resourceVersion: _, ...metadata } = draft.metadata;
+  return { ...draft, metadata };
 }
 
 function broken(before: Manifest | undefined, digest: string | undefined, problems: readonly string[]): Manifest {
   return { digest, drafts: before?.drafts ?? [], problems };
 }
 
-function linesOf(name: string, subject: string, faults: readonly Fault[]): string[] {
-  return faults.map(
-    ({ field, message }) => `manifest "${name}": ${subject}${field === '' ? '' : `${field}: `}${message}`,
-  );
+function linesOf(name: string, faults: readonly Fault[], subject?: string): string[] {
+  return faults.map(({ field, message }) => {
+    return [`manifest "${name}"`, subject, field, message].filter((part) => part).join(': ');
+  });
 }
