@@ -1,3 +1,20 @@
+import { errnoOf } from '../base/errors.ts';
+import type { Payload } from '../payload/payload.ts';
+import { createFile } from './create-file.ts';
+import {
+  changedPaths,
+  contentsOf,
+  directoryAttributes,
+  type GenerationContents,
+  hasSameDirectories,
+} from './generation-contents.ts';
+import type { GenerationNames } from './generation-names.ts';
+import type { KnownVolume } from './known-volume.ts';
+import { DATA_LINK, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
+import { tryRemoveTree } from './remove-tree.ts';
+import { firstElement, requireWritable } from './require-writable.ts';
+import type { Retirement } from './retirement.ts';
+
 /** What a write did. */
 export type WriteOutcome = {
   /** False: the contents were equal already and nothing was touched. */
@@ -8,3 +25,163 @@ export type WriteOutcome = {
   /** Paths added, removed or different in bytes, mode or owner, sorted. */
   readonly changedPaths: readonly string[];
 };
+
+export type AtomicWriteOptions = {
+  readonly volume: KnownVolume;
+  readonly names: GenerationNames;
+  readonly retirement: Retirement;
+};
+
+/**
+ * Makes the volume show the payload, in an order in which a reader, and a process that comes after a crash, only ever
+ * find the old contents or the new ones (semantics.md, section 1):
+ *
+ *  0. Sweep what a crash left: a stale `..data_tmp`, generations that nobody is to see any more.
+ *  1. Validate every path; one bad path refuses the whole payload.
+ *  2. Read the current generation; known already unless this is the first write, or follows a failed one.
+ *  3. Compare bytes, modes, owners, paths and visible links. All equal: nothing happens.
+ *  4. Make the directory of the new generation.
+ *  5. Make its directories, and its files: created 0600, written, given to their owners, then their modes.
+ *  6. Give the directories to the mount group, and their modes whatever the umask.
+ *  7. Make the link `..data_tmp` to the new generation.
+ *  8. Rename it over `..data`. This is the one atomic point.
+ *  9. Make the visible links that are missing.
+ * 10. Remove the visible links whose element is gone.
+ * 11. Retire the old generation.
+ *
+ * A failure before 8 takes the new generation away again. After any failure the caller has the volume forgotten, so
+ * that the next write starts from what is on disk and finishes what is missing.
+ */
+export function writeAtomically(payload: Payload, { volume, names, retirement }: AtomicWriteOptions): WriteOutcome {
+  const { fs } = volume;
+
+  // 0
+  sweep(volume, retirement);
+
+  // 1
+  requireWritable(payload, volume.listing.strangers);
+
+  // 2
+  const before = volume.contents;
+  const { listing } = volume;
+  const { generation: previous, links } = listing;
+
+  // 3
+  const after = contentsOf(payload, fs.owner);
+  const elements = new Set([...after.files.keys()].map(firstElement));
+  const changed = changedPaths(visibleFiles(before, links), after.files);
+  const isSettled = hasSameDirectories(before, after) && isSameSet(links, elements) && isRootSettled(volume, payload);
+  if (previous !== undefined && changed.length === 0 && isSettled) {
+    return { changed: false, generation: previous, previous, changedPaths: [] };
+  }
+
+  // 4
+  settleRoot(volume, payload);
+  const generation = names.next(listing.generations);
+  const directory = volume.at(generation);
+  try {
+    fs.mkdir(directory, 0o700);
+    listing.generations.add(generation);
+
+    // 5
+    for (const path of after.directories.keys()) if (path !== '') fs.mkdir(`${directory}/${path}`, 0o700);
+    for (const [path, { bytes, mode, user, group = payload.mountGroup }] of payload.files) {
+      createFile(fs, `${directory}/${path}`, bytes, { user, group }, mode);
+    }
+
+    // 6
+    for (const [path, { mode }] of after.directories) {
+      settleDirectory(volume, path === '' ? directory : `${directory}/${path}`, payload.mountGroup, mode);
+    }
+
+    // 7
+    fs.symlink(generation, volume.at(NEXT_DATA_LINK));
+
+    // 8
+    fs.rename(volume.at(NEXT_DATA_LINK), volume.at(DATA_LINK));
+  } catch (error) {
+    takeBack(volume, generation);
+    throw error;
+  }
+  volume.showing(generation, after);
+
+  try {
+    // 9
+    for (const name of elements) {
+      if (links.has(name)) continue;
+      fs.symlink(visibleLinkTarget(name), volume.at(name));
+      links.add(name);
+    }
+
+    // 10
+    for (const name of [...links]) {
+      if (elements.has(name)) continue;
+      unlinkIfThere(volume, name);
+      links.delete(name);
+    }
+  } finally {
+    // 11
+    if (previous !== undefined) retirement.retire(previous);
+  }
+  return { changed: true, generation, previous, changedPaths: changed };
+}
+
+/** Costs nothing when nothing is left over: what is on disk is known. */
+function sweep(volume: KnownVolume, retirement: Retirement): void {
+  const { listing } = volume;
+  if (listing.hasNextDataLink) {
+    unlinkIfThere(volume, NEXT_DATA_LINK);
+    listing.hasNextDataLink = false;
+  }
+  for (const generation of [...listing.generations]) {
+    if (generation === listing.generation || retirement.keeps(generation)) continue;
+    // What cannot be removed (something is mounted on it, say) must not stand in the way of updates.
+    if (tryRemoveTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
+  }
+}
+
+/** The files a reader finds by their names: after a crash between the swap and the links, some have no link yet. */
+function visibleFiles({ files }: GenerationContents, links: ReadonlySet<string>): GenerationContents['files'] {
+  return new Map([...files].filter(([path]) => links.has(firstElement(path))));
+}
+
+function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((element) => b.has(element));
+}
+
+/** Without a mount group, the group of the volume's own directory is its maker's business. */
+function isRootSettled({ listing, fs }: KnownVolume, { mountGroup }: Payload): boolean {
+  const { mode, group } = directoryAttributes(mountGroup, fs.owner);
+  return listing.root.mode === mode && (mountGroup === undefined || listing.root.group === group);
+}
+
+/** Before anything is made inside: a setgid bit from an earlier mount group would be inherited. */
+function settleRoot(volume: KnownVolume, payload: Payload): void {
+  if (isRootSettled(volume, payload)) return;
+  const { mode, group } = directoryAttributes(payload.mountGroup, volume.fs.owner);
+  settleDirectory(volume, volume.at('.'), payload.mountGroup, mode);
+  volume.listing.root = { mode, group };
+}
+
+function settleDirectory({ fs }: KnownVolume, path: string, mountGroup: number | undefined, mode: number): void {
+  if (mountGroup !== undefined) fs.chown(path, { group: mountGroup });
+  fs.chmod(path, mode);
+}
+
+/** As far as possible; the next write sweeps what stays. The error that led here is what matters. */
+function takeBack(volume: KnownVolume, generation: string): void {
+  tryRemoveTree(volume.fs, volume.at(generation));
+  try {
+    volume.fs.unlink(volume.at(NEXT_DATA_LINK));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
+}
+
+function unlinkIfThere(volume: KnownVolume, name: string): void {
+  try {
+    volume.fs.unlink(volume.at(name));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}

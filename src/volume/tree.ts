@@ -1,3 +1,6 @@
+import { byteOrder } from '../payload/byte-order.ts';
+import type { VolumeFs } from './file-system.ts';
+
 /** One entry of a volume as `lstat` sees it. */
 export type TreeEntry = {
   /** Relative to the volume. */
@@ -11,3 +14,27 @@ export type TreeEntry = {
   readonly linkTarget: string | undefined;
   readonly contents: Uint8Array | undefined;
 };
+
+/**
+ * Everything below a directory, depth first, names in byte order: `..data`, generations and visible links as they are,
+ * no link followed. Contents of files only when asked for.
+ */
+export function readTree(fs: VolumeFs, directory: string, options: { readonly withContents: boolean }): TreeEntry[] {
+  const entries: TreeEntry[] = [];
+  const visit = (parent: string): void => {
+    const names = fs.readdir(parent === '' ? directory : `${directory}/${parent}`).map(({ name }) => name);
+    for (const name of names.sort(byteOrder)) {
+      const path = parent === '' ? name : `${parent}/${name}`;
+      const place = `${directory}/${path}`;
+      const status = fs.lstat(place);
+      if (status === undefined || status.type === 'other') continue;
+      const { type } = status;
+      const linkTarget = type === 'symlink' ? fs.readlink(place) : undefined;
+      const contents = type === 'file' && options.withContents ? fs.readFile(place) : undefined;
+      entries.push({ path, ...status, type, linkTarget, contents });
+      if (type === 'directory') visit(path);
+    }
+  };
+  visit('');
+  return entries;
+}

@@ -1,0 +1,106 @@
+import { errnoOf } from '../base/errors.ts';
+import { parentsOf } from '../payload/build-payload.ts';
+import { byteOrder } from '../payload/byte-order.ts';
+import type { Payload } from '../payload/payload.ts';
+import type { FileSummary } from './file-summary.ts';
+import type { Owner, VolumeFs } from './file-system.ts';
+
+/** What a generation holds, or shall hold. */
+export type GenerationContents = {
+  /** In byte order of the paths. */
+  readonly files: ReadonlyMap<string, GenerationFile>;
+  /** Every directory, parents first; the generation itself is the empty path. */
+  readonly directories: ReadonlyMap<string, DirectoryAttributes>;
+  /** Whether there is anything but files and directories, which no payload asks for. */
+  readonly hasStrangers: boolean;
+};
+
+export type GenerationFile = FileSummary & {
+  /** The bytes; undefined when they cannot be read. */
+  readonly read: () => Uint8Array | undefined;
+};
+
+export type DirectoryAttributes = { readonly mode: number; readonly group: number };
+
+export const NO_CONTENTS: GenerationContents = { files: new Map(), directories: new Map(), hasStrangers: false };
+
+const DIRECTORY_MODE = 0o755;
+/** The setgid bit gives the group on to whatever is made inside. */
+const GROUP_DIRECTORY_MODE = 0o2755;
+
+/** How directories of a volume with this mount group look. Their user is the daemon's own. */
+export function directoryAttributes(mountGroup: number | undefined, owner: Owner): DirectoryAttributes {
+  if (mountGroup === undefined) return { mode: DIRECTORY_MODE, group: owner.group };
+  return { mode: GROUP_DIRECTORY_MODE, group: mountGroup };
+}
+
+/** What the payload asks for, where new files belong to `owner` unless it says otherwise. */
+export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
+  const attributes = directoryAttributes(payload.mountGroup, owner);
+  const files = new Map<string, GenerationFile>();
+  const directories = new Map([['', attributes]]);
+  for (const [path, { bytes, mode, user = owner.user, group = payload.mountGroup ?? owner.group }] of payload.files) {
+    files.set(path, { path, size: bytes.byteLength, mode, user, group, read: () => bytes });
+    for (const parent of [...parentsOf(path)].reverse()) directories.set(parent, attributes);
+  }
+  return { files, directories, hasStrangers: false };
+}
+
+/** What is on disk below `root`; bytes are read when asked for. */
+export function readContents(fs: VolumeFs, root: string): GenerationContents {
+  const files: GenerationFile[] = [];
+  const directories = new Map<string, DirectoryAttributes>();
+  let hasStrangers = false;
+  const visit = (path: string): void => {
+    const place = path === '' ? root : `${root}/${path}`;
+    const status = fs.lstat(place);
+    if (status?.type === 'directory') {
+      directories.set(path, { mode: status.mode, group: status.group });
+      for (const { name } of fs.readdir(place)) visit(path === '' ? name : `${path}/${name}`);
+    } else if (status?.type === 'file') {
+      const { size, mode, user, group } = status;
+      files.push({ path, size, mode, user, group, read: () => readIfPossible(fs, place) });
+    } else {
+      hasStrangers = true;
+    }
+  };
+  visit('');
+  files.sort((a, b) => byteOrder(a.path, b.path));
+  return { files: new Map(files.map((file) => [file.path, file])), directories, hasStrangers };
+}
+
+/** Paths that are in one of the two only, or differ in bytes, mode or owner; in byte order. */
+export function changedPaths(before: GenerationContents['files'], after: GenerationContents['files']): string[] {
+  const changed: string[] = [];
+  for (const path of before.keys()) if (!after.has(path)) changed.push(path);
+  for (const [path, file] of after) if (!isSameFile(before.get(path), file)) changed.push(path);
+  return changed.sort(byteOrder);
+}
+
+/** Whether a generation on disk is, but for its files, what another shall be. */
+export function hasSameDirectories(before: GenerationContents, after: GenerationContents): boolean {
+  if (before.hasStrangers || before.directories.size !== after.directories.size) return false;
+  return [...after.directories].every(([path, attributes]) =>
+    isSameDirectory(before.directories.get(path), attributes),
+  );
+}
+
+export function isSameDirectory(a: DirectoryAttributes | undefined, b: DirectoryAttributes): boolean {
+  return a?.mode === b.mode && a.group === b.group;
+}
+
+function isSameFile(a: GenerationFile | undefined, b: GenerationFile): boolean {
+  if (a?.size !== b.size || a.mode !== b.mode || a.user !== b.user || a.group !== b.group) return false;
+  const [bytes, others] = [a.read(), b.read()];
+  return bytes !== undefined && others !== undefined && Buffer.compare(bytes, others) === 0;
+}
+
+/** A file of mode 0 cannot be read back by a daemon without privileges: then nothing is known of its bytes. */
+function readIfPossible(fs: VolumeFs, path: string): Uint8Array | undefined {
+  try {
+    return fs.readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}

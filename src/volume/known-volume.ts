@@ -1,0 +1,91 @@
+import type { FileStatus, VolumeFs } from './file-system.ts';
+import { type GenerationContents, NO_CONTENTS, readContents } from './generation-contents.ts';
+import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
+
+/** What a volume's directory holds. A write keeps it up to date, so that the next one asks the disk nothing. */
+export type Listing = {
+  /** Of the directory itself. */
+  root: Pick<FileStatus, 'mode' | 'group'>;
+  /** What `..data` names, where that exists. */
+  generation: string | undefined;
+  /** Generations that are there, whatever their state. */
+  readonly generations: Set<string>;
+  /** Visible names that lead into `..data`. */
+  readonly links: Set<string>;
+  /** Visible names that somebody else put there. */
+  readonly strangers: ReadonlySet<string>;
+  /** Whether a `..data_tmp` was left behind. */
+  hasNextDataLink: boolean;
+};
+
+/** A volume's directory, read when first asked for and again after `forget`. */
+export class KnownVolume {
+  readonly fs: VolumeFs;
+  readonly directory: string;
+  #listing: Listing | undefined;
+  #contents: GenerationContents | undefined;
+
+  constructor(fs: VolumeFs, directory: string) {
+    this.fs = fs;
+    this.directory = directory;
+  }
+
+  /** The path of an entry of the directory. */
+  at(name: string): string {
+    return `${this.directory}/${name}`;
+  }
+
+  get listing(): Listing {
+    this.#listing ??= readListing(this);
+    return this.#listing;
+  }
+
+  /** Of the current generation; nothing before the first. */
+  get contents(): GenerationContents {
+    const { generation } = this.listing;
+    this.#contents ??= generation === undefined ? NO_CONTENTS : readContents(this.fs, this.at(generation));
+    return this.#contents;
+  }
+
+  /** The generation is current now, and holds this. */
+  showing(generation: string, contents: GenerationContents): void {
+    this.listing.generation = generation;
+    this.#contents = contents;
+  }
+
+  /** The generation is not on disk any more. */
+  removed(generation: string): void {
+    this.#listing?.generations.delete(generation);
+  }
+
+  /** After a failure only the disk knows how things stand. */
+  forget(): void {
+    this.#listing = undefined;
+    this.#contents = undefined;
+  }
+}
+
+function readListing(volume: KnownVolume): Listing {
+  const { fs, directory } = volume;
+  // The directory may be a link in /proc/self/fd: its own `.` is what that leads to.
+  const root = fs.lstat(`${directory}/.`);
+  const listing = {
+    root: { mode: root?.mode ?? 0, group: root?.group ?? 0 },
+    generation: undefined as string | undefined,
+    generations: new Set<string>(),
+    links: new Set<string>(),
+    strangers: new Set<string>(),
+    hasNextDataLink: false,
+  };
+  let current: string | undefined;
+  for (const { name, type } of fs.readdir(directory)) {
+    const target = type === 'symlink' ? fs.readlink(volume.at(name)) : undefined;
+    if (name === DATA_LINK) current = target;
+    else if (name === NEXT_DATA_LINK) listing.hasNextDataLink = true;
+    else if (isGenerationName(name) && type === 'directory') listing.generations.add(name);
+    else if (target === visibleLinkTarget(name)) listing.links.add(name);
+    else listing.strangers.add(name);
+  }
+  if (current !== undefined && listing.generations.has(current)) listing.generation = current;
+  return listing;
+}

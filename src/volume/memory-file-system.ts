@@ -1,0 +1,74 @@
+import { constants } from 'node:fs';
+import { Volume } from 'memfs';
+import type { VolumeFs } from './file-system.ts';
+import { fileType, nodeFileSystem } from './node-file-system.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+
+/**
+ * An empty file system in memory, through memfs. It stands in for tmpfs where volumes are rendered without touching the
+ * host, and where tests stop a write after each call. What memfs 4.80 does differently from Linux is made up for here.
+ */
+export function createMemoryFileSystem(): VolumeFs {
+  const memory = new Volume();
+  const isLink = (path: string) => memory.lstatSync(path).isSymbolicLink();
+  return {
+    owner: nodeFileSystem.owner,
+    mkdir: (path, mode) => void memory.mkdirSync(path, mode),
+    rmdir: (path) => memory.rmdirSync(path),
+    readdir: (path) =>
+      memory.readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
+        return typeof entry === 'object' && 'isFile' in entry
+          ? [{ name: String(entry.name), type: fileType(entry) }]
+          : [];
+      }),
+    create: (path, mode) => memory.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
+    createOrEmpty: (path, mode) => memory.openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode),
+    write: (fd, bytes) => memory.writeSync(fd, bytes),
+    fchown(fd, owner) {
+      const { uid, gid } = memory.fstatSync(fd);
+      memory.fchownSync(fd, owner.user ?? uid, owner.group ?? gid);
+    },
+    fchmod: (fd, mode) => memory.fchmodSync(fd, mode),
+    close: (fd) => memory.closeSync(fd),
+    chown(path, owner) {
+      const { uid, gid } = memory.lstatSync(path);
+      memory.lchownSync(path, owner.user ?? uid, owner.group ?? gid);
+    },
+    chmod: (path, mode) => memory.chmodSync(path, mode),
+    symlink: (target, path) => memory.symlinkSync(target, path),
+    readlink: (path) => String(memory.readlinkSync(path)),
+    rename(from, to) {
+      if (!isLink(from)) return memory.renameSync(from, to);
+      // memfs would move what the link points to.
+      const target = memory.readlinkSync(from);
+      if (memory.lstatSync(to, { throwIfNoEntry: false }) !== undefined) memory.unlinkSync(to);
+      memory.symlinkSync(target, to);
+      memory.unlinkSync(from);
+    },
+    unlink: (path) => memory.unlinkSync(path),
+    lstat(path) {
+      const status = memory.lstatSync(path, { throwIfNoEntry: false });
+      if (status === undefined) return undefined;
+      const mode = Number(status.mode) & 0o7777;
+      return {
+        type: fileType(status),
+        mode,
+        user: Number(status.uid),
+        group: Number(status.gid),
+        size: Number(status.size),
+      };
+    },
+    readFile(path) {
+      if (isLink(path)) throw Object.assign(new Error(`ELOOP: "${path}" is a link`), { code: 'ELOOP' });
+      // memfs asks for read permission even of root, and whoever renders may see what was rendered.
+      const mode = Number(memory.lstatSync(path).mode) & 0o7777;
+      memory.chmodSync(path, 0o444);
+      try {
+        return Buffer.from(memory.readFileSync(path));
+      } finally {
+        memory.chmodSync(path, mode);
+      }
+    },
+  };
+}

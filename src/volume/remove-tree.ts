@@ -1,0 +1,26 @@
+import { errnoOf } from '../base/errors.ts';
+import type { VolumeFs } from './file-system.ts';
+
+/** Removes a directory and all that is in it; links are removed, not followed. Nothing there: nothing happens. */
+export function removeTree(fs: VolumeFs, directory: string): void {
+  try {
+    for (const { name, type } of fs.readdir(directory)) {
+      if (type === 'directory') removeTree(fs, `${directory}/${name}`);
+      else fs.unlink(`${directory}/${name}`);
+    }
+    fs.rmdir(directory);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Removes the tree if it can be; false when something in it cannot be removed (a busy mount, say). */
+export function tryRemoveTree(fs: VolumeFs, directory: string): boolean {
+  try {
+    removeTree(fs, directory);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
+}

@@ -1,0 +1,166 @@
+import type { Clock } from '../base/clock.ts';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import type { Payload } from '../payload/payload.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
+import type { FileSummary } from './file-summary.ts';
+import type { VolumeFs } from './file-system.ts';
+import { GenerationNames } from './generation-names.ts';
+import { KnownVolume } from './known-volume.ts';
+import { tryRemoveTree } from './remove-tree.ts';
+import { Retirement } from './retirement.ts';
+
+export type VolumeWriterOptions = {
+  readonly fs: VolumeFs;
+  /** Where the volume is seen. There already; may be a descriptor's path in `/proc/self/fd`. */
+  readonly directory: string;
+  readonly clock: Clock;
+};
+
+/** What a subPath leads to, by a path below the volume's directory that goes through no link. */
+export type ResolvedSubPath = {
+  readonly path: string;
+  readonly type: 'file' | 'directory';
+  readonly generation: string;
+};
+
+/**
+ * One volume's directory and its generations. Reads the directory at its first use and knows it from then on; it must
+ * be the only one to write there. Calls are synchronous and must not overlap.
+ */
+export class VolumeWriter implements Disposable {
+  readonly #volume: KnownVolume;
+  readonly #names: GenerationNames;
+  readonly #retirement: Retirement;
+  /** Of the payload that is known to be shown. */
+  #digest: string | undefined;
+
+  constructor({ fs, directory, clock }: VolumeWriterOptions) {
+    const volume = new KnownVolume(fs, directory);
+    this.#volume = volume;
+    this.#names = new GenerationNames(clock);
+    this.#retirement = new Retirement(clock, (generation) => {
+      const isRemoved = tryRemoveTree(fs, volume.at(generation));
+      if (isRemoved) volume.removed(generation);
+      return isRemoved;
+    });
+  }
+
+  /** The current generation; undefined before the first write. */
+  get generation(): string | undefined {
+    return this.#try('look for the generation of', () => this.#volume.listing.generation);
+  }
+
+  /** The digest of the current contents; undefined before the first write, after a restart and after a failure. */
+  get digest(): string | undefined {
+    return this.#digest;
+  }
+
+  /** The files of the current generation, in byte order of their paths. */
+  files(): readonly FileSummary[] {
+    const files = this.#try('list the files of', () => [...this.#volume.contents.files.values()]);
+    return files.map(({ path, size, mode, user, group }) => ({ path, size, mode, user, group }));
+  }
+
+  /**
+   * Shows the payload in place of what was there, in one swap. Equal contents: nothing is touched, and unless this is
+   * the first write the file system is not even asked. After a failure readers still have the old contents, or, when
+   * only links were missing, the new ones; the next write finishes it.
+   *
+   * `resource-exhausted` when there is no room, `failed-precondition` when an owner cannot be given, `invalid-argument`
+   * for a path that no volume can have.
+   */
+  write(payload: Payload): WriteOutcome {
+    if (this.#digest === payload.digest) {
+      const generation = this.#volume.listing.generation;
+      if (generation !== undefined) return { changed: false, generation, previous: generation, changedPaths: [] };
+    }
+    try {
+      const around = { volume: this.#volume, names: this.#names, retirement: this.#retirement };
+      const outcome = writeAtomically(payload, around);
+      this.#digest = payload.digest;
+      return outcome;
+    } catch (error) {
+      this.#digest = undefined;
+      this.#volume.forget();
+      throw writeFailure(error, this.#volume.directory);
+    }
+  }
+
+  /** Keeps a generation for a publication that shows a part of it. Counted. */
+  pin(generation: string): void {
+    this.#retirement.pin(generation);
+  }
+
+  /** Takes one pin back; with the last one, a generation that is not current is retired. */
+  unpin(generation: string): void {
+    if (this.#retirement.unpin(generation) && generation !== this.generation) this.#retirement.retire(generation);
+  }
+
+  /** Removes what is kept for slow readers only, since its room is needed. True when something was freed. */
+  retireNow(): boolean {
+    return this.#retirement.retireNow();
+  }
+
+  /** Where in the current generation the path leads. `not-found`, naming what there is, where it leads nowhere. */
+  resolveSubPath(subPath: RelativePath): ResolvedSubPath {
+    const { generation } = this;
+    const { files, directories } = this.#try(`look for "${subPath}" in`, () => this.#volume.contents);
+    const type = files.has(subPath) ? 'file' : directories.has(subPath) ? 'directory' : undefined;
+    if (generation === undefined || type === undefined) throw noSuchPath(subPath, [...files.keys()]);
+    return { path: `${this.#volume.at(generation)}/${subPath}`, type, generation };
+  }
+
+  /** Removes what is replaced and not pinned; nothing happens afterwards. */
+  [Symbol.dispose](): void {
+    this.#retirement[Symbol.dispose]();
+  }
+
+  #try<T>(what: string, action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw toLanternError(error, `${what} the volume in "${this.#volume.directory}"`);
+    }
+  }
+}
+
+const MOST_PATHS_NAMED = 20;
+
+function noSuchPath(subPath: RelativePath, files: readonly string[]): LanternError {
+  const named = files.slice(0, MOST_PATHS_NAMED).map((path) => `"${path}"`);
+  if (files.length > named.length) named.push(`${files.length - named.length} more`);
+  return new LanternError(
+    'not-found',
+    `look for the subPath "${subPath}" in the volume: there is no such file or directory; it holds ${named.join(', ') || 'no files'}`,
+  );
+}
+
+const NO_ROOM: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
+/** EINVAL: an id that the user namespace does not map. */
+const NOT_GIVABLE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EINVAL']);
+
+function writeFailure(error: unknown, directory: string): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined) return error;
+  const what = `write a new generation to "${directory}"`;
+  if (NO_ROOM.has(errno)) {
+    return new LanternError(
+      'resource-exhausted',
+      `${what}: the pool is full (${errno}); the old contents stay; unmount other volumes or enlarge the pool`,
+      { cause: error, reason: 'POOL_FULL' },
+    );
+  }
+  if (NOT_GIVABLE.has(errno) && isOfChown(error)) {
+    return new LanternError(
+      'failed-precondition',
+      `${what}: the daemon may not give files to the user, group or mount group asked for (${errno}); run it with CAP_CHOWN, or leave them out; the old contents stay`,
+      { cause: error },
+    );
+  }
+  return toLanternError(error, what);
+}
+
+function isOfChown(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && String(error.syscall).includes('chown');
+}
