@@ -1,4 +1,5 @@
 import type { RelativePath } from '../spec/relative-path.ts';
+import { DATA_DIRECTORY } from '../volume/layout.ts';
 import { type Mounter, POOL_SOURCE } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { FileIdentity } from './system-calls.ts';
@@ -10,9 +11,6 @@ export type PublicationRoot = {
   readonly subPath: RelativePath | undefined;
 };
 
-/** Within a home, what is published; `layout` of volume/ agrees. */
-const DATA = 'data';
-
 /**
  * Reads the root field of a publication's mount: `/<home>/data`, or `/<home>/data/<generation>/<sub path>` for a pinned
  * one. That is how pins are found again after a restart, whatever became of the record. Undefined for other mounts.
@@ -20,7 +18,7 @@ const DATA = 'data';
 export function publicationRoot(mount: MountEntry): PublicationRoot | undefined {
   if (mount.fileSystem !== 'tmpfs' || mount.source !== POOL_SOURCE) return undefined;
   const [empty, home, data, generation, ...elements] = mount.root.replace(/\/\/deleted$/, '').split('/');
-  if (empty !== '' || home === undefined || home === '' || data !== DATA) return undefined;
+  if (empty !== '' || home === undefined || home === '' || data !== DATA_DIRECTORY) return undefined;
   if (generation === undefined) return { home, generation, subPath: undefined };
   // The kernel prints a path that was cleaned when it was bound.
   return elements.length === 0 ? undefined : { home, generation, subPath: elements.join('/') as RelativePath };

@@ -1,0 +1,118 @@
+import type { Clock } from '../base/clock.ts';
+import { toLanternError } from '../base/errors.ts';
+import type { VolumeId } from '../spec/volume-id.ts';
+import type { VolumeFs } from '../volume/file-system.ts';
+import { volumeDirectoryName } from '../volume/layout.ts';
+import { VolumeHome } from '../volume/volume-home.ts';
+import { BoundVolume } from './bound-volume.ts';
+import { uncover } from './cover.ts';
+import type { Mounter } from './mounter.ts';
+import type { Pool, Pools } from './pools.ts';
+import { findPublication, isPoolMounted, publicationRoot } from './publication-root.ts';
+import type { HostedVolume, Publisher, ResumedVolume } from './publisher.ts';
+import { homeDirectory, resumePool } from './resume-pool.ts';
+import type { TargetRoots } from './target.ts';
+
+export type BindPublisherOptions = {
+  readonly mounter: Mounter;
+  readonly pools: Pools;
+  readonly targets: TargetRoots;
+  readonly fs: VolumeFs;
+  readonly clock: Clock;
+  readonly canChangeOwners: boolean;
+  readonly cautions: readonly string[];
+};
+
+/** Keeps each volume once, in a pool, and binds it read-only wherever it is wanted. */
+export class BindPublisher implements Publisher {
+  readonly kind = 'bind';
+  readonly canChangeOwners: boolean;
+  readonly cautions: readonly string[];
+  readonly #options: BindPublisherOptions;
+  /** By directory name. */
+  readonly #volumes = new Map<string, BoundVolume>();
+  /** Directory names of volumes with a publication that outlived its pool. */
+  #orphans: ReadonlySet<string> = new Set();
+
+  constructor(options: BindPublisherOptions) {
+    this.#options = options;
+    this.canChangeOwners = options.canChangeOwners;
+    this.cautions = options.cautions;
+  }
+
+  resume(): readonly ResumedVolume[] {
+    const { mounter, pools, targets, fs } = this.#options;
+    const table = mounter.table();
+    this.#orphans = new Set(
+      table.flatMap((mount) => {
+        const root = isPoolMounted(table, mount.device) ? undefined : publicationRoot(mount);
+        return root === undefined ? [] : [root.home];
+      }),
+    );
+    return pools.restore(table).flatMap((pool) => {
+      const host = (name: string, home: VolumeHome) => this.#host(name, home, pool);
+      const resumed = resumePool({ pool, table, pools, targets, mounter, fs, host });
+      if (pool.homes.size === 0) pools.remove(pool);
+      return resumed;
+    });
+  }
+
+  open(volumeId: VolumeId, domain: string): HostedVolume {
+    const { pools, fs } = this.#options;
+    const name = volumeDirectoryName(volumeId);
+    const known = this.#volumes.get(name);
+    if (known !== undefined) return known;
+    const pool = pools.join(domain, name);
+    try {
+      const home = new VolumeHome({ fs, directory: homeDirectory(pool, name) });
+      home.create();
+      return this.#host(name, home, pool);
+    } catch (error) {
+      pools.leave(pool, name);
+      throw toLanternError(error, `make a place for volume "${volumeId}"`);
+    }
+  }
+
+  clear(volumeId: VolumeId, target: string): void {
+    const { mounter, targets } = this.#options;
+    const name = volumeDirectoryName(volumeId);
+    const known = this.#volumes.get(name);
+    if (known !== undefined) {
+      known.unpublish(target);
+      return;
+    }
+    using parent = targets.openIfThere(target);
+    if (parent !== undefined) uncover(parent, (found) => findPublication(mounter, found)?.home === name, mounter);
+  }
+
+  removeAll(): void {
+    for (const volume of [...this.#volumes.values()]) {
+      for (const target of volume.targets) volume.unpublish(target);
+      volume.remove();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
+    this.#volumes.clear();
+  }
+
+  #host(name: string, home: VolumeHome, pool: Pool): BoundVolume {
+    const { pools } = this.#options;
+    const volume = new BoundVolume(name, home, {
+      ...this.#options,
+      pool,
+      hasOrphan: this.#orphans.has(name),
+      isPool: (device) => pools.all().some((other) => other.device === device),
+      makeRoom: () => {
+        for (const other of this.#volumes.values()) if (other.pool === pool) other.retireNow();
+      },
+      onRemove: () => {
+        this.#volumes.delete(name);
+        pools.leave(pool, name);
+      },
+    });
+    this.#volumes.set(name, volume);
+    return volume;
+  }
+}

@@ -1,0 +1,267 @@
+import type { Clock } from '../base/clock.ts';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import type { Payload } from '../payload/payload.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+import type { WriteOutcome } from '../volume/atomic-writer.ts';
+import type { FileSummary } from '../volume/file-summary.ts';
+import type { VolumeFs } from '../volume/file-system.ts';
+import { PoolBudget, readUsage } from '../volume/pool-budget.ts';
+import type { MountFlag, VolumeRecord } from '../volume/record.ts';
+import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { VolumeHome } from '../volume/volume-home.ts';
+import { VolumeWriter } from '../volume/volume-writer.ts';
+import { cover, isSame, type Shown, uncover } from './cover.ts';
+import type { Mounter } from './mounter.ts';
+import type { OpenedParent, OpenedTarget } from './opened-target.ts';
+import type { Pool } from './pools.ts';
+import { findPublication } from './publication-root.ts';
+import type { HostedVolume, PublishedTarget, VolumeUsage } from './publisher.ts';
+import type { FileIdentity } from './system-calls.ts';
+import type { TargetRoots } from './target.ts';
+
+/** What a bound volume has from its publisher. */
+export type Surroundings = {
+  readonly fs: VolumeFs;
+  readonly clock: Clock;
+  readonly mounter: Mounter;
+  readonly targets: TargetRoots;
+  readonly pool: Pool;
+  /** Whether a publication of this volume outlived its pool. */
+  readonly hasOrphan: boolean;
+  /** Whether a device is one of the daemon's pools. */
+  readonly isPool: (device: string) => boolean;
+  /** Removes at once what the volumes of the pool keep for slow readers. */
+  readonly makeRoom: () => void;
+  readonly onRemove: () => void;
+};
+
+/** What is visible at one target. */
+export type Publication = Shown & PublishedTarget & { readonly subPath: RelativePath | undefined };
+
+/** A volume in a pool, bound read-only wherever it is published. */
+export class BoundVolume implements HostedVolume {
+  readonly directoryName: string;
+  readonly #home: VolumeHome;
+  readonly #around: Surroundings;
+  /** By the target's real path. */
+  readonly #publications = new Map<string, Publication>();
+  #writer: VolumeWriter;
+  /** With an orphan about: what was written last, until a publication decides whether the orphan shall show it too. */
+  #unpublished: Payload | undefined;
+
+  constructor(directoryName: string, home: VolumeHome, around: Surroundings) {
+    this.directoryName = directoryName;
+    this.#home = home;
+    this.#around = around;
+    this.#writer = this.#newWriter();
+  }
+
+  get generation(): string | undefined {
+    return this.#writer.generation;
+  }
+
+  get pool(): Pool {
+    return this.#around.pool;
+  }
+
+  get targets(): readonly string[] {
+    return [...this.#publications.keys()];
+  }
+
+  files(): readonly FileSummary[] {
+    return this.#writer.files();
+  }
+
+  write(payload: Payload): WriteOutcome {
+    if (this.#around.hasOrphan) this.#unpublished = payload;
+    return this.#withRoom('write a new generation', () => {
+      if (this.#writer.digest !== payload.digest) new PoolBudget(this.#home.dataDirectory).requireRoom(payload);
+      return this.#writer.write(payload);
+    });
+  }
+
+  saveRecord(record: VolumeRecord): void {
+    this.#withRoom('save the record', () => this.#home.saveRecord(record));
+  }
+
+  saveInputs(inputs: RequestInputs | undefined): void {
+    this.#withRoom("save the request's own data", () => this.#home.saveInputs(inputs));
+  }
+
+  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): PublishedTarget {
+    const { targets, mounter } = this.#around;
+    using parent = targets.open(target);
+    using existing = parent.openExisting();
+    let standing: Publication | undefined;
+    if (existing !== undefined) {
+      const found = mounter.identify(existing);
+      if (found.isMountRoot) standing = this.#standing(existing, found, subPath);
+      else if (this.#around.isPool(found.device)) throw foreign(existing, 'it lies in a published volume');
+    }
+    standing ??= this.#cover(parent, subPath, flags);
+    this.remember(parent.target, standing);
+    this.#unpublished = undefined;
+    return { pinnedGeneration: standing.pinnedGeneration };
+  }
+
+  unpublish(target: string): void {
+    const { targets, mounter } = this.#around;
+    const path = this.#publications.has(target) ? target : (targets.tryResolve(target) ?? target);
+    const known = this.#publications.get(path);
+    using parent = known === undefined ? targets.openIfThere(target) : targets.openPublished(path);
+    if (parent !== undefined) {
+      const isOurs = (found: FileIdentity) =>
+        (known !== undefined && isSame(found, known)) || findPublication(mounter, found)?.home === this.directoryName;
+      uncover(parent, isOurs, mounter);
+    }
+    this.#forget(path);
+  }
+
+  isPublished(target: string): boolean {
+    using parent = this.#around.targets.openIfThere(target);
+    const known = parent && this.#publications.get(parent.target);
+    using existing = parent?.openUnlessLink();
+    return known !== undefined && existing !== undefined && isSame(this.#around.mounter.identify(existing), known);
+  }
+
+  remove(): void {
+    if (this.#publications.size > 0) {
+      throw new LanternError(
+        'failed-precondition',
+        `remove the volume "${this.directoryName}": it is still published at ${this.targets.map((target) => `"${target}"`).join(', ')}; unpublish it first`,
+      );
+    }
+    this[Symbol.dispose]();
+    // An adopted mount lies on the data directory.
+    this.#around.mounter.unmount(this.#home.dataDirectory);
+    try {
+      this.#home.remove();
+    } catch (error) {
+      throw toLanternError(error, `remove the volume "${this.directoryName}"`);
+    }
+    this.#around.onRemove();
+  }
+
+  usage(): VolumeUsage {
+    const { blockBytes: _, ...usage } = readUsage(this.#home.dataDirectory);
+    return usage;
+  }
+
+  /** Notes a publication that is there, and keeps the generation it is pinned to. */
+  remember(target: string, publication: Publication): void {
+    if (this.#publications.get(target) === publication) return;
+    this.#forget(target);
+    const { pinnedGeneration } = publication;
+    if (pinnedGeneration !== undefined) this.#writer.pin(pinnedGeneration);
+    this.#publications.set(target, publication);
+  }
+
+  retireNow(): void {
+    this.#writer.retireNow();
+  }
+
+  /** Stops what is pending; mounts and files stay. */
+  [Symbol.dispose](): void {
+    this.#writer[Symbol.dispose]();
+  }
+
+  #cover(parent: OpenedParent, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Publication {
+    const { mounter } = this.#around;
+    if (subPath === undefined) {
+      const source = { path: this.#home.dataDirectory, isDirectory: true };
+      return { ...cover(parent, source, flags, mounter), subPath, pinnedGeneration: undefined };
+    }
+    const { path, type, generation } = this.#writer.resolveSubPath(subPath);
+    const shown = cover(parent, { path, isDirectory: type === 'directory' }, flags, mounter);
+    return { ...shown, subPath, pinnedGeneration: generation };
+  }
+
+  #forget(target: string): void {
+    const generation = this.#publications.get(target)?.pinnedGeneration;
+    this.#publications.delete(target);
+    if (generation !== undefined) this.#writer.unpin(generation);
+  }
+
+  /**
+   * What a mount at the target means for a publication of `subPath`: that it is there already, or (undefined) that it is
+   * to be made now. `failed-precondition` when the mount is another's, or shows another part.
+   */
+  #standing(existing: OpenedTarget, found: FileIdentity, subPath: RelativePath | undefined): Publication | undefined {
+    const { mounter } = this.#around;
+    const known = this.#publications.get(existing.target);
+    if (known !== undefined && isSame(known, found)) {
+      if (known.subPath !== subPath) throw foreign(existing, 'it shows another part of this volume');
+      return known;
+    }
+    const whole: Publication = { ...found, subPath: undefined, pinnedGeneration: undefined };
+    if (subPath === undefined && isSame(found, mounter.identify(this.#home.dataDirectory))) return whole;
+    const orphan = findPublication(mounter, found);
+    if (orphan?.home !== this.directoryName || orphan.isPoolMounted)
+      throw foreign(existing, 'it is the mount of another');
+    if (orphan.subPath !== subPath) throw foreign(existing, 'it shows another part of this volume');
+    if (subPath !== undefined) return { ...found, subPath, pinnedGeneration: orphan.generation };
+    if ([...this.#publications.values()].some((other) => other.subPath === undefined)) {
+      // The volume has begun a new life elsewhere already, which an adoption would cut off from updates.
+      mounter.unbind(existing);
+      return undefined;
+    }
+    this.#adopt(existing);
+    return whole;
+  }
+
+  /**
+   * Goes on in the file system of a publication whose pool is gone, so that those who have it open see updates. What
+   * was written into the pool lies covered from then on, and goes with the home.
+   */
+  #adopt(orphan: OpenedTarget): void {
+    const { mounter } = this.#around;
+    // No timer of the old writer may reach into the file system that covers its own.
+    this.#writer.retireNow();
+    mounter.adopt(orphan, this.#home.dataDirectory);
+    const writer = this.#newWriter();
+    try {
+      if (this.#unpublished !== undefined) writer.write(this.#unpublished);
+    } catch (error) {
+      mounter.unmount(this.#home.dataDirectory);
+      throw toLanternError(error, `go on with the volume mounted at "${orphan.target}"`);
+    }
+    this.#writer = writer;
+  }
+
+  #newWriter(): VolumeWriter {
+    const { fs, clock } = this.#around;
+    return new VolumeWriter({ fs, clock, directory: this.#home.dataDirectory });
+  }
+
+  #withRoom<T>(what: string, action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      if (toLanternError(error, what).code !== 'resource-exhausted') throw this.#failure(error, what);
+    }
+    this.#around.makeRoom();
+    try {
+      return action();
+    } catch (error) {
+      throw this.#failure(error, what);
+    }
+  }
+
+  #failure(error: unknown, what: string): LanternError {
+    const failure = toLanternError(error, `${what} of the volume "${this.directoryName}"`);
+    if (failure.code !== 'resource-exhausted' || failure.reason !== undefined) return failure;
+    const errno = errnoOf(error);
+    return new LanternError(
+      'resource-exhausted',
+      `${errno === undefined ? failure.message : `${failure.message}: the pool "${this.pool.directory}" of ${this.pool.bytes} bytes is full`}; the last contents stay; unmount volumes of its namespace, or start with a larger --pool-size`,
+      { cause: error, reason: 'POOL_FULL' },
+    );
+  }
+}
+
+function foreign(existing: OpenedTarget, obstacle: string): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `mount a volume at the target "${existing.target}": something is mounted there, and ${obstacle}; unmount that first, or choose another target`,
+  );
+}

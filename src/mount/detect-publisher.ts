@@ -1,0 +1,103 @@
+import { mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { nodeFileSystem } from '../volume/node-file-system.ts';
+import { BindPublisher } from './bind-publisher.ts';
+import { DirectPublisher } from './direct-publisher.ts';
+import { isSwapOn, poolCautions } from './host-cautions.ts';
+import { LinuxMounter } from './linux-mounter.ts';
+import { Pools } from './pools.ts';
+import { type BindProbe, probeBind } from './probe-bind.ts';
+import type { Publisher } from './publisher.ts';
+import { TargetRoots } from './target.ts';
+
+export type PublisherOptions = {
+  /** `auto`: bind where it works, else direct. */
+  readonly kind: 'auto' | 'bind' | 'direct';
+  /** The daemon's own directory; made, 0700, when it does not exist. */
+  readonly runDirectory: string;
+  /** Where targets may lie. */
+  readonly targetRoots: readonly string[];
+  /** Bytes of one pool, and of all together. */
+  readonly poolBytes: number;
+  readonly poolTotalBytes: number;
+  /** Refuse to run where secrets could be swapped out. */
+  readonly requireNoswap: boolean;
+  /** Whether `direct` may write to a real disk. */
+  readonly allowDisk: boolean;
+  readonly clock: Clock;
+  readonly log?: Log;
+};
+
+/**
+ * The publisher that this host and these privileges allow, found out by really mounting in a scratch place.
+ * `failed-precondition` when the kind asked for does not work here, or when secrets could be swapped out and must not be.
+ */
+export function detectPublisher(options: PublisherOptions): Publisher {
+  const runDirectory = makeRunDirectory(options.runDirectory);
+  const targets = new TargetRoots(options.targetRoots, [runDirectory]);
+  if (options.kind !== 'direct') {
+    const probe = probeBind(runDirectory);
+    if (probe.works) return bindPublisher(probe, runDirectory, targets, options);
+    if (options.kind === 'bind') throw bindImpossible(probe.obstacle);
+    options.log?.info(
+      { obstacle: probe.obstacle },
+      'bind mounts do not work here; volumes are written into each target',
+    );
+  }
+  if (options.requireNoswap && isSwapOn()) throw swappable('the file systems of its targets are not its own');
+  const { clock, allowDisk } = options;
+  return new DirectPublisher({ runDirectory, targets, clock, allowDisk });
+}
+
+function bindPublisher(
+  probe: BindProbe & { readonly works: true },
+  runDirectory: string,
+  targets: TargetRoots,
+  options: PublisherOptions,
+): Publisher {
+  const { noswap, canChangeOwners } = probe;
+  if (options.requireNoswap && !noswap && isSwapOn()) throw swappable('the kernel lacks noswap for tmpfs (Linux 6.4)');
+  const mounter = new LinuxMounter({ noswap });
+  const pools = new Pools({
+    mounter,
+    directory: join(runDirectory, 'pools'),
+    poolBytes: options.poolBytes,
+    totalBytes: options.poolTotalBytes,
+  });
+  const cautions = poolCautions(mounter, runDirectory, noswap);
+  return new BindPublisher({
+    mounter,
+    pools,
+    targets,
+    fs: nodeFileSystem,
+    clock: options.clock,
+    canChangeOwners,
+    cautions,
+  });
+}
+
+function makeRunDirectory(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return realpathSync(path);
+  } catch (error) {
+    throw toLanternError(error, `make the run directory "${path}"`);
+  }
+}
+
+function bindImpossible(obstacle: string): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `use the bind publisher: ${obstacle}; run with CAP_SYS_ADMIN on Linux 5.12 or newer, or use --publisher direct`,
+  );
+}
+
+function swappable(reason: string): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `keep secrets out of swap, as --require-noswap asks: swap is on, and ${reason}; turn swap off, or leave the flag out`,
+  );
+}

@@ -1,0 +1,58 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { detectPublisher, type PublisherOptions } from '../../src/mount/detect-publisher.ts';
+import type { HostedVolume, Publisher } from '../../src/mount/publisher.ts';
+import type { PublisherWorld } from '../contract/publisher-contract.ts';
+import { ManualClock } from './manual-clock.ts';
+import { MountFixture } from './mount-fixture.ts';
+
+/** A real host, as far as one directory of it goes. Needs root. */
+export class BindWorld implements PublisherWorld {
+  readonly clock = new ManualClock();
+  readonly fixture = new MountFixture();
+  readonly targets = this.fixture.at('targets');
+  readonly run = this.fixture.at('run');
+  readonly #overrides: Partial<PublisherOptions>;
+
+  constructor(overrides: Partial<PublisherOptions> = {}) {
+    this.#overrides = overrides;
+    mkdirSync(this.targets);
+  }
+
+  start(): Publisher {
+    return detectPublisher({
+      kind: 'bind',
+      runDirectory: this.run,
+      targetRoots: [this.targets],
+      poolBytes: 1024 * 1024,
+      poolTotalBytes: 16 * 1024 * 1024,
+      requireNoswap: false,
+      allowDisk: false,
+      clock: this.clock,
+      ...this.#overrides,
+    });
+  }
+
+  /** `root on mount point` of every mount, in the table's order. */
+  mounts(): readonly string[] {
+    return this.fixture.mounts().map(({ root, mountPoint }) => `${root} on ${mountPoint}`);
+  }
+
+  inventory(): readonly string[] {
+    const files = readdirSync(this.fixture.path, { recursive: true, encoding: 'utf8' });
+    return [...this.mounts(), ...files].filter((path) => !IGNORED.test(path)).sort();
+  }
+
+  recordFile(volume: HostedVolume): string {
+    const pools = join(this.run, 'pools');
+    const pool = readdirSync(pools).find((name) => readdirSync(join(pools, name)).includes(volume.directoryName));
+    return join(pools, pool ?? '', volume.directoryName, 'record.json');
+  }
+
+  [Symbol.dispose](): void {
+    this.fixture[Symbol.dispose]();
+  }
+}
+
+/** What the targets hold is asserted on its own; the run directory is made by the first start. */
+const IGNORED = /^(targets\/|run$|run\/pools$)/;

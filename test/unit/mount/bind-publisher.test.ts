@@ -1,0 +1,240 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { BindPublisher } from '../../../src/mount/bind-publisher.ts';
+import { Pools } from '../../../src/mount/pools.ts';
+import { RecordingMounter } from '../../../src/mount/recording-mounter.ts';
+import { TargetRoots } from '../../../src/mount/target.ts';
+import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
+import { type PublisherWorld, publisherContract } from '../../contract/publisher-contract.ts';
+import { relativePath } from '../../support/builders.ts';
+import { lanternErrorOf } from '../../support/lantern-error.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { openDescriptors } from '../../support/open-descriptors.ts';
+import { TempDir } from '../../support/temp-dir.ts';
+import { payloadOf, recordOf, volumeId } from '../../support/volume-content.ts';
+
+const POOL_BYTES = 1024 * 1024;
+
+/** A host whose mount table is in memory: pools are plain directories, targets stay empty. */
+class RecordedWorld implements PublisherWorld {
+  readonly clock = new ManualClock();
+  readonly mounter = new RecordingMounter();
+  readonly #dir = new TempDir();
+  readonly targets = this.#dir.at('targets');
+  readonly pools = this.#dir.at('run/pools');
+
+  constructor() {
+    mkdirSync(this.targets);
+  }
+
+  start(): BindPublisher {
+    const { mounter, clock } = this;
+    return new BindPublisher({
+      mounter,
+      pools: new Pools({ mounter, directory: this.pools, poolBytes: POOL_BYTES, totalBytes: 2 * POOL_BYTES }),
+      targets: new TargetRoots([this.targets], [this.#dir.at('run')]),
+      fs: nodeFileSystem,
+      clock,
+      canChangeOwners: false,
+      cautions: [],
+    });
+  }
+
+  inventory(): readonly string[] {
+    const mounts = this.mounter.table().map(({ root, mountPoint }) => `${root} on ${mountPoint}`);
+    return [...mounts, ...readdirSync(this.#dir.path, { recursive: true, encoding: 'utf8' })]
+      .filter((path) => !path.startsWith('targets/') && path !== 'run' && path !== 'run/pools')
+      .sort();
+  }
+
+  recordFile(volume: { readonly directoryName: string }): string {
+    return this.pool(volume.directoryName, 'record.json');
+  }
+
+  /** A path in the first pool. */
+  pool(...elements: readonly string[]): string {
+    return join(this.pools, readdirSync(this.pools)[0] ?? '', ...elements);
+  }
+
+  [Symbol.dispose](): void {
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+publisherContract('BindPublisher on a recorded mount table', () => new RecordedWorld(), { showsNothing: true });
+
+function arrange() {
+  const world = new RecordedWorld();
+  const publisher = world.start();
+  publisher.resume();
+  const volume = publisher.open(volumeId('db'), 'default');
+  volume.write(payloadOf({ a: '1', 'd/b': '2' }));
+  return { world, publisher, volume, target: join(world.targets, 't') };
+}
+
+describe('mounts', () => {
+  test('one pool per domain, one bind per target, however often they are asked for', () => {
+    const { world, publisher, volume, target } = arrange();
+    using _ = world;
+    for (let round = 0; round < 10; round += 1) volume.publish(target, undefined, ['noexec']);
+    publisher.open(volumeId('other'), 'default');
+    publisher.open(volumeId('third'), 'elsewhere');
+    expect(world.mounter.actions).toMatchObject([
+      { type: 'mount-pool', limits: { bytes: POOL_BYTES, inodes: 1024 } },
+      { type: 'bind', source: world.pool(volume.directoryName, 'data'), target, flags: ['noexec'] },
+      { type: 'mount-pool' },
+    ]);
+  });
+
+  test('a mount that somebody else took away is made again, and a sub path then shows what there is now', () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    const { pinnedGeneration } = volume.publish(target, relativePath('d'), []);
+    volume.write(payloadOf({ 'd/b': '3' }));
+    using parent = new TargetRoots([world.targets], []).open(target);
+    using existing = parent.openExisting();
+    if (existing !== undefined) world.mounter.unbind(existing);
+    expect(volume.isPublished(target)).toBe(false);
+    expect(volume.publish(target, relativePath('d'), []).pinnedGeneration).toBe(volume.generation);
+    expect(volume.generation).not.toBe(pinnedGeneration);
+    world.clock.advance(10_000);
+    expect(readdirSync(world.pool(volume.directoryName, 'data'))).not.toContain(pinnedGeneration);
+  });
+
+  test('generations stay while any of several sub paths needs them', () => {
+    const { world, volume } = arrange();
+    using _ = world;
+    const [one, two] = [join(world.targets, 'one'), join(world.targets, 'two')];
+    const { pinnedGeneration } = volume.publish(one, relativePath('d'), []);
+    volume.publish(two, relativePath('a'), []);
+    volume.write(payloadOf({ a: '2' }));
+    const generations = () => readdirSync(world.pool(volume.directoryName, 'data'));
+    volume.unpublish(one);
+    world.clock.advance(10_000);
+    expect(generations()).toContain(pinnedGeneration);
+    volume.unpublish(two);
+    world.clock.advance(10_000);
+    expect(generations()).not.toContain(pinnedGeneration);
+  });
+});
+
+describe('failures', () => {
+  test('a bind that fails leaves no target, no descriptor and no publication', () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    const before = openDescriptors();
+    world.mounter.failNext('bind', constants.errno.EPERM);
+    expect(lanternErrorOf(() => volume.publish(target, undefined, []))).toMatchObject({
+      code: 'permission-denied',
+      message: expect.stringContaining(target),
+    });
+    expect(readdirSync(world.targets)).toEqual([]);
+    expect(openDescriptors()).toBe(before);
+    volume.remove();
+  });
+
+  test('an unmount that fails keeps the publication, so that it can be tried again', () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    volume.publish(target, undefined, []);
+    world.mounter.failNext('unbind', constants.errno.EPERM);
+    expect(lanternErrorOf(() => volume.unpublish(target)).code).toBe('permission-denied');
+    expect(volume.isPublished(target)).toBe(true);
+    volume.unpublish(target);
+    expect(volume.isPublished(target)).toBe(false);
+  });
+
+  test('a pool that cannot be mounted leaves no directory', () => {
+    using world = new RecordedWorld();
+    const publisher = world.start();
+    world.mounter.failNext('mount-pool', constants.errno.ENOMEM);
+    expect(lanternErrorOf(() => publisher.open(volumeId('db'), 'default')).code).toBe('resource-exhausted');
+    expect(readdirSync(world.pools)).toEqual([]);
+    publisher.open(volumeId('db'), 'default').write(payloadOf({}));
+  });
+
+  test('past the cap over all pools there is no further one until one goes, also after a restart', () => {
+    const { world, publisher, volume } = arrange();
+    using _ = world;
+    const second = publisher.open(volumeId('second'), 'second');
+    second.write(payloadOf({ a: '1' }));
+    const refusal = {
+      code: 'resource-exhausted',
+      reason: 'POOL_FULL',
+      message: expect.stringContaining('--pool-total'),
+    };
+    expect(lanternErrorOf(() => publisher.open(volumeId('third'), 'third'))).toMatchObject(refusal);
+    for (const [id, each] of [
+      ['db', volume],
+      ['second', second],
+    ] as const) {
+      each.publish(join(world.targets, id), undefined, []);
+      each.saveRecord(recordOf(volumeId(id), []));
+    }
+    const next = world.start();
+    const resumed = next.resume();
+    expect(lanternErrorOf(() => next.open(volumeId('third'), 'third'))).toMatchObject(refusal);
+    for (const { volume: each, liveTargets } of resumed) {
+      for (const { target } of liveTargets) each.unpublish(target);
+      each.remove();
+    }
+    next.open(volumeId('third'), 'third').write(payloadOf({}));
+  });
+
+  test('a published volume is not removed', () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    volume.publish(target, undefined, []);
+    expect(lanternErrorOf(() => volume.remove()).code).toBe('failed-precondition');
+    expect(volume.isPublished(target)).toBe(true);
+  });
+});
+
+describe('resume', () => {
+  test('a target outside the roots of today can still be taken away', () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(volumeId('db'), [{ target }]));
+    mkdirSync(join(world.targets, 'narrower'));
+    const next = new BindPublisher({
+      mounter: world.mounter,
+      pools: new Pools({
+        mounter: world.mounter,
+        directory: world.pools,
+        poolBytes: POOL_BYTES,
+        totalBytes: POOL_BYTES,
+      }),
+      targets: new TargetRoots([join(world.targets, 'narrower')], []),
+      fs: nodeFileSystem,
+      clock: world.clock,
+      canChangeOwners: false,
+      cautions: [],
+    });
+    const [resumed] = next.resume();
+    expect(resumed?.liveTargets).toMatchObject([{ target }]);
+    resumed?.volume.unpublish(target);
+    resumed?.volume.remove();
+    expect(world.mounter.table()).toEqual([]);
+    expect(readdirSync(world.targets)).toEqual(['narrower']);
+  });
+
+  test('a record of another volume is a damaged one', () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(volumeId('other'), [{ target }]));
+    expect(world.start().resume()).toMatchObject([{ record: { ok: false }, liveTargets: [{ target }] }]);
+  });
+
+  test('the directory of a pool without its mount is removed, with what was written below', () => {
+    const { world, volume } = arrange();
+    using _ = world;
+    world.mounter.unmount(world.pool());
+    expect(readFileSync(world.pool(volume.directoryName, 'data/a'), 'utf8')).toBe('1');
+    expect(world.start().resume()).toEqual([]);
+    expect(readdirSync(world.pools)).toEqual([]);
+  });
+});
