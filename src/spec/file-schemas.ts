@@ -8,42 +8,31 @@ const MAX_MODE = 0o777;
 /** The kubelet's limit for a runAsUser; the kernel keeps 2^32-1 for "no one". */
 const MAX_ID = 2 ** 31 - 1;
 
-const MODE_RULE = 'must be a number between 0 and 0777 (octal), both inclusive';
-
 export const path = through(z.string(), parseRelativePath);
 
-/** Permission bits. Octal written as text or as decimal is the mistake people make, so each has its hint. */
-export const mode = optional(
-  through(z.unknown(), (value, field): Parsed<number | undefined> => {
-    if (value === undefined || value === null) return parsed(undefined);
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_MODE) return parsed(value);
-    return faulty([{ field, message: `${MODE_RULE}${modeHint(value)}` }]);
-  }),
-);
+/** Permission bits. */
+const mode = wholeNumber(MAX_MODE, 'must be a number between 0 and 0777 (octal), both inclusive', modeHint);
+/** A numeric owner or group. */
+const id = wholeNumber(MAX_ID, `must be a number between 0 and ${MAX_ID}, both inclusive`);
 
-function modeHint(value: unknown): string {
-  const digits = /^0?o?([0-7]{3,4})$/.exec(
-    typeof value === 'number' || typeof value === 'string' ? String(value) : '',
-  )?.[1];
-  const meant = digits === undefined ? Number.NaN : Number.parseInt(digits, 8);
-  if (digits === undefined || meant > MAX_MODE) return '';
-  const octal = digits.padStart(4, '0');
-  return typeof value === 'string'
-    ? `; write ${octal} without quotes in YAML, or ${meant} in JSON`
-    : `; ${digits} is decimal, write ${octal} in YAML, or ${meant} in JSON`;
+function wholeNumber(most: number, rule: string, hint: (value: unknown) => string = () => '') {
+  return through(z.optional(z.unknown()), (value, field): Parsed<number | undefined> => {
+    if (value === undefined || value === null) return parsed(undefined);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most) return parsed(value);
+    return faulty([{ field, message: `${rule}${hint(value)}` }]);
+  });
 }
 
-const id = optional(
-  z
-    .int({
-      error: (issue) =>
-        issue.code === 'invalid_type' && issue.input !== undefined
-          ? `must be a number between 0 and ${MAX_ID}`
-          : undefined,
-    })
-    .min(0, `must be a number between 0 and ${MAX_ID}`)
-    .max(MAX_ID, `must be a number between 0 and ${MAX_ID}`),
-);
+/** For octal written as text or as decimal, the mistakes that people make with modes. */
+function modeHint(value: unknown): string {
+  const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+  const digits = /^0?o?([0-7]{3})$/.exec(text)?.[1];
+  if (digits === undefined) return '';
+  const decimal = Number.parseInt(digits, 8);
+  return typeof value === 'string'
+    ? `; write 0${digits} without quotes in YAML, or ${decimal} in JSON`
+    : `; ${digits} is decimal, write 0${digits} in YAML, or ${decimal} in JSON`;
+}
 
 /** Fields that every item has. */
 export const fileAttributes = { mode, user: id, group: id };

@@ -1,0 +1,23 @@
+import { orThrow } from '../../src/base/parsed.ts';
+import type { ObjectDraft, ObjectKind } from '../../src/objects/object.ts';
+import { parseObject } from '../../src/objects/parse-object.ts';
+
+/** A manifest of the kind as parsed JSON, valid as it is. `fields` replace or, where undefined, remove its own. */
+export function manifestOf(kind: ObjectKind, fields: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const apiVersion = kind === 'ProjectedVolume' ? 'lantern.dev/v1' : 'v1';
+  const spec = kind === 'ProjectedVolume' ? { spec: { secret: { secretName: 'db' } } } : {};
+  const whole = { apiVersion, kind, metadata: { name: 'db' }, ...spec, ...fields };
+  return Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined));
+}
+
+/** The valid draft of such a manifest, in the namespace `default`. */
+export function draftOf(kind: ObjectKind, fields: Readonly<Record<string, unknown>> = {}): ObjectDraft {
+  return orThrow(parseObject(manifestOf(kind, fields), 'default'));
+}
+
+/** The draft as a store would keep it. */
+export function stored<D extends ObjectDraft>(draft: D) {
+  const { resourceVersion: _, ...metadata } = draft.metadata;
+  const added = { uid: 'u-1', resourceVersion: '7', creationTimestamp: '2026-11-23T19:24:08Z' };
+  return { ...draft, metadata: { ...metadata, ...added } };
+}

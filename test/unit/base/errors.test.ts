@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { errnoOf, invalid, LanternError, toLanternError } from '../../../src/base/errors.ts';
+
+function thrownBy(action: () => unknown): unknown {
+  try {
+    return action();
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('toLanternError', () => {
+  it.each([
+    [new DOMException('x', 'TimeoutError'), 'deadline-exceeded', 'try it: the deadline passed'],
+    [AbortSignal.abort().reason, 'cancelled', 'try it: the call was cancelled'],
+    [Object.assign(new Error('x'), { code: 'ENOSPC' }), 'resource-exhausted', 'try it: ENOSPC'],
+    [Object.assign(new Error('x'), { code: 'EWEIRD' }), 'internal', 'try it: EWEIRD'],
+    [Object.assign(new Error('x'), { code: 'ERR_STRANGE_ARGUMENT' }), 'internal', 'try it: an unexpected error'],
+    [thrownBy(() => readFileSync('/nowhere/at/all')), 'not-found', 'try it: ENOENT'],
+    ['thrown text', 'internal', 'try it: an unexpected error'],
+  ] as const)('gives a code and a message to %s', (error, code, message) => {
+    expect(toLanternError(error, 'try it')).toMatchObject({ code, message, cause: error });
+  });
+
+  it('leaves one of ours as it is', () => {
+    const error = new LanternError('aborted', 'x');
+    expect(toLanternError(error, 'try it')).toBe(error);
+  });
+
+  it('never takes over the message of an error from elsewhere: parsers quote their input', () => {
+    const error = thrownBy(() => JSON.parse('{"password": hunter2}'));
+    expect(String(error)).toContain('hunter2');
+    expect(toLanternError(error, 'read it').message).not.toContain('hunter2');
+  });
+});
+
+describe('errnoOf', () => {
+  it.each([
+    [Object.assign(new Error('x'), { code: 'ENOENT' }), 'ENOENT'],
+    [Object.assign(new Error('x'), { code: 'ERR_X' }), undefined],
+    [Object.assign(new Error('x'), { code: 5 }), undefined],
+    [{ code: 'ENOENT' }, undefined],
+  ])('knows an errno from other codes: %#', (error, errno) => {
+    expect(errnoOf(error)).toBe(errno);
+  });
+});
+
+describe('invalid', () => {
+  it('has every fault in its message', () => {
+    const faults = [
+      { field: 'a.b', message: 'is required' },
+      { field: '', message: 'is odd' },
+    ];
+    expect(invalid(faults)).toMatchObject({ code: 'invalid-argument', message: 'a.b: is required; is odd', faults });
+  });
+});

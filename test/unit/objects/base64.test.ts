@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { orThrow } from '../../../src/base/parsed.ts';
+import { parseBase64 } from '../../../src/objects/base64.ts';
+import { faultLines } from '../../support/parsed.ts';
+
+it('reads what is base64', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      expect(orThrow(parseBase64(Buffer.from(bytes).toString('base64'), 'f'))).toEqual(bytes);
+    }),
+  );
+});
+
+it('gives bytes with memory of their own', () => {
+  expect(orThrow(parseBase64('aGVsbG8=', 'f')).buffer.byteLength).toBe(5);
+});
+
+it.each([
+  ['aGVs\nbG8=', 'remove the line breaks'],
+  ['aGVsbG8=\n', 'remove the line breaks'],
+  ['a-_=', 'with + and / rather than - and _'],
+  ['aGVsbG8', 'padded'],
+  ['hunter2!', 'must be base64'],
+  ['aGVs bG8=', 'must be base64'],
+  ['=', 'must be base64'],
+  ['aG==Vs==', 'must be base64'],
+  ['a===', 'must be base64'],
+])('refuses %j without repeating it', (text, message) => {
+  const fault = faultLines(parseBase64(text, 'f')).join();
+  expect(fault).toContain(message);
+  expect(fault).not.toContain(text);
+});

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { orThrow } from '../../../src/base/parsed.ts';
+import type { ObjectKind } from '../../../src/objects/object.ts';
+import { parseObject } from '../../../src/objects/parse-object.ts';
+import { draftOf, manifestOf } from '../../support/manifests.ts';
+import { faultLines } from '../../support/parsed.ts';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const noMaps = { labels: new Map(), annotations: new Map() };
+
+describe('a draft', () => {
+  it('of a Secret: stringData over data, type and namespace by default', () => {
+    const data = { a: base64('old'), b: base64('kept'), c: null };
+    expect(draftOf('Secret', { data, stringData: { a: 'new', d: 'größe' } })).toEqual({
+      kind: 'Secret',
+      metadata: { name: 'db', namespace: 'default', ...noMaps },
+      type: 'Opaque',
+      data: new Map([
+        ['a', bytes('new')],
+        ['b', bytes('kept')],
+        ['c', bytes('')],
+        ['d', bytes('größe')],
+      ]),
+      immutable: false,
+    });
+  });
+
+  it('of a ConfigMap', () => {
+    const fields = { data: { a: 'x' }, binaryData: { b: base64('\0\xff') }, immutable: true };
+    expect(draftOf('ConfigMap', fields)).toEqual({
+      kind: 'ConfigMap',
+      metadata: { name: 'db', namespace: 'default', ...noMaps },
+      data: new Map([['a', 'x']]),
+      binaryData: new Map([['b', bytes('\0\xff')]]),
+      immutable: true,
+    });
+  });
+
+  it('of a ServiceAccount', () => {
+    const fields = { secrets: [{ name: 's' }], imagePullSecrets: [{ name: 'p' }], automountServiceAccountToken: false };
+    expect(draftOf('ServiceAccount', fields)).toMatchObject({
+      secrets: ['s'],
+      imagePullSecrets: ['p'],
+      automountServiceAccountToken: false,
+    });
+    expect(draftOf('ServiceAccount')).toMatchObject({ secrets: [], imagePullSecrets: [] });
+  });
+
+  it('of a ProjectedVolume: the spec as it was written', () => {
+    expect(draftOf('ProjectedVolume')).toMatchObject({ spec: { secret: { secretName: 'db' } } });
+  });
+
+  it.each(['data', 'stringData', 'type', 'immutable'])('takes null for no %s', (name) => {
+    expect(draftOf('Secret', { [name]: null })).toEqual(draftOf('Secret'));
+  });
+
+  it('takes what `kubectl get -o yaml` printed, without what the server wrote', () => {
+    const metadata = {
+      name: 'db',
+      namespace: 'team-a',
+      labels: { app: 'db' },
+      annotations: { note: 'x', 'kubectl.kubernetes.io/last-applied-configuration': '{"data": {}}' },
+      uid: 'u',
+      resourceVersion: '42',
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      selfLink: '/x',
+      generation: 1,
+      managedFields: [{}],
+      ownerReferences: [{}],
+    };
+    expect(draftOf('Secret', { metadata }).metadata).toEqual({
+      name: 'db',
+      namespace: 'team-a',
+      labels: new Map([['app', 'db']]),
+      annotations: new Map([['note', 'x']]),
+      resourceVersion: '42',
+    });
+  });
+
+  it('keeps a key that is special to JavaScript', () => {
+    const manifest = manifestOf('Secret', { stringData: JSON.parse('{"__proto__": "x"}') });
+    expect(orThrow(parseObject(manifest, 'default'))).toMatchObject({ data: new Map([['__proto__', bytes('x')]]) });
+  });
+});
+
+describe('a fault', () => {
+  it.each<[ObjectKind, Record<string, unknown>, string]>([
+    ['Secret', { apiVersion: 'v2' }, 'apiVersion: must be "v1"'],
+    ['ProjectedVolume', { apiVersion: 'v1' }, 'apiVersion: must be "lantern.dev/v1"'],
+    [
+      'Secret',
+      { kind: 'Secrets' },
+      'kind: must be one of Secret, ConfigMap, ServiceAccount, ProjectedVolume; did you mean "Secret"?',
+    ],
+    ['Secret', { kind: undefined }, 'kind: is required'],
+    ['Secret', { metadata: undefined }, 'metadata: is required'],
+    ['Secret', { metadata: {} }, 'metadata.name: is required'],
+    [
+      'Secret',
+      { metadata: { name: 'db', namespace: 'a.b' } },
+      "metadata.namespace: must be a DNS-1123 label: lower-case letters, digits and '-', and starts and ends with a letter or digit",
+    ],
+    [
+      'Secret',
+      { metadata: { name: 'db', resourceVersion: 7 } },
+      'metadata.resourceVersion: must be a string, not a number; put it in quotes',
+    ],
+    ['Secret', { metadata: { name: 'db', lables: {} } }, 'metadata.lables: unknown field; did you mean "labels"?'],
+    ['Secret', { stringdata: { a: 'x' } }, 'stringdata: unknown field; did you mean "stringData"?'],
+    ['Secret', { stringData: { port: 5432 } }, 'stringData[port]: must be a string, not a number; put it in quotes'],
+    [
+      'Secret',
+      { data: { 'tls.crt': 'hunter2!' } },
+      'data[tls.crt]: must be base64, padded to a multiple of four characters; use stringData for plain text',
+    ],
+    ['Secret', { data: { '..x': '' } }, "data[..x]: a key must not start with '..'"],
+    ['Secret', { type: 'kubernetes.io/ssh-auth' }, 'data[ssh-privatekey]: is required for type kubernetes.io/ssh-auth'],
+    ['ConfigMap', { data: ['x'] }, 'data: must be a mapping, not a list'],
+    ['ConfigMap', { data: { a: 'x' }, binaryData: { a: '' } }, 'binaryData[a]: this key is in data as well'],
+    ['ServiceAccount', { secrets: ['x'] }, 'secrets[0]: must be a mapping, not a string'],
+    [
+      'ServiceAccount',
+      { imagePullSecrets: [{ name: 'A' }] },
+      "imagePullSecrets[0].name: must be a DNS-1123 subdomain: lower-case letters, digits, '-' and '.', where each part starts and ends with a letter or digit",
+    ],
+    ['ProjectedVolume', { spec: undefined }, 'spec: is required'],
+  ])('in a %s with %j', (kind, fields, fault) => {
+    expect(faultLines(parseObject(manifestOf(kind, fields), 'default'))).toEqual([fault]);
+  });
+
+  it.each([null, undefined, [], 'x', 5])('in %j, which is no object', (raw) => {
+    expect(faultLines(parseObject(raw, 'default'))).toHaveLength(1);
+  });
+
+  it('comes with all the others', () => {
+    const metadata = { name: 'DB', labels: { 'a/b/c': '-' }, extra: 1 };
+    const manifest = manifestOf('Secret', {
+      metadata,
+      data: { 'a b': '!', c: '!' },
+      stringData: { d: 1 },
+      immutable: 'no',
+    });
+    const fields = faultLines(parseObject(manifest, 'default')).map((line) => line.split(': ')[0]);
+    expect(fields.sort()).toEqual([
+      'data[a b]',
+      'data[a b]',
+      'data[c]',
+      'immutable',
+      'metadata.extra',
+      'metadata.labels[a/b/c]',
+      'metadata.labels[a/b/c]',
+      'metadata.name',
+      'stringData[d]',
+    ]);
+  });
+
+  it('never shows a value', () => {
+    const manifest = manifestOf('Secret', {
+      data: { a: 'hunter2!', b: ['hunter2'], c: { hunter2: 1 } },
+      stringData: 'hunter2',
+      type: ['hunter2'],
+      immutable: 'hunter2',
+      metadata: { name: 'hunter2 is the password', labels: { a: 'hunter2 ' }, annotations: { a: ['hunter2'] } },
+    });
+    const lines = faultLines(parseObject(manifest, 'default'));
+    expect(lines.length).toBeGreaterThanOrEqual(9);
+    expect(lines.join()).not.toContain('hunter2');
+  });
+});
