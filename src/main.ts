@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { systemClock } from './base/clock.ts';
-import { createLog } from './base/log.ts';
 import type { Cli } from './cli/cli.ts';
 import type { RunDaemon } from './cli/commands/serve.ts';
 import { endingOf } from './cli/exit.ts';
@@ -17,7 +16,7 @@ function abortOnSignals(): AbortSignal {
 
 /** The daemon's code is loaded here, by `serve` alone: every other command starts without it. */
 const runDaemon: RunDaemon = async (config, signal, onReady) => {
-  const { Daemon } = await import('./daemon.ts');
+  const [{ Daemon }, { createLog }] = await Promise.all([import('./daemon.ts'), import('./base/log.ts')]);
   const log = createLog(config.logLevel, config.logFormat);
   await using daemon = await Daemon.start(config, { log, signal });
   onReady(daemon.readyLine);

@@ -25,9 +25,13 @@ export const PARTLY_FAILED = new CommanderError(1, 'lantern.partlyFailed', '');
 export function endingOf(error: unknown, interrupted: boolean): Ending {
   if (error === PARTLY_FAILED) return { exitCode: 1, message: undefined };
   if (error instanceof CommanderError) return endingOfCommander(error);
-  if (interrupted) return { exitCode: 1, message: 'interrupted' };
+  if (interrupted && isCancellation(error)) return { exitCode: 1, message: 'interrupted' };
   if (!(error instanceof LanternError)) return { exitCode: 1, message: `an unexpected error: ${describe(error)}` };
   return { exitCode: 1, message: error.faults.length > 1 ? listFaults(error.faults) : printable(error.message) };
+}
+
+function isCancellation(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'cancelled'));
 }
 
 function endingOfCommander(error: CommanderError): Ending {

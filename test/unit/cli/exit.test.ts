@@ -26,5 +26,7 @@ test.each<[string, unknown, { exitCode: number; message: string | undefined }]>(
 
 test('an interrupted command says so rather than what broke because of it', () => {
   expect(endingOf(new LanternError('cancelled', 'x'), true)).toEqual({ exitCode: 1, message: 'interrupted' });
+  expect(endingOf(AbortSignal.abort().reason, true)).toEqual({ exitCode: 1, message: 'interrupted' });
+  expect(endingOf(new LanternError('internal', 'x'), true)).toEqual({ exitCode: 1, message: 'x' });
   expect(endingOf(wrongUsage('no'), true).exitCode).toBe(2);
 });
