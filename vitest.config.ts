@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-// One project per kind of suite, so that each can run alone: `vitest run --project unit`.
+// One project per kind of suite, so that each can run alone: `npx vitest run --project unit`.
 const suite = (name: string, timeoutMs: number) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
 });
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/support/leak-check.ts',
     projects: [
       suite('unit', 20_000),
       suite('contract', 20_000),

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const top = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
 const loader = dirname(require.resolve('@grpc/proto-loader/package.json'));
-const outDir = join(top, 'src/rpc/generated');
+const outDir = process.argv[2] ?? join(top, 'src/rpc/generated');
 
 rmSync(outDir, { recursive: true, force: true });
 execFileSync(

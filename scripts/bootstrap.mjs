@@ -1,0 +1,92 @@
+// Makes a checkout ready to run: dependencies, wire types, the command (dist) and the compiled tools (.cache/tools).
+// Does nothing when all of it is fresh, needs nothing but Node and npm, and writes nothing outside the checkout (npm keeps
+// its own download cache where it is set to).
+import { spawnSync } from 'node:child_process';
+import { chmodSync, realpathSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { areDependenciesFresh, installDependencies } from './dependencies.mjs';
+import { withLock } from './lock.mjs';
+import { requireNodeVersion } from './node-version.mjs';
+import { isOutputFresh, makeOutput } from './outputs.mjs';
+
+const TOP = fileURLToPath(new URL('..', import.meta.url));
+
+/** In the order in which they need each other. @type {import('./outputs.mjs').Output[]} */
+const OUTPUTS = [
+  {
+    name: 'wire types',
+    path: 'src/rpc/generated',
+    inputs: ['proto', 'scripts/generate-types.mjs', 'package-lock.json'],
+    make: (directory) => run(process.execPath, 'scripts/generate-types.mjs', directory),
+  },
+  {
+    name: 'the lantern command',
+    path: 'dist',
+    inputs: ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+    make(directory) {
+      compile('tsconfig.build.json', directory);
+      chmodSync(join(directory, 'main.js'), 0o755);
+    },
+  },
+  {
+    name: 'demo, bench and test tools',
+    path: '.cache/tools',
+    inputs: ['src', 'demo', 'bench', 'test/support', 'tsconfig.json', 'tsconfig.tools.json', 'package-lock.json'],
+    make(directory) {
+      compile('tsconfig.tools.json', directory);
+      // What src/ finds beside itself.
+      for (const neighbour of ['package.json', 'proto']) symlinkSync(`../../${neighbour}`, join(directory, neighbour));
+    },
+  },
+];
+
+/** Brings everything up to date. Safe when several processes do it at the same time. */
+export async function bootstrap() {
+  requireNodeVersion(new URL('../package.json', import.meta.url));
+  if (process.platform !== 'linux')
+    throw new Error(`Lantern mounts with Linux' system calls; this is ${process.platform}`);
+  if (areDependenciesFresh(TOP) && OUTPUTS.every((output) => isOutputFresh(TOP, output))) return;
+  await withLock(TOP, () => {
+    if (!areDependenciesFresh(TOP)) {
+      console.error('lantern: installing dependencies (npm ci)');
+      installDependencies(TOP);
+    }
+    for (const output of OUTPUTS) {
+      if (isOutputFresh(TOP, output)) continue;
+      console.error(`lantern: building ${output.name}`);
+      makeOutput(TOP, output);
+    }
+  });
+}
+
+/**
+ * @param {string} project
+ * @param {string} directory where the JavaScript goes
+ */
+function compile(project, directory) {
+  run(process.execPath, 'node_modules/typescript/bin/tsc', '-p', project, '--outDir', directory);
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
+function run(command, ...args) {
+  // On stderr, so that what a script prints on stdout stays its own.
+  const { status, error } = spawnSync(command, args, { cwd: TOP, stdio: ['ignore', 2, 2] });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${args.join(' ')} failed, see above`);
+}
+
+/** Whether this file was started, rather than imported. */
+function isMain() {
+  return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+}
+
+if (isMain()) {
+  await bootstrap().catch((/** @type {Error} */ error) => {
+    console.error(`lantern: ${error.message}`);
+    process.exitCode = 1;
+  });
+}

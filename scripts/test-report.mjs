@@ -1,0 +1,62 @@
+import { relative } from 'node:path';
+
+/**
+ * The part of vitest's JSON report that is read here.
+ *
+ * @typedef {{ fullName: string, status: 'passed' | 'failed' | 'skipped' | 'pending' | 'todo' | 'disabled' }} ReportedTest
+ * @typedef {{ name: string, status: 'passed' | 'failed', assertionResults: ReportedTest[] }} ReportedFile
+ * @typedef {{ testResults: ReportedFile[] }} Report
+ */
+
+/**
+ * What a run came to. A file that could not even be loaded counts as one failure.
+ *
+ * @param {Report} report
+ */
+export function countTests({ testResults }) {
+  const statuses = testResults.flatMap(({ assertionResults }) => assertionResults.map(({ status }) => status));
+  const passed = statuses.filter((status) => status === 'passed').length;
+  const failed = statuses.filter((status) => status === 'failed').length;
+  const broken = testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
+  );
+  return { passed, failed: failed + broken.length, skipped: statuses.length - passed - failed };
+}
+
+/**
+ * The tests that did not run: one line for each suite or file and reason. The reason is the suite's missing prerequisite, or
+ * what the titles say in parentheses, e.g. "(needs root)".
+ *
+ * @param {Report} report
+ * @param {string} top the checkout
+ * @param {ReadonlyMap<string, string>} missing suite → reason
+ */
+export function describeSkipped({ testResults }, top, missing) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { name, assertionResults } of testResults) {
+    const file = relative(top, name);
+    const suite = file.split('/')[1] ?? file;
+    for (const { fullName, status } of assertionResults) {
+      if (status === 'passed' || status === 'failed') continue;
+      const need = /\((needs [^)]+)\)/.exec(fullName)?.[1];
+      const reason = missing.get(suite) ?? need ?? 'skips itself here';
+      const what = `${missing.has(suite) ? suite : file} (${reason})`;
+      counts.set(what, (counts.get(what) ?? 0) + 1);
+    }
+  }
+  return [...counts].map(([what, count]) => `not run here: ${what}: ${count} test${count === 1 ? '' : 's'}`);
+}
+
+/**
+ * Tests that were skipped for something that their titles say they need.
+ *
+ * @param {Report} report
+ */
+export function hasUnmetNeeds({ testResults }) {
+  return testResults.some(({ assertionResults }) =>
+    assertionResults.some(
+      ({ fullName, status }) => status !== 'passed' && status !== 'failed' && fullName.includes('(needs '),
+    ),
+  );
+}

@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+import { filesBelow, sourceFiles, TOP } from './source-files.ts';
+
+const MAX_LINES = 300;
+const THIS_FILE = relative(TOP, import.meta.filename);
+
+const source = sourceFiles('src');
+const code = ['src', 'test', 'demo', 'bench'].flatMap(sourceFiles);
+
+const matching = (files: typeof source, pattern: RegExp, ...allowed: readonly string[]) =>
+  files.filter(({ path, text }) => pattern.test(text) && !allowed.includes(path)).map(({ path }) => path);
+
+test(`no source file is longer than ${MAX_LINES} lines`, () => {
+  const long = source.filter(({ text }) => text.split('\n').length - 1 > MAX_LINES);
+  expect(long.map(({ path }) => path)).toEqual([]);
+});
+
+test('only main.ts ends the process', () => {
+  expect(matching(source, /\bprocess\.(?:exit|abort)\b/, 'src/main.ts')).toEqual([]);
+});
+
+// What the linter is told to overlook needs a reason in the same comment; biome itself sees to that.
+test('the compiler is never told to overlook something', () => {
+  expect(matching(code, /@ts-(?:ignore|nocheck|expect-error)/, THIS_FILE)).toEqual([]);
+});
+
+test('tests make temporary directories through TempDir, where the leak check sees them', () => {
+  const tests = sourceFiles('test');
+  expect(matching(tests, /\bmkdtemp/, 'test/support/temp-dir.ts', THIS_FILE)).toEqual([]);
+});
+
+test('nothing is left for later in a comment', () => {
+  // Written so that this file does not match.
+  const marker = /\b(?:TO[D]O|FIX[M]E|XX[X]|HA[C]K)\b/;
+  const directories = readdirSync(TOP).filter(
+    (name) => !['.git', '.cache', 'node_modules', 'dist', 'coverage', 'package-lock.json'].includes(name),
+  );
+  const files = directories.flatMap((name) => (statSync(join(TOP, name)).isDirectory() ? filesBelow(name) : [name]));
+  const marked = files.filter((path) => marker.test(readFileSync(join(TOP, path), 'utf8')));
+  expect(marked).toEqual([]);
+});
