@@ -1,9 +1,12 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { errnoOf, toLanternError } from '../base/errors.ts';
 import { parseBy } from '../base/parsed.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
+import { replaceFile } from '../volume/create-file.ts';
+import { temporaryName } from '../volume/layout.ts';
+import { nodeFileSystem } from '../volume/node-file-system.ts';
 
 /**
  * A target that is ours, written down before anything is rendered there, so that whatever is found at this very file or
@@ -16,6 +19,13 @@ export type Claim = {
   readonly contents: ClaimedContents;
   /** False until everything was rendered: what a crash left half-made is removed. */
   readonly isComplete: boolean;
+};
+
+/** What the file says. */
+export type Claims = {
+  readonly claims: readonly Claim[];
+  /** A target that is about to be made: if it is there, empty, and nobody claims it, a crash came between. */
+  readonly intended: string | undefined;
 };
 
 export type ClaimedContents =
@@ -33,6 +43,7 @@ const ownPath = z.string().transform((text) => text as RelativePath);
 
 const CLAIMS = z.strictObject({
   bootId: z.string(),
+  intended: z.string().optional(),
   claims: z.array(
     z.strictObject({
       target: z.string(),
@@ -52,6 +63,7 @@ const CLAIMS = z.strictObject({
   ),
 });
 
+const NOTHING: Claims = { claims: [], intended: undefined };
 const FILE_NAME = 'targets.json';
 
 /** The claims of one volume, in its directory below `<run>/direct`, replaced by rename. */
@@ -63,31 +75,31 @@ export class ClaimsFile {
   }
 
   /** Those of this boot: device and inode numbers mean nothing after the next. None where the file is missing or damaged. */
-  load(): readonly Claim[] {
+  load(): Claims {
     let text: string;
     try {
       text = readFileSync(this.#path, 'utf8');
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return [];
+      if (errnoOf(error) === 'ENOENT') return NOTHING;
       throw toLanternError(error, `read the targets in "${this.#path}"`);
     }
     const found = parseBy(CLAIMS, parseJson(text));
-    return found.ok && found.value.bootId === readBootId() ? found.value.claims : [];
+    if (!found.ok || found.value.bootId !== readBootId()) return NOTHING;
+    return { claims: found.value.claims, intended: found.value.intended };
   }
 
-  save(claims: readonly Claim[]): void {
-    const temporary = `${this.#path}.tmp`;
+  /** No claims: no file. */
+  save(claims: readonly Claim[], intended?: string): void {
     try {
-      writeFileSync(temporary, JSON.stringify({ bootId: readBootId(), claims }), { mode: 0o600 });
-      renameSync(temporary, this.#path);
+      if (claims.length === 0 && intended === undefined) {
+        rmSync(this.#path, { force: true });
+      } else {
+        const text = JSON.stringify({ bootId: readBootId(), intended, claims });
+        replaceFile(nodeFileSystem, this.#path, temporaryName(this.#path), Buffer.from(text));
+      }
     } catch (error) {
-      rmSync(temporary, { force: true });
       throw toLanternError(error, `write the targets to "${this.#path}"`);
     }
-  }
-
-  remove(): void {
-    rmSync(this.#path, { force: true });
   }
 }
 

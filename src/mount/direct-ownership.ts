@@ -7,7 +7,6 @@ export type Ownership = {
   /** Whether to anybody at all. */
   readonly canChangeOwners: boolean;
   readonly user: number;
-  readonly group: number;
   /** The effective group and the supplementary ones: an owner may always give a file to a group it is in. */
   readonly groups: ReadonlySet<number>;
 };
@@ -20,12 +19,10 @@ export function readOwnership(): Ownership {
   const status = readFileSync('/proc/self/status', 'latin1');
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   const needed = CAP_CHOWN | CAP_FOWNER;
-  const group = process.getegid?.() ?? -1;
   return {
     canChangeOwners: (capabilities & needed) === needed,
     user: process.geteuid?.() ?? -1,
-    group,
-    groups: new Set([group, ...(process.getgroups?.() ?? [])]),
+    groups: new Set([process.getegid?.() ?? -1, ...(process.getgroups?.() ?? [])]),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { errnoOf } from '../base/errors.ts';
+import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from '../volume/layout.ts';
 import { directoriesOf } from './direct-sub-path.ts';
 import { identifyFile, O_PATH } from './system-calls.ts';
 
@@ -49,9 +50,10 @@ export function removeOurs(directoryFd: number, isOurs: IsOurs): void {
  */
 export const isOfVolume: IsOurs = (path, entry, directory) => {
   if (path.includes('/')) return true;
-  if (entry.isDirectory()) return GENERATION.test(path);
+  if (entry.isDirectory()) return isGenerationName(path);
   if (!entry.isSymbolicLink()) return false;
-  return path === '..data' || path === '..data_tmp' || linkTarget(`${directory}/${path}`) === `..data/${path}`;
+  if (path === DATA_LINK || path === NEXT_DATA_LINK) return true;
+  return linkTarget(`${directory}/${path}`) === visibleLinkTarget(path);
 };
 
 /** Of a target that holds a copy of exactly these files. */
@@ -60,8 +62,6 @@ export function isOfCopy(files: Iterable<string>): IsOurs {
   const directories = directoriesOf(paths);
   return (path, entry) => (entry.isDirectory() ? directories.has(path) : paths.has(path));
 }
-
-const GENERATION = /^\.\.\d{4}(_\d{2}){5}\.\d+$/;
 
 /** Gone already, mounted on, or with something in it that is not ours. */
 const GONE_OR_FOREIGN: ReadonlySet<string> = new Set(['ENOENT', 'EBUSY', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EISDIR']);

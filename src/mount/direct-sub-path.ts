@@ -1,8 +1,12 @@
-import { chmodSync, chownSync, closeSync, constants as fs, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { LanternError } from '../base/errors.ts';
 import { parentsOf } from '../payload/build-payload.ts';
 import type { Payload, PayloadFile } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
+import { createFile } from '../volume/create-file.ts';
+import type { Owner } from '../volume/file-system.ts';
+import { directoryAttributes } from '../volume/generation-contents.ts';
+import { nodeFileSystem } from '../volume/node-file-system.ts';
 import type { ClaimedContents } from './direct-claims.ts';
 
 /** What a payload holds at one path. Paths of a directory's files are relative to it, in byte order. */
@@ -44,33 +48,38 @@ export function directoriesOf(paths: Iterable<string>): Set<string> {
   return directories;
 }
 
-/** Writes plain files and directories below `root`, which is there already; nothing may be in the way. */
+/** Makes an empty directory one of plain files and directories; nothing may be in the way. */
 export function writeDirectoryCopy(
   root: string,
   files: ReadonlyMap<string, PayloadFile>,
   mountGroup: number | undefined,
 ): void {
+  setDirectoryMode(root, mountGroup);
   for (const directory of directoriesOf(files.keys())) {
     mkdirSync(`${root}/${directory}`, 0o700);
     setDirectoryMode(`${root}/${directory}`, mountGroup);
   }
   for (const [path, file] of files) {
-    const fd = openSync(`${root}/${path}`, fs.O_WRONLY | fs.O_CREAT | fs.O_EXCL | fs.O_NOFOLLOW, 0o600);
-    closeSync(fd);
-    writeFileCopy(`${root}/${path}`, file, mountGroup);
+    createFile(nodeFileSystem, `${root}/${path}`, file.bytes, ownerOf(file, mountGroup), file.mode);
   }
 }
 
 /** Fills a file that is there already, empty and 0600: bytes first, then the owner, then the mode. */
 export function writeFileCopy(path: string, file: PayloadFile, mountGroup: number | undefined): void {
   writeFileSync(path, file.bytes, { flag: 'r+' });
-  const group = file.group ?? mountGroup;
-  if (file.user !== undefined || group !== undefined) chownSync(path, file.user ?? -1, group ?? -1);
+  const { user, group } = ownerOf(file, mountGroup);
+  if (user !== undefined || group !== undefined) chownSync(path, user ?? -1, group ?? -1);
   chmodSync(path, file.mode);
 }
 
-/** A directory as volumes have them: 0755 whatever the umask, and the mount group's with setgid where there is one. */
-export function setDirectoryMode(path: string, mountGroup: number | undefined): void {
-  if (mountGroup !== undefined) chownSync(path, -1, mountGroup);
-  chmodSync(path, mountGroup === undefined ? 0o755 : 0o2755);
+/** A directory as volumes have them, whatever the umask. */
+function setDirectoryMode(path: string, mountGroup: number | undefined): void {
+  const { mode, group } = directoryAttributes(mountGroup, nodeFileSystem.owner);
+  if (mountGroup !== undefined) chownSync(path, -1, group);
+  chmodSync(path, mode);
+}
+
+function ownerOf({ user, group }: PayloadFile, mountGroup: number | undefined): Partial<Owner> {
+  const given = group ?? mountGroup;
+  return { ...(user !== undefined && { user }), ...(given !== undefined && { group: given }) };
 }

@@ -1,4 +1,4 @@
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LanternError } from '../base/errors.ts';
 import { isInMemory } from './direct-memory.ts';
@@ -41,7 +41,7 @@ export class DirectTargets {
    */
   find(target: string, identity: string): OpenedTarget | undefined {
     using parent = this.#openIfAllowed(target);
-    const opened = parent && existing(parent);
+    const opened = parent?.openUnlessLink();
     if (opened === undefined || identityOf(opened) === identity) return opened;
     opened[Symbol.dispose]();
     return undefined;
@@ -50,7 +50,7 @@ export class DirectTargets {
   /** Removes the target when it still is the file of this identity, or the directory of this identity and empty. */
   remove(target: string, identity: string): void {
     using parent = this.#roots.openIfThere(target);
-    using opened = parent && existing(parent);
+    using opened = parent?.openUnlessLink();
     if (parent === undefined || opened === undefined || identityOf(opened) !== identity) return;
     if (opened.stats.isFile()) unlinkSync(parent.path);
     else parent.removeEmpty();
@@ -77,7 +77,12 @@ export class DirectTargets {
       this.#requireMemory(found.path, target);
       this.#requireOwnAndEmpty(found, target);
       chmodSync(found.path, 0o755);
-      return { opened: found, undo: () => chmodSync(found.path, found.stats.mode & 0o7777) };
+      const { gid, mode } = found.stats;
+      const undo = () => {
+        chownSync(found.path, -1, gid);
+        chmodSync(found.path, mode & 0o7777);
+      };
+      return { opened: found, undo };
     });
   }
 
@@ -143,16 +148,6 @@ export function identityOf(opened: OpenedTarget): string {
 
 function refusal(target: string, why: string): LanternError {
   return new LanternError('failed-precondition', `publish at "${target}": ${why}`);
-}
-
-/** A link is nothing of ours. */
-function existing(parent: OpenedParent): OpenedTarget | undefined {
-  try {
-    return parent.openExisting();
-  } catch (error) {
-    if (error instanceof LanternError && error.code === 'failed-precondition') return undefined;
-    throw error;
-  }
 }
 
 function disposingOnError<T>(resource: Disposable, action: () => T): T {

@@ -20,15 +20,16 @@ describe('ClaimsFile', () => {
   test('gives back what was saved, from a 0600 file, and leaves no other', () => {
     using dir = new TempDir();
     const file = new ClaimsFile(dir.path);
-    file.save([]);
+    expect(file.load()).toEqual({ claims: [], intended: undefined });
+    file.save(CLAIMS, '/w');
+    expect(file.load()).toEqual({ claims: CLAIMS, intended: '/w' });
     file.save(CLAIMS);
-    expect(new ClaimsFile(dir.path).load()).toEqual(CLAIMS);
+    expect(new ClaimsFile(dir.path).load()).toEqual({ claims: CLAIMS, intended: undefined });
     expect(readdirSync(dir.path)).toEqual(['targets.json']);
     expect(statSync(dir.at('targets.json')).mode & 0o777).toBe(0o600);
-    file.remove();
-    file.remove();
+    file.save([]);
+    file.save([]);
     expect(readdirSync(dir.path)).toEqual([]);
-    expect(file.load()).toEqual([]);
   });
 
   test.each([
@@ -42,9 +43,9 @@ describe('ClaimsFile', () => {
   ])('claims %s are none', (_, damage) => {
     using dir = new TempDir();
     const file = new ClaimsFile(dir.path);
-    file.save(CLAIMS);
+    file.save(CLAIMS, '/w');
     const path = dir.at('targets.json');
     writeFileSync(path, damage(readFileSync(path, 'utf8')));
-    expect(file.load()).toEqual([]);
+    expect(file.load()).toEqual({ claims: [], intended: undefined });
   });
 });

@@ -1,0 +1,145 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
+import type { VolumeId } from '../spec/volume-id.ts';
+import { volumeDirectoryName } from '../volume/layout.ts';
+import { nodeFileSystem } from '../volume/node-file-system.ts';
+import { VolumeHome } from '../volume/volume-home.ts';
+import { isInMemory } from './direct-memory.ts';
+import { type Ownership, readOwnership } from './direct-ownership.ts';
+import { DirectTargets } from './direct-targets.ts';
+import { DirectVolume } from './direct-volume.ts';
+import { isSwapOn } from './host-cautions.ts';
+import type { HostedVolume, Publisher, ResumedVolume } from './publisher.ts';
+import type { TargetRoots } from './target.ts';
+
+export type DirectPublisherOptions = {
+  /** There already, the daemon's own; records go to `direct/` in it. */
+  readonly runDirectory: string;
+  readonly targets: TargetRoots;
+  readonly clock: Clock;
+  /** Whether secret bytes may be written to a real disk. */
+  readonly allowDisk: boolean;
+  /** Whom files can be given to; asked of the kernel where undefined. */
+  readonly ownership?: Ownership;
+};
+
+/**
+ * Renders each volume in its targets themselves. Needs no privilege, mounts nothing. What is ours at a target is known
+ * from claims in the run directory, valid until the next boot.
+ */
+export class DirectPublisher implements Publisher {
+  readonly kind = 'direct';
+  readonly #directory: string;
+  readonly #runDirectory: string;
+  readonly #allowDisk: boolean;
+  readonly #clock: Clock;
+  readonly #ownership: Ownership;
+  readonly #targets: DirectTargets;
+  readonly #volumes = new Map<string, DirectVolume>();
+
+  constructor(options: DirectPublisherOptions) {
+    this.#runDirectory = options.runDirectory;
+    this.#directory = join(options.runDirectory, 'direct');
+    this.#allowDisk = options.allowDisk;
+    this.#clock = options.clock;
+    this.#ownership = options.ownership ?? readOwnership();
+    this.#targets = new DirectTargets(options.targets, options.allowDisk, this.#ownership.user);
+  }
+
+  get canChangeOwners(): boolean {
+    return this.#ownership.canChangeOwners;
+  }
+
+  get cautions(): readonly string[] {
+    const cautions = ['targets are read-only by convention only: a process of the same user can write to them'];
+    if (isSwapOn()) cautions.push('targets can be swapped out to disk: swap is on; turn it off, or encrypt it');
+    if (this.#allowDisk) cautions.push('secrets may reach a disk: targets and run directory are not checked');
+    return cautions;
+  }
+
+  resume(): readonly ResumedVolume[] {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const entries = readdirSync(this.#directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return entries.flatMap((entry) => this.#resumeOne(entry.name) ?? []);
+  }
+
+  open(volumeId: VolumeId, _domain: string): HostedVolume {
+    const directoryName = volumeDirectoryName(volumeId);
+    const known = this.#volumes.get(directoryName);
+    if (known !== undefined) return known;
+    const { volume, home } = this.#host(directoryName);
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      home.create();
+    } catch (error) {
+      throw toLanternError(error, `make a place for the volume "${volumeId}" in "${this.#directory}"`);
+    }
+    this.#volumes.set(directoryName, volume);
+    return volume;
+  }
+
+  /** Without a record nothing there is known to be ours but what is empty. */
+  clear(_volumeId: VolumeId, target: string): void {
+    this.#targets.removeEmpty(target);
+  }
+
+  removeAll(): void {
+    for (const volume of [...this.#volumes.values()]) {
+      volume.unpublishAll();
+      volume.remove();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
+    this.#volumes.clear();
+  }
+
+  #resumeOne(directoryName: string): ResumedVolume | undefined {
+    const { volume, home } = this.#host(directoryName);
+    const liveTargets = volume.takeOver();
+    if (liveTargets.length > 0) {
+      this.#volumes.set(directoryName, volume);
+      return { volume, record: ownRecord(directoryName, home), inputs: home.loadInputs(), liveTargets };
+    }
+    try {
+      volume.remove();
+    } catch {
+      // Leftovers that cannot be removed now: their claims stay for the next start, and this one must not fail for them.
+      volume[Symbol.dispose]();
+    }
+    return undefined;
+  }
+
+  #host(directoryName: string): { readonly volume: DirectVolume; readonly home: VolumeHome } {
+    const directory = join(this.#directory, directoryName);
+    const home = new VolumeHome({ fs: nodeFileSystem, directory });
+    const volume = new DirectVolume(directoryName, {
+      directory,
+      home,
+      clock: this.#clock,
+      targets: this.#targets,
+      ownership: this.#ownership,
+      requireInputsAllowed: () => this.#requireInputsAllowed(),
+      onRemove: () => this.#volumes.delete(directoryName),
+    });
+    return { volume, home };
+  }
+
+  #requireInputsAllowed(): void {
+    if (this.#allowDisk || isInMemory(this.#runDirectory)) return;
+    throw new LanternError(
+      'failed-precondition',
+      `keep the request's own data in the run directory "${this.#runDirectory}": it does not lie on a tmpfs or ramfs, so secrets would reach a disk; start with a --run-dir in memory, or with --allow-disk`,
+    );
+  }
+}
+
+/** The record, unless it is of another volume than its place says. */
+function ownRecord(directoryName: string, home: VolumeHome): ResumedVolume['record'] {
+  const record = home.loadRecord();
+  if (!record.ok || volumeDirectoryName(record.value.volumeId) === directoryName) return record;
+  return { ok: false, problem: `it is that of the volume "${record.value.volumeId}"` };
+}

@@ -1,0 +1,8 @@
+import { DirectWorld } from '../support/direct-world.ts';
+import { publisherContract } from './publisher-contract.ts';
+
+publisherContract('direct', () => new DirectWorld(), {
+  refusesFlags: true,
+  isWritableByOwner: true,
+  keepsDescriptors: true,
+});

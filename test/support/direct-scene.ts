@@ -1,0 +1,56 @@
+import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs';
+import { DirectDaemon, NOBODY } from './direct-daemon.ts';
+import { TempDir } from './temp-dir.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+/** What volumes hold unless a test says otherwise: path to text, or to text and mode. */
+export const FILES = { 'a/b': 'one', c: ['two', 0o400], '.dot': '' } as const;
+
+/** A place in memory that belongs to the unprivileged user: `run` for the daemon, `targets` for its targets. */
+export class DirectScene implements AsyncDisposable {
+  readonly directory: TempDir;
+  readonly #sources: string;
+  readonly #daemons: DirectDaemon[] = [];
+
+  constructor(sources: string, parent = '/dev/shm') {
+    this.#sources = sources;
+    this.directory = new TempDir(parent);
+    chmodSync(this.directory.path, 0o755);
+    for (const name of ['run', 'targets']) this.own(() => mkdirSync(this.directory.at(name), 0o700), name);
+  }
+
+  at(...path: readonly string[]): string {
+    return this.directory.at('targets', ...path);
+  }
+
+  own(make: () => void, ...path: readonly string[]): void {
+    make();
+    if (isRoot) chownSync(this.directory.at(...path), NOBODY, NOBODY);
+  }
+
+  start(...flags: readonly string[]): DirectDaemon {
+    const daemon = new DirectDaemon(this.#sources, this.directory.at('run'), flags);
+    this.#daemons.push(daemon);
+    return daemon;
+  }
+
+  /** A daemon with the volume `v`, written and published nowhere yet. */
+  async withVolume(files: object = FILES): Promise<DirectDaemon> {
+    const daemon = this.start();
+    await daemon.do('resume');
+    await daemon.do('open', 'v');
+    await daemon.do('write', 'v', files);
+    return daemon;
+  }
+
+  /** What would be left over. */
+  get leftovers(): readonly string[] {
+    return [...readdirSync(this.at()), ...readdirSync(this.directory.at('run/direct'))];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const daemon of this.#daemons) await daemon[Symbol.asyncDispose]();
+    this.directory[Symbol.dispose]();
+  }
+}

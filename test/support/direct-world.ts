@@ -1,0 +1,42 @@
+import { mkdirSync } from 'node:fs';
+import { DirectPublisher } from '../../src/mount/direct-publisher.ts';
+import type { HostedVolume, Publisher } from '../../src/mount/publisher.ts';
+import { TargetRoots } from '../../src/mount/target.ts';
+import type { PublisherWorld } from '../contract/publisher-contract.ts';
+import { listTree } from './list-tree.ts';
+import { ManualClock } from './manual-clock.ts';
+import { TempDir } from './temp-dir.ts';
+
+/** A directory in memory, with whatever privileges the test has. */
+export class DirectWorld implements PublisherWorld {
+  readonly clock = new ManualClock();
+  readonly #directory = new TempDir('/dev/shm');
+  readonly targets = this.#directory.at('targets');
+  readonly #run = this.#directory.at('run');
+  #publisher: DirectPublisher | undefined;
+
+  constructor() {
+    for (const path of [this.targets, this.#run]) mkdirSync(path);
+  }
+
+  start(): Publisher {
+    // Everything that matters happens before its first await.
+    void this.#publisher?.[Symbol.asyncDispose]();
+    const targets = new TargetRoots([this.targets], [this.#run]);
+    this.#publisher = new DirectPublisher({ runDirectory: this.#run, targets, clock: this.clock, allowDisk: false });
+    return this.#publisher;
+  }
+
+  inventory(): readonly string[] {
+    return listTree(this.#run).filter((path) => path !== 'direct');
+  }
+
+  recordFile(volume: HostedVolume): string {
+    return this.#directory.at('run/direct', volume.directoryName, 'record.json');
+  }
+
+  [Symbol.dispose](): void {
+    void this.#publisher?.[Symbol.asyncDispose]();
+    this.#directory[Symbol.dispose]();
+  }
+}
