@@ -31,7 +31,7 @@ function modeHint(value: unknown): string {
   const decimal = Number.parseInt(digits, 8);
   return typeof value === 'string'
     ? `; write 0${digits} without quotes in YAML, or ${decimal} in JSON`
-    : `; ${digits} is decimal, write 0${digits} in YAML, or ${decimal} in JSON`;
+    : `; if octal ${digits} is meant, write 0${digits} in YAML, or ${decimal} in JSON`;
 }
 
 /** Fields that every item has. */

@@ -23,9 +23,6 @@ const token = z.strictObject({
   path,
 });
 
-const refused = (message: string) =>
-  optional(z.unknown().refine((value) => value === undefined || value === null, message));
-
 /** One entry of projected.sources. */
 const projection = z
   .strictObject({
@@ -34,7 +31,7 @@ const projection = z
     downwardAPI: optional(z.strictObject({ items: downwardItems })),
     serviceAccountToken: optional(token),
     request: optional(z.strictObject({ items: keysToPaths })),
-    clusterTrustBundle: refused('is not supported; put the certificates into a ConfigMap and project that'),
+    clusterTrustBundle: optional(z.null('is not supported; put the certificates into a ConfigMap and project that')),
   })
   .check(exactlyOne(['secret', 'configMap', 'downwardAPI', 'serviceAccountToken', 'request', 'clusterTrustBundle']))
   .transform((entry) => sourcesOf(entry));

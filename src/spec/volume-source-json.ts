@@ -42,7 +42,7 @@ export function definitionToJson(definition: VolumeDefinition): Json {
 }
 
 const definitionSchema = z
-  .strictObject({ projectedVolume: optional(through(z.string(), parseObjectName)), source: z.unknown() })
+  .strictObject({ projectedVolume: optional(through(z.string(), parseObjectName)), source: optional(z.unknown()) })
   .check(exactlyOne(['projectedVolume', 'source']));
 
 /** The inverse of `definitionToJson`. */
