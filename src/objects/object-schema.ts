@@ -10,9 +10,7 @@ import {
   parseNamespace,
   parseObjectName,
 } from './names.ts';
-
-/** kubectl writes the whole manifest here, data included: neither kept nor shown. */
-export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+import { API_VERSIONS, LAST_APPLIED } from './object.ts';
 
 /** Written by a Kubernetes API server; of no meaning in a manifest, and there whenever one comes out of `kubectl get`. */
 const ignored = optional(z.unknown());
@@ -48,7 +46,7 @@ const references = optional(z.array(z.strictObject({ name: through(z.string(), p
 /** What a manifest of each kind may say, and which apiVersion it has. */
 export const OBJECT_SCHEMAS = {
   Secret: z.strictObject({
-    apiVersion: z.literal('v1'),
+    apiVersion: z.literal(API_VERSIONS.Secret),
     kind: z.literal('Secret'),
     metadata,
     type: text,
@@ -57,7 +55,7 @@ export const OBJECT_SCHEMAS = {
     immutable: flag,
   }),
   ConfigMap: z.strictObject({
-    apiVersion: z.literal('v1'),
+    apiVersion: z.literal(API_VERSIONS.ConfigMap),
     kind: z.literal('ConfigMap'),
     metadata,
     data: texts,
@@ -65,7 +63,7 @@ export const OBJECT_SCHEMAS = {
     immutable: flag,
   }),
   ServiceAccount: z.strictObject({
-    apiVersion: z.literal('v1'),
+    apiVersion: z.literal(API_VERSIONS.ServiceAccount),
     kind: z.literal('ServiceAccount'),
     metadata,
     secrets: references,
@@ -73,7 +71,7 @@ export const OBJECT_SCHEMAS = {
     automountServiceAccountToken: flag,
   }),
   ProjectedVolume: z.strictObject({
-    apiVersion: z.literal('lantern.dev/v1'),
+    apiVersion: z.literal(API_VERSIONS.ProjectedVolume),
     kind: z.literal('ProjectedVolume'),
     metadata,
     spec: z.record(z.string(), z.unknown()),

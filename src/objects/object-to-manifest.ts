@@ -1,6 +1,4 @@
-import type { StoredMeta, StoredObject } from './object.ts';
-import { LAST_APPLIED } from './object-schema.ts';
-import { API_VERSIONS } from './parse-object.ts';
+import { API_VERSIONS, LAST_APPLIED, type StoredMeta, type StoredObject } from './object.ts';
 
 /**
  * The object as `kubectl get -o json` prints it: plain JSON, fields in order of the alphabet, maps in order of their

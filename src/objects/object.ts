@@ -2,6 +2,17 @@
 export const OBJECT_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume'] as const;
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
 
+/** The apiVersion of each kind's manifests. */
+export const API_VERSIONS = {
+  Secret: 'v1',
+  ConfigMap: 'v1',
+  ServiceAccount: 'v1',
+  ProjectedVolume: 'lantern.dev/v1',
+} as const satisfies Record<ObjectKind, string>;
+
+/** kubectl writes the whole manifest into this annotation, data included: neither kept nor shown. */
+export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
 /** Names one object; unique within a store. */
 export type ObjectRef = { readonly kind: ObjectKind; readonly namespace: string; readonly name: string };
 

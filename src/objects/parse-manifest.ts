@@ -2,8 +2,8 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
 import { parseObjectName } from './names.ts';
-import type { ObjectDraft } from './object.ts';
-import { API_VERSIONS, isObjectKind, parseObject } from './parse-object.ts';
+import { API_VERSIONS, type ObjectDraft } from './object.ts';
+import { isObjectKind, parseObject } from './parse-object.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
 /** One document of a manifest: an object that Lantern keeps, or one of another kind (a Pod), as it was written. */

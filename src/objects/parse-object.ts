@@ -5,13 +5,6 @@ import { OBJECT_KINDS, type ObjectDraft, type ObjectKind } from './object.ts';
 import { OBJECT_SCHEMAS, type ParsedMetadata } from './object-schema.ts';
 import { validateObject } from './validate-object.ts';
 
-export const API_VERSIONS: Readonly<Record<ObjectKind, string>> = {
-  Secret: 'v1',
-  ConfigMap: 'v1',
-  ServiceAccount: 'v1',
-  ProjectedVolume: 'lantern.dev/v1',
-};
-
 export function isObjectKind(kind: unknown): kind is ObjectKind {
   return OBJECT_KINDS.some((known) => known === kind);
 }

@@ -145,6 +145,11 @@ describe('hostile input', () => {
     expect(faultLines(parseYamlDocuments(text)).join()).toContain(message);
   });
 
+  it('is refused long before the library would have to recurse that deep', () => {
+    // The library takes 500 levels without complaint, and at some 20,000 takes the whole process down.
+    expect(faultLines(parseYamlDocuments(`${'- '.repeat(450)}x`))).toEqual([': line 1, column 800: nested too deep']);
+  });
+
   it('may nest as deep as any manifest does', () => {
     const text = `${'{a: '.repeat(90)}1${'}'.repeat(90)}`;
     expect(JSON.stringify(readOne(text))).toHaveLength(90 * 6 + 1);

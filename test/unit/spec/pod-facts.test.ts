@@ -32,9 +32,10 @@ it('what is absent is empty', () => {
 });
 
 it('every fault has its place', () => {
-  const raw = { name: 1, label: {}, containers: [{ limits: { cpu: 'much' } }] };
+  const raw = { name: 1, label: {}, annotations: { a: 5 }, containers: [{ limits: { cpu: 'much' } }] };
   expect(faultLines(parsePodFacts(raw, 'pod'))).toEqual([
     'pod.name: must be a string, not a number; put it in quotes',
+    'pod.annotations[a]: must be a string, not a number; put it in quotes',
     'pod.containers[0].name: is required',
     'pod.containers[0].limits[cpu]: must be a quantity, such as 250m, 1.5 or 64Mi',
     'pod.label: unknown field; did you mean "labels"?',
