@@ -1,6 +1,6 @@
 import type { FieldPath } from '../spec/field-path.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
-import { ceilDivide } from '../spec/quantity.ts';
+import { ceilDivide, parseQuantity } from '../spec/quantity.ts';
 import type { DownwardValue } from '../spec/volume-spec.ts';
 import { byteOrder } from './byte-order.ts';
 import { goQuote } from './go-quote.ts';
@@ -61,11 +61,10 @@ function resourceValue(
   if (quantity === undefined) {
     return invalid(`${resource} of container "${containerName}" is not set, and the node does not say what it has`);
   }
-  const count = ceilDivide(quantity, divisor);
-  if (count === undefined) {
-    return invalid(
-      `${resource} of container "${containerName}": "${quantity}" or the divisor "${divisor}" is not a quantity`,
-    );
+  const amount = parseQuantity(quantity, '');
+  const unit = parseQuantity(divisor, '');
+  if (!amount.ok || !unit.ok || unit.value.numerator <= 0n) {
+    return invalid(`${resource} of container "${containerName}": cannot count "${quantity}" in units of "${divisor}"`);
   }
-  return Buffer.from(String(count));
+  return Buffer.from(String(ceilDivide(amount.value, unit.value)));
 }

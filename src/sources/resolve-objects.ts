@@ -1,4 +1,5 @@
-import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import { refKey, type StoredObject } from '../objects/object.ts';
+import type { NeededObject } from '../spec/object-refs.ts';
 import type { Source } from './source.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { Source } from './source.ts';
  */
 export async function resolveObjects(
   source: Source,
-  refs: readonly { readonly ref: ObjectRef; readonly optional: boolean }[],
+  refs: readonly NeededObject[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, StoredObject>> {
   const byKey = new Map(refs.map(({ ref }) => [refKey(ref), ref]));

@@ -63,6 +63,7 @@ describe('resources', () => {
     ['limits.cpu', '1', '2'],
     ['limits.cpu', '1m', '1250'],
     ['requests.cpu', '1', '1'],
+    ['requests.cpu', '1m', '250'],
     ['limits.memory', '30', '4'],
     // Not set: a limit is the node's, a request is the limit, else nothing.
     ['limits.ephemeral-storage', '1', '5000'],
@@ -80,10 +81,12 @@ describe('resources', () => {
   });
 
   test.each([
-    ['other', 'limits.cpu', 'no such container'],
-    ['main', 'limits.hugepages-2Mi', 'the node does not say'],
-  ])('container %s, %s: refused', (containerName, resource, why) => {
-    const value = { kind: 'resource', containerName, resource, divisor: '1' } as const;
+    ['other', 'limits.cpu', '1', 'no such container'],
+    ['main', 'limits.hugepages-2Mi', '1', 'the node does not say'],
+    ['main', 'limits.cpu', '0', 'cannot count "1250m" in units of "0"'],
+    ['main', 'limits.cpu', 'many', 'cannot count'],
+  ])('container %s, %s / %s: refused', (containerName, resource, divisor, why) => {
+    const value = { kind: 'resource', containerName, resource, divisor } as const;
     expect(textOf(downwardValue(value, renderInputs([], [], { pod: POD })))).toContain(why);
   });
 });
