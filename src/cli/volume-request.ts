@@ -70,7 +70,7 @@ async function definitionFor(options: VolumeOptions, terminal: Terminal): Promis
 async function readVolumeSource(file: string, terminal: Terminal): Promise<VolumeSource> {
   const { parseVolumeFile } = await import('./volume-file.ts');
   const spec = await readDocument(file, terminal, parseVolumeFile);
-  const { volumeSourceToWire } = await import('../rpc/volume-messages.ts');
+  const { volumeSourceToWire } = await import('../rpc/spec-messages.ts');
   return volumeSourceToWire(spec);
 }
 

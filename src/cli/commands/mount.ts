@@ -1,4 +1,9 @@
 import { type Command, Option } from 'commander';
+import { LanternError } from '../../base/errors.ts';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { MountRequest } from '../../rpc/generated/lantern/v1/MountRequest.ts';
+import type { MountResponse__Output as MountResponse } from '../../rpc/generated/lantern/v1/MountResponse.ts';
+import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand, outputOption } from '../define-command.ts';
 import { parseDuration } from '../duration.ts';
@@ -15,6 +20,8 @@ type Options = VolumeOptions & {
   readonly output?: 'json';
 };
 
+type Mounting = MountRequest & { readonly volumeId: string; readonly targetPath: string };
+
 /** `lantern mount`. Again for the same target it refreshes the contents; the mount stays as it is. */
 export function mountCommand(cli: Cli): Command {
   const command = defineCommand('mount', 'Make a volume visible at a target path.', [
@@ -29,19 +36,41 @@ export function mountCommand(cli: Cli): Command {
     .addOption(outputOption('json'))
     .action(async (givenTarget: string, options: Options, command: Command) => {
       const target = absoluteTarget(givenTarget);
-      const request = {
+      const request: Mounting = {
         ...(await volumeRequest(options, cli.terminal)),
         volumeId: options.id ?? volumeIdFor(target),
         targetPath: target,
         subPath: options.subPath ?? '',
-        waitForObjects: options.wait !== undefined,
       };
       await withDaemon(cli, command, async (daemon) => {
-        const call = { signal: cli.signal, ...(options.wait === undefined ? {} : { deadlineMs: options.wait }) };
-        const { volume } = await daemon.projector.mount(request, call);
-        const files = volume?.files.length ?? 0;
-        const line = `volume "${printable(request.volumeId)}" mounted at ${printable(target)} (${files} ${files === 1 ? 'file' : 'files'})`;
-        cli.terminal.print(options.output === 'json' ? formatJson(wireToJson(volume)) : line);
+        const { volume } = await mount(cli, daemon, request, options.wait);
+        cli.terminal.print(options.output === 'json' ? formatJson(wireToJson(volume)) : mountedLine(request, volume));
       });
     });
+}
+
+/**
+ * One call, which waits for missing objects where `waitMs` is given. When time is up that call says only so; one more
+ * try, which does not wait, says what is missing.
+ */
+async function mount(
+  cli: Cli,
+  daemon: LanternClient,
+  request: MountRequest,
+  waitMs: number | undefined,
+): Promise<MountResponse> {
+  if (waitMs === undefined) return daemon.projector.mount(request, { signal: cli.signal });
+  try {
+    const patient = { ...request, waitForObjects: true };
+    return await daemon.projector.mount(patient, { signal: cli.signal, deadlineMs: waitMs });
+  } catch (error) {
+    if (!(error instanceof LanternError) || error.code !== 'deadline-exceeded') throw error;
+    return daemon.projector.mount(request, { signal: cli.signal });
+  }
+}
+
+function mountedLine({ volumeId, targetPath }: Mounting, volume: WireVolume | null): string {
+  const files = volume?.files.length ?? 0;
+  const count = `${files} ${files === 1 ? 'file' : 'files'}`;
+  return `volume "${printable(volumeId)}" mounted at ${printable(targetPath)} (${count})`;
 }
