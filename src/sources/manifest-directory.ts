@@ -30,7 +30,7 @@ export type ManifestDirectoryOptions = {
  *
  * What cannot be read or parsed keeps the objects it had and is reported to the log, once, never with file contents.
  * An object in two files is taken from the first by name. One that is in no file any more is deleted after a second,
- * if this directory applied it. The directory itself must stay where it is.
+ * if this directory applied it; objects that others changed or made are left alone until their file changes.
  */
 export class ManifestDirectory implements AsyncDisposable {
   readonly #options: ManifestDirectoryOptions;
@@ -63,9 +63,10 @@ export class ManifestDirectory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    // A pass under way may still set a timer.
+    await this.#passes;
     this.#quiet?.[Symbol.dispose]();
     this.#later?.[Symbol.dispose]();
-    await this.#passes;
     this.#watches[Symbol.dispose]();
   }
 
