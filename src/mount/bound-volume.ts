@@ -74,10 +74,7 @@ export class BoundVolume implements HostedVolume {
 
   write(payload: Payload): WriteOutcome {
     if (this.#around.hasOrphan) this.#unpublished = payload;
-    return this.#withRoom('write a new generation', () => {
-      if (this.#writer.digest !== payload.digest) new PoolBudget(this.#home.dataDirectory).requireRoom(payload);
-      return this.#writer.write(payload);
-    });
+    return this.#withRoom('write a new generation', () => this.#writer.write(payload));
   }
 
   saveRecord(record: VolumeRecord): void {
@@ -230,7 +227,9 @@ export class BoundVolume implements HostedVolume {
 
   #newWriter(): VolumeWriter {
     const { fs, clock } = this.#around;
-    return new VolumeWriter({ fs, clock, directory: this.#home.dataDirectory });
+    const directory = this.#home.dataDirectory;
+    const budget = new PoolBudget(directory);
+    return new VolumeWriter({ fs, clock, directory, requireRoom: (payload) => budget.requireRoom(payload) });
   }
 
   #withRoom<T>(what: string, action: () => T): T {

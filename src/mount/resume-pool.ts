@@ -1,16 +1,17 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { errnoOf } from '../base/errors.ts';
 import type { VolumeFs } from '../volume/file-system.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import type { RecordedPublication } from '../volume/record.ts';
 import { VolumeHome } from '../volume/volume-home.ts';
 import type { BoundVolume, Publication } from './bound-volume.ts';
+import type { Shown } from './cover.ts';
 import type { Mounter } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { Pool, Pools } from './pools.ts';
 import { publicationRoot } from './publication-root.ts';
 import type { ResumedVolume } from './publisher.ts';
-import type { FileIdentity } from './system-calls.ts';
 import type { TargetRoots } from './target.ts';
 
 export type ResumePoolOptions = {
@@ -45,7 +46,7 @@ export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[]
 function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume | undefined {
   const { pool, mounter, fs, host } = options;
   const home = new VolumeHome({ fs, directory: homeDirectory(pool, name) });
-  const publications = visiblePublications(name, home, options);
+  const publications = publicationsOf(name, home, options);
   const record = ownRecord(name, home);
   if (!record.ok && publications.size === 0) {
     mounter.unmount(home.dataDirectory);
@@ -61,31 +62,35 @@ function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume |
   return { volume, record, inputs: home.loadInputs(), liveTargets };
 }
 
-/** By mount point, which is the target's real path. A mount that another one covers is not visible. */
-function visiblePublications(
+/**
+ * By mount point, which is the target's real path. What each one shows is looked up in the pool, not at the target: the
+ * mount may be covered by another one here and still be what a container sees.
+ */
+function publicationsOf(
   name: string,
   home: VolumeHome,
   { table, mounter, pools }: ResumePoolOptions,
 ): ReadonlyMap<string, Publication> {
   const device = identityOf(home.dataDirectory, mounter)?.device;
-  const visible = new Map<string, Publication>();
+  const publications = new Map<string, Publication>();
   for (const mount of table) {
     const root = mount.device === device ? publicationRoot(mount) : undefined;
     if (root?.home !== name || mount.mountPoint.startsWith(`${pools.directory}/`)) continue;
-    const found = identityOf(mount.mountPoint, mounter);
-    if (found?.mountId !== BigInt(mount.id)) continue;
     const { subPath, generation: pinnedGeneration } = root;
-    visible.set(mount.mountPoint, { ...found, subPath, pinnedGeneration });
+    const shown = identityOf(join(home.dataDirectory, pinnedGeneration ?? '', subPath ?? ''), mounter);
+    if (shown !== undefined) publications.set(mount.mountPoint, { ...shown, subPath, pinnedGeneration });
   }
-  return visible;
+  return publications;
 }
 
-function identityOf(path: string, mounter: Mounter): FileIdentity | undefined {
+/** Undefined for what is not there, as the data of a home that was left half made or half removed. */
+function identityOf(path: string, mounter: Mounter): Shown | undefined {
   try {
-    return mounter.identify(path);
-  } catch {
-    // Gone since the table was read, or out of reach: not visible.
-    return undefined;
+    const { device, inode } = mounter.identify(path);
+    return { device, inode };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

@@ -30,6 +30,8 @@ export type AtomicWriteOptions = {
   readonly volume: KnownVolume;
   readonly names: GenerationNames;
   readonly retirement: Retirement;
+  /** Throws when a new generation of this payload would not fit. */
+  readonly requireRoom: (payload: Payload) => void;
 };
 
 /**
@@ -40,7 +42,7 @@ export type AtomicWriteOptions = {
  *  1. Validate every path; one bad path refuses the whole payload.
  *  2. Read the current generation; known already unless this is the first write, or follows a failed one.
  *  3. Compare bytes, modes, owners, paths and visible links. All equal: nothing happens.
- *  4. Make the directory of the new generation.
+ *  4. Make the directory of the new generation, when there is room for it.
  *  5. Make its directories, and its files: created 0600, written, given to their owners, then their modes.
  *  6. Give the directories to the mount group, and their modes whatever the umask.
  *  7. Make the link `..data_tmp` to the new generation.
@@ -52,7 +54,10 @@ export type AtomicWriteOptions = {
  * A failure before 8 takes the new generation away again. After any failure the caller has the volume forgotten, so
  * that the next write starts from what is on disk and finishes what is missing.
  */
-export function writeAtomically(payload: Payload, { volume, names, retirement }: AtomicWriteOptions): WriteOutcome {
+export function writeAtomically(
+  payload: Payload,
+  { volume, names, retirement, requireRoom }: AtomicWriteOptions,
+): WriteOutcome {
   const { fs } = volume;
 
   // 0
@@ -76,6 +81,7 @@ export function writeAtomically(payload: Payload, { volume, names, retirement }:
   }
 
   // 4
+  requireRoom(payload);
   settleRoot(volume, payload);
   const generation = names.next(listing.generations);
   const directory = volume.at(generation);

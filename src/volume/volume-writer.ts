@@ -15,6 +15,8 @@ export type VolumeWriterOptions = {
   /** Where the volume is seen. There already; may be a descriptor's path in `/proc/self/fd`. */
   readonly directory: string;
   readonly clock: Clock;
+  /** Throws when a new generation of this payload would not fit; asked before each, and not for equal contents. */
+  readonly requireRoom?: (payload: Payload) => void;
 };
 
 /** What a subPath leads to, by a path below the volume's directory that goes through no link. */
@@ -32,12 +34,14 @@ export class VolumeWriter implements Disposable {
   readonly #volume: KnownVolume;
   readonly #names: GenerationNames;
   readonly #retirement: Retirement;
+  readonly #requireRoom: (payload: Payload) => void;
   /** Of the payload that is known to be shown. */
   #digest: string | undefined;
 
-  constructor({ fs, directory, clock }: VolumeWriterOptions) {
+  constructor({ fs, directory, clock, requireRoom }: VolumeWriterOptions) {
     const volume = new KnownVolume(fs, directory);
     this.#volume = volume;
+    this.#requireRoom = requireRoom ?? (() => undefined);
     this.#names = new GenerationNames(clock);
     this.#retirement = new Retirement(clock, (generation) => {
       const isRemoved = tryRemoveTree(fs, volume.at(generation));
@@ -76,8 +80,12 @@ export class VolumeWriter implements Disposable {
       if (generation !== undefined) return { changed: false, generation, previous: generation, changedPaths: [] };
     }
     try {
-      const around = { volume: this.#volume, names: this.#names, retirement: this.#retirement };
-      const outcome = writeAtomically(payload, around);
+      const outcome = writeAtomically(payload, {
+        volume: this.#volume,
+        names: this.#names,
+        retirement: this.#retirement,
+        requireRoom: this.#requireRoom,
+      });
       this.#digest = payload.digest;
       return outcome;
     } catch (error) {

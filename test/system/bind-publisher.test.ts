@@ -22,7 +22,7 @@ import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { BindWorld } from '../support/bind-world.ts';
 import { relativePath } from '../support/builders.ts';
 import { lanternErrorOf } from '../support/lantern-error.ts';
-import { isRoot } from '../support/mount-fixture.ts';
+import { isRoot, mountTable } from '../support/mount-fixture.ts';
 import { openDescriptors } from '../support/open-descriptors.ts';
 import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
 
@@ -192,6 +192,32 @@ describe.runIf(isRoot)('bind publications (needs root)', () => {
     expect(readdirSync(world.targets)).toEqual([]);
   });
 
+  test('a covered publication is resumed all the same: a container may still see it', async () => {
+    using world = new BindWorld();
+    const { volume, target } = arrange(world);
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(ID, [{ target }]));
+    await using container = new Shell('unshare', '-m', '--propagation', 'private');
+    expect(await container.run(`echo $(cat ${target}/key)`)).toBe('one');
+    execFileSync('mount', ['-t', 'tmpfs', 'foreign', target]);
+    const [resumed] = world.start().resume();
+    expect(resumed?.liveTargets).toMatchObject([{ target }]);
+    expect(resumed?.volume.isPublished(target)).toBe(false);
+    resumed?.volume.write(payloadOf({ key: 'two' }));
+    expect(await container.run(`echo $(cat ${target}/key)`)).toBe('two');
+  });
+
+  test('a restart with a full pool does not refuse what is there already', () => {
+    using world = new BindWorld();
+    const { volume, target } = arrange(world);
+    const payload = payloadOf({ key: 'one', blob: 'x'.repeat(800_000) });
+    volume.write(payload);
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(ID, [{ target }]));
+    const [resumed] = world.start().resume();
+    expect(resumed?.volume.write(payload).changed).toBe(false);
+  });
+
   test('a volume cannot be published inside a publication', () => {
     using world = new BindWorld();
     const { volume, target } = arrange(world);
@@ -289,21 +315,26 @@ describe.runIf(isRoot)('a publication whose pool is gone (needs root)', () => {
     await using container = new Shell('unshare', '-m', '--propagation', 'private');
     expect(await container.run(`echo $(cat ${target}/key)`)).toBe('one');
     const volume = publisher.open(ID, 'default');
-    volume.write(payloadOf({ key: 'two' }));
+    // What is retired of the pool's own generations must not reach into the file system that is taken over.
+    for (const text of ['two', 'two and a half', 'two']) volume.write(payloadOf({ key: text }));
+    const mountsAt = (path: string) => mountTable().filter(({ mountPoint }) => mountPoint === path);
+    const before = [target, second].map(mountsAt);
     volume.publish(target, undefined, []);
+    world.clock.advance(10_000);
     expect(await container.run(`echo $(cat ${target}/key)`)).toBe('two');
     volume.publish(second, undefined, []);
+    expect([target, second].map(mountsAt)).toEqual(before);
     const third = join(world.targets, 'c');
     volume.publish(third, undefined, []);
     volume.write(payloadOf({ key: 'three' }));
     for (const each of [target, second, third]) expect(readFileSync(join(each, 'key'), 'utf8')).toBe('three');
     expect(() => writeFileSync(join(target, 'key'), 'x')).toThrow(/EROFS/);
     volume.saveRecord(recordOf(ID, [{ target }, { target: second }, { target: third }]));
-    const before = world.mounts();
+    const mounts = world.mounts();
 
     const [resumed] = world.start().resume();
     expect(resumed?.liveTargets.map((live) => live.target).sort()).toEqual([target, second, third]);
-    expect(world.mounts()).toEqual(before);
+    expect(world.mounts()).toEqual(mounts);
     resumed?.volume.write(payloadOf({ key: 'four' }));
     expect(await container.run(`echo $(cat ${target}/key)`)).toBe('four');
     for (const each of [target, second, third]) resumed?.volume.unpublish(each);

@@ -1,11 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BindPublisher } from '../../../src/mount/bind-publisher.ts';
+import { SystemCallError } from '../../../src/mount/errno.ts';
 import { Pools } from '../../../src/mount/pools.ts';
 import { RecordingMounter } from '../../../src/mount/recording-mounter.ts';
 import { TargetRoots } from '../../../src/mount/target.ts';
+import type { VolumeFs } from '../../../src/volume/file-system.ts';
 import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
 import { type PublisherWorld, publisherContract } from '../../contract/publisher-contract.ts';
 import { relativePath } from '../../support/builders.ts';
@@ -29,13 +31,13 @@ class RecordedWorld implements PublisherWorld {
     mkdirSync(this.targets);
   }
 
-  start(): BindPublisher {
+  start(overrides: { readonly root?: string; readonly fs?: VolumeFs } = {}): BindPublisher {
     const { mounter, clock } = this;
     return new BindPublisher({
       mounter,
       pools: new Pools({ mounter, directory: this.pools, poolBytes: POOL_BYTES, totalBytes: 2 * POOL_BYTES }),
-      targets: new TargetRoots([this.targets], [this.#dir.at('run')]),
-      fs: nodeFileSystem,
+      targets: new TargetRoots([overrides.root ?? this.targets], [this.#dir.at('run')]),
+      fs: overrides.fs ?? nodeFileSystem,
       clock,
       canChangeOwners: false,
       cautions: [],
@@ -155,6 +157,17 @@ describe('failures', () => {
     publisher.open(volumeId('db'), 'default').write(payloadOf({}));
   });
 
+  test('a home that cannot be made leaves no pool', () => {
+    using world = new RecordedWorld();
+    const mkdir = () => {
+      throw new SystemCallError(constants.errno.ENOSPC, 'mkdir', undefined);
+    };
+    const publisher = world.start({ fs: { ...nodeFileSystem, mkdir } });
+    expect(lanternErrorOf(() => publisher.open(volumeId('db'), 'default')).code).toBe('resource-exhausted');
+    expect(readdirSync(world.pools)).toEqual([]);
+    expect(world.mounter.table()).toEqual([]);
+  });
+
   test('past the cap over all pools there is no further one until one goes, also after a restart', () => {
     const { world, publisher, volume } = arrange();
     using _ = world;
@@ -199,26 +212,28 @@ describe('resume', () => {
     volume.publish(target, undefined, []);
     volume.saveRecord(recordOf(volumeId('db'), [{ target }]));
     mkdirSync(join(world.targets, 'narrower'));
-    const next = new BindPublisher({
-      mounter: world.mounter,
-      pools: new Pools({
-        mounter: world.mounter,
-        directory: world.pools,
-        poolBytes: POOL_BYTES,
-        totalBytes: POOL_BYTES,
-      }),
-      targets: new TargetRoots([join(world.targets, 'narrower')], []),
-      fs: nodeFileSystem,
-      clock: world.clock,
-      canChangeOwners: false,
-      cautions: [],
-    });
+    const next = world.start({ root: join(world.targets, 'narrower') });
     const [resumed] = next.resume();
     expect(resumed?.liveTargets).toMatchObject([{ target }]);
     resumed?.volume.unpublish(target);
     resumed?.volume.remove();
     expect(world.mounter.table()).toEqual([]);
     expect(readdirSync(world.targets)).toEqual(['narrower']);
+  });
+
+  test('targets keep the names their requests gave them, though a root is reached by a link', () => {
+    using world = new RecordedWorld();
+    using dir = new TempDir();
+    const root = dir.at('link');
+    symlinkSync(world.targets, root);
+    const volume = world.start({ root }).open(volumeId('db'), 'default');
+    volume.write(payloadOf({}));
+    volume.publish(join(root, 't'), undefined, []);
+    volume.saveRecord(recordOf(volumeId('db'), [{ target: join(root, 't') }]));
+    const [resumed] = world.start({ root }).resume();
+    expect(resumed?.liveTargets).toMatchObject([{ target: join(root, 't') }]);
+    resumed?.volume.unpublish(join(root, 't'));
+    expect(readdirSync(world.targets)).toEqual([]);
   });
 
   test('a record of another volume is a damaged one', () => {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { lockFile } from '../../../src/mount/file-lock.ts';
 import { lanternErrorOf } from '../../support/lantern-error.ts';
@@ -11,10 +11,10 @@ describe('lockFile', () => {
   test('one holder at a time; the next one is told who', () => {
     using dir = new TempDir();
     const path = dir.at('lock');
+    writeFileSync(path, '12345678901234567890\nleft by a daemon before\n');
     const before = openDescriptors();
     const lock = lockFile(path);
     expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(lanternErrorOf(() => lockFile(path))).toMatchObject({
       code: 'failed-precondition',
       message: expect.stringContaining(`the process ${process.pid} holds it`),
@@ -38,6 +38,12 @@ describe('lockFile', () => {
     const inherited = execFileSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });
     lock[Symbol.dispose]();
     expect(inherited).not.toContain(path);
+  });
+
+  test('the file is for its owner only', () => {
+    using dir = new TempDir();
+    using _lock = lockFile(dir.at('lock'));
+    expect(statSync(dir.at('lock')).mode & 0o777).toBe(0o600);
   });
 
   test('refuses what is no regular file', () => {
