@@ -1,47 +1,48 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { compiled } from './compiled.ts';
+import type { DirectCommands } from './direct-driver.ts';
 
-/** `nobody` on every distribution that has one; no entry in /etc/passwd is needed. */
-export const NOBODY = 65_534;
+type Answer<T> = { readonly value: T; readonly error?: { readonly code?: string; readonly message: string } };
+type CommandName = keyof DirectCommands;
 
-type Answer = { readonly value?: unknown; readonly error?: { readonly code: string; readonly message: string } };
-
-/** A process without privileges that holds a DirectPublisher; see direct-driver.mjs for the commands. Killed by `using`. */
+/** A process without privileges that holds a DirectPublisher; see direct-driver.ts for the commands. Killed by `using`. */
 export class DirectDaemon implements AsyncDisposable {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(dist: string, runDirectory: string, flags: readonly string[] = []) {
-    const driver = resolve(import.meta.dirname, 'direct-driver.mjs');
-    // As root, setpriv also drops the supplementary groups, which spawn's own options keep.
-    const asNobody =
-      process.getuid?.() === 0 ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
-    const [command = process.execPath, ...rest] = [...asNobody, process.execPath, driver, dist, runDirectory, ...flags];
-    this.#process = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(runDirectory: string, flags: readonly string[] = []) {
+    const driver = compiled('test/support/direct-driver.ts');
+    this.#process = spawn(process.execPath, [driver, runDirectory, ...flags], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
 
   /** The command's answer, an error as `{ error: { code, message } }`. */
-  async ask(...command: readonly unknown[]): Promise<Answer> {
-    this.#process.stdin.write(`${JSON.stringify(command)}\n`);
-    return await this.next();
-  }
-
-  /** A further answer, of a command that gives many. */
-  async next(): Promise<Answer> {
-    const line = await this.#lines.next();
-    if (line.done) throw new Error('the process ended without an answer');
-    return JSON.parse(line.value) as Answer;
+  async ask<N extends CommandName>(
+    name: N,
+    ...values: Parameters<DirectCommands[N]>
+  ): Promise<Answer<ReturnType<DirectCommands[N]>>> {
+    this.#process.stdin.write(`${JSON.stringify([name, ...values])}\n`);
+    return (await this.next()) as Answer<ReturnType<DirectCommands[N]>>;
   }
 
   /** The command's value; fails for an error. */
-  async do<T = unknown>(...command: readonly unknown[]): Promise<T> {
-    const { value, error } = await this.ask(...command);
-    if (error !== undefined) throw new Error(`${JSON.stringify(command)}: ${error.code}: ${error.message}`);
-    return value as T;
+  async do<N extends CommandName>(
+    name: N,
+    ...values: Parameters<DirectCommands[N]>
+  ): Promise<ReturnType<DirectCommands[N]>> {
+    const { value, error } = await this.ask(name, ...values);
+    if (error !== undefined) throw new Error(`${name}: ${error.code}: ${error.message}`);
+    return value;
+  }
+
+  /** A further answer, of a command that gives many. */
+  async next(): Promise<Answer<unknown>> {
+    const line = await this.#lines.next();
+    if (line.done) throw new Error('the process ended without an answer');
+    return JSON.parse(line.value) as Answer<unknown>;
   }
 
   async kill(): Promise<void> {

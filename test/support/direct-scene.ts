@@ -1,20 +1,19 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs';
-import { DirectDaemon, NOBODY } from './direct-daemon.ts';
+import { DirectDaemon } from './direct-daemon.ts';
+import { NOBODY } from './nobody.ts';
+import { isRoot } from './privileges.ts';
 import { TempDir } from './temp-dir.ts';
+import type { ContentFile } from './volume-content.ts';
 
-const isRoot = process.getuid?.() === 0;
-
-/** What volumes hold unless a test says otherwise: path to text, or to text and mode. */
-export const FILES = { 'a/b': 'one', c: ['two', 0o400], '.dot': '' } as const;
+/** What volumes hold unless a test says otherwise. */
+export const FILES = { 'a/b': 'one', c: { text: 'two', mode: 0o400 }, '.dot': '' } as const;
 
 /** A place in memory that belongs to the unprivileged user: `run` for the daemon, `targets` for its targets. */
 export class DirectScene implements AsyncDisposable {
   readonly directory: TempDir;
-  readonly #sources: string;
   readonly #daemons: DirectDaemon[] = [];
 
-  constructor(sources: string, parent = '/dev/shm') {
-    this.#sources = sources;
+  constructor(parent = '/dev/shm') {
     this.directory = new TempDir(parent);
     chmodSync(this.directory.path, 0o755);
     for (const name of ['run', 'targets']) this.own(() => mkdirSync(this.directory.at(name), 0o700), name);
@@ -30,13 +29,13 @@ export class DirectScene implements AsyncDisposable {
   }
 
   start(...flags: readonly string[]): DirectDaemon {
-    const daemon = new DirectDaemon(this.#sources, this.directory.at('run'), flags);
+    const daemon = new DirectDaemon(this.directory.at('run'), flags);
     this.#daemons.push(daemon);
     return daemon;
   }
 
   /** A daemon with the volume `v`, written and published nowhere yet. */
-  async withVolume(files: object = FILES): Promise<DirectDaemon> {
+  async withVolume(files: Readonly<Record<string, ContentFile>> = FILES): Promise<DirectDaemon> {
     const daemon = this.start();
     await daemon.do('resume');
     await daemon.do('open', 'v');

@@ -10,19 +10,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import type { LiveTarget } from '../../src/mount/publisher.ts';
-import type { WriteOutcome } from '../../src/volume/atomic-writer.ts';
-import { CompiledSources } from '../support/compiled-sources.ts';
-import { type DirectDaemon, NOBODY } from '../support/direct-daemon.ts';
+import { describe, expect, test } from 'vitest';
+import { relativePath } from '../support/builders.ts';
+import type { DirectDaemon } from '../support/direct-daemon.ts';
 import { DirectScene, FILES } from '../support/direct-scene.ts';
+import { DirectWorld } from '../support/direct-world.ts';
 import { listTree } from '../support/list-tree.ts';
+import { NOBODY } from '../support/nobody.ts';
+import { isRoot } from '../support/privileges.ts';
+import { payloadOf, volumeId } from '../support/volume-content.ts';
 
-const isRoot = process.getuid?.() === 0;
 const GENERATION = /^\.\.\d{4}(_\d\d){5}\.\d+$/;
-
-const sources = new CompiledSources();
-afterAll(() => sources[Symbol.dispose]());
 
 const contentsOf = (...path: readonly string[]) => readFileSync(join(...path), 'utf8');
 const modeOf = (path: string) => statSync(path).mode & 0o7777;
@@ -30,13 +28,13 @@ const inodeOf = (path: string) => lstatSync(path).ino;
 
 describe('a volume without privileges', () => {
   test('is rendered with its bytes and modes, swapped on update, and leaves nothing', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
     expect(await daemon.do('describe')).toMatchObject({ kind: 'direct', canChangeOwners: false });
     const target = scene.at('t');
-    expect(await daemon.do('publish', 'v', target)).toEqual({});
+    expect(await daemon.do('publish', 'v', { target })).toEqual({});
 
-    const generation = await daemon.do<string>('generation', 'v');
+    const generation = await daemon.do('generation', 'v');
     expect(generation).toMatch(GENERATION);
     expect(listTree(target)).toEqual(
       [
@@ -56,9 +54,9 @@ describe('a volume without privileges', () => {
 
     const held = inodeOf(target);
     expect(await daemon.do('write', 'v', FILES)).toMatchObject({ changed: false, changedPaths: [] });
-    expect(await daemon.do('publish', 'v', target)).toEqual({});
+    expect(await daemon.do('publish', 'v', { target })).toEqual({});
     expect(readlinkSync(join(target, '..data'))).toBe(generation);
-    const outcome = await daemon.do<WriteOutcome>('write', 'v', { 'a/b': 'three', d: 'new' });
+    const outcome = await daemon.do('write', 'v', { 'a/b': 'three', d: 'new' });
     expect(outcome).toMatchObject({ changed: true, previous: generation, changedPaths: ['.dot', 'a/b', 'c', 'd'] });
     expect(readlinkSync(join(target, '..data'))).toBe(outcome.generation);
     expect(inodeOf(target)).toBe(held);
@@ -72,15 +70,19 @@ describe('a volume without privileges', () => {
   });
 
   test('a target of each kind and a further one: updates reach whole volumes, copies stay as they were', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
     scene.own(() => mkdirSync(scene.at('there'), 0o700), 'targets/there');
-    for (const name of ['new', 'there']) await daemon.do('publish', 'v', scene.at(name));
-    const pinned = await daemon.do('publish', 'v', scene.at('file'), 'c');
-    expect(await daemon.do('publish', 'v', scene.at('directory'), 'a')).toEqual(pinned);
+    for (const name of ['new', 'there']) await daemon.do('publish', 'v', { target: scene.at(name) });
+    const generations = () => ['new', 'there'].map((name) => readlinkSync(scene.at(name, '..data')));
+    const generation = await daemon.do('generation', 'v');
+    expect(generations()).toEqual([generation, generation]);
+    const pinned = await daemon.do('publish', 'v', { target: scene.at('file'), subPath: 'c' });
+    expect(await daemon.do('publish', 'v', { target: scene.at('directory'), subPath: 'a' })).toEqual(pinned);
     const before = ['file', 'directory', 'directory/b'].map((path) => inodeOf(scene.at(path)));
 
-    await daemon.do('write', 'v', { 'a/b': 'three' });
+    const outcome = await daemon.do('write', 'v', { 'a/b': 'three' });
+    expect(generations()).toEqual([outcome.generation, outcome.generation]);
     expect(['new/a/b', 'there/a/b', 'directory/b', 'file'].map((path) => contentsOf(scene.at(path)))).toEqual([
       'three',
       'three',
@@ -90,9 +92,9 @@ describe('a volume without privileges', () => {
     expect(['file', 'directory', 'directory/b'].map((path) => inodeOf(scene.at(path)))).toEqual(before);
     expect(['file', 'directory', 'directory/b'].map((path) => modeOf(scene.at(path)))).toEqual([0o400, 0o755, 0o644]);
     expect(lstatSync(scene.at('directory/b')).isFile()).toBe(true);
-    expect(await daemon.do('publish', 'v', scene.at('file'), 'c')).toEqual(pinned);
+    expect(await daemon.do('publish', 'v', { target: scene.at('file'), subPath: 'c' })).toEqual(pinned);
 
-    expect(await daemon.ask('publish', 'v', scene.at('gone'), 'c')).toMatchObject({
+    expect(await daemon.ask('publish', 'v', { target: scene.at('gone'), subPath: 'c' })).toMatchObject({
       error: { code: 'not-found', message: expect.stringContaining('"a/b"') },
     });
     writeFileSync(scene.at('directory/foreign'), 'kept');
@@ -102,7 +104,7 @@ describe('a volume without privileges', () => {
   });
 
   test('a target that somebody removed is not published any more; publishing again renders it anew', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
     for (const [name, subPath] of [
       ['t', undefined],
@@ -110,7 +112,7 @@ describe('a volume without privileges', () => {
       ['d', 'a'],
       ['other', undefined],
     ] as const) {
-      await daemon.do('publish', 'v', scene.at(name), subPath);
+      await daemon.do('publish', 'v', { target: scene.at(name), subPath });
     }
     execFileSync('rm', ['-r', scene.at('t'), scene.at('f'), scene.at('d')]);
     expect(await daemon.do('isPublished', 'v', scene.at('t'))).toBe(false);
@@ -122,7 +124,7 @@ describe('a volume without privileges', () => {
       ['d', 'a'],
     ] as const) {
       expect(await daemon.do('isPublished', 'v', scene.at(name))).toBe(false);
-      await daemon.do('publish', 'v', scene.at(name), subPath);
+      await daemon.do('publish', 'v', { target: scene.at(name), subPath });
     }
     expect(['t/c', 'f', 'd/b'].map((path) => contentsOf(scene.at(path)))).toEqual(['four', 'four', 'three']);
     await daemon.do('removeAll');
@@ -142,31 +144,30 @@ describe('invariant 4: a restart', () => {
     const publications = PUBLICATIONS.map(({ name, subPath }) => ({ target: scene.at(name), subPath }));
     await daemon.do('saveRecord', 'v', publications);
     await daemon.do('saveInputs', 'v', { key: 's3cret' });
-    for (const { target, subPath } of publications) await daemon.do('publish', 'v', target, subPath);
+    for (const { target, subPath } of publications) await daemon.do('publish', 'v', { target, subPath });
     await daemon.kill();
     return daemon;
   }
 
-  function editClaims(scene: DirectScene, edit: (text: string) => string): void {
-    const [name = ''] = readdirSync(scene.directory.at('run/direct'));
-    const path = scene.directory.at('run/direct', name, 'targets.json');
-    writeFileSync(path, edit(contentsOf(path)));
+  /** Changes a file that the daemon left. */
+  function edit(scene: DirectScene, name: string, change: (text: string) => string): void {
+    const [volume = ''] = readdirSync(scene.directory.at('run/direct'));
+    const path = scene.directory.at('run/direct', volume, name);
+    writeFileSync(path, change(contentsOf(path)));
   }
 
-  type Resumed = { readonly record: { readonly ok: boolean }; readonly liveTargets: readonly LiveTarget[] };
-
   test('after SIGKILL the same targets are updated, and go', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     await published(scene);
     const before = PUBLICATIONS.map(({ name }) => inodeOf(scene.at(name)));
     const generation = readlinkSync(scene.at('t/..data'));
 
     const daemon = scene.start();
-    const [resumed, ...others] = await daemon.do<Resumed[]>('resume');
+    const [resumed, ...others] = await daemon.do('resume');
     expect(others).toEqual([]);
     expect(resumed).toMatchObject({
       record: { ok: true, value: { volumeId: 'v' } },
-      inputs: { data: expect.anything() },
+      inputs: ['key'],
       files: [{ path: '.dot' }, { path: 'a/b', size: 3 }, { path: 'c', mode: 0o400 }],
     });
     expect(resumed?.liveTargets.map(({ target, subPath }) => ({ target, subPath }))).toEqual(
@@ -184,7 +185,7 @@ describe('invariant 4: a restart', () => {
   });
 
   test('targets that are no longer what was published are not taken over, nor touched', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     await published(scene);
     for (const { name } of PUBLICATIONS) execFileSync('mv', [scene.at(name), scene.directory.at(`moved-${name}`)]);
     mkdirSync(scene.at('t/..2026_11_23_19_24_08.1'), { recursive: true });
@@ -199,12 +200,12 @@ describe('invariant 4: a restart', () => {
   });
 
   test('what a crash left half-made is removed, and nothing else', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     await published(scene);
     writeFileSync(scene.at('d/foreign'), 'kept');
     execFileSync('rm', [scene.at('d/b')]);
     mkdirSync(scene.at('e'));
-    editClaims(scene, (text) => text.replaceAll('"isComplete":true', '"isComplete":false'));
+    edit(scene, 'targets.json', (text) => text.replaceAll('"isComplete":true', '"isComplete":false'));
     const daemon = scene.start();
     expect(await daemon.do('resume')).toEqual([]);
     expect(listTree(scene.at())).toEqual(['d', 'd/foreign', 'e']);
@@ -212,9 +213,9 @@ describe('invariant 4: a restart', () => {
   });
 
   test('claims of an earlier boot are swept and their targets not trusted', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     await published(scene);
-    editClaims(scene, (text) => text.replace(/"bootId":"[^"]+"/, '"bootId":"an-earlier-one"'));
+    edit(scene, 'targets.json', (text) => text.replace(/"bootId":"[^"]+"/, '"bootId":"an-earlier-one"'));
     const daemon = scene.start();
     expect(await daemon.do('resume')).toEqual([]);
     expect(readdirSync(scene.directory.at('run/direct'))).toEqual([]);
@@ -223,13 +224,15 @@ describe('invariant 4: a restart', () => {
     expect(contentsOf(scene.at('t/c'))).toBe('two');
   });
 
-  test('invariant 6: a damaged record costs the status only; the targets are known all the same', async () => {
-    await using scene = new DirectScene(sources.path);
+  test.each([
+    ['a damaged record', (text: string) => `${text}s3cret`],
+    ['the record of another volume', (text: string) => text.replace('"volumeId":"v"', '"volumeId":"w"')],
+  ])('invariant 6: %s costs the status only; the targets are known all the same', async (_, damage) => {
+    await using scene = new DirectScene();
     await published(scene);
-    const [name = ''] = readdirSync(scene.directory.at('run/direct'));
-    writeFileSync(scene.directory.at('run/direct', name, 'record.json'), '{"volumeId": s3cret');
+    edit(scene, 'record.json', damage);
     const daemon = scene.start();
-    const [resumed] = await daemon.do<Resumed[]>('resume');
+    const [resumed] = await daemon.do('resume');
     expect(resumed?.record).toEqual({ ok: false, problem: expect.not.stringContaining('s3cret') });
     expect(resumed?.liveTargets).toHaveLength(3);
     await daemon.do('removeAll');
@@ -237,7 +240,7 @@ describe('invariant 4: a restart', () => {
   });
 
   test('invariant 3: killed at any moment, what is left is whole or nothing', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const targets = PUBLICATIONS.map(({ name, subPath }) => ({ target: scene.at(name), subPath }));
     for (let round = 0; round < 8; round++) {
       const daemon = await scene.withVolume({ 'a/b': 'turn -1', c: 'turn -1' });
@@ -246,7 +249,7 @@ describe('invariant 4: a restart', () => {
       for (let turn = 0; turn < round; turn++) await daemon.next();
       await daemon.kill();
       const next = scene.start();
-      const live = (await next.do<Resumed[]>('resume')).flatMap(({ liveTargets }) => liveTargets);
+      const live = (await next.do('resume')).flatMap(({ liveTargets }) => liveTargets);
       expect(readdirSync(scene.at()).sort()).toEqual(live.map(({ target }) => basename(target)).sort());
       for (const { target, subPath } of live) {
         const found = { undefined: ['a/b', 'c'], a: ['b'], c: [''] }[String(subPath)] ?? [];
@@ -257,4 +260,20 @@ describe('invariant 4: a restart', () => {
       await next.kill();
     }
   });
+});
+
+test.runIf(isRoot)('with the privilege, files belong to whom the payload says, in volumes and copies alike', () => {
+  using world = new DirectWorld();
+  const publisher = world.start();
+  expect(publisher.canChangeOwners).toBe(true);
+  const volume = publisher.open(volumeId('v'), 'default');
+  volume.write(payloadOf({ 'a/b': { text: 'x', user: 1234, group: 4321, mode: 0o400 }, c: 'x' }, 2345));
+  const at = (path: string) => join(world.targets, path);
+  for (const [name, subPath] of [['t'], ['d', 'a'], ['f', 'a/b'], ['g', 'c']] as const) {
+    volume.publish(at(name), subPath && relativePath(subPath), []);
+  }
+  for (const path of ['t/a/b', 'd/b', 'f']) expect(statSync(at(path))).toMatchObject({ uid: 1234, gid: 4321 });
+  for (const path of ['t', 't/a', 't/c', 'd', 'g']) expect(statSync(at(path))).toMatchObject({ uid: 0, gid: 2345 });
+  publisher.removeAll();
+  expect(listTree(world.targets)).toEqual([]);
 });

@@ -1,16 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isInMemory } from '../../src/mount/direct-memory.ts';
-import { CompiledSources } from '../support/compiled-sources.ts';
 import { DirectScene, FILES } from '../support/direct-scene.ts';
 import { listTree } from '../support/list-tree.ts';
+import { isRoot, mayMount } from '../support/privileges.ts';
 
-const isRoot = process.getuid?.() === 0;
 const disk = [tmpdir(), process.cwd()].find((path) => !isInMemory(path));
-const sources = new CompiledSources();
-afterAll(() => sources[Symbol.dispose]());
 
 describe('a target that is refused stays as it was', () => {
   test.each([
@@ -51,11 +48,11 @@ describe('a target that is refused stays as it was', () => {
   ] as readonly (readonly [string, string, string, (scene: DirectScene) => string])[])(
     '%s',
     async (_, code, text, arrange) => {
-      await using scene = new DirectScene(sources.path);
+      await using scene = new DirectScene();
       const daemon = await scene.withVolume();
       const target = arrange(scene);
       const before = listTree(scene.at());
-      expect(await daemon.ask('publish', 'v', target)).toMatchObject({
+      expect(await daemon.ask('publish', 'v', { target })).toMatchObject({
         error: { code, message: expect.stringContaining(text) },
       });
       expect(listTree(scene.at())).toEqual(before);
@@ -65,25 +62,25 @@ describe('a target that is refused stays as it was', () => {
   );
 
   test.runIf(isRoot)('an empty directory of somebody else, though everybody may write to it', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
     mkdirSync(scene.at('t'));
     chmodSync(scene.at('t'), 0o777);
-    expect(await daemon.ask('publish', 'v', scene.at('t'))).toMatchObject({
+    expect(await daemon.ask('publish', 'v', { target: scene.at('t') })).toMatchObject({
       error: { code: 'failed-precondition', message: expect.stringContaining('belongs to the user 0') },
     });
     expect(statSync(scene.at('t')).mode & 0o7777).toBe(0o777);
   });
 
   test('what another volume has, and what is inside of it', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
-    await daemon.do('publish', 'v', scene.at('t'));
+    await daemon.do('publish', 'v', { target: scene.at('t') });
     await daemon.do('open', 'w');
     await daemon.do('write', 'w', { x: 'other' });
     const before = listTree(scene.at());
     for (const path of ['t', 't/x', '']) {
-      const answer = await daemon.ask('publish', 'w', scene.at(path));
+      const answer = await daemon.ask('publish', 'w', { target: scene.at(path) });
       expect(answer).toMatchObject({ error: { code: 'failed-precondition' } });
     }
     await daemon.do('remove', 'w');
@@ -91,22 +88,22 @@ describe('a target that is refused stays as it was', () => {
   });
 
   test.runIf(disk)("a real disk, for a target as for the request's own data", async () => {
-    await using scene = new DirectScene(sources.path, disk);
+    await using scene = new DirectScene(disk);
     const daemon = await scene.withVolume();
     const refusal = { error: { code: 'failed-precondition', message: expect.stringContaining('--allow-disk') } };
-    expect(await daemon.ask('publish', 'v', scene.at('t'))).toMatchObject(refusal);
+    expect(await daemon.ask('publish', 'v', { target: scene.at('t') })).toMatchObject(refusal);
     const answer = await daemon.ask('saveInputs', 'v', { key: 's3cret' });
     expect(answer).toMatchObject(refusal);
     expect(JSON.stringify(answer)).not.toContain('s3cret');
     expect(listTree(scene.directory.path).filter((path) => /inputs/.test(path))).toEqual([]);
     await daemon.do('saveInputs', 'v', null);
 
-    await using allowing = new DirectScene(sources.path, disk);
+    await using allowing = new DirectScene(disk);
     const other = allowing.start('--allow-disk');
     await other.do('open', 'v');
     await other.do('saveInputs', 'v', { key: 's3cret' });
     await other.do('write', 'v', FILES);
-    await other.do('publish', 'v', allowing.at('t'));
+    await other.do('publish', 'v', { target: allowing.at('t') });
     expect(readFileSync(allowing.at('t/a/b'), 'utf8')).toBe('one');
     await other.do('removeAll');
     expect(allowing.leftovers).toEqual([]);
@@ -115,15 +112,15 @@ describe('a target that is refused stays as it was', () => {
 
 describe('what cannot be given without privileges', () => {
   test.each([
-    ['a user', { key: ['s3cret', 0o400, 0] }, undefined],
-    ['a group', { key: ['s3cret', 0o400, null, 0] }, undefined],
-    ['a mount group', { key: 's3cret' }, 0],
-  ])('%s: refused, and the old contents stay', async (_, files, mountGroup) => {
-    await using scene = new DirectScene(sources.path);
+    ['a user', { text: 's3cret', user: 0 }, undefined],
+    ['a group', { text: 's3cret', group: 0 }, undefined],
+    ['a mount group', { text: 's3cret' }, 0],
+  ])('%s: refused, and the old contents stay', async (_, key, mountGroup) => {
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
-    await daemon.do('publish', 'v', scene.at('t'));
+    await daemon.do('publish', 'v', { target: scene.at('t') });
     const before = listTree(scene.at());
-    expect(await daemon.ask('write', 'v', files, mountGroup)).toMatchObject({
+    expect(await daemon.ask('write', 'v', { key }, mountGroup)).toMatchObject({
       error: { code: 'failed-precondition', message: expect.stringContaining('CAP_CHOWN') },
     });
     expect(listTree(scene.at())).toEqual(before);
@@ -131,25 +128,26 @@ describe('what cannot be given without privileges', () => {
   });
 
   test('mount flags', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
-    expect(await daemon.ask('publish', 'v', scene.at('t'), null, ['noexec'])).toMatchObject({
+    expect(await daemon.ask('publish', 'v', { target: scene.at('t') }, ['noexec'])).toMatchObject({
       error: { code: 'failed-precondition', message: expect.stringContaining('noexec') },
     });
     expect(listTree(scene.at())).toEqual([]);
   });
 
   test('the own group as mount group is fine: directories are its, with setgid', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
     const group = isRoot ? statSync(scene.at()).gid : process.getegid?.();
-    await daemon.do('write', 'v', { 'a/b': ['one', 0o440], c: ['two', 0o440] }, group);
+    await daemon.do('write', 'v', { 'a/b': { text: 'one', mode: 0o440 }, c: { text: 'two', mode: 0o440 } }, group);
     for (const [name, subPath] of [
-      ['t', null],
+      ['t', undefined],
       ['d', 'a'],
       ['f', 'c'],
-    ])
-      await daemon.do('publish', 'v', scene.at(name ?? ''), subPath);
+    ] as const) {
+      await daemon.do('publish', 'v', { target: scene.at(name), subPath });
+    }
     for (const [path, mode] of [
       ['t', 0o2755],
       ['t/a', 0o2755],
@@ -164,14 +162,14 @@ describe('what cannot be given without privileges', () => {
   });
 });
 
-describe.runIf(isRoot)('what only root can arrange', () => {
+describe.runIf(mayMount)('what takes mounts to arrange', () => {
   test('invariant 7: no room, the old contents stay whole in every target, and it succeeds once there is room', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     mkdirSync(scene.at('small'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0777', 'lantern-test', scene.at('small')]);
     try {
       const daemon = await scene.withVolume();
-      for (const target of [scene.at('small/t'), scene.at('t')]) await daemon.do('publish', 'v', target);
+      for (const target of [scene.at('small/t'), scene.at('t')]) await daemon.do('publish', 'v', { target });
       const large = { 'a/b': 'x'.repeat(100_000), c: 'four' };
       expect(await daemon.ask('write', 'v', large)).toMatchObject({ error: { code: 'resource-exhausted' } });
       expect(readFileSync(scene.at('small/t/a/b'), 'utf8')).toBe('one');
@@ -190,13 +188,13 @@ describe.runIf(isRoot)('what only root can arrange', () => {
   });
 
   test('a failed first publication leaves the target as it was', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     mkdirSync(scene.at('small'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0777', 'lantern-test', scene.at('small')]);
     try {
       const daemon = await scene.withVolume({ 'a/b': 'x'.repeat(100_000), c: 'y'.repeat(100_000) });
-      for (const subPath of [null, 'a', 'c']) {
-        const answer = await daemon.ask('publish', 'v', scene.at('small/t'), subPath);
+      for (const subPath of [undefined, 'a', 'c']) {
+        const answer = await daemon.ask('publish', 'v', { target: scene.at('small/t'), subPath });
         expect(answer).toMatchObject({ error: { code: 'resource-exhausted' } });
         expect(listTree(scene.at('small'))).toEqual([]);
       }
@@ -208,13 +206,13 @@ describe.runIf(isRoot)('what only root can arrange', () => {
   });
 
   test('what somebody mounted inside a target is neither entered nor removed', async () => {
-    await using scene = new DirectScene(sources.path);
+    await using scene = new DirectScene();
     const daemon = await scene.withVolume();
-    await daemon.do('publish', 'v', scene.at('t'));
+    await daemon.do('publish', 'v', { target: scene.at('t') });
     mkdirSync(scene.directory.at('precious'));
     chmodSync(scene.directory.at('precious'), 0o777);
     writeFileSync(scene.directory.at('precious/b'), 'kept');
-    const covered = `${scene.at('t')}/${await daemon.do<string>('generation', 'v')}/a`;
+    const covered = `${scene.at('t')}/${await daemon.do('generation', 'v')}/a`;
     execFileSync('mount', ['--bind', scene.directory.at('precious'), covered]);
     try {
       await daemon.do('unpublish', 'v', scene.at('t'));

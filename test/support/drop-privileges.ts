@@ -1,0 +1,10 @@
+// The native part is loaded while the process may still read the work tree, which can lie below a private home.
+import 'koffi';
+import { NOBODY } from './nobody.ts';
+
+// On import, since other modules ask for the user as soon as they are evaluated: import this one first.
+if (process.geteuid?.() === 0) {
+  process.setgroups?.([]);
+  process.setgid?.(NOBODY);
+  process.setuid?.(NOBODY);
+}
