@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 export const PREREQUISITES = [{ suite: 'system', reason: 'needs root that may mount', isThere: mayMount }];
 
 /** Found out by mounting, in a mount namespace that ends with the command: a capability bit does not tell what AppArmor denies. */
-function mayMount() {
+export function mayMount() {
   if (process.getuid?.() !== 0) return false;
   const mount = 'mount -t tmpfs lantern-probe /tmp';
   return spawnSync('unshare', ['--mount', 'sh', '-c', mount], { stdio: 'ignore' }).status === 0;

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 
-const TOP = resolve(import.meta.dirname, '../..');
+/** The checkout. */
+export const TOP = resolve(import.meta.dirname, '../..');
 
 /**
  * The JavaScript of a source file, for a process of its own, since Node 20 cannot run TypeScript: given

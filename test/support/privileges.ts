@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { mayMount as findOut } from '../../scripts/prerequisites.mjs';
 
 export const isRoot = process.getuid?.() === 0;
 
-/** Whether mounting works, found out in a mount namespace that ends with the command. Root in a container often may not. */
-export const mayMount =
-  isRoot &&
-  spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs lantern-probe /tmp'], { stdio: 'ignore' }).status === 0;
+/** Whether mounting works, found out by mounting. Root in a container often may not. */
+export const mayMount = findOut();

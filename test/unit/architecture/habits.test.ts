@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { filesBelow, sourceFiles, TOP } from './source-files.ts';
+import { TOP } from '../../support/compiled.ts';
+import { filesBelow, sourceFiles } from './source-files.ts';
 
 const MAX_LINES = 300;
 const THIS_FILE = relative(TOP, import.meta.filename);

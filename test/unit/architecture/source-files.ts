@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, normalize, resolve } from 'node:path';
-
-export const TOP = resolve(import.meta.dirname, '../../..');
+import { join, normalize } from 'node:path';
+import { TOP } from '../../support/compiled.ts';
 
 /** A file of the checkout: its path from the top, its text, and the files of the checkout that it imports. */
 export type SourceFile = { readonly path: string; readonly text: string; readonly imports: readonly string[] };

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { countTests, describeSkipped, hasUnmetNeeds } from '../../../scripts/test-report.mjs';
+
+type Status = 'passed' | 'failed' | 'skipped';
+
+const file = (name: string, status: 'passed' | 'failed', ...tests: [fullName: string, status: Status][]) => ({
+  name: `/top/test/${name}.test.ts`,
+  status,
+  assertionResults: tests.map(([fullName, outcome]) => ({ fullName, status: outcome })),
+});
+
+test('passed, failed and skipped tests are counted; a file that did not load is a failure', () => {
+  const testResults = [
+    file('unit/a', 'failed', ['one', 'passed'], ['two', 'failed'], ['three', 'skipped']),
+    file('unit/b', 'passed', ['four', 'passed']),
+    file('unit/broken', 'failed'),
+    // Its tests passed, and then a hook failed.
+    file('unit/hook', 'failed', ['five', 'passed']),
+  ];
+  expect(countTests({ testResults })).toEqual({ passed: 3, failed: 3, skipped: 1 });
+});
+
+test('what did not run is named once per suite or file, with the reason', () => {
+  const testResults = [
+    file('system/a', 'passed', ['mounts', 'skipped'], ['unmounts', 'skipped'], ['parses', 'passed']),
+    file('system/b', 'passed', ['pools (needs root)', 'skipped']),
+    file('integration/c', 'passed', ['in etcd (needs etcd) works', 'skipped'], ['owners', 'skipped']),
+  ];
+  expect(describeSkipped({ testResults }, '/top', new Map([['system', 'needs root']]))).toEqual([
+    'not run here: system (needs root): 3 tests',
+    'not run here: test/integration/c.test.ts (needs etcd): 1 test',
+    'not run here: test/integration/c.test.ts (skips itself here): 1 test',
+  ]);
+});
+
+test.each<[string, Status, boolean]>([
+  ['in etcd (needs etcd)', 'skipped', true],
+  ['in etcd (needs etcd)', 'passed', false],
+  ['only on Tuesdays', 'skipped', false],
+])('a test "%s" that %s: its need is unmet is %s', (title, status, unmet) => {
+  expect(hasUnmetNeeds({ testResults: [file('unit/a', 'passed', [title, status])] })).toBe(unmet);
+});
