@@ -115,14 +115,15 @@ describe('what cannot be given without privileges', () => {
     ['a user', { text: 's3cret', user: 0 }, undefined],
     ['a group', { text: 's3cret', group: 0 }, undefined],
     ['a mount group', { text: 's3cret' }, 0],
-  ])('%s: refused, and the old contents stay', async (_, key, mountGroup) => {
+  ])('%s: refused, already before there is a target, and the old contents stay', async (_, key, mountGroup) => {
     await using scene = new DirectScene();
     const daemon = await scene.withVolume();
+    const refusal = { error: { code: 'failed-precondition', message: expect.stringContaining('CAP_CHOWN') } };
+    expect(await daemon.ask('write', 'v', { key }, mountGroup)).toMatchObject(refusal);
     await daemon.do('publish', 'v', { target: scene.at('t') });
     const before = listTree(scene.at());
-    expect(await daemon.ask('write', 'v', { key }, mountGroup)).toMatchObject({
-      error: { code: 'failed-precondition', message: expect.stringContaining('CAP_CHOWN') },
-    });
+    expect(before).toContain('t/c');
+    expect(await daemon.ask('write', 'v', { key }, mountGroup)).toMatchObject(refusal);
     expect(listTree(scene.at())).toEqual(before);
     expect(await daemon.do('write', 'v', FILES)).toMatchObject({ changed: false });
   });
