@@ -26,6 +26,7 @@ execFileSync(
     '--importFileExtension=.ts',
     `--includeDirs=${join(top, 'proto')}`,
     `--outDir=${outDir}`,
+    'csi/v1/csi.proto',
     'lantern/v1/projector.proto',
     'lantern/v1/objects.proto',
   ],

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { Stage } from '../demo/stage.ts';
+import { connect, type LanternClient } from '../src/rpc/client.ts';
+import { type Figure, inTurns, isQuick } from './measure.ts';
+
+const SPEC = { source: { secret: { secretName: 'db' } } };
+const AIM_SECONDS = 0.5;
+
+/** What a caller of a real daemon sees. */
+export async function benchDaemon(): Promise<Figure[]> {
+  await using stage = new Stage();
+  console.log(await stage.startDaemon());
+  using client = connect(stage.socket);
+  await applySecret(client, 'first');
+  return [await publishing(stage, client), await fanOut(stage, client)];
+}
+
+async function publishing(stage: Stage, client: LanternClient): Promise<Figure> {
+  const target = stage.at('target');
+  const { pair, empty } = await inTurns(isQuick ? 5 : 30, 50, {
+    empty: async () => {
+      await client.health.check({ service: '' });
+    },
+    pair: async () => {
+      await client.projector.mount({ volumeId: 'bench', definition: SPEC, targetPath: target });
+      await client.projector.unmount({ volumeId: 'bench', targetPath: target });
+    },
+  });
+  // Two calls are made; the aim is per call.
+  const ratio = pair / 2 / empty;
+  return {
+    what: 'publish + unpublish over gRPC, per call / empty call',
+    value: `${ratio.toFixed(2)} (${(pair / 2).toFixed(0)} µs / ${empty.toFixed(0)} µs)`,
+    aim: '<= 2.5',
+    met: ratio <= 2.5,
+  };
+}
+
+async function fanOut(stage: Stage, client: LanternClient): Promise<Figure> {
+  const count = isQuick ? 100 : 1000;
+  const targets = Array.from({ length: count }, (_, index) => stage.at(`fan-${index}`));
+  for (const [index, targetPath] of targets.entries()) {
+    await client.projector.mount({ volumeId: `fan-${index}`, definition: SPEC, targetPath });
+  }
+  const start = performance.now();
+  await applySecret(client, 'second');
+  const waiting = new Set(targets);
+  while (waiting.size > 0 && performance.now() - start < 20_000) {
+    for (const target of waiting) {
+      if (readFileSync(`${target}/password`, 'utf8') !== 'second') break;
+      waiting.delete(target);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const seconds = (performance.now() - start) / 1000;
+  for (const [index, targetPath] of targets.entries()) {
+    await client.projector.unmount({ volumeId: `fan-${index}`, targetPath });
+  }
+  return {
+    what: `one Secret in ${count} volumes, until all show it`,
+    value: `${seconds.toFixed(3)} s`,
+    aim: `< ${AIM_SECONDS} s for 1000`,
+    met: waiting.size === 0 && seconds < AIM_SECONDS,
+  };
+}
+
+async function applySecret(client: LanternClient, password: string): Promise<void> {
+  const data = { username: Buffer.from('admin'), password: Buffer.from(password), 'tls.crt': Buffer.alloc(2048, 'x') };
+  await client.objects.apply({ object: { metadata: { name: 'db' }, secret: { data } } });
+}

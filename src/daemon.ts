@@ -1,0 +1,145 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from './base/clock.ts';
+import { DisposalStack } from './base/disposal-stack.ts';
+import type { Log } from './base/log.ts';
+import type { Config } from './config.ts';
+import { detectPublisher } from './mount/detect-publisher.ts';
+import { lockFile } from './mount/file-lock.ts';
+import { hardenProcess } from './mount/process-hardening.ts';
+import type { Publisher } from './mount/publisher.ts';
+import { VolumeProjector } from './projection/volume-projector.ts';
+import { identityService } from './rpc/identity-service.ts';
+import { nodeService } from './rpc/node-service.ts';
+import { objectsService } from './rpc/objects-service.ts';
+import { projectorService } from './rpc/projector-service.ts';
+import { RpcServer } from './rpc/server.ts';
+import { ManifestDirectory } from './sources/manifest-directory.ts';
+import { MemoryStore } from './sources/memory-store.ts';
+import type { Store } from './sources/source.ts';
+
+/** The most files and directories of one payload. */
+const MAX_ENTRIES = 10_000;
+
+/** What is said of the world around a daemon. */
+export type DaemonSurroundings = {
+  readonly log: Log;
+  /** Ends waits of the start. */
+  readonly signal: AbortSignal;
+};
+
+/**
+ * One daemon, put together: the only place that names concrete classes. Disposing drains calls, leaves mounts in place
+ * (unless `--unmount-on-exit`), and releases the run directory last.
+ */
+export class Daemon implements AsyncDisposable {
+  /** One line that says where it listens and what it runs on. */
+  readonly readyLine: string;
+  readonly #projector: VolumeProjector;
+  readonly #parts: DisposalStack;
+
+  private constructor(readyLine: string, projector: VolumeProjector, parts: DisposalStack) {
+    this.readyLine = readyLine;
+    this.#projector = projector;
+    this.#parts = parts;
+  }
+
+  /**
+   * Resolves when calls are answered and what an earlier daemon left is taken over. `failed-precondition` when another
+   * daemon has the run directory, or when this machine cannot do what the configuration asks for.
+   */
+  static async start(config: Config, { log, signal }: DaemonSurroundings): Promise<Daemon> {
+    const parts = new DisposalStack();
+    try {
+      hardenProcess();
+      const clock = systemClock;
+      const publisher = parts.use(makePublisher(config, log, parts));
+      for (const caution of publisher.cautions) log.warn(caution);
+      if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
+
+      const store = new MemoryStore({ clock, ready: config.manifests === undefined });
+      const projector = parts.use(new VolumeProjector(stagesOf(config, publisher, store, log)));
+      const server = parts.use(
+        new RpcServer({
+          ...config,
+          methods: {
+            identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
+            node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
+            projector: projectorService(projector),
+            objects: objectsService(store),
+          },
+          clock,
+          log,
+        }),
+      );
+      // Answering before it is ready: a probe says "not yet", and calls wait for the source.
+      await server.start();
+      if (config.manifests !== undefined) {
+        const manifests = parts.use(new ManifestDirectory({ directory: config.manifests, store, clock, log }));
+        await manifests.start(signal);
+        store.markReady();
+      }
+      await projector.start(signal);
+      server.setServing(true);
+      return new Daemon(readyLineOf(config, publisher), projector, parts);
+    } catch (error) {
+      await parts[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Resolves when every change known so far has reached its volumes. */
+  async settled(): Promise<void> {
+    await this.#projector.settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts[Symbol.asyncDispose]();
+  }
+}
+
+/** The lock is taken first and released last: nobody else is in the run directory in between. */
+function makePublisher(config: Config, log: Log, parts: DisposalStack): Publisher {
+  mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
+  parts.use(lockFile(join(config.runDirectory, 'lock')));
+  return detectPublisher({
+    ...config,
+    kind: config.publisher,
+    targetRoots: config.targetRoots.length > 0 ? config.targetRoots : ['/'],
+    poolTotalBytes: config.poolTotalBytes ?? Math.floor(availableMemory() / 2),
+    clock: systemClock,
+    log,
+  });
+}
+
+function stagesOf(config: Config, publisher: Publisher, source: Store, log: Log) {
+  return {
+    source,
+    publisher,
+    clock: systemClock,
+    log,
+    budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
+    allocatable: new Map([
+      ['cpu', String(availableParallelism())],
+      ['memory', String(availableMemory())],
+    ]),
+    isolation: config.isolation,
+  };
+}
+
+/** What this process may use: the machine's memory, or its control group's limit where that is lower. */
+function availableMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+function readyLineOf(config: Config, publisher: Publisher): string {
+  const tcp = config.tcp === undefined ? '' : `, ${config.tcp.address}`;
+  return `lantern is ready: publisher ${publisher.kind}, store memory, listening on ${config.lanternSocket}, ${config.csiSocket}${tcp}`;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

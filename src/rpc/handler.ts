@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import { LanternError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { statusOf } from './status.ts';
+
+/** A unary method of a service: the request as it came, an answer or a thrown error. */
+export type Unary<Request, Response> = (request: Request, signal: AbortSignal) => Promise<Response> | Response;
+
+/** A server-streaming method; its iteration ends the stream. */
+export type Streaming<Request, Message> = (request: Request, signal: AbortSignal) => AsyncIterable<Message>;
+
+type Call<Request, Response> = ServerUnaryCall<Request, Response> | ServerWritableStream<Request, Response>;
+
+/** What every call has in common: when it must stop, that it is counted, and one line in the log, without contents. */
+export class CallDesk {
+  readonly #log: Log;
+  readonly #shutdown: AbortSignal;
+
+  /** `shutdown` ends the calls that would otherwise go on: waits and streams. */
+  constructor(log: Log, shutdown: AbortSignal) {
+    this.#log = log;
+    this.#shutdown = shutdown;
+  }
+
+  unary<Request, Response>(method: string, handle: Unary<Request, Response>): handleUnaryCall<Request, Response> {
+    return (call, answer) => {
+      void this.#run(method, call, async (signal) => handle(call.request, signal)).then(
+        (response) => answer(null, response),
+        (error: unknown) => answer(statusOf(error, method)),
+      );
+    };
+  }
+
+  streaming<Request, Message>(
+    method: string,
+    handle: Streaming<Request, Message>,
+  ): handleServerStreamingCall<Request, Message> {
+    return (call) => {
+      const pump = async (signal: AbortSignal): Promise<void> => {
+        for await (const message of handle(call.request, signal)) {
+          // A slow reader slows this loop, not the producer: that one's queue is bounded.
+          if (!call.write(message)) await once(call, 'drain', { signal }).catch(() => {});
+          if (signal.aborted) break;
+        }
+        signal.throwIfAborted();
+      };
+      void this.#run(method, call, pump).then(
+        () => call.end(),
+        (error: unknown) => call.emit('error', statusOf(error, method)),
+      );
+    };
+  }
+
+  async #run<Request, Response, Result>(
+    method: string,
+    call: Call<Request, Response>,
+    action: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const started = performance.now();
+    const lifetime = new CallLifetime(call, this.#shutdown);
+    let code = 'ok';
+    try {
+      return await action(lifetime.signal);
+    } catch (error) {
+      code = error instanceof LanternError ? error.code : error instanceof Error ? error.name : 'internal';
+      // Nothing else says where an unexpected error came from; its message may quote input, its stack's frames do not.
+      if (code !== 'AbortError' && code !== 'TimeoutError' && !(error instanceof LanternError)) {
+        this.#log.error({ method, error: code, frames: framesOf(error) }, 'a call failed unexpectedly');
+      }
+      throw error;
+    } finally {
+      lifetime[Symbol.dispose]();
+      this.#log.debug({ method, code, ms: Math.round((performance.now() - started) * 10) / 10 }, 'call');
+    }
+  }
+}
+
+/** Node fires longer timers at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Cancellation, deadline and shutdown of one call, as one signal whose reason says which it was. */
+class CallLifetime implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #shutdown: AbortSignal;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #onShutdown = () =>
+    this.#controller.abort(new LanternError('unavailable', 'the daemon is shutting down; try again'));
+
+  constructor(call: Call<unknown, unknown>, shutdown: AbortSignal) {
+    this.#shutdown = shutdown;
+    call.on('cancelled', () => this.#controller.abort());
+    if (shutdown.aborted) this.#onShutdown();
+    shutdown.addEventListener('abort', this.#onShutdown, { once: true });
+    const deadline = Number(call.getDeadline());
+    if (Number.isFinite(deadline)) {
+      this.#timer = setTimeout(() => this.#expire(), Math.min(deadline - Date.now(), LONGEST_TIMER_MS)).unref();
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#shutdown.removeEventListener('abort', this.#onShutdown);
+  }
+
+  #expire(): void {
+    this.#controller.abort(new DOMException('the deadline passed', 'TimeoutError'));
+  }
+}
+
+function framesOf(error: unknown): string[] {
+  if (!(error instanceof Error) || error.stack === undefined) return [];
+  return error.stack
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .slice(0, 8);
+}

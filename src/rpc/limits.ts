@@ -1,0 +1,8 @@
+/**
+ * The largest message either side takes. A Secret holds 1 MiB of values at most; pages are cut at 3 MiB; a render with
+ * contents may be as large as a payload.
+ */
+export const MAX_MESSAGE_BYTES = 80 * 1024 * 1024;
+
+/** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
+export const MAX_SOCKET_PATH_BYTES = 107;

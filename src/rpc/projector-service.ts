@@ -1,0 +1,167 @@
+import { isAbsolute } from 'node:path';
+import { type Fault, invalid, LanternError } from '../base/errors.ts';
+import { type Parsed, parsed } from '../base/parsed.ts';
+import { parseDataKey, parseNamespace } from '../objects/names.ts';
+import type { HeldToken } from '../payload/render-inputs.ts';
+import type { Projector, VolumeStatus } from '../projection/projector.ts';
+import { parseSubPath } from '../spec/sub-path.ts';
+import { parseVolumeId } from '../spec/volume-id.ts';
+import type { MountRequest__Output as MountRequest } from './generated/lantern/v1/MountRequest.ts';
+import type { Token__Output as WireToken } from './generated/lantern/v1/Token.ts';
+import { pageOf } from './pages.ts';
+import type { ProjectorMethods } from './services.ts';
+import { parseWireDefinition, parseWirePod } from './spec-messages.ts';
+import { eventToWire, sizeOfVolume, treeEntryToWire, volumeToWire } from './volume-messages.ts';
+
+/** lantern.v1.Projector: reads requests, names every fault at once, and hands what is left to the projector. */
+export function projectorService(projector: Projector): ProjectorMethods {
+  return {
+    async mount(request, signal) {
+      const reading = new Reading();
+      const volumeId = reading.take(parseVolumeId(request.volumeId));
+      const subPath = request.subPath === '' ? undefined : reading.take(parseSubPath(request.subPath, 'sub_path'));
+      const target = reading.take(parseTarget(request.targetPath));
+      const contents = readContents(reading, request);
+      const { definition } = contents;
+      if (volumeId === undefined || definition === undefined || target === undefined || !reading.isGood)
+        throw reading.error();
+      const status = await projector.publish(
+        {
+          ...contents,
+          definition,
+          volumeId,
+          target,
+          subPath,
+          accessMode: 'SINGLE_NODE_MULTI_WRITER',
+          readonly: true,
+          mountFlags: [],
+          waitForObjects: request.waitForObjects,
+        },
+        signal,
+      );
+      return { volume: volumeToWire(status) };
+    },
+
+    async unmount(request, signal) {
+      const reading = new Reading();
+      const volumeId = reading.take(parseVolumeId(request.volumeId));
+      const target = request.targetPath === '' ? undefined : reading.take(parseTarget(request.targetPath));
+      if (volumeId === undefined || !reading.isGood) throw reading.error();
+      await projector.unpublish({ volumeId, target }, signal);
+      return {};
+    },
+
+    async update(request, signal) {
+      const reading = new Reading();
+      const volumeId = reading.take(parseVolumeId(request.volumeId));
+      const definition =
+        request.definition === null ? undefined : reading.take(parseWireDefinition(request.definition, 'definition'));
+      const data = request.data === null ? undefined : readData(reading, request.data.data, 'data.data');
+      if (volumeId === undefined || !reading.isGood) throw reading.error();
+      return { volume: volumeToWire(await projector.update({ volumeId, definition, data }, signal)) };
+    },
+
+    getVolume({ volumeId }) {
+      if (volumeId === '') throw invalid([{ field: 'volume_id', message: 'is required' }]);
+      const status = projector.get(volumeId);
+      if (status === undefined) {
+        throw new LanternError(
+          'not-found',
+          `volume "${volumeId}" is not mounted here; "lantern volumes" lists what is`,
+        );
+      }
+      return { volume: volumeToWire(status) };
+    },
+
+    listVolumes(request) {
+      const all = projector
+        .list()
+        .filter(({ namespace }) => request.namespace === '' || namespace === request.namespace);
+      const { items, nextPageToken } = pageOf<VolumeStatus>(all, ({ volumeId }) => volumeId, sizeOfVolume, request);
+      return { volumes: items.map(volumeToWire), nextPageToken };
+    },
+
+    async *watchVolumes({ volumeId, includeExisting }, signal) {
+      const filter = { includeExisting, ...(volumeId !== '' && { volumeId }) };
+      for await (const event of projector.events(filter, signal)) yield eventToWire(event);
+    },
+
+    async renderVolume(request, signal) {
+      const reading = new Reading();
+      const contents = readContents(reading, request);
+      const { definition } = contents;
+      if (definition === undefined || !reading.isGood) throw reading.error();
+      const tree = await projector.render({ ...contents, definition, withContents: request.withContents }, signal);
+      return { entries: tree.map(treeEntryToWire) };
+    },
+  };
+}
+
+/** Collects the faults of one request's fields. */
+class Reading {
+  readonly #faults: Fault[] = [];
+
+  get isGood(): boolean {
+    return this.#faults.length === 0;
+  }
+
+  /** The value; undefined, with its faults noted, when there is none. */
+  take<T>(result: Parsed<T>): T | undefined {
+    if (result.ok) return result.value;
+    this.#faults.push(...result.faults);
+    return undefined;
+  }
+
+  error(): LanternError {
+    return invalid(this.#faults);
+  }
+}
+
+const MAX_GROUP = 2 ** 32 - 2;
+
+type Contents = Pick<MountRequest, 'namespace' | 'definition' | 'pod' | 'data' | 'tokens'> & { mountGroup?: number };
+
+/** What Mount and RenderVolume have in common. */
+function readContents(reading: Reading, request: Contents) {
+  const namespace = reading.take(parseNamespace(request.namespace === '' ? 'default' : request.namespace, 'namespace'));
+  const definition = reading.take(parseWireDefinition(request.definition, 'definition'));
+  const pod = reading.take(parseWirePod(request.pod, 'pod'));
+  const data = readData(reading, request.data, 'data');
+  const { mountGroup } = request;
+  if (mountGroup !== undefined && (mountGroup < 0 || mountGroup > MAX_GROUP)) {
+    reading.take({ ok: false, faults: [{ field: 'mount_group', message: `must be between 0 and ${MAX_GROUP}` }] });
+  }
+  return {
+    namespace: namespace ?? '',
+    definition,
+    pod,
+    mountGroup,
+    inputs: { data, tokens: tokensOf(request.tokens) },
+  };
+}
+
+/** The keys become file names, so they follow the rules of an object's keys. */
+function readData(
+  reading: Reading,
+  wire: Readonly<Record<string, Buffer>>,
+  field: string,
+): ReadonlyMap<string, Uint8Array> {
+  const entries = Object.entries(wire);
+  for (const [key] of entries) reading.take(parseDataKey(key, `${field}[${key}]`));
+  return new Map(entries);
+}
+
+function tokensOf(wire: Readonly<Record<string, WireToken>>): ReadonlyMap<string, HeldToken> {
+  return new Map(
+    Object.entries(wire).map(([audience, { token, expirationTimestamp }]) => [
+      audience,
+      { token, expirationTimestamp },
+    ]),
+  );
+}
+
+function parseTarget(target: string): Parsed<string> {
+  const refuse = (message: string): Parsed<string> => ({ ok: false, faults: [{ field: 'target_path', message }] });
+  if (target === '') return refuse('is required');
+  return isAbsolute(target) ? parsed(target) : refuse('must be an absolute path');
+}

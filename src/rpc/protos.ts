@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { type GrpcObject, loadPackageDefinition } from '@grpc/grpc-js';
+import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader';
+import type { ProtoGrpcType as CsiTypes } from './generated/csi.ts';
+import type { ProtoGrpcType as ObjectsTypes } from './generated/objects.ts';
+import type { ProtoGrpcType as ProjectorTypes } from './generated/projector.ts';
+
+/** How messages look in JavaScript. `scripts/generate-types.mjs` generates types for the same choice. */
+export const LOADER_OPTIONS: Options = {
+  longs: Number,
+  enums: String,
+  defaults: true,
+  arrays: true,
+  oneofs: true,
+};
+
+/** Relative to this file, from `src` and from `dist` alike. */
+const PROTO_DIRECTORY = join(import.meta.dirname, '../../proto');
+
+/** Read once per process; no request parses a proto again. */
+export const packageDefinition: PackageDefinition = loadSync(
+  ['csi/v1/csi.proto', 'lantern/v1/projector.proto', 'lantern/v1/objects.proto', 'google/rpc/error_details.proto'],
+  { ...LOADER_OPTIONS, includeDirs: [PROTO_DIRECTORY] },
+);
+
+// The one cast where proto-loader's untyped objects enter: the types were generated from the same files.
+const types = loadPackageDefinition(packageDefinition) as unknown as CsiTypes & {
+  lantern: { v1: ProjectorTypes['lantern']['v1'] & ObjectsTypes['lantern']['v1'] };
+} & GrpcObject;
+
+/** The services' definitions and client constructors. */
+export const csi = types.csi.v1;
+export const lantern = types.lantern.v1;

@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Clock } from '../base/clock.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { CallDesk } from './handler.ts';
+import { MAX_MESSAGE_BYTES } from './limits.ts';
+import { csi, lantern, packageDefinition } from './protos.ts';
+import {
+  type IdentityMethods,
+  implementationOf,
+  type NodeMethods,
+  type ObjectsMethods,
+  type ProjectorMethods,
+  type Service,
+} from './services.ts';
+import { UnixSocket } from './unix-socket.ts';
+
+export type RpcServerOptions = {
+  /** Socket of csi.v1, alone in its directory. */
+  readonly csiSocket: string;
+  /** Socket of everything. */
+  readonly lanternSocket: string;
+  /** The group that may open the sockets besides their owner. */
+  readonly socketGroup: number | undefined;
+  readonly tcp: TcpOptions | undefined;
+  readonly methods: {
+    readonly identity: IdentityMethods;
+    readonly node: NodeMethods;
+    readonly projector: ProjectorMethods;
+    readonly objects: ObjectsMethods;
+  };
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+export type TcpOptions = {
+  /** `host:port`. */
+  readonly address: string;
+  /** Plain TCP, for tests on one's own machine; anybody who connects may do anything. */
+  readonly insecure: boolean;
+  /** Paths of PEM files; clients must show a certificate of the client CA. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa: string };
+};
+
+/** How long calls under way may take to end, in milliseconds. */
+const DRAIN_MS = 5_000;
+
+const SERVER_OPTIONS: ServerOptions = {
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  // A watch may be silent for days: the server asks whether its client is still there, and lets clients ask.
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
+
+/** The daemon's gRPC servers: one for CSI hosts, one for everything, and the latter on TCP where asked for. */
+export class RpcServer implements AsyncDisposable {
+  readonly #options: RpcServerOptions;
+  readonly #shutdown = new AbortController();
+  readonly #csi = new Server(SERVER_OPTIONS);
+  readonly #all = new Server(SERVER_OPTIONS);
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  readonly #sockets: UnixSocket[] = [];
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    const { identity, node, projector, objects } = options.methods;
+    const csiServices: Service[] = [
+      { definition: csi.Identity.service, methods: identity },
+      { definition: csi.Node.service, methods: node },
+    ];
+    const ownServices: Service[] = [
+      { definition: lantern.Projector.service, methods: projector },
+      { definition: lantern.Objects.service, methods: objects },
+    ];
+    const desk = new CallDesk(options.log, this.#shutdown.signal);
+    for (const service of csiServices) this.#csi.addService(service.definition, implementationOf(service, desk));
+    for (const service of [...csiServices, ...ownServices]) {
+      this.#all.addService(service.definition, implementationOf(service, desk));
+    }
+    this.#health.addToServer(this.#all);
+    new ReflectionService(packageDefinition).addToServer(this.#all);
+  }
+
+  /** Begins to answer. `failed-precondition` when a socket is taken. */
+  async start(): Promise<void> {
+    const { csiSocket, lanternSocket, socketGroup, tcp } = this.#options;
+    this.#sockets.push(await UnixSocket.bind(this.#all, lanternSocket, socketGroup));
+    this.#sockets.push(await UnixSocket.bind(this.#csi, csiSocket, socketGroup));
+    if (tcp !== undefined) await listenOnTcp(this.#all, tcp);
+  }
+
+  /** What the standard health service says. */
+  setServing(isServing: boolean): void {
+    this.#health.setStatus('', isServing ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /** Takes no new calls, ends waits and streams, lets what is under way finish, within a bound. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.setServing(false);
+    this.#shutdown.abort();
+    await Promise.all([this.#csi, this.#all].map((server) => this.#drain(server)));
+    for (const socket of this.#sockets.splice(0)) socket[Symbol.dispose]();
+  }
+
+  async #drain(server: Server): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.after(DRAIN_MS, () => {
+        this.#options.log.warn({ ms: DRAIN_MS }, 'calls did not end in time and are cut off');
+        server.forceShutdown();
+        resolve();
+      });
+      server.tryShutdown(() => {
+        timer[Symbol.dispose]();
+        resolve();
+      });
+    });
+  }
+}
+
+async function listenOnTcp(server: Server, { address, insecure, tls }: TcpOptions): Promise<void> {
+  try {
+    const credentials = insecure ? ServerCredentials.createInsecure() : await mutualTls(tls);
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(address, credentials, (error) => (error ? reject(error) : resolve()));
+    });
+  } catch (error) {
+    throw toLanternError(error, `listen on "${address}"`);
+  }
+}
+
+async function mutualTls(tls: TcpOptions['tls']): Promise<ServerCredentials> {
+  if (tls === undefined) {
+    throw new LanternError('invalid-argument', 'TCP needs --tls-cert, --tls-key and --tls-client-ca');
+  }
+  const [cert, key, clientCa] = await Promise.all([readFile(tls.cert), readFile(tls.key), readFile(tls.clientCa)]);
+  return ServerCredentials.createSsl(clientCa, [{ cert_chain: cert, private_key: key }], true);
+}

@@ -1,0 +1,72 @@
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { parseObjectName } from '../objects/names.ts';
+import { parseVolumeSource } from '../spec/parse-volume-source.ts';
+import { type PodFacts, parsePodFacts } from '../spec/pod-facts.ts';
+import { volumeSpecToJson } from '../spec/volume-source-json.ts';
+import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
+import type { PodFacts__Output as WirePodFacts } from './generated/lantern/v1/PodFacts.ts';
+import type {
+  VolumeDefinition as WireDefinition,
+  VolumeDefinition__Output as WireDefinitionRead,
+} from './generated/lantern/v1/VolumeDefinition.ts';
+import type {
+  VolumeSource as WireSource,
+  VolumeSource__Output as WireSourceRead,
+} from './generated/lantern/v1/VolumeSource.ts';
+
+/** The wire says `downwardApi`, Kubernetes says `downwardAPI`; all other names are alike. */
+const FROM_WIRE: Reading = { names: new Map([['downwardApi', 'downwardAPI']]), dropEmpty: true };
+const TO_WIRE: Reading = { names: new Map([['downwardAPI', 'downwardApi']]), dropEmpty: false };
+/** Labels and annotations may be empty text. */
+const AS_IT_IS: Reading = { names: new Map(), dropEmpty: false };
+
+/** A typed volume source as a VolumeSpec. Fields are named as in Kubernetes, below `root`. */
+export function parseWireSource(source: WireSourceRead, root: string): Parsed<VolumeSpec> {
+  const { source: _whichIsSet, ...sources } = source;
+  return parseVolumeSource(plain(sources, FROM_WIRE), root);
+}
+
+export function parseWireDefinition(definition: WireDefinitionRead | null, root: string): Parsed<VolumeDefinition> {
+  if (definition?.definition === 'projectedVolume') {
+    const name = parseObjectName(definition.projectedVolume ?? '', `${root}.projected_volume`);
+    return name.ok ? parsed({ kind: 'named', projectedVolume: name.value }) : faulty(name.faults);
+  }
+  if (definition?.source === undefined || definition.source === null) {
+    return faulty([{ field: root, message: 'is required: give a source or the name of a projected_volume' }]);
+  }
+  const spec = parseWireSource(definition.source, `${root}.source`);
+  return spec.ok ? parsed({ kind: 'inline', spec: spec.value }) : spec;
+}
+
+export function volumeSourceToWire(spec: VolumeSpec): WireSource {
+  return plain(volumeSpecToJson(spec), TO_WIRE) as WireSource;
+}
+
+export function definitionToWire(definition: VolumeDefinition): WireDefinition {
+  if (definition.kind === 'named') return { projectedVolume: definition.projectedVolume };
+  return { source: volumeSourceToWire(definition.spec) };
+}
+
+export function parseWirePod(pod: WirePodFacts | null, root: string): Parsed<PodFacts | undefined> {
+  if (pod === null) return parsed(undefined);
+  return parsePodFacts(plain(pod, AS_IT_IS), root);
+}
+
+type Reading = { readonly names: ReadonlyMap<string, string>; readonly dropEmpty: boolean };
+
+/**
+ * A message as plain JSON. What proto3 cannot tell from absent (null messages, empty lists, and with `dropEmpty` empty
+ * text) is absent, as are the loader's markers of set optional fields (`_mode: "mode"`).
+ */
+function plain(value: unknown, reading: Reading): unknown {
+  if (Array.isArray(value)) return value.map((item) => plain(item, reading));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([key, item]) => isSaid(key, item, reading));
+  return Object.fromEntries(entries.map(([key, item]) => [reading.names.get(key) ?? key, plain(item, reading)]));
+}
+
+function isSaid(key: string, item: unknown, { dropEmpty }: Reading): boolean {
+  if (item === null || item === undefined || (Array.isArray(item) && item.length === 0)) return false;
+  if (dropEmpty && item === '') return false;
+  return !(key.startsWith('_') && item === key.slice(1));
+}

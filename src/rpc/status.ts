@@ -1,0 +1,53 @@
+import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
+import { type ErrorCode, LanternError, toLanternError } from '../base/errors.ts';
+import { DETAILS_KEY, encodeDetails } from './error-details.ts';
+
+/** Error code → gRPC status, here and nowhere else. */
+const STATUS_OF_CODE: Readonly<Record<ErrorCode, status>> = {
+  'invalid-argument': status.INVALID_ARGUMENT,
+  'not-found': status.NOT_FOUND,
+  'already-exists': status.ALREADY_EXISTS,
+  'failed-precondition': status.FAILED_PRECONDITION,
+  'resource-exhausted': status.RESOURCE_EXHAUSTED,
+  'permission-denied': status.PERMISSION_DENIED,
+  aborted: status.ABORTED,
+  cancelled: status.CANCELLED,
+  'deadline-exceeded': status.DEADLINE_EXCEEDED,
+  unavailable: status.UNAVAILABLE,
+  'out-of-range': status.OUT_OF_RANGE,
+  unimplemented: status.UNIMPLEMENTED,
+  'data-loss': status.DATA_LOSS,
+  internal: status.INTERNAL,
+};
+
+const CODE_OF_STATUS = new Map(Object.entries(STATUS_OF_CODE).map(([code, number]) => [number, code as ErrorCode]));
+
+/** Headers are limited by HTTP/2 peers; a message with thousands of faults is cut rather than lost. */
+const MAX_MESSAGE_BYTES = 6 * 1024;
+
+/**
+ * Any thrown thing as the status of an answer. Only a LanternError's own message is shown; a cause never is. Details go
+ * with lantern.v1 alone: CSI wants `status.details` empty.
+ */
+export function statusOf(error: unknown, method: string): Partial<StatusObject> {
+  const failure = toLanternError(error, method);
+  const code = STATUS_OF_CODE[failure.code];
+  const metadata = new Metadata();
+  const details = method.startsWith('/lantern.v1.') ? encodeDetails(failure, code) : undefined;
+  if (details !== undefined && details.byteLength <= MAX_MESSAGE_BYTES) metadata.set(DETAILS_KEY, details);
+  return { code, details: shortened(failure.message), metadata };
+}
+
+/** A status that a client received, as the error it stands for. */
+export function fromServiceError(error: ServiceError): LanternError {
+  const code = CODE_OF_STATUS.get(error.code) ?? 'internal';
+  return new LanternError(code, error.details === '' ? error.message : error.details, { cause: error });
+}
+
+function shortened(message: string): string {
+  if (Buffer.byteLength(message) <= MAX_MESSAGE_BYTES) return message;
+  return `${Buffer.from(message)
+    .subarray(0, MAX_MESSAGE_BYTES)
+    .toString()
+    .replace(/\uFFFD$/, '')} …`;
+}

@@ -1,0 +1,105 @@
+import { chmodSync, chownSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { MAX_SOCKET_PATH_BYTES } from './limits.ts';
+
+/** Nobody but the owner, and with a socket group that one too. */
+const OWNER_ONLY = 0o600;
+const WITH_GROUP = 0o660;
+
+/** A unix socket that a server listens on; disposing removes it if it is still the one that was made here. */
+export class UnixSocket implements Disposable {
+  readonly path: string;
+  readonly #inode: bigint;
+
+  private constructor(path: string, inode: bigint) {
+    this.path = path;
+    this.#inode = inode;
+  }
+
+  /**
+   * Binds the server to a socket at `path`, in a directory made 0700 (0750 with a group). A socket that nobody listens
+   * on is replaced; one that somebody does is `failed-precondition`, and so is anything else at the path.
+   */
+  static async bind(server: Server, path: string, group: number | undefined): Promise<UnixSocket> {
+    if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+      throw new LanternError(
+        'invalid-argument',
+        `listen on "${path}": a socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes; choose a shorter --run-dir`,
+      );
+    }
+    try {
+      makeDirectory(dirname(path), group);
+      await removeStale(path);
+      await bindWithUmask(server, path);
+      if (group !== undefined) chownSync(path, -1, group);
+      chmodSync(path, group === undefined ? OWNER_ONLY : WITH_GROUP);
+      return new UnixSocket(path, statSync(path, { bigint: true }).ino);
+    } catch (error) {
+      throw toLanternError(error, `listen on "${path}"`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      // Another daemon may have put its own there meanwhile.
+      if (statSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+function makeDirectory(directory: string, group: number | undefined): void {
+  mkdirSync(directory, { recursive: true, mode: group === undefined ? 0o700 : 0o750 });
+  if (group === undefined) return;
+  chownSync(directory, -1, group);
+  chmodSync(directory, 0o750);
+}
+
+async function removeStale(path: string): Promise<void> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) {
+    throw new LanternError(
+      'failed-precondition',
+      `listen on "${path}": something that is no socket is there; remove it`,
+    );
+  }
+  if (await isListening(path)) {
+    throw new LanternError(
+      'failed-precondition',
+      `listen on "${path}": another process listens there; stop it, or choose another --run-dir`,
+    );
+  }
+  unlinkSync(path);
+}
+
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    const settle = (answer: boolean): void => {
+      probe.destroy();
+      resolve(answer);
+    };
+    probe.once('connect', () => settle(true));
+    // Anything but "nobody listens" may be somebody who does not let us in.
+    probe.once('error', (error) => settle(errnoOf(error) !== 'ECONNREFUSED'));
+  });
+}
+
+/** The socket is never there with more than the owner's rights, not even for a moment. */
+async function bindWithUmask(server: Server, path: string): Promise<void> {
+  const before = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+  } finally {
+    process.umask(before);
+  }
+}

@@ -1,0 +1,79 @@
+import type { VolumeStatus } from '../projection/projector.ts';
+import type { VolumeEvent } from '../projection/volume-events.ts';
+import type { TreeEntry } from '../volume/tree.ts';
+import type { TreeEntry as WireTreeEntry } from './generated/lantern/v1/TreeEntry.ts';
+import type { Volume as WireVolume } from './generated/lantern/v1/Volume.ts';
+import type { VolumeEvent as WireEvent } from './generated/lantern/v1/VolumeEvent.ts';
+import { definitionToWire } from './spec-messages.ts';
+
+const STATES = { ready: 'READY', stale: 'STALE', degraded: 'DEGRADED' } as const;
+
+export function volumeToWire(status: VolumeStatus): WireVolume {
+  return {
+    volumeId: status.volumeId,
+    namespace: status.namespace,
+    state: STATES[status.state],
+    generation: status.generation ?? '',
+    ...(status.definition && { definition: definitionToWire(status.definition) }),
+    files: [...status.files],
+    publications: status.publications.map(({ target, subPath, pinnedGeneration }) => ({
+      targetPath: target,
+      subPath: subPath ?? '',
+      pinnedGeneration: pinnedGeneration ?? '',
+    })),
+    lastError: status.lastError ?? '',
+    objects: status.objects.map(({ kind, name, revision }) => ({
+      kind,
+      name,
+      resourceVersion: revision === undefined ? '' : String(revision),
+    })),
+    ...(status.mountGroup !== undefined && { mountGroup: status.mountGroup }),
+  };
+}
+
+/** About how many bytes the message takes, for cutting pages. */
+export function sizeOfVolume(status: VolumeStatus): number {
+  const files = status.files.reduce((sum, { path }) => sum + path.length + 48, 0);
+  const publications = status.publications.reduce((sum, { target }) => sum + target.length + 96, 0);
+  return 1024 + 2 * files + publications;
+}
+
+export function eventToWire(event: VolumeEvent): WireEvent {
+  const head = { volumeId: event.volumeId, namespace: event.namespace, time: new Date(event.time).toISOString() };
+  switch (event.type) {
+    case 'mounted':
+      return { ...head, type: 'MOUNTED', targetPath: event.target };
+    case 'unmounted':
+      return { ...head, type: 'UNMOUNTED', targetPath: event.target };
+    case 'updated':
+      return {
+        ...head,
+        type: 'UPDATED',
+        oldGeneration: event.oldGeneration ?? '',
+        newGeneration: event.newGeneration,
+        changedPaths: [...event.changedPaths],
+        propagationMs: event.propagationMs ?? 0,
+      };
+    case 'update-skipped':
+      return { ...head, type: 'UPDATE_SKIPPED', targetPath: event.target, message: event.message };
+    case 'failed':
+      return { ...head, type: 'FAILED', message: event.message };
+    case 'warning':
+      return { ...head, type: 'WARNING', message: event.message };
+  }
+}
+
+const ENTRY_TYPES = { file: 'FILE', directory: 'DIRECTORY', symlink: 'SYMLINK' } as const;
+
+export function treeEntryToWire(entry: TreeEntry): WireTreeEntry {
+  return {
+    path: entry.path,
+    type: ENTRY_TYPES[entry.type],
+    mode: entry.mode,
+    size: entry.size,
+    user: entry.user,
+    group: entry.group,
+    linkTarget: entry.linkTarget ?? '',
+    ...(entry.contents && { contents: entry.contents }),
+  };
+}
