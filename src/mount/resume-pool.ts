@@ -49,8 +49,7 @@ function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume |
   const publications = publicationsOf(name, home, options);
   const record = ownRecord(name, home);
   if (!record.ok && publications.size === 0) {
-    mounter.unmount(home.dataDirectory);
-    home.remove();
+    sweep(home, mounter);
     return undefined;
   }
   const volume = host(name, home);
@@ -89,8 +88,18 @@ function identityOf(path: string, mounter: Mounter): Shown | undefined {
     const { device, inode } = mounter.identify(path);
     return { device, inode };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+function sweep(home: VolumeHome, mounter: Mounter): void {
+  try {
+    mounter.unmount(home.dataDirectory);
+    home.remove();
+  } catch (error) {
+    // What cannot be removed goes with the pool at the latest; it must not cost the daemon its start.
+    if (errnoOf(error) === undefined) throw error;
   }
 }
 

@@ -1,53 +1,13 @@
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { HostedVolume, Publisher } from '../../src/mount/publisher.ts';
 import { relativePath } from '../support/builders.ts';
 import { lanternErrorOf } from '../support/lantern-error.ts';
-import type { ManualClock } from '../support/manual-clock.ts';
 import { openDescriptors } from '../support/open-descriptors.ts';
-import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
-
-/** One host with one publisher on it. Disposal takes everything away, mounts included. */
-export interface PublisherWorld extends Disposable {
-  readonly clock: ManualClock;
-  /** A directory below the target roots, empty at first. */
-  readonly targets: string;
-  /** A publisher on the world's run directory; one after another, never two that live. */
-  start(): Publisher;
-  /** Every mount and file that is there, but for the targets' directory: equal before and after means nothing is left. */
-  inventory(): readonly string[];
-  /** Where the record of a volume is. */
-  recordFile(volume: HostedVolume): string;
-}
-
-/** Where a way of publishing is known to differ from the contract's strongest reading. */
-export type PublisherDeviations = {
-  /** Mount flags are refused. */
-  readonly refusesFlags?: boolean;
-  /** Root can write to a publication, as it is no mount of its own. */
-  readonly isWritableByOwner?: boolean;
-  /** A directory's contents are not visible at targets: the mounter only records. */
-  readonly showsNothing?: boolean;
-  /** Each publication costs a descriptor for as long as it lives. */
-  readonly keepsDescriptors?: boolean;
-};
-
-const ID = volumeId('db');
-const FIRST = payloadOf({ user: { text: 'admin', mode: 0o400 }, 'tls/key': 'k1', 'tls/crt': 'c1' });
-const SECOND = payloadOf({ user: 'root', 'tls/key': 'k2', added: 'x' });
-/** Longer than a replaced generation is kept. */
-const RETIREMENT_MS = 10_000;
+import { recordOf, volumeId } from '../support/volume-content.ts';
+import { publisherContentsContract } from './publisher-contents-contract.ts';
+import { publisherRestartContract } from './publisher-restart-contract.ts';
+import { arrange, FIRST, ID, type PublisherDeviations, type PublisherWorld, SECOND } from './publisher-world.ts';
 
 /** What every Publisher does. `createWorld` is called once per test. */
 export function publisherContract(
@@ -55,23 +15,10 @@ export function publisherContract(
   createWorld: () => PublisherWorld,
   deviations: PublisherDeviations = {},
 ): void {
-  const visible = describe.runIf(deviations.showsNothing !== true);
-
-  /** A world with the volume `db` in it, FIRST written. */
-  function arrange() {
-    const world = createWorld();
-    const publisher = world.start();
-    publisher.resume();
-    const volume = publisher.open(ID, 'default');
-    volume.write(FIRST);
-    const target = join(world.targets, 'a');
-    return { world, publisher, volume, target };
-  }
-
   describe(`${name}: publishing`, () => {
     test('a target is made, again changes nothing, and goes with its unpublishing', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
+      using world = createWorld();
+      const { volume, target } = arrange(world);
       expect(volume.isPublished(target)).toBe(false);
       const before = openDescriptors();
       for (let round = 0; round < 10; round += 1) {
@@ -90,8 +37,8 @@ export function publisherContract(
     });
 
     test('an empty directory that is there already is used', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
+      using world = createWorld();
+      const { volume, target } = arrange(world);
       mkdirSync(target);
       volume.publish(target, undefined, []);
       expect(volume.isPublished(target)).toBe(true);
@@ -105,8 +52,8 @@ export function publisherContract(
       ['a link to an empty directory', (target: string) => symlinkSync('empty', target), undefined],
       ['a link to nothing', (target: string) => symlinkSync('none', target), undefined],
     ] as const)('%s is not covered', (_, make, subPath) => {
-      const { world, volume, target } = arrange();
-      using _world = world;
+      using world = createWorld();
+      const { volume, target } = arrange(world);
       mkdirSync(join(world.targets, 'empty'));
       make(target);
       const before = [listing(world.targets), openDescriptors(), world.inventory()];
@@ -117,24 +64,24 @@ export function publisherContract(
     });
 
     test('a missing parent is named and not made', () => {
-      const { world, volume } = arrange();
-      using _ = world;
+      using world = createWorld();
+      const { volume } = arrange(world);
       const error = lanternErrorOf(() => volume.publish(join(world.targets, 'none/t'), undefined, []));
       expect(error).toMatchObject({ code: 'failed-precondition', message: expect.stringContaining('create it first') });
       expect(readdirSync(world.targets)).toEqual([]);
     });
 
     test('a missing sub path is not found, and the message names what there is', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
+      using world = createWorld();
+      const { volume, target } = arrange(world);
       const error = lanternErrorOf(() => volume.publish(target, relativePath('usr'), []));
       expect(error).toMatchObject({ code: 'not-found', message: expect.stringMatching(/tls.*user/) });
       expect(readdirSync(world.targets)).toEqual([]);
     });
 
     test('another part of the volume does not replace what a target shows', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
+      using world = createWorld();
+      const { volume, target } = arrange(world);
       volume.publish(target, relativePath('tls'), []);
       for (const subPath of [undefined, relativePath('user')]) {
         expect(lanternErrorOf(() => volume.publish(target, subPath, [])).code).toBe('failed-precondition');
@@ -143,8 +90,8 @@ export function publisherContract(
     });
 
     test('a target of another volume is refused, and theirs stays', () => {
-      const { world, publisher, volume, target } = arrange();
-      using _ = world;
+      using world = createWorld();
+      const { publisher, volume, target } = arrange(world);
       volume.publish(target, undefined, []);
       const other = publisher.open(volumeId('other'), 'default');
       other.write(SECOND);
@@ -155,8 +102,8 @@ export function publisherContract(
     });
 
     test('mount flags are honoured, or refused without leaving anything', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
+      using world = createWorld();
+      const { volume, target } = arrange(world);
       const publish = () => volume.publish(target, undefined, ['noexec']);
       if (deviations.refusesFlags === true) {
         expect(lanternErrorOf(publish).code).toBe('failed-precondition');
@@ -164,79 +111,6 @@ export function publisherContract(
       } else {
         publish();
         expect(volume.isPublished(target)).toBe(true);
-      }
-    });
-  });
-
-  visible(`${name}: what is visible`, () => {
-    test('bytes and modes, through the links, in one generation', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
-      volume.publish(target, undefined, []);
-      expect(contents(target)).toEqual({ 'tls/crt': 'c1', 'tls/key': 'k1', user: 'admin' });
-      expect(statSync(join(target, 'user')).mode & 0o777).toBe(0o400);
-      expect(readlinkSync(join(target, '..data'))).toBe(volume.generation);
-      expect(lstatSync(join(target, 'tls')).isSymbolicLink()).toBe(true);
-      expect(volume.files()).toMatchObject([
-        { path: 'tls/crt', size: 2, mode: 0o644 },
-        { path: 'tls/key', size: 2, mode: 0o644 },
-        { path: 'user', size: 5, mode: 0o400 },
-      ]);
-    });
-
-    test('a write reaches every target; an equal one touches nothing', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
-      const targets = [target, join(world.targets, 'b')];
-      for (const each of targets) volume.publish(each, undefined, []);
-      const before = volume.generation;
-      const outcome = volume.write(SECOND);
-      expect(outcome).toEqual({
-        changed: true,
-        generation: volume.generation,
-        previous: before,
-        changedPaths: ['added', 'tls/crt', 'tls/key', 'user'],
-      });
-      for (const each of targets) {
-        expect(contents(each)).toEqual({ added: 'x', 'tls/key': 'k2', user: 'root' });
-      }
-      const touched = targets.map((each) => lstatSync(join(each, '..data')).ino);
-      expect(volume.write(payloadOf({ user: 'root', 'tls/key': 'k2', added: 'x' })).changed).toBe(false);
-      expect(targets.map((each) => lstatSync(join(each, '..data')).ino)).toEqual(touched);
-    });
-
-    test('sub paths show what the generation held, completely and for as long as they are mounted', () => {
-      const { world, volume } = arrange();
-      using _ = world;
-      const [file, directory] = [join(world.targets, 'file'), join(world.targets, 'directory')];
-      const pinnedGeneration = volume.generation;
-      expect(volume.publish(file, relativePath('user'), [])).toEqual({ pinnedGeneration });
-      expect(volume.publish(directory, relativePath('tls'), [])).toEqual({ pinnedGeneration });
-      volume.write(SECOND);
-      world.clock.advance(RETIREMENT_MS);
-      volume.write(FIRST);
-      volume.write(SECOND);
-      world.clock.advance(RETIREMENT_MS);
-      expect(readFileSync(file, 'utf8')).toBe('admin');
-      expect(statSync(file).nlink).toBe(1);
-      expect(statSync(file).mode & 0o777).toBe(0o400);
-      expect(contents(directory)).toEqual({ crt: 'c1', key: 'k1' });
-      expect(volume.publish(directory, relativePath('tls'), [])).toEqual({ pinnedGeneration });
-      volume.unpublish(file);
-      volume.unpublish(directory);
-      expect(readdirSync(world.targets)).toEqual([]);
-      volume.publish(directory, relativePath('tls'), []);
-      expect(contents(directory)).toEqual({ key: 'k2' });
-    });
-
-    test.runIf(deviations.isWritableByOwner !== true)('nobody writes to a publication', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
-      volume.publish(target, undefined, []);
-      const file = join(world.targets, 'file');
-      volume.publish(file, relativePath('user'), []);
-      for (const path of [join(target, 'user'), join(target, 'new'), join(target, '..data/new'), file]) {
-        expect(() => writeFileSync(path, 'x')).toThrow(/EROFS/);
       }
     });
   });
@@ -280,13 +154,13 @@ export function publisherContract(
     });
 
     test.each([
-      ['nothing', () => undefined, 'goes'],
-      ['an empty directory', (target: string) => mkdirSync(target), 'goes'],
-      ['an empty file', (target: string) => writeFileSync(target, ''), 'goes'],
-      ['a directory with contents', (target: string) => mkdirSync(join(target, 'x'), { recursive: true }), 'stays'],
-      ['a file with contents', (target: string) => writeFileSync(target, 'x'), 'stays'],
-      ['a link', (target: string) => symlinkSync('/', target), 'stays'],
-    ] as const)('clear for an unknown volume: %s %3$s', (_, make, outcome) => {
+      ['nothing', 'goes', () => undefined],
+      ['an empty directory', 'goes', (target: string) => mkdirSync(target)],
+      ['an empty file', 'goes', (target: string) => writeFileSync(target, '')],
+      ['a directory with contents', 'stays', (target: string) => mkdirSync(join(target, 'x'), { recursive: true })],
+      ['a file with contents', 'stays', (target: string) => writeFileSync(target, 'x')],
+      ['a link', 'stays', (target: string) => symlinkSync('/', target)],
+    ] as const)('clear for an unknown volume: %s %s', (_, outcome, make) => {
       using world = createWorld();
       const publisher = world.start();
       publisher.resume();
@@ -300,105 +174,17 @@ export function publisherContract(
     });
   });
 
+  describe.runIf(deviations.showsNothing !== true)(`${name}: what is visible`, () => {
+    publisherContentsContract(createWorld, deviations);
+  });
+
   describe(`${name}: a restart`, () => {
-    test('finds volumes, records, inputs and publications as they were, however often', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
-      const file = join(world.targets, 'file');
-      const pinnedGeneration = volume.generation;
-      volume.publish(target, undefined, []);
-      volume.publish(file, relativePath('user'), []);
-      volume.write(SECOND);
-      const record = recordOf(ID, [{ target }, { target: file, subPath: relativePath('user'), pinnedGeneration }]);
-      const inputs = { data: new Map([['k', Buffer.from('v')]]), tokens: new Map() };
-      volume.saveRecord(record);
-      volume.saveInputs(inputs);
-      world.start().resume();
-      const before = world.inventory();
-      for (let round = 0; round < 3; round += 1) {
-        const [resumed, ...others] = world.start().resume();
-        expect(others).toEqual([]);
-        expect(resumed?.record).toEqual({ ok: true, value: record });
-        expect(resumed?.inputs?.data.get('k')).toEqual(new Uint8Array(Buffer.from('v')));
-        expect(byTarget(resumed?.liveTargets)).toEqual([
-          { target, subPath: undefined, pinnedGeneration: undefined },
-          { target: file, subPath: 'user', pinnedGeneration },
-        ]);
-        expect(resumed?.volume.isPublished(target)).toBe(true);
-        expect(world.inventory()).toEqual(before);
-      }
-    });
-
-    test('later writes reach the same publications, and pins hold', () => {
-      const { world, volume, target } = arrange();
-      using _ = world;
-      const directory = join(world.targets, 'directory');
-      volume.publish(target, undefined, []);
-      const { pinnedGeneration } = volume.publish(directory, relativePath('tls'), []);
-      const pinned = { target: directory, subPath: relativePath('tls'), pinnedGeneration };
-      volume.saveRecord(recordOf(ID, [{ target }, pinned]));
-      const [resumed] = world.start().resume();
-      if (resumed === undefined) throw new Error('the volume was not resumed');
-      expect(resumed.volume.write(FIRST).changed).toBe(false);
-      expect(resumed.volume.write(SECOND).changed).toBe(true);
-      world.clock.advance(RETIREMENT_MS);
-      resumed.volume.publish(target, undefined, []);
-      expect(resumed.volume.publish(directory, relativePath('tls'), [])).toEqual({ pinnedGeneration });
-      if (deviations.showsNothing !== true) {
-        expect(contents(target)).toEqual({ added: 'x', 'tls/key': 'k2', user: 'root' });
-        expect(contents(directory)).toEqual({ crt: 'c1', key: 'k1' });
-      }
-      for (const each of [target, directory]) resumed.volume.unpublish(each);
-      resumed.volume.remove();
-      expect(readdirSync(world.targets)).toEqual([]);
-    });
-
-    test('a volume that was never recorded nor published is swept', () => {
-      using world = createWorld();
-      world.start().resume();
-      const before = world.inventory();
-      const publisher = world.start();
-      publisher.resume();
-      publisher.open(ID, 'default').write(FIRST);
-      expect(world.start().resume()).toEqual([]);
-      expect(world.inventory()).toEqual(before);
-    });
-
-    test('a damaged record costs that volume its record while it is published, and nothing else', () => {
-      const { world, publisher, volume, target } = arrange();
-      using _ = world;
-      const healthy = publisher.open(volumeId('healthy'), 'default');
-      healthy.write(FIRST);
-      healthy.publish(join(world.targets, 'healthy'), undefined, []);
-      const record = recordOf(volumeId('healthy'), [{ target: join(world.targets, 'healthy') }]);
-      healthy.saveRecord(record);
-      volume.publish(target, undefined, []);
-      volume.saveRecord(recordOf(ID, [{ target }]));
-      writeFileSync(world.recordFile(volume), '{"volumeId": "planted-secret');
-      const resumed = world.start().resume();
-      const damaged = resumed.find((each) => each.volume.directoryName === volume.directoryName);
-      expect(resumed).toHaveLength(2);
-      expect(resumed.find((each) => each !== damaged)?.record).toEqual({ ok: true, value: record });
-      expect(damaged?.record.ok).toBe(false);
-      expect(JSON.stringify(damaged?.record)).not.toContain('planted-secret');
-      expect(damaged?.liveTargets).toMatchObject([{ target }]);
-      damaged?.volume.write(SECOND);
-      if (deviations.showsNothing !== true) expect(contents(target)).toMatchObject({ user: 'root' });
-      damaged?.volume.unpublish(target);
-      expect(existsSync(target)).toBe(false);
-      damaged?.volume.remove();
-      expect(world.start().resume()).toHaveLength(1);
-    });
-
-    test('nothing is there: nothing is resumed', () => {
-      using world = createWorld();
-      expect(world.start().resume()).toEqual([]);
-    });
+    publisherRestartContract(createWorld, deviations);
   });
 
   test(`${name}: usage is within its limits`, () => {
-    const { world, volume, target } = arrange();
-    using _ = world;
+    using world = createWorld();
+    const { volume, target } = arrange(world);
     volume.publish(target, undefined, []);
     const { usedBytes, totalBytes, usedInodes, totalInodes } = volume.usage();
     expect(usedBytes).toBeGreaterThan(0);
@@ -407,24 +193,6 @@ export function publisherContract(
   });
 }
 
-/** Path → text of all files a reader finds through the visible names. */
-function contents(directory: string): Record<string, string> {
-  const found: [string, string][] = [];
-  const walk = (path: string, prefix: string): void => {
-    for (const name of readdirSync(path).sort()) {
-      if (name.startsWith('..')) continue;
-      if (statSync(join(path, name)).isDirectory()) walk(join(path, name), `${prefix}${name}/`);
-      else found.push([`${prefix}${name}`, readFileSync(join(path, name), 'utf8')]);
-    }
-  };
-  walk(directory, '');
-  return Object.fromEntries(found);
-}
-
 function listing(directory: string): readonly string[] {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
-}
-
-function byTarget<T extends { readonly target: string }>(found: readonly T[] | undefined): readonly T[] {
-  return [...(found ?? [])].sort((a, b) => (a.target < b.target ? -1 : 1));
 }

@@ -2,9 +2,10 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectPublisher, type PublisherOptions } from '../../src/mount/detect-publisher.ts';
 import type { HostedVolume, Publisher } from '../../src/mount/publisher.ts';
-import type { PublisherWorld } from '../contract/publisher-contract.ts';
+import type { PublisherWorld } from '../contract/publisher-world.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MountFixture } from './mount-fixture.ts';
+import { payloadOf, volumeId } from './volume-content.ts';
 
 /** A real host, as far as one directory of it goes. Needs root. */
 export class BindWorld implements PublisherWorld {
@@ -52,6 +53,19 @@ export class BindWorld implements PublisherWorld {
   [Symbol.dispose](): void {
     this.fixture[Symbol.dispose]();
   }
+}
+
+/** The volume `db` on a world's first publisher, `key` written, and a target that is not there yet. */
+export function hostVolume(world: BindWorld): {
+  readonly publisher: Publisher;
+  readonly volume: HostedVolume;
+  readonly target: string;
+} {
+  const publisher = world.start();
+  publisher.resume();
+  const volume = publisher.open(volumeId('db'), 'default');
+  volume.write(payloadOf({ key: 'one' }));
+  return { publisher, volume, target: join(world.targets, 'a') };
 }
 
 /** What the targets hold is asserted on its own; the run directory is made by the first start. */

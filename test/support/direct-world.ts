@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { DirectPublisher } from '../../src/mount/direct-publisher.ts';
 import type { HostedVolume, Publisher } from '../../src/mount/publisher.ts';
 import { TargetRoots } from '../../src/mount/target.ts';
-import type { PublisherWorld } from '../contract/publisher-contract.ts';
+import type { PublisherWorld } from '../contract/publisher-world.ts';
 import { listTree } from './list-tree.ts';
 import { ManualClock } from './manual-clock.ts';
 import { TempDir } from './temp-dir.ts';

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +9,8 @@ import { RecordingMounter } from '../../../src/mount/recording-mounter.ts';
 import { TargetRoots } from '../../../src/mount/target.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
 import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
-import { type PublisherWorld, publisherContract } from '../../contract/publisher-contract.ts';
+import { publisherContract } from '../../contract/publisher-contract.ts';
+import type { PublisherWorld } from '../../contract/publisher-world.ts';
 import { relativePath } from '../../support/builders.ts';
 import { lanternErrorOf } from '../../support/lantern-error.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -234,6 +235,19 @@ describe('resume', () => {
     expect(resumed?.liveTargets).toMatchObject([{ target: join(root, 't') }]);
     resumed?.volume.unpublish(join(root, 't'));
     expect(readdirSync(world.targets)).toEqual([]);
+  });
+
+  test('what is no home costs nobody anything, and goes with the pool', () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(volumeId('db'), [{ target }]));
+    writeFileSync(world.pool('stray'), 'x');
+    mkdirSync(world.pool('half'));
+    const [resumed, ...others] = world.start().resume();
+    expect(others).toEqual([]);
+    expect(resumed?.volume.directoryName).toBe(volume.directoryName);
+    expect(readdirSync(world.pool())).not.toContain('half');
   });
 
   test('a record of another volume is a damaged one', () => {

@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { BindWorld, hostVolume } from '../support/bind-world.ts';
+import { lanternErrorOf } from '../support/lantern-error.ts';
+import { isRoot } from '../support/mount-fixture.ts';
+import { openDescriptors } from '../support/open-descriptors.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+
+const ID = volumeId('db');
+
+describe.runIf(isRoot)('pools of the bind publisher (needs root)', () => {
+  test('1,000 volumes are mounted, updated and unmounted, and the mount table is back where it was', () => {
+    using world = new BindWorld({ poolBytes: 64 * 1024 * 1024, poolTotalBytes: 64 * 1024 * 1024 });
+    const publisher = world.start();
+    publisher.resume();
+    const before = [world.mounts(), openDescriptors()];
+    const targets = Array.from({ length: 1000 }, (_, index) => join(world.targets, `t${index}`));
+    const volumes = targets.map((target, index) => {
+      const volume = publisher.open(volumeId(`volume-${index}`), 'default');
+      volume.write(payloadOf({ key: 'one', index: String(index) }));
+      volume.saveRecord(recordOf(volumeId(`volume-${index}`), [{ target }]));
+      volume.publish(target, undefined, []);
+      return volume;
+    });
+    expect(world.mounts()).toHaveLength(1001);
+    const changed = payloadOf({ key: 'two' });
+    for (const volume of volumes) volume.write(changed);
+    expect(new Set(targets.map((target) => readFileSync(join(target, 'key'), 'utf8')))).toEqual(new Set(['two']));
+    const next = world.start();
+    const resumed = next.resume();
+    expect(resumed).toHaveLength(1000);
+    expect(world.mounts()).toHaveLength(1001);
+    for (const { volume, liveTargets } of resumed) {
+      for (const { target } of liveTargets) volume.unpublish(target);
+      volume.remove();
+    }
+    expect([world.mounts(), openDescriptors()]).toEqual(before);
+    expect(readdirSync(world.targets)).toEqual([]);
+  }, 60_000);
+
+  test('a full pool keeps the old contents whole and takes the new ones once there is room', () => {
+    using world = new BindWorld();
+    const { publisher, volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    const big = publisher.open(volumeId('big'), 'default');
+    big.write(payloadOf({ blob: 'x'.repeat(600_000) }));
+    const refused = lanternErrorOf(() => volume.write(payloadOf({ key: 'two', blob: 'y'.repeat(600_000) })));
+    expect(refused).toMatchObject({ code: 'resource-exhausted', reason: 'POOL_FULL' });
+    expect(refused.message).not.toContain('yyy');
+    expect(readFileSync(join(target, 'key'), 'utf8')).toBe('one');
+    expect(readdirSync(target)).toHaveLength(3);
+    volume.saveRecord(recordOf(ID, [{ target }]));
+    volume.unpublish(target);
+    volume.publish(target, undefined, []);
+    big.remove();
+    volume.write(payloadOf({ key: 'two', blob: 'y'.repeat(600_000) }));
+    expect(readFileSync(join(target, 'key'), 'utf8')).toBe('two');
+  });
+
+  test('a restart with a full pool does not refuse what is there already', () => {
+    using world = new BindWorld();
+    const { volume, target } = hostVolume(world);
+    const payload = payloadOf({ key: 'one', blob: 'x'.repeat(800_000) });
+    volume.write(payload);
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(ID, [{ target }]));
+    const [resumed] = world.start().resume();
+    expect(resumed?.volume.write(payload).changed).toBe(false);
+  });
+
+  test('what is kept for slow readers makes room when the pool needs it', () => {
+    using world = new BindWorld();
+    const { publisher, volume } = hostVolume(world);
+    const other = publisher.open(volumeId('other'), 'default');
+    other.write(payloadOf({ blob: 'x'.repeat(600_000) }));
+    other.write(payloadOf({ small: 'x' }));
+    volume.write(payloadOf({ blob: 'y'.repeat(600_000) }));
+    expect(volume.files()).toMatchObject([{ path: 'blob', size: 600_000 }]);
+  });
+
+  test('starting over and over keeps the number of mounts', () => {
+    using world = new BindWorld();
+    const { volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(ID, [{ target }]));
+    const before = [world.inventory(), openDescriptors()];
+    for (let round = 0; round < 20; round += 1) {
+      const publisher = world.start();
+      const [resumed] = publisher.resume();
+      resumed?.volume.publish(target, undefined, []);
+      publisher.open(ID, 'default');
+    }
+    expect([world.inventory(), openDescriptors()]).toEqual(before);
+  });
+});
