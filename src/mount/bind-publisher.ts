@@ -104,6 +104,7 @@ export class BindPublisher implements Publisher {
       pool,
       hasOrphan: this.#orphans.has(name),
       isPool: (device) => pools.all().some((other) => other.device === device),
+      isPoolThere: () => pools.isThere(pool),
       makeRoom: () => {
         for (const other of this.#volumes.values()) if (other.pool === pool) other.retireNow();
       },

@@ -13,7 +13,7 @@ import { VolumeWriter } from '../volume/volume-writer.ts';
 import { cover, isSame, type Shown, uncover } from './cover.ts';
 import type { Mounter } from './mounter.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
-import type { Pool } from './pools.ts';
+import { type Pool, poolIsGone } from './pools.ts';
 import { findPublication } from './publication-root.ts';
 import type { HostedVolume, PublishedTarget, VolumeUsage } from './publisher.ts';
 import type { FileIdentity } from './system-calls.ts';
@@ -30,6 +30,8 @@ export type Surroundings = {
   readonly hasOrphan: boolean;
   /** Whether a device is one of the daemon's pools. */
   readonly isPool: (device: string) => boolean;
+  /** Whether the pool is still mounted. */
+  readonly isPoolThere: () => boolean;
   /** Removes at once what the volumes of the pool keep for slow readers. */
   readonly makeRoom: () => void;
   readonly onRemove: () => void;
@@ -46,7 +48,7 @@ export class BoundVolume implements HostedVolume {
   /** By the target's real path. */
   readonly #publications = new Map<string, Publication>();
   #writer: VolumeWriter;
-  /** With an orphan about: what was written last, until a publication decides whether the orphan shall show it too. */
+  /** With an orphan about: what was written last, until a whole publication decides whether the orphan shall show it. */
   #unpublished: Payload | undefined;
 
   constructor(directoryName: string, home: VolumeHome, around: Surroundings) {
@@ -73,7 +75,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   write(payload: Payload): WriteOutcome {
-    if (this.#around.hasOrphan) this.#unpublished = payload;
+    if (this.#around.hasOrphan && !this.#isPublishedWhole()) this.#unpublished = payload;
     return this.#withRoom('write a new generation', () => this.#writer.write(payload));
   }
 
@@ -97,7 +99,7 @@ export class BoundVolume implements HostedVolume {
     }
     standing ??= this.#cover(parent, subPath, flags);
     this.remember(parent.target, standing);
-    this.#unpublished = undefined;
+    if (subPath === undefined) this.#unpublished = undefined;
     return { pinnedGeneration: standing.pinnedGeneration };
   }
 
@@ -129,9 +131,9 @@ export class BoundVolume implements HostedVolume {
       );
     }
     this[Symbol.dispose]();
-    // An adopted mount lies on the data directory.
-    this.#around.mounter.unmount(this.#home.dataDirectory);
     try {
+      // An adopted mount lies on the data directory.
+      this.#around.mounter.unmount(this.#home.dataDirectory);
       this.#home.remove();
     } catch (error) {
       throw toLanternError(error, `remove the volume "${this.directoryName}"`);
@@ -173,6 +175,10 @@ export class BoundVolume implements HostedVolume {
     return { ...shown, subPath, pinnedGeneration: generation };
   }
 
+  #isPublishedWhole(): boolean {
+    return [...this.#publications.values()].some(({ subPath }) => subPath === undefined);
+  }
+
   #forget(target: string): void {
     const generation = this.#publications.get(target)?.pinnedGeneration;
     this.#publications.delete(target);
@@ -197,7 +203,7 @@ export class BoundVolume implements HostedVolume {
       throw foreign(existing, 'it is the mount of another');
     if (orphan.subPath !== subPath) throw foreign(existing, 'it shows another part of this volume');
     if (subPath !== undefined) return { ...found, subPath, pinnedGeneration: orphan.generation };
-    if ([...this.#publications.values()].some((other) => other.subPath === undefined)) {
+    if (this.#isPublishedWhole()) {
       // The volume has begun a new life elsewhere already, which an adoption would cut off from updates.
       mounter.unbind(existing);
       return undefined;
@@ -247,12 +253,13 @@ export class BoundVolume implements HostedVolume {
   }
 
   #failure(error: unknown, what: string): LanternError {
-    const failure = toLanternError(error, `${what} of the volume "${this.directoryName}"`);
-    if (failure.code !== 'resource-exhausted' || failure.reason !== undefined) return failure;
-    const errno = errnoOf(error);
+    const tried = `${what} of the volume "${this.directoryName}"`;
+    const failure = toLanternError(error, tried);
+    if (failure.code === 'not-found' && !this.#around.isPoolThere()) return poolIsGone(this.pool, tried);
+    if (errnoOf(error) !== 'ENOSPC') return failure;
     return new LanternError(
       'resource-exhausted',
-      `${errno === undefined ? failure.message : `${failure.message}: the pool "${this.pool.directory}" of ${this.pool.bytes} bytes is full`}; the last contents stay; unmount volumes of its namespace, or start with a larger --pool-size`,
+      `${tried}: the pool "${this.pool.directory}" of ${this.pool.bytes} bytes is full; what was there stays; unmount volumes, or start with a larger --pool-size`,
       { cause: error, reason: 'POOL_FULL' },
     );
   }

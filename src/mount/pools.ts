@@ -51,12 +51,26 @@ export class Pools {
     return [...this.#pools.values()];
   }
 
-  /** The domain's pool with `home` in it, mounted when it is the first. `resource-exhausted` past the cap over all pools. */
+  /**
+   * The domain's pool with `home` in it, mounted when it is the first. `resource-exhausted` past the cap over all pools,
+   * `unavailable` when somebody else took the pool's mount away.
+   */
   join(domain: string, home: string): Pool {
     const name = poolName(domain);
     const pool = this.#pools.get(name) ?? this.#create(name, domain);
+    // What is written to its bare directory would be on whatever file system that is on.
+    if (!this.isThere(pool)) throw poolIsGone(pool, `use the pool of "${domain}"`);
     pool.homes.add(home);
     return pool;
+  }
+
+  /** Whether it is still mounted. */
+  isThere(pool: Pool): boolean {
+    try {
+      return this.#mounter.identify(pool.directory).device === pool.device;
+    } catch {
+      return false;
+    }
   }
 
   /** Takes the home out, and the pool away when it was the last. */
@@ -124,6 +138,13 @@ export class Pools {
       throw toLanternError(error, `read the pools' directory "${this.directory}"`);
     }
   }
+}
+
+export function poolIsGone(pool: Pool, tried: string): LanternError {
+  return new LanternError(
+    'unavailable',
+    `${tried}: the pool "${pool.directory}" was unmounted by somebody else; restart the daemon, then mount its volumes again`,
+  );
 }
 
 function removeIfEmpty(directory: string): void {

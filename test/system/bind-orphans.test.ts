@@ -62,6 +62,16 @@ describe.runIf(isRoot)('a publication whose pool is gone (needs root)', () => {
     expect(readdirSync(world.targets)).toEqual([]);
   });
 
+  test('is taken over with all contents, also when a sub path is published first', () => {
+    using world = new BindWorld();
+    const { publisher, target } = lose(world);
+    const volume = publisher.open(ID, 'default');
+    volume.write(payloadOf({ key: 'two' }));
+    volume.publish(join(world.targets, 'file'), relativePath('key'), []);
+    volume.publish(target, undefined, []);
+    expect(readFileSync(join(target, 'key'), 'utf8')).toBe('two');
+  });
+
   test('stays as it is when it shows a sub path, which is pinned anyway', () => {
     using world = new BindWorld();
     const { publisher, target, second } = lose(world, relativePath('key'));

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -77,6 +78,26 @@ describe.runIf(isRoot)('pools of the bind publisher (needs root)', () => {
     other.write(payloadOf({ small: 'x' }));
     volume.write(payloadOf({ blob: 'y'.repeat(600_000) }));
     expect(volume.files()).toMatchObject([{ path: 'blob', size: 600_000 }]);
+  });
+
+  test('a pool that somebody unmounts is not written beside: the next daemon takes its publications over', () => {
+    using world = new BindWorld();
+    const { publisher, volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    volume.saveRecord(recordOf(ID, [{ target }]));
+    const [pool = ''] = readdirSync(join(world.run, 'pools'));
+    execFileSync('umount', ['-l', join(world.run, 'pools', pool)]);
+    const unavailable = { code: 'unavailable', message: expect.stringContaining('restart the daemon') };
+    expect(lanternErrorOf(() => volume.write(payloadOf({ key: 'two' })))).toMatchObject(unavailable);
+    expect(lanternErrorOf(() => volume.saveRecord(recordOf(ID, [])))).toMatchObject(unavailable);
+    expect(lanternErrorOf(() => publisher.open(volumeId('other'), 'default'))).toMatchObject(unavailable);
+    expect(readdirSync(join(world.run, 'pools', pool))).toEqual([]);
+    const next = world.start();
+    expect(next.resume()).toEqual([]);
+    const again = next.open(ID, 'default');
+    again.write(payloadOf({ key: 'two' }));
+    again.publish(target, undefined, []);
+    expect(readFileSync(join(target, 'key'), 'utf8')).toBe('two');
   });
 
   test('starting over and over keeps the number of mounts', () => {
