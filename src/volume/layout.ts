@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import type { VolumeId } from '../spec/volume-id.ts';
 
 /** Every name on disk. What readers see is Kubernetes' layout; what lies beside it is ours. */
 
@@ -45,6 +44,6 @@ export function generationName(atMilliseconds: number, nth = 0): string {
 }
 
 /** The name of a volume's home: 32 hex digits of a hash, since an id may be too long for a name, or hold slashes. */
-export function volumeDirectoryName(volumeId: VolumeId): string {
+export function volumeDirectoryName(volumeId: string): string {
   return hash('sha256', volumeId, 'hex').slice(0, 32);
 }

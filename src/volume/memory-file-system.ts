@@ -50,14 +50,12 @@ export function createMemoryFileSystem(): VolumeFs {
     lstat(path) {
       const status = memory.lstatSync(path, { throwIfNoEntry: false });
       if (status === undefined) return undefined;
-      const mode = Number(status.mode) & 0o7777;
-      return {
-        type: fileType(status),
-        mode,
-        user: Number(status.uid),
-        group: Number(status.gid),
-        size: Number(status.size),
-      };
+      const owner = { user: Number(status.uid), group: Number(status.gid) };
+      // On Linux the size of a link is that of its target's name, and its mode is always this.
+      if (status.isSymbolicLink()) {
+        return { type: 'symlink', mode: 0o777, size: Buffer.byteLength(String(memory.readlinkSync(path))), ...owner };
+      }
+      return { type: fileType(status), mode: Number(status.mode) & 0o7777, size: Number(status.size), ...owner };
     },
     readFile(path) {
       if (isLink(path)) throw Object.assign(new Error(`ELOOP: "${path}" is a link`), { code: 'ELOOP' });

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest';
+import { errnoOf } from '../../src/base/errors.ts';
+import { createFile, replaceFile } from '../../src/volume/create-file.ts';
+import type { VolumeFs } from '../../src/volume/file-system.ts';
+
+/** A file system to try, and an empty directory on it. */
+export interface FileSystemPlace extends Disposable {
+  readonly fs: VolumeFs;
+  readonly directory: string;
+}
+
+export type FileSystemTraits = {
+  /** Whether files can be given to other users. */
+  readonly givesOwners: boolean;
+};
+
+/** What the writer relies on, on every file system it may meet. */
+export function fileSystemContract(name: string, open: () => FileSystemPlace, { givesOwners }: FileSystemTraits): void {
+  describe(`VolumeFs: ${name}`, () => {
+    test('a new file has its bytes and its exact mode, belongs to the owner, and its name is taken', () => {
+      using place = open();
+      const { fs } = place;
+      const path = `${place.directory}/file`;
+      createFile(fs, path, Buffer.from([0, 255, 10]), {}, 0o777);
+      expect(fs.lstat(path)).toEqual({ type: 'file', mode: 0o777, size: 3, ...fs.owner });
+      expect([...fs.readFile(path)]).toEqual([0, 255, 10]);
+      expect(errnoBy(() => fs.create(path, 0o600))).toBe('EEXIST');
+    });
+
+    test('an empty file and one of a megabyte are written whole', () => {
+      using place = open();
+      const { fs, directory } = place;
+      const large = Buffer.alloc(1024 * 1024, 'x');
+      createFile(fs, `${directory}/large`, large, {}, 0o644);
+      createFile(fs, `${directory}/empty`, Buffer.alloc(0), {}, 0o644);
+      expect(large.equals(fs.readFile(`${directory}/large`))).toBe(true);
+      expect(fs.readFile(`${directory}/empty`)).toHaveLength(0);
+    });
+
+    test('what is there already is emptied when it is replaced', () => {
+      using place = open();
+      const { fs, directory } = place;
+      createFile(fs, `${directory}/record.tmp`, Buffer.from('a long stale text'), {}, 0o600);
+      replaceFile(fs, `${directory}/record`, `${directory}/record.tmp`, Buffer.from('one'));
+      replaceFile(fs, `${directory}/record`, `${directory}/record.tmp`, Buffer.from('2'));
+      expect(Buffer.from(fs.readFile(`${directory}/record`)).toString()).toBe('2');
+      expect(fs.readdir(directory)).toEqual([{ name: 'record', type: 'file' }]);
+      expect(fs.lstat(`${directory}/record`)?.mode).toBe(0o600);
+    });
+
+    test.skipIf(!givesOwners)(
+      'owners: one half may stay; a file of another, 0400, can still be read and removed',
+      () => {
+        using place = open();
+        const { fs } = place;
+        const path = `${place.directory}/file`;
+        createFile(fs, path, Buffer.from('bytes'), { user: 1234 }, 0o400);
+        expect(fs.lstat(path)).toMatchObject({ user: 1234, group: fs.owner.group });
+        fs.chown(path, { group: 4321 });
+        expect(fs.lstat(path)).toMatchObject({ user: 1234, group: 4321, mode: 0o400 });
+        expect(Buffer.from(fs.readFile(path)).toString()).toBe('bytes');
+        expect(fs.lstat(path)?.mode).toBe(0o400);
+        fs.unlink(path);
+        expect(fs.lstat(path)).toBeUndefined();
+      },
+    );
+
+    test('a directory takes its exact mode, setgid included; it must be empty to go, and its name is taken', () => {
+      using place = open();
+      const { fs } = place;
+      const path = `${place.directory}/directory`;
+      fs.mkdir(path, 0o700);
+      fs.chmod(path, 0o2755);
+      expect(fs.lstat(path)).toMatchObject({ type: 'directory', mode: 0o2755 });
+      expect(fs.lstat(`${path}/.`)).toMatchObject({ type: 'directory', mode: 0o2755 });
+      expect(errnoBy(() => fs.mkdir(path, 0o700))).toBe('EEXIST');
+      fs.close(fs.create(`${path}/file`, 0o600));
+      expect(errnoBy(() => fs.rmdir(path))).toBe('ENOTEMPTY');
+      fs.unlink(`${path}/file`);
+      fs.rmdir(path);
+      expect(fs.lstat(path)).toBeUndefined();
+    });
+
+    test('a listing tells kinds, and does not follow links', () => {
+      using place = open();
+      const { fs, directory } = place;
+      fs.mkdir(`${directory}/directory`, 0o755);
+      fs.close(fs.create(`${directory}/.file`, 0o600));
+      fs.symlink('directory', `${directory}/link`);
+      const listing = [...fs.readdir(directory)].sort((a, b) => (a.name < b.name ? -1 : 1));
+      expect(listing).toEqual([
+        { name: '.file', type: 'file' },
+        { name: 'directory', type: 'directory' },
+        { name: 'link', type: 'symlink' },
+      ]);
+    });
+
+    test('a link may lead nowhere, is not followed to read, and its name is taken', () => {
+      using place = open();
+      const { fs, directory } = place;
+      const path = `${directory}/link`;
+      fs.symlink('../no/where', path);
+      expect(fs.readlink(path)).toBe('../no/where');
+      expect(fs.lstat(path)).toMatchObject({ type: 'symlink', mode: 0o777, size: '../no/where'.length });
+      expect(errnoBy(() => fs.readFile(path))).toBe('ELOOP');
+      expect(errnoBy(() => fs.symlink('x', path))).toBe('EEXIST');
+      expect(errnoBy(() => fs.create(path, 0o600))).toBe('EEXIST');
+    });
+
+    test('a link renamed over a link: the link moves, what both lead to stays', () => {
+      using place = open();
+      const { fs, directory } = place;
+      for (const name of ['old', 'new']) {
+        fs.mkdir(`${directory}/${name}`, 0o755);
+        createFile(fs, `${directory}/${name}/file`, Buffer.from(name), {}, 0o644);
+      }
+      fs.symlink('old', `${directory}/..data`);
+      fs.symlink('new', `${directory}/..data_tmp`);
+      fs.rename(`${directory}/..data_tmp`, `${directory}/..data`);
+      expect(fs.readlink(`${directory}/..data`)).toBe('new');
+      expect(fs.lstat(`${directory}/..data_tmp`)).toBeUndefined();
+      for (const name of ['old', 'new']) expect(fs.lstat(`${directory}/${name}/file`)?.type).toBe('file');
+      expect(Buffer.from(fs.readFile(`${directory}/..data/file`)).toString()).toBe('new');
+    });
+
+    test('what is missing is ENOENT, or undefined where asked for by lstat', () => {
+      using place = open();
+      const { fs } = place;
+      const path = `${place.directory}/missing`;
+      expect(fs.lstat(path)).toBeUndefined();
+      const actions = [
+        () => fs.readFile(path),
+        () => fs.readdir(path),
+        () => fs.readlink(path),
+        () => fs.unlink(path),
+        () => fs.rmdir(path),
+        () => fs.rename(path, `${path}2`),
+        () => fs.chmod(path, 0o755),
+        () => fs.create(`${path}/file`, 0o600),
+        () => fs.mkdir(`${path}/directory`, 0o755),
+        () => fs.symlink('x', `${path}/link`),
+      ];
+      expect(actions.map(errnoBy)).toEqual(actions.map(() => 'ENOENT'));
+    });
+  });
+}
+
+function errnoBy(action: () => unknown): string | undefined {
+  try {
+    action();
+  } catch (error) {
+    return errnoOf(error);
+  }
+  return undefined;
+}

@@ -1,0 +1,56 @@
+import { parentsOf } from '../../src/payload/build-payload.ts';
+import type { Payload } from '../../src/payload/payload.ts';
+import type { Owner, VolumeFs } from '../../src/volume/file-system.ts';
+import { readTree } from '../../src/volume/tree.ts';
+
+/** What a reader finds: a file as `0644 user:group bytes`, a directory (path and slash) as `2755 :group`. */
+export type View = Readonly<Record<string, string>>;
+
+/** What the payload promises a reader, by the rules of semantics.md alone. */
+export function viewOf({ files, mountGroup }: Payload, owner: Owner): View {
+  const view: Record<string, string> = {};
+  const directory = mountGroup === undefined ? `0755 :${owner.group}` : `2755 :${mountGroup}`;
+  for (const [path, { bytes, mode, user = owner.user, group = mountGroup ?? owner.group }] of files) {
+    view[path] = `${octal(mode)} ${user}:${group} ${Buffer.from(bytes).toString('hex')}`;
+    for (const parent of parentsOf(path)) view[`${parent}/`] = directory;
+  }
+  return view;
+}
+
+/** Through `..data`, resolved once. Undefined where it is not there or leads nowhere. */
+export function viewThroughData(fs: VolumeFs, directory: string): View | undefined {
+  if (fs.lstat(`${directory}/..data`) === undefined) return undefined;
+  const generation = `${directory}/${fs.readlink(`${directory}/..data`)}`;
+  return fs.lstat(generation) === undefined ? undefined : viewBelow(fs, generation);
+}
+
+/** Through the visible names, each followed as a reader does; names that lead nowhere are told apart. */
+export function viewThroughNames(fs: VolumeFs, directory: string): { view: View; dangling: readonly string[] } {
+  const view: Record<string, string> = {};
+  const dangling: string[] = [];
+  for (const { name } of fs.readdir(directory)) {
+    if (name.startsWith('..')) continue;
+    const data = fs.readlink(`${directory}/..data`);
+    const [first, ...rest] = fs.readlink(`${directory}/${name}`).split('/');
+    if (first !== '..data') throw new Error(`"${name}" does not lead through ..data`);
+    const found = viewBelow(fs, `${directory}/${data}`);
+    const below = Object.entries(found).filter(([path]) => path === name || path.startsWith(`${rest.join('/')}/`));
+    if (below.length === 0) dangling.push(name);
+    Object.assign(view, Object.fromEntries(below));
+  }
+  return { view, dangling };
+}
+
+function viewBelow(fs: VolumeFs, root: string): View {
+  const view: Record<string, string> = {};
+  for (const { path, type, mode, user, group, contents } of readTree(fs, root, { withContents: true })) {
+    if (type === 'symlink') throw new Error(`a link in a generation: "${path}"`);
+    if (type === 'directory') view[`${path}/`] = `${octal(mode)} :${group}`;
+    else view[path] = `${octal(mode)} ${user}:${group} ${Buffer.from(contents ?? []).toString('hex')}`;
+  }
+  return view;
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
