@@ -129,18 +129,26 @@ function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stag
   }
 }
 
-/** Makes the volume visible at the request's target. The record is there before the mount: a crash between loses nothing. */
+/**
+ * Makes the volume visible at the request's target. The record is there before the mount: a crash between loses nothing.
+ * What is really pinned is the publisher's to say: a mount that was there already keeps its own generation.
+ */
 function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk: Desk): void {
   const { target, subPath, accessMode, readonly, mountFlags } = request;
   const published = volume.publications.get(target);
-  const pinnedGeneration =
-    subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
-  volume.publications.set(target, { target, subPath, pinnedGeneration, accessMode, readonly, mountFlags });
+  const pinnedGeneration = subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
+  const publication = { target, subPath, pinnedGeneration, accessMode, readonly, mountFlags };
+  volume.publications.set(target, publication);
   try {
     volume.save();
-    volume.hosted.publish(target, subPath, mountFlags);
+    const shown = volume.hosted.publish(target, subPath, mountFlags);
+    if (shown.pinnedGeneration !== pinnedGeneration) {
+      volume.publications.set(target, { ...publication, ...shown });
+      volume.save();
+    }
   } catch (error) {
     if (published === undefined) volume.publications.delete(target);
+    else volume.publications.set(target, published);
     if (volume.publications.size > 0) volume.save();
     throw error;
   }

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type GrpcObject, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType as CsiTypes } from './generated/csi.ts';
@@ -14,13 +15,16 @@ export const LOADER_OPTIONS: Options = {
   oneofs: true,
 };
 
-/** Relative to this file, from `src` and from `dist` alike. */
-const PROTO_DIRECTORY = join(import.meta.dirname, '../../proto');
+/** The nearest `proto` above this file, which may be in `src`, in `dist`, or in what tools are compiled to. */
+function protoDirectory(from: string): string {
+  const candidate = join(from, 'proto');
+  return existsSync(join(candidate, 'csi/v1/csi.proto')) ? candidate : protoDirectory(dirname(from));
+}
 
 /** Read once per process; no request parses a proto again. */
 export const packageDefinition: PackageDefinition = loadSync(
   ['csi/v1/csi.proto', 'lantern/v1/projector.proto', 'lantern/v1/objects.proto', 'google/rpc/error_details.proto'],
-  { ...LOADER_OPTIONS, includeDirs: [PROTO_DIRECTORY] },
+  { ...LOADER_OPTIONS, includeDirs: [protoDirectory(import.meta.dirname)] },
 );
 
 // The one cast where proto-loader's untyped objects enter: the types were generated from the same files.

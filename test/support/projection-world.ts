@@ -1,0 +1,140 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { silentLog } from '../../src/base/log.ts';
+import { orThrow } from '../../src/base/parsed.ts';
+import { BindPublisher } from '../../src/mount/bind-publisher.ts';
+import { Pools } from '../../src/mount/pools.ts';
+import { RecordingMounter } from '../../src/mount/recording-mounter.ts';
+import { TargetRoots } from '../../src/mount/target.ts';
+import type { PublishRequest } from '../../src/projection/projector.ts';
+import type { VolumeEvent } from '../../src/projection/volume-events.ts';
+import { VolumeProjector } from '../../src/projection/volume-projector.ts';
+import { MemoryStore } from '../../src/sources/memory-store.ts';
+import { parseVolumeSource } from '../../src/spec/parse-volume-source.ts';
+import type { VolumeDefinition } from '../../src/spec/volume-spec.ts';
+import { volumeDirectoryName } from '../../src/volume/layout.ts';
+import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
+import { secretDraft } from './builders.ts';
+import { ManualClock } from './manual-clock.ts';
+import { TempDir } from './temp-dir.ts';
+import { volumeId } from './volume-content.ts';
+
+export const NEVER = new AbortController().signal;
+
+/** A volume source in Kubernetes' shape as a definition. */
+export function inline(source: unknown): VolumeDefinition {
+  return { kind: 'inline', spec: orThrow(parseVolumeSource(source, 'spec')) };
+}
+
+/** A projector over a memory store and a mount table in memory; time stands still unless told to move. */
+export class ProjectionWorld implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly mounter = new RecordingMounter();
+  readonly events: VolumeEvent[] = [];
+  readonly #dir = new TempDir();
+  readonly #poolBytes: number;
+  #stop = new AbortController();
+  store = new MemoryStore({ clock: this.clock });
+  projector: VolumeProjector;
+
+  constructor({ poolBytes = 1024 * 1024 }: { readonly poolBytes?: number } = {}) {
+    this.#poolBytes = poolBytes;
+    mkdirSync(this.#dir.at('targets'));
+    this.projector = this.#newProjector();
+  }
+
+  async start(): Promise<void> {
+    const events = this.projector.events({ includeExisting: false }, this.#stop.signal);
+    void (async () => {
+      for await (const event of events) this.events.push(event);
+    })();
+    await this.projector.start(NEVER);
+    await this.projector.settled();
+  }
+
+  /** The daemon ends and another starts, over a store that begins empty. */
+  async restart(): Promise<void> {
+    await this.projector[Symbol.asyncDispose]();
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.store = new MemoryStore({ clock: this.clock });
+    this.projector = this.#newProjector();
+    await this.start();
+  }
+
+  target(name: string): string {
+    return this.#dir.at('targets', name);
+  }
+
+  /** A valid request for all keys of Secret `db`, changed where the test cares. */
+  request(overrides: Partial<PublishRequest> = {}): PublishRequest {
+    return {
+      volumeId: volumeId('v'),
+      namespace: 'default',
+      definition: inline({ secret: { secretName: 'db' } }),
+      target: this.target('t'),
+      subPath: undefined,
+      accessMode: 'SINGLE_NODE_MULTI_WRITER',
+      readonly: true,
+      mountFlags: [],
+      mountGroup: undefined,
+      pod: undefined,
+      inputs: { data: new Map(), tokens: new Map() },
+      waitForObjects: false,
+      ...overrides,
+    };
+  }
+
+  publish(overrides: Partial<PublishRequest> = {}): Promise<unknown> {
+    return this.projector.publish(this.request(overrides), NEVER);
+  }
+
+  /** Stores a Secret and waits until every volume has it. */
+  async apply(name: string, values: Readonly<Record<string, string>>): Promise<void> {
+    await this.store.apply(secretDraft(name, values), { createOnly: false, dryRun: false }, NEVER);
+    await this.projector.settled();
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.store.delete({ kind: 'Secret', namespace: 'default', name }, undefined, NEVER);
+    await this.projector.settled();
+  }
+
+  /** The volume's visible files. */
+  files(id = 'v'): Readonly<Record<string, string>> {
+    const pools = this.#dir.at('run/pools');
+    const pool = readdirSync(pools).find((name) => readdirSync(join(pools, name)).includes(volumeDirectoryName(id)));
+    const data = join(pools, pool ?? '', volumeDirectoryName(id), 'data');
+    const names = readdirSync(data).filter((name) => !name.startsWith('..'));
+    return Object.fromEntries(names.map((name) => [name, readFileSync(join(data, name), 'utf8')]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.projector[Symbol.asyncDispose]();
+    this.#stop.abort();
+    this.#dir[Symbol.dispose]();
+  }
+
+  #newProjector(): VolumeProjector {
+    const { clock, mounter } = this;
+    const sizes = { poolBytes: this.#poolBytes, totalBytes: 16 * 1024 * 1024 };
+    const publisher = new BindPublisher({
+      mounter,
+      pools: new Pools({ mounter, directory: this.#dir.at('run/pools'), ...sizes }),
+      targets: new TargetRoots([this.#dir.at('targets')], [this.#dir.at('run')]),
+      fs: nodeFileSystem,
+      clock,
+      canChangeOwners: false,
+      cautions: [],
+    });
+    return new VolumeProjector({
+      source: this.store,
+      publisher,
+      clock,
+      log: silentLog,
+      budget: { bytes: this.#poolBytes, entries: 1_000 },
+      allocatable: new Map(),
+      isolation: 'namespace',
+    });
+  }
+}
