@@ -49,8 +49,13 @@ export function listFaults(faults: readonly Fault[]): string {
     : [`${lines.length} faults:`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-/** The name and errno, not the message: it may quote what was read. */
+/** Name, errno and place, not the message: it may quote what was read. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
-  return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name;
+  const errno = 'code' in error && typeof error.code === 'string' ? ` ${error.code}` : '';
+  const stack = error.stack ?? '';
+  // The stack starts with the message, whose lines may look like places.
+  const frames = stack.slice(stack.indexOf(error.message) + error.message.length);
+  const place = /^ {4}at .*?([^/(\s]+:\d+:\d+)\)?$/m.exec(frames)?.[1];
+  return `${error.name}${errno}${place === undefined ? '' : ` at ${place}`}; this is a bug`;
 }

@@ -19,9 +19,15 @@ test.each<[string, unknown, { exitCode: number; message: string | undefined }]>(
     ]),
     { exitCode: 1, message: '2 faults:\n  a: bad\n  worse' },
   ],
-  ['a bug', new TypeError('quotes s3cret'), { exitCode: 1, message: 'an unexpected error: TypeError' }],
 ])('%s', (_name, error, ending) => {
   expect(endingOf(error, false)).toEqual(ending);
+});
+
+test('a bug is told by its place, not by its message, which may quote a secret', () => {
+  expect(endingOf(new TypeError('quotes\n    at s3cret.js:1:1'), false)).toEqual({
+    exitCode: 1,
+    message: expect.stringMatching(/^an unexpected error: TypeError at exit\.test\.ts:\d+:\d+; this is a bug$/),
+  });
 });
 
 test('an interrupted command says so rather than what broke because of it', () => {
