@@ -3,6 +3,7 @@ import type { Fault } from './base/errors.ts';
 import type { LogFormat, LogLevel } from './base/log.ts';
 import { faulty, type Parsed, parsed } from './base/parsed.ts';
 import { CONFIG_OPTIONS, type ConfigOption, type Isolation, type PublisherChoice } from './config-options.ts';
+import { MAX_SOCKET_PATH_BYTES } from './rpc/limits.ts';
 import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
 
 /** How one daemon runs. Frozen; every path absolute. */
@@ -56,8 +57,6 @@ export type Surroundings = {
 /** Flags as commander hands them over, by its attribute names: text, `true` for a switch, a list when repeatable. */
 export type Flags = Readonly<Record<string, unknown>>;
 
-/** Longest path that fits into a socket address; a longer one would be cut silently. */
-const MAX_SOCKET_PATH_BYTES = 107;
 const KUBELET_PODS = '/var/lib/kubelet/pods';
 
 /**

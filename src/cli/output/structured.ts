@@ -12,7 +12,9 @@ export function wireToJson(message: unknown): unknown {
   const fields = Object.entries(message).filter(([name, value]) => {
     return value !== null && value !== undefined && !name.startsWith('_') && !isOneofMark(name, value);
   });
-  return Object.fromEntries(fields.map(([name, value]) => [name, wireToJson(value)]));
+  // proto-loader puts lists first; people look for the id.
+  const scalarsFirst = fields.sort(([, a], [, b]) => Number(typeof a === 'object') - Number(typeof b === 'object'));
+  return Object.fromEntries(scalarsFirst.map(([name, value]) => [name, wireToJson(value)]));
 }
 
 /** Fields of those names hold messages, so text there can only be the mark. */
@@ -28,5 +30,5 @@ export function formatJson(value: unknown): string {
 /** YAML that YAML 1.1 readers, Kubernetes' among them, read back as it was; keys sorted, as kubectl prints them. */
 export async function formatYaml(value: unknown): Promise<string> {
   const { stringify } = await import('yaml');
-  return stringify(value, { version: '1.1', lineWidth: 0, sortMapEntries: true }).trimEnd();
+  return stringify(value, { version: '1.1', lineWidth: 0, sortMapEntries: true, indentSeq: false }).trimEnd();
 }

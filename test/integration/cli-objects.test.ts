@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { CommandLine } from '../support/command-line.ts';
+
+// A value that must show up only where it is asked for, base64 included.
+const VALUE = 'pl4nted-v4lue';
+const ENCODED = Buffer.from(VALUE).toString('base64');
+
+const secret = (name: string, value = VALUE, more = '') =>
+  `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}${more}}\nstringData: {username: admin, password: ${value}}\n`;
+const CONFIG_MAP = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {colour: blue}\n';
+
+let shell: CommandLine;
+beforeAll(async () => {
+  shell = new CommandLine();
+  await shell.serve();
+});
+afterAll(async () => {
+  await shell[Symbol.asyncDispose]();
+});
+
+/** Applies a manifest from stdin and returns what was printed. */
+async function apply(manifest: string, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await shell.runWithInput(manifest, 'apply', '-f', '-', ...args);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return stdout;
+}
+
+describe('apply', () => {
+  test('says what became of each object', async () => {
+    const file = shell.file('both.yaml', `${secret('a')}---\n${CONFIG_MAP}`);
+    expect(await shell.output('apply', '-f', file)).toBe('secret/a created\nconfigmap/settings created\n');
+    expect(await shell.output('apply', '-f', file)).toBe('secret/a unchanged\nconfigmap/settings unchanged\n');
+    expect(await apply(secret('a', 'other'))).toBe('secret/a configured\n');
+    expect(await apply(secret('a', 'other'), '-o', 'name')).toBe('secret/a\n');
+    expect(JSON.parse(await apply(secret('a', 'third'), '-o', 'json'))).toEqual([
+      { kind: 'Secret', namespace: 'default', name: 'a', outcome: 'configured' },
+    ]);
+  });
+
+  test('a dry run stores nothing', async () => {
+    expect(await apply(secret('dry'), '--dry-run')).toBe('secret/dry created (dry run)\n');
+    expect((await shell.run('get', 'secret', 'dry')).code).toBe(1);
+  });
+
+  test('a fault in one file keeps every object out, and shows no value', async () => {
+    const bad = `${secret('fine')}---\n${secret('Bad_Name')}---\napiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {k: "!${VALUE}"}\n`;
+    const { code, stdout, stderr } = await shell.runWithInput(bad, 'apply', '-f', '-');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^lantern: 2 faults:\n {2}stdin: .*metadata\.name.*\n {2}stdin: .*data\[k\].*\n$/);
+    expect(stderr).not.toContain(VALUE);
+    expect((await shell.run('get', 'secret', 'fine')).code).toBe(1);
+  });
+
+  test("the daemon's refusal of one object keeps no other out", async () => {
+    await apply(`${secret('frozen')}immutable: true\n`);
+    const both = `${secret('frozen', 'changed')}immutable: true\n---\n${secret('after')}`;
+    const { code, stdout, stderr } = await shell.runWithInput(both, 'apply', '-f', '-');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'secret/after created\n' });
+    expect(stderr).toMatch(/^lantern: .*immutable.*\n$/);
+    expect(stderr).not.toContain('changed');
+  });
+});
+
+describe('get', () => {
+  beforeAll(async () => {
+    await apply(`${secret('shown')}---\n${secret('elsewhere', VALUE, ', namespace: get')}`);
+  });
+
+  test('a table in the shape of kubectl, without values', async () => {
+    const table = await shell.output('get', 'secret', 'shown');
+    expect(table).toMatch(/^NAME {4}TYPE {5}DATA {3}AGE\nshown {3}Opaque {3}2 {6}\d+s\n$/);
+    const all = await shell.output('get', 'secrets', '-A');
+    expect(all).toMatch(/^NAMESPACE {3}NAME/);
+    expect(all).toMatch(/^get {9}elsewhere /m);
+    expect(all).not.toMatch(new RegExp(`${VALUE}|${ENCODED}`));
+    expect(await shell.output('get', 'secrets', '-n', 'get', '-o', 'name')).toBe('secret/elsewhere\n');
+  });
+
+  test('YAML and JSON are manifests that can be applied again', async () => {
+    const yaml = await shell.output('get', 'secret/shown', '-o', 'yaml');
+    expect(parse(yaml)).toMatchObject({ kind: 'Secret', metadata: { name: 'shown' }, data: { password: ENCODED } });
+    expect(await apply(yaml)).toBe('secret/shown unchanged\n');
+    const list = await shell.output('get', 'secrets', '-n', 'get', '-o', 'json');
+    expect(JSON.parse(list)).toMatchObject({ kind: 'List', items: [{ metadata: { name: 'elsewhere' } }] });
+    expect(await apply(list)).toBe('secret/elsewhere unchanged\n');
+  });
+
+  test('several kinds at once', async () => {
+    await apply(CONFIG_MAP);
+    const { stdout } = await shell.run('get', 'secret/shown', 'cm/settings');
+    expect(stdout).toMatch(/^NAME .*\nsecret\/shown .*\n\nNAME .*\nconfigmap\/settings .*\n$/);
+  });
+
+  test('nothing there', async () => {
+    expect(await shell.run('get', 'cm', '-n', 'void')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'No resources found in void namespace.\n',
+    });
+    const { code, stdout, stderr } = await shell.run('get', 'secret', 'no-such', 'shown');
+    expect(code).toBe(1);
+    expect(stdout).toContain('shown');
+    expect(stderr).toMatch(/^lantern: .*no-such.*\n$/);
+  });
+});
+
+describe('delete', () => {
+  test('by name, by manifest, and what is not there', async () => {
+    await apply(`${secret('d1')}---\n${secret('d2')}`);
+    expect(await shell.output('delete', 'secret', 'd1')).toBe('secret "d1" deleted\n');
+    const { code, stdout, stderr } = await shell.runWithInput(
+      `${secret('d1')}---\n${secret('d2')}`,
+      'delete',
+      '-f',
+      '-',
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'secret "d2" deleted\n' });
+    expect(stderr).toMatch(/^lantern: .*d1.*\n$/);
+    expect(await shell.output('delete', 'secret/d1', '--ignore-not-found')).toBe('');
+  });
+});

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { CommandLine } from '../support/command-line.ts';
+
+test('serve says when it is ready, and ends in order with mounts in place', async () => {
+  await using shell = new CommandLine();
+  const ready = await shell.serve();
+  expect(ready).toContain(shell.socket);
+  expect(ready).toContain('direct');
+  expect(statSync(shell.socket).mode & 0o777).toBe(0o600);
+  await shell.runWithInput(
+    'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {k: v}\n',
+    'apply',
+    '-f',
+    '-',
+  );
+  const target = shell.target('t');
+  await shell.output('mount', '--secret', 's', target);
+  expect(await shell.stopServing()).toBe(0);
+  expect(existsSync(shell.socket)).toBe(false);
+  expect(readFileSync(`${target}/k`, 'utf8')).toBe('v');
+
+  await shell.serve('--unmount-on-exit');
+  expect(await shell.stopServing()).toBe(0);
+  expect(existsSync(target)).toBe(false);
+});
+
+test('a second daemon for the same run directory is refused, and says who is there', async () => {
+  await using shell = new CommandLine();
+  await shell.serve();
+  const { code, stdout, stderr } = await shell.run('serve', '--run-dir', shell.at('run'), '--publisher', 'direct');
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain(shell.at('run'));
+});
+
+test('without a daemon each error says what to do', async () => {
+  await using shell = new CommandLine();
+  const { code, stderr } = await shell.run('get', 'secrets');
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    `lantern: cannot reach the daemon at "${shell.socket}": there is no such socket; ` +
+      'start it with "lantern serve", or name its socket with --socket or LANTERN_SOCKET\n',
+  );
+  const elsewhere = await shell.run('volumes', '--socket', shell.file('a-file', ''));
+  expect(elsewhere.code).toBe(1);
+  expect(elsewhere.stderr).toMatch(/^lantern: cannot reach the daemon at ".*a-file": nobody listens there; start it/);
+});
+
+test('wrong usage ends with 2 and one line', async () => {
+  await using shell = new CommandLine();
+  expect(await shell.run('get', 'secrets', '--no-such')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'lantern: unknown option \'--no-such\'; see "lantern get --help"\n',
+  });
+});
