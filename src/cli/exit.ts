@@ -10,9 +10,6 @@ export type Ending = { readonly exitCode: ExitCode; readonly message: string | u
 
 const DONE: Ending = { exitCode: 0, message: undefined };
 
-/** Commander's codes for ends that are no errors. */
-const SHOWN = ['commander.helpDisplayed', 'commander.version'];
-
 /** A command line that cannot be meant; `message` says what is wrong with it. Ends the process with 2. */
 export function wrongUsage(message: string): CommanderError {
   return new CommanderError(2, 'lantern.wrongUsage', message);
@@ -35,8 +32,9 @@ function isCancellation(error: unknown): boolean {
 }
 
 function endingOfCommander(error: CommanderError): Ending {
-  if (SHOWN.includes(error.code)) return DONE;
-  // `lantern` alone: commander has printed the help.
+  // Help or version, as asked for.
+  if (error.exitCode === 0) return DONE;
+  // `lantern` alone: commander has printed the help all the same.
   if (error.code === 'commander.help') return { exitCode: 2, message: undefined };
   return { exitCode: 2, message: error.message };
 }

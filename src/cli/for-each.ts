@@ -1,4 +1,5 @@
 import { LanternError } from '../base/errors.ts';
+import { printable } from './output/printable.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Errors that will meet every further item as well. */
@@ -20,7 +21,7 @@ export async function forEach<T>(
     } catch (error) {
       if (!(error instanceof LanternError) || GENERAL.includes(error.code)) throw error;
       allWell = false;
-      terminal.complain(`lantern: ${error.message}`);
+      terminal.complain(`lantern: ${printable(error.message)}`);
     }
   }
   return allWell;

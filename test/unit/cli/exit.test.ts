@@ -6,6 +6,7 @@ import { endingOf, PARTLY_FAILED, wrongUsage } from '../../../src/cli/exit.ts';
 test.each<[string, unknown, { exitCode: number; message: string | undefined }]>([
   ['help', new CommanderError(0, 'commander.helpDisplayed', '(outputHelp)'), { exitCode: 0, message: undefined }],
   ['the version', new CommanderError(0, 'commander.version', '0.1.0'), { exitCode: 0, message: undefined }],
+  ['the help command', new CommanderError(0, 'commander.help', '(outputHelp)'), { exitCode: 0, message: undefined }],
   ['no command', new CommanderError(1, 'commander.help', '(outputHelp)'), { exitCode: 2, message: undefined }],
   ['wrong usage', wrongUsage('no'), { exitCode: 2, message: 'no' }],
   ['part of the work', PARTLY_FAILED, { exitCode: 1, message: undefined }],

@@ -54,6 +54,11 @@ describe('help', () => {
     }
   });
 
+  test('the help command is another way to ask', async () => {
+    expect(await run(['help'])).toMatchObject({ exitCode: 0, help: expect.stringContaining('Commands:') });
+    expect(await run(['help', 'get'])).toMatchObject({ exitCode: 0, help: expect.stringContaining('lantern get') });
+  });
+
   test('the version', async () => {
     expect(await run(['--version'])).toMatchObject({ exitCode: 0, help: '1.2.3\n' });
   });
