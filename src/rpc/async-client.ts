@@ -83,14 +83,23 @@ function streamer(channel: Client, { path, requestSerialize, responseDeserialize
     const cancel = () => call.cancel();
     if (limits.signal?.aborted) cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
-    return readAll(call, limits.signal, cancel);
+    // A call may fail before its iteration starts; the failure waits for it.
+    const failures: Error[] = [];
+    call.on('error', (error) => failures.push(error));
+    return readAll(call, failures, limits.signal, cancel);
   };
 }
 
-/** Ends quietly when the caller's own signal ended it. */
-async function* readAll(call: ClientReadableStream<object>, signal: AbortSignal | undefined, cancel: () => void) {
+/** What arrived, then the call's failure; ends quietly when the caller's own signal ended it. */
+async function* readAll(
+  call: ClientReadableStream<object>,
+  failures: readonly Error[],
+  signal: AbortSignal | undefined,
+  cancel: () => void,
+) {
   try {
     yield* call;
+    if (failures[0] !== undefined) throw failures[0];
   } catch (error) {
     if (signal?.aborted) return;
     throw error instanceof Error && 'code' in error ? fromServiceError(error as ServiceError) : error;

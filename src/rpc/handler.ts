@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import { LanternError } from '../base/errors.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { statusOf } from './status.ts';
 
@@ -63,10 +63,11 @@ export class CallDesk {
     try {
       return await action(lifetime.signal);
     } catch (error) {
-      code = error instanceof LanternError ? error.code : error instanceof Error ? error.name : 'internal';
+      const failure = toLanternError(error, method);
+      code = failure.code;
       // Nothing else says where an unexpected error came from; its message may quote input, its stack's frames do not.
-      if (code !== 'AbortError' && code !== 'TimeoutError' && !(error instanceof LanternError)) {
-        this.#log.error({ method, error: code, frames: framesOf(error) }, 'a call failed unexpectedly');
+      if (failure !== error && code === 'internal') {
+        this.#log.error({ method, error: nameOf(error), frames: framesOf(error) }, 'a call failed unexpectedly');
       }
       throw error;
     } finally {
@@ -93,9 +94,9 @@ class CallLifetime implements Disposable {
     if (shutdown.aborted) this.#onShutdown();
     shutdown.addEventListener('abort', this.#onShutdown, { once: true });
     const deadline = Number(call.getDeadline());
-    if (Number.isFinite(deadline)) {
-      this.#timer = setTimeout(() => this.#expire(), Math.min(deadline - Date.now(), LONGEST_TIMER_MS)).unref();
-    }
+    const remaining = deadline - Date.now();
+    // A call that may last longer than that ends with its client.
+    if (remaining <= LONGEST_TIMER_MS) this.#timer = setTimeout(() => this.#expire(), remaining).unref();
   }
 
   get signal(): AbortSignal {
@@ -112,9 +113,17 @@ class CallLifetime implements Disposable {
   }
 }
 
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
+
+/** The stack without the message before it, which may have lines of any kind. */
 function framesOf(error: unknown): string[] {
   if (!(error instanceof Error) || error.stack === undefined) return [];
-  return error.stack
+  const { message, stack } = error;
+  const start = stack.indexOf(message) + message.length;
+  return stack
+    .slice(start)
     .split('\n')
     .filter((line) => line.startsWith('    at '))
     .slice(0, 8);

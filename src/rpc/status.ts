@@ -1,6 +1,6 @@
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { type ErrorCode, LanternError, toLanternError } from '../base/errors.ts';
-import { DETAILS_KEY, encodeDetails } from './error-details.ts';
+import { DETAILS_KEY, encodeDetails, wellFormed } from './error-details.ts';
 
 /** Error code → gRPC status, here and nowhere else. */
 const STATUS_OF_CODE: Readonly<Record<ErrorCode, status>> = {
@@ -22,8 +22,12 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, status>> = {
 
 const CODE_OF_STATUS = new Map(Object.entries(STATUS_OF_CODE).map(([code, number]) => [number, code as ErrorCode]));
 
-/** Headers are limited by HTTP/2 peers; a message with thousands of faults is cut rather than lost. */
-const MAX_MESSAGE_BYTES = 6 * 1024;
+/**
+ * gRPC's core takes 8 KiB of headers by default, and message and details share them: of thousands of faults the first
+ * are told rather than none. As sent: percent-encoded, and for details before base64.
+ */
+const MAX_MESSAGE_BYTES = 2_560;
+const MAX_DETAILS_BYTES = 3_584;
 
 /**
  * Any thrown thing as the status of an answer. Only a LanternError's own message is shown; a cause never is. Details go
@@ -32,10 +36,13 @@ const MAX_MESSAGE_BYTES = 6 * 1024;
 export function statusOf(error: unknown, method: string): Partial<StatusObject> {
   const failure = toLanternError(error, method);
   const code = STATUS_OF_CODE[failure.code];
+  const message = shortened(failure.message);
   const metadata = new Metadata();
-  const details = method.startsWith('/lantern.v1.') ? encodeDetails(failure, code) : undefined;
-  if (details !== undefined && details.byteLength <= MAX_MESSAGE_BYTES) metadata.set(DETAILS_KEY, details);
-  return { code, details: shortened(failure.message), metadata };
+  const details = method.startsWith('/lantern.v1.')
+    ? encodeDetails(failure, { code, message }, MAX_DETAILS_BYTES)
+    : undefined;
+  if (details !== undefined) metadata.set(DETAILS_KEY, details);
+  return { code, details: message, metadata };
 }
 
 /** A status that a client received, as the error it stands for. */
@@ -45,9 +52,12 @@ export function fromServiceError(error: ServiceError): LanternError {
 }
 
 function shortened(message: string): string {
-  if (Buffer.byteLength(message) <= MAX_MESSAGE_BYTES) return message;
-  return `${Buffer.from(message)
-    .subarray(0, MAX_MESSAGE_BYTES)
-    .toString()
-    .replace(/\uFFFD$/, '')} …`;
+  let text = '';
+  let room = MAX_MESSAGE_BYTES;
+  for (const character of wellFormed(message.slice(0, MAX_MESSAGE_BYTES + 1))) {
+    room -= encodeURI(character).length;
+    if (room < 0) return `${text} …`;
+    text += character;
+  }
+  return text;
 }

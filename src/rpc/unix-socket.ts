@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
@@ -20,8 +20,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Binds the server to a socket at `path`, in a directory made 0700 (0750 with a group). A socket that nobody listens
-   * on is replaced; one that somebody does is `failed-precondition`, and so is anything else at the path.
+   * Binds the server to a socket at `path`, in a directory made 0700 (0750 with a group) unless it is there. A socket
+   * that nobody listens on is replaced; one that somebody does is `failed-precondition`, and so is anything else there.
    */
   static async bind(server: Server, path: string, group: number | undefined): Promise<UnixSocket> {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
@@ -36,7 +36,7 @@ export class UnixSocket implements Disposable {
       await bindWithUmask(server, path);
       if (group !== undefined) chownSync(path, -1, group);
       chmodSync(path, group === undefined ? OWNER_ONLY : WITH_GROUP);
-      return new UnixSocket(path, statSync(path, { bigint: true }).ino);
+      return new UnixSocket(path, lstatSync(path, { bigint: true }).ino);
     } catch (error) {
       throw toLanternError(error, `listen on "${path}"`);
     }
@@ -45,22 +45,29 @@ export class UnixSocket implements Disposable {
   [Symbol.dispose](): void {
     try {
       // Another daemon may have put its own there meanwhile.
-      if (statSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path);
+      if (lstatSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error;
     }
   }
 }
 
+/** The modes of directories made here. Any other one is somebody's choice, `/tmp` or `/run` perhaps, and stays. */
+const DIRECTORY = 0o700;
+const DIRECTORY_WITH_GROUP = 0o750;
+
 function makeDirectory(directory: string, group: number | undefined): void {
-  mkdirSync(directory, { recursive: true, mode: group === undefined ? 0o700 : 0o750 });
+  mkdirSync(directory, { recursive: true, mode: DIRECTORY });
   if (group === undefined) return;
+  const { mode, uid } = statSync(directory);
+  const isOurs = uid === process.geteuid?.() && [DIRECTORY, DIRECTORY_WITH_GROUP].includes(mode & 0o7777);
+  if (!isOurs) return;
   chownSync(directory, -1, group);
-  chmodSync(directory, 0o750);
+  chmodSync(directory, DIRECTORY_WITH_GROUP);
 }
 
 async function removeStale(path: string): Promise<void> {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) {
     throw new LanternError(
@@ -74,7 +81,7 @@ async function removeStale(path: string): Promise<void> {
       `listen on "${path}": another process listens there; stop it, or choose another --run-dir`,
     );
   }
-  unlinkSync(path);
+  rmSync(path, { force: true });
 }
 
 function isListening(path: string): Promise<boolean> {
@@ -85,8 +92,8 @@ function isListening(path: string): Promise<boolean> {
       resolve(answer);
     };
     probe.once('connect', () => settle(true));
-    // Anything but "nobody listens" may be somebody who does not let us in.
-    probe.once('error', (error) => settle(errnoOf(error) !== 'ECONNREFUSED'));
+    // Anything but "nobody listens" and "gone" may be somebody who does not let us in.
+    probe.once('error', (error) => settle(!['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error) ?? '')));
   });
 }
 

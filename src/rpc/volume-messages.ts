@@ -33,9 +33,9 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
 
 /** About how many bytes the message takes, for cutting pages. */
 export function sizeOfVolume(status: VolumeStatus): number {
-  const files = status.files.reduce((sum, { path }) => sum + path.length + 48, 0);
-  const publications = status.publications.reduce((sum, { target }) => sum + target.length + 96, 0);
-  return 1024 + 2 * files + publications;
+  const files = status.files.reduce((sum, { path }) => sum + Buffer.byteLength(path) + 48, 0);
+  const publications = status.publications.reduce((sum, { target }) => sum + Buffer.byteLength(target) + 96, 0);
+  return 1024 + 2 * files + publications + Buffer.byteLength(status.lastError ?? '');
 }
 
 export function eventToWire(event: VolumeEvent): WireEvent {

@@ -1,0 +1,176 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadSync } from '@grpc/proto-loader';
+import { describe, expect, it } from 'vitest';
+import { csi, LOADER_OPTIONS, lantern } from '../../../src/rpc/protos.ts';
+
+const M = 'map';
+type FieldTable = Readonly<Record<string, string>>;
+
+/**
+ * The standard's numbers (CSI 1.12): `name: number` and, where it says something, the type; `*` is repeated. Other
+ * people's hosts speak them.
+ */
+const CSI_FIELDS: Readonly<Record<string, FieldTable>> = {
+  GetPluginInfoRequest: {},
+  GetPluginInfoResponse: { name: '1 string', vendor_version: '2 string', manifest: `3 ${M}` },
+  GetPluginCapabilitiesRequest: {},
+  GetPluginCapabilitiesResponse: { capabilities: '1 *PluginCapability' },
+  PluginCapability: { service: '1 Service', volume_expansion: '2 VolumeExpansion' },
+  'PluginCapability.Service': { type: '1 Type' },
+  'PluginCapability.VolumeExpansion': { type: '1 Type' },
+  ProbeRequest: {},
+  ProbeResponse: { ready: '1 BoolValue' },
+  VolumeCapability: { block: '1 BlockVolume', mount: '2 MountVolume', access_mode: '3 AccessMode' },
+  'VolumeCapability.BlockVolume': {},
+  'VolumeCapability.MountVolume': { fs_type: '1 string', mount_flags: '2 *string', volume_mount_group: '3 string' },
+  'VolumeCapability.AccessMode': { mode: '1 Mode' },
+  Topology: { segments: `1 ${M}` },
+  NodePublishVolumeRequest: {
+    volume_id: '1 string',
+    publish_context: `2 ${M}`,
+    staging_target_path: '3 string',
+    target_path: '4 string',
+    volume_capability: '5 VolumeCapability',
+    readonly: '6 bool',
+    secrets: `7 ${M}`,
+    volume_context: `8 ${M}`,
+  },
+  NodePublishVolumeResponse: {},
+  NodeUnpublishVolumeRequest: { volume_id: '1 string', target_path: '2 string' },
+  NodeUnpublishVolumeResponse: {},
+  NodeGetVolumeStatsRequest: { volume_id: '1 string', volume_path: '2 string', staging_target_path: '3 string' },
+  NodeGetVolumeStatsResponse: { usage: '1 *VolumeUsage', volume_condition: '2 VolumeCondition' },
+  VolumeUsage: { available: '1 int64', total: '2 int64', used: '3 int64', unit: '4 Unit' },
+  VolumeCondition: { abnormal: '1 bool', message: '2 string' },
+  NodeGetCapabilitiesRequest: {},
+  NodeGetCapabilitiesResponse: { capabilities: '1 *NodeServiceCapability' },
+  NodeServiceCapability: { rpc: '1 RPC' },
+  'NodeServiceCapability.RPC': { type: '1 Type' },
+  NodeGetInfoRequest: {},
+  NodeGetInfoResponse: { node_id: '1 string', max_volumes_per_node: '2 int64', accessible_topology: '3 Topology' },
+};
+
+const CSI_ENUMS: Readonly<Record<string, readonly string[]>> = {
+  'PluginCapability.Service.Type': [
+    'UNKNOWN',
+    'CONTROLLER_SERVICE',
+    'VOLUME_ACCESSIBILITY_CONSTRAINTS',
+    'GROUP_CONTROLLER_SERVICE',
+    'SNAPSHOT_METADATA_SERVICE',
+  ],
+  'PluginCapability.VolumeExpansion.Type': ['UNKNOWN', 'ONLINE', 'OFFLINE'],
+  'VolumeCapability.AccessMode.Mode': [
+    'UNKNOWN',
+    'SINGLE_NODE_WRITER',
+    'SINGLE_NODE_READER_ONLY',
+    'MULTI_NODE_READER_ONLY',
+    'MULTI_NODE_SINGLE_WRITER',
+    'MULTI_NODE_MULTI_WRITER',
+    'SINGLE_NODE_SINGLE_WRITER',
+    'SINGLE_NODE_MULTI_WRITER',
+  ],
+  'VolumeUsage.Unit': ['UNKNOWN', 'BYTES', 'INODES'],
+  'NodeServiceCapability.RPC.Type': [
+    'UNKNOWN',
+    'STAGE_UNSTAGE_VOLUME',
+    'GET_VOLUME_STATS',
+    'EXPAND_VOLUME',
+    'VOLUME_CONDITION',
+    'SINGLE_NODE_MULTI_WRITER',
+    'VOLUME_MOUNT_GROUP',
+  ],
+};
+
+type FieldDescriptor = { name: string; number: number; label: string; type: string; typeName: string };
+type EnumDescriptor = { name: string; value: { name: string; number: number }[] };
+type MessageDescriptor = {
+  name: string;
+  field: FieldDescriptor[];
+  nestedType: MessageDescriptor[];
+  enumType: EnumDescriptor[];
+  options: { mapEntry?: boolean } | null;
+};
+
+const messages = new Map<string, MessageDescriptor>();
+const enums = new Map<string, EnumDescriptor>();
+
+function collect(descriptor: MessageDescriptor, name: string): void {
+  if (descriptor.options?.mapEntry) return;
+  messages.set(name, descriptor);
+  for (const nested of descriptor.nestedType) collect(nested, `${name}.${nested.name}`);
+  for (const nested of descriptor.enumType) enums.set(`${name}.${nested.name}`, nested);
+}
+
+// Read anew, with the names as they stand in the file.
+const definitions = loadSync('csi/v1/csi.proto', {
+  keepCase: true,
+  includeDirs: [fileURLToPath(new URL('../../../proto', import.meta.url))],
+});
+for (const [name, definition] of Object.entries(definitions)) {
+  const [, short] = /^csi\.v1\.(\w+)$/.exec(name) ?? [];
+  if (short !== undefined && 'type' in definition) collect(definition.type as MessageDescriptor, short);
+}
+
+function fieldsOf({ field, nestedType }: MessageDescriptor): FieldTable {
+  const maps = new Set(nestedType.flatMap(({ name, options }) => (options?.mapEntry ? [name] : [])));
+  const typeOf = ({ label, type, typeName }: FieldDescriptor): string => {
+    if (maps.has(typeName)) return M;
+    const short = typeName.split('.').at(-1) || type.replace('TYPE_', '').toLowerCase();
+    return label === 'LABEL_REPEATED' ? `*${short}` : short;
+  };
+  return Object.fromEntries(field.map((each) => [each.name, `${each.number} ${typeOf(each)}`]));
+}
+
+function missing(name: string): never {
+  throw new Error(`csi.v1.${name} is not there`);
+}
+
+describe('csi.v1 has the names and numbers of the standard:', () => {
+  it.each(Object.entries(CSI_FIELDS))('%s', (name, fields) => {
+    expect(fieldsOf(messages.get(name) ?? missing(name))).toEqual(fields);
+  });
+
+  it.each(Object.entries(CSI_ENUMS))('%s', (name, values) => {
+    const { value } = enums.get(name) ?? missing(name);
+    expect(value.map((each) => [each.name, each.number])).toEqual(values.map((each, index) => [each, index]));
+  });
+
+  it('no message is missing from these tables', () => {
+    expect([...messages.keys()].sort()).toEqual(Object.keys(CSI_FIELDS).sort());
+    expect([...enums.keys()].sort()).toEqual(Object.keys(CSI_ENUMS).sort());
+  });
+
+  it('the paths are csi.v1 paths', () => {
+    expect(csi.Node.service.NodePublishVolume.path).toBe('/csi.v1.Node/NodePublishVolume');
+    expect(csi.Identity.service.Probe.path).toBe('/csi.v1.Identity/Probe');
+  });
+});
+
+describe('the loader', () => {
+  it('makes of messages what the generated types say they are', () => {
+    const script = readFileSync(new URL('../../../scripts/generate-types.mjs', import.meta.url), 'utf8');
+    const flags = [
+      ...script.matchAll(/'--(longs|enums|bytes|defaults|arrays|objects|oneofs|keepCase|json)(?:=(\w+))?'/g),
+    ];
+    const fromFlags = flags.map(([, name = '', value]) => [name, value ?? true]);
+    const inCode = Object.entries(LOADER_OPTIONS).map(([name, value]) => [
+      name,
+      typeof value === 'function' ? value.name : value,
+    ]);
+    expect(Object.fromEntries(inCode)).toEqual(Object.fromEntries(fromFlags));
+  });
+
+  it('keeps a key called __proto__', () => {
+    const { requestSerialize, requestDeserialize } = lantern.Objects.service.Apply;
+    const data = Object.fromEntries([['__proto__', Buffer.from('value')]]);
+    const read = requestDeserialize(requestSerialize({ object: { secret: { data } } }));
+    expect(Object.entries(read.object?.secret?.data ?? {})).toEqual(Object.entries(data));
+  });
+
+  it('refuses endless nesting without overflowing', () => {
+    const { requestDeserialize } = lantern.Projector.service.GetVolume;
+    const openGroup = 0x13;
+    expect(() => requestDeserialize(Buffer.alloc(1e6, openGroup))).toThrow(/depth/);
+  });
+});
