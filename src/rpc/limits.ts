@@ -4,5 +4,8 @@
  */
 export const MAX_MESSAGE_BYTES = 80 * 1024 * 1024;
 
+/** The largest group id that is not chown(2)'s "as it is". */
+export const MAX_GROUP = 2 ** 32 - 2;
+
 /** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;

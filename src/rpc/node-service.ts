@@ -1,0 +1,78 @@
+import { LanternError } from '../base/errors.ts';
+import type { Projector, PublishRequest } from '../projection/projector.ts';
+import { parseVolumeId } from '../spec/volume-id.ts';
+import { readCapability } from './csi-capability.ts';
+import { volumeConditionOf, volumeUsagesOf } from './csi-stats.ts';
+import type { NodePublishVolumeRequest__Output as WirePublishRequest } from './generated/csi/v1/NodePublishVolumeRequest.ts';
+import { kubernetesFaults } from './host-kubernetes.ts';
+import { Reading } from './reading.ts';
+import type { NodeMethods } from './services.ts';
+import { parseTarget } from './target-path.ts';
+import { parseVolumeContext } from './volume-context.ts';
+
+export type NodeOptions = {
+  readonly projector: Projector;
+  readonly nodeId: string;
+  /** Whether files can be given to a group, and volume_mount_group be promised. */
+  readonly canChangeOwners: boolean;
+  /** Who calls; `kubernetes` makes a publish prove that it speaks for the pod. */
+  readonly host: 'generic' | 'kubernetes';
+};
+
+/** csi.v1.Node, without staging: reads requests, names every fault at once, and hands what is left to the projector. */
+export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOptions): NodeMethods {
+  return {
+    async nodePublishVolume(request, signal) {
+      await projector.publish(readPublish(request, host), signal);
+      return {};
+    },
+
+    async nodeUnpublishVolume({ volumeId, targetPath }, signal) {
+      requirePresent({ volume_id: volumeId, target_path: targetPath });
+      const id = parseVolumeId(volumeId);
+      // What no publish would take was never published, and a kubelet would repeat an error for ever.
+      if (!id.ok) return {};
+      await projector.unpublish({ volumeId: id.value, target: targetPath }, signal).catch((error: unknown) => {
+        if (!(error instanceof LanternError) || error.code !== 'invalid-argument') throw error;
+      });
+      return {};
+    },
+
+    nodeGetVolumeStats({ volumeId, volumePath }) {
+      requirePresent({ volume_id: volumeId, volume_path: volumePath });
+      const usage = projector.usage(volumeId, volumePath);
+      const status = projector.get(volumeId);
+      if (status === undefined) throw new LanternError('not-found', `volume "${volumeId}" is not published here`);
+      return { usage: volumeUsagesOf(usage), volumeCondition: volumeConditionOf(status) };
+    },
+
+    nodeGetCapabilities: () => {
+      const always = ['GET_VOLUME_STATS', 'VOLUME_CONDITION', 'SINGLE_NODE_MULTI_WRITER'] as const;
+      const types = canChangeOwners ? ([...always, 'VOLUME_MOUNT_GROUP'] as const) : always;
+      return { capabilities: types.map((type) => ({ rpc: { type } })) };
+    },
+
+    nodeGetInfo: () => ({ nodeId }),
+  };
+}
+
+function requirePresent(fields: Readonly<Record<string, string>>): void {
+  const reading = new Reading();
+  for (const [field, value] of Object.entries(fields)) if (value === '') reading.refuse(field, 'is required');
+  if (!reading.isGood) throw reading.error();
+}
+
+function readPublish(request: WirePublishRequest, host: NodeOptions['host']): PublishRequest {
+  const reading = new Reading();
+  const volumeId = reading.take(parseVolumeId(request.volumeId));
+  const target = reading.take(parseTarget(request.targetPath));
+  const hasSubPath = Object.hasOwn(request.volumeContext, 'subPath');
+  const capability = readCapability(reading, request.volumeCapability, hasSubPath);
+  // CSI: what is missing comes before what volume_context says.
+  if (request.volumeId === '' || request.targetPath === '' || request.volumeCapability === null) throw reading.error();
+
+  if (host === 'kubernetes') reading.note(kubernetesFaults(request));
+  const context = reading.take(parseVolumeContext(request.volumeContext, request.secrets));
+  if (!volumeId || !target || !capability || !context || !reading.isGood) throw reading.error();
+  return { ...context, ...capability, volumeId, target, readonly: request.readonly, waitForObjects: false };
+}

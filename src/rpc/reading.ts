@@ -1,0 +1,36 @@
+import { type Fault, invalid, type LanternError } from '../base/errors.ts';
+import type { Parsed } from '../base/parsed.ts';
+
+/** Collects the faults of one request's fields, so that all of them are answered at once. */
+export class Reading {
+  readonly #faults: Fault[] = [];
+
+  get isGood(): boolean {
+    return this.#faults.length === 0;
+  }
+
+  /** In the order they were noted. */
+  get faults(): readonly Fault[] {
+    return this.#faults;
+  }
+
+  /** The value; undefined, with its faults noted, when there is none. */
+  take<T>(result: Parsed<T>): T | undefined {
+    if (result.ok) return result.value;
+    this.note(result.faults);
+    return undefined;
+  }
+
+  note(faults: readonly Fault[]): void {
+    this.#faults.push(...faults);
+  }
+
+  refuse(field: string, message: string): void {
+    this.#faults.push({ field, message });
+  }
+
+  /** Everything noted, as one `invalid-argument`. */
+  error(): LanternError {
+    return invalid(this.#faults);
+  }
+}

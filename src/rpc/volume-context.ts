@@ -1,0 +1,98 @@
+import { closest } from '../base/closest.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { parseDataKey, parseNamespace } from '../objects/names.ts';
+import type { PodFacts } from '../spec/pod-facts.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+import { parseSubPath } from '../spec/sub-path.ts';
+import type { VolumeDefinition } from '../spec/volume-spec.ts';
+import type { RequestInputs } from '../volume/request-inputs.ts';
+import { DEFINITION_KEYS, parseContextDefinition } from './csi-definition.ts';
+import { contextField, HOST_KEYS, isHostKey } from './csi-keys.ts';
+import { parseTokens } from './csi-tokens.ts';
+import { Reading } from './reading.ts';
+
+/** What volume_context and secrets of a NodePublishVolume request say. */
+export type VolumeContext = {
+  readonly definition: VolumeDefinition;
+  readonly namespace: string;
+  readonly subPath: RelativePath | undefined;
+  readonly pod: PodFacts | undefined;
+  readonly inputs: RequestInputs;
+};
+
+type Texts = ReadonlyMap<string, string>;
+
+const OWN_KEYS = [...DEFINITION_KEYS, 'subPath', 'namespace'];
+
+/** CSI's limit for a map<string, string>. Only our own keys count: the host adds its own without asking. */
+const MAX_OWN_BYTES = 4096;
+
+/** Every fault at once. Values of secrets, and tokens wherever they are, turn up in no fault. */
+export function parseVolumeContext(
+  wireContext: Readonly<Record<string, string>>,
+  wireSecrets: Readonly<Record<string, string>>,
+): Parsed<VolumeContext> {
+  const reading = new Reading();
+  const context: Texts = new Map(Object.entries(wireContext));
+  const secrets: Texts = new Map(Object.entries(wireSecrets));
+  checkOwnKeys(reading, context);
+  const data = readData(reading, secrets);
+  const tokens = reading.take(parseTokens(secrets, context));
+  const definition = reading.take(parseContextDefinition(context, data.size > 0));
+  const namespace = reading.take(parseContextNamespace(context));
+  const subPathText = context.get('subPath');
+  const subPath =
+    subPathText === undefined ? undefined : reading.take(parseSubPath(subPathText, contextField('subPath')));
+  if (definition === undefined || namespace === undefined || tokens === undefined || !reading.isGood) {
+    return faulty(reading.faults);
+  }
+  return parsed({ definition, namespace, subPath, pod: podOf(context), inputs: { data, tokens } });
+}
+
+function checkOwnKeys(reading: Reading, context: Texts): void {
+  const own = [...context].filter(([key]) => !isHostKey(key));
+  for (const [key] of own) {
+    if (!OWN_KEYS.includes(key)) reading.refuse(contextField(key), unknownKey(key));
+  }
+  const bytes = own.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
+  if (bytes <= MAX_OWN_BYTES) return;
+  reading.refuse(
+    'volume_context',
+    `holds ${bytes} bytes, CSI allows ${MAX_OWN_BYTES}; apply a ProjectedVolume and name it in "projectedVolume"`,
+  );
+}
+
+function unknownKey(key: string): string {
+  const likely = closest(key, OWN_KEYS);
+  return likely === undefined
+    ? `is not a known key; known are ${OWN_KEYS.join(', ')}`
+    : `is not a known key; did you mean "${likely}"?`;
+}
+
+/** The request's own data, without what the host put there. The keys become file names: an object's rules hold. */
+function readData(reading: Reading, secrets: Texts): ReadonlyMap<string, Uint8Array> {
+  const own = [...secrets].filter(([key]) => !isHostKey(key));
+  for (const [key] of own) reading.take(parseDataKey(key, `secrets[${key}]`));
+  return new Map(own.map(([key, value]) => [key, Buffer.from(value)]));
+}
+
+/** What the host says wins over what the volume's author says. */
+function parseContextNamespace(context: Texts): Parsed<string> {
+  const key = context.has(HOST_KEYS.podNamespace) ? HOST_KEYS.podNamespace : 'namespace';
+  return parseNamespace(context.get(key) ?? 'default', contextField(key));
+}
+
+function podOf(context: Texts): PodFacts | undefined {
+  const name = context.get(HOST_KEYS.podName);
+  const uid = context.get(HOST_KEYS.podUid);
+  const serviceAccountName = context.get(HOST_KEYS.serviceAccountName);
+  if (name === undefined && uid === undefined && serviceAccountName === undefined) return undefined;
+  return {
+    name: name ?? '',
+    uid: uid ?? '',
+    serviceAccountName: serviceAccountName ?? '',
+    labels: new Map(),
+    annotations: new Map(),
+    containers: [],
+  };
+}
