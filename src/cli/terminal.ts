@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers';
+import { wrongUsage } from './exit.ts';
 import { type Style, styleFor } from './output/style.ts';
 
 /** Where a command reads and writes. */
@@ -7,7 +8,7 @@ export type Terminal = {
   readonly print: (text: string) => void;
   /** One or more lines on stderr. */
   readonly complain: (text: string) => void;
-  /** All of stdin. */
+  /** All of stdin; asked for a second time it is wrong usage. */
   readonly readInput: () => Promise<Uint8Array>;
   /** For stdout; without colour unless stdout is a terminal and NO_COLOR is not set. */
   readonly style: Style;
@@ -16,10 +17,15 @@ export type Terminal = {
 /** The process's own terminal. */
 export function processTerminal(environment: Readonly<Record<string, string | undefined>>): Terminal {
   const noColour = environment.NO_COLOR !== undefined && environment.NO_COLOR !== '';
+  let isRead = false;
   return {
     print: (text) => void process.stdout.write(`${text}\n`),
     complain: (text) => void process.stderr.write(`${text}\n`),
-    readInput: () => buffer(process.stdin),
+    readInput: async () => {
+      if (isRead) throw wrongUsage('"-" stands for stdin, which can be read only once');
+      isRead = true;
+      return buffer(process.stdin);
+    },
     style: styleFor(process.stdout.isTTY === true && !noColour),
   };
 }

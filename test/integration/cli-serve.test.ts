@@ -53,4 +53,7 @@ test('wrong usage ends with 2 and one line', async () => {
     stdout: '',
     stderr: 'lantern: unknown option \'--no-such\'; see "lantern get --help"\n',
   });
+  const twice = await shell.run('apply', '-f', '-', '-f', '-');
+  expect(twice.code).toBe(2);
+  expect(twice.stderr).toBe('lantern: "-" stands for stdin, which can be read only once\n');
 });

@@ -13,8 +13,9 @@ export type Outcome = { readonly code: number | null; readonly stdout: string; r
  * number of commands that talk to it. Everything lies in one memory directory, which the end removes.
  */
 export class CommandLine implements AsyncDisposable {
-  readonly #directory = new TempDir('/dev/shm');
+  // First: what fails to compile leaves no directory.
   readonly #program = compiled('src/main.ts');
+  readonly #directory = new TempDir('/dev/shm');
   #daemon: ChildProcess | undefined;
 
   constructor() {
