@@ -1,5 +1,7 @@
-import { invalid, LanternError } from '../base/errors.ts';
+import { type Fault, invalid } from '../base/errors.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { OBJECT_KINDS, type ObjectDraft, type ObjectKind, type StoredObject } from '../objects/object.ts';
+import { parseYamlDocuments } from '../objects/yaml.ts';
 import type { Object as WireObject, Object__Output as WireObjectRead } from './generated/lantern/v1/Object.ts';
 
 /** An object on the wire. Values are left out unless asked for; their sizes are always there. */
@@ -60,33 +62,42 @@ export function sizeOfObject(object: StoredObject, withData: boolean): number {
   const values =
     object.kind === 'Secret' ? [object.data] : object.kind === 'ConfigMap' ? [object.data, object.binaryData] : [];
   const bytes = values.flatMap((map) =>
-    [...map].map(([key, value]) => 2 * key.length + 16 + (withData ? Buffer.byteLength(value) : 0)),
+    [...map].map(([key, value]) => 2 * Buffer.byteLength(key) + 16 + (withData ? Buffer.byteLength(value) : 0)),
   );
-  const spec = object.kind === 'ProjectedVolume' ? JSON.stringify(object.spec).length : 0;
+  const spec = object.kind === 'ProjectedVolume' ? Buffer.byteLength(JSON.stringify(object.spec)) : 0;
   const texts = [...object.metadata.labels, ...object.metadata.annotations].flat();
-  return 512 + spec + [...bytes, ...texts.map((text) => text.length + 8)].reduce((sum, size) => sum + size, 0);
+  return (
+    512 + spec + [...bytes, ...texts.map((text) => Buffer.byteLength(text) + 8)].reduce((sum, size) => sum + size, 0)
+  );
 }
 
-/** A draft as the wire has it, not yet checked by any rule but its shape. */
-export function draftFromWire(wire: WireObjectRead | null): ObjectDraft {
-  if (wire === null) throw invalid([{ field: 'object', message: 'is required' }]);
-  const { metadata } = wire;
-  if (metadata === null) throw invalid([{ field: 'object.metadata', message: 'is required' }]);
-  return {
-    ...bodyFromWire(wire),
+/**
+ * A draft as the wire has it, checked by no rule but its shape, and what is wrong with that. A body that cannot be read
+ * is an empty one, so that the rest can still be checked.
+ */
+export function draftFromWire(wire: WireObjectRead): {
+  readonly draft: ObjectDraft;
+  readonly faults: readonly Fault[];
+} {
+  const body = bodyFromWire(wire);
+  const { name = '', namespace = '', labels = {}, annotations = {}, resourceVersion = '' } = wire.metadata ?? {};
+  const draft: ObjectDraft = {
+    ...(body.ok ? body.value : NO_BODY),
     metadata: {
-      name: metadata.name,
-      namespace: metadata.namespace === '' ? 'default' : metadata.namespace,
-      labels: new Map(Object.entries(metadata.labels)),
-      annotations: new Map(Object.entries(metadata.annotations)),
-      ...(metadata.resourceVersion !== '' && { resourceVersion: metadata.resourceVersion }),
+      name,
+      namespace: namespace === '' ? 'default' : namespace,
+      labels: new Map(Object.entries(labels)),
+      annotations: new Map(Object.entries(annotations)),
+      ...(resourceVersion !== '' && { resourceVersion }),
     },
   };
+  return { draft, faults: body.ok ? [] : body.faults };
 }
 
 /** An object of an answer. */
 export function objectFromWire(wire: WireObjectRead): StoredObject {
-  const draft = draftFromWire(wire);
+  const { draft, faults } = draftFromWire(wire);
+  if (faults.length > 0) throw invalid(faults);
   const { uid = '', resourceVersion = '', creationTimestamp = '' } = wire.metadata ?? {};
   return { ...draft, metadata: { ...draft.metadata, uid, resourceVersion, creationTimestamp } };
 }
@@ -105,48 +116,53 @@ const KIND_OF_BODY = {
 
 type Body = ObjectDraft extends infer Draft ? (Draft extends ObjectDraft ? Omit<Draft, 'metadata'> : never) : never;
 
-function bodyFromWire({ secret, configMap, serviceAccount, projectedVolume }: WireObjectRead): Body {
+const NO_BODY: Body = {
+  kind: 'ServiceAccount',
+  secrets: [],
+  imagePullSecrets: [],
+  automountServiceAccountToken: undefined,
+};
+
+function bodyFromWire({ secret, configMap, serviceAccount, projectedVolume }: WireObjectRead): Parsed<Body> {
   if (secret) {
-    return {
+    return parsed({
       kind: 'Secret',
       type: secret.type === '' ? 'Opaque' : secret.type,
       immutable: secret.immutable,
       data: new Map(Object.entries(secret.data)),
-    };
+    });
   }
   if (configMap) {
     const { immutable, data, binaryData } = configMap;
-    return {
+    return parsed({
       kind: 'ConfigMap',
       immutable,
       data: new Map(Object.entries(data)),
       binaryData: new Map(Object.entries(binaryData)),
-    };
+    });
   }
   if (serviceAccount) {
     const { secrets, imagePullSecrets, automountServiceAccountToken } = serviceAccount;
-    return { kind: 'ServiceAccount', secrets, imagePullSecrets, automountServiceAccountToken };
+    return parsed({ kind: 'ServiceAccount', secrets, imagePullSecrets, automountServiceAccountToken });
   }
-  if (projectedVolume) return { kind: 'ProjectedVolume', spec: parseSpecJson(projectedVolume.specJson) };
-  throw invalid([
+  if (projectedVolume) return specFromWire(projectedVolume.specJson);
+  return faulty([
     { field: 'object', message: 'must hold one of secret, config_map, service_account, projected_volume' },
   ]);
 }
 
-function parseSpecJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's own message quotes its input.
-    throw invalid([{ field: 'object.projected_volume.spec_json', message: 'must be JSON text' }]);
-  }
+/** Deep nesting, which would overflow whoever walks the spec, is refused by the reader of manifests. */
+function specFromWire(text: string): Parsed<Body> {
+  const refuse = (message: string) => faulty<Body>([{ field: 'object.projected_volume.spec_json', message }]);
+  const documents = parseYamlDocuments(text);
+  if (!documents.ok) return refuse(documents.faults.map(({ message }) => message).join('; '));
+  const [spec, ...more] = documents.value;
+  return more.length > 0 ? refuse('must be one document') : parsed({ kind: 'ProjectedVolume', spec });
 }
 
 /** The kind that a request names. */
-export function parseKind(kind: string, field: string): ObjectKind {
+export function parseKind(kind: string, field: string): Parsed<ObjectKind> {
   const known = OBJECT_KINDS.find((candidate) => candidate === kind);
-  if (known !== undefined) return known;
-  throw new LanternError('invalid-argument', `${field}: must be one of ${OBJECT_KINDS.join(', ')}`, {
-    faults: [{ field, message: `must be one of ${OBJECT_KINDS.join(', ')}` }],
-  });
+  if (known !== undefined) return parsed(known);
+  return faulty([{ field, message: `must be one of ${OBJECT_KINDS.join(', ')}` }]);
 }

@@ -1,12 +1,13 @@
 import { invalid, LanternError } from '../base/errors.ts';
-import { orThrow } from '../base/parsed.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseNamespace, parseObjectName } from '../objects/names.ts';
 import { describeRef, type ObjectRef } from '../objects/object.ts';
 import { admitObject } from '../sources/admit-object.ts';
 import type { Store, WatchFilter } from '../sources/source.ts';
 import type { ObjectReference__Output as WireReference } from './generated/lantern/v1/ObjectReference.ts';
 import { draftFromWire, objectToWire, parseKind, sizeOfObject } from './object-messages.ts';
-import { pageOf } from './pages.ts';
+import { checkPage, pageOf } from './pages.ts';
+import { Reading } from './reading.ts';
 import type { ObjectsMethods } from './services.ts';
 
 const OUTCOMES = { created: 'CREATED', configured: 'CONFIGURED', unchanged: 'UNCHANGED' } as const;
@@ -16,8 +17,11 @@ const EVENT_TYPES = { added: 'ADDED', modified: 'MODIFIED', deleted: 'DELETED' }
 export function objectsService(store: Store): ObjectsMethods {
   return {
     async apply({ object, dryRun, createOnly }, signal) {
-      const draft = orThrow(admitObject(draftFromWire(object)));
-      const applied = await store.apply(draft, { dryRun, createOnly }, signal);
+      if (object === null) throw invalid([{ field: 'object', message: 'is required' }]);
+      const { draft: given, faults } = draftFromWire(object);
+      const draft = admitObject(given);
+      if (!draft.ok || faults.length > 0) throw invalid([...faults, ...(draft.ok ? [] : draft.faults)]);
+      const applied = await store.apply(draft.value, { dryRun, createOnly }, signal);
       return { object: objectToWire(applied.object, { withData: false }), outcome: OUTCOMES[applied.outcome] };
     },
 
@@ -29,9 +33,12 @@ export function objectsService(store: Store): ObjectsMethods {
     },
 
     async list(request, signal) {
-      const kind = parseKind(request.kind, 'kind');
-      const filter = request.namespace === '' ? { kind } : { kind, namespace: parseNamespaceField(request.namespace) };
-      const { objects, revision } = await store.list(filter, signal);
+      const reading = new Reading();
+      const kind = reading.take(parseKind(request.kind, 'kind'));
+      const namespace = readNamespace(reading, request.namespace);
+      reading.take(checkPage(request));
+      if (kind === undefined || !reading.isGood) throw reading.error();
+      const { objects, revision } = await store.list({ kind, ...(namespace !== undefined && { namespace }) }, signal);
       const page = pageOf(
         objects,
         // NUL sorts before every character of a name, as the list's own order has it.
@@ -53,16 +60,21 @@ export function objectsService(store: Store): ObjectsMethods {
       return {};
     },
 
-    async *watch({ kind, namespace, resourceVersion, withData }, signal) {
+    async *watch(request, signal) {
+      const reading = new Reading();
+      const kind = request.kind === '' ? undefined : reading.take(parseKind(request.kind, 'kind'));
+      const namespace = readNamespace(reading, request.namespace);
+      const from = request.resourceVersion === '' ? undefined : reading.take(parseRevision(request.resourceVersion));
+      if (!reading.isGood) throw reading.error();
       const filter: WatchFilter = {
-        ...(kind !== '' && { kind: parseKind(kind, 'kind') }),
-        ...(namespace !== '' && { namespace: parseNamespaceField(namespace) }),
-        ...(resourceVersion !== '' && { from: parseRevision(resourceVersion) }),
+        ...(kind !== undefined && { kind }),
+        ...(namespace !== undefined && { namespace }),
+        ...(from !== undefined && { from }),
       };
       for await (const { type, object, revision } of store.watch(filter, signal)) {
         yield {
           type: EVENT_TYPES[type],
-          object: objectToWire(object, { withData }),
+          object: objectToWire(object, { withData: request.withData }),
           resourceVersion: String(revision),
         };
       }
@@ -72,19 +84,21 @@ export function objectsService(store: Store): ObjectsMethods {
 
 function parseReference(wire: WireReference | null): ObjectRef {
   if (wire === null) throw invalid([{ field: 'ref', message: 'is required' }]);
-  const kind = parseKind(wire.kind, 'ref.kind');
-  const name = parseObjectName(wire.name, 'ref.name');
-  const namespace = parseNamespace(wire.namespace === '' ? 'default' : wire.namespace, 'ref.namespace');
-  if (name.ok && namespace.ok) return { kind, name: name.value, namespace: namespace.value };
-  throw invalid([name, namespace].flatMap((part) => (part.ok ? [] : part.faults)));
+  const reading = new Reading();
+  const kind = reading.take(parseKind(wire.kind, 'ref.kind'));
+  const namespace = reading.take(parseNamespace(wire.namespace === '' ? 'default' : wire.namespace, 'ref.namespace'));
+  const name = reading.take(parseObjectName(wire.name, 'ref.name'));
+  if (kind === undefined || namespace === undefined || name === undefined) throw reading.error();
+  return { kind, namespace, name };
 }
 
-function parseNamespaceField(namespace: string): string {
-  return orThrow(parseNamespace(namespace, 'namespace'));
+/** Undefined, which means all of them, where the request names none. */
+function readNamespace(reading: Reading, namespace: string): string | undefined {
+  return namespace === '' ? undefined : reading.take(parseNamespace(namespace, 'namespace'));
 }
 
-function parseRevision(text: string): number {
+function parseRevision(text: string): Parsed<number> {
   const revision = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(revision)) return revision;
-  throw invalid([{ field: 'resource_version', message: 'must be a resource_version that this store gave out' }]);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(revision)) return parsed(revision);
+  return faulty([{ field: 'resource_version', message: 'must be a resource_version that this store gave out' }]);
 }

@@ -1,35 +1,57 @@
-import { invalid } from '../base/errors.ts';
+import type { Fault } from '../base/errors.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 /** An answer stays well below what clients accept by default (4 MiB); a single larger item travels alone. */
 const PAGE_BYTES = 3 * 1024 * 1024;
 
+export type PageRequest = { readonly pageSize: number; readonly pageToken: string };
+
 export type Page<T> = { readonly items: readonly T[]; readonly nextPageToken: string };
 
 /**
- * The part of `items` (sorted by `keyOf`) that comes after the token, up to `pageSize` items (0: no such limit) and about
- * 3 MiB. The token is the key of the last item sent, so that items which come and go between pages shift nothing.
+ * The part of `items` (sorted by `keyOf`, in byte order) that comes after the token, up to `pageSize` items (0: no such
+ * limit) and about 3 MiB. The token is the key of the last item sent, so that items which come and go between pages
+ * shift nothing. What is asked for was checked by `checkPage`.
  */
 export function pageOf<T>(
   items: readonly T[],
   keyOf: (item: T) => string,
   bytesOf: (item: T) => number,
-  request: { readonly pageSize: number; readonly pageToken: string },
+  { pageSize, pageToken }: PageRequest,
 ): Page<T> {
-  if (request.pageSize < 0) throw invalid([{ field: 'page_size', message: 'must not be negative' }]);
-  const after = request.pageToken === '' ? undefined : Buffer.from(request.pageToken, 'base64url');
-  const rest = items.filter((item) => after === undefined || Buffer.compare(Buffer.from(keyOf(item)), after) > 0);
+  const start = pageToken === '' ? 0 : firstAfter(items, keyOf, Buffer.from(pageToken, 'base64url'));
+  const mostEnd = pageSize > 0 ? Math.min(start + pageSize, items.length) : items.length;
+  const page: T[] = [];
   let bytes = 0;
-  let count = 0;
-  for (const item of rest) {
+  for (const item of items.slice(start, mostEnd)) {
     bytes += bytesOf(item);
-    const isFull = bytes > PAGE_BYTES || (request.pageSize > 0 && count >= request.pageSize);
-    if (isFull && count > 0) break;
-    count += 1;
+    if (bytes > PAGE_BYTES && page.length > 0) break;
+    page.push(item);
   }
-  const last = rest[count - 1];
-  const hasMore = count < rest.length && last !== undefined;
-  return {
-    items: rest.slice(0, count),
-    nextPageToken: hasMore ? Buffer.from(keyOf(last)).toString('base64url') : '',
-  };
+  const last = page.at(-1);
+  const hasMore = last !== undefined && start + page.length < items.length;
+  return { items: page, nextPageToken: hasMore ? Buffer.from(keyOf(last)).toString('base64url') : '' };
+}
+
+/** Whether the size and the token that a request gives can be used. */
+export function checkPage<R extends PageRequest>(request: R): Parsed<R> {
+  const faults: Fault[] = [];
+  if (request.pageSize < 0) faults.push({ field: 'page_size', message: 'must not be negative' });
+  if (Buffer.from(request.pageToken, 'base64url').toString('base64url') !== request.pageToken) {
+    faults.push({ field: 'page_token', message: 'must be the next_page_token of an earlier answer' });
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(request);
+}
+
+/** The index of the first item whose key comes after `key`, by halving. */
+function firstAfter<T>(items: readonly T[], keyOf: (item: T) => string, key: Buffer): number {
+  const isAfter = (item: T | undefined) => item !== undefined && Buffer.compare(Buffer.from(keyOf(item)), key) > 0;
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isAfter(items[middle])) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -1,6 +1,5 @@
-import { isAbsolute } from 'node:path';
-import { type Fault, invalid, LanternError } from '../base/errors.ts';
-import { type Parsed, parsed } from '../base/parsed.ts';
+import { LanternError } from '../base/errors.ts';
+import { orThrow } from '../base/parsed.ts';
 import { parseDataKey, parseNamespace } from '../objects/names.ts';
 import type { HeldToken } from '../payload/render-inputs.ts';
 import type { Projector, VolumeStatus } from '../projection/projector.ts';
@@ -8,9 +7,12 @@ import { parseSubPath } from '../spec/sub-path.ts';
 import { parseVolumeId } from '../spec/volume-id.ts';
 import type { MountRequest__Output as MountRequest } from './generated/lantern/v1/MountRequest.ts';
 import type { Token__Output as WireToken } from './generated/lantern/v1/Token.ts';
-import { pageOf } from './pages.ts';
+import { MAX_GROUP } from './limits.ts';
+import { checkPage, pageOf } from './pages.ts';
+import { Reading } from './reading.ts';
 import type { ProjectorMethods } from './services.ts';
 import { parseWireDefinition, parseWirePod } from './spec-messages.ts';
+import { parseTarget } from './target-path.ts';
 import { eventToWire, sizeOfVolume, treeEntryToWire, volumeToWire } from './volume-messages.ts';
 
 /** lantern.v1.Projector: reads requests, names every fault at once, and hands what is left to the projector. */
@@ -61,8 +63,8 @@ export function projectorService(projector: Projector): ProjectorMethods {
       return { volume: volumeToWire(await projector.update({ volumeId, definition, data }, signal)) };
     },
 
-    getVolume({ volumeId }) {
-      if (volumeId === '') throw invalid([{ field: 'volume_id', message: 'is required' }]);
+    getVolume(request) {
+      const volumeId = orThrow(parseVolumeId(request.volumeId));
       const status = projector.get(volumeId);
       if (status === undefined) {
         throw new LanternError(
@@ -74,6 +76,10 @@ export function projectorService(projector: Projector): ProjectorMethods {
     },
 
     listVolumes(request) {
+      const reading = new Reading();
+      if (request.namespace !== '') reading.take(parseNamespace(request.namespace, 'namespace'));
+      reading.take(checkPage(request));
+      if (!reading.isGood) throw reading.error();
       const all = projector
         .list()
         .filter(({ namespace }) => request.namespace === '' || namespace === request.namespace);
@@ -82,7 +88,7 @@ export function projectorService(projector: Projector): ProjectorMethods {
     },
 
     async *watchVolumes({ volumeId, includeExisting }, signal) {
-      const filter = { includeExisting, ...(volumeId !== '' && { volumeId }) };
+      const filter = { includeExisting, ...(volumeId !== '' && { volumeId: orThrow(parseVolumeId(volumeId)) }) };
       for await (const event of projector.events(filter, signal)) yield eventToWire(event);
     },
 
@@ -97,28 +103,6 @@ export function projectorService(projector: Projector): ProjectorMethods {
   };
 }
 
-/** Collects the faults of one request's fields. */
-class Reading {
-  readonly #faults: Fault[] = [];
-
-  get isGood(): boolean {
-    return this.#faults.length === 0;
-  }
-
-  /** The value; undefined, with its faults noted, when there is none. */
-  take<T>(result: Parsed<T>): T | undefined {
-    if (result.ok) return result.value;
-    this.#faults.push(...result.faults);
-    return undefined;
-  }
-
-  error(): LanternError {
-    return invalid(this.#faults);
-  }
-}
-
-const MAX_GROUP = 2 ** 32 - 2;
-
 type Contents = Pick<MountRequest, 'namespace' | 'definition' | 'pod' | 'data' | 'tokens'> & { mountGroup?: number };
 
 /** What Mount and RenderVolume have in common. */
@@ -129,7 +113,7 @@ function readContents(reading: Reading, request: Contents) {
   const data = readData(reading, request.data, 'data');
   const { mountGroup } = request;
   if (mountGroup !== undefined && (mountGroup < 0 || mountGroup > MAX_GROUP)) {
-    reading.take({ ok: false, faults: [{ field: 'mount_group', message: `must be between 0 and ${MAX_GROUP}` }] });
+    reading.refuse('mount_group', `must be between 0 and ${MAX_GROUP}`);
   }
   return {
     namespace: namespace ?? '',
@@ -158,10 +142,4 @@ function tokensOf(wire: Readonly<Record<string, WireToken>>): ReadonlyMap<string
       { token, expirationTimestamp },
     ]),
   );
-}
-
-function parseTarget(target: string): Parsed<string> {
-  const refuse = (message: string): Parsed<string> => ({ ok: false, faults: [{ field: 'target_path', message }] });
-  if (target === '') return refuse('is required');
-  return isAbsolute(target) ? parsed(target) : refuse('must be an absolute path');
 }

@@ -5,5 +5,6 @@ import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 export function parseTarget(target: string): Parsed<string> {
   const refuse = (message: string): Parsed<string> => faulty([{ field: 'target_path', message }]);
   if (target === '') return refuse('is required');
+  if (target.includes('\0')) return refuse('must not contain a NUL byte');
   return isAbsolute(target) ? parsed(target) : refuse('must be an absolute path');
 }
