@@ -80,7 +80,7 @@ describe('NodeGetInfo and NodeGetCapabilities', () => {
 });
 
 describe('NodePublishVolume', () => {
-  const STAGES: [string, NodePublishVolumeRequest, string][] = [
+  const FAULTY: [string, NodePublishVolumeRequest, string][] = [
     ['no volume_id', { volumeId: '' }, 'volume_id: is required'],
     ['a long volume_id', { volumeId: 'v'.repeat(129) }, 'volume_id: must be no more than 128 bytes'],
     ['no target_path', { targetPath: '' }, 'target_path: is required'],
@@ -134,7 +134,7 @@ describe('NodePublishVolume', () => {
     ['a bad secret key', { secrets: { 'a/b': 'hunter2' } }, 'secrets[a/b]: a key has letters'],
   ];
 
-  it.each(STAGES)('refuses %s', async (_name, changes, message) => {
+  it.each(FAULTY)('refuses %s', async (_name, changes, message) => {
     const targetPath = harness.target('refused');
     const answer = await refusal(publish({ ...VALID, targetPath, ...changes }));
     expect(answer.slice(0, `invalid-argument: ${message}`.length)).toBe(`invalid-argument: ${message}`);
