@@ -34,7 +34,10 @@ describe('the condition of a volume', () => {
         const whole = `stale: ${error}`;
         const message = conditionOf('stale', error).message ?? '';
         expect(Buffer.byteLength(message)).toBeLessThanOrEqual(128);
-        if (Buffer.byteLength(whole) <= 128) return expect(message).toBe(whole);
+        if (Buffer.byteLength(whole) <= 128) {
+          expect(message).toBe(whole);
+          return;
+        }
         expect(message.endsWith('…')).toBe(true);
         expect(whole.startsWith(message.slice(0, -1))).toBe(true);
         expect(Buffer.byteLength(message)).toBeGreaterThan(128 - 4);
