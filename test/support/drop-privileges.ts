@@ -1,5 +1,7 @@
-// The native part is loaded while the process may still read the work tree, which can lie below a private home.
+// Loaded while the process may still read the work tree, which can lie below a private home: what is native, and what is CommonJS,
+// whose files are read only when it is evaluated.
 import 'koffi';
+import 'yaml';
 import { NOBODY } from './nobody.ts';
 
 // On import, since other modules ask for the user as soon as they are evaluated: import this one first.
