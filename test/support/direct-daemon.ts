@@ -6,6 +6,9 @@ import { compiled } from './compiled.ts';
 import type { DirectCommands } from './direct-driver.ts';
 
 type Answer<T> = { readonly value: T; readonly error?: { readonly code?: string; readonly message: string } };
+/** Compiled once per test file: asking whether that is needed takes longer than a test. */
+let driver: string | undefined;
+
 type CommandName = keyof DirectCommands;
 
 /** A process without privileges that holds a DirectPublisher; see direct-driver.ts for the commands. Killed by `using`. */
@@ -14,7 +17,7 @@ export class DirectDaemon implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>;
 
   constructor(runDirectory: string, flags: readonly string[] = []) {
-    const driver = compiled('test/support/direct-driver.ts');
+    driver ??= compiled('test/support/direct-driver.ts');
     this.#process = spawn(process.execPath, [driver, runDirectory, ...flags], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
