@@ -18,7 +18,9 @@ export const LOADER_OPTIONS: Options = {
 /** The nearest `proto` above this file, which may be in `src`, in `dist`, or in what tools are compiled to. */
 function protoDirectory(from: string): string {
   const candidate = join(from, 'proto');
-  return existsSync(join(candidate, 'csi/v1/csi.proto')) ? candidate : protoDirectory(dirname(from));
+  if (existsSync(join(candidate, 'csi/v1/csi.proto'))) return candidate;
+  if (from === dirname(from)) throw new Error('the directory "proto" of the package is missing; install it again');
+  return protoDirectory(dirname(from));
 }
 
 /** Read once per process; no request parses a proto again. */
