@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { Server, type ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../base/clock.ts';
-import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CallDesk } from './handler.ts';
+import { endLibraryStreams } from './library-streams.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { csi, lantern, packageDefinition } from './protos.ts';
 import {
@@ -16,6 +15,7 @@ import {
   type ProjectorMethods,
   type Service,
 } from './services.ts';
+import { listenOnTcp, type TcpOptions } from './tcp-listener.ts';
 import { UnixSocket } from './unix-socket.ts';
 
 export type RpcServerOptions = {
@@ -36,15 +36,6 @@ export type RpcServerOptions = {
   readonly log: Log;
 };
 
-export type TcpOptions = {
-  /** `host:port`. */
-  readonly address: string;
-  /** Plain TCP, for tests on one's own machine; anybody who connects may do anything. */
-  readonly insecure: boolean;
-  /** Paths of PEM files; clients must show a certificate of the client CA. */
-  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa: string };
-};
-
 /** How long calls under way may take to end, in milliseconds. */
 const DRAIN_MS = 5_000;
 
@@ -62,7 +53,7 @@ export class RpcServer implements AsyncDisposable {
   readonly #options: RpcServerOptions;
   readonly #shutdown = new AbortController();
   readonly #csi = new Server(SERVER_OPTIONS);
-  readonly #all = new Server(SERVER_OPTIONS);
+  readonly #all = new Server({ ...SERVER_OPTIONS, interceptors: [endLibraryStreams(this.#shutdown.signal)] });
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
   readonly #sockets: UnixSocket[] = [];
 
@@ -120,23 +111,4 @@ export class RpcServer implements AsyncDisposable {
       });
     });
   }
-}
-
-async function listenOnTcp(server: Server, { address, insecure, tls }: TcpOptions): Promise<void> {
-  try {
-    const credentials = insecure ? ServerCredentials.createInsecure() : await mutualTls(tls);
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(address, credentials, (error) => (error ? reject(error) : resolve()));
-    });
-  } catch (error) {
-    throw toLanternError(error, `listen on "${address}"`);
-  }
-}
-
-async function mutualTls(tls: TcpOptions['tls']): Promise<ServerCredentials> {
-  if (tls === undefined) {
-    throw new LanternError('invalid-argument', 'TCP needs --tls-cert, --tls-key and --tls-client-ca');
-  }
-  const [cert, key, clientCa] = await Promise.all([readFile(tls.cert), readFile(tls.key), readFile(tls.clientCa)]);
-  return ServerCredentials.createSsl(clientCa, [{ cert_chain: cert, private_key: key }], true);
 }

@@ -1,8 +1,9 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { bindError } from './bind-error.ts';
 import { MAX_SOCKET_PATH_BYTES } from './limits.ts';
 
 /** Nobody but the owner, and with a socket group that one too. */
@@ -33,9 +34,12 @@ export class UnixSocket implements Disposable {
     try {
       makeDirectory(dirname(path), group);
       await removeStale(path);
-      await bindWithUmask(server, path);
-      if (group !== undefined) chownSync(path, -1, group);
-      chmodSync(path, group === undefined ? OWNER_ONLY : WITH_GROUP);
+      const hidden = hiddenName(path);
+      rmSync(hidden, { force: true });
+      await bindWithUmask(server, hidden);
+      if (group !== undefined) chownSync(hidden, -1, group);
+      chmodSync(hidden, group === undefined ? OWNER_ONLY : WITH_GROUP);
+      show(hidden, path);
       return new UnixSocket(path, lstatSync(path, { bigint: true }).ino);
     } catch (error) {
       throw toLanternError(error, `listen on "${path}"`);
@@ -50,6 +54,33 @@ export class UnixSocket implements Disposable {
       if (errnoOf(error) !== 'ENOENT') throw error;
     }
   }
+}
+
+/**
+ * As long as the path itself. Node removes the path that a socket was bound to when it closes, whoever's socket is there by
+ * then: so the bound name is one that nobody else uses, and is gone as soon as the socket has its real name.
+ */
+function hiddenName(path: string): string {
+  const name = basename(path);
+  return join(dirname(path), (name.startsWith('~') ? '_' : '~') + name.slice(1));
+}
+
+/** The socket appears with its rights, and over nobody else's that came meanwhile. */
+function show(hidden: string, path: string): void {
+  try {
+    linkSync(hidden, path);
+  } catch (error) {
+    throw errnoOf(error) === 'EEXIST' ? taken(path) : error;
+  } finally {
+    unlinkSync(hidden);
+  }
+}
+
+function taken(path: string): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `listen on "${path}": another process listens there; stop it, or choose another --run-dir`,
+  );
 }
 
 /** The modes of directories made here. Any other one is somebody's choice, `/tmp` or `/run` perhaps, and stays. */
@@ -75,12 +106,7 @@ async function removeStale(path: string): Promise<void> {
       `listen on "${path}": something that is no socket is there; remove it`,
     );
   }
-  if (await isListening(path)) {
-    throw new LanternError(
-      'failed-precondition',
-      `listen on "${path}": another process listens there; stop it, or choose another --run-dir`,
-    );
-  }
+  if (await isListening(path)) throw taken(path);
   rmSync(path, { force: true });
 }
 
@@ -97,13 +123,13 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-/** The socket is never there with more than the owner's rights, not even for a moment. */
+/** Not even the hidden name has more than the owner's rights for a moment. */
 async function bindWithUmask(server: Server, path: string): Promise<void> {
   const before = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
       server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) =>
-        error ? reject(error) : resolve(),
+        error ? reject(bindError(error, `listen on "${path}"`)) : resolve(),
       );
     });
   } finally {
