@@ -51,6 +51,16 @@ class Scene {
   }
 }
 
+/** The number of the call that makes the first visible link, in a write by a new process. */
+function failingLink(scene: Scene, payload: Payload): number {
+  const copy = createMemoryFileSystem();
+  copy.mkdir(DIRECTORY, 0o755);
+  new VolumeWriter({ fs: copy, directory: DIRECTORY, clock: scene.clock }).write(ONE);
+  const counting = new CrashingFileSystem(copy);
+  new VolumeWriter({ fs: counting.fs, directory: DIRECTORY, clock: scene.clock }).write(payload);
+  return counting.calls.lastIndexOf('symlink') + 1;
+}
+
 describe('what a write does', () => {
   test('the first one makes the layout of semantics.md, named by the time in UTC', () => {
     const scene = new Scene();
@@ -136,6 +146,13 @@ describe('what a write does', () => {
     expect(calls).toEqual(['mkdir', ...file, ...file, 'chmod', 'symlink', 'rename']);
   });
 
+  test('what a crash kept from being seen counts as changed', () => {
+    const scene = new Scene();
+    scene.writer.write(ONE);
+    scene.memory.unlink(`${DIRECTORY}/password`);
+    expect(scene.restart().write(ONE)).toMatchObject({ changed: true, changedPaths: ['password'] });
+  });
+
   test('an element added by hand to a generation is not kept', () => {
     const scene = new Scene();
     const { generation } = scene.writer.write(ONE);
@@ -219,6 +236,32 @@ describe('generations', () => {
     scene.clock.advance(1);
     expect(scene.generations()).toEqual([second]);
   });
+
+  test('one whose replacement failed after the swap is kept as long, through the next write too', () => {
+    const scene = new Scene();
+    const first = scene.writer.write(ONE).generation;
+    // The second link made is the first visible one.
+    const missing = payloadOf({ password: 'two', added: 'two' });
+    const linking = new CrashingFileSystem(scene.memory, { fail: { call: failingLink(scene, missing), errno: 'EIO' } });
+    const writer = new VolumeWriter({ fs: linking.fs, directory: DIRECTORY, clock: scene.clock });
+    expect(lanternErrorOf(() => writer.write(missing)).code).toBe('internal');
+    expect(scene.memory.readlink(`${DIRECTORY}/..data`)).not.toBe(first);
+    expect(writer.write(missing)).toMatchObject({ changed: true, changedPaths: ['added'] });
+    expect(scene.generations()).toContain(first);
+    scene.clock.advance(RETIREMENT_MS);
+    expect(scene.generations()).toEqual([writer.generation]);
+  });
+
+  test.each(['/etc', '../elsewhere', '..2026_11_23_19_24_08.1', 'password'])(
+    '..data that leads to %s leads to none',
+    (target) => {
+      const scene = new Scene();
+      scene.memory.symlink(target, `${DIRECTORY}/..data`);
+      expect(scene.writer.generation).toBeUndefined();
+      expect(scene.writer.files()).toEqual([]);
+      expect(scene.writer.write(ONE)).toMatchObject({ changed: true, previous: undefined });
+    },
+  );
 
   test('a pinned one stays, counted, whether it was pinned before or after it was replaced', () => {
     const scene = new Scene();
