@@ -11,7 +11,7 @@ import { TempDir } from '../support/temp-dir.ts';
 import { versionedPayload, versionOf } from '../support/versioned-payload.ts';
 import { viewOf, viewThroughData, viewThroughNames } from '../support/volume-view.ts';
 
-const KILLS = 30;
+const KILLS = 20;
 
 test('invariant 3: a writer killed at any moment leaves a complete set, and the next one finishes the job', async () => {
   const program = compiled('test/support/writer-child.ts');
