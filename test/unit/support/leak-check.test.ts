@@ -20,7 +20,8 @@ test('a process counts until it is gone, also when its parent is gone first', as
   const shell = spawn('sh', ['-c', 'sleep 4711 & echo $!'], { stdio: ['ignore', 'pipe', 'ignore'] });
   const pid = await firstLine(shell);
   const mine = `process ${pid}: sleep 4711`;
-  expect(leaksThatMention(mine)).toEqual([mine]);
+  // The shell has said the pid before the child has become `sleep`.
+  await expect.poll(() => leaksThatMention(mine)).toEqual([mine]);
   process.kill(Number(pid), 'SIGKILL');
   await expect.poll(() => leaksThatMention(mine)).toEqual([]);
 });
