@@ -5,6 +5,7 @@ import { describeRef, type ObjectRef } from '../objects/object.ts';
 import { admitObject } from '../sources/admit-object.ts';
 import type { Store, WatchFilter } from '../sources/source.ts';
 import type { ObjectReference__Output as WireReference } from './generated/lantern/v1/ObjectReference.ts';
+import { formatListToken, parseListToken } from './list-token.ts';
 import { draftFromWire, objectToWire, parseKind, sizeOfObject } from './object-messages.ts';
 import { checkPage, pageOf } from './pages.ts';
 import { Reading } from './reading.ts';
@@ -36,20 +37,24 @@ export function objectsService(store: Store): ObjectsMethods {
       const reading = new Reading();
       const kind = reading.take(parseKind(request.kind, 'kind'));
       const namespace = readNamespace(reading, request.namespace);
-      reading.take(checkPage(request));
-      if (kind === undefined || !reading.isGood) throw reading.error();
+      const listToken = parseListToken(request.pageToken);
+      const wanted = { pageSize: request.pageSize, pageToken: listToken.ok ? listToken.value.pageToken : '' };
+      reading.take(checkPage(wanted));
+      const token = reading.take(listToken);
+      if (kind === undefined || token === undefined || !reading.isGood) throw reading.error();
       const { objects, revision } = await store.list({ kind, ...(namespace !== undefined && { namespace }) }, signal);
       const page = pageOf(
         objects,
         // NUL sorts before every character of a name, as the list's own order has it.
         ({ metadata }) => `${metadata.namespace}\0${metadata.name}`,
         (object) => sizeOfObject(object, request.withData),
-        request,
+        wanted,
       );
+      const first = token.revision ?? revision;
       return {
         objects: page.items.map((object) => objectToWire(object, { withData: request.withData })),
-        resourceVersion: String(revision),
-        nextPageToken: page.nextPageToken,
+        resourceVersion: String(first),
+        nextPageToken: formatListToken(first, page.nextPageToken),
       };
     },
 

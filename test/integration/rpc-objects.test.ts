@@ -298,6 +298,22 @@ describe('objects', () => {
     expect(types).toEqual(['ADDED 1', 'MODIFIED 2', 'DELETED 2']);
   });
 
+  it('are followed from the revision of any page, without a gap between the pages', async () => {
+    const { objects } = harness.client;
+    const apply = (name: string, step: string) =>
+      objects.apply({ object: { metadata: { name, namespace: 'between', annotations: { step } }, configMap: {} } });
+    for (const name of ['a', 'b', 'c']) await apply(name, '1');
+    const list = { kind: 'ConfigMap', namespace: 'between', pageSize: 2 };
+    const { nextPageToken: pageToken } = await objects.list(list);
+    await apply('a', '2');
+    const { objects: rest, resourceVersion } = await objects.list({ ...list, pageToken });
+    expect(rest.map(({ metadata }) => metadata?.name)).toEqual(['c']);
+    for await (const { object } of objects.watch({ ...list, resourceVersion })) {
+      expect(object?.metadata).toMatchObject({ name: 'a', annotations: { step: '2' } });
+      break;
+    }
+  });
+
   it('keep a key called __proto__', async () => {
     const data = Object.fromEntries([['__proto__', value]]);
     const { objects } = harness.client;
