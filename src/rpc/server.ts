@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Server, type ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
@@ -59,6 +60,8 @@ export class RpcServer implements AsyncDisposable {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
+    // One listener per call under way is no leak, whatever their number.
+    setMaxListeners(0, this.#shutdown.signal);
     const { identity, node, projector, objects } = options.methods;
     const csiServices: Service[] = [
       { definition: csi.Identity.service, methods: identity },
