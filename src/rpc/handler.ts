@@ -63,13 +63,13 @@ export class CallDesk {
     try {
       return await action(lifetime.signal);
     } catch (error) {
-      const failure = toLanternError(error, method);
+      const failure = lifetime.isShutDown ? shuttingDown(error) : toLanternError(error, method);
       code = failure.code;
       // Nothing else says where an unexpected error came from; its message may quote input, its stack's frames do not.
       if (failure !== error && code === 'internal') {
         this.#log.error({ method, error: nameOf(error), frames: framesOf(error) }, 'a call failed unexpectedly');
       }
-      throw error;
+      throw failure;
     } finally {
       lifetime[Symbol.dispose]();
       this.#log.debug({ method, code, ms: Math.round((performance.now() - started) * 10) / 10 }, 'call');
@@ -85,8 +85,7 @@ class CallLifetime implements Disposable {
   readonly #controller = new AbortController();
   readonly #shutdown: AbortSignal;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onShutdown = () =>
-    this.#controller.abort(new LanternError('unavailable', 'the daemon is shutting down; try again'));
+  readonly #onShutdown = () => this.#controller.abort(shuttingDown(undefined));
 
   constructor(call: Call<unknown, unknown>, shutdown: AbortSignal) {
     this.#shutdown = shutdown;
@@ -97,6 +96,10 @@ class CallLifetime implements Disposable {
     const remaining = deadline - Date.now();
     // A call that may last longer than that ends with its client.
     if (remaining <= LONGEST_TIMER_MS) this.#timer = setTimeout(() => this.#expire(), remaining).unref();
+  }
+
+  get isShutDown(): boolean {
+    return this.#shutdown.aborted;
   }
 
   get signal(): AbortSignal {
@@ -111,6 +114,12 @@ class CallLifetime implements Disposable {
   #expire(): void {
     this.#controller.abort(new DOMException('the deadline passed', 'TimeoutError'));
   }
+}
+
+/** The next daemon may well succeed, whatever a wait that was cut short says of its last attempt. */
+function shuttingDown(error: unknown): LanternError {
+  const said = error instanceof LanternError && error.code !== 'unavailable' ? ` (${error.message})` : '';
+  return new LanternError('unavailable', `the daemon is shutting down; try again${said}`, { cause: error });
 }
 
 function nameOf(error: unknown): string {
