@@ -136,7 +136,8 @@ function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stag
 function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk: Desk): void {
   const { target, subPath, accessMode, readonly, mountFlags } = request;
   const published = volume.publications.get(target);
-  const pinnedGeneration = subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
+  const pinnedGeneration =
+    subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
   const publication = { target, subPath, pinnedGeneration, accessMode, readonly, mountFlags };
   volume.publications.set(target, publication);
   try {

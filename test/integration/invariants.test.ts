@@ -2,7 +2,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DaemonHarness, isRoot, mountsBelow } from '../support/daemon-harness.ts';
+import { DaemonHarness, mountsBelow } from '../support/daemon-harness.ts';
+import { mayMount } from '../support/privileges.ts';
 
 const PASSWORD = 'pl4nted-s3cret-byt3s';
 const WHOLE = { source: { secret: { secretName: 'db' } } };
@@ -91,33 +92,31 @@ describe('invariants', () => {
     for (const path of recordFiles(harness)) writeFileSync(path, `{"version":1,"volumeId":"${PASSWORD}`);
     await harness.begin();
     const { volumes } = await harness.client.projector.listVolumes({});
-    if (isRoot) {
-      expect(volumes.map(({ state }) => state)).toEqual(['DEGRADED']);
-      expect(readFileSync(`${target}/password`, 'utf8')).toBe(PASSWORD);
-      await harness.applySecret('db', { password: 'mended' });
-      await harness.client.projector.mount({ volumeId: 'v', definition: WHOLE, targetPath: target });
-      expect(readFileSync(`${target}/password`, 'utf8')).toBe('mended');
-    } else {
-      // Without a mount table a record is all that says a target is ours: the daemon starts, and knows nothing of it.
-      expect(volumes).toEqual([]);
-    }
+    expect(volumes.map(({ state }) => state)).toEqual(['DEGRADED']);
+    expect(readFileSync(`${target}/password`, 'utf8')).toBe(PASSWORD);
+    await harness.applySecret('db', { password: 'mended' });
+    await harness.client.projector.mount({ volumeId: 'v', definition: WHOLE, targetPath: target });
+    expect(readFileSync(`${target}/password`, 'utf8')).toBe('mended');
   });
 
-  it.runIf(isRoot)('invariant 7: a full pool keeps the old contents, says so, and recovers', async () => {
-    const { harness, target } = await mounted({ poolSize: '1Mi' });
-    await using _ = harness;
-    await harness.applySecret('filler', { blob: 'x'.repeat(500_000) });
-    const filler = { source: { secret: { secretName: 'filler' } } };
-    const other = { volumeId: 'f', definition: filler, targetPath: harness.target('filler') };
-    await harness.client.projector.mount(other);
-    await harness.applySecret('db', { password: 'y'.repeat(600_000) });
-    expect(readFileSync(`${target}/password`, 'utf8')).toBe(PASSWORD);
-    const { volume } = await harness.client.projector.getVolume({ volumeId: 'v' });
-    expect(volume).toMatchObject({ state: 'STALE', lastError: expect.stringContaining('pool') });
-    await harness.client.projector.unmount(other);
-    await harness.client.projector.mount({ volumeId: 'v', definition: WHOLE, targetPath: target });
-    expect(readFileSync(`${target}/password`, 'utf8')).toBe('y'.repeat(600_000));
-  });
+  it.runIf(mayMount)(
+    'invariant 7: a full pool keeps the old contents, says so, and recovers (needs root)',
+    async () => {
+      const { harness, target } = await mounted({ poolSize: '1Mi' });
+      await using _ = harness;
+      await harness.applySecret('filler', { blob: 'x'.repeat(500_000) });
+      const filler = { source: { secret: { secretName: 'filler' } } };
+      const other = { volumeId: 'f', definition: filler, targetPath: harness.target('filler') };
+      await harness.client.projector.mount(other);
+      await harness.applySecret('db', { password: 'y'.repeat(600_000) });
+      expect(readFileSync(`${target}/password`, 'utf8')).toBe(PASSWORD);
+      const { volume } = await harness.client.projector.getVolume({ volumeId: 'v' });
+      expect(volume).toMatchObject({ state: 'STALE', lastError: expect.stringContaining('pool') });
+      await harness.client.projector.unmount(other);
+      await harness.client.projector.mount({ volumeId: 'v', definition: WHOLE, targetPath: target });
+      expect(readFileSync(`${target}/password`, 'utf8')).toBe('y'.repeat(600_000));
+    },
+  );
 
   it('invariant 8: an update without a change does nothing: no rename, no mtime, no event', async () => {
     const { harness, target } = await mounted();

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DaemonHarness, isRoot } from '../support/daemon-harness.ts';
+import { DaemonHarness } from '../support/daemon-harness.ts';
+import { isRoot } from '../support/privileges.ts';
 
 const DB = { username: 'admin', password: '1f2d1e2e67df' };
 const WHOLE = { source: { secret: { secretName: 'db' } } };
@@ -182,7 +183,7 @@ describe('updates', () => {
 });
 
 describe('owners', () => {
-  it.runIf(isRoot)('belong to whom the spec and the mount group say', async () => {
+  it.runIf(isRoot)('belong to whom the spec and the mount group say (needs root)', async () => {
     await using harness = await withSecret();
     const items = [{ key: 'password', path: 'private', mode: 0o400, user: 1234, group: 2345 }];
     const definition = { source: { secret: { secretName: 'db', items } } };

@@ -5,9 +5,6 @@ import { Daemon } from '../../src/daemon.ts';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
 import { TempDir } from './temp-dir.ts';
 
-/** Whether the tests may mount: bind publisher then, direct otherwise. */
-export const isRoot = process.getuid?.() === 0;
-
 /**
  * A real daemon in this process, reached over its real socket, in a memory directory of its own. `restart` is an
  * upgrade: the daemon ends, mounts stay, a new one starts in the same run directory.

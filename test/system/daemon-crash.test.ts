@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
 import { endOf, firstLine } from '../support/command-line.ts';
 import { compiled } from '../support/compiled.ts';
-import { isRoot, mountsBelow } from '../support/daemon-harness.ts';
+import { mountsBelow } from '../support/daemon-harness.ts';
+import { mayMount } from '../support/privileges.ts';
 import { TempDir } from '../support/temp-dir.ts';
 
 const KILLS = 5;
@@ -67,7 +68,7 @@ async function apply(client: LanternClient, text: string): Promise<void> {
   await client.objects.apply({ object: { metadata: { name: 'db' }, secret: { data } } });
 }
 
-describe.runIf(isRoot)('invariants 3, 4 and 5: a daemon that is killed under load', () => {
+describe.runIf(mayMount)('invariants 3, 4 and 5: a daemon that is killed under load (needs root)', () => {
   it('leaves whole sets, goes on in the same file systems, and collects no mounts', async () => {
     await using daemon = new KillableDaemon();
     const targets = daemon.directory.at('targets');
