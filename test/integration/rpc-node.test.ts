@@ -4,7 +4,8 @@ import { LanternError } from '../../src/base/errors.ts';
 import type { NodePublishVolumeRequest } from '../../src/rpc/generated/csi/v1/NodePublishVolumeRequest.ts';
 import type { VolumeCapability } from '../../src/rpc/generated/csi/v1/VolumeCapability.ts';
 import { inlineVolumeId } from '../../src/rpc/host-kubernetes.ts';
-import { DaemonHarness, isRoot } from '../support/daemon-harness.ts';
+import { DaemonHarness } from '../support/daemon-harness.ts';
+import { isRoot } from '../support/privileges.ts';
 
 const DB = { username: 'admin', password: '1f2d1e2e67df' };
 const UID = '6f0a4ab2-5a5c-4a5e-9d3c-000000000001';

@@ -35,5 +35,3 @@ export class MountFixture implements Disposable {
 export function mountTable(): readonly MountEntry[] {
   return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
-
-export const isRoot = process.getuid?.() === 0;

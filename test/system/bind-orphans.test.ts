@@ -6,7 +6,8 @@ import type { RelativePath } from '../../src/spec/relative-path.ts';
 import { BindWorld, hostVolume } from '../support/bind-world.ts';
 import { relativePath } from '../support/builders.ts';
 import { lanternErrorOf } from '../support/lantern-error.ts';
-import { isRoot, mountTable } from '../support/mount-fixture.ts';
+import { mountTable } from '../support/mount-fixture.ts';
+import { isRoot } from '../support/privileges.ts';
 import { Shell } from '../support/shell.ts';
 import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BindWorld, hostVolume } from '../support/bind-world.ts';
 import { lanternErrorOf } from '../support/lantern-error.ts';
-import { isRoot } from '../support/mount-fixture.ts';
 import { openDescriptors } from '../support/open-descriptors.ts';
+import { isRoot } from '../support/privileges.ts';
 import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
 
 const ID = volumeId('db');

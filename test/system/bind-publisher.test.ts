@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { isRoot } from '../support/mount-fixture.ts';
 import { openDescriptors } from '../support/open-descriptors.ts';
+import { isRoot } from '../support/privileges.ts';
 import { Shell } from '../support/shell.ts';
 import { payloadOf } from '../support/volume-content.ts';
 

@@ -10,8 +10,8 @@ import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { BindWorld, hostVolume } from '../support/bind-world.ts';
 import { relativePath } from '../support/builders.ts';
 import { lanternErrorOf } from '../support/lantern-error.ts';
-import { isRoot } from '../support/mount-fixture.ts';
 import { openDescriptors } from '../support/open-descriptors.ts';
+import { isRoot } from '../support/privileges.ts';
 import { Shell } from '../support/shell.ts';
 import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
 

@@ -14,8 +14,9 @@ import { describe, expect, test } from 'vitest';
 import { LinuxMounter } from '../../src/mount/linux-mounter.ts';
 import { probeBind } from '../../src/mount/probe-bind.ts';
 import { TargetRoots } from '../../src/mount/target.ts';
-import { isRoot, MountFixture } from '../support/mount-fixture.ts';
+import { MountFixture } from '../support/mount-fixture.ts';
 import { openDescriptors } from '../support/open-descriptors.ts';
+import { isRoot } from '../support/privileges.ts';
 
 const mounter = new LinuxMounter({ noswap: false });
 const LIMITS = { bytes: 1024 * 1024, inodes: 64 };
