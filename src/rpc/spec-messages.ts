@@ -15,10 +15,8 @@ import type {
 } from './generated/lantern/v1/VolumeSource.ts';
 
 /** The wire says `downwardApi`, Kubernetes says `downwardAPI`; all other names are alike. */
-const FROM_WIRE: Reading = { names: new Map([['downwardApi', 'downwardAPI']]), dropEmpty: true };
-const TO_WIRE: Reading = { names: new Map([['downwardAPI', 'downwardApi']]), dropEmpty: false };
-/** Labels and annotations may be empty text. */
-const AS_IT_IS: Reading = { names: new Map(), dropEmpty: false };
+const FROM_WIRE = new Map([['downwardApi', 'downwardAPI']]);
+const TO_WIRE = new Map([['downwardAPI', 'downwardApi']]);
 
 /** A typed volume source as a VolumeSpec. Fields are named as in Kubernetes, below `root`. */
 export function parseWireSource(source: WireSourceRead, root: string): Parsed<VolumeSpec> {
@@ -49,24 +47,21 @@ export function definitionToWire(definition: VolumeDefinition): WireDefinition {
 
 export function parseWirePod(pod: WirePodFacts | null, root: string): Parsed<PodFacts | undefined> {
   if (pod === null) return parsed(undefined);
-  return parsePodFacts(plain(pod, AS_IT_IS), root);
+  return parsePodFacts(pod, root);
 }
-
-type Reading = { readonly names: ReadonlyMap<string, string>; readonly dropEmpty: boolean };
 
 /**
- * A message as plain JSON. What proto3 cannot tell from absent (null messages, empty lists, and with `dropEmpty` empty
- * text) is absent, as are the loader's markers of set optional fields (`_mode: "mode"`).
+ * A volume source as plain JSON, with some fields renamed. What proto3 cannot tell from absent (null messages, empty
+ * lists, empty text) is absent, as are the loader's markers of set optional fields (`_mode: "mode"`).
  */
-function plain(value: unknown, reading: Reading): unknown {
-  if (Array.isArray(value)) return value.map((item) => plain(item, reading));
+function plain(value: unknown, names: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(value)) return value.map((item) => plain(item, names));
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([key, item]) => isSaid(key, item, reading));
-  return Object.fromEntries(entries.map(([key, item]) => [reading.names.get(key) ?? key, plain(item, reading)]));
+  const entries = Object.entries(value).filter(([key, item]) => isSaid(key, item));
+  return Object.fromEntries(entries.map(([key, item]) => [names.get(key) ?? key, plain(item, names)]));
 }
 
-function isSaid(key: string, item: unknown, { dropEmpty }: Reading): boolean {
-  if (item === null || item === undefined || (Array.isArray(item) && item.length === 0)) return false;
-  if (dropEmpty && item === '') return false;
+function isSaid(key: string, item: unknown): boolean {
+  if (item === null || item === undefined || item === '' || (Array.isArray(item) && item.length === 0)) return false;
   return !(key.startsWith('_') && item === key.slice(1));
 }
