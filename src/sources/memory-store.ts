@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { LanternError } from '../base/errors.ts';
-import { abortable } from '../base/keyed-lock.ts';
-import { describeRef, type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../objects/object.ts';
-import { ChangeFeed } from './change-feed.ts';
+import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../objects/object.ts';
+import { DEFAULT_HISTORY, KeptObjects } from './kept-objects.ts';
 import { nextState, requireVersion } from './next-state.ts';
 import type {
   Applied,
@@ -35,50 +33,37 @@ export type MemoryStoreOptions = {
 export class MemoryStore implements Store {
   readonly storeId = randomUUID();
   readonly #clock: Clock;
-  readonly #feed: ChangeFeed;
-  readonly #objects = new Map<string, StoredObject>();
-  readonly #ready: Promise<void>;
-  #isReady = false;
-  #resolveReady: () => void = () => {};
+  readonly #kept: KeptObjects;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.#clock = options.clock ?? systemClock;
-    this.#feed = new ChangeFeed(Math.floor(this.#clock.now()), {
-      events: options.historyEvents ?? 10_000,
-      bytes: options.historyBytes ?? 64 * 1024 * 1024,
-    });
-    this.#ready = new Promise((resolve) => {
-      this.#resolveReady = resolve;
+    this.#kept = new KeptObjects(new Map(), Math.floor(this.#clock.now()), {
+      events: options.historyEvents ?? DEFAULT_HISTORY.events,
+      bytes: options.historyBytes ?? DEFAULT_HISTORY.bytes,
     });
     if (options.ready ?? true) this.markReady();
   }
 
   /** What is here from now on is all there is. A repeat does nothing. */
   markReady(): void {
-    this.#isReady = true;
-    this.#resolveReady();
+    this.#kept.markReady();
   }
 
   ready(signal: AbortSignal): Promise<void> {
-    return abortable(this.#ready, signal);
+    return this.#kept.ready(signal);
   }
 
   async get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
-    signal.throwIfAborted();
-    const object = this.#objects.get(refKey(ref));
-    if (object === undefined) this.#requireReady(`read ${describeRef(ref)}`);
-    return object;
+    return this.#kept.get(ref, signal);
   }
 
   async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     signal.throwIfAborted();
-    const key = refKey(refOf(draft));
-    const current = this.#objects.get(key);
-    const revision = this.#feed.revision + 1;
+    const current = this.#kept.peek(refKey(refOf(draft)));
+    const revision = this.#kept.revision + 1;
     const stamp = { resourceVersion: String(revision), now: this.#clock.now(), uid: randomUUID() };
     const applied = nextState(current, draft, options, stamp);
     if (options.dryRun || applied.outcome === 'unchanged') return applied;
-    this.#objects.set(key, applied.object);
     this.#publish({ type: current === undefined ? 'added' : 'modified', object: applied.object, revision });
     return applied;
   }
@@ -89,49 +74,26 @@ export class MemoryStore implements Store {
     signal: AbortSignal,
   ): Promise<StoredObject | undefined> {
     signal.throwIfAborted();
-    const key = refKey(ref);
-    const object = this.#objects.get(key);
+    const object = this.#kept.peek(refKey(ref));
     requireVersion('delete', ref, object, resourceVersion);
     if (object === undefined) return undefined;
-    this.#objects.delete(key);
-    this.#publish({ type: 'deleted', object, revision: this.#feed.revision + 1 });
+    this.#publish({ type: 'deleted', object, revision: this.#kept.revision + 1 });
     return object;
   }
 
   async list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList> {
-    signal.throwIfAborted();
-    this.#requireReady(`list objects of kind ${filter.kind}`);
-    const objects = [...this.#objects.values()].filter(
-      ({ kind, metadata }) =>
-        kind === filter.kind && (filter.namespace === undefined || filter.namespace === metadata.namespace),
-    );
-    return { objects: objects.sort(byNamespaceAndName), revision: this.#feed.revision };
+    return this.#kept.list(filter, signal);
   }
 
   watch(filter: WatchFilter, signal: AbortSignal): AsyncIterable<ObjectEvent> {
-    return this.#feed.watch(filter, signal);
+    return this.#kept.watch(filter, signal);
   }
 
   follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
-    return this.#feed.follow(ref, listener);
-  }
-
-  #requireReady(what: string): void {
-    if (this.#isReady) return;
-    throw new LanternError(
-      'unavailable',
-      `${what}: the store is still being filled, so absence means nothing yet; try again`,
-      { reason: 'STORE_UNSYNCED' },
-    );
+    return this.#kept.follow(ref, listener);
   }
 
   #publish(event: ObjectEvent): void {
-    this.#feed.publish(event, this.#clock.monotonic());
+    this.#kept.change(event, this.#clock.monotonic());
   }
-}
-
-/** Names are ASCII, so code units will do. */
-function byNamespaceAndName({ metadata: a }: StoredObject, { metadata: b }: StoredObject): number {
-  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
 }
