@@ -83,13 +83,16 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Cancellation, deadline and shutdown of one call, as one signal whose reason says which it was. */
 class CallLifetime implements Disposable {
   readonly #controller = new AbortController();
+  readonly #call: Call<unknown, unknown>;
   readonly #shutdown: AbortSignal;
   readonly #timer: NodeJS.Timeout | undefined;
+  readonly #onCancelled = () => this.#controller.abort();
   readonly #onShutdown = () => this.#controller.abort(shuttingDown(undefined));
 
   constructor(call: Call<unknown, unknown>, shutdown: AbortSignal) {
+    this.#call = call;
     this.#shutdown = shutdown;
-    call.on('cancelled', () => this.#controller.abort());
+    call.once('cancelled', this.#onCancelled);
     if (shutdown.aborted) this.#onShutdown();
     shutdown.addEventListener('abort', this.#onShutdown, { once: true });
     const deadline = Number(call.getDeadline());
@@ -108,6 +111,8 @@ class CallLifetime implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
+    // gRPC emits it after every call, when nobody listens any more.
+    this.#call.off('cancelled', this.#onCancelled);
     this.#shutdown.removeEventListener('abort', this.#onShutdown);
   }
 
