@@ -20,6 +20,7 @@ function readAll(list: Item[], pageSize: number, between: () => void = () => {})
     const page = pageOf(list, keyOf, bytesOf, { pageSize, pageToken });
     pages.push([...page.items]);
     pageToken = page.nextPageToken;
+    if (pages.length > 100) throw new Error('the pages do not end');
     between();
   } while (pageToken !== '');
   return pages;
