@@ -11,6 +11,7 @@ const LANTERN = join(import.meta.dirname, '../../../dist/main.js');
 export class Stage implements AsyncDisposable {
   readonly directory = mkdtempSync('/dev/shm/lantern-demo-');
   readonly runDirectory = join(this.directory, 'run');
+  readonly dataDirectory = join(this.directory, 'data');
   #daemon: ChildProcess | undefined;
 
   get socket(): string {
@@ -23,7 +24,8 @@ export class Stage implements AsyncDisposable {
 
   /** Starts the daemon and resolves with the line it prints when it is ready. */
   async startDaemon(): Promise<string> {
-    const daemon = spawn(process.execPath, [LANTERN, 'serve', '--run-dir', this.runDirectory, '--log-level', 'warn'], {
+    const directories = ['--run-dir', this.runDirectory, '--data-dir', this.dataDirectory];
+    const daemon = spawn(process.execPath, [LANTERN, 'serve', ...directories, '--log-level', 'warn'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#daemon = daemon;

@@ -20,6 +20,7 @@ export type ConfigOption<T> = {
 
 export type PublisherChoice = 'auto' | 'bind' | 'direct';
 export type Isolation = 'namespace' | 'volume';
+export type StoreChoice = 'memory' | 'embedded';
 
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 const LOG_FORMATS: readonly LogFormat[] = ['text', 'json'];
@@ -73,6 +74,31 @@ export const CONFIG_OPTIONS = {
   },
   poolTotal: option('--pool-total', 'SIZE', byteSize, 'limit over all of them', 'half of the memory'),
   requireNoswap: toggle('--require-noswap', 'refuse to run where secrets could be swapped out'),
+  store: option(
+    '--store',
+    'memory|embedded',
+    oneOf<StoreChoice>('memory', 'embedded'),
+    'where objects are kept: until the daemon ends, or encrypted on disk',
+    'embedded',
+  ),
+  dataDir: option(
+    '--data-dir',
+    'DIR',
+    path,
+    'the embedded store',
+    '/var/lib/lantern; without root $XDG_STATE_HOME/lantern or ~/.local/state/lantern',
+  ),
+  keyFile: {
+    ...option(
+      '--key-file',
+      'FILE',
+      path,
+      "the embedded store's key; repeated, the first encrypts and all decrypt",
+      'DATA-DIR/key, made at the first start',
+    ),
+    repeatable: true,
+    parse: paths,
+  },
   manifests: option('--manifests', 'DIR', path, 'objects to apply at start and whenever a file there changes', 'none'),
   targetRoot: {
     ...option(

@@ -2,9 +2,16 @@ import { join } from 'node:path';
 import type { Fault } from './base/errors.ts';
 import type { LogFormat, LogLevel } from './base/log.ts';
 import { faulty, type Parsed, parsed } from './base/parsed.ts';
-import { CONFIG_OPTIONS, type ConfigOption, type Isolation, type PublisherChoice } from './config-options.ts';
+import {
+  CONFIG_OPTIONS,
+  type ConfigOption,
+  type Isolation,
+  type PublisherChoice,
+  type StoreChoice,
+} from './config-options.ts';
 import { MAX_SOCKET_PATH_BYTES } from './rpc/limits.ts';
 import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
+import { defaultDataDirectory, defaultKeyFile } from './sources/data-directory.ts';
 
 /** How one daemon runs. Frozen; every path absolute. */
 export type Config = {
@@ -24,6 +31,10 @@ export type Config = {
   /** Cap over all pools; the publisher's own default where undefined. */
   readonly poolTotalBytes: number | undefined;
   readonly requireNoswap: boolean;
+  readonly store: StoreChoice;
+  readonly dataDirectory: string;
+  /** The first encrypts, all decrypt; never empty. */
+  readonly keyFiles: readonly string[];
   /** Directory of object manifests to follow. */
   readonly manifests: string | undefined;
   /** Where targets may lie; anywhere where empty. */
@@ -57,6 +68,9 @@ export type Surroundings = {
 /** Flags as commander hands them over, by its attribute names: text, `true` for a switch, a list when repeatable. */
 export type Flags = Readonly<Record<string, unknown>>;
 
+/** Where the embedded store is. */
+export type StoreLocation = Pick<Config, 'dataDirectory' | 'keyFiles'>;
+
 const KUBELET_PODS = '/var/lib/kubelet/pods';
 
 /**
@@ -65,14 +79,7 @@ const KUBELET_PODS = '/var/lib/kubelet/pods';
  */
 export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Config> {
   const faults: Fault[] = [];
-  const read = <T>(option: ConfigOption<T>): T | undefined => {
-    const given = givenFor(option, flags, surroundings.environment);
-    if (given === undefined) return undefined;
-    const result = option.parse(given.texts, given.field);
-    if (result.ok) return result.value;
-    faults.push(...result.faults);
-    return undefined;
-  };
+  const read = readerOf(flags, surroundings, faults);
   const options = CONFIG_OPTIONS;
   const runDirectory = read(options.runDir) ?? defaultRunDirectory(surroundings.user, surroundings.environment);
   const host = read(options.host) ?? 'generic';
@@ -98,6 +105,8 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     poolBytes: read(options.poolSize) ?? options.poolSize.defaultValue,
     poolTotalBytes: read(options.poolTotal),
     requireNoswap: read(options.requireNoswap) ?? false,
+    store: read(options.store) ?? 'embedded',
+    ...locationOf(read, surroundings),
     manifests: read(options.manifests),
     targetRoots: read(options.targetRoot) ?? (host === 'kubernetes' ? [KUBELET_PODS] : []),
     host,
@@ -113,6 +122,32 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
   faults.push(...contradictions(config, nameOf).filter((fault) => !alreadyFaulty.has(fault.field)));
   faults.push(...checkRunDirectory(runDirectory, surroundings.user));
   return faults.length > 0 ? faulty(faults) : parsed(Object.freeze(config));
+}
+
+/** Where the embedded store is, for commands that work on it while no daemon does: the same flags, variables and defaults. */
+export function parseStoreLocation(flags: Flags, surroundings: Omit<Surroundings, 'hostname'>): Parsed<StoreLocation> {
+  const faults: Fault[] = [];
+  const location = locationOf(readerOf(flags, surroundings, faults), surroundings);
+  return faults.length > 0 ? faulty(faults) : parsed(location);
+}
+
+type Read = <T>(option: ConfigOption<T>) => T | undefined;
+
+/** Reads one option after the other; undefined where it is not given, or faulty. */
+function readerOf(flags: Flags, { environment }: Pick<Surroundings, 'environment'>, faults: Fault[]): Read {
+  return (option) => {
+    const given = givenFor(option, flags, environment);
+    if (given === undefined) return undefined;
+    const result = option.parse(given.texts, given.field);
+    if (result.ok) return result.value;
+    faults.push(...result.faults);
+    return undefined;
+  };
+}
+
+function locationOf(read: Read, { user, environment }: Omit<Surroundings, 'hostname'>): StoreLocation {
+  const dataDirectory = read(CONFIG_OPTIONS.dataDir) ?? defaultDataDirectory(user, environment);
+  return { dataDirectory, keyFiles: read(CONFIG_OPTIONS.keyFile) ?? [defaultKeyFile(dataDirectory)] };
 }
 
 /** The texts for one option, and what to call them in a fault. An empty environment variable counts as not set. */

@@ -15,6 +15,7 @@ import { nodeService } from './rpc/node-service.ts';
 import { objectsService } from './rpc/objects-service.ts';
 import { projectorService } from './rpc/projector-service.ts';
 import { RpcServer } from './rpc/server.ts';
+import { EmbeddedStore } from './sources/embedded-store.ts';
 import { ManifestDirectory } from './sources/manifest-directory.ts';
 import { MemoryStore } from './sources/memory-store.ts';
 import type { Store } from './sources/source.ts';
@@ -58,7 +59,7 @@ export class Daemon implements AsyncDisposable {
       for (const caution of publisher.cautions) log.warn(caution);
       if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
 
-      const store = new MemoryStore({ clock, ready: config.manifests === undefined });
+      const store = await openStore(config, parts);
       const projector = parts.use(new VolumeProjector(stagesOf(config, publisher, store, log)));
       const server = parts.use(
         new RpcServer({
@@ -113,6 +114,14 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
   });
 }
 
+/** With manifests to read first, absence means nothing until they are. */
+async function openStore(config: Config, parts: DisposalStack): Promise<MemoryStore | EmbeddedStore> {
+  const settings = { clock: systemClock, ready: config.manifests === undefined };
+  if (config.store === 'memory') return new MemoryStore(settings);
+  const { dataDirectory: directory, keyFiles } = config;
+  return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
+}
+
 function stagesOf(config: Config, publisher: Publisher, source: Store, log: Log) {
   return {
     source,
@@ -136,7 +145,8 @@ function availableMemory(): number {
 
 function readyLineOf(config: Config, publisher: Publisher): string {
   const tcp = config.tcp === undefined ? '' : `, ${config.tcp.address}`;
-  return `lantern is ready: publisher ${publisher.kind}, store memory, listening on ${config.lanternSocket}, ${config.csiSocket}${tcp}`;
+  const store = config.store === 'memory' ? 'memory' : `embedded in ${config.dataDirectory}`;
+  return `lantern is ready: publisher ${publisher.kind}, store ${store}, listening on ${config.lanternSocket}, ${config.csiSocket}${tcp}`;
 }
 
 function packageVersion(): string {

@@ -1,10 +1,13 @@
 import { Command, type CommanderError } from 'commander';
 import type { Cli } from './cli.ts';
 import { applyCommand } from './commands/apply.ts';
+import { backupCommand } from './commands/backup.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { getCommand } from './commands/get.ts';
 import { mountCommand } from './commands/mount.ts';
+import { rekeyCommand } from './commands/rekey.ts';
 import { renderCommand } from './commands/render.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { type RunDaemon, serveCommand } from './commands/serve.ts';
 import { unmountCommand } from './commands/unmount.ts';
 import { volumeCommand } from './commands/volume.ts';
@@ -23,6 +26,9 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   volumeCommand,
   renderCommand,
   watchCommand,
+  backupCommand,
+  restoreCommand,
+  rekeyCommand,
 ];
 
 /** `lantern`, ready for `parseAsync`; it throws instead of ending the process (see `endingOf`). */

@@ -146,7 +146,7 @@ describe('updates', () => {
   });
 
   it('do not empty optional volumes after a restart with an empty store', async () => {
-    await using harness = await withSecret();
+    await using harness = await withSecret({ store: 'memory' });
     const targetPath = harness.target('optional');
     const optional = { source: { secret: { secretName: 'db', optional: true } } };
     await harness.client.projector.mount({ volumeId: 'o', definition: optional, targetPath });

@@ -57,7 +57,7 @@ export class CommandLine implements AsyncDisposable {
 
   /** A command that goes on until it is told to end. */
   start(...args: readonly string[]): ChildProcess {
-    const env = { ...process.env, LANTERN_SOCKET: this.socket };
+    const env = { ...process.env, LANTERN_SOCKET: this.socket, LANTERN_DATA_DIR: this.at('data') };
     return spawn(process.execPath, [this.#program, ...args], { env });
   }
 

@@ -55,7 +55,7 @@ export class DaemonHarness implements AsyncDisposable {
   }
 
   async begin(): Promise<void> {
-    const flags = { runDir: this.runDirectory, ...this.#flags };
+    const flags = { runDir: this.runDirectory, dataDir: this.directory.at('data'), ...this.#flags };
     const user = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
     const result = parseConfig(flags, { environment: {}, user, hostname: 'test-node' });
     if (!result.ok) throw new Error(JSON.stringify(result.faults));

@@ -23,7 +23,17 @@ class KillableDaemon implements AsyncDisposable {
   client: LanternClient | undefined;
 
   async start(): Promise<LanternClient> {
-    const flags = ['serve', '--run-dir', this.directory.at('run'), '--publisher', 'bind', '--log-level', 'error'];
+    const flags = [
+      'serve',
+      '--run-dir',
+      this.directory.at('run'),
+      '--data-dir',
+      this.directory.at('data'),
+      '--publisher',
+      'bind',
+      '--log-level',
+      'error',
+    ];
     const daemon = spawn(process.execPath, [this.#program, ...flags]);
     this.#process = daemon;
     await firstLine(daemon);

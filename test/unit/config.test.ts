@@ -29,6 +29,9 @@ describe('defaults', () => {
       poolBytes: 67_108_864,
       poolTotalBytes: undefined,
       requireNoswap: false,
+      store: 'embedded',
+      dataDirectory: '/var/lib/lantern',
+      keyFiles: ['/var/lib/lantern/key'],
       manifests: undefined,
       targetRoots: [],
       host: 'generic',
@@ -47,6 +50,22 @@ describe('defaults', () => {
     expect(runDirectory({ XDG_RUNTIME_DIR: '/run/user/7' })).toBe('/run/user/7/lantern');
     expect(runDirectory({ XDG_RUNTIME_DIR: 'relative' })).toBe('/dev/shm/lantern-4000001');
     expect(runDirectory({})).toBe('/dev/shm/lantern-4000001');
+  });
+
+  test('the data directory of an ordinary user, and its key', () => {
+    const of = (environment: Record<string, string>) =>
+      orThrow(parseConfig({}, { ...AS_ROOT, user: { uid: 4_000_001 }, environment }));
+    expect(of({ XDG_STATE_HOME: '/state', HOME: '/home/u' }).dataDirectory).toBe('/state/lantern');
+    expect(of({ XDG_STATE_HOME: 'relative', HOME: '/home/u' })).toMatchObject({
+      dataDirectory: '/home/u/.local/state/lantern',
+      keyFiles: ['/home/u/.local/state/lantern/key'],
+    });
+  });
+
+  test('key files: all that are named, in order, and none of the default', () => {
+    expect(configOf({ dataDir: '/d' }).keyFiles).toEqual(['/d/key']);
+    expect(configOf({ dataDir: '/d', keyFile: ['/new', '/old'] }).keyFiles).toEqual(['/new', '/old']);
+    expect(configOf({}, { LANTERN_KEY_FILE: '/new:/old' }).keyFiles).toEqual(['/new', '/old']);
   });
 
   test('on a Kubernetes host targets lie below the kubelet', () => {

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { type Config, parseConfig } from '../../config.ts';
-import { CONFIG_OPTIONS, type ConfigOption } from '../../config-options.ts';
+import { CONFIG_OPTIONS } from '../../config-options.ts';
 import type { Cli } from '../cli.ts';
-import { collect, defineCommand } from '../define-command.ts';
+import { optionOf } from '../config-option.ts';
+import { defineCommand } from '../define-command.ts';
 import { listFaults, wrongUsage } from '../exit.ts';
 
 /** Runs a daemon until the signal aborts; `onReady` gets the line that says so. */
@@ -25,11 +26,4 @@ export function serveCommand(cli: Cli, runDaemon: RunDaemon): Command {
     if (!config.ok) throw wrongUsage(listFaults(config.faults));
     await runDaemon(config.value, cli.signal, cli.terminal.print);
   });
-}
-
-/** Only shape and help: commander neither parses nor defaults, so that `parseConfig` can report every fault at once. */
-function optionOf({ flag, value, help, defaultText, environment, repeatable }: ConfigOption<unknown>): Option {
-  const shape = value === undefined ? flag : `${flag} <${value}>`;
-  const option = new Option(shape, `${help} (default: ${defaultText}; ${environment})`);
-  return repeatable ? option.argParser(collect) : option;
 }

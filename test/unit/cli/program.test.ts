@@ -6,7 +6,7 @@ import type { Config } from '../../../src/config.ts';
 import { CONFIG_OPTIONS } from '../../../src/config-options.ts';
 import { RecordedTerminal } from '../../support/recorded-terminal.ts';
 
-const COMMANDS = ['serve', 'apply', 'get', 'delete', 'mount', 'unmount', 'volumes', 'volume', 'render', 'watch'];
+const COMMANDS = ['serve', 'apply', 'get', 'delete', 'mount', 'unmount', 'volumes', 'volume', 'render', 'watch', 'backup', 'restore', 'rekey'];
 
 type Run = Ending & { readonly help: string; readonly config: Config | undefined };
 

@@ -1,0 +1,18 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { defineCommand } from '../define-command.ts';
+import { addStoreOptions, storeLocation } from '../store-options.ts';
+
+/** `lantern backup`: works on the files of a stopped daemon. */
+export function backupCommand(cli: Cli): Command {
+  const command = defineCommand('backup', "Write a stopped daemon's store into one encrypted file.", [
+    'lantern backup /var/backups/lantern',
+  ]).argument('<FILE>', 'replaced when it exists; the key file has to be kept elsewhere');
+  return addStoreOptions(command).action(async (file: string, flags: Record<string, unknown>) => {
+    // Loaded here, so that other commands start without a database.
+    const { backUp } = await import('../../sources/embedded-backup.ts');
+    const count = await backUp(storeLocation(cli, flags), resolve(file));
+    cli.terminal.print(`${count} objects backed up to ${resolve(file)}`);
+  });
+}

@@ -1,0 +1,18 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { defineCommand } from '../define-command.ts';
+import { addStoreOptions, storeLocation } from '../store-options.ts';
+
+/** `lantern restore`: works on the files of a stopped daemon. */
+export function restoreCommand(cli: Cli): Command {
+  const command = defineCommand('restore', "Make a backup a stopped daemon's store; the old one is moved aside.", [
+    'lantern restore /var/backups/lantern',
+  ]).argument('<FILE>', 'written by lantern backup, with the same key');
+  return addStoreOptions(command).action(async (file: string, flags: Record<string, unknown>) => {
+    const { restore } = await import('../../sources/embedded-backup.ts');
+    const { count, replaced } = await restore(storeLocation(cli, flags), resolve(file), cli.clock.now());
+    cli.terminal.print(`${count} objects restored from ${resolve(file)}`);
+    if (replaced !== undefined) cli.terminal.print(`what was there is in ${replaced}`);
+  });
+}

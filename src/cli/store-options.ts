@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { parseStoreLocation } from '../config.ts';
+import { CONFIG_OPTIONS } from '../config-options.ts';
+import type { EmbeddedLocation } from '../sources/embedded-database.ts';
+import type { Cli } from './cli.ts';
+import { optionOf } from './config-option.ts';
+import { listFaults, wrongUsage } from './exit.ts';
+
+/** `--data-dir` and `--key-file`, for commands that work on the embedded store while no daemon does. */
+export function addStoreOptions(command: Command): Command {
+  return command.addOption(optionOf(CONFIG_OPTIONS.dataDir)).addOption(optionOf(CONFIG_OPTIONS.keyFile));
+}
+
+/** Where the store is, said as to `lantern serve`. */
+export function storeLocation(cli: Cli, flags: Readonly<Record<string, unknown>>): EmbeddedLocation {
+  const location = parseStoreLocation(flags, cli);
+  if (!location.ok) throw wrongUsage(listFaults(location.faults));
+  return { directory: location.value.dataDirectory, keyFiles: location.value.keyFiles };
+}
