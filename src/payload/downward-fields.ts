@@ -7,8 +7,11 @@ import { goQuote } from './go-quote.ts';
 import { invalid, type Problem } from './problem.ts';
 import type { RenderInputs } from './render-inputs.ts';
 
+/** The part of a rendering's inputs that the downward API looks at. */
+export type DownwardInputs = Pick<RenderInputs, 'pod' | 'namespace' | 'allocatable'>;
+
 /** What one downward API item shows, as bytes; or why it cannot be said. */
-export function downwardValue(value: DownwardValue, inputs: RenderInputs): Uint8Array | Problem {
+export function downwardValue(value: DownwardValue, inputs: DownwardInputs): Uint8Array | Problem {
   if (inputs.pod === undefined)
     return invalid('the downward API shows the pod, and the request does not say which it is');
   if (value.kind === 'field') return Buffer.from(fieldText(value.field, inputs.pod, inputs.namespace));

@@ -9,6 +9,7 @@ import { parseVolumeSource } from '../spec/parse-volume-source.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import type { Provenance, Wanted } from './live-volume.ts';
+import { refusalError } from './refusal-error.ts';
 import type { Stages } from './stages.ts';
 
 /** What one projection produced. */
@@ -59,7 +60,7 @@ export async function projectVolume(
     tokens: inputs.tokens,
     ...stages,
   });
-  if (!rendered.ok) throw renderingError(rendered);
+  if (!rendered.ok) throw refusalError(rendered);
   signal.throwIfAborted();
   return { outcome: target.write(rendered.payload), provenance, warnings: rendered.warnings };
 }
@@ -118,18 +119,4 @@ function refuseUnknownAbsence(before: Provenance, now: Provenance): void {
     `render the volume: ${names} was there before, but this store has not seen it yet; the last contents stay, apply it again`,
     { reason: 'STORE_UNSYNCED' },
   );
-}
-
-function renderingError(rendered: Extract<ReturnType<typeof renderPayload>, { ok: false }>): LanternError {
-  const text = rendered.faults
-    .map(({ field, message }) => (field === '' ? message : `${field}: ${message}`))
-    .join('; ');
-  switch (rendered.reason) {
-    case 'missing':
-      return new LanternError('failed-precondition', text, { faults: rendered.faults, reason: 'MISSING_OBJECTS' });
-    case 'too-large':
-      return new LanternError('resource-exhausted', text, { faults: rendered.faults });
-    case 'invalid':
-      return new LanternError('invalid-argument', text, { faults: rendered.faults });
-  }
 }

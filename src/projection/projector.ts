@@ -1,4 +1,10 @@
 import type { VolumeUsage } from '../mount/publisher.ts';
+import type { EnvVariable } from '../payload/environment.ts';
+import type { Notice } from '../payload/notice.ts';
+import type { RegistryCredentials } from '../payload/registry-credentials.ts';
+import type { ContainerEnv } from '../spec/container-env.ts';
+import type { PodPlacement } from '../spec/env-field.ts';
+import type { ImageReference } from '../spec/image-reference.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
@@ -31,7 +37,30 @@ export interface Projector {
   events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent>;
   /** The tree the volume would have, through the same writer in memory; `contents` are filled only when asked for. */
   render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
+  /** A container's variables; the errors are those of rendering a volume. */
+  resolveEnvironment(request: EnvironmentRequest, signal: AbortSignal): Promise<Environment>;
+  /** Logins for an image; what is missing or malformed is left out with a notice. */
+  resolveCredentials(request: CredentialsRequest, signal: AbortSignal): Promise<RegistryCredentials>;
 }
+
+export type EnvironmentRequest = {
+  readonly namespace: string;
+  readonly container: ContainerEnv;
+  readonly pod: PodFacts | undefined;
+  readonly placement: PodPlacement;
+};
+
+/** Each name once, in order of its first definition. The values are secret. */
+export type Environment = { readonly variables: readonly EnvVariable[]; readonly notices: readonly Notice[] };
+
+export type CredentialsRequest = {
+  readonly namespace: string;
+  readonly image: ImageReference;
+  /** The pod's own. */
+  readonly imagePullSecrets: readonly string[];
+  /** Its image pull secrets count where the pod names none. */
+  readonly serviceAccountName: string;
+};
 
 export type PublishRequest = {
   readonly volumeId: VolumeId;

@@ -2,9 +2,13 @@ import { LanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
 import { Wakeup } from '../base/wakeup.ts';
 import type { VolumeUsage } from '../mount/publisher.ts';
+import type { RegistryCredentials } from '../payload/registry-credentials.ts';
 import type { TreeEntry } from '../volume/tree.ts';
 import { Following } from './following.ts';
 import type {
+  CredentialsRequest,
+  Environment,
+  EnvironmentRequest,
   Projector,
   PublishRequest,
   RenderRequest,
@@ -16,6 +20,8 @@ import { type Desk, publishOnce, updateOnce } from './publish.ts';
 import { eventHead, Refresher } from './refresher.ts';
 import { VolumeRegistry } from './registry.ts';
 import { renderVolume } from './render-volume.ts';
+import { resolveCredentials } from './resolve-credentials.ts';
+import { resolveEnvironment } from './resolve-environment.ts';
 import { refreshResumed, resumeVolumes } from './resume.ts';
 import type { Stages } from './stages.ts';
 import { statusOf } from './status.ts';
@@ -113,6 +119,16 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   async render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]> {
     await this.#stages.source.ready(signal);
     return renderVolume(request, this.#stages, signal);
+  }
+
+  async resolveEnvironment(request: EnvironmentRequest, signal: AbortSignal): Promise<Environment> {
+    await this.#stages.source.ready(signal);
+    return resolveEnvironment(request, this.#stages, signal);
+  }
+
+  async resolveCredentials(request: CredentialsRequest, signal: AbortSignal): Promise<RegistryCredentials> {
+    await this.#stages.source.ready(signal);
+    return resolveCredentials(request, this.#stages, signal);
   }
 
   /** Resolves when every change known so far has reached its volumes. */

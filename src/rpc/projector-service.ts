@@ -5,11 +5,13 @@ import type { HeldToken } from '../payload/render-inputs.ts';
 import type { Projector, VolumeStatus } from '../projection/projector.ts';
 import { parseSubPath } from '../spec/sub-path.ts';
 import { parseVolumeId } from '../spec/volume-id.ts';
+import { resolveEnvironmentMethod } from './environment-method.ts';
 import type { MountRequest__Output as MountRequest } from './generated/lantern/v1/MountRequest.ts';
 import type { Token__Output as WireToken } from './generated/lantern/v1/Token.ts';
 import { MAX_GROUP } from './limits.ts';
 import { checkPage, pageOf } from './pages.ts';
 import { Reading } from './reading.ts';
+import { resolveRegistryCredentialsMethod } from './registry-credentials-method.ts';
 import type { ProjectorMethods } from './services.ts';
 import { parseWireDefinition, parseWirePod } from './spec-messages.ts';
 import { parseTarget } from './target-path.ts';
@@ -100,6 +102,9 @@ export function projectorService(projector: Projector): ProjectorMethods {
       const tree = await projector.render({ ...contents, definition, withContents: request.withContents }, signal);
       return { entries: tree.map(treeEntryToWire) };
     },
+
+    resolveEnvironment: resolveEnvironmentMethod(projector),
+    resolveRegistryCredentials: resolveRegistryCredentialsMethod(projector),
   };
 }
 

@@ -54,7 +54,7 @@ export function parseWirePod(pod: WirePodFacts | null, root: string): Parsed<Pod
  * A volume source as plain JSON, with some fields renamed. What proto3 cannot tell from absent (null messages, empty
  * lists, empty text) is absent, as are the loader's markers of set optional fields (`_mode: "mode"`).
  */
-function plain(value: unknown, names: ReadonlyMap<string, string>): unknown {
+export function plain(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((item) => plain(item, names));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([key, item]) => isSaid(key, item));

@@ -42,14 +42,15 @@ function toValue(
   throw new Error('exactlyOne let neither pass');
 }
 
-function parseResource(text: string, field: string): Parsed<string> {
+/** `limits.cpu`, `requests.memory`, …: what can be shown of a container's resources. */
+export function parseResource(text: string, field: string): Parsed<string> {
   if (RESOURCE.test(text)) return parsed(text);
   const message = 'must be limits.R or requests.R, where R is cpu, memory, ephemeral-storage or hugepages-SIZE';
   return faulty([{ field, message }]);
 }
 
 /** Absent, empty and zero all mean 1, as they do to the kubelet. */
-function parseDivisor(value: unknown, field: string): Parsed<string> {
+export function parseDivisor(value: unknown, field: string): Parsed<string> {
   if (value === undefined || value === null || value === '') return parsed('1');
   if (typeof value !== 'string' && typeof value !== 'number') {
     return faulty([{ field, message: 'must be a quantity, such as 1, 1m or 1Mi' }]);

@@ -1,0 +1,178 @@
+import type { Fault } from '../base/errors.ts';
+import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import type { ContainerEnv, EnvFromSource, EnvValue, KeyValue } from '../spec/container-env.ts';
+import type { PodField, PodPlacement } from '../spec/env-field.ts';
+import { parseEnvName } from '../spec/env-name.ts';
+import { byteOrder } from './byte-order.ts';
+import { type DownwardInputs, downwardValue } from './downward-fields.ts';
+import type { Notice } from './notice.ts';
+import { invalid, missing, type Problem } from './problem.ts';
+import { expandVariables } from './variable-expansion.ts';
+
+/** Everything an environment is made of. Resolving is a pure function of it. */
+export type EnvironmentInputs = DownwardInputs & {
+  readonly container: ContainerEnv;
+  /** By `refKey`; an object that does not exist is absent. */
+  readonly objects: ReadonlyMap<string, StoredObject>;
+  readonly placement: PodPlacement;
+};
+
+/** A value is bytes: what a Secret holds need not be text. */
+export type EnvVariable = { readonly name: string; readonly value: Uint8Array };
+
+/**
+ * Variables in order of their first definition. `missing`: objects or keys that may still come. `invalid`: can never
+ * be resolved so. `too-large`: more than `MAX_ENVIRONMENT_BYTES`.
+ */
+export type ResolvedEnvironment =
+  | { readonly ok: true; readonly variables: readonly EnvVariable[]; readonly notices: readonly Notice[] }
+  | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
+
+/** Names and values together. Linux gives a new process 6 MiB for arguments and environment at most (execve(2)). */
+export const MAX_ENVIRONMENT_BYTES = 6 * 1024 * 1024;
+
+/**
+ * A container's variables as the kubelet makes them: envFrom first, then env, later over earlier. Every fault at once;
+ * where some are `missing` and some `invalid`, the reason is `invalid`, since waiting alone will not help.
+ */
+export function resolveEnvironment(inputs: EnvironmentInputs): ResolvedEnvironment {
+  const draft = new Draft();
+  for (const source of inputs.container.envFrom) addAll(source, inputs, draft);
+  for (const { name, value } of inputs.container.env) addOne(name, value, inputs, draft);
+  return draft.result();
+}
+
+/** What is resolved so far. Text has a character per byte (latin1), so that values of any bytes can be expanded. */
+class Draft {
+  readonly variables = new Map<string, string>();
+  readonly notices: Notice[] = [];
+  readonly #problems: Problem[] = [];
+  #isTooLarge = false;
+
+  /** `origin` is for the message: where the value comes from. */
+  set(name: string, value: string | undefined, origin: string): void {
+    if (value === undefined || value.length > MAX_ENVIRONMENT_BYTES) {
+      this.#isTooLarge = true;
+    } else if (value.includes('\0')) {
+      this.refuse(invalid(`${origin} has a NUL byte, which the value of an environment variable cannot hold`));
+    } else {
+      this.variables.set(name, value);
+    }
+  }
+
+  refuse(problem: Problem): void {
+    this.#problems.push(problem);
+  }
+
+  result(): ResolvedEnvironment {
+    const bytes = [...this.variables].reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0);
+    if (this.#problems.length > 0) {
+      const isInvalid = this.#problems.some(({ reason }) => reason === 'invalid');
+      const faults = this.#problems.map(({ message }) => ({ field: '', message }));
+      return { ok: false, reason: isInvalid ? 'invalid' : 'missing', faults };
+    }
+    if (this.#isTooLarge || bytes > MAX_ENVIRONMENT_BYTES) {
+      const message = `the environment would have more than the ${MAX_ENVIRONMENT_BYTES} bytes that a process can get`;
+      return { ok: false, reason: 'too-large', faults: [{ field: '', message }] };
+    }
+    const variables = [...this.variables].map(([name, value]) => ({ name, value: Buffer.from(value, 'latin1') }));
+    return { ok: true, variables, notices: this.notices };
+  }
+}
+
+function addAll({ kind, name, optional, prefix }: EnvFromSource, inputs: EnvironmentInputs, draft: Draft): void {
+  const ref: ObjectRef = { kind, namespace: inputs.namespace, name };
+  const values = textsOf(inputs.objects.get(refKey(ref)));
+  if (values === undefined) {
+    if (!optional) draft.refuse(missing(`${describeRef(ref)} does not exist`));
+    return;
+  }
+  const skipped: string[] = [];
+  for (const [key, value] of [...values].sort(([a], [b]) => byteOrder(a, b))) {
+    const variable = `${prefix}${key}`;
+    if (parseEnvName(variable, '').ok) draft.set(variable, value(), `the key "${key}" of ${describeRef(ref)}`);
+    else skipped.push(variable);
+  }
+  if (skipped.length > 0) draft.notices.push(skippedNames(skipped, ref));
+}
+
+/** The event's text is the kubelet's, word for word. */
+function skippedNames(names: readonly string[], { kind, namespace, name }: ObjectRef): Notice {
+  const source = `${kind === 'Secret' ? 'secret' : 'configMap'} ${namespace}/${name}`;
+  return {
+    reason: 'InvalidEnvironmentVariableNames',
+    message: `Keys [${names.join(', ')}] from the EnvFrom ${source} were skipped since they are considered invalid environment variable names.`,
+  };
+}
+
+function addOne(name: string, value: EnvValue, inputs: EnvironmentInputs, draft: Draft): void {
+  switch (value.kind) {
+    case 'text': {
+      const text = Buffer.from(value.text).toString('latin1');
+      draft.set(name, expandVariables(text, draft.variables, MAX_ENVIRONMENT_BYTES), `the variable "${name}"`);
+      break;
+    }
+    case 'key':
+      addKey(name, value, inputs, draft);
+      break;
+    case 'field':
+    case 'resource': {
+      const shown = shownValue(value, inputs);
+      if (shown instanceof Uint8Array) draft.set(name, latin1(shown), `the variable "${name}"`);
+      else draft.refuse({ ...shown, message: `the variable "${name}": ${shown.message}` });
+    }
+  }
+}
+
+function addKey(name: string, wanted: KeyValue, inputs: EnvironmentInputs, draft: Draft): void {
+  const ref: ObjectRef = { kind: wanted.object, namespace: inputs.namespace, name: wanted.name };
+  const values = textsOf(inputs.objects.get(refKey(ref)));
+  const value = values?.get(wanted.key);
+  if (value !== undefined) draft.set(name, value(), `the key "${wanted.key}" of ${describeRef(ref)}`);
+  else if (!wanted.optional) draft.refuse(missing(absence(values !== undefined, wanted.key, ref)));
+}
+
+function absence(isThere: boolean, key: string, ref: ObjectRef): string {
+  return isThere ? `couldn't find key ${key} in ${describeRef(ref)}` : `${describeRef(ref)} does not exist`;
+}
+
+/** Values by key; a ConfigMap's binaryData is not for variables. Each is decoded only where it is used. */
+function textsOf(object: StoredObject | undefined): ReadonlyMap<string, () => string> | undefined {
+  if (object?.kind !== 'Secret' && object?.kind !== 'ConfigMap') return undefined;
+  return new Map([...object.data].map(([key, value]) => [key, () => latin1(Buffer.from(value))]));
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+function shownValue(
+  value: Extract<EnvValue, { kind: 'field' | 'resource' }>,
+  inputs: EnvironmentInputs,
+): Uint8Array | Problem {
+  if (value.kind === 'resource') {
+    return downwardValue({ ...value, containerName: value.containerName || inputs.container.name }, inputs);
+  }
+  if (value.field.kind === 'metadata') return downwardValue({ kind: 'field', field: value.field.path }, inputs);
+  const text = podText(value.field.field, inputs);
+  if (text === '') return missing(`${value.field.field} of the pod is not known`);
+  return Buffer.from(text);
+}
+
+/** Empty where it is not known. */
+function podText(field: PodField, { pod, placement }: EnvironmentInputs): string {
+  switch (field) {
+    case 'nodeName':
+      return placement.nodeName;
+    case 'serviceAccountName':
+      return pod?.serviceAccountName || 'default';
+    case 'hostIP':
+      return placement.hostIPs[0] ?? '';
+    case 'hostIPs':
+      return placement.hostIPs.join(',');
+    case 'podIP':
+      return placement.podIPs[0] ?? '';
+    case 'podIPs':
+      return placement.podIPs.join(',');
+  }
+}

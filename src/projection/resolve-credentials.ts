@@ -1,0 +1,56 @@
+import { describeRef, type ObjectRef, refKey, type StoredSecret } from '../objects/object.ts';
+import type { Notice } from '../payload/notice.ts';
+import { matchCredentials, type RegistryCredentials } from '../payload/registry-credentials.ts';
+import { resolveObjects } from '../sources/resolve-objects.ts';
+import type { CredentialsRequest } from './projector.ts';
+import type { Stages } from './stages.ts';
+
+/** It exists in every namespace, whether or not somebody has stored it. */
+const DEFAULT_ACCOUNT = 'default';
+
+/** The pod's image pull secrets, else those of its account → the logins for the image. */
+export async function resolveCredentials(
+  request: CredentialsRequest,
+  stages: Pick<Stages, 'source'>,
+  signal: AbortSignal,
+): Promise<RegistryCredentials> {
+  const notices: Notice[] = [];
+  const names =
+    request.imagePullSecrets.length > 0
+      ? request.imagePullSecrets
+      : await accountSecrets(request, stages, notices, signal);
+  const refs = [...new Set(names)].map((name): ObjectRef => ({ kind: 'Secret', namespace: request.namespace, name }));
+  const objects = await resolveObjects(stages.source, needed(refs), signal);
+  const secrets: StoredSecret[] = [];
+  for (const ref of refs) {
+    const object = objects.get(refKey(ref));
+    if (object?.kind === 'Secret') secrets.push(object);
+    else notices.push(missing(`image pull secret ${describeRef(ref)} does not exist; it is left out`));
+  }
+  const matched = matchCredentials(request.image, secrets);
+  return { credentials: matched.credentials, notices: [...notices, ...matched.notices] };
+}
+
+async function accountSecrets(
+  { namespace, serviceAccountName: name }: CredentialsRequest,
+  { source }: Pick<Stages, 'source'>,
+  notices: Notice[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const ref: ObjectRef = { kind: 'ServiceAccount', namespace, name };
+  const account = (await resolveObjects(source, needed([ref]), signal)).get(refKey(ref));
+  if (account?.kind === 'ServiceAccount') return account.imagePullSecrets;
+  if (name !== DEFAULT_ACCOUNT) {
+    notices.push(missing(`${describeRef(ref)} does not exist; it has no image pull secrets to use`));
+  }
+  return [];
+}
+
+function needed(refs: readonly ObjectRef[]) {
+  return refs.map((ref) => ({ ref, optional: true }));
+}
+
+/** The kubelet's reason for the event. */
+function missing(message: string): Notice {
+  return { reason: 'FailedToRetrieveImagePullSecret', message };
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { type Parsed, parseBy } from '../base/parsed.ts';
+import { exactlyOne, optional, through } from '../base/schemas.ts';
+import { parseDataKey, parseObjectName } from '../objects/names.ts';
+import { parseDivisor, parseResource } from './downward-schema.ts';
+import { type EnvField, parseEnvField } from './env-field.ts';
+import { parseEnvName } from './env-name.ts';
+
+/** What a container says about its environment. */
+export type ContainerEnv = {
+  readonly name: string;
+  /** Low to high: a later one wins. */
+  readonly envFrom: readonly EnvFromSource[];
+  /** Over all of `envFrom`; a later one wins. */
+  readonly env: readonly EnvVar[];
+};
+
+/** Every key of an object as a variable, its name prefixed. */
+export type EnvFromSource = {
+  readonly kind: 'Secret' | 'ConfigMap';
+  readonly name: string;
+  /** The object may be absent. */
+  readonly optional: boolean;
+  readonly prefix: string;
+};
+
+export type EnvVar = { readonly name: string; readonly value: EnvValue };
+
+export type EnvValue =
+  /** As written; `$(VAR)` is expanded. */
+  | { readonly kind: 'text'; readonly text: string }
+  | KeyValue
+  | { readonly kind: 'field'; readonly field: EnvField }
+  /** Without a container's name it is the container's own. */
+  | { readonly kind: 'resource'; readonly containerName: string; readonly resource: string; readonly divisor: string };
+
+/** One key of an object; with `optional` the object or the key may be absent, and the variable is not set then. */
+export type KeyValue = {
+  readonly kind: 'key';
+  readonly object: 'Secret' | 'ConfigMap';
+  readonly name: string;
+  readonly key: string;
+  readonly optional: boolean;
+};
+
+const isOptional = optional(z.boolean()).transform((value) => value ?? false);
+const text = optional(z.string()).transform((value) => value ?? '');
+const name = through(z.string(), parseObjectName);
+
+const wholeObject = z.strictObject({ name, optional: isOptional });
+const objectKey = z.strictObject({ name, key: through(z.string(), parseDataKey), optional: isOptional });
+
+const envFrom = z
+  .strictObject({
+    prefix: optional(through(z.string(), parsePrefix)).transform((value) => value ?? ''),
+    secretRef: optional(wholeObject),
+    configMapRef: optional(wholeObject),
+  })
+  .check(exactlyOne(['secretRef', 'configMapRef']))
+  .transform(({ prefix, secretRef, configMapRef }): EnvFromSource => {
+    if (secretRef !== undefined) return { kind: 'Secret', ...secretRef, prefix };
+    if (configMapRef !== undefined) return { kind: 'ConfigMap', ...configMapRef, prefix };
+    throw new Error('exactlyOne let neither pass');
+  });
+
+const SOURCES = ['secretKeyRef', 'configMapKeyRef', 'fieldRef', 'resourceFieldRef'];
+
+const valueFrom = z
+  .strictObject({
+    secretKeyRef: optional(objectKey),
+    configMapKeyRef: optional(objectKey),
+    fieldRef: optional(
+      z.strictObject({ apiVersion: optional(z.string()), fieldPath: through(z.string(), parseEnvField) }),
+    ),
+    resourceFieldRef: optional(
+      z.strictObject({
+        containerName: text,
+        resource: through(z.string(), parseResource),
+        divisor: through(z.optional(z.unknown()), parseDivisor),
+      }),
+    ),
+  })
+  .check(exactlyOne(SOURCES))
+  .transform(({ secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef }): EnvValue => {
+    if (secretKeyRef !== undefined) return { kind: 'key', object: 'Secret', ...secretKeyRef };
+    if (configMapKeyRef !== undefined) return { kind: 'key', object: 'ConfigMap', ...configMapKeyRef };
+    if (fieldRef !== undefined) return { kind: 'field', field: fieldRef.fieldPath };
+    if (resourceFieldRef !== undefined) return { kind: 'resource', ...resourceFieldRef };
+    throw new Error('exactlyOne let none pass');
+  });
+
+const env = z
+  .strictObject({ name: through(z.string(), parseEnvName), value: text, valueFrom: optional(valueFrom) })
+  .check((context) => {
+    const { value, valueFrom } = context.value;
+    if (value === '' || valueFrom === undefined) return;
+    const message = 'must not be there beside a value that is not empty';
+    context.issues.push({ code: 'custom', message, path: ['valueFrom'], input: undefined });
+  })
+  .transform(({ name, value, valueFrom }): EnvVar => ({ name, value: valueFrom ?? { kind: 'text', text: value } }));
+
+/** The rest of a container is the business of whoever runs it. */
+const container = z.looseObject({
+  name: text,
+  envFrom: optional(z.array(envFrom)).transform((sources) => sources ?? []),
+  env: optional(z.array(env)).transform((variables) => variables ?? []),
+});
+
+/** A container of a Pod manifest, as parsed JSON → its environment, or every fault at once with its path below `root`. */
+export function parseContainerEnv(raw: unknown, root: string): Parsed<ContainerEnv> {
+  const result = parseBy(container, raw, root);
+  if (!result.ok) return result;
+  const { name, envFrom, env } = result.value;
+  return { ok: true, value: { name, envFrom, env } };
+}
+
+/** An empty prefix is none. */
+function parsePrefix(prefix: string, field: string): Parsed<string> {
+  return prefix === '' ? { ok: true, value: '' } : parseEnvName(prefix, field);
+}
