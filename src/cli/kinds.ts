@@ -55,3 +55,11 @@ export function parseSelections(words: readonly string[]): Selection[] {
     return { kind: parseKind(kind), names: [name] };
   });
 }
+
+/** One object, or all of a kind. */
+export type Wanted = { readonly kind: KindName; readonly name: string | undefined };
+
+/** Named objects one by one, so that one which does not exist keeps no other out. */
+export function oneByOne({ kind, names }: Selection): Wanted[] {
+  return names.length === 0 ? [{ kind, name: undefined }] : names.map((name) => ({ kind, name }));
+}

@@ -2,7 +2,10 @@ import { Command, type CommanderError } from 'commander';
 import type { Cli } from './cli.ts';
 import { applyCommand } from './commands/apply.ts';
 import { backupCommand } from './commands/backup.ts';
+import { createCommand } from './commands/create.ts';
 import { deleteCommand } from './commands/delete.ts';
+import { describeCommand } from './commands/describe.ts';
+import { editCommand } from './commands/edit.ts';
 import { getCommand } from './commands/get.ts';
 import { mountCommand } from './commands/mount.ts';
 import { rekeyCommand } from './commands/rekey.ts';
@@ -18,7 +21,10 @@ import { wrongUsage } from './exit.ts';
 /** Every command, in the order of the help. */
 const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   applyCommand,
+  createCommand,
   getCommand,
+  describeCommand,
+  editCommand,
   deleteCommand,
   mountCommand,
   unmountCommand,
@@ -46,9 +52,16 @@ export function createProgram(cli: Cli, version: string, runDaemon: RunDaemon): 
       '\nExample:\n  $ lantern serve &\n  $ lantern apply -f secret.yaml\n  $ lantern mount --secret mysecret /dev/shm/app-secrets',
     );
   for (const command of [serveCommand(cli, runDaemon), ...COMMANDS.map((define) => define(cli))]) {
-    program.addCommand(command.copyInheritedSettings(program).exitOverride(pointToHelp(`lantern ${command.name()}`)));
+    program.addCommand(command);
+    settle(command, program, `lantern ${command.name()}`);
   }
   return program;
+}
+
+/** Hands the program's settings on to a command and to those below it. */
+function settle(command: Command, parent: Command, path: string): void {
+  command.copyInheritedSettings(parent).exitOverride(pointToHelp(path));
+  for (const child of command.commands) settle(child, command, `${path} ${child.name()}`);
 }
 
 /** Commander's own refusals say what is wrong; this adds where to read on. */

@@ -1,18 +1,18 @@
-import { API_VERSIONS, LAST_APPLIED, type StoredMeta, type StoredObject } from './object.ts';
+import { API_VERSIONS, LAST_APPLIED, type ObjectDraft, type StoredObject } from './object.ts';
 
 /**
  * The object as `kubectl get -o json` prints it: plain JSON, fields in order of the alphabet, maps in order of their
  * keys, values in base64 where Kubernetes has them so. Without `withData` the values are left out, keys and all.
  */
 export function objectToManifest(
-  object: StoredObject,
+  object: ObjectDraft | StoredObject,
   { withData }: { readonly withData: boolean },
 ): Record<string, unknown> {
   const manifest = { apiVersion: API_VERSIONS[object.kind], kind: object.kind, metadata: metadataOf(object.metadata) };
   return sorted({ ...manifest, ...bodyOf(object, withData) });
 }
 
-function bodyOf(object: StoredObject, withData: boolean): Record<string, unknown> {
+function bodyOf(object: ObjectDraft | StoredObject, withData: boolean): Record<string, unknown> {
   switch (object.kind) {
     case 'Secret':
       return {
@@ -36,7 +36,11 @@ function bodyOf(object: StoredObject, withData: boolean): Record<string, unknown
   }
 }
 
-function metadataOf({ labels, annotations, ...rest }: StoredMeta): Record<string, unknown> {
+function metadataOf({
+  labels,
+  annotations,
+  ...rest
+}: (ObjectDraft | StoredObject)['metadata']): Record<string, unknown> {
   const shown = new Map([...annotations].filter(([key]) => key !== LAST_APPLIED));
   return sorted({ ...rest, labels: fromMap(labels, String), annotations: fromMap(shown, String) });
 }

@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
-import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
-import { type KindName, parseSelections, type Selection } from '../kinds.ts';
+import { type KindName, oneByOne, parseSelections, type Selection } from '../kinds.ts';
 import { objectTable } from '../output/object-table.ts';
 import { formatJson, formatYaml } from '../output/structured.ts';
-import { allPages } from '../pages.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -38,39 +37,15 @@ export function getCommand(cli: Cli): Command {
       }
       await withDaemon(cli, command, async (daemon) => {
         const found = new Map(selections.map(({ kind }): [KindName, WireObject[]] => [kind, []]));
-        const allWell = await forEach(cli.terminal, selections.flatMap(oneByOne), async ({ kind, name }) => {
-          const objects = await fetchObjects(cli, daemon, kind, name, options);
-          found.get(kind)?.push(...objects);
+        const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
+        const allWell = await forEach(cli.terminal, selections.flatMap(oneByOne), async (wanted) => {
+          const query = { ...wanted, namespace, withData: showsValues(options) };
+          found.get(wanted.kind)?.push(...(await fetchObjects(daemon, query, cli.signal)));
         });
         await show(cli, found, options, isOneObject(selections));
         if (!allWell) throw PARTLY_FAILED;
       });
     });
-}
-
-/** Named objects one by one, so that one which does not exist keeps no other out. */
-function oneByOne({ kind, names }: Selection): { kind: KindName; name: string | undefined }[] {
-  return names.length === 0 ? [{ kind, name: undefined }] : names.map((name) => ({ kind, name }));
-}
-
-async function fetchObjects(
-  cli: Cli,
-  daemon: LanternClient,
-  { kind }: KindName,
-  name: string | undefined,
-  options: Options,
-): Promise<readonly WireObject[]> {
-  const signal = cli.signal;
-  const withData = showsValues(options);
-  const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
-  if (name !== undefined) {
-    const { object } = await daemon.objects.get({ ref: { kind, namespace, name }, withData }, { signal });
-    return object === null ? [] : [object];
-  }
-  return allPages(
-    (pageToken) => daemon.objects.list({ kind, namespace, withData, pageToken }, { signal }),
-    (page) => page.objects,
-  );
 }
 
 function showsValues({ output }: Options): boolean {

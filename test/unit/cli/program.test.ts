@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { type Ending, endingOf } from '../../../src/cli/exit.ts';
@@ -6,7 +7,24 @@ import type { Config } from '../../../src/config.ts';
 import { CONFIG_OPTIONS } from '../../../src/config-options.ts';
 import { RecordedTerminal } from '../../support/recorded-terminal.ts';
 
-const COMMANDS = ['serve', 'apply', 'get', 'delete', 'mount', 'unmount', 'volumes', 'volume', 'render', 'watch', 'backup', 'restore', 'rekey'];
+const COMMANDS = [
+  'serve',
+  'apply',
+  'create',
+  'get',
+  'describe',
+  'edit',
+  'delete',
+  'mount',
+  'unmount',
+  'volumes',
+  'volume',
+  'render',
+  'watch',
+  'backup',
+  'restore',
+  'rekey',
+];
 
 type Run = Ending & { readonly help: string; readonly config: Config | undefined };
 
@@ -19,7 +37,7 @@ async function run(args: readonly string[], environment: Record<string, string> 
   const program = createProgram(cli, '1.2.3', async (given) => {
     config = given;
   });
-  for (const command of [program, ...program.commands]) {
+  for (const command of withCommandsBelow(program)) {
     command.configureOutput({ writeOut: (text) => (help += text), writeErr: (text) => (help += text) });
   }
   try {
@@ -28,6 +46,10 @@ async function run(args: readonly string[], environment: Record<string, string> 
   } catch (error) {
     return { ...endingOf(error, false), help, config };
   }
+}
+
+function withCommandsBelow(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withCommandsBelow)];
 }
 
 describe('help', () => {
@@ -44,6 +66,21 @@ describe('help', () => {
     expect(help).toMatch(/Examples?:\n {2}\$ .*lantern /);
     expect(help).toContain(`lantern ${command}`);
     expect(help).toContain('LANTERN_SOCKET');
+  });
+
+  test.each(['secret generic', 'secret tls', 'secret docker-registry', 'configmap'])(
+    'create %s too',
+    async (command) => {
+      const { exitCode, help } = await run(['create', ...command.split(' '), '--help']);
+      expect(exitCode).toBe(0);
+      expect(help).toMatch(new RegExp(`Examples?:\\n {2}\\$ .*lantern create ${command}`));
+      expect(help).toContain('LANTERN_SOCKET');
+    },
+  );
+
+  test('create secret generic says how to keep values out of sight', async () => {
+    const { help } = await run(['create', 'secret', 'generic', '--help']);
+    expect(help).toMatch(/--from-literal would show a secret, take --from-file=PATH, or --from-file=KEY=- and stdin/);
   });
 
   test('serve lists every setting with its default and its variable', async () => {
@@ -93,6 +130,23 @@ describe('wrong usage', () => {
     ['apply', /required option .*--filename/],
     ['apply stray -f x', /too many arguments/],
     ['delete', /name what is meant/],
+    ['create', /^undefined$/],
+    ['create secret', /^undefined$/],
+    ['create secret generic', /missing required argument 'NAME'; see "lantern create secret generic --help"$/],
+    ['create secret tls x --cert y', /required option .*--key/],
+    ['create secret docker-registry x --docker-username me', /give --docker-username and --docker-password/],
+    ['create secret docker-registry x --docker-username me --from-file y', /not both/],
+    ['create cm x --from-env-file y --from-literal a=b', /cannot be combined/],
+    ['create cm x --from-literal s3cr3t', /^--from-literal must be KEY=VALUE$/],
+    ['create cm x --from-file a=b=c', /neither key nor path may hold "="/],
+    ['create cm x --from-file =c', /must be PATH or KEY=PATH/],
+    ['create cm x --from-file -', /needs a key for stdin/],
+    ['create cm x --from-file k=/dev', /gives a key, but "\/dev" is a directory/],
+    ['create cm x --dry-run=never', /Allowed choices are client, server/],
+    ['describe sa', /describe knows secrets and configmaps/],
+    ['edit secret', /name the one object to edit/],
+    ['edit secret a b', /name the one object to edit/],
+    ['edit secret/a cm/b', /name the one object to edit/],
     ['delete secrets', /name the secrets to delete/],
     ['delete secret x -f y', /not both/],
     ['mount', /missing required argument 'TARGET'/],

@@ -1,0 +1,135 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { type Fault, LanternError } from '../../base/errors.ts';
+import type { StoredObject } from '../../objects/object.ts';
+import { objectToManifest } from '../../objects/object-to-manifest.ts';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { Cli } from '../cli.ts';
+import { defineCommand, namespaceOption } from '../define-command.ts';
+import { editorOf, runEditor } from '../editor.ts';
+import { wrongUsage } from '../exit.ts';
+import { type KindName, parseSelections } from '../kinds.ts';
+import { MemoryDirectory, memoryParents } from '../memory-directory.ts';
+import { printable } from '../output/printable.ts';
+import { formatYaml } from '../output/structured.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = { readonly namespace?: string };
+
+/** Without these handlers a signal would end the process and leave the file. SIGHUP: the terminal was closed. */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
+/** `lantern edit`: the object's text lies on a memory file system for as long as the command runs, and not longer. */
+export function editCommand(cli: Cli): Command {
+  return defineCommand('edit', 'Edit an object in $KUBE_EDITOR, $VISUAL or $EDITOR (default: vi).', [
+    'lantern edit secret mysecret',
+    'EDITOR=nano lantern edit configmap/settings -n team-a',
+  ])
+    .argument('<KIND NAME|KIND/NAME...>', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
+    .addOption(namespaceOption())
+    .action(async (words: readonly string[], { namespace = 'default' }: Options, command: Command) => {
+      const { kind, name } = parseOne(words);
+      await withDaemon(cli, command, async (daemon) => {
+        const original = await fetchObject(cli, daemon, kind, namespace, name);
+        const outcome = await editObject(cli, daemon, original);
+        if (outcome === 'edited') cli.terminal.print(`${kind.singular}/${name} edited`);
+        else cli.terminal.complain('Edit cancelled, no changes made.');
+      });
+    });
+}
+
+function parseOne(words: readonly string[]): { readonly kind: KindName; readonly name: string } {
+  const [selection, ...more] = parseSelections(words);
+  const [name, ...names] = selection?.names ?? [];
+  if (selection === undefined || name === undefined || more.length + names.length > 0) {
+    throw wrongUsage('name the one object to edit');
+  }
+  return { kind: selection.kind, name };
+}
+
+async function fetchObject(
+  cli: Cli,
+  daemon: LanternClient,
+  { kind }: KindName,
+  namespace: string,
+  name: string,
+): Promise<StoredObject> {
+  const { objectFromWire } = await import('../../rpc/object-messages.ts');
+  const ref = { kind, namespace, name };
+  const { object } = await daemon.objects.get({ ref, withData: true }, { signal: cli.signal });
+  if (object === null) throw new LanternError('not-found', `edit ${kind} "${name}": it does not exist`);
+  return objectFromWire(object);
+}
+
+async function editObject(cli: Cli, daemon: LanternClient, original: StoredObject): Promise<'edited' | 'cancelled'> {
+  const interruption = new AbortController();
+  using directory = MemoryDirectory.create(memoryParents(cli.environment));
+  const onSignal = () => {
+    directory[Symbol.dispose]();
+    interruption.abort();
+  };
+  for (const name of ENDING_SIGNALS) process.on(name, onSignal);
+  try {
+    const signal = AbortSignal.any([cli.signal, interruption.signal]);
+    return await editUntilAccepted(cli, daemon, original, directory.at('object.yaml'), signal);
+  } finally {
+    for (const name of ENDING_SIGNALS) process.off(name, onSignal);
+  }
+}
+
+/** Opens the editor until what it leaves behind is stored, or the user leaves it as it was. */
+async function editUntilAccepted(
+  cli: Cli,
+  daemon: LanternClient,
+  original: StoredObject,
+  file: string,
+  signal: AbortSignal,
+): Promise<'edited' | 'cancelled'> {
+  const { manifestIn, textToEdit } = await import('../edited-object.ts');
+  let manifest = (await formatYaml(objectToManifest(original, { withData: true }))).trimEnd();
+  let problems: readonly string[] = [];
+  for (;;) {
+    if (signal.aborted) throw new LanternError('cancelled', 'edit: interrupted, nothing is changed');
+    writeFileSync(file, textToEdit(manifest, problems), { mode: 0o600 });
+    await runEditor(editorOf(cli.environment), file, signal);
+    const edited = manifestIn(readFileSync(file, 'utf8'));
+    if (edited === '' || edited === manifest) {
+      if (problems.length === 0 || edited === '') return 'cancelled';
+      throw new LanternError('failed-precondition', 'Edit cancelled, no valid changes were saved.');
+    }
+    manifest = edited;
+    problems = await problemsOfStoring(daemon, manifest, original, signal);
+    if (problems.length === 0) return 'edited';
+    for (const problem of problems) cli.terminal.complain(`lantern: ${printable(problem)}`);
+  }
+}
+
+/** Stores the edited object; what stands against it, a line each. An interruption is thrown. */
+async function problemsOfStoring(
+  daemon: LanternClient,
+  manifest: string,
+  original: StoredObject,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const [{ parseEdited }, { objectToWire }] = await Promise.all([
+    import('../edited-object.ts'),
+    import('../../rpc/object-messages.ts'),
+  ]);
+  const draft = parseEdited(manifest, original);
+  if (!draft.ok) return draft.faults.map(describeFault);
+  try {
+    await daemon.objects.apply({ object: objectToWire(draft.value) }, { signal });
+    return [];
+  } catch (error) {
+    if (!(error instanceof LanternError) || error.code === 'cancelled') throw error;
+    if (error.code === 'aborted') return [error.message, HOW_TO_OVERWRITE];
+    return error.faults.length > 0 ? error.faults.map(describeFault) : [error.message];
+  }
+}
+
+function describeFault({ field, message }: Fault): string {
+  return field === '' ? message : `${field}: ${message}`;
+}
+
+const HOW_TO_OVERWRITE =
+  'somebody else has changed it meanwhile: to overwrite that, put the resourceVersion it is at below; to give up, save nothing';

@@ -1,0 +1,44 @@
+import type { Fault } from '../base/errors.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+
+/** Kubernetes' rule for names of environment variables. */
+const VARIABLE_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
+
+/** One `KEY=VALUE` of an environment file. */
+export type EnvEntry = readonly [key: string, value: string];
+
+/**
+ * The entries of an environment file in order, as `kubectl create --from-env-file` reads them: a line each, blanks
+ * before it dropped, empty lines and those that start with `#` skipped, everything behind the first `=` taken as it
+ * stands. A name alone takes its value from `environment`, or is empty. Faults name the line and do not quote it.
+ */
+export function parseEnvFile(
+  bytes: Uint8Array,
+  environment: Readonly<Record<string, string | undefined>>,
+): Parsed<EnvEntry[]> {
+  const entries: EnvEntry[] = [];
+  const faults: Fault[] = [];
+  let text: string;
+  try {
+    // A byte order mark is dropped by the decoder.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return faulty([{ field: '', message: 'must be UTF-8 text' }]);
+  }
+  for (const [index, written] of text.split(/\r?\n/).entries()) {
+    const line = written.trimStart();
+    if (line === '' || line.startsWith('#')) continue;
+    const at = line.indexOf('=');
+    const key = at < 0 ? line : line.slice(0, at);
+    if (isVariableName(key)) entries.push([key, at < 0 ? (environment[key] ?? '') : line.slice(at + 1)]);
+    else faults.push({ field: `line ${index + 1}`, message: NAME_RULE });
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(entries);
+}
+
+const NAME_RULE =
+  "must start with the name of a variable: letters, digits, '-', '_' and '.', neither a digit first nor '..'";
+
+function isVariableName(text: string): boolean {
+  return VARIABLE_NAME.test(text) && text !== '.' && !text.startsWith('..');
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { describeConfigMap, describeSecret } from '../../../../src/cli/output/describe-object.ts';
+
+const metadata = {
+  name: 'db',
+  namespace: 'team',
+  labels: {},
+  annotations: {},
+  uid: 'u',
+  resourceVersion: '1',
+  creationTimestamp: '2026-11-23T12:00:00Z',
+};
+
+const lines = (text: string): string[] => text.split('\n');
+
+test('a Secret as kubectl shows it', () => {
+  const secret = { type: 'Opaque', data: {}, immutable: false, sizes: { 'username.txt': 5, 'password.txt': 12, a: 0 } };
+  const labels = { tier: 'web', app: 'shop' };
+  const annotations = { note: 'one', long: 'two\nlines \u001b[31m' };
+  expect(lines(describeSecret({ metadata: { ...metadata, labels, annotations }, secret, body: 'secret' }))).toEqual([
+    'Name:         db',
+    'Namespace:    team',
+    'Labels:       app=shop',
+    '              tier=web',
+    'Annotations:  long:',
+    '                two',
+    '                lines \\x1b[31m',
+    '              note: one',
+    '',
+    'Type:  Opaque',
+    '',
+    'Data',
+    '====',
+    'a:             0 bytes',
+    'password.txt:  12 bytes',
+    'username.txt:  5 bytes',
+  ]);
+});
+
+test('a ConfigMap with its texts, and binary values by their size', () => {
+  const configMap = {
+    data: { b: 'two\n\tlines\u0007', a: '' },
+    binaryData: { bin: Buffer.from('xyz') },
+    immutable: false,
+    sizes: { a: 0, b: 11, bin: 3 },
+  };
+  expect(lines(describeConfigMap({ metadata, configMap, body: 'configMap' }))).toEqual([
+    'Name:         db',
+    'Namespace:    team',
+    'Labels:       <none>',
+    'Annotations:  <none>',
+    '',
+    'Data',
+    '====',
+    'a:',
+    '----',
+    '',
+    '',
+    'b:',
+    '----',
+    'two',
+    '\tlines\\x07',
+    '',
+    '',
+    'BinaryData',
+    '====',
+    'bin: 3 bytes',
+  ]);
+});

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { nameSuffix } from '../../../src/objects/name-suffix.ts';
+
+const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
+
+function bytes(values: Record<string, string>): Map<string, Uint8Array> {
+  return new Map(Object.entries(values).map(([key, value]) => [key, Buffer.from(value)]));
+}
+
+describe("kubectl's suffix of a Secret", () => {
+  test.each([
+    // What `kubectl create secret generic foo --append-hash` answers.
+    { name: 'foo', type: '', data: {}, suffix: '949tdgdkgg' },
+    { name: 'foo', type: 'my-type', data: {}, suffix: 'dg474f9t76' },
+    { name: 'foo', type: '', data: { key2: 'value2', key1: 'value1' }, suffix: 'tf72c228m4' },
+    { name: '', type: 'my-type', data: { one: '' }, suffix: '74bd68bm66' },
+    { name: '', type: 'my-type', data: { two: '2', one: '', three: '3' }, suffix: 'dgcb6h9tmk' },
+    // The document of Kubernetes 1.15 on Secrets: the type was part of the hash there.
+    {
+      name: 'db-user-pass',
+      type: 'Opaque',
+      data: { 'username.txt': 'admin', 'password.txt': '1f2d1e2e67df' },
+      suffix: '96mffmfh4k',
+    },
+  ])('$name of type "$type" → $suffix', ({ name, type, data, suffix }) => {
+    expect(nameSuffix({ kind: 'Secret', name, type, data: bytes(data) })).toBe(suffix);
+  });
+});
+
+describe("kubectl's suffix of a ConfigMap", () => {
+  test.each([
+    { name: 'foo', data: {}, suffix: '867km9574f' },
+    { name: 'foo', data: { key2: 'value2', key1: 'value1' }, suffix: 'gcb75dd9gb' },
+    { name: '', data: { one: '' }, suffix: '9g67k2htb6' },
+    { name: '', data: { two: '2', one: '', three: '3' }, suffix: 'f5h7t85m9b' },
+  ])('$name with $data → $suffix', ({ name, data, suffix }) => {
+    const object = { kind: 'ConfigMap', name, data: new Map(Object.entries(data)), binaryData: NOTHING } as const;
+    expect(nameSuffix(object)).toBe(suffix);
+  });
+
+  test('is over the JSON that Go writes: keys in order of their bytes, HTML escaped', () => {
+    const data = new Map([
+      ['b', '<&>\u2028"\n'],
+      ['10', ''],
+      ['9', ''],
+    ]);
+    const json =
+      '{"binaryData":{"x":"/w=="},"data":{"10":"","9":"","b":"\\u003c\\u0026\\u003e\\u2028\\"\\n"},"kind":"ConfigMap","name":"n"}';
+    const hex = createHash('sha256').update(json).digest('hex').slice(0, 10);
+    const expected = hex
+      .replaceAll('0', 'g')
+      .replaceAll('1', 'h')
+      .replaceAll('3', 'k')
+      .replaceAll('a', 'm')
+      .replaceAll('e', 't');
+    expect(nameSuffix({ kind: 'ConfigMap', name: 'n', data, binaryData: new Map([['x', Buffer.of(0xff)]]) })).toBe(
+      expected,
+    );
+  });
+});

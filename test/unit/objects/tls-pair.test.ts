@@ -1,0 +1,35 @@
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { problemOfTlsPair } from '../../../src/objects/tls-pair.ts';
+import { Authority } from '../../support/certificates.ts';
+
+const authority = new Authority('ca');
+const { cert, key } = authority.issue('one');
+const foreign = authority.issue('two').key;
+const encrypted = generateKeyPairSync('ec', {
+  namedCurve: 'P-256',
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' },
+}).privateKey;
+const der = {
+  cert: new X509Certificate(cert).raw,
+  key: createPrivateKey(key).export({ type: 'pkcs8', format: 'der' }),
+};
+const certificateProblem = 'the certificate must be an X.509 certificate in PEM';
+const keyProblem = 'the key must be a private key in PEM, without a passphrase';
+
+test.each<[what: string, cert: string | Buffer, key: string | Buffer, problem: string | undefined]>([
+  ['a pair', cert, key, undefined],
+  ['a chain', cert + authority.cert, key, undefined],
+  ['the chain the wrong way round', authority.cert + cert, key, 'the key does not belong to the certificate'],
+  ["somebody else's key", cert, foreign, 'the key does not belong to the certificate'],
+  ['no certificate', 'nothing', key, certificateProblem],
+  ['a certificate in DER', der.cert, key, certificateProblem],
+  ['a certificate cut short', cert.slice(0, 100), key, certificateProblem],
+  ['no key', cert, '', keyProblem],
+  ['a key in DER', cert, der.key, keyProblem],
+  ['an encrypted key', cert, encrypted, keyProblem],
+  ['two mistaken for each other', key, cert, certificateProblem],
+])('%s', (_, certificate, privateKey, problem) => {
+  expect(problemOfTlsPair(Buffer.from(certificate), Buffer.from(privateKey))).toBe(problem);
+});
