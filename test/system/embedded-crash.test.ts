@@ -21,8 +21,7 @@ test('SIGKILL at any moment: every acknowledged write is there, and revisions go
     const acknowledged = await writeUntilKilled(child, location.directory, directory.at('key'), round);
     for (const write of acknowledged) {
       expected.set(write.name, write);
-      if (write.revision === undefined) continue;
-      expect(write.revision).toBeGreaterThan(newest - acknowledged.length * 2);
+      if (write.revision !== undefined) expect(write.revision).toBeGreaterThan(newest);
     }
     await using store = await EmbeddedStore.open(location);
     const { objects, revision } = await store.list({ kind: 'Secret' }, NEVER);
