@@ -93,6 +93,20 @@ describe('get', () => {
     expect(stdout).toMatch(/^NAME .*\nsecret\/shown .*\n\nNAME .*\nconfigmap\/settings .*\n$/);
   });
 
+  test('-l takes only what has such labels', async () => {
+    const labelled = (name: string, labels: string) =>
+      `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}, namespace: l, labels: {${labels}}}\n`;
+    const manifest = shell.file(
+      'labels.yaml',
+      [labelled('a', 'tier: web'), labelled('b', 'tier: db'), labelled('c', '')].join('---\n'),
+    );
+    await shell.output('apply', '-f', manifest);
+    const names = (...args: string[]) => shell.output('get', 'secrets', '-n', 'l', '-o', 'name', ...args);
+    expect(await names('-l', 'tier in (web,db),tier!=db')).toBe('secret/a\n');
+    expect(await names('--selector=!tier')).toBe('secret/c\n');
+    expect(await names('-l', 'tier=none')).toBe('');
+  });
+
   test('nothing there', async () => {
     expect(await shell.run('get', 'cm', '-n', 'void')).toEqual({
       code: 0,

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { parseLabelSelector } from '../../objects/label-selector.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
-import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
 import { type KindName, oneByOne, parseSelections, type Selection } from '../kinds.ts';
@@ -13,6 +14,7 @@ import { withDaemon } from '../with-daemon.ts';
 type Options = {
   readonly namespace?: string;
   readonly allNamespaces: boolean;
+  readonly selector?: string;
   readonly output?: 'yaml' | 'json' | 'name' | 'wide';
 };
 
@@ -25,27 +27,41 @@ export function getCommand(cli: Cli): Command {
     'lantern get secrets',
     'lantern get secret mysecret -o yaml',
     'lantern get secret/mysecret configmap/settings',
+    "lantern get secrets -A -l 'tier in (web,db),!draft'",
   ])
     .argument('<KIND [NAME]|KIND/NAME...>', 'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes')
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'objects of every namespace', false)
+    .option('-l, --selector <SELECTOR>', 'only objects with such labels: a=b,c!=d,e in (x,y),f,!g')
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
     .action(async (words: readonly string[], options: Options, command: Command) => {
       const selections = parseSelections(words);
-      if (options.allNamespaces && selections.some(({ names }) => names.length > 0)) {
+      const hasNames = selections.some(({ names }) => names.length > 0);
+      if (options.allNamespaces && hasNames) {
         throw wrongUsage('objects are named within one namespace; leave out the names or --all-namespaces');
       }
+      const isSelected = selectorFor(options, hasNames);
       await withDaemon(cli, command, async (daemon) => {
         const found = new Map(selections.map(({ kind }): [KindName, WireObject[]] => [kind, []]));
         const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
         const allWell = await forEach(cli.terminal, selections.flatMap(oneByOne), async (wanted) => {
           const query = { ...wanted, namespace, withData: showsValues(options) };
-          found.get(wanted.kind)?.push(...(await fetchObjects(daemon, query, cli.signal)));
+          const objects = await fetchObjects(daemon, query, cli.signal);
+          found.get(wanted.kind)?.push(...objects.filter(isSelected));
         });
         await show(cli, found, options, isOneObject(selections));
         if (!allWell) throw PARTLY_FAILED;
       });
     });
+}
+
+/** What `--selector` says about an object. */
+function selectorFor({ selector }: Options, hasNames: boolean): (object: WireObject) => boolean {
+  if (selector === undefined) return () => true;
+  if (hasNames) throw wrongUsage('objects are meant either by name or by --selector, not both');
+  const result = parseLabelSelector(selector, '--selector');
+  if (!result.ok) throw wrongUsage(listFaults(result.faults));
+  return ({ metadata }) => result.value(new Map(Object.entries(metadata?.labels ?? {})));
 }
 
 function showsValues({ output }: Options): boolean {
