@@ -22,7 +22,8 @@ export class Reading {
   }
 
   note(faults: readonly Fault[]): void {
-    this.#faults.push(...faults);
+    // One by one: a hostile request may have more faults than a call has room for arguments.
+    for (const fault of faults) this.#faults.push(fault);
   }
 
   refuse(field: string, message: string): void {
