@@ -11,6 +11,11 @@ export function addStoreOptions(command: Command): Command {
   return command.addOption(optionOf(CONFIG_OPTIONS.dataDir)).addOption(optionOf(CONFIG_OPTIONS.keyFile));
 }
 
+/** For people: `1 object`, `2 objects`. */
+export function countOfObjects(count: number): string {
+  return `${count} ${count === 1 ? 'object' : 'objects'}`;
+}
+
 /** Where the store is, said as to `lantern serve`. */
 export function storeLocation(cli: Cli, flags: Readonly<Record<string, unknown>>): EmbeddedLocation {
   const location = parseStoreLocation(flags, cli);

@@ -1,6 +1,6 @@
 import { LanternError } from '../base/errors.ts';
 import { abortable } from '../base/keyed-lock.ts';
-import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import { describeRef, type ObjectRef, refKey, refOf, type StoredObject } from '../objects/object.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type { HistoryLimits } from './change-history.ts';
 import type { ListFilter, ObjectChange, ObjectEvent, ObjectList, WatchFilter } from './source.ts';
@@ -72,7 +72,7 @@ export class KeptObjects {
 
   /** The change has happened: keeps it and tells everybody. `observedAt`: monotonic milliseconds. */
   change(event: ObjectEvent, observedAt: number): void {
-    const key = refKey({ ...event.object.metadata, kind: event.object.kind });
+    const key = refKey(refOf(event.object));
     if (event.type === 'deleted') this.#objects.delete(key);
     else this.#objects.set(key, event.object);
     this.#feed.publish(event, observedAt);

@@ -277,12 +277,12 @@ test('lantern backup, restore and rekey say what they did', async () => {
     stderr: expect.stringContaining('stop that daemon'),
   });
   expect(await shell.stopServing()).toBe(0);
-  expect(await shell.output('backup', shell.at('backup'))).toBe(`1 objects backed up to ${shell.at('backup')}\n`);
+  expect(await shell.output('backup', shell.at('backup'))).toBe(`1 object backed up to ${shell.at('backup')}\n`);
   expect(await shell.output('restore', shell.at('backup'))).toMatch(
-    /^1 objects restored from .*\nwhat was there is in /,
+    /^1 object restored from .*\nwhat was there is in /,
   );
   const keys = ['--key-file', shell.at('new-key'), '--key-file', shell.at('data', 'key')];
-  expect(await shell.output('rekey', ...keys)).toContain(`1 objects encrypted with ${shell.at('new-key')}`);
+  expect(await shell.output('rekey', ...keys)).toContain(`1 object encrypted with ${shell.at('new-key')}`);
   await shell.serve('--key-file', shell.at('new-key'));
   expect(await shell.output('get', 'secrets')).toContain('s ');
 });

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
-import { addStoreOptions, storeLocation } from '../store-options.ts';
+import { addStoreOptions, countOfObjects, storeLocation } from '../store-options.ts';
 
 /** `lantern backup`: works on the files of a stopped daemon. */
 export function backupCommand(cli: Cli): Command {
@@ -13,6 +13,6 @@ export function backupCommand(cli: Cli): Command {
     // Loaded here, so that other commands start without a database.
     const { backUp } = await import('../../sources/embedded-backup.ts');
     const count = await backUp(storeLocation(cli, flags), resolve(file));
-    cli.terminal.print(`${count} objects backed up to ${resolve(file)}`);
+    cli.terminal.print(`${countOfObjects(count)} backed up to ${resolve(file)}`);
   });
 }

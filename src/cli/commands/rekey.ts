@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
-import { addStoreOptions, storeLocation } from '../store-options.ts';
+import { addStoreOptions, countOfObjects, storeLocation } from '../store-options.ts';
 
 /** `lantern rekey`: works on the files of a stopped daemon. */
 export function rekeyCommand(cli: Cli): Command {
@@ -15,6 +15,6 @@ export function rekeyCommand(cli: Cli): Command {
     const [first] = location.keyFiles;
     if (first === undefined) throw wrongUsage('name the new key first, then the old one, with --key-file');
     const count = await rekey(location);
-    cli.terminal.print(`${count} objects encrypted with ${first}; no other key is needed any more`);
+    cli.terminal.print(`${countOfObjects(count)} encrypted with ${first}; no other key is needed any more`);
   });
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
-import { addStoreOptions, storeLocation } from '../store-options.ts';
+import { addStoreOptions, countOfObjects, storeLocation } from '../store-options.ts';
 
 /** `lantern restore`: works on the files of a stopped daemon. */
 export function restoreCommand(cli: Cli): Command {
@@ -12,7 +12,7 @@ export function restoreCommand(cli: Cli): Command {
   return addStoreOptions(command).action(async (file: string, flags: Record<string, unknown>) => {
     const { restore } = await import('../../sources/embedded-backup.ts');
     const { count, replaced } = await restore(storeLocation(cli, flags), resolve(file), cli.clock.now());
-    cli.terminal.print(`${count} objects restored from ${resolve(file)}`);
+    cli.terminal.print(`${countOfObjects(count)} restored from ${resolve(file)}`);
     if (replaced !== undefined) cli.terminal.print(`what was there is in ${replaced}`);
   });
 }
