@@ -6,8 +6,10 @@ import { createCommand } from './commands/create.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { editCommand } from './commands/edit.ts';
+import { envCommand } from './commands/env.ts';
 import { getCommand } from './commands/get.ts';
 import { mountCommand } from './commands/mount.ts';
+import { registryAuthCommand } from './commands/registry-auth.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { renderCommand } from './commands/render.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -31,6 +33,8 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   volumesCommand,
   volumeCommand,
   renderCommand,
+  envCommand,
+  registryAuthCommand,
   watchCommand,
   backupCommand,
   restoreCommand,

@@ -6,6 +6,8 @@ import { type Style, styleFor } from './output/style.ts';
 export type Terminal = {
   /** One or more lines on stdout. */
   readonly print: (text: string) => void;
+  /** These bytes on stdout, and nothing after them. */
+  readonly write: (bytes: Uint8Array) => void;
   /** One or more lines on stderr. */
   readonly complain: (text: string) => void;
   /** All of stdin; asked for a second time it is wrong usage. */
@@ -20,6 +22,7 @@ export function processTerminal(environment: Readonly<Record<string, string | un
   let isRead = false;
   return {
     print: (text) => void process.stdout.write(`${text}\n`),
+    write: (bytes) => void process.stdout.write(bytes),
     complain: (text) => void process.stderr.write(`${text}\n`),
     readInput: async () => {
       if (isRead) throw wrongUsage('"-" stands for stdin, which can be read only once');

@@ -1,0 +1,84 @@
+import { LanternError } from '../../base/errors.ts';
+import { formatJson } from './structured.ts';
+
+export const ENVIRONMENT_FORMATS = ['shell', 'dotenv', 'json', 'null'] as const;
+export type EnvironmentFormat = (typeof ENVIRONMENT_FORMATS)[number];
+
+type Variable = { readonly name: string; readonly value: Uint8Array };
+
+/** What goes to stdout, and the variables that the format cannot name. */
+export type EnvironmentText = { readonly bytes: Uint8Array; readonly leftOut: readonly string[] };
+
+/**
+ * A list of variables for a reader of that format. A value that the format cannot hold is `failed-precondition`: to
+ * change it would be worse.
+ */
+export function formatEnvironment(format: EnvironmentFormat, variables: readonly Variable[]): EnvironmentText {
+  switch (format) {
+    case 'shell':
+      return shellText(variables);
+    case 'dotenv':
+      return whole(Buffer.from(variables.map((variable) => `${variable.name}=${dotenvValue(variable)}\n`).join('')));
+    case 'json':
+      return whole(Buffer.from(`${formatJson(Object.fromEntries(variables.map(jsonEntry)))}\n`));
+    case 'null':
+      return whole(Buffer.concat(variables.flatMap(({ name, value }) => [Buffer.from(`${name}=`), value, NUL])));
+  }
+}
+
+const NUL = Buffer.from('\0');
+
+function whole(bytes: Uint8Array): EnvironmentText {
+  return { bytes, leftOut: [] };
+}
+
+/** Names as POSIX has them; to a shell, `export a.b=…` is an error that would end the script. */
+const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Within single quotes nothing has a meaning but the quote. A character stands for a byte, whatever the encoding. */
+function shellText(variables: readonly Variable[]): EnvironmentText {
+  const lines = variables.map(({ name, value }) => {
+    const text = Buffer.from(value).toString('latin1');
+    return SHELL_NAME.test(name) ? `export ${name}='${text.replaceAll("'", "'\\''")}'\n` : '';
+  });
+  return {
+    bytes: Buffer.from(lines.join(''), 'latin1'),
+    leftOut: variables.filter(({ name }) => !SHELL_NAME.test(name)).map(({ name }) => name),
+  };
+}
+
+/**
+ * As Node's `--env-file` and the dotenv packages read it: no quote can be escaped, so one is taken that the value does
+ * not have. Single quotes first: between others, some readers replace `$` or `\n`.
+ */
+function dotenvValue({ name, value }: Variable): string {
+  const text = textOf(name, value, 'dotenv');
+  if (/^[^\s#'"`$]*$/.test(text)) return text;
+  if (text.includes('\r')) throw cannotHold(name, 'dotenv', 'has a carriage return, which its readers change');
+  if (text.endsWith('\\')) throw cannotHold(name, 'dotenv', 'needs quotes and ends with a backslash');
+  if (!text.includes("'")) return `'${text}'`;
+  if (!/["\\$]/.test(text)) return `"${text}"`;
+  if (!text.includes('`')) return `\`${text}\``;
+  throw cannotHold(name, 'dotenv', 'has every kind of quote');
+}
+
+function jsonEntry({ name, value }: Variable): readonly [string, string] {
+  return [name, textOf(name, value, 'json')];
+}
+
+function textOf(name: string, value: Uint8Array, format: EnvironmentFormat): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value);
+  } catch {
+    throw cannotHold(name, format, 'is not UTF-8');
+  }
+}
+
+function cannotHold(name: string, format: EnvironmentFormat, problem: string): LanternError {
+  const others =
+    format === 'dotenv' && problem !== 'is not UTF-8' ? '-o shell, -o null or -o json' : '-o shell or -o null';
+  return new LanternError(
+    'failed-precondition',
+    `cannot write the variable "${name}" as ${format}: its value ${problem}; use ${others}`,
+  );
+}

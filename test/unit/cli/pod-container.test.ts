@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { parsePodContainer } from '../../../src/cli/pod-container.ts';
+
+const POD = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web', namespace: 'shop', labels: { app: 'web' } },
+  spec: {
+    nodeName: 'node-1',
+    initContainers: [{ name: 'prepare', env: [{ name: 'P', value: 'p' }] }],
+    containers: [
+      { name: 'main', image: 'busybox', env: [{ name: 'M', value: 'm' }] },
+      { name: 'side', envFrom: [{ secretRef: { name: 'db' } }] },
+    ],
+  },
+  status: { hostIP: '10.0.0.1', podIP: '10.1.0.1', podIPs: [{ ip: '10.1.0.1' }, { ip: 'fd00::1' }] },
+};
+
+test('the first container by default, with what its variables can show', () => {
+  const result = parsePodContainer(POD, undefined);
+  expect(result).toMatchObject({
+    ok: true,
+    value: {
+      namespace: 'shop',
+      facts: { name: 'web', labels: { app: 'web' } },
+      container: { name: 'main', env: [{ name: 'M' }] },
+      placement: { nodeName: 'node-1', hostIPs: ['10.0.0.1'], podIPs: ['10.1.0.1', 'fd00::1'] },
+      names: ['main', 'side', 'prepare'],
+    },
+  });
+});
+
+test.each(['main', 'side', 'prepare'])('%s by its name', (name) => {
+  expect(parsePodContainer(POD, name)).toMatchObject({ ok: true, value: { container: { name } } });
+});
+
+describe('refused', () => {
+  const withContainers = (...containers: unknown[]) => ({ ...POD, spec: { containers } });
+  test.each<[unknown, string | undefined, string, string]>([
+    [POD, 'none', 'spec.containers', 'has no container "none"; there are main, side, prepare'],
+    [withContainers(), undefined, 'spec.containers', 'must have a container'],
+    [{ ...POD, kind: 'Deployment' }, undefined, 'kind', 'must be "Pod"'],
+    [withContainers({}), undefined, 'spec.containers[0].name', 'is required'],
+    [
+      withContainers({ name: 'a' }, { name: 'b', env: [{ name: '1' }] }),
+      'b',
+      'spec.containers[1].env[0].name',
+      "must have letters, digits, '-', '_' and '.' only, and not start with a digit",
+    ],
+  ])('%#', (document, name, field, message) => {
+    expect(parsePodContainer(document, name)).toEqual({ ok: false, faults: [{ field, message }] });
+  });
+});
