@@ -1,7 +1,7 @@
 import type { Fault } from '../base/errors.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { ContainerEnv, EnvFromSource, EnvValue, KeyValue } from '../spec/container-env.ts';
-import type { PodField, PodPlacement } from '../spec/env-field.ts';
+import { formatEnvField, type PodField, type PodPlacement } from '../spec/env-field.ts';
 import { parseEnvName } from '../spec/env-name.ts';
 import { byteOrder } from './byte-order.ts';
 import { type DownwardInputs, downwardValue } from './downward-fields.ts';
@@ -47,13 +47,18 @@ class Draft {
   readonly variables = new Map<string, string>();
   readonly notices: Notice[] = [];
   readonly #problems: Problem[] = [];
-  #isTooLarge = false;
+  #room = MAX_ENVIRONMENT_BYTES;
 
-  /** `origin` is for the message: where the value comes from. */
+  /** Bytes that are left; negative once there was too much. What a later definition replaces counts all the same. */
+  get room(): number {
+    return this.#room;
+  }
+
+  /** `origin` is for the message: where the value comes from. Undefined is a value that was too large to make. */
   set(name: string, value: string | undefined, origin: string): void {
-    if (value === undefined || value.length > MAX_ENVIRONMENT_BYTES) {
-      this.#isTooLarge = true;
-    } else if (value.includes('\0')) {
+    this.#room -= name.length + (value?.length ?? MAX_ENVIRONMENT_BYTES) + '=\0'.length;
+    if (value === undefined || this.#room < 0) return;
+    if (value.includes('\0')) {
       this.refuse(invalid(`${origin} has a NUL byte, which the value of an environment variable cannot hold`));
     } else {
       this.variables.set(name, value);
@@ -65,13 +70,12 @@ class Draft {
   }
 
   result(): ResolvedEnvironment {
-    const bytes = [...this.variables].reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0);
     if (this.#problems.length > 0) {
       const isInvalid = this.#problems.some(({ reason }) => reason === 'invalid');
       const faults = this.#problems.map(({ message }) => ({ field: '', message }));
       return { ok: false, reason: isInvalid ? 'invalid' : 'missing', faults };
     }
-    if (this.#isTooLarge || bytes > MAX_ENVIRONMENT_BYTES) {
+    if (this.#room < 0) {
       const message = `the environment would have more than the ${MAX_ENVIRONMENT_BYTES} bytes that a process can get`;
       return { ok: false, reason: 'too-large', faults: [{ field: '', message }] };
     }
@@ -82,7 +86,7 @@ class Draft {
 
 function addAll({ kind, name, optional, prefix }: EnvFromSource, inputs: EnvironmentInputs, draft: Draft): void {
   const ref: ObjectRef = { kind, namespace: inputs.namespace, name };
-  const values = textsOf(inputs.objects.get(refKey(ref)));
+  const values = dataOf(inputs.objects.get(refKey(ref)));
   if (values === undefined) {
     if (!optional) draft.refuse(missing(`${describeRef(ref)} does not exist`));
     return;
@@ -90,7 +94,7 @@ function addAll({ kind, name, optional, prefix }: EnvFromSource, inputs: Environ
   const skipped: string[] = [];
   for (const [key, value] of [...values].sort(([a], [b]) => byteOrder(a, b))) {
     const variable = `${prefix}${key}`;
-    if (parseEnvName(variable, '').ok) draft.set(variable, value(), `the key "${key}" of ${describeRef(ref)}`);
+    if (parseEnvName(variable, '').ok) draft.set(variable, latin1(value), `the key "${key}" of ${describeRef(ref)}`);
     else skipped.push(variable);
   }
   if (skipped.length > 0) draft.notices.push(skippedNames(skipped, ref));
@@ -108,8 +112,8 @@ function skippedNames(names: readonly string[], { kind, namespace, name }: Objec
 function addOne(name: string, value: EnvValue, inputs: EnvironmentInputs, draft: Draft): void {
   switch (value.kind) {
     case 'text': {
-      const text = Buffer.from(value.text).toString('latin1');
-      draft.set(name, expandVariables(text, draft.variables, MAX_ENVIRONMENT_BYTES), `the variable "${name}"`);
+      const text = expandVariables(latin1(value.text), draft.variables, draft.room);
+      draft.set(name, text, `the variable "${name}"`);
       break;
     }
     case 'key':
@@ -126,9 +130,9 @@ function addOne(name: string, value: EnvValue, inputs: EnvironmentInputs, draft:
 
 function addKey(name: string, wanted: KeyValue, inputs: EnvironmentInputs, draft: Draft): void {
   const ref: ObjectRef = { kind: wanted.object, namespace: inputs.namespace, name: wanted.name };
-  const values = textsOf(inputs.objects.get(refKey(ref)));
+  const values = dataOf(inputs.objects.get(refKey(ref)));
   const value = values?.get(wanted.key);
-  if (value !== undefined) draft.set(name, value(), `the key "${wanted.key}" of ${describeRef(ref)}`);
+  if (value !== undefined) draft.set(name, latin1(value), `the key "${wanted.key}" of ${describeRef(ref)}`);
   else if (!wanted.optional) draft.refuse(missing(absence(values !== undefined, wanted.key, ref)));
 }
 
@@ -136,14 +140,14 @@ function absence(isThere: boolean, key: string, ref: ObjectRef): string {
   return isThere ? `couldn't find key ${key} in ${describeRef(ref)}` : `${describeRef(ref)} does not exist`;
 }
 
-/** Values by key; a ConfigMap's binaryData is not for variables. Each is decoded only where it is used. */
-function textsOf(object: StoredObject | undefined): ReadonlyMap<string, () => string> | undefined {
-  if (object?.kind !== 'Secret' && object?.kind !== 'ConfigMap') return undefined;
-  return new Map([...object.data].map(([key, value]) => [key, () => latin1(Buffer.from(value))]));
+/** Values by key; a ConfigMap's binaryData is not for variables. */
+function dataOf(object: StoredObject | undefined): ReadonlyMap<string, string | Uint8Array> | undefined {
+  return object?.kind === 'Secret' || object?.kind === 'ConfigMap' ? object.data : undefined;
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+function latin1(value: string | Uint8Array): string {
+  if (typeof value === 'string') return Buffer.from(value).toString('latin1');
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
 }
 
 function shownValue(
@@ -155,8 +159,8 @@ function shownValue(
   }
   if (value.field.kind === 'metadata') return downwardValue({ kind: 'field', field: value.field.path }, inputs);
   const text = podText(value.field.field, inputs);
-  if (text === '') return missing(`${value.field.field} of the pod is not known`);
-  return Buffer.from(text);
+  if (text !== '') return Buffer.from(text);
+  return invalid(`${formatEnvField(value.field)} is not known; the request must say it`);
 }
 
 /** Empty where it is not known. */
@@ -165,7 +169,7 @@ function podText(field: PodField, { pod, placement }: EnvironmentInputs): string
     case 'nodeName':
       return placement.nodeName;
     case 'serviceAccountName':
-      return pod?.serviceAccountName || 'default';
+      return pod === undefined ? '' : pod.serviceAccountName || 'default';
     case 'hostIP':
       return placement.hostIPs[0] ?? '';
     case 'hostIPs':

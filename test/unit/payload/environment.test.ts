@@ -156,6 +156,14 @@ describe('references', () => {
     expect(resolve({ env })).toMatchObject({ ok: false, reason: 'too-large' });
   });
 
+  test('nor do many definitions of one variable', () => {
+    const big = { name: 'BIG', value: 'x'.repeat(1024 * 1024) };
+    const env = [big, ...Array.from({ length: 100_000 }, () => ({ name: 'A', value: '$(BIG)$(BIG)' }))];
+    const started = performance.now();
+    expect(resolve({ env })).toMatchObject({ ok: false, reason: 'too-large' });
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
   test('an environment is limited as a whole', () => {
     const third = Math.ceil(MAX_ENVIRONMENT_BYTES / 3);
     const env = ['A', 'B', 'C'].map((name) => ({ name, value: 'x'.repeat(third) }));
@@ -190,7 +198,10 @@ describe('pod fields', () => {
   test('what is not known is said with the variable', () => {
     const env = [{ name: 'IP', ...field('status.podIP') }];
     const placement = { nodeName: '', hostIPs: [], podIPs: [] };
-    expect(linesOf({ env }, { placement })).toEqual(['missing', 'the variable "IP": podIP of the pod is not known']);
+    expect(linesOf({ env }, { placement })).toEqual([
+      'invalid',
+      'the variable "IP": status.podIP is not known; the request must say it',
+    ]);
     expect(linesOf({ env: [{ name: 'N', ...field('metadata.name') }] }, { pod: undefined })).toEqual([
       'invalid',
       expect.stringMatching(/^the variable "N": the downward API shows the pod/),
