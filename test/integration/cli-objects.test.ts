@@ -1,6 +1,7 @@
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { CommandLine } from '../support/command-line.ts';
+import { CommandLine, endOf } from '../support/command-line.ts';
 
 // A value that must show up only where it is asked for, base64 included.
 const VALUE = 'pl4nted-v4lue';
@@ -105,6 +106,22 @@ describe('get', () => {
     expect(await names('-l', 'tier in (web,db),tier!=db')).toBe('secret/a\n');
     expect(await names('--selector=!tier')).toBe('secret/c\n');
     expect(await names('-l', 'tier=none')).toBe('');
+  });
+
+  test('--watch shows what is there and then each change, until a signal', async () => {
+    await apply(secret('w', VALUE, ', namespace: w, labels: {watched: "yes"}'));
+    const child = shell.start('get', 'secrets', '-n', 'w', '-l', 'watched', '--watch');
+    if (child.stdout === null) throw new Error('a stream is missing');
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const nextLine = async (): Promise<unknown> => (await lines.next()).value;
+    expect(await nextLine()).toMatch(/^NAME {3}TYPE {5}DATA {3}AGE$/);
+    expect(await nextLine()).toMatch(/^w {6}Opaque {3}2 {6}\d+s$/);
+    await apply(secret('unlabelled', VALUE, ', namespace: w'));
+    await apply(secret('w-longer', VALUE, ', namespace: w, labels: {watched: "yes"}'));
+    expect(await nextLine()).toMatch(/^w-longer {3}Opaque {3}2 {6}\d+s$/);
+    await shell.output('delete', 'secret', 'w', '-n', 'w');
+    expect(await nextLine()).toMatch(/^w {10}Opaque {3}2 {6}\d+s$/);
+    expect(await endOf(child, 'SIGINT')).toBe(0);
   });
 
   test('nothing there', async () => {

@@ -6,15 +6,17 @@ import { defineCommand, namespaceOption, outputOption } from '../define-command.
 import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
-import { type KindName, oneByOne, parseSelections, type Selection } from '../kinds.ts';
+import { type KindName, oneByOne, parseSelections, type Selection, type Wanted } from '../kinds.ts';
+import { formatManifest, toManifests } from '../output/manifest-text.ts';
 import { objectTable } from '../output/object-table.ts';
-import { formatJson, formatYaml } from '../output/structured.ts';
+import { watchObjects } from '../watch-objects.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
   readonly namespace?: string;
   readonly allNamespaces: boolean;
   readonly selector?: string;
+  readonly watch: boolean;
   readonly output?: 'yaml' | 'json' | 'name' | 'wide';
 };
 
@@ -33,6 +35,7 @@ export function getCommand(cli: Cli): Command {
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'objects of every namespace', false)
     .option('-l, --selector <SELECTOR>', 'only objects with such labels: a=b,c!=d,e in (x,y),f,!g')
+    .option('-w, --watch', 'then show each object that changes, until interrupted', false)
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
     .action(async (words: readonly string[], options: Options, command: Command) => {
       const selections = parseSelections(words);
@@ -41,18 +44,28 @@ export function getCommand(cli: Cli): Command {
         throw wrongUsage('objects are named within one namespace; leave out the names or --all-namespaces');
       }
       const isSelected = selectorFor(options, hasNames);
-      await withDaemon(cli, command, async (daemon) => {
+      const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
+      const withData = showsValues(options);
+      const wanted = selections.flatMap(oneByOne);
+      if (options.watch) {
+        const query = { ...onlyOne(wanted), namespace, withData };
+        return withDaemon(cli, command, (daemon) => watchObjects(cli, daemon, query, isSelected, options.output));
+      }
+      return withDaemon(cli, command, async (daemon) => {
         const found = new Map(selections.map(({ kind }): [KindName, WireObject[]] => [kind, []]));
-        const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
-        const allWell = await forEach(cli.terminal, selections.flatMap(oneByOne), async (wanted) => {
-          const query = { ...wanted, namespace, withData: showsValues(options) };
-          const objects = await fetchObjects(daemon, query, cli.signal);
-          found.get(wanted.kind)?.push(...objects.filter(isSelected));
+        const allWell = await forEach(cli.terminal, wanted, async ({ kind, name }) => {
+          const objects = await fetchObjects(daemon, { kind, name, namespace, withData }, cli.signal);
+          found.get(kind)?.push(...objects.filter(isSelected));
         });
         await show(cli, found, options, isOneObject(selections));
         if (!allWell) throw PARTLY_FAILED;
       });
     });
+}
+
+function onlyOne([first, ...more]: readonly Wanted[]): Wanted {
+  if (first !== undefined && more.length === 0) return first;
+  throw wrongUsage('--watch takes one kind, or one object by its name');
 }
 
 /** What `--selector` says about an object. */
@@ -109,13 +122,9 @@ async function showManifests(
   options: Options,
   single: boolean,
 ): Promise<void> {
-  const [{ objectFromWire }, { objectToManifest }] = await Promise.all([
-    import('../../rpc/object-messages.ts'),
-    import('../../objects/object-to-manifest.ts'),
-  ]);
-  const manifests = objects.map((object) => objectToManifest(objectFromWire(object), { withData: true }));
+  const manifests = await toManifests(objects);
   const document = single ? manifests[0] : { apiVersion: 'v1', kind: 'List', metadata: {}, items: manifests };
-  cli.terminal.print(options.output === 'json' ? formatJson(document) : await formatYaml(document));
+  cli.terminal.print(await formatManifest(document, options.output === 'json' ? 'json' : 'yaml'));
 }
 
 function sayNothingFound(cli: Cli, options: Options): void {

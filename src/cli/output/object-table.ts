@@ -18,12 +18,17 @@ type Column = { readonly heading: string; readonly cell: (object: WireObject) =>
 
 /** Objects of one kind as kubectl's table of that kind. */
 export function objectTable(kind: KindName, objects: readonly WireObject[], options: TableOptions): string {
+  return formatTable(objectHeadings(kind, options), objectRows(kind, objects, options));
+}
+
+export function objectHeadings(kind: KindName, options: TableOptions): string[] {
+  return columnsFor(kind, options).map(({ heading }) => heading);
+}
+
+/** The cells of each object, below the headings. */
+export function objectRows(kind: KindName, objects: readonly WireObject[], options: TableOptions): string[][] {
   const columns = columnsFor(kind, options);
-  const rows = objects.map((object) => columns.map(({ cell }) => printable(cell(object))));
-  return formatTable(
-    columns.map(({ heading }) => heading),
-    rows,
-  );
+  return objects.map((object) => columns.map(({ cell }) => printable(cell(object))));
 }
 
 function columnsFor({ kind, singular }: KindName, options: TableOptions): Column[] {

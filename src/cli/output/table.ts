@@ -5,9 +5,26 @@ const GAP = 3;
 
 /** Aligned columns below their headings; lines have no trailing blanks. Cells may be coloured. No final newline. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [headings, ...rows];
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))));
-  return lines.map((line) => formatLine(line, widths)).join('\n');
+  return new GrowingTable(headings).add(rows);
+}
+
+/** A table whose rows come in parts: columns get wider where a later row needs it, and never narrower. */
+export class GrowingTable {
+  readonly #headings: readonly string[];
+  #widths: readonly number[] = [];
+
+  constructor(headings: readonly string[]) {
+    this.#headings = headings;
+  }
+
+  /** The lines of the rows, the first time below the headings. */
+  add(rows: readonly (readonly string[])[]): string {
+    const lines = this.#widths.length === 0 ? [this.#headings, ...rows] : rows;
+    this.#widths = this.#headings.map((_, column) => {
+      return Math.max(this.#widths[column] ?? 0, ...lines.map((line) => widthOf(line[column] ?? '')));
+    });
+    return lines.map((line) => formatLine(line, this.#widths)).join('\n');
+  }
 }
 
 function formatLine(cells: readonly string[], widths: readonly number[]): string {

@@ -126,6 +126,7 @@ describe('wrong usage', () => {
     ['get secrets --outptu json', /unknown option '--outptu'.*--output/s],
     ['get secrets -o xml', /Allowed choices are yaml, json, name, wide/],
     ['get secret a -A', /leave out the names or --all-namespaces/],
+    ['get secret a b --watch', /--watch takes one kind, or one object/],
     ['get secret a -l x=y', /either by name or by --selector/],
     ['get secrets -l x=y=z', /^--selector: "x=y=z" is not understood; /],
     ['get secert', /did you mean "secret"/],

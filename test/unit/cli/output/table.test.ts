@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { styleFor } from '../../../../src/cli/output/style.ts';
-import { formatTable } from '../../../../src/cli/output/table.ts';
+import { formatTable, GrowingTable } from '../../../../src/cli/output/table.ts';
 
 test('columns are as wide as their widest cell, three blanks apart, without trailing blanks', () => {
   expect(
@@ -29,4 +29,12 @@ test('colour and letters beyond the basic plane take the width that is seen', ()
       ],
     ),
   ).toBe(`A     B\n${good('ok')}    1\n𝒳yz   2`);
+});
+
+test('rows that come later keep to the columns, and widen them where they must', () => {
+  const table = new GrowingTable(['NAME', 'DATA']);
+  expect(table.add([['a', '1']])).toBe('NAME   DATA\na      1');
+  expect(table.add([['b', '2']])).toBe('b      2');
+  expect(table.add([['a-longer-name', '3']])).toBe('a-longer-name   3');
+  expect(table.add([['c', '4']])).toBe('c               4');
 });
