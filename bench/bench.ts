@@ -2,6 +2,7 @@
 // see that it still works, people run it to see by how much something changed.
 import { benchDaemon } from './daemon.ts';
 import { printFigures } from './measure.ts';
+import { benchStore } from './store.ts';
 import { benchWriter } from './writer.ts';
 
-printFigures([...(await benchWriter()), ...(await benchDaemon())]);
+printFigures([...(await benchWriter()), ...(await benchDaemon()), ...(await benchStore())]);
