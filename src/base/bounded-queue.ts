@@ -51,7 +51,10 @@ export class BoundedQueue<T> implements AsyncIterable<T>, Disposable {
         const batch = this.#items;
         if (batch.length === 0) await this.#changed();
         this.#items = [];
-        yield* batch;
+        for (const item of batch) {
+          if (this.#signal.aborted) return;
+          yield item;
+        }
       }
     } finally {
       this[Symbol.dispose]();

@@ -11,7 +11,7 @@ export function* delays(backoff: Backoff, random: () => number = Math.random): G
 
 /**
  * Runs `attempt` until it succeeds, `isPassing` says that its error will not pass, or the signal aborts. After an
- * abort the last error is thrown rather than the bare abort: it says what stood in the way.
+ * abort the last error that could have passed is thrown rather than the bare abort: it says what stood in the way.
  */
 export async function retry<T>(
   attempt: () => Promise<T>,
@@ -23,11 +23,14 @@ export async function retry<T>(
   },
 ): Promise<T> {
   const waits = delays(options.backoff);
+  let passing: { readonly error: unknown } | undefined;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!options.isPassing(error) || options.signal.aborted) throw error;
+      if (options.isPassing(error)) passing = { error };
+      if (options.signal.aborted) throw (passing ?? { error }).error;
+      if (passing?.error !== error) throw error;
       try {
         await options.clock.sleep(waits.next().value, options.signal);
       } catch {

@@ -15,7 +15,16 @@ export class Wakeup {
     const rung = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    if (!this.#isRung) await Promise.race([rung, clock.sleep(ms, signal)]);
+    signal.throwIfAborted();
+    if (!this.#isRung) {
+      // The pause that lost the race must not stay behind as a timer and a listener.
+      const over = new AbortController();
+      try {
+        await Promise.race([rung, clock.sleep(ms, AbortSignal.any([signal, over.signal]))]);
+      } finally {
+        over.abort();
+      }
+    }
     this.#isRung = false;
   }
 }

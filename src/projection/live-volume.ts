@@ -24,6 +24,9 @@ export type Provenance = { readonly storeId: string; readonly objects: ReadonlyM
 
 export const NO_PROVENANCE: Provenance = { storeId: '', objects: new Map() };
 
+/** What the name of a volume without a usable record starts with; its directory's name follows. */
+export const UNKNOWN_ID = 'unknown:';
+
 /** One volume as the daemon knows it. `wanted` is undefined when its record is lost: mounted, but not to be updated. */
 export class LiveVolume {
   readonly hosted: HostedVolume;
@@ -40,7 +43,7 @@ export class LiveVolume {
 
   /** The id, or for a volume whose record is lost, what can be said of it. */
   get name(): string {
-    return this.wanted?.volumeId ?? `unknown:${this.hosted.directoryName}`;
+    return this.wanted?.volumeId ?? `${UNKNOWN_ID}${this.hosted.directoryName}`;
   }
 
   get namespace(): string {

@@ -41,7 +41,7 @@ export async function projectVolume(
   signal: AbortSignal,
 ): Promise<Projection> {
   const named = namedRefs(wanted);
-  target.follow(named);
+  if (named.length > 0) target.follow(named);
   const definitions = await resolveObjects(stages.source, required(named), signal);
   const spec = specOf(wanted.definition, named, definitions);
 

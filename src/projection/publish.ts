@@ -60,10 +60,7 @@ export async function publishOnce(
         desk.refresher.forget(key);
         place.volume?.hosted.remove();
       } else {
-        // What it held before comes back, should a mount at a further target have failed after the write.
-        known.wanted = before;
-        desk.refresher.follow(key, known.refs);
-        desk.refresher.request(key, stages.clock.monotonic());
+        goBack(known, before, stages, desk);
       }
       throw error;
     }
@@ -104,12 +101,31 @@ export async function updateOnce(
     };
     try {
       accept(volume, next, await projectVolume(next, target, stages, signal), stages, desk);
-    } finally {
-      desk.refresher.follow(key, volume.refs);
+      volume.save();
+      return volume;
+    } catch (error) {
+      goBack(volume, wanted, stages, desk);
+      throw error;
     }
-    volume.save();
-    return volume;
   });
+}
+
+/**
+ * What the volume held before a failed request comes back by a refresh, should the failure have come after the write.
+ * A volume that was degraded has nothing to go back to, and keeps what it was given.
+ */
+function goBack(volume: LiveVolume, before: Wanted | undefined, stages: Stages, desk: Desk): void {
+  const key = volume.hosted.directoryName;
+  const wasAccepted = volume.wanted !== before;
+  volume.wanted = before ?? volume.wanted;
+  desk.refresher.follow(key, volume.refs);
+  desk.refresher.request(key, stages.clock.monotonic());
+  if (!wasAccepted) return;
+  try {
+    volume.save();
+  } catch (error) {
+    stages.log.error({ volume: volume.name, error }, 'the record of a volume could not be written back');
+  }
 }
 
 /** The projection succeeded: from now on this is what the volume shall hold. */
@@ -140,17 +156,21 @@ function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk
     subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
   const publication = { target, subPath, pinnedGeneration, accessMode, readonly, mountFlags };
   volume.publications.set(target, publication);
+  let isShown = false;
   try {
     volume.save();
     const shown = volume.hosted.publish(target, subPath, mountFlags);
+    isShown = true;
     if (shown.pinnedGeneration !== pinnedGeneration) {
       volume.publications.set(target, { ...publication, ...shown });
       volume.save();
     }
   } catch (error) {
-    if (published === undefined) volume.publications.delete(target);
-    else volume.publications.set(target, published);
-    if (volume.publications.size > 0) volume.save();
+    if (published !== undefined) volume.publications.set(target, published);
+    else {
+      volume.publications.delete(target);
+      if (isShown) volume.hosted.unpublish(target);
+    }
     throw error;
   }
   if (published !== undefined) return;

@@ -42,6 +42,8 @@ export class Refresher implements AsyncDisposable {
 
   /** Follows exactly these objects for the volume; a change of one refreshes it. */
   follow(key: string, refs: readonly ObjectRef[]): void {
+    // A request under way when the daemon stops must not start to follow again.
+    if (this.#stop.signal.aborted) return;
     let following = this.#followings.get(key);
     if (following === undefined) {
       following = new Following(this.#stages.source, (change) => this.#onChange(key, change));
@@ -69,9 +71,7 @@ export class Refresher implements AsyncDisposable {
     // A claimed volume waits for its lock: its refresh has read nothing yet and will see this change.
     if (this.#stop.signal.aborted || this.#waiting.has(key) || this.#claimed.has(key)) return;
     this.#waiting.set(key, since);
-    if (this.#running.size >= CONCURRENCY) return;
-    const worker = this.#work().finally(() => this.#running.delete(worker));
-    this.#running.add(worker);
+    if (this.#running.size < CONCURRENCY) this.#startWorker();
   }
 
   /** Resolves when nothing waits for a refresh and none is under way. */
@@ -87,6 +87,15 @@ export class Refresher implements AsyncDisposable {
 
   #onChange(key: string, change: ObjectChange): void {
     this.request(key, change.observedAt);
+  }
+
+  #startWorker(): void {
+    const worker = this.#work().finally(() => {
+      this.#running.delete(worker);
+      // Asked for after the worker looked for the last time, but while it still counted as running.
+      if (this.#waiting.size > 0 && !this.#stop.signal.aborted) this.#startWorker();
+    });
+    this.#running.add(worker);
   }
 
   async #work(): Promise<void> {
@@ -128,20 +137,20 @@ export class Refresher implements AsyncDisposable {
         wanted,
         {
           write: (payload) => volume.hosted.write(payload),
-          follow: (refs) => this.follow(key, refs),
+          follow: (refs) => this.follow(key, [...volume.refs, ...refs]),
           provenance: volume.provenance,
         },
         this.#stages,
         this.#stop.signal,
       );
-      const before = volume.provenance;
-      volume.provenance = projection.provenance;
+      if (projection.outcome.changed) {
+        const moment = { time: this.#stages.clock.now(), propagationMs: this.#stages.clock.monotonic() - since };
+        announceUpdate(volume, projection, moment, this.#events);
+      }
+      keepProvenance(volume, projection.provenance);
+      this.follow(key, volume.refs);
       volume.lastError = undefined;
       this.settle(key);
-      if (!isSameHistory(before, projection.provenance)) volume.save();
-      if (!projection.outcome.changed) return;
-      const time = this.#stages.clock.now();
-      announceUpdate(volume, projection, { time, propagationMs: this.#stages.clock.monotonic() - since }, this.#events);
     } catch (error) {
       if (!this.#stop.signal.aborted)
         this.#onFailure(key, volume, toLanternError(error, `refresh volume "${volume.name}"`));
@@ -190,6 +199,19 @@ export function announceUpdate(
   for (const { target, subPath } of volume.pinned) {
     const message = `"${subPath}" at "${target}" is a subPath publication and keeps what it was mounted with`;
     events.emit({ ...head, type: 'update-skipped', target, message });
+  }
+}
+
+/** A record that could not be written is not taken as written: the next refresh tries again. */
+function keepProvenance(volume: LiveVolume, now: Provenance): void {
+  const before = volume.provenance;
+  volume.provenance = now;
+  if (isSameHistory(before, now)) return;
+  try {
+    volume.save();
+  } catch (error) {
+    volume.provenance = before;
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
-import type { LiveVolume } from './live-volume.ts';
+import { type LiveVolume, UNKNOWN_ID } from './live-volume.ts';
 
 /**
  * Every volume on this node, by its directory's name: a volume whose record is lost has no id, but it has a directory.
@@ -13,6 +13,13 @@ export class VolumeRegistry {
   /** The key of a volume id. */
   keyOf(volumeId: string): string {
     return volumeDirectoryName(volumeId);
+  }
+
+  /** The key of a volume by the name it goes by: its id, or `unknown:` and its directory when the record is lost. */
+  keyOfKnown(name: string): string {
+    const directory = name.startsWith(UNKNOWN_ID) ? name.slice(UNKNOWN_ID.length) : undefined;
+    const isDegraded = directory !== undefined && this.#volumes.get(directory)?.name === name;
+    return isDegraded ? directory : this.keyOf(name);
   }
 
   /** Runs `action` when no other work on this volume is under way; rejects with the signal's reason when it aborts first. */
@@ -34,6 +41,7 @@ export class VolumeRegistry {
 
   /** In byte order of the volumes' names. */
   all(): readonly LiveVolume[] {
-    return [...this.#volumes.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+    const named = [...this.#volumes.values()].map((volume) => ({ volume, bytes: Buffer.from(volume.name) }));
+    return named.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ volume }) => volume);
   }
 }

@@ -7,7 +7,7 @@ import type { Stages } from './stages.ts';
 /**
  * Takes a volume away from one target, or from all. Idempotent: what is not published is fine, and whatever of this
  * volume is at the target all the same (after a reboot, or with a lost record) is cleared. The last publication takes
- * the volume's files with it.
+ * the volume's files with it. A target that fails does not keep the others; the first failure is thrown at the end.
  */
 export async function unpublish(
   request: UnpublishRequest,
@@ -15,19 +15,27 @@ export async function unpublish(
   desk: Desk,
   signal: AbortSignal,
 ): Promise<void> {
-  const key = desk.registry.keyOf(request.volumeId);
+  const key = desk.registry.keyOfKnown(request.volumeId);
   await desk.registry.exclusively(key, signal, () => {
     const volume = desk.registry.get(key);
     const targets = request.target === undefined ? [...(volume?.publications.keys() ?? [])] : [request.target];
+    const failures: unknown[] = [];
     for (const target of targets) {
-      if (volume?.publications.has(target)) withdraw(volume, target, stages, desk);
-      else stages.publisher.clear(request.volumeId, target);
+      try {
+        if (volume?.publications.has(target)) withdraw(volume, target, stages, desk);
+        else stages.publisher.clear(request.volumeId, target);
+      } catch (error) {
+        failures.push(error);
+      }
     }
-    if (volume === undefined) return;
-    if (volume.publications.size > 0) return volume.save();
-    desk.refresher.forget(key);
-    desk.registry.remove(volume);
-    volume.hosted.remove();
+    if (volume !== undefined && volume.publications.size > 0) volume.save();
+    else if (volume !== undefined) {
+      desk.refresher.forget(key);
+      // Last, so that a repeat finds what could not be removed.
+      volume.hosted.remove();
+      desk.registry.remove(volume);
+    }
+    if (failures.length > 0) throw failures[0];
   });
 }
 

@@ -27,7 +27,7 @@ export class VolumeEvents {
   }
 
   /**
-   * `first`, then events from now on, of one volume or all, until the signal aborts. `resource-exhausted` when the
+   * `first`, then events from now on, of one volume or all, until the signal aborts or the reader stops. `resource-exhausted` when the
    * reader is too slow. Reading starts at the call, not at the first step of the iteration.
    */
   read(volumeId: string | undefined, first: readonly VolumeEvent[], signal: AbortSignal): AsyncIterable<VolumeEvent> {
@@ -37,7 +37,20 @@ export class VolumeEvents {
     };
     for (const event of first) reader(event);
     this.#readers.add(reader);
-    signal.addEventListener('abort', () => this.#readers.delete(reader), { once: true });
-    return queue;
+    const stop = () => {
+      this.#readers.delete(reader);
+      signal.removeEventListener('abort', stop);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    return readUntilDone(queue, stop);
+  }
+}
+
+async function* readUntilDone<T>(items: AsyncIterable<T>, onDone: () => void): AsyncGenerator<T, void> {
+  try {
+    yield* items;
+  } finally {
+    onDone();
   }
 }

@@ -87,7 +87,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   get(volumeId: string): VolumeStatus | undefined {
     const { registry } = this.#desk;
-    const volume = registry.get(registry.keyOf(volumeId)) ?? registry.all().find(({ name }) => name === volumeId);
+    const volume = registry.get(registry.keyOfKnown(volumeId));
     return volume === undefined ? undefined : statusOf(volume);
   }
 
@@ -96,7 +96,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   }
 
   usage(volumeId: string, target: string): VolumeUsage {
-    const volume = this.#desk.registry.get(this.#desk.registry.keyOf(volumeId));
+    const volume = this.#desk.registry.get(this.#desk.registry.keyOfKnown(volumeId));
     if (volume === undefined || !volume.publications.has(target)) {
       throw new LanternError('not-found', `volume "${volumeId}" is not published at "${target}"`);
     }
