@@ -60,4 +60,18 @@ describe('retry', () => {
     await expect(run(true, 2)).rejects.toThrow('failure 2');
     expect(waits).toEqual([100, 200]);
   });
+
+  it('throws the last failure when the signal ends an attempt', async () => {
+    const stop = new AbortController();
+    let attempts = 0;
+    const attempt = async () => {
+      attempts += 1;
+      if (attempts === 1) throw new Error('missing');
+      stop.abort();
+      throw stop.signal.reason;
+    };
+    const isPassing = (error: unknown) => error !== stop.signal.reason;
+    const clock = { sleep: async () => {} };
+    await expect(retry(attempt, { clock, signal: stop.signal, backoff, isPassing })).rejects.toThrow('missing');
+  });
 });
