@@ -17,15 +17,21 @@ export function requireAgreement(volume: LiveVolume, request: PublishRequest): v
   }
   const published = volume.publications.get(request.target);
   if (published === undefined) requireSharing(volume, wanted, request);
-  else requireSamePublication(published, wanted, request);
+  else requireSamePublication(published, !volume.assumed.has(request.target), wanted, request);
 }
 
-function requireSamePublication(published: RecordedPublication, wanted: Wanted, request: PublishRequest): void {
+function requireSamePublication(
+  published: RecordedPublication,
+  isKnown: boolean,
+  wanted: Wanted,
+  request: PublishRequest,
+): void {
+  // What was asked for at an assumed target is not known, so it cannot be held against a repeat.
   const differing = [
-    published.accessMode !== request.accessMode && 'access mode',
-    published.readonly !== request.readonly && 'readonly',
+    isKnown && published.accessMode !== request.accessMode && 'access mode',
+    isKnown && published.readonly !== request.readonly && 'readonly',
     published.subPath !== request.subPath && 'subPath',
-    published.mountFlags.join() !== request.mountFlags.join() && 'mount flags',
+    isKnown && published.mountFlags.join() !== request.mountFlags.join() && 'mount flags',
     wanted.mountGroup !== request.mountGroup && 'mount group',
     wanted.pod?.uid !== request.pod?.uid && 'pod uid',
   ].filter((name) => name !== false);

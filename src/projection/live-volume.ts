@@ -31,6 +31,8 @@ export const UNKNOWN_ID = 'unknown:';
 export class LiveVolume {
   readonly hosted: HostedVolume;
   readonly publications = new Map<string, RecordedPublication>();
+  /** Targets of which only the mount is known, not what was asked for. They stay out of the record, to be found again. */
+  readonly assumed = new Set<string>();
   wanted: Wanted | undefined;
   provenance: Provenance = NO_PROVENANCE;
   /** Why the contents cannot be renewed; undefined while all is well. */
@@ -64,7 +66,8 @@ export class LiveVolume {
     if (this.wanted === undefined) return;
     const { inputs, ...rest } = this.wanted;
     this.hosted.saveInputs(inputs.data.size === 0 && inputs.tokens.size === 0 ? undefined : inputs);
-    const record: VolumeRecord = { ...rest, publications: [...this.publications.values()], ...this.provenance };
+    const publications = [...this.publications.values()].filter(({ target }) => !this.assumed.has(target));
+    const record: VolumeRecord = { ...rest, publications, ...this.provenance };
     this.hosted.saveRecord(record);
   }
 }

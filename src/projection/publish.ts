@@ -156,6 +156,7 @@ function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk
     subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
   const publication = { target, subPath, pinnedGeneration, accessMode, readonly, mountFlags };
   volume.publications.set(target, publication);
+  const wasAssumed = volume.assumed.delete(target);
   let isShown = false;
   try {
     volume.save();
@@ -166,6 +167,7 @@ function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk
       volume.save();
     }
   } catch (error) {
+    if (wasAssumed) volume.assumed.add(target);
     if (published !== undefined) volume.publications.set(target, published);
     else {
       volume.publications.delete(target);

@@ -1,5 +1,4 @@
 import type { LiveTarget, ResumedVolume } from '../mount/publisher.ts';
-import type { RecordedPublication } from '../volume/record.ts';
 import { LiveVolume } from './live-volume.ts';
 import type { Desk } from './publish.ts';
 import type { Stages } from './stages.ts';
@@ -37,7 +36,7 @@ function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume
   if (!record.ok) {
     const volume = new LiveVolume(hosted, undefined);
     volume.lastError = `its record cannot be read (${record.problem}); mount it again to have it updated`;
-    for (const live of liveTargets) volume.publications.set(live.target, assumed(live));
+    for (const live of liveTargets) assume(volume, live);
     return volume;
   }
   const { volumeId, namespace, definition, mountGroup, pod, publications, storeId, objects } = record.value;
@@ -53,12 +52,18 @@ function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume
   }
   // Mounted, but the crash came before the record said so, or an older record was restored.
   for (const found of liveTargets) {
-    if (!volume.publications.has(found.target)) volume.publications.set(found.target, assumed(found));
+    if (!volume.publications.has(found.target)) assume(volume, found);
   }
   return volume;
 }
 
 /** A publication of which only the mount is known: the most permissive reading, so that a repeat is not refused. */
-function assumed(live: LiveTarget): RecordedPublication {
-  return { ...live, accessMode: 'SINGLE_NODE_MULTI_WRITER', readonly: true, mountFlags: [] };
+function assume(volume: LiveVolume, live: LiveTarget): void {
+  volume.publications.set(live.target, {
+    ...live,
+    accessMode: 'SINGLE_NODE_MULTI_WRITER',
+    readonly: true,
+    mountFlags: [],
+  });
+  volume.assumed.add(live.target);
 }

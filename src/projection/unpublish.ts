@@ -42,5 +42,6 @@ export async function unpublish(
 function withdraw(volume: LiveVolume, target: string, stages: Stages, desk: Desk): void {
   volume.hosted.unpublish(target);
   volume.publications.delete(target);
+  volume.assumed.delete(target);
   desk.events.emit({ ...eventHead(volume, stages.clock.now()), type: 'unmounted', target });
 }

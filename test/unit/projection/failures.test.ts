@@ -183,6 +183,19 @@ describe('a volume whose record is lost', () => {
     expect(world.projector.get('v')?.publications.length).toBe(2);
   });
 
+  it('takes a repeat of what it was mounted with, at each target, also after another restart', async () => {
+    const { world } = await degraded();
+    await using _end = world;
+    await world.apply('db', { password: 'two' });
+    await world.publish({ accessMode: 'MULTI_NODE_READER_ONLY' });
+    await world.restart();
+    await world.apply('db', { password: 'three' });
+    const other = { target: world.target('other'), accessMode: 'MULTI_NODE_READER_ONLY' } as const;
+    await world.publish(other);
+    expect(world.projector.get('v')?.publications).toContainEqual(expect.objectContaining(other));
+    await expect(world.publish({ target: other.target })).rejects.toMatchObject({ code: 'already-exists' });
+  });
+
   it('is whole again once published', async () => {
     const { world } = await degraded();
     await using _end = world;
