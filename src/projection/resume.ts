@@ -57,7 +57,7 @@ function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume
   return volume;
 }
 
-/** A publication of which only the mount is known: the most permissive reading, so that a repeat is not refused. */
+/** Takes over a publication of which only the mount is known. What it stands in for is never held against a repeat. */
 function assume(volume: LiveVolume, live: LiveTarget): void {
   volume.publications.set(live.target, {
     ...live,

@@ -8,7 +8,7 @@ import type { VolumeEvent } from '../../../src/projection/volume-events.ts';
 import { VolumeEvents } from '../../../src/projection/volume-events.ts';
 import { volumeDirectoryName } from '../../../src/volume/layout.ts';
 
-import { projectedVolumeDraft } from '../../support/builders.ts';
+import { projectedVolumeDraft, secretDraft } from '../../support/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
 import { volumeId } from '../../support/volume-content.ts';
 
@@ -108,6 +108,21 @@ describe('a request that fails half way', () => {
     await world.projector.settled();
     await world.apply('late', { key: 'here' });
     expect(world.files()).toEqual({ key: 'here' });
+  });
+});
+
+describe('refreshing', () => {
+  it('forgets no change that comes at the moment all workers run out of work', async () => {
+    await using world = await arrange();
+    for (let n = 0; n < 16; n++) await world.publish({ volumeId: volumeId(`v${n}`), target: world.target(`t${n}`) });
+    await world.publish({ volumeId: volumeId('other'), target: world.target('other'), definition: next });
+    for (let microtasks = 0; microtasks < 40; microtasks++) {
+      const change = world.store.apply(secretDraft('db', { password: `${microtasks}` }), OPTIONS, NEVER);
+      for (let n = 0; n < microtasks; n++) await undefined;
+      await world.apply('next', { key: `${microtasks}` });
+      await change;
+      expect(world.files('other')).toEqual({ key: `${microtasks}` });
+    }
   });
 });
 
