@@ -126,6 +126,52 @@ describe('refreshing', () => {
   });
 });
 
+describe('requests that meet', () => {
+  it('publishes by the second of two when the first fails', async () => {
+    await using world = await arrange();
+    world.mounter.failNext('bind', constants.errno.EPERM);
+    const [first, second] = await Promise.allSettled([world.publish(), world.publish()]);
+    expect([first.status, second.status]).toEqual(['rejected', 'fulfilled']);
+    await world.apply('db', { password: 'two' });
+    expect(world.files()).toEqual({ password: 'two' });
+    expect(world.events.map(({ type }) => type)).toEqual(['mounted', 'updated']);
+  });
+
+  it('leaves nothing when the last target goes while a refresh waits', async () => {
+    await using world = await arrange();
+    await world.publish();
+    const going = world.projector.unpublish({ volumeId: ID, target: undefined }, NEVER);
+    await world.apply('db', { password: 'two' });
+    await going;
+    await world.projector.settled();
+    expect(world.projector.list()).toEqual([]);
+    expect(world.mounter.table()).toEqual([]);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('undoes a first publish aborted at any await, and leaves a repeat as it was', async () => {
+    await using world = await arrange();
+    for (let microtasks = 0; microtasks < 30; microtasks++) {
+      for (const isRepeat of [false, true]) {
+        if (isRepeat) await world.publish();
+        const stop = new AbortController();
+        const publishing = Promise.allSettled([
+          world.projector.publish(world.request({ definition: next }), stop.signal),
+        ]);
+        for (let n = 0; n < microtasks; n++) await undefined;
+        stop.abort();
+        const [{ status }] = await publishing;
+        await world.projector.settled();
+        const password = { password: 'one' };
+        if (status === 'fulfilled') expect(world.files()).toEqual({ key: 'n1' });
+        else if (isRepeat) expect(world.files()).toEqual(password);
+        else expect(world.mounter.table()).toEqual([]);
+        await world.projector.unpublish({ volumeId: ID, target: undefined }, NEVER);
+      }
+    }
+  });
+});
+
 describe('stopping', () => {
   it('does not follow again for a publish still under way', async () => {
     await using world = await arrange();
