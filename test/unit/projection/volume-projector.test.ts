@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { relativePath, secretDraft } from '../../support/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
 import { volumeId } from '../../support/volume-content.ts';
@@ -46,6 +46,14 @@ describe('refreshing', () => {
     expect(world.files()).toEqual({ password: 'two' });
     await world.apply('no-such', { other: 'x' });
     expect(world.files()).toEqual({ password: 'two' });
+  });
+
+  it('does not stop following an object to read it again', async () => {
+    await using world = await arrange();
+    const follow = vi.spyOn(world.store, 'follow');
+    await world.apply('db', { password: 'two' });
+    expect(world.files()).toEqual({ password: 'two' });
+    expect(follow).not.toHaveBeenCalled();
   });
 
   it('follows the objects of a new definition, and no others', async () => {
