@@ -39,7 +39,8 @@ function nameOfFile(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
-function draftOf(document: ManifestDocument, namespace: string | undefined): Parsed<ObjectDraft> {
+/** The object of a document, unless it is of a kind that is not kept, or in another namespace than `namespace`. */
+export function draftOf(document: ManifestDocument, namespace: string | undefined): Parsed<ObjectDraft> {
   if (document.kind === 'other') {
     const message = `"${document.objectKind}" (${document.apiVersion}) is not kept here; known are ${OBJECT_KINDS.join(', ')}`;
     return faulty([{ field: 'kind', message }]);

@@ -22,10 +22,45 @@ const INSTEAD: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k'
 
 /** The ten characters that `kubectl create --append-hash` puts behind the name and a dash (kubectl's `pkg/util/hash`). */
 export function nameSuffix(object: Suffixed): string {
-  const digest = createHash('sha256')
-    .update(goJson(hashedFields(object)))
-    .digest('hex');
+  return suffixOf(hashedFields(object));
+}
+
+/** How generated names get their suffix: by today's kustomize, or as kubectl 1.15 did it. */
+export const SUFFIX_RULES = ['kustomize', 'legacy'] as const;
+export type SuffixRule = (typeof SUFFIX_RULES)[number];
+
+/**
+ * The suffix of what a kustomization generates. The legacy rule is kubectl's own; today's (kustomize's `api/hasher`)
+ * leaves the name out, writes maps that are absent as "" and hashes base64 in lines, as the generated manifest has it.
+ */
+export function generatedSuffix(object: Suffixed, rule: SuffixRule): string {
+  return rule === 'legacy' ? nameSuffix(object) : suffixOf(kustomizeFields(object));
+}
+
+function suffixOf(fields: Record<string, unknown>): string {
+  const digest = createHash('sha256').update(goJson(fields)).digest('hex');
   return digest.slice(0, LENGTH).replace(/[013ae]/g, (digit) => INSTEAD[digit] ?? digit);
+}
+
+function kustomizeFields(object: Suffixed): Record<string, unknown> {
+  const { kind } = object;
+  if (object.kind === 'Secret') {
+    return { data: sortedOrEmpty(object.data, base64Lines), kind, name: '', type: object.type };
+  }
+  const binaryData = object.binaryData.size === 0 ? {} : { binaryData: sorted(object.binaryData, base64Lines) };
+  return { ...binaryData, data: sortedOrEmpty(object.data, String), kind, name: '' };
+}
+
+function sortedOrEmpty<T>(map: ReadonlyMap<string, T>, show: (value: T) => string): GoMap | '' {
+  return map.size === 0 ? '' : sorted(map, show);
+}
+
+const LINE_LENGTH = 70;
+
+/** Base64 that is longer than a line is broken into lines, each with its end, as kustomize's generators write it. */
+function base64Lines(bytes: Uint8Array): string {
+  const text = base64(bytes);
+  return text.length < LINE_LENGTH ? text : text.replace(/.{1,70}/g, '$&\n');
 }
 
 /** Fields in order of the alphabet, as Go writes a map. */

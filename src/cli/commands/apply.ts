@@ -5,17 +5,13 @@ import type { Cli } from '../cli.ts';
 import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
 import { forEach } from '../for-each.ts';
-import { manifestFiles } from '../input-files.ts';
 import { nameOfKind } from '../kinds.ts';
-import { readManifests } from '../manifests.ts';
+import { addKustomizeOptions, type ManifestOptions, readObjects } from '../kustomize.ts';
 import { formatJson } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
-  readonly filename: readonly string[];
-  readonly recursive: boolean;
+type Options = ManifestOptions & {
   readonly dryRun: boolean;
-  readonly namespace?: string;
   readonly output?: 'name' | 'json';
 };
 
@@ -28,23 +24,19 @@ type Answer = {
 
 /** `lantern apply`: every file is read and checked before the first object is stored. */
 export function applyCommand(cli: Cli): Command {
-  return defineCommand('apply', 'Create or update objects from manifests.', [
+  const command = defineCommand('apply', 'Create or update objects from manifests or a kustomization.', [
     'lantern apply -f secret.yaml',
     'lantern apply -f manifests/ -f more.yaml -n team-a',
+    'lantern apply -k overlays/test',
     'generate-secret | lantern apply -f -',
-  ])
-    .requiredOption(
-      '-f, --filename <FILE|DIR|->',
-      'manifest, directory of manifests, or stdin; may be repeated',
-      collect,
-    )
+  ]).option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect);
+  return addKustomizeOptions(command)
     .option('-R, --recursive', 'go into directories below a directory too', false)
     .option('--dry-run', 'check everything, store nothing', false)
     .addOption(namespaceOption('namespace of objects that name none (default: "default")'))
     .addOption(outputOption('name', 'json'))
     .action(async (options: Options, command: Command) => {
-      const files = await manifestFiles(options.filename, options.recursive);
-      const drafts = await readManifests(files, options.namespace, cli.terminal);
+      const drafts = await readObjects(cli, options);
       await withDaemon(cli, command, (daemon) => applyAll(cli, daemon, drafts, options));
     });
 }

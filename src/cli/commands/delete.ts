@@ -6,28 +6,26 @@ import type { Cli } from '../cli.ts';
 import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
-import { manifestFiles } from '../input-files.ts';
 import { nameOfKind, parseSelections } from '../kinds.ts';
-import { readManifests } from '../manifests.ts';
+import { addKustomizeOptions, type ManifestOptions, readObjects } from '../kustomize.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
-  readonly filename?: readonly string[];
-  readonly recursive: boolean;
+type Options = ManifestOptions & {
   readonly ignoreNotFound: boolean;
-  readonly namespace?: string;
   readonly output?: 'name';
 };
 
 /** `lantern delete`. Volumes keep the contents of a deleted object, unless the spec calls it optional. */
 export function deleteCommand(cli: Cli): Command {
-  return defineCommand('delete', 'Delete objects, by name or as manifests name them.', [
+  const command = defineCommand('delete', 'Delete objects, by name or as manifests name them.', [
     'lantern delete secret mysecret',
     'lantern delete secret/mysecret configmap/settings -n team-a',
     'lantern delete -f secret.yaml',
+    'lantern delete -k overlays/test',
   ])
     .argument('[KIND NAME|KIND/NAME...]', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
-    .option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect)
+    .option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect);
+  return addKustomizeOptions(command)
     .option('-R, --recursive', 'go into directories below a directory too', false)
     .option('--ignore-not-found', 'an object that does not exist is fine', false)
     .addOption(namespaceOption())
@@ -39,10 +37,9 @@ export function deleteCommand(cli: Cli): Command {
 }
 
 async function refsOf(cli: Cli, words: readonly string[], options: Options): Promise<ObjectRef[]> {
-  if (options.filename !== undefined) {
-    if (words.length > 0) throw wrongUsage('name objects either as arguments or with -f, not both');
-    const files = await manifestFiles(options.filename, options.recursive);
-    return (await readManifests(files, options.namespace, cli.terminal)).map(refOf);
+  if (options.filename !== undefined || options.kustomize !== undefined) {
+    if (words.length > 0) throw wrongUsage('name objects either as arguments or with -f or -k, not both');
+    return (await readObjects(cli, options)).map(refOf);
   }
   const namespace = options.namespace ?? 'default';
   return parseSelections(words).flatMap(({ kind: { kind, plural }, names }) => {

@@ -130,7 +130,7 @@ describe('wrong usage', () => {
     ['get secret a -l x=y', /either by name or by --selector/],
     ['get secrets -l x=y=z', /^--selector: "x=y=z" is not understood; /],
     ['get secert', /did you mean "secret"/],
-    ['apply', /required option .*--filename/],
+    ['apply', /-f FILE or -k DIR/],
     ['apply stray -f x', /too many arguments/],
     ['delete', /name what is meant/],
     ['create', /^undefined$/],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { nameSuffix } from '../../../src/objects/name-suffix.ts';
+import { generatedSuffix, nameSuffix } from '../../../src/objects/name-suffix.ts';
 
 const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
 
@@ -57,5 +57,36 @@ describe("kubectl's suffix of a ConfigMap", () => {
     expect(nameSuffix({ kind: 'ConfigMap', name: 'n', data, binaryData: new Map([['x', Buffer.of(0xff)]]) })).toBe(
       expected,
     );
+  });
+});
+
+describe('the suffix of a generated name', () => {
+  const files = { 'username.txt': 'admin', 'password.txt': '1f2d1e2e67df' };
+  const literals = { username: 'admin', password: 'secret' };
+  test.each([
+    // What kustomize answers.
+    { rule: 'kustomize', name: 'x', type: 'my-type', data: {}, suffix: '5gmgkf8578' },
+    { rule: 'kustomize', name: 'x', type: 'my-type', data: { one: '' }, suffix: '74bd68bm66' },
+    { rule: 'kustomize', name: 'app-secret', type: 'Opaque', data: { a: '<&>' }, suffix: 't8dd8d42gk' },
+    // The document of Kubernetes 1.15 on Secrets.
+    { rule: 'legacy', name: 'db-user-pass', type: 'Opaque', data: files, suffix: '96mffmfh4k' },
+    { rule: 'legacy', name: 'db-user-pass', type: 'Opaque', data: literals, suffix: 'dddghtt9b5' },
+  ] as const)('$rule: $name of type "$type" → $suffix', ({ rule, name, type, data, suffix }) => {
+    expect(generatedSuffix({ kind: 'Secret', name, type, data: bytes(data) }, rule)).toBe(suffix);
+  });
+
+  test.each([
+    { data: {}, suffix: '6ct58987ht' },
+    { data: { one: '' }, suffix: '9g67k2htb6' },
+    { data: { query: 'a < b && c > d' }, suffix: '5d5fgfc647' },
+  ])('kustomize: a ConfigMap with $data → $suffix', ({ data, suffix }) => {
+    const object = { kind: 'ConfigMap', name: 'x', data: new Map(Object.entries(data)), binaryData: NOTHING } as const;
+    expect(generatedSuffix(object, 'kustomize')).toBe(suffix);
+  });
+
+  test('legacy: a ConfigMap of the documentation of Kubernetes 1.14', () => {
+    const data = new Map([['application.properties', 'FOO=Bar\n']]);
+    const object = { kind: 'ConfigMap', name: 'example-configmap-1', data, binaryData: NOTHING } as const;
+    expect(generatedSuffix(object, 'legacy')).toBe('8mbdf7882g');
   });
 });

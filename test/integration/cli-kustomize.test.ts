@@ -1,0 +1,113 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { CommandLine } from '../support/command-line.ts';
+
+let shell: CommandLine;
+beforeAll(async () => {
+  shell = new CommandLine();
+  await shell.serve();
+});
+afterAll(async () => {
+  await shell[Symbol.asyncDispose]();
+});
+
+/** A directory with these files; links leave it. */
+function directory(name: string, files: Readonly<Record<string, string>>): string {
+  mkdirSync(shell.at(name));
+  for (const [path, contents] of Object.entries(files)) shell.file(`${name}/${path}`, contents);
+  return shell.at(name);
+}
+
+describe('Creating a Secret from Generator', () => {
+  test('files, with the suffix of then, twice, and what is stored; then it is deleted', async () => {
+    const at = directory('from-files', {
+      'username.txt': 'admin',
+      'password.txt': '1f2d1e2e67df',
+      'kustomization.yaml': 'secretGenerator:\n- name: db-user-pass\n  files:\n  - username.txt\n  - password.txt\n',
+    });
+    const args = ['-k', at, '--suffix-hash', 'legacy'];
+    const answer = (outcome: string) => `secret/db-user-pass-96mffmfh4k ${outcome}\n`;
+    expect(await shell.output('apply', ...args)).toBe(answer('created'));
+    expect(await shell.output('apply', ...args)).toBe(answer('unchanged'));
+    expect(await shell.output('describe', 'secret/db-user-pass-96mffmfh4k')).toContain('password.txt:  12 bytes');
+    expect(await shell.output('delete', ...args)).toBe('secret "db-user-pass-96mffmfh4k" deleted\n');
+  });
+
+  test('literals, and a new Secret each time the contents change', async () => {
+    const text = (password: string) =>
+      `secretGenerator:\n- name: db-user-pass\n  literals:\n  - username=admin\n  - password=${password}\n`;
+    const at = directory('from-literals', { 'kustomization.yaml': text('secret') });
+    expect(await shell.output('apply', '-k', at, '--suffix-hash', 'legacy')).toBe(
+      'secret/db-user-pass-dddghtt9b5 created\n',
+    );
+    const today = await shell.output('apply', '-k', at, '-o', 'name');
+    shell.file('from-literals/kustomization.yaml', text('other'));
+    const changed = await shell.output('apply', '-k', at, '-o', 'name');
+    expect(today).toMatch(/^secret\/db-user-pass-[a-z0-9]{10}\n$/);
+    expect(new Set([today, changed, 'secret/db-user-pass-dddghtt9b5\n']).size).toBe(3);
+  });
+});
+
+test('Pods with prod / test credentials: the Secrets are stored, the Pods are told about', async () => {
+  const pod = (name: string) =>
+    `- kind: Pod\n  apiVersion: v1\n  metadata:\n    name: ${name}-db-client-pod\n  spec:\n    volumes:\n` +
+    `    - name: secret-volume\n      secret:\n        secretName: ${name}-db-secret\n`;
+  const generator = (name: string) => `- name: ${name}-db-secret\n  literals:\n  - username=${name}user\n`;
+  const at = directory('pods', {
+    'kustomization.yaml': `secretGenerator:\n${generator('prod')}${generator('test')}resources:\n- pod.yaml\n`,
+    'pod.yaml': `apiVersion: v1\nkind: List\nitems:\n${pod('prod')}${pod('test')}`,
+  });
+  const { code, stdout, stderr } = await shell.run('apply', '-k', at);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^secret\/prod-db-secret-\w{10} created\nsecret\/test-db-secret-\w{10} created\n$/);
+  expect(stderr).toBe(
+    'lantern: pod/prod-db-client-pod skipped: Pods are not stored, only the objects they use\n' +
+      'lantern: pod/test-db-client-pod skipped: Pods are not stored, only the objects they use\n',
+  );
+});
+
+test('a service account refers to the generated name', async () => {
+  const at = directory('account', {
+    'kustomization.yaml':
+      'namespace: team\nresources: [account.yaml]\nsecretGenerator:\n- name: pull\n  literals: [a=b]\n',
+    'account.yaml':
+      'apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: builder}\nimagePullSecrets: [{name: pull}]\n',
+  });
+  const [secret = ''] = (await shell.output('apply', '-k', at, '-o', 'name')).split('\n');
+  expect(parse(await shell.output('get', 'sa/builder', '-n', 'team', '-o', 'yaml'))).toMatchObject({
+    imagePullSecrets: [{ name: secret.slice('secret/'.length) }],
+  });
+});
+
+describe('refused, and nothing is stored', () => {
+  test.each([
+    { why: 'a path that leaves the directory', path: '../planted.txt' },
+    { why: 'an absolute path', path: '/etc/hostname' },
+    { why: 'a link that leaves the directory', path: 'link.txt' },
+  ])('$why', async ({ why, path }) => {
+    shell.file('planted.txt', 'pl4nted');
+    const name = why.replaceAll(' ', '-');
+    const at = directory(name, {
+      'kustomization.yaml': `secretGenerator:\n- name: stolen\n  files: ["key=${path}"]\n`,
+    });
+    symlinkSync('../planted.txt', shell.at(name, 'link.txt'));
+    const { code, stdout, stderr } = await shell.run('apply', '-k', at);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('must lie inside');
+    expect(await shell.output('get', 'secrets', '-o', 'name')).not.toContain('stolen');
+  });
+
+  test('fields without a meaning here, all at once', async () => {
+    const at = directory('fields', { 'kustomization.yaml': 'namePrefix: a-\nsecretGenerators: []\n' });
+    const { code, stderr } = await shell.run('apply', '-k', at);
+    expect(code).toBe(1);
+    expect(stderr).toContain('kustomization.yaml: namePrefix: is not supported here');
+    expect(stderr).toContain('kustomization.yaml: secretGenerators: unknown field; did you mean "secretGenerator"?');
+  });
+
+  test('-f together with -k, and neither of them', async () => {
+    expect((await shell.run('apply', '-k', '.', '-f', '-')).stderr).toContain('not both');
+    expect((await shell.run('apply')).stderr).toContain('-f FILE or -k DIR');
+  });
+});

@@ -1,0 +1,184 @@
+import { posix } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Fault } from '../../../src/base/errors.ts';
+import { orThrow } from '../../../src/base/parsed.ts';
+import { type BuildOptions, buildKustomization } from '../../../src/objects/kustomize-build.ts';
+import type { KustomizeFiles } from '../../../src/objects/kustomize-files.ts';
+import { objectToManifest } from '../../../src/objects/object-to-manifest.ts';
+
+type Tree = Readonly<Record<string, string | Uint8Array>>;
+
+const OPTIONS: BuildOptions = { defaultNamespace: 'default', suffixRule: 'kustomize', environment: { HOME: '/h' } };
+
+function filesOf(tree: Tree): KustomizeFiles {
+  const below = (path: string) => Object.keys(tree).filter((name) => path === '' || name.startsWith(`${path}/`));
+  return {
+    resolve: async (path) => (posix.normalize(path) === '.' ? '' : posix.normalize(path).replace(/\/$/, '')),
+    list: async (path) =>
+      Object.hasOwn(tree, path) ? undefined : below(path).map((name) => posix.relative(path, name)),
+    read: async (path) => Buffer.from(tree[path] ?? ''),
+  };
+}
+
+/** The manifests, Pods as they stand. */
+async function build(tree: Tree): Promise<Record<string, unknown>[]> {
+  const documents = orThrow(await buildKustomization(filesOf(tree), OPTIONS));
+  return documents.map((document) => {
+    return document.kind === 'object' ? objectToManifest(document.draft, { withData: true }) : { ...document.raw };
+  });
+}
+
+async function faultsOf(tree: Tree): Promise<readonly Fault[]> {
+  const result = await buildKustomization(filesOf(tree), OPTIONS);
+  return result.ok ? [] : result.faults;
+}
+
+function nameOf(manifest: Record<string, unknown> | undefined): string {
+  return String((manifest?.metadata as { name?: unknown } | undefined)?.name);
+}
+
+const PLAIN = 'generatorOptions: {disableNameSuffixHash: true}\n';
+
+describe('values of a generator', () => {
+  test.each([
+    ['literals: ["a=b=c"]', { a: 'b=c' }],
+    [
+      `literals: ['a="b"', "c='d'", "e='f\\"", 'g="', 'h=""', "i=''j''"]`,
+      { a: 'b', c: 'd', e: `'f"`, g: '"', h: '', i: "'j'" },
+    ],
+    ['files: [sub/x.txt, key=sub/x.txt]', { 'x.txt': 'of x\n', key: 'of x\n' }],
+    ['envs: [e.env]', { A: '1=2', HOME: '/h' }],
+    ['env: e.env', { A: '1=2', HOME: '/h' }],
+  ])('%s', async (fields, data) => {
+    const tree = { 'sub/x.txt': 'of x\n', 'e.env': '# c\n\nA=1=2\nHOME\n' };
+    const [map] = await build({ ...tree, Kustomization: `${PLAIN}configMapGenerator:\n- {name: m, ${fields}}` });
+    expect(map).toMatchObject({ metadata: { name: 'm' }, data });
+  });
+
+  test('bytes that are not text go to binaryData', async () => {
+    const text = `${PLAIN}configMapGenerator:\n- {name: m, files: [b]}`;
+    const [map] = await build({ b: Buffer.of(0xff), 'kustomization.yml': text });
+    expect(map).toMatchObject({ binaryData: { b: '/w==' } });
+  });
+});
+
+test('options of all generators, and those of one', async () => {
+  const text = `
+generatorOptions: {labels: {a: all, b: all}, annotations: {n: v}, immutable: true}
+secretGenerator:
+- {name: s, type: mine, namespace: other, options: {labels: {b: own}, disableNameSuffixHash: true}}`;
+  expect(await build({ 'kustomization.yaml': text })).toEqual([
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'mine',
+      immutable: true,
+      metadata: { name: 's', namespace: 'other', labels: { a: 'all', b: 'own' }, annotations: { n: 'v' } },
+    },
+  ]);
+});
+
+const POD = (secret: string, map: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p' },
+  spec: {
+    imagePullSecrets: [{ name: secret }],
+    volumes: [
+      { name: 's', secret: { secretName: secret } },
+      { name: 'm', configMap: { name: map } },
+      { projected: { sources: [{ secret: { name: secret } }, { configMap: { name: map } }] } },
+    ],
+    ...Object.fromEntries(
+      ['containers', 'initContainers', 'ephemeralContainers'].map((list) => [
+        list,
+        [
+          {
+            name: 's',
+            envFrom: [{ secretRef: { name: secret } }, { configMapRef: { name: map } }],
+            env: [
+              { name: 's', value: 's' },
+              { name: 'm', valueFrom: { secretKeyRef: { name: secret, key: 's' } } },
+              { name: 'n', valueFrom: { configMapKeyRef: { name: map, key: 'm' } } },
+            ],
+          },
+        ],
+      ]),
+    ),
+  },
+});
+
+describe('references to generated names', () => {
+  const GENERATORS = 'secretGenerator: [{name: s}]\nconfigMapGenerator: [{name: m}]\n';
+  const map = 'm-6ct58987ht';
+
+  test('in a Pod, and nowhere else in it', async () => {
+    const text = `${GENERATORS}resources: [pod.json]`;
+    const built = await build({ 'kustomization.yaml': text, 'pod.json': JSON.stringify(POD('s', 'm')) });
+    expect(nameOf(built[0])).toBe(map);
+    expect(nameOf(built[1])).toMatch(/^s-\w{10}$/);
+    expect(built[2]).toEqual(POD(nameOf(built[1]), map));
+  });
+
+  test('in a ServiceAccount and a ProjectedVolume, but not of another namespace', async () => {
+    const account = (namespace: string) =>
+      `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: ${namespace}}\nsecrets: [{name: s}]\n`;
+    const volume =
+      'apiVersion: lantern.dev/v1\nkind: ProjectedVolume\nmetadata: {name: v}\nspec: {configMap: {name: m}}\n';
+    const built = await build({
+      'kustomization.yaml': `${GENERATORS}resources: [all.yaml]`,
+      'all.yaml': [account('default'), account('other'), volume].join('---\n'),
+    });
+    const name = nameOf(built[1]);
+    expect(built.slice(2)).toMatchObject([
+      { secrets: [{ name }] },
+      { secrets: [{ name: 's' }] },
+      { spec: { configMap: { name: map } } },
+    ]);
+  });
+
+  test('a directory of its own: its names are known above it, and it takes on the namespace', async () => {
+    const pod = { ...POD('s', 'm'), metadata: { name: 'p', namespace: 'elsewhere' } };
+    const built = await build({
+      'kustomization.yaml': 'namespace: team\nresources: [base, pod.json]',
+      'base/kustomization.yaml': GENERATORS,
+      'pod.json': JSON.stringify(pod),
+    });
+    const name = nameOf(built[1]);
+    expect(built[0]).toMatchObject({ metadata: { namespace: 'team', name: map } });
+    expect(built[2]).toEqual({ ...POD(name, map), metadata: { name: 'p', namespace: 'team' } });
+  });
+});
+
+describe('faults', () => {
+  const one = (text: string): Tree => ({ 'kustomization.yaml': text });
+  test.each<[string, Tree, string, string]>([
+    ['no kustomization', { x: '' }, 'directory "."', 'has no kustomization.yaml'],
+    ['two of them', { ...one(PLAIN), Kustomization: PLAIN }, 'directory "."', 'has both'],
+    ['an empty one', one('# nothing'), 'kustomization.yaml', 'is empty'],
+    ['nameSuffix', one('nameSuffix: x'), 'kustomization.yaml: nameSuffix', 'not supported'],
+    ['a misspelling', one('resource: [x]'), 'kustomization.yaml: resource', 'did you mean "resources"?'],
+    [
+      'a merge',
+      one('secretGenerator: [{name: s, behavior: merge}]'),
+      'secretGenerator[0].behavior',
+      'must be "create"',
+    ],
+    [
+      'a literal',
+      one('secretGenerator: [{name: s, literals: [pl4nted]}]'),
+      'secretGenerator[0]: literals[0]',
+      'KEY=VALUE',
+    ],
+    ['a key twice', one('secretGenerator: [{name: s, literals: [a=1, a=2]}]'), 'literals[1]', 'cannot add key a'],
+    ['a bad key', one('secretGenerator: [{name: s, literals: ["a b=1"]}]'), 'literals[0]', ''],
+    ['a remote resource', one('resources: ["https://example.org/x"]'), 'resources[0]', 'nothing is fetched'],
+    ['a circle', one('resources: ["."]'), 'resources[0]', 'taken in already'],
+    ['a name twice', one(`${PLAIN}secretGenerator: [{name: s}, {name: s}]`), 'Secret default/s', 'more than once'],
+    ['a bad resource', { ...one('resources: [r]'), r: 'kind: Secret' }, 'r: document 1 (Secret)', ''],
+  ])('%s', async (_, tree, field, message) => {
+    const faults = await faultsOf(tree);
+    expect(faults).toContainEqual({ field: expect.stringContaining(field), message: expect.stringContaining(message) });
+    expect(JSON.stringify(faults)).not.toContain('pl4nted');
+  });
+});
