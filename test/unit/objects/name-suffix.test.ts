@@ -84,6 +84,35 @@ describe('the suffix of a generated name', () => {
     expect(generatedSuffix(object, 'kustomize')).toBe(suffix);
   });
 
+  test.each([
+    { data: {}, binaryData: { one: '' }, suffix: '6mtk2m274t' },
+    { data: { one: '' }, binaryData: { two: '' }, suffix: '698h7c7t9m' },
+  ])('kustomize: a ConfigMap with $data and $binaryData → $suffix', ({ data, binaryData, suffix }) => {
+    const texts = new Map(Object.entries(data));
+    const object = { kind: 'ConfigMap', name: 'x', data: texts, binaryData: bytes(binaryData) } as const;
+    expect(generatedSuffix(object, 'kustomize')).toBe(suffix);
+  });
+
+  test.each([
+    { length: 51, lines: [68] },
+    { length: 54, lines: [70, 2] },
+    { length: 105, lines: [70, 70] },
+  ])('kustomize hashes the base64 of $length bytes in lines of $lines', ({ length, lines }) => {
+    const value = Buffer.alloc(length, 'x');
+    let rest = value.toString('base64');
+    let written = '';
+    for (const size of lines) {
+      written += `${rest.slice(0, size)}${lines.length > 1 ? '\n' : ''}`;
+      rest = rest.slice(size);
+    }
+    const json = JSON.stringify({ data: { k: written }, kind: 'Secret', name: '', type: 'Opaque' });
+    const hex = createHash('sha256').update(json).digest('hex').slice(0, 10);
+    const letters = new Map(Object.entries({ '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' }));
+    const expected = [...hex].map((digit) => letters.get(digit) ?? digit).join('');
+    const object = { kind: 'Secret', name: 'x', type: 'Opaque', data: new Map([['k', value]]) } as const;
+    expect(generatedSuffix(object, 'kustomize')).toBe(expected);
+  });
+
   test('legacy: a ConfigMap of the documentation of Kubernetes 1.14', () => {
     const data = new Map([['application.properties', 'FOO=Bar\n']]);
     const object = { kind: 'ConfigMap', name: 'example-configmap-1', data, binaryData: NOTHING } as const;
