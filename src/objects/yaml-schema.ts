@@ -12,6 +12,14 @@ const goOctal: ScalarTag = {
   resolve: (text) => (text.startsWith('-') ? -1 : 1) * Number.parseInt(text.replace(/^[-+]?0o/, ''), 8),
 };
 
+/** A dot without a digit: the library makes NaN of it, to Go it is text (`resources: [.]`). */
+const loneDot: ScalarTag = {
+  tag: 'tag:yaml.org,2002:str',
+  default: true,
+  test: /^[-+]?\._*$/,
+  resolve: (text) => text,
+};
+
 /** YAML as Kubernetes reads it. `schema` is named too, or a document's own `%YAML 1.2` would make `0400` decimal. */
 export const KUBERNETES_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
@@ -19,6 +27,7 @@ export const KUBERNETES_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
   merge: true,
   stringKeys: true,
   customTags: (tags) => [
+    loneDot,
     ...tags.filter((tag) => {
       if (typeof tag === 'string') return true;
       const isBase60 = 'format' in tag && tag.format === 'TIME';
