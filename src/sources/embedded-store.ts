@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../objects/object.ts';
 import { EmbeddedDatabase, type EmbeddedLocation } from './embedded-database.ts';
 import { DEFAULT_HISTORY, KeptObjects } from './kept-objects.ts';
-import { nextState, requireVersion } from './next-state.ts';
+import { applicationOf, requireVersion } from './next-state.ts';
 import type {
   Applied,
   ApplyOptions,
@@ -83,12 +82,9 @@ export class EmbeddedStore implements Store, AsyncDisposable {
   apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     return this.#write(signal, (pending) => {
       const current = pending.get(refKey(refOf(draft)));
-      const revision = pending.revision + 1;
-      const stamp = { resourceVersion: String(revision), now: this.#clock.now(), uid: randomUUID() };
-      const applied = nextState(current, draft, options, stamp);
-      if (!options.dryRun && applied.outcome !== 'unchanged') {
-        pending.add({ type: current === undefined ? 'added' : 'modified', object: applied.object, revision });
-      }
+      const moment = { revision: pending.revision + 1, now: this.#clock.now() };
+      const { applied, event } = applicationOf(current, draft, options, moment);
+      if (event !== undefined) pending.add(event);
       return applied;
     });
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../objects/object.ts';
 import { DEFAULT_HISTORY, KeptObjects } from './kept-objects.ts';
-import { nextState, requireVersion } from './next-state.ts';
+import { applicationOf, requireVersion } from './next-state.ts';
 import type {
   Applied,
   ApplyOptions,
@@ -60,11 +60,9 @@ export class MemoryStore implements Store {
   async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     signal.throwIfAborted();
     const current = this.#kept.peek(refKey(refOf(draft)));
-    const revision = this.#kept.revision + 1;
-    const stamp = { resourceVersion: String(revision), now: this.#clock.now(), uid: randomUUID() };
-    const applied = nextState(current, draft, options, stamp);
-    if (options.dryRun || applied.outcome === 'unchanged') return applied;
-    this.#publish({ type: current === undefined ? 'added' : 'modified', object: applied.object, revision });
+    const moment = { revision: this.#kept.revision + 1, now: this.#clock.now() };
+    const { applied, event } = applicationOf(current, draft, options, moment);
+    if (event !== undefined) this.#publish(event);
     return applied;
   }
 

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { invalid, LanternError } from '../base/errors.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import { validateReplacement } from '../objects/validate-object.ts';
 import { isSameContents } from './same-contents.ts';
-import type { Applied } from './source.ts';
+import type { Applied, ApplyOptions, ObjectEvent } from './source.ts';
 
 /** What a store gives to a change. */
 export type Stamp = {
@@ -38,6 +39,23 @@ export function nextState(
   if (isSameContents(current, draft)) return { outcome: 'unchanged', object: current };
   const { uid, creationTimestamp } = current.metadata;
   return { outcome: 'configured', object: store(draft, { ...stamp, uid, creationTimestamp }) };
+}
+
+/** An apply as a store carries it out: its answer, and the event to keep and tell of, where something changes. */
+export type Application = { readonly applied: Applied; readonly event: ObjectEvent | undefined };
+
+/** `nextState` at a revision, with the event it makes; none for a dry run, or when nothing is different. */
+export function applicationOf(
+  current: StoredObject | undefined,
+  draft: ObjectDraft,
+  options: ApplyOptions,
+  moment: { readonly revision: number; readonly now: number },
+): Application {
+  const { revision, now } = moment;
+  const applied = nextState(current, draft, options, { resourceVersion: String(revision), now, uid: randomUUID() });
+  if (options.dryRun || applied.outcome === 'unchanged') return { applied, event: undefined };
+  const type = current === undefined ? 'added' : 'modified';
+  return { applied, event: { type, object: applied.object, revision } };
 }
 
 /** Throws `aborted` unless the object is at the version asked for. No version asked for: any will do, none as well. */
