@@ -1,8 +1,6 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-
-/** Kubernetes' rule for names of environment variables. */
-const VARIABLE_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
+import { parseEnvName } from './env-name.ts';
 
 /** One `KEY=VALUE` of an environment file. */
 export type EnvEntry = readonly [key: string, value: string];
@@ -30,7 +28,7 @@ export function parseEnvFile(
     if (line === '' || line.startsWith('#')) continue;
     const at = line.indexOf('=');
     const key = at < 0 ? line : line.slice(0, at);
-    if (isVariableName(key)) entries.push([key, at < 0 ? (environment[key] ?? '') : line.slice(at + 1)]);
+    if (parseEnvName(key, '').ok) entries.push([key, at < 0 ? (environment[key] ?? '') : line.slice(at + 1)]);
     else faults.push({ field: `line ${index + 1}`, message: NAME_RULE });
   }
   return faults.length > 0 ? faulty(faults) : parsed(entries);
@@ -38,7 +36,3 @@ export function parseEnvFile(
 
 const NAME_RULE =
   "must start with the name of a variable: letters, digits, '-', '_' and '.', neither a digit first nor '..'";
-
-function isVariableName(text: string): boolean {
-  return VARIABLE_NAME.test(text) && text !== '.' && !text.startsWith('..');
-}

@@ -1,8 +1,8 @@
 import type { Fault } from '../base/errors.ts';
+import { parseEnvName } from '../objects/env-name.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { ContainerEnv, EnvFromSource, EnvValue, KeyValue } from '../spec/container-env.ts';
 import { formatEnvField, type PodField, type PodPlacement } from '../spec/env-field.ts';
-import { parseEnvName } from '../spec/env-name.ts';
 import { byteOrder } from './byte-order.ts';
 import { type DownwardInputs, downwardValue } from './downward-fields.ts';
 import type { Notice } from './notice.ts';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { type Parsed, parseBy } from '../base/parsed.ts';
 import { exactlyOne, optional, through } from '../base/schemas.ts';
+import { parseEnvName } from '../objects/env-name.ts';
 import { parseDataKey, parseObjectName } from '../objects/names.ts';
 import { parseDivisor, parseResource } from './downward-schema.ts';
 import { type EnvField, parseEnvField } from './env-field.ts';
-import { parseEnvName } from './env-name.ts';
 
 /** What a container says about its environment. */
 export type ContainerEnv = {
