@@ -102,18 +102,6 @@ export function objectFromWire(wire: WireObjectRead): StoredObject {
   return { ...draft, metadata: { ...draft.metadata, uid, resourceVersion, creationTimestamp } };
 }
 
-/** Which kind of object a message holds; undefined for none. */
-export function kindOfWire(wire: WireObjectRead): ObjectKind | undefined {
-  return wire.body === undefined ? undefined : KIND_OF_BODY[wire.body];
-}
-
-const KIND_OF_BODY = {
-  secret: 'Secret',
-  configMap: 'ConfigMap',
-  serviceAccount: 'ServiceAccount',
-  projectedVolume: 'ProjectedVolume',
-} as const;
-
 type Body = ObjectDraft extends infer Draft ? (Draft extends ObjectDraft ? Omit<Draft, 'metadata'> : never) : never;
 
 const NO_BODY: Body = {
