@@ -5,12 +5,13 @@ import type { RelativePath } from '../spec/relative-path.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import type { FileSummary } from '../volume/file-summary.ts';
 import type { VolumeFs } from '../volume/file-system.ts';
-import { PoolBudget, readUsage } from '../volume/pool-budget.ts';
+import { PoolBudget } from '../volume/pool-budget.ts';
 import type { MountFlag, VolumeRecord } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 import type { VolumeHome } from '../volume/volume-home.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
 import { cover, isSame, type Shown, uncover } from './cover.ts';
+import { fileSystemUsage } from './file-system-usage.ts';
 import type { Mounter } from './mounter.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
 import { type Pool, poolIsGone } from './pools.ts';
@@ -142,8 +143,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   usage(): VolumeUsage {
-    const { blockBytes: _, ...usage } = readUsage(this.#home.dataDirectory);
-    return usage;
+    return fileSystemUsage(this.#home.dataDirectory);
   }
 
   /** Notes a publication that is there, and keeps the generation it is pinned to. */

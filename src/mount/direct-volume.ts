@@ -13,12 +13,12 @@ import type { RequestInputs } from '../volume/request-inputs.ts';
 import type { VolumeHome } from '../volume/volume-home.ts';
 import type { VolumeWriter } from '../volume/volume-writer.ts';
 import { ClaimsFile } from './direct-claims.ts';
-import { fileSystemUsage } from './direct-memory.ts';
 import { type Ownership, requireGivable } from './direct-ownership.ts';
 import { DirectPublications } from './direct-publications.ts';
 import { StampClock } from './direct-stamp.ts';
 import { contentsAt } from './direct-sub-path.ts';
 import type { DirectTargets } from './direct-targets.ts';
+import { fileSystemUsage } from './file-system-usage.ts';
 import type { HostedVolume, LiveTarget, PublishedTarget, VolumeUsage } from './publisher.ts';
 
 /** What a volume has around it: its place in the run directory, and what all volumes of the publisher share. */
