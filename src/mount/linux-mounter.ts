@@ -46,7 +46,8 @@ export class LinuxMounter implements Mounter {
 
   unmount(directory: string): void {
     try {
-      umount(directory, MNT_DETACH);
+      // Asking costs less than being refused, and most volumes have nothing mounted on them.
+      if (identifyPath(directory).isMountRoot) umount(directory, MNT_DETACH);
     } catch (error) {
       const errno = errnoOf(error);
       if (errno !== 'EINVAL' && errno !== 'ENOENT') throw error;
