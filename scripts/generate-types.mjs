@@ -29,6 +29,8 @@ execFileSync(
     'csi/v1/csi.proto',
     'lantern/v1/projector.proto',
     'lantern/v1/objects.proto',
+    'lantern/v1/events.proto',
+    'lantern/v1/tokens.proto',
   ],
   { stdio: ['ignore', 'ignore', 'inherit'] },
 );

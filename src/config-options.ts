@@ -1,7 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { LogFormat, LogLevel } from './base/log.ts';
-import { faulty, type Parsed, parsed } from './base/parsed.ts';
+import type { Parsed } from './base/parsed.ts';
+import {
+  byteSize,
+  driverName,
+  groupId,
+  hostAndPort,
+  nodeId,
+  oneOf,
+  path,
+  paths,
+  period,
+  socketEndpoint,
+  stringOrUri,
+  trueOrFalse,
+} from './config-values.ts';
 
 /** One setting of `lantern serve`: flag, environment variable, help and parser come from here alone. */
 export type ConfigOption<T> = {
@@ -21,12 +33,12 @@ export type ConfigOption<T> = {
 export type PublisherChoice = 'auto' | 'bind' | 'direct';
 export type Isolation = 'namespace' | 'volume';
 export type StoreChoice = 'memory' | 'embedded';
+/** How changes of objects are noticed, as the kubelet names it. */
+export type ChangeDetection = 'watch' | 'cache' | 'get';
 
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 const LOG_FORMATS: readonly LogFormat[] = ['text', 'json'];
 const DEFAULT_POOL_BYTES = 64 * 1024 * 1024;
-const MIN_POOL_BYTES = 1024 * 1024;
-const MAX_NODE_ID_BYTES = 256;
 
 /** Every setting, in the order of the help. */
 export const CONFIG_OPTIONS = {
@@ -100,6 +112,41 @@ export const CONFIG_OPTIONS = {
     parse: paths,
   },
   manifests: option('--manifests', 'DIR', path, 'objects to apply at start and whenever a file there changes', 'none'),
+  changeDetection: option(
+    '--change-detection',
+    'watch|cache|get',
+    oneOf<ChangeDetection>('watch', 'cache', 'get'),
+    'how changes are noticed: at once, or at each sync period from a cache or from the store',
+    'watch',
+  ),
+  syncPeriod: {
+    ...option(
+      '--sync-period',
+      'DURATION',
+      period,
+      'every volume is looked at again this often; with cache, objects are read again this often',
+      '60s',
+    ),
+    defaultValue: 60_000,
+  },
+  tokenIssuer: {
+    ...option(
+      '--token-issuer',
+      'ISSUER',
+      stringOrUri,
+      'who signs service account tokens; their audience where they name none',
+      'lantern',
+    ),
+    defaultValue: 'lantern',
+  },
+  jwksFile: option(
+    '--jwks-file',
+    'FILE',
+    path,
+    'the public keys of those tokens, kept up to date',
+    'RUN-DIR/jwks.json',
+  ),
+  rootCa: option('--root-ca', 'FILE', path, 'ca.crt of service account tokens, PEM', 'none'),
   targetRoot: {
     ...option(
       '--target-root',
@@ -146,107 +193,4 @@ function toggle(flag: `--${string}`, help: string): ConfigOption<boolean> {
 
 function environmentName(flag: string): string {
   return `LANTERN_${flag.slice(2).toUpperCase().replaceAll('-', '_')}`;
-}
-
-function trueOrFalse(text: string, field: string): Parsed<boolean> {
-  if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return parsed(true);
-  if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return parsed(false);
-  return refuse(field, `"${text}" is neither true nor false`);
-}
-
-function oneOf<T extends string>(...words: readonly T[]): (text: string, field: string) => Parsed<T> {
-  return (text, field) => {
-    const word = words.find((candidate) => candidate === text);
-    return word === undefined ? refuse(field, `"${text}" must be one of ${words.join(', ')}`) : parsed(word);
-  };
-}
-
-function path(text: string, field: string): Parsed<string> {
-  if (text === '') return refuse(field, 'must not be empty');
-  return text.includes('\0') ? refuse(field, 'must not contain a NUL byte') : parsed(resolve(text));
-}
-
-function paths(texts: readonly string[], field: string): Parsed<readonly string[]> {
-  const results = texts.map((text) => path(text, field));
-  const faults = results.flatMap((result) => (result.ok ? [] : result.faults));
-  return faults.length > 0 ? faulty(faults) : parsed(results.flatMap((result) => (result.ok ? [result.value] : [])));
-}
-
-/** CSI's `unix:///p`, gRPC's `unix:/p`, or a bare path. */
-function socketEndpoint(text: string, field: string): Parsed<string> {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
-  if (scheme === undefined) return path(text, field);
-  if (scheme !== 'unix') return refuse(field, `"${text}" is no unix socket; TCP is set with --listen`);
-  const rest = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
-  if (!rest.startsWith('/') || rest.startsWith('//'))
-    return refuse(field, `"${text}" must hold an absolute path: unix:///PATH`);
-  return path(rest, field);
-}
-
-function hostAndPort(text: string, field: string): Parsed<string> {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]/]+):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (match === null || port < 1 || port > 65_535)
-    return refuse(field, `"${text}" must be HOST:PORT, e.g. 127.0.0.1:7443`);
-  return parsed(text);
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
-
-/** A whole number of bytes as a Kubernetes quantity. */
-function byteSize(text: string, field: string): Parsed<number> {
-  const match = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text);
-  const unit = UNITS[match?.[2] ?? ''];
-  if (match === null || unit === undefined) return refuse(field, `"${text}" must be a size, e.g. 64Mi`);
-  const bytes = Math.ceil(Number(match[1]) * unit);
-  if (!Number.isSafeInteger(bytes)) return refuse(field, `"${text}" is more than any machine has`);
-  return bytes < MIN_POOL_BYTES ? refuse(field, `"${text}" must be at least 1Mi`) : parsed(bytes);
-}
-
-/** What csi-sanity accepts, which is narrower than the CSI specification: a letter at both ends, 63 characters. */
-function driverName(text: string, field: string): Parsed<string> {
-  if (/^[A-Za-z](?:[-.A-Za-z0-9]{0,61}[A-Za-z])?$/.test(text)) return parsed(text);
-  return refuse(field, `"${text}" must be at most 63 letters, digits, "-" and ".", with a letter first and last`);
-}
-
-function nodeId(text: string, field: string): Parsed<string> {
-  if (text === '') return refuse(field, 'must not be empty');
-  const bytes = Buffer.byteLength(text);
-  return bytes > MAX_NODE_ID_BYTES
-    ? refuse(field, `must be at most ${MAX_NODE_ID_BYTES} bytes, not ${bytes}`)
-    : parsed(text);
-}
-
-/** A gid, or the name of a group of /etc/group (Node has no getgrnam; groups of other name services need the number). */
-function groupId(text: string, field: string): Parsed<number> {
-  if (/^\d+$/.test(text)) {
-    return Number(text) < 2 ** 32 - 1 ? parsed(Number(text)) : refuse(field, `"${text}" is no group id`);
-  }
-  const entry = groupEntries().find((fields) => fields[0] === text);
-  const gid = Number(entry?.[2]);
-  return Number.isInteger(gid) ? parsed(gid) : refuse(field, `"${text}" is not in /etc/group; give its number instead`);
-}
-
-function groupEntries(): string[][] {
-  try {
-    return readFileSync('/etc/group', 'utf8')
-      .split('\n')
-      .map((line) => line.split(':'));
-  } catch {
-    return [];
-  }
-}
-
-function refuse<T>(field: string, message: string): Parsed<T> {
-  return faulty([{ field, message }]);
 }

@@ -3,6 +3,7 @@ import type { Fault } from './base/errors.ts';
 import type { LogFormat, LogLevel } from './base/log.ts';
 import { faulty, type Parsed, parsed } from './base/parsed.ts';
 import {
+  type ChangeDetection,
   CONFIG_OPTIONS,
   type ConfigOption,
   type Isolation,
@@ -37,6 +38,15 @@ export type Config = {
   readonly keyFiles: readonly string[];
   /** Directory of object manifests to follow. */
   readonly manifests: string | undefined;
+  readonly changeDetection: ChangeDetection;
+  /** Milliseconds; used with jitter. */
+  readonly syncPeriodMs: number;
+  /** The `iss` of tokens that this daemon signs, and their audience where they ask for none. */
+  readonly tokenIssuer: string;
+  /** Where the public keys are written. */
+  readonly jwksFile: string;
+  /** PEM file that token Secrets and token volumes show as ca.crt. */
+  readonly rootCa: string | undefined;
   /** Where targets may lie; anywhere where empty. */
   readonly targetRoots: readonly string[];
   readonly host: 'generic' | 'kubernetes';
@@ -108,6 +118,11 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     store: read(options.store) ?? 'embedded',
     ...locationOf(read, surroundings),
     manifests: read(options.manifests),
+    changeDetection: read(options.changeDetection) ?? 'watch',
+    syncPeriodMs: read(options.syncPeriod) ?? options.syncPeriod.defaultValue,
+    tokenIssuer: read(options.tokenIssuer) ?? options.tokenIssuer.defaultValue,
+    jwksFile: read(options.jwksFile) ?? join(runDirectory, 'jwks.json'),
+    rootCa: read(options.rootCa),
     targetRoots: read(options.targetRoot) ?? (host === 'kubernetes' ? [KUBELET_PODS] : []),
     host,
     driverName: read(options.driverName) ?? options.driverName.defaultValue,

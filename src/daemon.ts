@@ -9,16 +9,21 @@ import { detectPublisher } from './mount/detect-publisher.ts';
 import { lockFile } from './mount/file-lock.ts';
 import { hardenProcess } from './mount/process-hardening.ts';
 import type { Publisher } from './mount/publisher.ts';
+import { EventLog } from './projection/event-log.ts';
+import { PodProjector } from './projection/pod-projector.ts';
+import type { Stages } from './projection/stages.ts';
 import { VolumeProjector } from './projection/volume-projector.ts';
+import { eventsService } from './rpc/events-service.ts';
 import { identityService } from './rpc/identity-service.ts';
 import { nodeService } from './rpc/node-service.ts';
 import { objectsService } from './rpc/objects-service.ts';
 import { projectorService } from './rpc/projector-service.ts';
 import { RpcServer } from './rpc/server.ts';
+import { tokensService } from './rpc/tokens-service.ts';
 import { EmbeddedStore } from './sources/embedded-store.ts';
 import { ManifestDirectory } from './sources/manifest-directory.ts';
 import { MemoryStore } from './sources/memory-store.ts';
-import type { Store } from './sources/source.ts';
+import { TokenSigner } from './sources/token-signer.ts';
 
 /** The most files and directories of one payload. */
 const MAX_ENTRIES = 10_000;
@@ -60,15 +65,21 @@ export class Daemon implements AsyncDisposable {
       if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
 
       const store = await openStore(config, parts);
-      const projector = parts.use(new VolumeProjector(stagesOf(config, publisher, store, log)));
+      const events = new EventLog({ clock });
+      const tokens = new TokenSigner({ store, issuer: config.tokenIssuer, clock });
+      const parties = { source: store, publisher, clock, log, recorder: events, tokens };
+      const stages: Stages = { ...parties, ...limitsOf(config) };
+      const projector = parts.use(new VolumeProjector(stages));
       const server = parts.use(
         new RpcServer({
           ...config,
           methods: {
             identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
             node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
-            projector: projectorService(projector),
+            projector: projectorService(projector, new PodProjector(projector, stages)),
             objects: objectsService(store),
+            events: eventsService(events, config.nodeId),
+            tokens: tokensService(tokens, store),
           },
           clock,
           log,
@@ -122,12 +133,8 @@ async function openStore(config: Config, parts: DisposalStack): Promise<MemorySt
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
 }
 
-function stagesOf(config: Config, publisher: Publisher, source: Store, log: Log) {
+function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isolation'> {
   return {
-    source,
-    publisher,
-    clock: systemClock,
-    log,
     budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
     allocatable: new Map([
       ['cpu', String(availableParallelism())],

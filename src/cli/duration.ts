@@ -1,12 +1,9 @@
 import { InvalidArgumentError } from 'commander';
+import { parseDuration } from '../base/duration.ts';
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** Milliseconds of a duration as Go and kubectl write it: `30s`, `1m30s`, `500ms`. For commander's option parsing. */
-export function parseDuration(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    throw new InvalidArgumentError('Write it like 30s, 1m30s or 500ms.');
-  }
-  return parts.reduce((total, [, amount, unit]) => total + Number(amount) * (UNIT_MS[unit ?? ''] ?? 0), 0);
+/** Milliseconds of a duration such as `30s` or `1m30s`, for commander's option parsing. */
+export function durationArgument(text: string): number {
+  const duration = parseDuration(text, '');
+  if (duration.ok) return duration.value;
+  throw new InvalidArgumentError(duration.faults.map(({ message }) => message).join());
 }

@@ -72,6 +72,7 @@ export type StoredObject = ObjectBody & { readonly metadata: StoredMeta };
 
 export type StoredSecret = Extract<StoredObject, { kind: 'Secret' }>;
 export type StoredConfigMap = Extract<StoredObject, { kind: 'ConfigMap' }>;
+export type StoredServiceAccount = Extract<StoredObject, { kind: 'ServiceAccount' }>;
 
 /** A key for maps: `Secret/default/db`. No part can hold a slash. */
 export function refKey(ref: ObjectRef): string {

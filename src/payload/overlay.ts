@@ -1,12 +1,13 @@
 import type { RelativePath } from '../spec/relative-path.ts';
 import { parentsOf } from './build-payload.ts';
 import type { Contribution } from './contributions.ts';
+import type { Notice } from './notice.ts';
 import type { PayloadFile } from './payload.ts';
 
-/** All contributions in one set of files. `conflicts` say what cannot be, `warnings` what may not be meant. */
+/** All contributions in one set of files. `conflicts` say what cannot be, `notices` what may not be meant. */
 export type Overlaid = {
   readonly files: ReadonlyMap<RelativePath, PayloadFile>;
-  readonly warnings: readonly string[];
+  readonly notices: readonly Notice[];
   readonly conflicts: readonly string[];
 };
 
@@ -17,18 +18,19 @@ export type Overlaid = {
 export function overlay(contributions: readonly Contribution[]): Overlaid {
   const files = new Map<RelativePath, PayloadFile>();
   const owners = new Map<string, Contribution>();
-  const warnings: string[] = [];
+  const notices: Notice[] = [];
   for (const contribution of contributions) {
     for (const [path, file] of contribution.files) {
       const covered = owners.get(path);
       if (covered?.isWhole && contribution.isWhole) {
-        warnings.push(`"${path}" of ${contribution.origin} overwrites the one of ${covered.origin}`);
+        const message = `"${path}" of ${contribution.origin} overwrites the one of ${covered.origin}`;
+        notices.push({ reason: 'PathOverwritten', message });
       }
       files.set(path, file);
       owners.set(path, contribution);
     }
   }
-  return { files, warnings, conflicts: conflictsAmong(owners) };
+  return { files, notices, conflicts: conflictsAmong(owners) };
 }
 
 function conflictsAmong(owners: ReadonlyMap<string, Contribution>): string[] {

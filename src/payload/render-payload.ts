@@ -1,6 +1,7 @@
 import type { Fault } from '../base/errors.ts';
 import { buildPayload } from './build-payload.ts';
 import { contributionOf } from './contributions.ts';
+import type { Notice } from './notice.ts';
 import { overlay } from './overlay.ts';
 import type { Payload } from './payload.ts';
 import type { PayloadBudget, RenderInputs } from './render-inputs.ts';
@@ -9,10 +10,10 @@ export type { HeldToken, PayloadBudget, RenderInputs } from './render-inputs.ts'
 
 /**
  * `missing`: objects or keys that may still come (FAILED_PRECONDITION). `invalid`: can never be rendered so.
- * Warnings are for the user: an overwritten path, for one.
+ * Notices are for the user: an overwritten path, for one.
  */
 export type Rendered =
-  | { readonly ok: true; readonly payload: Payload; readonly warnings: readonly string[] }
+  | { readonly ok: true; readonly payload: Payload; readonly notices: readonly Notice[] }
   | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
 
 /**
@@ -22,7 +23,7 @@ export type Rendered =
  */
 export function renderPayload(inputs: RenderInputs): Rendered {
   const contributions = inputs.spec.sources.map((source) => contributionOf(source, inputs));
-  const { files, warnings, conflicts } = overlay(contributions);
+  const { files, notices, conflicts } = overlay(contributions);
   const problems = contributions.flatMap((contribution) => contribution.problems);
   const messages = [...problems.map((problem) => problem.message), ...conflicts];
   if (messages.length > 0) {
@@ -31,7 +32,7 @@ export function renderPayload(inputs: RenderInputs): Rendered {
   }
   const payload = buildPayload(files, inputs.mountGroup);
   const excess = excessOf(payload, inputs.budget);
-  return excess.length > 0 ? refused('too-large', excess) : { ok: true, payload, warnings };
+  return excess.length > 0 ? refused('too-large', excess) : { ok: true, payload, notices };
 }
 
 function refused(reason: Extract<Rendered, { ok: false }>['reason'], messages: readonly string[]): Rendered {

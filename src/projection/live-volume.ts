@@ -3,7 +3,7 @@ import { type ObjectRef, parseRefKey } from '../objects/object.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
-import type { RecordedPublication, VolumeRecord } from '../volume/record.ts';
+import type { RecordedPodVolume, RecordedPublication, VolumeRecord } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 
 /** What a volume shall hold, as its last good request said. */
@@ -14,6 +14,7 @@ export type Wanted = {
   readonly mountGroup: number | undefined;
   readonly pod: PodFacts | undefined;
   readonly inputs: RequestInputs;
+  readonly podVolume: RecordedPodVolume | undefined;
 };
 
 /**

@@ -1,6 +1,7 @@
 import { LanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import type { Notice } from '../payload/notice.ts';
 import type { Payload } from '../payload/payload.ts';
 import { renderPayload } from '../payload/render-payload.ts';
 import { resolveObjects } from '../sources/resolve-objects.ts';
@@ -12,11 +13,14 @@ import type { Provenance, Wanted } from './live-volume.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Stages } from './stages.ts';
 
+/** The part of what a volume shall hold that its files are made of. */
+export type Projected = Omit<Wanted, 'volumeId' | 'podVolume'>;
+
 /** What one projection produced. */
 export type Projection = {
   readonly outcome: WriteOutcome;
   readonly provenance: Provenance;
-  readonly warnings: readonly string[];
+  readonly notices: readonly Notice[];
 };
 
 /** Where a projection's result goes, and what it must be careful about. */
@@ -35,7 +39,7 @@ export type ProjectionTarget = {
  * `invalid-argument`, `resource-exhausted`.
  */
 export async function projectVolume(
-  wanted: Omit<Wanted, 'volumeId'>,
+  wanted: Projected,
   target: ProjectionTarget,
   stages: Stages,
   signal: AbortSignal,
@@ -58,14 +62,15 @@ export async function projectVolume(
     objects,
     requestData: inputs.data,
     tokens: inputs.tokens,
-    ...stages,
+    budget: stages.budget,
+    allocatable: stages.allocatable,
   });
   if (!rendered.ok) throw refusalError(rendered);
   signal.throwIfAborted();
-  return { outcome: target.write(rendered.payload), provenance, warnings: rendered.warnings };
+  return { outcome: target.write(rendered.payload), provenance, notices: rendered.notices };
 }
 
-function namedRefs({ definition, namespace }: Omit<Wanted, 'volumeId'>): readonly ObjectRef[] {
+function namedRefs({ definition, namespace }: Projected): readonly ObjectRef[] {
   return definition.kind === 'named' ? [{ kind: 'ProjectedVolume', namespace, name: definition.projectedVolume }] : [];
 }
 

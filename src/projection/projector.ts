@@ -10,7 +10,7 @@ import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
 import type { FileSummary } from '../volume/file-summary.ts';
-import type { AccessMode, MountFlag, RecordedPublication } from '../volume/record.ts';
+import type { AccessMode, MountFlag, RecordedPodVolume, RecordedPublication } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 import type { TreeEntry } from '../volume/tree.ts';
 import type { VolumeEvent } from './volume-events.ts';
@@ -35,6 +35,11 @@ export interface Projector {
   usage(volumeId: string, target: string): VolumeUsage;
   /** Events from now on until the signal aborts; `resource-exhausted` when the reader is too slow. */
   events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent>;
+  /**
+   * Reads the objects of one volume, or of all (undefined), anew and renders them. A volume that fails keeps its last good
+   * contents and says so in its result; `not-found` for an unknown one.
+   */
+  refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]>;
   /** The tree the volume would have, through the same writer in memory; `contents` are filled only when asked for. */
   render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
   /** A container's variables; the errors are those of rendering a volume. */
@@ -42,6 +47,13 @@ export interface Projector {
   /** Logins for an image; what is missing or malformed is left out with a notice. */
   resolveCredentials(request: CredentialsRequest, signal: AbortSignal): Promise<RegistryCredentials>;
 }
+
+/** `error`: why the last good contents stay. */
+export type RefreshResult = {
+  readonly volumeId: string;
+  readonly isChanged: boolean;
+  readonly error: string | undefined;
+};
 
 export type EnvironmentRequest = {
   readonly namespace: string;
@@ -75,6 +87,7 @@ export type PublishRequest = {
   readonly mountGroup: number | undefined;
   readonly pod: PodFacts | undefined;
   readonly inputs: RequestInputs;
+  readonly podVolume: RecordedPodVolume | undefined;
   /** Keep trying until the signal aborts while an object is missing. */
   readonly waitForObjects: boolean;
 };
@@ -117,6 +130,8 @@ export type VolumeStatus = {
   readonly lastError: string | undefined;
   readonly objects: readonly ObjectRevision[];
   readonly mountGroup: number | undefined;
+  readonly pod: PodFacts | undefined;
+  readonly podVolume: RecordedPodVolume | undefined;
 };
 
 /** `revision` undefined: it does not exist, and is optional. */

@@ -140,8 +140,8 @@ function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stag
   if (projection.outcome.changed && !isFirst) {
     announceUpdate(volume, projection, { time, propagationMs: undefined }, desk.events);
   } else {
-    for (const message of projection.warnings)
-      desk.events.emit({ ...eventHead(volume, time), type: 'warning', message });
+    for (const notice of projection.notices)
+      desk.events.emit({ ...eventHead(volume, time), type: 'warning', ...notice });
   }
 }
 
@@ -180,6 +180,6 @@ function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk
 }
 
 function wantedOf(request: PublishRequest): Wanted {
-  const { volumeId, namespace, definition, mountGroup, pod, inputs } = request;
-  return { volumeId, namespace, definition, mountGroup, pod, inputs };
+  const { volumeId, namespace, definition, mountGroup, pod, inputs, podVolume } = request;
+  return { volumeId, namespace, definition, mountGroup, pod, inputs, podVolume };
 }

@@ -7,7 +7,7 @@ import type { LiveVolume, Provenance } from './live-volume.ts';
 import { projectVolume } from './project-volume.ts';
 import type { VolumeRegistry } from './registry.ts';
 import type { Stages } from './stages.ts';
-import type { VolumeEvents } from './volume-events.ts';
+import type { EventHead, VolumeEvents } from './volume-events.ts';
 
 /** How many refreshes may wait for the source at once. */
 const CONCURRENCY = 16;
@@ -162,7 +162,12 @@ export class Refresher implements AsyncDisposable {
     volume.lastError = error.message;
     if (isNews) {
       this.#stages.log.warn({ volume: volume.name, error }, 'a volume keeps its last good contents');
-      this.#events.emit({ ...eventHead(volume, this.#stages.clock.now()), type: 'failed', message: error.message });
+      this.#events.emit({
+        ...eventHead(volume, this.#stages.clock.now()),
+        type: 'failed',
+        reason: 'FailedUpdate',
+        message: error.message,
+      });
     }
     const retry = this.#retries.get(key);
     retry?.timer[Symbol.dispose]();
@@ -174,8 +179,8 @@ export class Refresher implements AsyncDisposable {
 }
 
 /** The common part of an event about this volume. */
-export function eventHead(volume: LiveVolume, time: number): { volumeId: string; namespace: string; time: number } {
-  return { volumeId: volume.name, namespace: volume.namespace, time };
+export function eventHead(volume: LiveVolume, time: number): EventHead {
+  return { volumeId: volume.name, namespace: volume.namespace, pod: volume.wanted?.pod, time };
 }
 
 /** Says what an update changed, what it warned of, and which subPath publications did not get it. */
@@ -195,7 +200,7 @@ export function announceUpdate(
     changedPaths: outcome.changedPaths,
     propagationMs: moment.propagationMs,
   });
-  for (const message of projection.warnings) events.emit({ ...head, type: 'warning', message });
+  for (const notice of projection.notices) events.emit({ ...head, type: 'warning', ...notice });
   for (const { target, subPath } of volume.pinned) {
     const message = `"${subPath}" at "${target}" is a subPath publication and keeps what it was mounted with`;
     events.emit({ ...head, type: 'update-skipped', target, message });

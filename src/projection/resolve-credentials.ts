@@ -1,12 +1,10 @@
 import { describeRef, type ObjectRef, refKey, type StoredSecret } from '../objects/object.ts';
 import type { Notice } from '../payload/notice.ts';
 import { matchCredentials, type RegistryCredentials } from '../payload/registry-credentials.ts';
+import { resolveAccount } from '../sources/resolve-account.ts';
 import { resolveObjects } from '../sources/resolve-objects.ts';
 import type { CredentialsRequest } from './projector.ts';
 import type { Stages } from './stages.ts';
-
-/** It exists in every namespace, whether or not somebody has stored it. */
-const DEFAULT_ACCOUNT = 'default';
 
 /** The pod's image pull secrets, else those of its account → the logins for the image. */
 export async function resolveCredentials(
@@ -37,12 +35,10 @@ async function accountSecrets(
   notices: Notice[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  const account = await resolveAccount(source, { namespace, name }, signal);
+  if (account !== undefined) return account.imagePullSecrets;
   const ref: ObjectRef = { kind: 'ServiceAccount', namespace, name };
-  const account = (await resolveObjects(source, needed([ref]), signal)).get(refKey(ref));
-  if (account?.kind === 'ServiceAccount') return account.imagePullSecrets;
-  if (name !== DEFAULT_ACCOUNT) {
-    notices.push(missing(`${describeRef(ref)} does not exist; it has no image pull secrets to use`));
-  }
+  notices.push(missing(`${describeRef(ref)} does not exist; it has no image pull secrets to use`));
   return [];
 }
 

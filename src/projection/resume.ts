@@ -39,10 +39,10 @@ function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume
     for (const live of liveTargets) assume(volume, live);
     return volume;
   }
-  const { volumeId, namespace, definition, mountGroup, pod, publications, storeId, objects } = record.value;
+  const { volumeId, namespace, definition, mountGroup, pod, podVolume, publications, storeId, objects } = record.value;
   const noInputs = { data: new Map(), tokens: new Map() };
   const volume = new LiveVolume(hosted, {
-    ...{ volumeId, namespace, definition, mountGroup, pod },
+    ...{ volumeId, namespace, definition, mountGroup, pod, podVolume },
     inputs: inputs ?? noInputs,
   });
   volume.provenance = { storeId, objects };

@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Publisher } from '../mount/publisher.ts';
+import type { EventRecorder } from '../objects/event.ts';
 import type { PayloadBudget } from '../payload/render-payload.ts';
 import type { Source } from '../sources/source.ts';
+import type { TokenIssuer } from '../sources/token-issuer.ts';
 
 /** What a projection goes through, in order: objects come from the source, files become visible by the publisher. */
 export type Stages = {
@@ -10,6 +12,9 @@ export type Stages = {
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly log: Log;
+  readonly recorder: EventRecorder;
+  /** Signs the tokens that a request does not bring. */
+  readonly tokens: TokenIssuer;
   /** What one payload may cost. */
   readonly budget: PayloadBudget;
   /** The node's resources by name, for limits a container does not set. */

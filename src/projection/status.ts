@@ -15,6 +15,8 @@ export function statusOf(volume: LiveVolume): VolumeStatus {
     lastError: volume.lastError,
     objects: [...volume.provenance.objects].map(([key, revision]) => revisionOf(key, revision)),
     mountGroup: volume.wanted?.mountGroup,
+    pod: volume.wanted?.pod,
+    podVolume: volume.wanted?.podVolume,
   };
 }
 

@@ -1,28 +1,48 @@
 import { BoundedQueue } from '../base/bounded-queue.ts';
+import { type EventRecorder, noEvents } from '../objects/event.ts';
+import { recordedEventOf } from './recorded-event.ts';
 
-/** What happens to a volume. `time` is milliseconds since 1970 UTC. */
-export type VolumeEvent = { readonly volumeId: string; readonly namespace: string; readonly time: number } & (
-  | { readonly type: 'mounted' | 'unmounted'; readonly target: string }
-  | {
-      readonly type: 'updated';
-      readonly oldGeneration: string | undefined;
-      readonly newGeneration: string;
-      readonly changedPaths: readonly string[];
-      /** From the moment the source reported the change to the swap, in milliseconds; undefined for a request's own update. */
-      readonly propagationMs: number | undefined;
-    }
-  | { readonly type: 'update-skipped'; readonly target: string; readonly message: string }
-  | { readonly type: 'failed' | 'warning'; readonly message: string }
-);
+/** Which volume an event is about, and when it happened: milliseconds since 1970 UTC. */
+export type EventHead = {
+  readonly volumeId: string;
+  readonly namespace: string;
+  /** The workload, as far as the request said. */
+  readonly pod: { readonly name: string; readonly uid: string } | undefined;
+  readonly time: number;
+};
+
+/** What happens to a volume. `reason` is one word, as in an event of Kubernetes. */
+export type VolumeEvent = EventHead &
+  (
+    | { readonly type: 'mounted' | 'unmounted'; readonly target: string }
+    | {
+        readonly type: 'updated';
+        readonly oldGeneration: string | undefined;
+        readonly newGeneration: string;
+        readonly changedPaths: readonly string[];
+        /** From the moment the source reported the change to the swap, in milliseconds; undefined for a request's own update. */
+        readonly propagationMs: number | undefined;
+      }
+    | { readonly type: 'update-skipped'; readonly target: string; readonly message: string }
+    | { readonly type: 'failed' | 'warning'; readonly reason: string; readonly message: string }
+  );
 
 /** How many events a reader may fall behind. */
 const READER_LIMIT = 4096;
 
 /** Hands every event to every reader of the moment; nobody waits for a reader. */
 export class VolumeEvents {
+  readonly #recorder: EventRecorder;
   readonly #readers = new Set<(event: VolumeEvent) => void>();
 
+  /** The recorder hears of what a user should be able to look up later. */
+  constructor(recorder: EventRecorder = noEvents) {
+    this.#recorder = recorder;
+  }
+
   emit(event: VolumeEvent): void {
+    const draft = recordedEventOf(event);
+    if (draft !== undefined) this.#recorder.record(draft);
     for (const reader of this.#readers) reader(event);
   }
 

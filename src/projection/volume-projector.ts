@@ -11,6 +11,7 @@ import type {
   EnvironmentRequest,
   Projector,
   PublishRequest,
+  RefreshResult,
   RenderRequest,
   UnpublishRequest,
   UpdateRequest,
@@ -39,7 +40,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   constructor(stages: Stages) {
     const registry = new VolumeRegistry();
-    const events = new VolumeEvents();
+    const events = new VolumeEvents(stages.recorder);
     this.#stages = stages;
     this.#desk = { registry, events, refresher: new Refresher(stages, registry, events) };
   }
@@ -83,6 +84,10 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   async update(request: UpdateRequest, signal: AbortSignal): Promise<VolumeStatus> {
     await this.#stages.source.ready(signal);
     return statusOf(await updateOnce(request, this.#stages, this.#desk, signal));
+  }
+
+  async refresh(_volumeId: string | undefined, _signal: AbortSignal): Promise<readonly RefreshResult[]> {
+    throw new LanternError('unimplemented', 'refresh');
   }
 
   get(volumeId: string): VolumeStatus | undefined {
@@ -144,6 +149,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   #sayWaiting(request: PublishRequest, problem: string): void {
     const { volumeId, namespace } = request;
     const message = `waiting to mount at "${request.target}": ${problem}`;
-    this.#desk.events.emit({ volumeId, namespace, time: this.#stages.clock.now(), type: 'failed', message });
+    const head = { volumeId, namespace, pod: request.pod, time: this.#stages.clock.now() };
+    this.#desk.events.emit({ ...head, type: 'failed', reason: 'FailedMount', message });
   }
 }

@@ -3,8 +3,10 @@ import { service as healthService } from 'grpc-health-check';
 import { type AsyncClient, asyncClient } from './async-client.ts';
 import type { IdentityClient } from './generated/csi/v1/Identity.ts';
 import type { NodeClient } from './generated/csi/v1/Node.ts';
+import type { EventsClient } from './generated/lantern/v1/Events.ts';
 import type { ObjectsClient } from './generated/lantern/v1/Objects.ts';
 import type { ProjectorClient } from './generated/lantern/v1/Projector.ts';
+import type { TokensClient } from './generated/lantern/v1/Tokens.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { csi, lantern } from './protos.ts';
 
@@ -16,6 +18,8 @@ export type HealthClient = {
 export type LanternClient = Disposable & {
   readonly projector: AsyncClient<ProjectorClient>;
   readonly objects: AsyncClient<ObjectsClient>;
+  readonly events: AsyncClient<EventsClient>;
+  readonly tokens: AsyncClient<TokensClient>;
   readonly identity: AsyncClient<IdentityClient>;
   readonly node: AsyncClient<NodeClient>;
   readonly health: HealthClient;
@@ -35,6 +39,8 @@ export function connect(socketPath: string): LanternClient {
   return {
     projector: asyncClient(channel, lantern.Projector.service),
     objects: asyncClient(channel, lantern.Objects.service),
+    events: asyncClient(channel, lantern.Events.service),
+    tokens: asyncClient(channel, lantern.Tokens.service),
     identity: asyncClient(channel, csi.Identity.service),
     node: asyncClient(channel, csi.Node.service),
     health: asyncClient(channel, healthService as ServiceDefinition) as unknown as HealthClient,

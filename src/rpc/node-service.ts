@@ -74,5 +74,13 @@ function readPublish(request: WirePublishRequest, host: NodeOptions['host']): Pu
   if (host === 'kubernetes') reading.note(kubernetesFaults(request));
   const context = reading.take(parseVolumeContext(request.volumeContext, request.secrets));
   if (!volumeId || !target || !capability || !context || !reading.isGood) throw reading.error();
-  return { ...context, ...capability, volumeId, target, readonly: request.readonly, waitForObjects: false };
+  return {
+    ...context,
+    ...capability,
+    volumeId,
+    target,
+    readonly: request.readonly,
+    podVolume: undefined,
+    waitForObjects: false,
+  };
 }

@@ -2,6 +2,7 @@ import { LanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import { parseDataKey, parseNamespace } from '../objects/names.ts';
 import type { HeldToken } from '../payload/render-inputs.ts';
+import type { Pods } from '../projection/pods.ts';
 import type { Projector, VolumeStatus } from '../projection/projector.ts';
 import { parseSubPath } from '../spec/sub-path.ts';
 import { parseVolumeId } from '../spec/volume-id.ts';
@@ -10,7 +11,9 @@ import type { MountRequest__Output as MountRequest } from './generated/lantern/v
 import type { Token__Output as WireToken } from './generated/lantern/v1/Token.ts';
 import { MAX_GROUP } from './limits.ts';
 import { checkPage, pageOf } from './pages.ts';
+import { podMethods } from './pod-methods.ts';
 import { Reading } from './reading.ts';
+import { refreshMethod } from './refresh-method.ts';
 import { resolveRegistryCredentialsMethod } from './registry-credentials-method.ts';
 import type { ProjectorMethods } from './services.ts';
 import { parseWireDefinition, parseWirePod } from './spec-messages.ts';
@@ -18,7 +21,7 @@ import { parseTarget } from './target-path.ts';
 import { eventToWire, sizeOfVolume, treeEntryToWire, volumeToWire } from './volume-messages.ts';
 
 /** lantern.v1.Projector: reads requests, names every fault at once, and hands what is left to the projector. */
-export function projectorService(projector: Projector): ProjectorMethods {
+export function projectorService(projector: Projector, pods: Pods): ProjectorMethods {
   return {
     async mount(request, signal) {
       const reading = new Reading();
@@ -39,6 +42,7 @@ export function projectorService(projector: Projector): ProjectorMethods {
           accessMode: 'SINGLE_NODE_MULTI_WRITER',
           readonly: true,
           mountFlags: [],
+          podVolume: undefined,
           waitForObjects: request.waitForObjects,
         },
         signal,
@@ -105,6 +109,8 @@ export function projectorService(projector: Projector): ProjectorMethods {
 
     resolveEnvironment: resolveEnvironmentMethod(projector),
     resolveRegistryCredentials: resolveRegistryCredentialsMethod(projector),
+    refresh: refreshMethod(projector),
+    ...podMethods(pods),
   };
 }
 

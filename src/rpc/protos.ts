@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path';
 import { type GrpcObject, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType as CsiTypes } from './generated/csi.ts';
+import type { ProtoGrpcType as EventsTypes } from './generated/events.ts';
 import type { ProtoGrpcType as ObjectsTypes } from './generated/objects.ts';
 import type { ProtoGrpcType as ProjectorTypes } from './generated/projector.ts';
+import type { ProtoGrpcType as TokensTypes } from './generated/tokens.ts';
 
 /** How messages look in JavaScript. `scripts/generate-types.mjs` generates types for the same choice. */
 export const LOADER_OPTIONS: Options = {
@@ -25,13 +27,25 @@ function protoDirectory(from: string): string {
 
 /** Read once per process; no request parses a proto again. */
 export const packageDefinition: PackageDefinition = loadSync(
-  ['csi/v1/csi.proto', 'lantern/v1/projector.proto', 'lantern/v1/objects.proto', 'google/rpc/error_details.proto'],
+  [
+    'csi/v1/csi.proto',
+    'lantern/v1/projector.proto',
+    'lantern/v1/objects.proto',
+    'lantern/v1/events.proto',
+    'lantern/v1/tokens.proto',
+    'google/rpc/error_details.proto',
+  ],
   { ...LOADER_OPTIONS, includeDirs: [protoDirectory(import.meta.dirname)] },
 );
 
 // The one cast where proto-loader's untyped objects enter: the types were generated from the same files.
 const types = loadPackageDefinition(packageDefinition) as unknown as CsiTypes & {
-  lantern: { v1: ProjectorTypes['lantern']['v1'] & ObjectsTypes['lantern']['v1'] };
+  lantern: {
+    v1: ProjectorTypes['lantern']['v1'] &
+      ObjectsTypes['lantern']['v1'] &
+      EventsTypes['lantern']['v1'] &
+      TokensTypes['lantern']['v1'];
+  };
 } & GrpcObject;
 
 /** The services' definitions and client constructors. */

@@ -9,12 +9,14 @@ import { endLibraryStreams } from './library-streams.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { csi, lantern, packageDefinition } from './protos.ts';
 import {
+  type EventsMethods,
   type IdentityMethods,
   implementationOf,
   type NodeMethods,
   type ObjectsMethods,
   type ProjectorMethods,
   type Service,
+  type TokensMethods,
 } from './services.ts';
 import { listenOnTcp, type TcpOptions } from './tcp-listener.ts';
 import { UnixSocket } from './unix-socket.ts';
@@ -32,6 +34,8 @@ export type RpcServerOptions = {
     readonly node: NodeMethods;
     readonly projector: ProjectorMethods;
     readonly objects: ObjectsMethods;
+    readonly events: EventsMethods;
+    readonly tokens: TokensMethods;
   };
   readonly clock: Clock;
   readonly log: Log;
@@ -62,7 +66,7 @@ export class RpcServer implements AsyncDisposable {
     this.#options = options;
     // One listener per call under way is no leak, whatever their number.
     setMaxListeners(0, this.#shutdown.signal);
-    const { identity, node, projector, objects } = options.methods;
+    const { identity, node, projector, objects, events, tokens } = options.methods;
     const csiServices: Service[] = [
       { definition: csi.Identity.service, methods: identity },
       { definition: csi.Node.service, methods: node },
@@ -70,6 +74,8 @@ export class RpcServer implements AsyncDisposable {
     const ownServices: Service[] = [
       { definition: lantern.Projector.service, methods: projector },
       { definition: lantern.Objects.service, methods: objects },
+      { definition: lantern.Events.service, methods: events },
+      { definition: lantern.Tokens.service, methods: tokens },
     ];
     const desk = new CallDesk(options.log, this.#shutdown.signal);
     for (const service of csiServices) this.#csi.addService(service.definition, implementationOf(service, desk));

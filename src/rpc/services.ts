@@ -6,8 +6,10 @@ import type {
 } from '@grpc/grpc-js';
 import type { IdentityHandlers } from './generated/csi/v1/Identity.ts';
 import type { NodeHandlers } from './generated/csi/v1/Node.ts';
+import type { EventsHandlers } from './generated/lantern/v1/Events.ts';
 import type { ObjectsHandlers } from './generated/lantern/v1/Objects.ts';
 import type { ProjectorHandlers } from './generated/lantern/v1/Projector.ts';
+import type { TokensHandlers } from './generated/lantern/v1/Tokens.ts';
 import type { CallDesk, Streaming, Unary } from './handler.ts';
 
 /** The generated handler types, without gRPC: a request and a signal in, an answer or a thrown error out. */
@@ -29,6 +31,8 @@ export type IdentityMethods = Methods<IdentityHandlers>;
 export type NodeMethods = Methods<NodeHandlers>;
 export type ProjectorMethods = Methods<ProjectorHandlers>;
 export type ObjectsMethods = Methods<ObjectsHandlers>;
+export type EventsMethods = Methods<EventsHandlers>;
+export type TokensMethods = Methods<TokensHandlers>;
 
 /** One service to serve: what it is on the wire, and what it does. */
 export type Service = { readonly definition: ServiceDefinition; readonly methods: object };

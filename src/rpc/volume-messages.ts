@@ -28,6 +28,9 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
       resourceVersion: revision === undefined ? '' : String(revision),
     })),
     ...(status.mountGroup !== undefined && { mountGroup: status.mountGroup }),
+    ...(status.pod !== undefined && {
+      pod: { name: status.pod.name, uid: status.pod.uid, rootPath: status.podVolume?.root ?? '' },
+    }),
   };
 }
 
@@ -57,9 +60,9 @@ export function eventToWire(event: VolumeEvent): WireEvent {
     case 'update-skipped':
       return { ...head, type: 'UPDATE_SKIPPED', targetPath: event.target, message: event.message };
     case 'failed':
-      return { ...head, type: 'FAILED', message: event.message };
+      return { ...head, type: 'FAILED', reason: event.reason, message: event.message };
     case 'warning':
-      return { ...head, type: 'WARNING', message: event.message };
+      return { ...head, type: 'WARNING', reason: event.reason, message: event.message };
   }
 }
 

@@ -22,12 +22,17 @@ export type VolumeRecord = {
   readonly definition: VolumeDefinition;
   readonly mountGroup: number | undefined;
   readonly pod: PodFacts | undefined;
+  /** Set where the volume was mounted as one of a whole pod. */
+  readonly podVolume: RecordedPodVolume | undefined;
   readonly publications: readonly RecordedPublication[];
   /** Which history of revisions `objects` is from. */
   readonly storeId: string;
   /** What the contents were rendered from, by `refKey`; null: it did not exist (and was optional). */
   readonly objects: ReadonlyMap<string, number | null>;
 };
+
+/** Which of a pod's volumes it is, and the root directory that the pod was mounted below. */
+export type RecordedPodVolume = { readonly name: string; readonly root: string };
 
 /** A publication, with what a repeat of its request must agree on. */
 export type RecordedPublication = {
@@ -107,6 +112,7 @@ const RECORD = z.strictObject({
   definition: z.unknown(),
   mountGroup: optional(z.int().nonnegative().max(MAX_ID)),
   pod: optional(z.unknown()),
+  podVolume: optional(z.strictObject({ name: z.string(), root: z.string() })),
   publications: z.array(PUBLICATION),
   storeId: z.string(),
   objects: mapOf<number | null>((value, key) => {

@@ -122,14 +122,30 @@ describe('a stream', () => {
     while (readers < 2) await turn();
     const message = 'x'.repeat(1_000);
     for (let sent = 0; sent < 6_000; sent += 1) {
-      events.emit({ volumeId: 'v', namespace: 'default', time: 0, type: 'warning', message });
+      events.emit({
+        volumeId: 'v',
+        namespace: 'default',
+        pod: undefined,
+        time: 0,
+        type: 'warning',
+        reason: 'Test',
+        message,
+      });
       await fast.next();
     }
     slow.resume();
     const [error] = await ending;
     expect(error.code).toBe(status.RESOURCE_EXHAUSTED);
     expect(error.details).toContain('fell 4096 events behind');
-    events.emit({ volumeId: 'v', namespace: 'default', time: 0, type: 'failed', message: 'one more' });
+    events.emit({
+      volumeId: 'v',
+      namespace: 'default',
+      pod: undefined,
+      time: 0,
+      type: 'failed',
+      reason: 'Test',
+      message: 'one more',
+    });
     expect((await fast.next()).value).toMatchObject({ type: 'FAILED', message: 'one more' });
     await fast.return?.();
   });

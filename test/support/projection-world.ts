@@ -6,6 +6,7 @@ import { BindPublisher } from '../../src/mount/bind-publisher.ts';
 import { Pools } from '../../src/mount/pools.ts';
 import { RecordingMounter } from '../../src/mount/recording-mounter.ts';
 import { TargetRoots } from '../../src/mount/target.ts';
+import type { EventDraft } from '../../src/objects/event.ts';
 import type { PublishRequest } from '../../src/projection/projector.ts';
 import type { VolumeEvent } from '../../src/projection/volume-events.ts';
 import { VolumeProjector } from '../../src/projection/volume-projector.ts';
@@ -15,6 +16,7 @@ import type { VolumeDefinition } from '../../src/spec/volume-spec.ts';
 import { volumeDirectoryName } from '../../src/volume/layout.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { secretDraft } from './builders.ts';
+import { CountingIssuer } from './counting-issuer.ts';
 import { ManualClock } from './manual-clock.ts';
 import { TempDir } from './temp-dir.ts';
 import { volumeId } from './volume-content.ts';
@@ -30,7 +32,9 @@ export function inline(source: unknown): VolumeDefinition {
 export class ProjectionWorld implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly mounter = new RecordingMounter();
+  readonly tokens = new CountingIssuer(this.clock);
   readonly events: VolumeEvent[] = [];
+  readonly recorded: EventDraft[] = [];
   readonly #dir = new TempDir();
   readonly #poolBytes: number;
   #stop = new AbortController();
@@ -80,6 +84,7 @@ export class ProjectionWorld implements AsyncDisposable {
       mountGroup: undefined,
       pod: undefined,
       inputs: { data: new Map(), tokens: new Map() },
+      podVolume: undefined,
       waitForObjects: false,
       ...overrides,
     };
@@ -132,6 +137,8 @@ export class ProjectionWorld implements AsyncDisposable {
       publisher,
       clock,
       log: silentLog,
+      recorder: { record: (event) => void this.recorded.push(event) },
+      tokens: this.tokens,
       budget: { bytes: this.#poolBytes, entries: 1_000 },
       allocatable: new Map(),
       isolation: 'namespace',

@@ -3,7 +3,14 @@ import { LanternError } from '../../src/base/errors.ts';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
 import { csi, lantern } from '../../src/rpc/protos.ts';
 import { RpcServer, type RpcServerOptions } from '../../src/rpc/server.ts';
-import type { IdentityMethods, NodeMethods, ObjectsMethods, ProjectorMethods } from '../../src/rpc/services.ts';
+import type {
+  EventsMethods,
+  IdentityMethods,
+  NodeMethods,
+  ObjectsMethods,
+  ProjectorMethods,
+  TokensMethods,
+} from '../../src/rpc/services.ts';
 import { LogLines } from './log-lines.ts';
 import { PatientClock } from './patient-clock.ts';
 import { TempDir } from './temp-dir.ts';
@@ -13,6 +20,8 @@ export type RpcFixtureOptions = Partial<Omit<RpcServerOptions, 'methods' | 'log'
   readonly node?: Partial<NodeMethods>;
   readonly projector?: Partial<ProjectorMethods>;
   readonly objects?: Partial<ObjectsMethods>;
+  readonly events?: Partial<EventsMethods>;
+  readonly tokens?: Partial<TokensMethods>;
 };
 
 /** The daemon's gRPC servers over real sockets, with methods of the test's own; those left out are `unimplemented`. */
@@ -28,7 +37,7 @@ export class RpcFixture implements AsyncDisposable {
   constructor(options: RpcFixtureOptions = {}) {
     this.csiSocket = options.csiSocket ?? this.directory.at('run', 'csi', 'csi.sock');
     this.lanternSocket = options.lanternSocket ?? this.directory.at('run', 'lantern.sock');
-    const { identity, node, projector, objects, ...rest } = options;
+    const { identity, node, projector, objects, events, tokens, ...rest } = options;
     this.server = new RpcServer({
       socketGroup: undefined,
       tcp: undefined,
@@ -42,6 +51,8 @@ export class RpcFixture implements AsyncDisposable {
         node: { ...refusals(csi.Node.service), ...node } as NodeMethods,
         projector: { ...refusals(lantern.Projector.service), ...projector } as ProjectorMethods,
         objects: { ...refusals(lantern.Objects.service), ...objects } as ObjectsMethods,
+        events: { ...refusals(lantern.Events.service), ...events } as EventsMethods,
+        tokens: { ...refusals(lantern.Tokens.service), ...tokens } as TokensMethods,
       },
     });
     this.client = connect(this.lanternSocket);

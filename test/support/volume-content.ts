@@ -32,6 +32,7 @@ export function recordOf(id: VolumeId, publications: readonly Partial<RecordedPu
     definition: { kind: 'inline', spec: volumeSpec([]) },
     mountGroup: undefined,
     pod: undefined,
+    podVolume: undefined,
     publications: publications.map((publication) => ({
       target: '',
       subPath: undefined,

@@ -6,7 +6,7 @@ import type { MountResponse__Output as MountResponse } from '../../rpc/generated
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand, outputOption } from '../define-command.ts';
-import { parseDuration } from '../duration.ts';
+import { durationArgument } from '../duration.ts';
 import { printable } from '../output/printable.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
@@ -32,7 +32,9 @@ export function mountCommand(cli: Cli): Command {
   return addVolumeOptions(command)
     .option('--id <ID>', "the volume's id (default: made from the target)")
     .option('--sub-path <PATH>', 'only this file or directory of the volume, as it is now, never updated')
-    .addOption(new Option('--wait <DURATION>', 'wait that long for missing objects, e.g. 30s').argParser(parseDuration))
+    .addOption(
+      new Option('--wait <DURATION>', 'wait that long for missing objects, e.g. 30s').argParser(durationArgument),
+    )
     .addOption(outputOption('json'))
     .action(async (givenTarget: string, options: Options, command: Command) => {
       const target = absoluteTarget(givenTarget);

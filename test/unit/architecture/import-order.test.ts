@@ -8,6 +8,7 @@ const FOLDERS = 'base objects spec sources payload volume mount projection rpc h
 const OUTSIDE = new Map([
   ['src/config.ts', 'config'],
   ['src/config-options.ts', 'config'],
+  ['src/config-values.ts', 'config'],
   ['src/run-directory.ts', 'config'],
   ['src/daemon.ts', 'daemon'],
   ['src/main.ts', 'main'],

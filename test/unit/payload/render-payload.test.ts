@@ -193,16 +193,17 @@ describe('several sources', () => {
   const two = stored(configMapDraft('two', { same: '2', b: '2' }));
 
   test('a later one overwrites an earlier one; between whole objects with a warning', () => {
-    const { warnings } = rendered(renderInputs([secretSource('one'), configMapSource('two')], [one, two]));
-    expect(warnings).toEqual(['"same" of ConfigMap default/two overwrites the one of Secret default/one']);
+    const { notices } = rendered(renderInputs([secretSource('one'), configMapSource('two')], [one, two]));
+    const message = '"same" of ConfigMap default/two overwrites the one of Secret default/one';
+    expect(notices).toEqual([{ reason: 'PathOverwritten', message }]);
     expect(texts(renderInputs([secretSource('one'), configMapSource('two')], [one, two]))).toMatchObject({ same: '2' });
     expect(texts(renderInputs([configMapSource('two'), secretSource('one')], [one, two]))).toMatchObject({ same: '1' });
   });
 
   test('a listed item over a whole object is meant, and not warned of', () => {
     const sources = [secretSource('one'), configMapSource('two', { items: [item('b', 'same')] })];
-    const { warnings } = rendered(renderInputs(sources, [one, two]));
-    expect(warnings).toEqual([]);
+    const { notices } = rendered(renderInputs(sources, [one, two]));
+    expect(notices).toEqual([]);
     expect(texts(renderInputs(sources, [one, two]))).toEqual({ a: '1', same: '2' });
   });
 

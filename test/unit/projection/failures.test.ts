@@ -268,7 +268,7 @@ describe('a volume whose record is lost', () => {
 });
 
 describe('reading events', () => {
-  const event: VolumeEvent = { volumeId: 'v', namespace: 'n', time: 0, type: 'mounted', target: '/t' };
+  const event: VolumeEvent = { volumeId: 'v', namespace: 'n', pod: undefined, time: 0, type: 'mounted', target: '/t' };
 
   it('ends for the emitter when the reader stops', async () => {
     const events = new VolumeEvents();

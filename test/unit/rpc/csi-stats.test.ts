@@ -15,6 +15,8 @@ function conditionOf(state: VolumeStatus['state'], lastError: string | undefined
     publications: [],
     objects: [],
     mountGroup: undefined,
+    pod: undefined,
+    podVolume: undefined,
   });
 }
 

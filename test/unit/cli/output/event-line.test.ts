@@ -14,6 +14,7 @@ const EVENT: WireEvent = {
   changedPaths: [],
   propagationMs: 0,
   message: '',
+  reason: '',
 };
 
 test.each<[Partial<WireEvent>, string]>([

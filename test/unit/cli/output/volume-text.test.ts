@@ -24,6 +24,7 @@ const VOLUME: WireVolume = {
     { kind: 'ConfigMap', name: 'opt', resourceVersion: '' },
   ],
   mountGroup: 1000,
+  pod: null,
 };
 
 test('a row per volume', () => {

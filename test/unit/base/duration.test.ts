@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDuration } from '../../../src/cli/duration.ts';
+import { parseDuration } from '../../../src/base/duration.ts';
 
 test.each([
   ['30s', 30_000],
@@ -9,9 +9,9 @@ test.each([
   ['2h', 7_200_000],
   ['1h0m1s', 3_601_000],
 ])('%s is %d ms', (text, ms) => {
-  expect(parseDuration(text)).toBe(ms);
+  expect(parseDuration(text, '')).toEqual({ ok: true, value: ms });
 });
 
 test.each(['', '30', 's', '30 s', '-1s', '1d', '1s!', '1e3s'])('"%s" is refused', (text) => {
-  expect(() => parseDuration(text)).toThrow(/30s/);
+  expect(parseDuration(text, '--wait')).toMatchObject({ ok: false, faults: [{ field: '--wait' }] });
 });

@@ -1,0 +1,30 @@
+/** Kubernetes' two kinds of event. */
+export type EventType = 'Normal' | 'Warning';
+
+/** What an event is about. A volume has no object of its own in Kubernetes; here it is one by its id. */
+export type InvolvedObject = {
+  readonly kind: 'Pod' | 'Volume' | 'Secret' | 'ConfigMap' | 'ServiceAccount';
+  readonly namespace: string;
+  readonly name: string;
+  /** Empty where it is not known. */
+  readonly uid: string;
+  /** The part of it, as kubectl's SUBOBJECT has it: `spec.containers{app}`; empty for the whole. */
+  readonly fieldPath: string;
+};
+
+/** Something noteworthy, as whoever sees it says so. Never holds a secret byte. */
+export type EventDraft = {
+  readonly involved: InvolvedObject;
+  readonly type: EventType;
+  /** One word in CamelCase, e.g. `FailedMount`. */
+  readonly reason: string;
+  readonly message: string;
+};
+
+/** Takes note of events. It never throws, and never waits. */
+export interface EventRecorder {
+  record(event: EventDraft): void;
+}
+
+/** For whoever has nobody to tell. */
+export const noEvents: EventRecorder = { record: () => {} };

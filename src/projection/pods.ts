@@ -1,0 +1,82 @@
+import type { EnvVariable } from '../payload/environment.ts';
+import type { Notice } from '../payload/notice.ts';
+import type { RegistryCredential } from '../payload/registry-credentials.ts';
+import type { HeldToken } from '../payload/render-inputs.ts';
+import type { Pod } from '../spec/pod.ts';
+import type { RelativePath } from '../spec/relative-path.ts';
+import type { RecordedPublication } from '../volume/record.ts';
+import type { VolumeState } from './projector.ts';
+
+/** Whole pods, mounted below a root directory as a kubelet would. */
+export interface Pods {
+  /**
+   * Mounts every volume for every container, at `<root>/<container>/<mountPath>`, and resolves environments and
+   * credentials. Idempotent. Of a pod that fails nothing is left that was not there before. Errors as `Projector.publish`.
+   */
+  mount(request: PodRequest, signal: AbortSignal): Promise<MountedPod>;
+  /** Takes everything of the pod away, at one root or at all. What is not mounted is fine. */
+  unmount(request: PodUnmount, signal: AbortSignal): Promise<void>;
+  /** In order of namespace, name and root. */
+  list(): readonly PodStatus[];
+}
+
+export type PodRequest = {
+  readonly pod: Pod;
+  /** Absolute; its parent exists. */
+  readonly root: string;
+  /** Only these; all where empty. `invalid-argument` for one that the pod has not. */
+  readonly containers: readonly string[];
+  /** Keep trying until the signal aborts while an object or a key is missing. */
+  readonly waitForObjects: boolean;
+  /** By audience. */
+  readonly tokens: ReadonlyMap<string, HeldToken>;
+};
+
+export type PodUnmount = {
+  readonly namespace: string;
+  readonly name: string;
+  /** All roots where undefined. */
+  readonly root: string | undefined;
+};
+
+export type MountedPod = {
+  readonly status: PodStatus;
+  /** In the manifest's order, init containers first. */
+  readonly containers: readonly MountedContainer[];
+  readonly notices: readonly Notice[];
+};
+
+/** What one container gets. Variables and credentials are SECRET. */
+export type MountedContainer = {
+  readonly name: string;
+  readonly image: string;
+  readonly isInit: boolean;
+  readonly environment: readonly EnvVariable[];
+  readonly credentials: readonly RegistryCredential[];
+  readonly mounts: readonly ContainerMount[];
+};
+
+export type ContainerMount = {
+  readonly volumeName: string;
+  /** Where the container expects it; absolute. */
+  readonly mountPath: string;
+  /** Where it is. */
+  readonly target: string;
+  readonly subPath: RelativePath | undefined;
+};
+
+export type PodStatus = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly root: string;
+  readonly volumes: readonly PodVolumeStatus[];
+};
+
+export type PodVolumeStatus = {
+  readonly name: string;
+  readonly volumeId: string;
+  readonly state: VolumeState;
+  readonly lastError: string | undefined;
+  readonly publications: readonly RecordedPublication[];
+};
