@@ -1,6 +1,4 @@
 import { BoundedQueue } from '../base/bounded-queue.ts';
-import { type EventRecorder, noEvents } from '../objects/event.ts';
-import { recordedEventOf } from './recorded-event.ts';
 
 /** Which volume an event is about, and when it happened: milliseconds since 1970 UTC. */
 export type EventHead = {
@@ -32,17 +30,16 @@ const READER_LIMIT = 4096;
 
 /** Hands every event to every reader of the moment; nobody waits for a reader. */
 export class VolumeEvents {
-  readonly #recorder: EventRecorder;
+  readonly #first: (event: VolumeEvent) => void;
   readonly #readers = new Set<(event: VolumeEvent) => void>();
 
-  /** The recorder hears of what a user should be able to look up later. */
-  constructor(recorder: EventRecorder = noEvents) {
-    this.#recorder = recorder;
+  /** `first` hears of every event before the readers do. */
+  constructor(first: (event: VolumeEvent) => void = () => {}) {
+    this.#first = first;
   }
 
   emit(event: VolumeEvent): void {
-    const draft = recordedEventOf(event);
-    if (draft !== undefined) this.#recorder.record(draft);
+    this.#first(event);
     for (const reader of this.#readers) reader(event);
   }
 

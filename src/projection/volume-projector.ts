@@ -18,6 +18,7 @@ import type {
   VolumeStatus,
 } from './projector.ts';
 import { type Desk, publishOnce, updateOnce } from './publish.ts';
+import { recordVolumeEvent } from './record-volume-event.ts';
 import { eventHead, Refresher } from './refresher.ts';
 import { VolumeRegistry } from './registry.ts';
 import { renderVolume } from './render-volume.ts';
@@ -40,7 +41,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   constructor(stages: Stages) {
     const registry = new VolumeRegistry();
-    const events = new VolumeEvents(stages.recorder);
+    const events = new VolumeEvents((event) => recordVolumeEvent(event, stages.recorder));
     this.#stages = stages;
     this.#desk = { registry, events, refresher: new Refresher(stages, registry, events) };
   }
