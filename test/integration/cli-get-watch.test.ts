@@ -1,0 +1,166 @@
+import { createInterface } from 'node:readline';
+import { expect, test } from 'vitest';
+import { LanternError } from '../../src/base/errors.ts';
+import { orThrow } from '../../src/base/parsed.ts';
+import { followObjects } from '../../src/cli/follow-objects.ts';
+import { parseKind } from '../../src/cli/kinds.ts';
+import { parseObject } from '../../src/objects/parse-object.ts';
+import { objectsService } from '../../src/rpc/objects-service.ts';
+import { MemoryStore } from '../../src/sources/memory-store.ts';
+import type { ObjectEvent, ObjectList, WatchFilter } from '../../src/sources/source.ts';
+import { CommandLine, endOf } from '../support/command-line.ts';
+import { RpcFixture } from '../support/rpc-fixture.ts';
+
+/** A store of which the test changes the contents at the moments when a reader of lists and watches could be misled. */
+class ChangingStore extends MemoryStore {
+  afterList: () => Promise<void> = async () => {};
+  /** After so many events a watch fails; the next one does not. */
+  failAfter: { readonly events: number; readonly error: LanternError } | undefined;
+
+  override async list(...args: Parameters<MemoryStore['list']>): Promise<ObjectList> {
+    const list = await super.list(...args);
+    const change = this.afterList;
+    this.afterList = async () => {};
+    await change();
+    return list;
+  }
+
+  override async *watch(filter: WatchFilter, signal: AbortSignal): AsyncGenerator<ObjectEvent, void> {
+    const failure = this.failAfter;
+    this.failAfter = undefined;
+    let events = 0;
+    if (failure?.events === events) throw failure.error;
+    for await (const event of super.watch(filter, signal)) {
+      yield event;
+      events += 1;
+      if (failure?.events === events) throw failure.error;
+    }
+  }
+
+  async set(name: string, value: string): Promise<void> {
+    const manifest = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value } };
+    await this.apply(orThrow(parseObject(manifest, 'default')), {}, new AbortController().signal);
+  }
+
+  async drop(name: string): Promise<void> {
+    await this.delete({ kind: 'ConfigMap', namespace: 'default', name }, undefined, new AbortController().signal);
+  }
+}
+
+/** Follows the store over a real socket; `shown` gives the next so many states as `name=value`. */
+async function follow(store: ChangingStore) {
+  const fixture = await RpcFixture.start({ objects: objectsService(store) });
+  const stop = new AbortController();
+  const query = { kind: parseKind('cm'), name: undefined, namespace: 'default', withData: true };
+  let timesAway = 0;
+  const followed = followObjects(fixture.client, query, stop.signal, () => {
+    timesAway += 1;
+  });
+  const states: string[] = [];
+  return {
+    timesAway: () => timesAway,
+    async shown(count: number): Promise<string[]> {
+      while (states.length < count) {
+        const { value } = await followed.next();
+        if (value === undefined) throw new Error('the watch has ended');
+        states.push(...value.map(({ metadata, configMap }) => `${metadata?.name}=${configMap?.data.value}`));
+      }
+      return states.splice(0);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await followed.return(undefined);
+      await fixture[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('a history too short for the time between list and watch: listed again, and only what is new is shown', async () => {
+  const store = new ChangingStore({ historyEvents: 1 });
+  for (const name of ['kept', 'changed', 'deleted']) await store.set(name, '1');
+  store.afterList = async () => {
+    await store.set('changed', '2');
+    await store.drop('deleted');
+    await store.set('added', '1');
+  };
+  await using reader = await follow(store);
+  expect(await reader.shown(3)).toEqual(['changed=1', 'deleted=1', 'kept=1']);
+  expect(await reader.shown(3)).toEqual(['added=1', 'changed=2', 'deleted=1']);
+  await store.set('last', '1');
+  expect(await reader.shown(1)).toEqual(['last=1']);
+  expect(reader.timesAway()).toBe(0);
+});
+
+test.each([
+  ['resource-exhausted', 0],
+  ['unavailable', 1],
+] as const)('a watch that fails with %s goes on where it was', async (code, timesAway) => {
+  const store = new ChangingStore();
+  await store.set('a', '1');
+  store.failAfter = { events: 1, error: new LanternError(code, 'for this test') };
+  await using reader = await follow(store);
+  expect(await reader.shown(1)).toEqual(['a=1']);
+  await store.set('a', '2');
+  expect(await reader.shown(1)).toEqual(['a=2']);
+  await store.set('b', '1');
+  await store.drop('a');
+  expect((await reader.shown(2)).sort()).toEqual(['a=2', 'b=1']);
+  await store.set('c', '1');
+  expect(await reader.shown(1)).toEqual(['c=1']);
+  expect(reader.timesAway()).toBe(timesAway);
+});
+
+test('any other failure of the watch is the end', async () => {
+  const store = new ChangingStore();
+  await store.set('a', '1');
+  store.failAfter = { events: 0, error: new LanternError('internal', 'for this test') };
+  await using reader = await follow(store);
+  await reader.shown(1);
+  await expect(reader.shown(1)).rejects.toMatchObject({ code: 'internal' });
+});
+
+test('what happened while the pages of the list were read is not shown again', async () => {
+  const store = new ChangingStore();
+  // Two pages: values of 1 MiB.
+  const big = (digit: string) => digit.repeat(1_000_000);
+  for (const name of ['a', 'b', 'c', 'd', 'e']) await store.set(name, big('1'));
+  store.afterList = () => store.set('e', big('2'));
+  await using reader = await follow(store);
+  const short = (states: readonly string[]) => states.map((state) => state.slice(0, 3));
+  expect(short(await reader.shown(5))).toEqual(['a=1', 'b=1', 'c=1', 'd=1', 'e=2']);
+  await store.set('f', '1');
+  expect(short(await reader.shown(1))).toEqual(['f=1']);
+});
+
+test('the daemon restarts: the command waits for it, and ends with 0 at a signal', async () => {
+  await using shell = new CommandLine();
+  await shell.serve();
+  await shell.output('create', 'configmap', 'before', '--from-literal=a=b');
+  const child = shell.start('get', 'cm', '--watch', '-o', 'name');
+  if (child.stdout === null || child.stderr === null) throw new Error('a stream is missing');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const complaints = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+  const next = async (): Promise<unknown> => (await lines.next()).value;
+  expect(await next()).toBe('configmap/before');
+  await shell.stopServing();
+  expect((await complaints.next()).value).toBe('lantern: the daemon has gone away; waiting for it to come back');
+  await shell.serve();
+  await shell.output('create', 'configmap', 'after', '--from-literal=a=b');
+  expect(await next()).toBe('configmap/after');
+  await shell.output('delete', 'configmap', 'before');
+  expect(await next()).toBe('configmap/before');
+  expect(await endOf(child, 'SIGINT')).toBe(0);
+});
+
+test('a signal ends the wait for a daemon too', async () => {
+  await using shell = new CommandLine();
+  await shell.serve();
+  const child = shell.start('get', 'cm', '--watch', '-o', 'name');
+  if (child.stderr === null) throw new Error('a stream is missing');
+  await shell.output('create', 'configmap', 'here', '--from-literal=a=b');
+  if (child.stdout === null) throw new Error('a stream is missing');
+  await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  await shell.stopServing();
+  await createInterface({ input: child.stderr })[Symbol.asyncIterator]().next();
+  expect(await endOf(child, 'SIGINT')).toBe(0);
+});
