@@ -26,7 +26,7 @@ export async function* followObjects(
   query: Query,
   signal: AbortSignal,
   onAway: () => void,
-): AsyncGenerator<readonly WireObject[]> {
+): AsyncGenerator<readonly WireObject[], void> {
   const { kind, name, namespace, withData } = query;
   let { objects, revision } = await listObjects(daemon, query, signal);
   if (name !== undefined && objects.length === 0) {

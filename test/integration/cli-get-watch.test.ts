@@ -39,7 +39,11 @@ class ChangingStore extends MemoryStore {
 
   async set(name: string, value: string): Promise<void> {
     const manifest = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value } };
-    await this.apply(orThrow(parseObject(manifest, 'default')), {}, new AbortController().signal);
+    await this.apply(
+      orThrow(parseObject(manifest, 'default')),
+      { dryRun: false, createOnly: false },
+      new AbortController().signal,
+    );
   }
 
   async drop(name: string): Promise<void> {

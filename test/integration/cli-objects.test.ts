@@ -151,4 +151,30 @@ describe('delete', () => {
     expect(stderr).toMatch(/^lantern: .*d1.*\n$/);
     expect(await shell.output('delete', 'secret/d1', '--ignore-not-found')).toBe('');
   });
+
+  test('by labels, or all of a namespace, and nothing of another', async () => {
+    const labelled = (name: string, tier: string, namespace = 'del') =>
+      secret(name, VALUE, `, namespace: ${namespace}, labels: {tier: ${tier}}`);
+    const all = [labelled('a', 'web'), labelled('b', 'db'), labelled('c', 'web'), labelled('a', 'web', 'other')];
+    await apply(all.join('---\n'));
+    const inDel = (...args: readonly string[]) => shell.run('delete', 'secrets', '-n', 'del', ...args);
+    expect((await inDel('-l', 'tier=web')).stdout).toBe('secret "a" deleted\nsecret "c" deleted\n');
+    expect(await inDel('-l', 'tier=web')).toEqual({ code: 0, stdout: '', stderr: 'No resources found.\n' });
+    expect((await inDel('--all', '-o', 'name')).stdout).toBe('secret/b\n');
+    expect(await shell.output('get', 'secrets', '-n', 'other', '-o', 'name')).toBe('secret/a\n');
+  });
+
+  test.each([
+    ['-l and a name', ['secret', 'd1', '-l', 'a=b']],
+    ['--all and a name', ['secret/d1', '--all']],
+    ['both', ['secrets', '-l', 'a=b', '--all']],
+    ['a file', ['-f', '-', '--all']],
+    ['an empty selector', ['secrets', '-l', ' ']],
+    ['no selector at all', ['secrets', '-l', 'a==b=c']],
+    ['no kind', ['--all']],
+  ])('%s is wrong usage, and nothing is deleted', async (_, args) => {
+    await apply(secret('d3'));
+    expect(await shell.run('delete', ...args)).toMatchObject({ code: 2, stdout: '' });
+    expect(await shell.output('get', 'secret/d3', '-o', 'name')).toBe('secret/d3\n');
+  });
 });

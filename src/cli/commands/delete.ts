@@ -5,13 +5,17 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../cli.ts';
 import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
 import { nameOfKind, parseSelections } from '../kinds.ts';
 import { addKustomizeOptions, type ManifestOptions, readObjects } from '../kustomize.ts';
+import { selectorOf } from '../selector.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions & {
   readonly ignoreNotFound: boolean;
+  readonly selector?: string;
+  readonly all: boolean;
   readonly output?: 'name';
 };
 
@@ -22,15 +26,27 @@ export function deleteCommand(cli: Cli): Command {
     'lantern delete secret/mysecret configmap/settings -n team-a',
     'lantern delete -f secret.yaml',
     'lantern delete -k overlays/test',
+    "lantern delete secrets -l 'tier in (web,db)'",
   ])
     .argument('[KIND NAME|KIND/NAME...]', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
     .option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect);
   return addKustomizeOptions(command)
     .option('-R, --recursive', 'go into directories below a directory too', false)
     .option('--ignore-not-found', 'an object that does not exist is fine', false)
+    .option('-l, --selector <SELECTOR>', 'the objects of a kind with such labels: a=b,c!=d,e in (x,y),f,!g')
+    .option('--all', 'all objects of a kind in the namespace', false)
     .addOption(namespaceOption())
     .addOption(outputOption('name'))
     .action(async (words: readonly string[], options: Options, command: Command) => {
+      if (options.selector !== undefined || options.all) {
+        const select = selectionOf(words, options);
+        return withDaemon(cli, command, async (daemon) => {
+          const refs = await select(daemon, cli.signal);
+          if (refs.length === 0) cli.terminal.complain('No resources found.');
+          // What somebody else deletes in between is as gone as it should be.
+          await deleteAll(cli, daemon, refs, { ...options, ignoreNotFound: true });
+        });
+      }
       const refs = await refsOf(cli, words, options);
       await withDaemon(cli, command, (daemon) => deleteAll(cli, daemon, refs, options));
     });
@@ -43,9 +59,35 @@ async function refsOf(cli: Cli, words: readonly string[], options: Options): Pro
   }
   const namespace = options.namespace ?? 'default';
   return parseSelections(words).flatMap(({ kind: { kind, plural }, names }) => {
-    if (names.length === 0) throw wrongUsage(`name the ${plural} to delete`);
+    if (names.length === 0) throw wrongUsage(`name the ${plural} to delete, or select them with -l or --all`);
     return names.map((name) => ({ kind, namespace, name }));
   });
+}
+
+/** The objects of a kind that --selector or --all means, once a daemon says what there is. */
+function selectionOf(
+  words: readonly string[],
+  options: Options,
+): (daemon: LanternClient, signal: AbortSignal) => Promise<ObjectRef[]> {
+  const { filename, kustomize, selector, all, namespace = 'default' } = options;
+  if (filename !== undefined || kustomize !== undefined)
+    throw wrongUsage('-l and --all go with a kind, not with -f or -k');
+  if (selector?.trim() === '') throw wrongUsage('an empty selector would mean everything; say so with --all');
+  if (selector !== undefined && all) throw wrongUsage('say which objects with -l or with --all, not both');
+  const selections = parseSelections(words);
+  if (selections.some(({ names }) => names.length > 0)) {
+    throw wrongUsage('objects are meant either by name or by -l or --all, not both');
+  }
+  const isSelected = selectorOf(selector);
+  return async (daemon, signal) => {
+    const refs: ObjectRef[] = [];
+    for (const { kind } of selections) {
+      const query = { kind, name: undefined, namespace, withData: false };
+      const objects = (await fetchObjects(daemon, query, signal)).filter(isSelected);
+      refs.push(...objects.map(({ metadata }) => ({ kind: kind.kind, namespace, name: metadata?.name ?? '' })));
+    }
+    return refs;
+  };
 }
 
 async function deleteAll(cli: Cli, daemon: LanternClient, refs: readonly ObjectRef[], options: Options): Promise<void> {

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { parseLabelSelector } from '../../objects/label-selector.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
-import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
 import { type KindName, oneByOne, parseSelections, type Selection, type Wanted } from '../kinds.ts';
 import { formatManifest, toManifests } from '../output/manifest-text.ts';
 import { objectTable } from '../output/object-table.ts';
+import { selectorOf } from '../selector.ts';
 import { watchObjects } from '../watch-objects.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -70,11 +70,9 @@ function onlyOne([first, ...more]: readonly Wanted[]): Wanted {
 
 /** What `--selector` says about an object. */
 function selectorFor({ selector }: Options, hasNames: boolean): (object: WireObject) => boolean {
-  if (selector === undefined) return () => true;
-  if (hasNames) throw wrongUsage('objects are meant either by name or by --selector, not both');
-  const result = parseLabelSelector(selector, '--selector');
-  if (!result.ok) throw wrongUsage(listFaults(result.faults));
-  return ({ metadata }) => result.value(new Map(Object.entries(metadata?.labels ?? {})));
+  if (selector !== undefined && hasNames)
+    throw wrongUsage('objects are meant either by name or by --selector, not both');
+  return selectorOf(selector);
 }
 
 function showsValues({ output }: Options): boolean {
