@@ -13,6 +13,7 @@ import { EventLog } from './projection/event-log.ts';
 import { PodProjector } from './projection/pod-projector.ts';
 import type { Stages } from './projection/stages.ts';
 import { VolumeProjector } from './projection/volume-projector.ts';
+import { controllerService } from './rpc/controller-service.ts';
 import { eventsService } from './rpc/events-service.ts';
 import { identityService } from './rpc/identity-service.ts';
 import { nodeService } from './rpc/node-service.ts';
@@ -75,6 +76,7 @@ export class Daemon implements AsyncDisposable {
           ...config,
           methods: {
             identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
+            controller: controllerService({ ...config, store, projector }),
             node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
             projector: projectorService(projector, new PodProjector(projector, stages)),
             objects: objectsService(store),

@@ -1,6 +1,7 @@
 import { Client, credentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { type AsyncClient, asyncClient } from './async-client.ts';
+import type { ControllerClient } from './generated/csi/v1/Controller.ts';
 import type { IdentityClient } from './generated/csi/v1/Identity.ts';
 import type { NodeClient } from './generated/csi/v1/Node.ts';
 import type { EventsClient } from './generated/lantern/v1/Events.ts';
@@ -21,6 +22,7 @@ export type LanternClient = Disposable & {
   readonly events: AsyncClient<EventsClient>;
   readonly tokens: AsyncClient<TokensClient>;
   readonly identity: AsyncClient<IdentityClient>;
+  readonly controller: AsyncClient<ControllerClient>;
   readonly node: AsyncClient<NodeClient>;
   readonly health: HealthClient;
   /** Ends the connection; calls under way fail. */
@@ -42,6 +44,7 @@ export function connect(socketPath: string): LanternClient {
     events: asyncClient(channel, lantern.Events.service),
     tokens: asyncClient(channel, lantern.Tokens.service),
     identity: asyncClient(channel, csi.Identity.service),
+    controller: asyncClient(channel, csi.Controller.service),
     node: asyncClient(channel, csi.Node.service),
     health: asyncClient(channel, healthService as ServiceDefinition) as unknown as HealthClient,
     close,

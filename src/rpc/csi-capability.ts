@@ -17,51 +17,58 @@ export type Capability = {
 /** CSI's limit for all mount_flags together. */
 const MAX_FLAGS_BYTES = 4096;
 
-/** Undefined when it is missing, or with any fault noted; none quotes a mount flag, which CSI lets be a secret. */
+/**
+ * Undefined when it is missing, or with any fault noted; none quotes a mount flag, which CSI lets be a secret. `field` is
+ * what faults call the capability.
+ */
 export function readCapability(
   reading: Reading,
   capability: WireCapability | null,
   hasSubPath: boolean,
+  field = 'volume_capability',
 ): Capability | undefined {
   if (capability === null) {
-    reading.refuse('volume_capability', 'is required');
+    reading.refuse(field, 'is required');
     return undefined;
   }
-  const mount = readMount(reading, capability);
-  const accessMode = readAccessMode(reading, capability);
+  const mount = readMount(reading, capability, field);
+  const accessMode = readAccessMode(reading, capability, field);
   if (mount === undefined || accessMode === undefined) return undefined;
-  return { accessMode, mountFlags: readFlags(reading, mount, hasSubPath), mountGroup: readGroup(reading, mount) };
+  return {
+    accessMode,
+    mountFlags: readFlags(reading, mount, hasSubPath, `${field}.mount.mount_flags`),
+    mountGroup: readGroup(reading, mount, `${field}.mount.volume_mount_group`),
+  };
 }
 
-function readMount(reading: Reading, { block, mount }: WireCapability): MountVolume | undefined {
+function readMount(reading: Reading, { block, mount }: WireCapability, field: string): MountVolume | undefined {
   if (block) {
-    reading.refuse('volume_capability.block', 'is not supported: a volume is a directory of files; ask for mount');
+    reading.refuse(`${field}.block`, 'is not supported: a volume is a directory of files; ask for mount');
     return undefined;
   }
   if (!mount) {
-    reading.refuse('volume_capability.mount', 'is required');
+    reading.refuse(`${field}.mount`, 'is required');
     return undefined;
   }
   if (mount.fsType !== '') {
-    reading.refuse('volume_capability.mount.fs_type', 'must be empty: volumes live in memory, there is no choice');
+    reading.refuse(`${field}.mount.fs_type`, 'must be empty: volumes live in memory, there is no choice');
   }
   return mount;
 }
 
-function readAccessMode(reading: Reading, { accessMode }: WireCapability): AccessMode | undefined {
+function readAccessMode(reading: Reading, { accessMode }: WireCapability, field: string): AccessMode | undefined {
   if (accessMode === null) {
-    reading.refuse('volume_capability.access_mode', 'is required');
+    reading.refuse(`${field}.access_mode`, 'is required');
     return undefined;
   }
   const mode = ACCESS_MODES.find((known) => known === accessMode.mode);
   if (mode === undefined) {
-    reading.refuse('volume_capability.access_mode.mode', `must be one of ${ACCESS_MODES.join(', ')}`);
+    reading.refuse(`${field}.access_mode.mode`, `must be one of ${ACCESS_MODES.join(', ')}`);
   }
   return mode;
 }
 
-function readFlags(reading: Reading, { mountFlags }: MountVolume, hasSubPath: boolean): MountFlag[] {
-  const field = 'volume_capability.mount.mount_flags';
+function readFlags(reading: Reading, { mountFlags }: MountVolume, hasSubPath: boolean, field: string): MountFlag[] {
   const bytes = mountFlags.reduce((sum, flag) => sum + Buffer.byteLength(flag), 0);
   if (bytes > MAX_FLAGS_BYTES) {
     reading.refuse(field, `hold ${bytes} bytes, CSI allows ${MAX_FLAGS_BYTES}`);
@@ -77,10 +84,10 @@ function readFlags(reading: Reading, { mountFlags }: MountVolume, hasSubPath: bo
   return MOUNT_FLAGS.filter((flag) => mountFlags.includes(flag));
 }
 
-function readGroup(reading: Reading, { volumeMountGroup }: MountVolume): number | undefined {
+function readGroup(reading: Reading, { volumeMountGroup }: MountVolume, field: string): number | undefined {
   if (volumeMountGroup === '') return undefined;
   if (/^(?:0|[1-9]\d*)$/.test(volumeMountGroup) && Number(volumeMountGroup) <= MAX_GROUP)
     return Number(volumeMountGroup);
-  reading.refuse('volume_capability.mount.volume_mount_group', `must be a group id between 0 and ${MAX_GROUP}`);
+  reading.refuse(field, `must be a group id between 0 and ${MAX_GROUP}`);
   return undefined;
 }

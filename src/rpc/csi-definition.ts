@@ -4,8 +4,8 @@ import { parseObjectName } from '../objects/names.ts';
 import { parseYamlDocuments } from '../objects/yaml.ts';
 import { parseVolumeSource, parseVolumeSourceText } from '../spec/parse-volume-source.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
-import { contextField } from './csi-keys.ts';
 import { Reading } from './reading.ts';
+import type { TextMap } from './text-map.ts';
 
 /** Each says what the volume contains; there is one of them, or none. */
 const DEFINING_KEYS = ['spec', 'secretName', 'configMapName', 'projectedVolume'] as const;
@@ -13,82 +13,85 @@ const DEFINING_KEYS = ['spec', 'secretName', 'configMapName', 'projectedVolume']
 const SHORTHAND_OPTIONS = ['items', 'defaultMode', 'optional'] as const;
 export const DEFINITION_KEYS: readonly string[] = [...DEFINING_KEYS, ...SHORTHAND_OPTIONS];
 
-type Texts = ReadonlyMap<string, string>;
-
 /**
  * What volume_context says the volume contains: a `spec`, the shorthand, or the name of a ProjectedVolume. With none of
  * them the request's own data is the payload, a file per key, as long as there is any.
  */
-export function parseContextDefinition(context: Texts, hasData: boolean): Parsed<VolumeDefinition> {
-  const given = DEFINING_KEYS.filter((key) => context.has(key));
-  if (given.length > 1) return refuseContext(`must have exactly one of ${list()}; ${given.join(' and ')} are there`);
+export function parseContextDefinition(context: TextMap, hasData: boolean): Parsed<VolumeDefinition> {
+  const fromData = hasData
+    ? inline(parseVolumeSource({ request: {} }, context.field))
+    : refuse<VolumeDefinition>(
+        context,
+        `must have one of ${list()}, or the request must bring secrets; neither is there`,
+      );
+  return parseDefinition(context, fromData);
+}
+
+/** What CreateVolume's parameters say the volume contains, by the same keys. */
+export function parseParametersDefinition(parameters: TextMap): Parsed<VolumeDefinition> {
+  return parseDefinition(parameters, refuse(parameters, `must have one of ${list()}; none is there`));
+}
+
+/** `otherwise` is what holds when no key says anything. */
+function parseDefinition(texts: TextMap, otherwise: Parsed<VolumeDefinition>): Parsed<VolumeDefinition> {
+  const given = DEFINING_KEYS.filter((key) => texts.has(key));
+  if (given.length > 1) return refuse(texts, `must have exactly one of ${list()}; ${given.join(' and ')} are there`);
   const [key] = given;
-  const stray = key === 'secretName' || key === 'configMapName' ? [] : strayOptions(context);
-  const definition = definitionBy(key, context, hasData);
+  const stray = key === 'secretName' || key === 'configMapName' ? [] : strayOptions(texts);
+  const definition = key === undefined ? otherwise : definitionBy(key, texts);
   if (stray.length === 0) return definition;
   return faulty([...(definition.ok ? [] : definition.faults), ...stray]);
 }
 
-function definitionBy(
-  key: (typeof DEFINING_KEYS)[number] | undefined,
-  context: Texts,
-  hasData: boolean,
-): Parsed<VolumeDefinition> {
-  if (key === undefined) {
-    if (hasData) return inline(parseVolumeSource({ request: {} }, 'volume_context'));
-    return refuseContext(`must have one of ${list()}, or the request must bring secrets; neither is there`);
-  }
-  const text = context.get(key) ?? '';
-  if (key === 'spec') return inline(parseVolumeSourceText(text, contextField(key)));
+function definitionBy(key: (typeof DEFINING_KEYS)[number], texts: TextMap): Parsed<VolumeDefinition> {
+  const text = texts.get(key) ?? '';
+  if (key === 'spec') return inline(parseVolumeSourceText(text, texts.at(key)));
   if (key === 'projectedVolume') {
-    const name = parseObjectName(text, contextField(key));
+    const name = parseObjectName(text, texts.at(key));
     return name.ok ? parsed({ kind: 'named', projectedVolume: name.value }) : name;
   }
-  return inline(parseShorthand(key, text, context));
+  return inline(parseShorthand(key, text, texts));
 }
 
-function strayOptions(context: Texts): Fault[] {
-  return SHORTHAND_OPTIONS.filter((option) => context.has(option)).map((option) => ({
-    field: contextField(option),
+function strayOptions(texts: TextMap): Fault[] {
+  return SHORTHAND_OPTIONS.filter((option) => texts.has(option)).map((option) => ({
+    field: texts.at(option),
     message: 'goes with secretName or configMapName only; put it into the spec',
   }));
 }
 
 /** The shorthand is the source it stands for, so that it follows the same rules and has the same defaults. */
-function parseShorthand(key: 'secretName' | 'configMapName', name: string, context: Texts): Parsed<VolumeSpec> {
+function parseShorthand(key: 'secretName' | 'configMapName', name: string, texts: TextMap): Parsed<VolumeSpec> {
   const reading = new Reading();
   const options = {
-    items: readOption(reading, context, 'items', parseItems),
-    defaultMode: readOption(reading, context, 'defaultMode', parseMode),
-    optional: readOption(reading, context, 'optional', parseBoolean),
+    items: readOption(reading, texts, 'items', parseItems),
+    defaultMode: readOption(reading, texts, 'defaultMode', parseMode),
+    optional: readOption(reading, texts, 'optional', parseBoolean),
   };
   const raw = key === 'secretName' ? { secret: { secretName: name, ...options } } : { configMap: { name, ...options } };
   const spec = parseVolumeSource(raw, '');
-  if (!spec.ok) reading.note(spec.faults.map(asShorthandFault));
+  if (!spec.ok) reading.note(spec.faults.map((fault) => asShorthandFault(fault, texts)));
   return spec.ok && reading.isGood ? spec : faulty(reading.faults);
 }
 
 function readOption<T>(
   reading: Reading,
-  context: Texts,
+  texts: TextMap,
   key: (typeof SHORTHAND_OPTIONS)[number],
   parse: (text: string, field: string) => Parsed<T>,
 ): T | undefined {
-  const text = context.get(key);
-  return text === undefined ? undefined : reading.take(parse(text, contextField(key)));
+  const text = texts.get(key);
+  return text === undefined ? undefined : reading.take(parse(text, texts.at(key)));
 }
 
 /** `secret.items[0].path` → `volume_context[items][0].path`. */
-function asShorthandFault({ field, message }: Fault): Fault {
+function asShorthandFault({ field, message }: Fault, texts: TextMap): Fault {
   const [, kind, key = '', rest = ''] = /^(secret|configMap)\.(\w+)(.*)$/.exec(field) ?? [];
-  if (kind === undefined) return { field: 'volume_context', message };
+  if (kind === undefined) return { field: texts.field, message };
   const own = kind === 'configMap' && key === 'name' ? 'configMapName' : key;
   // A conflict of two paths ends with the place of the other one.
-  const translated = message.replace(
-    / at (?:secret|configMap)\.items(\[\d+\]\.path)$/,
-    ` at ${contextField('items')}$1`,
-  );
-  return { field: contextField(own) + rest, message: translated };
+  const translated = message.replace(/ at (?:secret|configMap)\.items(\[\d+\]\.path)$/, ` at ${texts.at('items')}$1`);
+  return { field: texts.at(own) + rest, message: translated };
 }
 
 function parseItems(text: string, field: string): Parsed<unknown> {
@@ -116,8 +119,8 @@ function inline(spec: Parsed<VolumeSpec>): Parsed<VolumeDefinition> {
   return spec.ok ? parsed({ kind: 'inline', spec: spec.value }) : spec;
 }
 
-function refuseContext<T>(message: string): Parsed<T> {
-  return faulty([{ field: 'volume_context', message }]);
+function refuse<T>({ field }: TextMap, message: string): Parsed<T> {
+  return faulty([{ field, message }]);
 }
 
 function list(): string {

@@ -12,7 +12,7 @@ export type IdentityOptions = {
 export function identityService({ driverName, vendorVersion, projector }: IdentityOptions): IdentityMethods {
   return {
     getPluginInfo: () => ({ name: driverName, vendorVersion }),
-    getPluginCapabilities: () => ({ capabilities: [] }),
+    getPluginCapabilities: () => ({ capabilities: [{ service: { type: 'CONTROLLER_SERVICE' } }] }),
     probe: () => ({ ready: { value: projector.isReady } }),
   };
 }

@@ -9,6 +9,7 @@ import { endLibraryStreams } from './library-streams.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { csi, lantern, packageDefinition } from './protos.ts';
 import {
+  type ControllerMethods,
   type EventsMethods,
   type IdentityMethods,
   implementationOf,
@@ -31,6 +32,7 @@ export type RpcServerOptions = {
   readonly tcp: TcpOptions | undefined;
   readonly methods: {
     readonly identity: IdentityMethods;
+    readonly controller: ControllerMethods;
     readonly node: NodeMethods;
     readonly projector: ProjectorMethods;
     readonly objects: ObjectsMethods;
@@ -66,9 +68,10 @@ export class RpcServer implements AsyncDisposable {
     this.#options = options;
     // One listener per call under way is no leak, whatever their number.
     setMaxListeners(0, this.#shutdown.signal);
-    const { identity, node, projector, objects, events, tokens } = options.methods;
+    const { identity, controller, node, projector, objects, events, tokens } = options.methods;
     const csiServices: Service[] = [
       { definition: csi.Identity.service, methods: identity },
+      { definition: csi.Controller.service, methods: controller },
       { definition: csi.Node.service, methods: node },
     ];
     const ownServices: Service[] = [

@@ -4,6 +4,7 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import type { ControllerHandlers } from './generated/csi/v1/Controller.ts';
 import type { IdentityHandlers } from './generated/csi/v1/Identity.ts';
 import type { NodeHandlers } from './generated/csi/v1/Node.ts';
 import type { EventsHandlers } from './generated/lantern/v1/Events.ts';
@@ -28,6 +29,7 @@ export type Methods<Handlers> = {
 type MethodName<Name> = Name extends string ? (string extends Name ? never : Uncapitalize<Name>) : never;
 
 export type IdentityMethods = Methods<IdentityHandlers>;
+export type ControllerMethods = Methods<ControllerHandlers>;
 export type NodeMethods = Methods<NodeHandlers>;
 export type ProjectorMethods = Methods<ProjectorHandlers>;
 export type ObjectsMethods = Methods<ObjectsHandlers>;

@@ -1,4 +1,3 @@
-import { closest } from '../base/closest.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseDataKey, parseNamespace } from '../objects/names.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
@@ -7,9 +6,10 @@ import { parseSubPath } from '../spec/sub-path.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 import { DEFINITION_KEYS, parseContextDefinition } from './csi-definition.ts';
-import { contextField, HOST_KEYS, isHostKey } from './csi-keys.ts';
+import { HOST_KEYS, isHostKey } from './csi-keys.ts';
 import { parseTokens } from './csi-tokens.ts';
 import { Reading } from './reading.ts';
+import { checkOwnKeys, TextMap } from './text-map.ts';
 
 /** What volume_context and secrets of a NodePublishVolume request say. */
 export type VolumeContext = {
@@ -24,49 +24,26 @@ type Texts = ReadonlyMap<string, string>;
 
 const OWN_KEYS = [...DEFINITION_KEYS, 'subPath', 'namespace'];
 
-/** CSI's limit for a map<string, string>. Only our own keys count: the host adds its own without asking. */
-const MAX_OWN_BYTES = 4096;
-
 /** Every fault at once. Values of secrets, and tokens wherever they are, turn up in no fault. */
 export function parseVolumeContext(
   wireContext: Readonly<Record<string, string>>,
   wireSecrets: Readonly<Record<string, string>>,
 ): Parsed<VolumeContext> {
   const reading = new Reading();
-  const context: Texts = new Map(Object.entries(wireContext));
+  const context = new TextMap('volume_context', wireContext);
   const secrets: Texts = new Map(Object.entries(wireSecrets));
-  checkOwnKeys(reading, context);
+  checkOwnKeys(reading, context, OWN_KEYS);
   const data = readData(reading, secrets);
   const tokens = reading.take(parseTokens(secrets, context));
   const definition = reading.take(parseContextDefinition(context, data.size > 0));
   const namespace = reading.take(parseContextNamespace(context));
   const subPathText = context.get('subPath');
   const subPath =
-    subPathText === undefined ? undefined : reading.take(parseSubPath(subPathText, contextField('subPath')));
+    subPathText === undefined ? undefined : reading.take(parseSubPath(subPathText, context.at('subPath')));
   if (definition === undefined || namespace === undefined || tokens === undefined || !reading.isGood) {
     return faulty(reading.faults);
   }
   return parsed({ definition, namespace, subPath, pod: podOf(context), inputs: { data, tokens } });
-}
-
-function checkOwnKeys(reading: Reading, context: Texts): void {
-  const own = [...context].filter(([key]) => !isHostKey(key));
-  for (const [key] of own) {
-    if (!OWN_KEYS.includes(key)) reading.refuse(contextField(key), unknownKey(key));
-  }
-  const bytes = own.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
-  if (bytes <= MAX_OWN_BYTES) return;
-  reading.refuse(
-    'volume_context',
-    `holds ${bytes} bytes, CSI allows ${MAX_OWN_BYTES}; apply a ProjectedVolume and name it in "projectedVolume"`,
-  );
-}
-
-function unknownKey(key: string): string {
-  const likely = closest(key, OWN_KEYS);
-  return likely === undefined
-    ? `is not a known key; known are ${OWN_KEYS.join(', ')}`
-    : `is not a known key; did you mean "${likely}"?`;
 }
 
 /** The request's own data, without what the host put there. The keys become file names: an object's rules hold. */
@@ -77,9 +54,9 @@ function readData(reading: Reading, secrets: Texts): ReadonlyMap<string, Uint8Ar
 }
 
 /** What the host says wins over what the volume's author says. */
-function parseContextNamespace(context: Texts): Parsed<string> {
+function parseContextNamespace(context: TextMap): Parsed<string> {
   const key = context.has(HOST_KEYS.podNamespace) ? HOST_KEYS.podNamespace : 'namespace';
-  return parseNamespace(context.get(key) ?? 'default', contextField(key));
+  return parseNamespace(context.get(key) ?? 'default', context.at(key));
 }
 
 function podOf(context: Texts): PodFacts | undefined {

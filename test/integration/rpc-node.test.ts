@@ -64,7 +64,9 @@ describe('Identity', () => {
     const { identity } = harness.client;
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect(await identity.getPluginInfo({})).toMatchObject({ name: 'lantern.test', vendorVersion: version });
-    expect(await identity.getPluginCapabilities({})).toEqual({ capabilities: [] });
+    expect(await identity.getPluginCapabilities({})).toEqual({
+      capabilities: [{ service: { type: 'CONTROLLER_SERVICE' }, type: 'service' }],
+    });
     expect(await identity.probe({})).toEqual({ ready: { value: true } });
   });
 });

@@ -4,6 +4,7 @@ import { connect, type LanternClient } from '../../src/rpc/client.ts';
 import { csi, lantern } from '../../src/rpc/protos.ts';
 import { RpcServer, type RpcServerOptions } from '../../src/rpc/server.ts';
 import type {
+  ControllerMethods,
   EventsMethods,
   IdentityMethods,
   NodeMethods,
@@ -17,6 +18,7 @@ import { TempDir } from './temp-dir.ts';
 
 export type RpcFixtureOptions = Partial<Omit<RpcServerOptions, 'methods' | 'log'>> & {
   readonly identity?: Partial<IdentityMethods>;
+  readonly controller?: Partial<ControllerMethods>;
   readonly node?: Partial<NodeMethods>;
   readonly projector?: Partial<ProjectorMethods>;
   readonly objects?: Partial<ObjectsMethods>;
@@ -37,7 +39,7 @@ export class RpcFixture implements AsyncDisposable {
   constructor(options: RpcFixtureOptions = {}) {
     this.csiSocket = options.csiSocket ?? this.directory.at('run', 'csi', 'csi.sock');
     this.lanternSocket = options.lanternSocket ?? this.directory.at('run', 'lantern.sock');
-    const { identity, node, projector, objects, events, tokens, ...rest } = options;
+    const { identity, controller, node, projector, objects, events, tokens, ...rest } = options;
     this.server = new RpcServer({
       socketGroup: undefined,
       tcp: undefined,
@@ -48,6 +50,7 @@ export class RpcFixture implements AsyncDisposable {
       log: this.log.log,
       methods: {
         identity: { ...refusals(csi.Identity.service), ...identity } as IdentityMethods,
+        controller: { ...refusals(csi.Controller.service), ...controller } as ControllerMethods,
         node: { ...refusals(csi.Node.service), ...node } as NodeMethods,
         projector: { ...refusals(lantern.Projector.service), ...projector } as ProjectorMethods,
         objects: { ...refusals(lantern.Objects.service), ...objects } as ObjectsMethods,

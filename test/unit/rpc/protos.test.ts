@@ -26,6 +26,50 @@ const CSI_FIELDS: Readonly<Record<string, FieldTable>> = {
   'VolumeCapability.MountVolume': { fs_type: '1 string', mount_flags: '2 *string', volume_mount_group: '3 string' },
   'VolumeCapability.AccessMode': { mode: '1 Mode' },
   Topology: { segments: `1 ${M}` },
+  CreateVolumeRequest: {
+    name: '1 string',
+    capacity_range: '2 CapacityRange',
+    volume_capabilities: '3 *VolumeCapability',
+    parameters: `4 ${M}`,
+    secrets: `5 ${M}`,
+    volume_content_source: '6 VolumeContentSource',
+    accessibility_requirements: '7 TopologyRequirement',
+    mutable_parameters: `8 ${M}`,
+  },
+  CreateVolumeResponse: { volume: '1 Volume' },
+  CapacityRange: { required_bytes: '1 int64', limit_bytes: '2 int64' },
+  TopologyRequirement: { requisite: '1 *Topology', preferred: '2 *Topology' },
+  VolumeContentSource: { snapshot: '1 SnapshotSource', volume: '2 VolumeSource' },
+  'VolumeContentSource.SnapshotSource': { snapshot_id: '1 string' },
+  'VolumeContentSource.VolumeSource': { volume_id: '1 string' },
+  Volume: {
+    capacity_bytes: '1 int64',
+    volume_id: '2 string',
+    volume_context: `3 ${M}`,
+    content_source: '4 VolumeContentSource',
+    accessible_topology: '5 *Topology',
+  },
+  DeleteVolumeRequest: { volume_id: '1 string', secrets: `2 ${M}` },
+  DeleteVolumeResponse: {},
+  ValidateVolumeCapabilitiesRequest: {
+    volume_id: '1 string',
+    volume_context: `2 ${M}`,
+    volume_capabilities: '3 *VolumeCapability',
+    parameters: `4 ${M}`,
+    secrets: `5 ${M}`,
+    mutable_parameters: `6 ${M}`,
+  },
+  ValidateVolumeCapabilitiesResponse: { confirmed: '1 Confirmed', message: '2 string' },
+  'ValidateVolumeCapabilitiesResponse.Confirmed': {
+    volume_context: `1 ${M}`,
+    volume_capabilities: '2 *VolumeCapability',
+    parameters: `3 ${M}`,
+    mutable_parameters: `4 ${M}`,
+  },
+  ControllerGetCapabilitiesRequest: {},
+  ControllerGetCapabilitiesResponse: { capabilities: '1 *ControllerServiceCapability' },
+  ControllerServiceCapability: { rpc: '1 RPC' },
+  'ControllerServiceCapability.RPC': { type: '1 Type' },
   NodePublishVolumeRequest: {
     volume_id: '1 string',
     publish_context: `2 ${M}`,
@@ -69,6 +113,24 @@ const CSI_ENUMS: Readonly<Record<string, readonly string[]>> = {
     'MULTI_NODE_MULTI_WRITER',
     'SINGLE_NODE_SINGLE_WRITER',
     'SINGLE_NODE_MULTI_WRITER',
+  ],
+  'ControllerServiceCapability.RPC.Type': [
+    'UNKNOWN',
+    'CREATE_DELETE_VOLUME',
+    'PUBLISH_UNPUBLISH_VOLUME',
+    'LIST_VOLUMES',
+    'GET_CAPACITY',
+    'CREATE_DELETE_SNAPSHOT',
+    'LIST_SNAPSHOTS',
+    'CLONE_VOLUME',
+    'PUBLISH_READONLY',
+    'EXPAND_VOLUME',
+    'LIST_VOLUMES_PUBLISHED_NODES',
+    'VOLUME_CONDITION',
+    'GET_VOLUME',
+    'SINGLE_NODE_MULTI_WRITER',
+    'MODIFY_VOLUME',
+    'GET_SNAPSHOT',
   ],
   'VolumeUsage.Unit': ['UNKNOWN', 'BYTES', 'INODES'],
   'NodeServiceCapability.RPC.Type': [
@@ -144,6 +206,7 @@ describe('csi.v1 has the names and numbers of the standard:', () => {
   it('the paths are csi.v1 paths', () => {
     expect(csi.Node.service.NodePublishVolume.path).toBe('/csi.v1.Node/NodePublishVolume');
     expect(csi.Identity.service.Probe.path).toBe('/csi.v1.Identity/Probe');
+    expect(csi.Controller.service.CreateVolume.path).toBe('/csi.v1.Controller/CreateVolume');
   });
 });
 
