@@ -170,6 +170,13 @@ export const CONFIG_OPTIONS = {
     defaultValue: 'lantern.csi.dev',
   },
   nodeId: option('--node-id', 'ID', nodeId, "this node's id for CSI", 'the host name'),
+  metricsAddress: option(
+    '--metrics-address',
+    'HOST:PORT',
+    hostAndPort,
+    'metrics and health over HTTP, without authentication or names of anything: everyone who reaches it may read them',
+    'off',
+  ),
   logLevel: option('--log-level', LOG_LEVELS.join('|'), oneOf(...LOG_LEVELS), 'how much is logged, on stderr', 'info'),
   logFormat: option('--log-format', LOG_FORMATS.join('|'), oneOf(...LOG_FORMATS), 'shape of the log', 'text'),
   unmountOnExit: toggle('--unmount-on-exit', 'take every volume away at the end, for demos and tests'),

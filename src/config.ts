@@ -52,6 +52,8 @@ export type Config = {
   readonly host: 'generic' | 'kubernetes';
   readonly driverName: string;
   readonly nodeId: string;
+  /** `host:port` of the pages on metrics and health; none where undefined. */
+  readonly metricsAddress: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly unmountOnExit: boolean;
@@ -127,6 +129,7 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     host,
     driverName: read(options.driverName) ?? options.driverName.defaultValue,
     nodeId: read(options.nodeId) ?? surroundings.hostname,
+    metricsAddress: read(options.metricsAddress),
     logLevel: read(options.logLevel) ?? 'info',
     logFormat: read(options.logFormat) ?? 'text',
     unmountOnExit: read(options.unmountOnExit) ?? false,

@@ -5,6 +5,8 @@ import { systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
 import type { Log } from './base/log.ts';
 import type { Config } from './config.ts';
+import type { Observation } from './hosts/observation.ts';
+import { readinessOf } from './hosts/readiness.ts';
 import { detectPublisher } from './mount/detect-publisher.ts';
 import { lockFile } from './mount/file-lock.ts';
 import { hardenProcess } from './mount/process-hardening.ts';
@@ -63,6 +65,7 @@ export class Daemon implements AsyncDisposable {
       const clock = systemClock;
       const publisher = parts.use(makePublisher(config, log, parts));
       for (const caution of publisher.cautions) log.warn(caution);
+      const observation = await startObservation(config, parts);
       if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
 
       const store = await openStore(config, parts);
@@ -70,7 +73,7 @@ export class Daemon implements AsyncDisposable {
       const tokens = new TokenSigner({ store, issuer: config.tokenIssuer, clock });
       const parties = { source: store, publisher, clock, log, recorder: events, tokens };
       const stages: Stages = { ...parties, ...limitsOf(config) };
-      const projector = parts.use(new VolumeProjector(stages));
+      const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
       const server = parts.use(
         new RpcServer({
           ...config,
@@ -83,10 +86,21 @@ export class Daemon implements AsyncDisposable {
             events: eventsService(events, config.nodeId),
             tokens: tokensService(tokens, store),
           },
+          calls: observation?.metrics,
           clock,
           log,
         }),
       );
+      observation?.observe({
+        census: () => projector.census(),
+        pools: () => publisher.poolTotals(),
+        revision: () => store.revision,
+        cautions: publisher.cautions.length,
+        version: packageVersion(),
+        publisher: publisher.kind,
+        store: config.store,
+        readiness: readinessOf({ source: store, projector, server }, signal),
+      });
       // Answering before it is ready: a probe says "not yet", and calls wait for the source.
       await server.start();
       if (config.manifests !== undefined) {
@@ -125,6 +139,13 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
     clock: systemClock,
     log,
   });
+}
+
+/** The pages' code is loaded for those who want them. Busy addresses are refused before anything is opened. */
+async function startObservation(config: Config, parts: DisposalStack): Promise<Observation | undefined> {
+  if (config.metricsAddress === undefined) return undefined;
+  const { Observation } = await import('./hosts/observation.ts');
+  return parts.use(await Observation.start(config.metricsAddress));
 }
 
 /** With manifests to read first, absence means nothing until they are. */

@@ -9,7 +9,7 @@ import { uncover } from './cover.ts';
 import type { Mounter } from './mounter.ts';
 import type { Pool, Pools } from './pools.ts';
 import { findPublication, isPoolMounted, publicationRoot } from './publication-root.ts';
-import type { HostedVolume, Publisher, ResumedVolume } from './publisher.ts';
+import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from './publisher.ts';
 import { homeDirectory, resumePool } from './resume-pool.ts';
 import type { TargetRoots } from './target.ts';
 
@@ -83,6 +83,10 @@ export class BindPublisher implements Publisher {
     }
     using parent = targets.openIfThere(target);
     if (parent !== undefined) uncover(parent, (found) => findPublication(mounter, found)?.home === name, mounter);
+  }
+
+  poolTotals(): PoolTotals {
+    return this.#options.pools.totals();
   }
 
   removeAll(): void {

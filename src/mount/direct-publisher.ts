@@ -11,7 +11,7 @@ import { type Ownership, readOwnership } from './direct-ownership.ts';
 import { DirectTargets } from './direct-targets.ts';
 import { DirectVolume } from './direct-volume.ts';
 import { isSwapOn } from './host-cautions.ts';
-import type { HostedVolume, Publisher, ResumedVolume } from './publisher.ts';
+import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from './publisher.ts';
 import type { TargetRoots } from './target.ts';
 
 export type DirectPublisherOptions = {
@@ -83,6 +83,10 @@ export class DirectPublisher implements Publisher {
   /** Without a record nothing there is known to be ours but what is empty. */
   clear(_volumeId: VolumeId, target: string): void {
     this.#targets.removeEmpty(target);
+  }
+
+  poolTotals(): PoolTotals {
+    return { pools: 0, usedBytes: 0, sizeBytes: 0, limitBytes: 0 };
   }
 
   removeAll(): void {

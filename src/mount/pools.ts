@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { fileSystemUsage } from './file-system-usage.ts';
 import { type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
+import type { PoolTotals } from './publisher.ts';
 
 /** One tmpfs and the volumes that share it. */
 export type Pool = {
@@ -49,6 +51,18 @@ export class Pools {
 
   all(): readonly Pool[] {
     return [...this.#pools.values()];
+  }
+
+  /** One statfs(2) for each; a pool that somebody unmounted counts as empty. */
+  totals(): PoolTotals {
+    const pools = this.all();
+    const used = pools.map((pool) => (this.isThere(pool) ? fileSystemUsage(pool.directory).usedBytes : 0));
+    return {
+      pools: pools.length,
+      usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
+      sizeBytes: this.#takenBytes(),
+      limitBytes: this.#totalBytes,
+    };
   }
 
   /**
@@ -108,7 +122,7 @@ export class Pools {
   }
 
   #create(name: string, domain: string): Pool {
-    const taken = this.all().reduce((sum, { bytes }) => sum + bytes, 0);
+    const taken = this.#takenBytes();
     if (taken + this.#poolBytes > this.#totalBytes) {
       throw new LanternError(
         'resource-exhausted',
@@ -128,6 +142,10 @@ export class Pools {
     const pool: Pool = { directory, device, bytes: this.#poolBytes, homes: new Set() };
     this.#pools.set(name, pool);
     return pool;
+  }
+
+  #takenBytes(): number {
+    return this.all().reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   #names(): readonly string[] {

@@ -4,7 +4,7 @@ import type { VolumeId } from '../spec/volume-id.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import type { FileSummary } from '../volume/file-summary.ts';
 import type { MountFlag, VolumeRecord } from '../volume/record.ts';
-import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { KeptInputs } from '../volume/request-inputs.ts';
 
 /**
  * How volumes become visible at targets. Two ways: `bind` keeps each volume once in a pool and binds it read-only
@@ -34,6 +34,8 @@ export interface Publisher extends AsyncDisposable {
    * "nothing there".
    */
   clear(volumeId: VolumeId, target: string): void;
+  /** How full the pools are, all together. */
+  poolTotals(): PoolTotals;
   /** Takes away every publication and pool (`--unmount-on-exit`). */
   removeAll(): void;
 }
@@ -44,7 +46,7 @@ export type ResumedVolume = {
   readonly record:
     | { readonly ok: true; readonly value: VolumeRecord }
     | { readonly ok: false; readonly problem: string };
-  readonly inputs: RequestInputs | undefined;
+  readonly inputs: KeptInputs | undefined;
   /** Where the volume is really visible now, as the mount table (or the target itself) shows it. */
   readonly liveTargets: readonly LiveTarget[];
 };
@@ -83,8 +85,8 @@ export interface HostedVolume {
   /** Whether the target still shows this volume. */
   isPublished(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
-  /** The request's secret bytes, kept apart from the record; undefined removes them. */
-  saveInputs(inputs: RequestInputs | undefined): void;
+  /** The request's secret bytes and the tokens issued, kept apart from the record; undefined removes them. */
+  saveInputs(inputs: KeptInputs | undefined): void;
   /** Removes record, inputs and generations, and the pool with its last volume. Only without publications. */
   remove(): void;
   usage(): VolumeUsage;
@@ -100,4 +102,14 @@ export type VolumeUsage = {
   readonly totalBytes: number;
   readonly usedInodes: number;
   readonly totalInodes: number;
+};
+
+/** Sums over all pools; nothing but zeros where there are none, as with `direct`. */
+export type PoolTotals = {
+  readonly pools: number;
+  readonly usedBytes: number;
+  /** What they may hold. */
+  readonly sizeBytes: number;
+  /** What all pools together may have, those not made yet included. */
+  readonly limitBytes: number;
 };

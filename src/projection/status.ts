@@ -1,13 +1,13 @@
 import { parseRefKey } from '../objects/object.ts';
 import type { LiveVolume } from './live-volume.ts';
-import type { ObjectRevision, VolumeStatus } from './projector.ts';
+import type { ObjectRevision, VolumeState, VolumeStatus } from './projector.ts';
 
 /** What can be said of a volume, without a secret byte. */
 export function statusOf(volume: LiveVolume): VolumeStatus {
   return {
     volumeId: volume.name,
     namespace: volume.namespace,
-    state: volume.wanted === undefined ? 'degraded' : volume.lastError === undefined ? 'ready' : 'stale',
+    state: stateOf(volume),
     generation: volume.hosted.generation,
     definition: volume.wanted?.definition,
     files: volume.hosted.files(),
@@ -18,6 +18,11 @@ export function statusOf(volume: LiveVolume): VolumeStatus {
     pod: volume.wanted?.pod,
     podVolume: volume.wanted?.podVolume,
   };
+}
+
+export function stateOf(volume: LiveVolume): VolumeState {
+  if (volume.wanted === undefined) return 'degraded';
+  return volume.lastError === undefined ? 'ready' : 'stale';
 }
 
 function revisionOf(key: string, revision: number | null): ObjectRevision {

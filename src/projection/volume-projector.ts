@@ -4,6 +4,7 @@ import { Wakeup } from '../base/wakeup.ts';
 import type { VolumeUsage } from '../mount/publisher.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
 import type { TreeEntry } from '../volume/tree.ts';
+import { takeCensus, type VolumeCensus } from './census.ts';
 import { Following } from './following.ts';
 import type {
   CredentialsRequest,
@@ -39,9 +40,13 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   readonly #desk: Desk;
   #isReady = false;
 
-  constructor(stages: Stages) {
+  /** `hear` is told of every event of every volume, at once. */
+  constructor(stages: Stages, hear: (event: VolumeEvent) => void = () => {}) {
     const registry = new VolumeRegistry();
-    const events = new VolumeEvents((event) => recordVolumeEvent(event, stages.recorder));
+    const events = new VolumeEvents((event) => {
+      recordVolumeEvent(event, stages.recorder);
+      hear(event);
+    });
     this.#stages = stages;
     this.#desk = { registry, events, refresher: new Refresher(stages, registry, events) };
   }
@@ -99,6 +104,10 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   list(): readonly VolumeStatus[] {
     return this.#desk.registry.all().map(statusOf);
+  }
+
+  census(): VolumeCensus {
+    return takeCensus(this.#desk.registry.each());
   }
 
   usage(volumeId: string, target: string): VolumeUsage {

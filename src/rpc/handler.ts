@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { type CallObserver, type CallOutcome, noObserver } from './call-observer.ts';
 import { statusOf } from './status.ts';
 
 /** A unary method of a service: the request as it came, an answer or a thrown error. */
@@ -16,16 +17,18 @@ type Call<Request, Response> = ServerUnaryCall<Request, Response> | ServerWritab
 export class CallDesk {
   readonly #log: Log;
   readonly #shutdown: AbortSignal;
+  readonly #observer: CallObserver;
 
   /** `shutdown` ends the calls that would otherwise go on: waits and streams. */
-  constructor(log: Log, shutdown: AbortSignal) {
+  constructor(log: Log, shutdown: AbortSignal, observer: CallObserver = noObserver) {
     this.#log = log;
     this.#shutdown = shutdown;
+    this.#observer = observer;
   }
 
   unary<Request, Response>(method: string, handle: Unary<Request, Response>): handleUnaryCall<Request, Response> {
     return (call, answer) => {
-      void this.#run(method, call, async (signal) => handle(call.request, signal)).then(
+      void this.#run(method, 'unary', call, async (signal) => handle(call.request, signal)).then(
         (response) => answer(null, response),
         (error: unknown) => answer(statusOf(error, method)),
       );
@@ -45,7 +48,7 @@ export class CallDesk {
         }
         signal.throwIfAborted();
       };
-      void this.#run(method, call, pump).then(
+      void this.#run(method, 'stream', call, pump).then(
         () => call.end(),
         (error: unknown) => call.emit('error', statusOf(error, method)),
       );
@@ -54,12 +57,14 @@ export class CallDesk {
 
   async #run<Request, Response, Result>(
     method: string,
+    kind: 'unary' | 'stream',
     call: Call<Request, Response>,
     action: (signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const started = performance.now();
+    const ended = this.#observer.begun(method, kind);
     const lifetime = new CallLifetime(call, this.#shutdown);
-    let code = 'ok';
+    let code: CallOutcome = 'ok';
     try {
       return await action(lifetime.signal);
     } catch (error) {
@@ -72,6 +77,7 @@ export class CallDesk {
       throw failure;
     } finally {
       lifetime[Symbol.dispose]();
+      ended(code);
       this.#log.debug({ method, code, ms: Math.round((performance.now() - started) * 10) / 10 }, 'call');
     }
   }

@@ -4,6 +4,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { CallObserver } from './call-observer.ts';
 import { CallDesk } from './handler.ts';
 import { endLibraryStreams } from './library-streams.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
@@ -39,6 +40,8 @@ export type RpcServerOptions = {
     readonly events: EventsMethods;
     readonly tokens: TokensMethods;
   };
+  /** Hears of every call. */
+  readonly calls?: CallObserver | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -63,6 +66,7 @@ export class RpcServer implements AsyncDisposable {
   readonly #all = new Server({ ...SERVER_OPTIONS, interceptors: [endLibraryStreams(this.#shutdown.signal)] });
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
   readonly #sockets: UnixSocket[] = [];
+  #isServing = false;
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
@@ -80,7 +84,7 @@ export class RpcServer implements AsyncDisposable {
       { definition: lantern.Events.service, methods: events },
       { definition: lantern.Tokens.service, methods: tokens },
     ];
-    const desk = new CallDesk(options.log, this.#shutdown.signal);
+    const desk = new CallDesk(options.log, this.#shutdown.signal, options.calls);
     for (const service of csiServices) this.#csi.addService(service.definition, implementationOf(service, desk));
     for (const service of [...csiServices, ...ownServices]) {
       this.#all.addService(service.definition, implementationOf(service, desk));
@@ -97,8 +101,13 @@ export class RpcServer implements AsyncDisposable {
     if (tcp !== undefined) await listenOnTcp(this.#all, tcp);
   }
 
+  get isServing(): boolean {
+    return this.#isServing;
+  }
+
   /** What the standard health service says. */
   setServing(isServing: boolean): void {
+    this.#isServing = isServing;
     this.#health.setStatus('', isServing ? 'SERVING' : 'NOT_SERVING');
   }
 

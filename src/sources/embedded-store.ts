@@ -66,6 +66,11 @@ export class EmbeddedStore implements Store, AsyncDisposable {
     return new EmbeddedStore(database, kept, clock);
   }
 
+  /** The newest. */
+  get revision(): number {
+    return this.#kept.revision;
+  }
+
   /** See `KeptObjects`. */
   markReady(): void {
     this.#kept.markReady();

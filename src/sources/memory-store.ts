@@ -44,6 +44,11 @@ export class MemoryStore implements Store {
     if (options.ready ?? true) this.markReady();
   }
 
+  /** The newest. */
+  get revision(): number {
+    return this.#kept.revision;
+  }
+
   /** What is here from now on is all there is. A repeat does nothing. */
   markReady(): void {
     this.#kept.markReady();

@@ -42,6 +42,7 @@ describe('defaults', () => {
       host: 'generic',
       driverName: 'lantern.csi.dev',
       nodeId: 'node-1',
+      metricsAddress: undefined,
       logLevel: 'info',
       logFormat: 'text',
       unmountOnExit: false,
@@ -121,6 +122,7 @@ describe('good values', () => {
     [{ socketGroup: '1234' }, { socketGroup: 1234 }],
     [{ socketGroup: 'root' }, { socketGroup: 0 }],
     [{ driverName: 'a' }, { driverName: 'a' }],
+    [{ metricsAddress: '[::1]:9090' }, { metricsAddress: '[::1]:9090' }],
     [{ driverName: `a${'1'.repeat(61)}z` }, { driverName: `a${'1'.repeat(61)}z` }],
     [
       { listen: '[::1]:7443', insecurePlainTcp: true, targetRoot: ['/srv'] },
@@ -165,6 +167,7 @@ describe('bad values', () => {
     [{ driverName: 'a_b' }, /^--driver-name: /],
     [{ nodeId: '' }, /^--node-id: must not be empty/],
     [{ nodeId: 'n'.repeat(257) }, /^--node-id: must be at most 256 bytes, not 257/],
+    [{ metricsAddress: '9090' }, /^--metrics-address: "9090" must be HOST:PORT/],
     [{ logFormat: 'xml' }, /^--log-format: /],
     [{ listen: '7443' }, /^--listen: "7443" must be HOST:PORT/],
     [{ listen: 'h:65536' }, /^--listen: /],
