@@ -41,18 +41,21 @@ const OUTPUTS = [
   },
 ];
 
+/** What `npm run build -- command` needs: the tools are for a checkout that is worked in, not for an image. */
+const COMMAND_OUTPUTS = OUTPUTS.filter(({ path }) => path !== '.cache/tools');
+
 /** Brings everything up to date. Safe when several processes do it at the same time. */
-export async function bootstrap() {
+export async function bootstrap(outputs = OUTPUTS) {
   requireNodeVersion(new URL('../package.json', import.meta.url));
   if (process.platform !== 'linux')
     throw new Error(`Lantern mounts with Linux' system calls; this is ${process.platform}`);
-  if (areDependenciesFresh(TOP) && OUTPUTS.every((output) => isOutputFresh(TOP, output))) return;
+  if (areDependenciesFresh(TOP) && outputs.every((output) => isOutputFresh(TOP, output))) return;
   await withLock(TOP, () => {
     if (!areDependenciesFresh(TOP)) {
       console.error('lantern: installing dependencies (npm ci)');
       installDependencies(TOP);
     }
-    for (const output of OUTPUTS) {
+    for (const output of outputs) {
       if (isOutputFresh(TOP, output)) continue;
       console.error(`lantern: building ${output.name}`);
       makeOutput(TOP, output);
@@ -85,7 +88,7 @@ function isMain() {
 }
 
 if (isMain()) {
-  await bootstrap().catch((/** @type {Error} */ error) => {
+  await bootstrap(process.argv[2] === 'command' ? COMMAND_OUTPUTS : OUTPUTS).catch((/** @type {Error} */ error) => {
     console.error(`lantern: ${error.message}`);
     process.exitCode = 1;
   });
