@@ -22,11 +22,13 @@ export type ManifestOptions = {
 export function addKustomizeOptions(command: Command): Command {
   return command
     .option('-k, --kustomize <DIR>', 'directory with a kustomization.yaml; not with -f')
-    .addOption(
-      new Option('--suffix-hash <RULE>', 'how -k makes the suffix of generated names: as kustomize, or as kubectl 1.15')
-        .choices(SUFFIX_RULES)
-        .default('kustomize'),
-    );
+    .addOption(suffixHashOption());
+}
+
+export function suffixHashOption(): Option {
+  return new Option('--suffix-hash <RULE>', 'how generated names get their suffix: as kustomize, or as kubectl 1.15')
+    .choices(SUFFIX_RULES)
+    .default('kustomize');
 }
 
 /** The objects that -f or -k means; exactly one of them must be given. */
@@ -38,22 +40,30 @@ export async function readObjects(cli: Cli, options: ManifestOptions): Promise<O
   return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
 }
 
+/** What the kustomization in `directory` stands for. Throws `invalid-argument` with all its faults. */
+export async function buildDocuments(
+  cli: Cli,
+  directory: string,
+  defaultNamespace: string,
+  suffixRule: SuffixRule,
+): Promise<ManifestDocument[]> {
+  const { buildKustomization } = await import('../objects/kustomize-build.ts');
+  const options = { defaultNamespace, suffixRule, environment: cli.environment };
+  const built = await buildKustomization(await kustomizeDirectory(directory), options);
+  if (!built.ok) throw invalid(built.faults);
+  return built.value;
+}
+
 async function readKustomization(
   cli: Cli,
   directory: string,
   { namespace, suffixHash }: ManifestOptions,
 ): Promise<ObjectDraft[]> {
-  const { buildKustomization } = await import('../objects/kustomize-build.ts');
-  const built = await buildKustomization(await kustomizeDirectory(directory), {
-    defaultNamespace: namespace ?? 'default',
-    suffixRule: suffixHash,
-    environment: cli.environment,
-  });
-  if (!built.ok) throw invalid(built.faults);
+  const documents = await buildDocuments(cli, directory, namespace ?? 'default', suffixHash);
   const drafts: ObjectDraft[] = [];
   const faults: Fault[] = [];
   const skipped: string[] = [];
-  for (const document of built.value) {
+  for (const document of documents) {
     if (isPod(document)) {
       skipped.push(nameOf(document.raw));
       continue;
@@ -70,7 +80,7 @@ async function readKustomization(
   return drafts;
 }
 
-function isPod(document: ManifestDocument): document is Extract<ManifestDocument, { kind: 'other' }> {
+export function isPod(document: ManifestDocument): document is Extract<ManifestDocument, { kind: 'other' }> {
   return document.kind === 'other' && document.objectKind === 'Pod' && document.apiVersion === 'v1';
 }
 

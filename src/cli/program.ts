@@ -8,6 +8,7 @@ import { describeCommand } from './commands/describe.ts';
 import { editCommand } from './commands/edit.ts';
 import { envCommand } from './commands/env.ts';
 import { getCommand } from './commands/get.ts';
+import { kustomizeCommand } from './commands/kustomize.ts';
 import { mountCommand } from './commands/mount.ts';
 import { registryAuthCommand } from './commands/registry-auth.ts';
 import { rekeyCommand } from './commands/rekey.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   describeCommand,
   editCommand,
   deleteCommand,
+  kustomizeCommand,
   mountCommand,
   unmountCommand,
   volumesCommand,

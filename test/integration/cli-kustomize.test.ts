@@ -111,3 +111,61 @@ describe('refused, and nothing is stored', () => {
     expect((await shell.run('apply')).stderr).toContain('-f FILE or -k DIR');
   });
 });
+
+describe('lantern kustomize', () => {
+  const pod =
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  volumes:\n' +
+    '  - {name: v, secret: {secretName: db, defaultMode: 0400}}\n  containers:\n' +
+    '  - {name: c, image: web, envFrom: [{configMapRef: {name: settings}}]}\n';
+  const generators =
+    'secretGenerator:\n- name: db\n  literals: [password=1f2d1e2e67df]\n' +
+    'configMapGenerator:\n- name: settings\n  literals: [answer=yes]\n';
+
+  test('prints what apply -k stores and the Pods, by the same names, ready to be applied elsewhere', async () => {
+    const at = directory('printed', {
+      'kustomization.yaml': `${generators}resources: [pod.yaml, account.yaml]\n`,
+      'pod.yaml': pod,
+      'account.yaml': 'apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: builder, namespace: elsewhere}\n',
+    });
+    const text = await shell.output('kustomize', at);
+    const [settings, db, web, builder] = text.split(/^---$/m).map((document) => parse(document));
+    const stored = (await shell.output('apply', '-k', at, '-o', 'name')).split('\n');
+    expect([`configmap/${settings.metadata.name}`, `secret/${db.metadata.name}`]).toEqual(stored.slice(0, 2));
+    expect(settings).toMatchObject({ data: { answer: 'yes' } });
+    expect(text).toContain('answer: "yes"');
+    expect(db).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: db.metadata.name },
+      type: 'Opaque',
+      data: { password: 'MWYyZDFlMmU2N2Rm' },
+    });
+    expect(web).toMatchObject({
+      metadata: { name: 'web' },
+      spec: {
+        volumes: [{ secret: { secretName: db.metadata.name, defaultMode: 0o400 } }],
+        containers: [{ envFrom: [{ configMapRef: { name: settings.metadata.name } }] }],
+      },
+    });
+    expect(builder.metadata).toEqual({ name: 'builder', namespace: 'elsewhere' });
+  });
+
+  test('no daemon is asked, and the suffix of then can be had', async () => {
+    const at = directory('no-daemon', {
+      'kustomization.yaml': 'secretGenerator:\n- name: db-user-pass\n  literals: [username=admin, password=secret]\n',
+    });
+    const { code, stdout } = await shell.run('--socket', '/nowhere', 'kustomize', at, '--suffix-hash', 'legacy');
+    expect(code).toBe(0);
+    expect(parse(stdout).metadata).toEqual({ name: 'db-user-pass-dddghtt9b5' });
+  });
+
+  test('a kind whose references nobody rewrites is refused, and nothing is printed', async () => {
+    const at = directory('other-kinds', {
+      'kustomization.yaml': `${generators}resources: [web.yaml]\n`,
+      'web.yaml': 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n',
+    });
+    const { code, stdout, stderr } = await shell.run('kustomize', at);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('"Deployment" (apps/v1) is not kept here');
+  });
+});

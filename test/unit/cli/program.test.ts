@@ -15,6 +15,7 @@ const COMMANDS = [
   'describe',
   'edit',
   'delete',
+  'kustomize',
   'mount',
   'unmount',
   'volumes',
