@@ -1,7 +1,8 @@
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { errnoOf, invalid, LanternError } from '../base/errors.ts';
+import { invalid, LanternError } from '../base/errors.ts';
+import { socketProblem } from '../hosts/socket-problem.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import { checkRunDirectory, defaultRunDirectory } from '../run-directory.ts';
 import type { Cli } from './cli.ts';
@@ -12,7 +13,7 @@ export async function withDaemon<T>(
   command: Command,
   action: (daemon: LanternClient) => Promise<T>,
 ): Promise<T> {
-  const socket = socketOf(cli, command.optsWithGlobals<{ socket?: string }>().socket);
+  const socket = socketOf(cli, command);
   const { connect } = await import('../rpc/client.ts');
   const daemon = connect(socket);
   try {
@@ -25,8 +26,9 @@ export async function withDaemon<T>(
   }
 }
 
-function socketOf(cli: Cli, flag: string | undefined): string {
-  const named = flag ?? (cli.environment.LANTERN_SOCKET || undefined);
+/** The socket that `--socket`, LANTERN_SOCKET or the default names. */
+export function socketOf(cli: Cli, command: Command): string {
+  const named = command.optsWithGlobals<{ socket?: string }>().socket ?? (cli.environment.LANTERN_SOCKET || undefined);
   if (named !== undefined) return named;
   const directory = defaultRunDirectory(cli.user, cli.environment);
   const faults = checkRunDirectory(directory, cli.user);
@@ -44,13 +46,6 @@ async function explain(socket: string, error: LanternError): Promise<LanternErro
   });
 }
 
-const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such socket',
-  ECONNREFUSED: 'nobody listens there',
-  EACCES: 'this user may not open it',
-  EPERM: 'this user may not open it',
-};
-
 /** Why the socket cannot be connected to; undefined when it can. gRPC's own error says only "unavailable". */
 function problemOf(socket: string): Promise<string | undefined> {
   return new Promise((resolve) => {
@@ -59,9 +54,6 @@ function problemOf(socket: string): Promise<string | undefined> {
       probe.destroy();
       resolve(undefined);
     });
-    probe.once('error', (error) => {
-      const errno = errnoOf(error) ?? 'an unknown error';
-      resolve(PROBLEMS[errno] ?? errno);
-    });
+    probe.once('error', (error) => resolve(socketProblem(error) ?? 'an unknown error'));
   });
 }

@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import { LanternError } from '../../base/errors.ts';
+import { checkHealth, type Health } from '../../hosts/check-health.ts';
+import type { Cli } from '../cli.ts';
+import { defineCommand } from '../define-command.ts';
+import { socketOf } from '../with-daemon.ts';
+
+const TIMEOUT_MS = 5_000;
+
+/** `lantern health`: for the health checks of containers, which have neither a shell nor grpcurl. */
+export function healthCommand(cli: Cli): Command {
+  return defineCommand('health', 'Ask the daemon whether it serves; ends with 0 when it does, else with 1.', [
+    'lantern health',
+    'lantern health --socket /run/lantern/lantern.sock',
+  ]).action(async (_flags: unknown, command: Command) => {
+    const socket = socketOf(cli, command);
+    const health = await checkHealth(socket, cli.signal, TIMEOUT_MS);
+    if (health.status !== 'serving') {
+      throw new LanternError('unavailable', `the daemon at "${socket}" does not serve: ${problemOf(health)}`);
+    }
+    cli.terminal.print('serving');
+  });
+}
+
+function problemOf(health: Health): string {
+  return 'problem' in health ? health.problem : 'it is starting or ending';
+}
