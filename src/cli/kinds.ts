@@ -32,6 +32,11 @@ export function parseKind(word: string): KindName {
   throw wrongUsage(`there is no kind "${word}"; ${hint}`);
 }
 
+/** Whether the word means events, which are shown like objects but are none. */
+export function isEventsWord(word: string | undefined): boolean {
+  return ['event', 'events', 'ev'].includes(word?.toLowerCase() ?? '');
+}
+
 export function nameOfKind(kind: ObjectKind): KindName {
   return parseKind(kind);
 }

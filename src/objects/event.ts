@@ -1,9 +1,12 @@
 /** Kubernetes' two kinds of event. */
 export type EventType = 'Normal' | 'Warning';
 
+/** What an event can be about. */
+export const INVOLVED_KINDS = ['Pod', 'Volume', 'Secret', 'ConfigMap', 'ServiceAccount'] as const;
+
 /** What an event is about. A volume has no object of its own in Kubernetes; here it is one by its id. */
 export type InvolvedObject = {
-  readonly kind: 'Pod' | 'Volume' | 'Secret' | 'ConfigMap' | 'ServiceAccount';
+  readonly kind: (typeof INVOLVED_KINDS)[number];
   readonly namespace: string;
   readonly name: string;
   /** Empty where it is not known. */

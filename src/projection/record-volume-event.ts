@@ -1,5 +1,44 @@
-import type { EventRecorder } from '../objects/event.ts';
-import type { VolumeEvent } from './volume-events.ts';
+import type { EventDraft, EventRecorder, InvolvedObject } from '../objects/event.ts';
+import type { EventHead, VolumeEvent } from './volume-events.ts';
+
+/** How many changed paths are named. */
+const NAMED_PATHS = 5;
 
 /** Records what of a volume's events a user should be able to look up later, about its pod where it has one. */
-export function recordVolumeEvent(_event: VolumeEvent, _recorder: EventRecorder): void {}
+export function recordVolumeEvent(event: VolumeEvent, recorder: EventRecorder): void {
+  const { type, reason, what } = describe(event);
+  const message = `volume "${event.volumeId}": ${what}`;
+  recorder.record({ involved: involvedOf(event), type, reason, message });
+}
+
+function involvedOf({ volumeId, namespace, pod }: EventHead): InvolvedObject {
+  if (pod === undefined || pod.name === '')
+    return { kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' };
+  return { kind: 'Pod', namespace, name: pod.name, uid: pod.uid, fieldPath: '' };
+}
+
+function describe(event: VolumeEvent): Omit<EventDraft, 'involved' | 'message'> & { readonly what: string } {
+  switch (event.type) {
+    case 'mounted':
+      return { type: 'Normal', reason: 'SuccessfulMount', what: `mounted at "${event.target}"` };
+    case 'unmounted':
+      return { type: 'Normal', reason: 'Unmounted', what: `unmounted from "${event.target}"` };
+    case 'updated': {
+      const took = event.propagationMs === undefined ? '' : ` in ${event.propagationMs.toFixed(1)} ms`;
+      return { type: 'Normal', reason: 'Updated', what: `updated${took}${listPaths(event.changedPaths)}` };
+    }
+    case 'update-skipped':
+      // A warning, since somebody has to act: the workload reads old values until it is mounted anew.
+      return { type: 'Warning', reason: 'UpdateSkipped', what: event.message };
+    case 'failed':
+    case 'warning':
+      return { type: 'Warning', reason: event.reason, what: event.message };
+  }
+}
+
+function listPaths(paths: readonly string[]): string {
+  if (paths.length === 0) return '';
+  const named = paths.slice(0, NAMED_PATHS).map((path) => `"${path}"`);
+  const more = paths.length > NAMED_PATHS ? ` and ${paths.length - NAMED_PATHS} more` : '';
+  return `: ${named.join(', ')}${more}`;
+}

@@ -1,3 +1,4 @@
+import type { InvolvedObject } from '../objects/event.ts';
 import { describeRef, type ObjectRef, refKey, type StoredSecret } from '../objects/object.ts';
 import type { Notice } from '../payload/notice.ts';
 import { matchCredentials, type RegistryCredentials } from '../payload/registry-credentials.ts';
@@ -6,10 +7,13 @@ import { resolveObjects } from '../sources/resolve-objects.ts';
 import type { CredentialsRequest } from './projector.ts';
 import type { Stages } from './stages.ts';
 
-/** The pod's image pull secrets, else those of its account → the logins for the image. */
+/**
+ * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of the
+ * account: the request names no pod.
+ */
 export async function resolveCredentials(
   request: CredentialsRequest,
-  stages: Pick<Stages, 'source'>,
+  stages: Pick<Stages, 'source' | 'recorder'>,
   signal: AbortSignal,
 ): Promise<RegistryCredentials> {
   const notices: Notice[] = [];
@@ -26,7 +30,11 @@ export async function resolveCredentials(
     else notices.push(missing(`image pull secret ${describeRef(ref)} does not exist; it is left out`));
   }
   const matched = matchCredentials(request.image, secrets);
-  return { credentials: matched.credentials, notices: [...notices, ...matched.notices] };
+  notices.push(...matched.notices);
+  const { namespace, serviceAccountName: name } = request;
+  const involved: InvolvedObject = { kind: 'ServiceAccount', namespace, name, uid: '', fieldPath: '' };
+  for (const notice of notices) stages.recorder.record({ involved, type: 'Warning', ...notice });
+  return { credentials: matched.credentials, notices };
 }
 
 async function accountSecrets(

@@ -1,3 +1,4 @@
+import type { EventRecorder } from '../objects/event.ts';
 import { resolveEnvironment as resolve } from '../payload/environment.ts';
 import { resolveObjects } from '../sources/resolve-objects.ts';
 import { environmentRefsOf } from '../spec/object-refs.ts';
@@ -5,14 +6,33 @@ import type { Environment, EnvironmentRequest } from './projector.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Stages } from './stages.ts';
 
-/** Container → objects as they are now → variables. Throws as rendering a volume does. */
+/** Container → objects as they are now → variables. Throws as rendering a volume does. What is skipped, or fails, is an event of the pod. */
 export async function resolveEnvironment(
   request: EnvironmentRequest,
-  { source, allocatable }: Pick<Stages, 'source' | 'allocatable'>,
+  { source, allocatable, recorder }: Pick<Stages, 'source' | 'allocatable' | 'recorder'>,
   signal: AbortSignal,
 ): Promise<Environment> {
   const objects = await resolveObjects(source, environmentRefsOf(request.container, request.namespace), signal);
   const resolved = resolve({ ...request, objects, allocatable });
-  if (!resolved.ok) throw refusalError(resolved);
+  if (!resolved.ok) {
+    const error = refusalError(resolved);
+    // Reason and first word are the kubelet's, when it cannot configure a container.
+    record(request, recorder, 'Failed', `Error: ${error.message}`);
+    throw error;
+  }
+  for (const { reason, message } of resolved.notices) record(request, recorder, reason, message);
   return resolved;
+}
+
+/** Without a pod there is nobody that the event could be about; the caller has it in the answer. */
+function record(
+  { pod, namespace, container }: EnvironmentRequest,
+  recorder: EventRecorder,
+  reason: string,
+  message: string,
+): void {
+  if (pod === undefined || pod.name === '') return;
+  const { name, uid } = pod;
+  const fieldPath = container.name === '' ? '' : `spec.containers{${container.name}}`;
+  recorder.record({ involved: { kind: 'Pod', namespace, name, uid, fieldPath }, type: 'Warning', reason, message });
 }

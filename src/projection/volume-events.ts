@@ -1,4 +1,4 @@
-import { BoundedQueue } from '../base/bounded-queue.ts';
+import { Broadcast } from '../base/broadcast.ts';
 
 /** Which volume an event is about, and when it happened: milliseconds since 1970 UTC. */
 export type EventHead = {
@@ -31,7 +31,7 @@ const READER_LIMIT = 4096;
 /** Hands every event to every reader of the moment; nobody waits for a reader. */
 export class VolumeEvents {
   readonly #first: (event: VolumeEvent) => void;
-  readonly #readers = new Set<(event: VolumeEvent) => void>();
+  readonly #broadcast = new Broadcast<VolumeEvent>('watch volumes', READER_LIMIT);
 
   /** `first` hears of every event before the readers do. */
   constructor(first: (event: VolumeEvent) => void = () => {}) {
@@ -40,34 +40,11 @@ export class VolumeEvents {
 
   emit(event: VolumeEvent): void {
     this.#first(event);
-    for (const reader of this.#readers) reader(event);
+    this.#broadcast.send(event);
   }
 
-  /**
-   * `first`, then events from now on, of one volume or all, until the signal aborts or the reader stops. `resource-exhausted` when the
-   * reader is too slow. Reading starts at the call, not at the first step of the iteration.
-   */
+  /** `first`, then events from now on, of one volume or all; ends and errors as `Broadcast.read` has them. */
   read(volumeId: string | undefined, first: readonly VolumeEvent[], signal: AbortSignal): AsyncIterable<VolumeEvent> {
-    const queue = new BoundedQueue<VolumeEvent>('watch volumes', READER_LIMIT + first.length, signal);
-    const reader = (event: VolumeEvent): void => {
-      if (volumeId === undefined || event.volumeId === volumeId) queue.push(event);
-    };
-    for (const event of first) reader(event);
-    this.#readers.add(reader);
-    const stop = () => {
-      this.#readers.delete(reader);
-      signal.removeEventListener('abort', stop);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    return readUntilDone(queue, stop);
-  }
-}
-
-async function* readUntilDone<T>(items: AsyncIterable<T>, onDone: () => void): AsyncGenerator<T, void> {
-  try {
-    yield* items;
-  } finally {
-    onDone();
+    return this.#broadcast.read(first, (event) => volumeId === undefined || event.volumeId === volumeId, signal);
   }
 }

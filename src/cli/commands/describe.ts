@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand, namespaceOption } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
@@ -6,6 +8,7 @@ import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
 import { type KindName, oneByOne, parseSelections } from '../kinds.ts';
 import { describeConfigMap, describeSecret } from '../output/describe-object.ts';
+import { fetchEvents } from '../show-events.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };
@@ -29,13 +32,21 @@ export function describeCommand(cli: Cli): Command {
         const allWell = await forEach(cli.terminal, wanted, async ({ kind, name }) => {
           const isSecret = kind.kind === 'Secret';
           const objects = await fetchObjects(daemon, { kind, name, namespace, withData: !isSecret }, cli.signal);
-          descriptions.push(...objects.map(isSecret ? describeSecret : describeConfigMap));
+          for (const object of objects) {
+            descriptions.push(isSecret ? describeSecret(object) : await describeWithEvents(cli, daemon, object));
+          }
         });
         if (descriptions.length > 0) cli.terminal.print(descriptions.join(BETWEEN));
         else if (allWell) cli.terminal.complain(`No resources found in ${namespace} namespace.`);
         if (!allWell) throw PARTLY_FAILED;
       });
     });
+}
+
+async function describeWithEvents(cli: Cli, daemon: LanternClient, configMap: WireObject): Promise<string> {
+  const { namespace = '', name = '' } = configMap.metadata ?? {};
+  const query = { namespace, involvedKind: 'ConfigMap', involvedName: name };
+  return describeConfigMap(configMap, await fetchEvents(daemon, query, cli.signal), cli.clock.now());
 }
 
 function requireDescribable({ kind, plural }: KindName): void {

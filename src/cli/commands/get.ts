@@ -5,10 +5,11 @@ import { defineCommand, namespaceOption, outputOption } from '../define-command.
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
-import { type KindName, oneByOne, parseSelections, type Selection, type Wanted } from '../kinds.ts';
+import { isEventsWord, type KindName, oneByOne, parseSelections, type Selection, type Wanted } from '../kinds.ts';
 import { formatManifest, toManifests } from '../output/manifest-text.ts';
 import { objectTable } from '../output/object-table.ts';
 import { selectorOf } from '../selector.ts';
+import { showEvents } from '../show-events.ts';
 import { watchObjects } from '../watch-objects.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -31,13 +32,17 @@ export function getCommand(cli: Cli): Command {
     'lantern get secret/mysecret configmap/settings',
     "lantern get secrets -A -l 'tier in (web,db),!draft'",
   ])
-    .argument('<KIND [NAME]|KIND/NAME...>', 'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes')
+    .argument(
+      '<KIND [NAME]|KIND/NAME...>',
+      'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes, events (ev)',
+    )
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'objects of every namespace', false)
     .option('-l, --selector <SELECTOR>', 'only objects with such labels: a=b,c!=d,e in (x,y),f,!g')
     .option('-w, --watch', 'then show each object that changes, until interrupted', false)
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
     .action(async (words: readonly string[], options: Options, command: Command) => {
+      if (isEventsWord(words[0])) return getEvents(cli, words, options, command);
       const selections = parseSelections(words);
       const hasNames = selections.some(({ names }) => names.length > 0);
       if (options.allNamespaces && hasNames) {
@@ -61,6 +66,20 @@ export function getCommand(cli: Cli): Command {
         if (!allWell) throw PARTLY_FAILED;
       });
     });
+}
+
+/** Events are no objects of the store: the daemon's own list answers, as for `lantern events`. */
+async function getEvents(
+  cli: Cli,
+  words: readonly string[],
+  { allNamespaces, namespace = 'default', selector, watch, output }: Options,
+  command: Command,
+): Promise<void> {
+  if (words.length > 1) throw wrongUsage('events are not named here; "lantern events --for KIND/NAME" takes some out');
+  if (selector !== undefined) throw wrongUsage('events have no labels; leave out --selector');
+  const query = { namespace: allNamespaces ? '' : namespace, involvedKind: '', involvedName: '' };
+  const view = { query, types: undefined, watch, output };
+  await withDaemon(cli, command, (daemon) => showEvents(cli, daemon, view));
 }
 
 function onlyOne([first, ...more]: readonly Wanted[]): Wanted {

@@ -1,5 +1,7 @@
+import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { ObjectMeta__Output as WireMeta } from '../../rpc/generated/lantern/v1/ObjectMeta.ts';
+import { describeEvents } from './events-table.ts';
 import { printable } from './printable.ts';
 
 /** Blanks between a name and what belongs to it, as kubectl has them. */
@@ -20,8 +22,15 @@ export function describeSecret({ metadata, secret }: WireObject): string {
   ].join('\n');
 }
 
-/** A ConfigMap as `kubectl describe configmap` shows it: text as it is, sizes of binary values. No final newline. */
-export function describeConfigMap({ metadata, configMap }: WireObject): string {
+/**
+ * A ConfigMap as `kubectl describe configmap` shows it: text as it is, sizes of binary values, and its events. `now`:
+ * milliseconds since 1970, for their ages. No final newline.
+ */
+export function describeConfigMap(
+  { metadata, configMap }: WireObject,
+  events: readonly WireEvent[],
+  now: number,
+): string {
   const texts = Object.entries(configMap?.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
     describeMetadata(metadata),
@@ -35,6 +44,8 @@ export function describeConfigMap({ metadata, configMap }: WireObject): string {
     ...sizeRows(configMap?.sizes ?? {}, Object.keys(configMap?.binaryData ?? {})).map(
       ([key, [size]]) => `${key} ${size}`,
     ),
+    '',
+    describeEvents(events, now),
   ].join('\n');
 }
 

@@ -4,17 +4,19 @@ import { stripVTControlCharacters } from 'node:util';
 const GAP = 3;
 
 /** Aligned columns below their headings; lines have no trailing blanks. Cells may be coloured. No final newline. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return new GrowingTable(headings).add(rows);
+export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[], gap = GAP): string {
+  return new GrowingTable(headings, gap).add(rows);
 }
 
 /** A table whose rows come in parts: columns get wider where a later row needs it, and never narrower. */
 export class GrowingTable {
   readonly #headings: readonly string[];
+  readonly #gap: number;
   #widths: readonly number[] = [];
 
-  constructor(headings: readonly string[]) {
+  constructor(headings: readonly string[], gap = GAP) {
     this.#headings = headings;
+    this.#gap = gap;
   }
 
   /** The lines of the rows, the first time below the headings. */
@@ -23,13 +25,13 @@ export class GrowingTable {
     this.#widths = this.#headings.map((_, column) => {
       return Math.max(this.#widths[column] ?? 0, ...lines.map((line) => widthOf(line[column] ?? '')));
     });
-    return lines.map((line) => formatLine(line, this.#widths)).join('\n');
+    return lines.map((line) => formatLine(line, this.#widths, this.#gap)).join('\n');
   }
 }
 
-function formatLine(cells: readonly string[], widths: readonly number[]): string {
+function formatLine(cells: readonly string[], widths: readonly number[], gap: number): string {
   return cells
-    .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell) + GAP))
+    .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell) + gap))
     .join('')
     .trimEnd();
 }

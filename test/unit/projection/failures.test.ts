@@ -35,7 +35,7 @@ describe('a request that fails half way', () => {
     expect(world.projector.list()).toEqual([]);
     expect(world.mounter.table()).toEqual([]);
     await world.apply('db', { password: 'two' });
-    expect(world.events).toEqual([]);
+    expect(world.events).toMatchObject([{ type: 'failed', reason: 'FailedMount' }]);
   });
 
   it('leaves a record of what a repeat found', async () => {
@@ -134,7 +134,7 @@ describe('requests that meet', () => {
     expect([first.status, second.status]).toEqual(['rejected', 'fulfilled']);
     await world.apply('db', { password: 'two' });
     expect(world.files()).toEqual({ password: 'two' });
-    expect(world.events.map(({ type }) => type)).toEqual(['mounted', 'updated']);
+    expect(world.events.map(({ type }) => type)).toEqual(['failed', 'mounted', 'updated']);
   });
 
   it('leaves nothing when the last target goes while a refresh waits', async () => {
@@ -146,7 +146,7 @@ describe('requests that meet', () => {
     await world.projector.settled();
     expect(world.projector.list()).toEqual([]);
     expect(world.mounter.table()).toEqual([]);
-    expect(world.clock.pending).toBe(0);
+    expect(world.timers).toBe(0);
   });
 
   it('undoes a first publish aborted at any await, and leaves a repeat as it was', async () => {
@@ -197,11 +197,11 @@ describe('stopping', () => {
     await using world = new ProjectionWorld();
     await world.start();
     const publishing = world.publish({ waitForObjects: true });
-    await vi.waitFor(() => expect(world.clock.pending).toBe(1));
+    await vi.waitFor(() => expect(world.timers).toBe(1));
     await world.apply('db', { password: 'one' });
     await publishing;
     expect(world.files()).toEqual({ password: 'one' });
-    expect(world.clock.pending).toBe(0);
+    expect(world.timers).toBe(0);
   });
 });
 

@@ -37,6 +37,10 @@ test('a Secret as kubectl shows it', () => {
   ]);
 });
 
+const NOW = Date.parse('2026-11-23T12:10:00Z');
+const involvedObject = { kind: 'ConfigMap', namespace: 'team', name: 'db', uid: '', fieldPath: '' };
+const event = { id: 'e1', involvedObject, type: 'WARNING', host: 'node-1' } as const;
+
 test('a ConfigMap with its texts, and binary values by their size', () => {
   const configMap = {
     data: { b: 'two\n\tlines\u0007', a: '' },
@@ -44,7 +48,7 @@ test('a ConfigMap with its texts, and binary values by their size', () => {
     immutable: false,
     sizes: { a: 0, b: 11, bin: 3 },
   };
-  expect(lines(describeConfigMap({ metadata, configMap, body: 'configMap' }))).toEqual([
+  expect(lines(describeConfigMap({ metadata, configMap, body: 'configMap' }, [], NOW))).toEqual([
     'Name:         db',
     'Namespace:    team',
     'Labels:       <none>',
@@ -65,5 +69,38 @@ test('a ConfigMap with its texts, and binary values by their size', () => {
     'BinaryData',
     '====',
     'bin: 3 bytes',
+    '',
+    'Events:  <none>',
+  ]);
+});
+
+test('the events of a ConfigMap, counted', () => {
+  const configMap = { data: {}, binaryData: {}, immutable: false, sizes: {} };
+  const once = '2026-11-23T12:09:55.000Z';
+  const events = [
+    {
+      ...event,
+      reason: 'Odd',
+      message: 'a\nb',
+      count: 3,
+      firstTimestamp: '2026-11-23T12:00:00.000Z',
+      lastTimestamp: once,
+    },
+    {
+      ...event,
+      type: 'NORMAL' as const,
+      reason: 'Fine',
+      message: 'ok',
+      count: 1,
+      firstTimestamp: once,
+      lastTimestamp: once,
+    },
+  ];
+  expect(lines(describeConfigMap({ metadata, configMap, body: 'configMap' }, events, NOW)).slice(-5)).toEqual([
+    'Events:',
+    '  Type     Reason  Age               From             Message',
+    '  ----     ------  ---               ----             -------',
+    '  Warning  Odd     5s (x3 over 10m)  lantern, node-1  a\\x0ab',
+    '  Normal   Fine    5s                lantern, node-1  ok',
   ]);
 });

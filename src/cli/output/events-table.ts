@@ -1,0 +1,89 @@
+import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
+import { ageSince } from './age.ts';
+import { printable } from './printable.ts';
+import { formatTable } from './table.ts';
+
+export type EventColumns = { readonly wide: boolean; readonly withNamespace: boolean };
+
+/** Blanks between the columns of a description, as kubectl has them. */
+const DESCRIPTION_GAP = 2;
+const INDENT = '  ';
+
+type Column = { readonly heading: string; readonly cell: (event: WireEvent, now: number) => string };
+
+const NAMESPACE: Column = { heading: 'NAMESPACE', cell: (event) => event.involvedObject?.namespace ?? '' };
+const MESSAGE: Column = { heading: 'MESSAGE', cell: ({ message }) => message };
+
+/** kubectl's, as the API server prints them. */
+const BEFORE_MESSAGE: readonly Column[] = [
+  { heading: 'LAST SEEN', cell: (event, now) => ageSince(event.lastTimestamp, now) },
+  { heading: 'TYPE', cell: eventType },
+  { heading: 'REASON', cell: ({ reason }) => reason },
+  { heading: 'OBJECT', cell: objectName },
+];
+const WIDE_BEFORE_MESSAGE: readonly Column[] = [
+  { heading: 'SUBOBJECT', cell: (event) => event.involvedObject?.fieldPath ?? '' },
+  { heading: 'SOURCE', cell: sourceOf },
+];
+const WIDE_AFTER_MESSAGE: readonly Column[] = [
+  { heading: 'FIRST SEEN', cell: (event, now) => ageSince(event.firstTimestamp, now) },
+  { heading: 'COUNT', cell: ({ count }) => String(count) },
+  { heading: 'NAME', cell: ({ id }) => id },
+];
+
+export function eventHeadings(columns: EventColumns): string[] {
+  return columnsFor(columns).map(({ heading }) => heading);
+}
+
+/** The cells of each event, below the headings. `now`: milliseconds since 1970, for ages. */
+export function eventRows(events: readonly WireEvent[], columns: EventColumns, now: number): string[][] {
+  const shown = columnsFor(columns);
+  return events.map((event) => shown.map(({ cell }) => printable(cell(event, now))));
+}
+
+function columnsFor({ wide, withNamespace }: EventColumns): Column[] {
+  return [
+    ...(withNamespace ? [NAMESPACE] : []),
+    ...BEFORE_MESSAGE,
+    ...(wide ? WIDE_BEFORE_MESSAGE : []),
+    MESSAGE,
+    ...(wide ? WIDE_AFTER_MESSAGE : []),
+  ];
+}
+
+/** The last part of a description, as `kubectl describe` has it. No final newline. */
+export function describeEvents(events: readonly WireEvent[], now: number): string {
+  if (events.length === 0) return 'Events:  <none>';
+  const headings = ['Type', 'Reason', 'Age', 'From', 'Message'];
+  const rows = events.map((event) => [
+    eventType(event),
+    printable(event.reason),
+    ageOf(event, now),
+    printable(sourceOf(event)),
+    printable(event.message),
+  ]);
+  const underlines = headings.map((heading) => '-'.repeat(heading.length));
+  const table = formatTable(headings, [underlines, ...rows], DESCRIPTION_GAP);
+  return ['Events:', ...table.split('\n').map((line) => INDENT + line)].join('\n');
+}
+
+function ageOf({ count, firstTimestamp, lastTimestamp }: WireEvent, now: number): string {
+  if (count <= 1) return ageSince(firstTimestamp, now);
+  return `${ageSince(lastTimestamp, now)} (x${count} over ${ageSince(firstTimestamp, now)})`;
+}
+
+/** Kubernetes' word for the type. */
+export function eventType({ type }: WireEvent): 'Normal' | 'Warning' {
+  return type === 'WARNING' ? 'Warning' : 'Normal';
+}
+
+function objectName({ involvedObject }: WireEvent): string {
+  return `${(involvedObject?.kind ?? '').toLowerCase()}/${involvedObject?.name ?? ''}`;
+}
+
+/** What Kubernetes calls the source's component; its host is the daemon's node. */
+export const EVENT_COMPONENT = 'lantern';
+
+function sourceOf({ host }: WireEvent): string {
+  return `${EVENT_COMPONENT}, ${host}`;
+}
