@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from './base/clock.ts';
+import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
 import type { Log } from './base/log.ts';
 import type { Config } from './config.ts';
@@ -23,10 +23,14 @@ import { objectsService } from './rpc/objects-service.ts';
 import { projectorService } from './rpc/projector-service.ts';
 import { RpcServer } from './rpc/server.ts';
 import { tokensService } from './rpc/tokens-service.ts';
+import { BoundedSource } from './sources/bounded-source.ts';
+import { CachedSource } from './sources/cached-source.ts';
 import { EmbeddedStore } from './sources/embedded-store.ts';
 import { ManifestDirectory } from './sources/manifest-directory.ts';
 import { MemoryStore } from './sources/memory-store.ts';
+import type { Store } from './sources/source.ts';
 import { TokenSigner } from './sources/token-signer.ts';
+import { UnfollowedSource } from './sources/unfollowed-source.ts';
 
 /** The most files and directories of one payload. */
 const MAX_ENTRIES = 10_000;
@@ -71,8 +75,8 @@ export class Daemon implements AsyncDisposable {
       const store = await openStore(config, parts);
       const events = new EventLog({ clock });
       const tokens = new TokenSigner({ store, issuer: config.tokenIssuer, clock });
-      const parties = { source: store, publisher, clock, log, recorder: events, tokens };
-      const stages: Stages = { ...parties, ...limitsOf(config) };
+      const parties = { ...facesOf(store, config, clock), publisher, clock, log, recorder: events, tokens };
+      const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs: config.syncPeriodMs };
       const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
       const server = parts.use(
         new RpcServer({
@@ -154,6 +158,17 @@ async function openStore(config: Config, parts: DisposalStack): Promise<MemorySt
   if (config.store === 'memory') return new MemoryStore(settings);
   const { dataDirectory: directory, keyFiles } = config;
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
+}
+
+/** How the store is read, as `--change-detection` says. A cache is a little younger than a round of the sync period. */
+function facesOf(store: Store, config: Config, clock: Clock): Pick<Stages, 'source' | 'background'> {
+  const bounded = new BoundedSource(store, { clock });
+  if (config.changeDetection === 'cache') {
+    const cache = new CachedSource(bounded, { clock, ttlMs: 0.8 * config.syncPeriodMs });
+    return { source: cache.newest, background: cache };
+  }
+  const source = config.changeDetection === 'get' ? new UnfollowedSource(bounded) : bounded;
+  return { source, background: source };
 }
 
 function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isolation'> {

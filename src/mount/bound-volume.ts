@@ -7,7 +7,7 @@ import type { FileSummary } from '../volume/file-summary.ts';
 import type { VolumeFs } from '../volume/file-system.ts';
 import { PoolBudget } from '../volume/pool-budget.ts';
 import type { MountFlag, VolumeRecord } from '../volume/record.ts';
-import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { KeptInputs } from '../volume/request-inputs.ts';
 import type { VolumeHome } from '../volume/volume-home.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
 import { cover, isSame, type Shown, uncover } from './cover.ts';
@@ -84,7 +84,7 @@ export class BoundVolume implements HostedVolume {
     this.#withRoom('save the record', () => this.#home.saveRecord(record));
   }
 
-  saveInputs(inputs: RequestInputs | undefined): void {
+  saveInputs(inputs: KeptInputs | undefined): void {
     this.#withRoom("save the request's own data", () => this.#home.saveInputs(inputs));
   }
 

@@ -9,7 +9,7 @@ import { changedPaths, contentsOf, type GenerationContents, NO_CONTENTS } from '
 import { generationName } from '../volume/layout.ts';
 import { nodeFileSystem } from '../volume/node-file-system.ts';
 import type { MountFlag, VolumeRecord } from '../volume/record.ts';
-import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { KeptInputs } from '../volume/request-inputs.ts';
 import type { VolumeHome } from '../volume/volume-home.ts';
 import type { VolumeWriter } from '../volume/volume-writer.ts';
 import { ClaimsFile } from './direct-claims.ts';
@@ -120,7 +120,7 @@ export class DirectVolume implements HostedVolume {
     this.#attempt('save the record of', () => this.#around.home.saveRecord(record));
   }
 
-  saveInputs(inputs: RequestInputs | undefined): void {
+  saveInputs(inputs: KeptInputs | undefined): void {
     if (inputs !== undefined) this.#around.requireInputsAllowed();
     this.#attempt("save the request's own data for", () => this.#around.home.saveInputs(inputs));
   }

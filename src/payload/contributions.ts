@@ -1,4 +1,5 @@
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import { accountRefOf } from '../spec/object-refs.ts';
 import { parseRelativePath, type RelativePath } from '../spec/relative-path.ts';
 import type { FileAttributes, KeyToPath, ObjectSource, SourceSpec, TokenSource } from '../spec/volume-spec.ts';
 import { downwardValue } from './downward-fields.ts';
@@ -109,7 +110,9 @@ function fromToken(source: TokenSource, inputs: RenderInputs): Contribution {
   return fromItems(`the token for ${audience}`, [item], inputs, () => {
     const held = inputs.tokens.get(source.audience);
     if (held !== undefined) return Buffer.from(held.token);
-    return missing(`a service account token for ${audience} is needed, and the request brought none; hand one in`);
+    // Only a missing account keeps the daemon from issuing what the request did not bring.
+    const account = describeRef(accountRefOf(inputs.pod, inputs.namespace));
+    return missing(`${account} does not exist, and the token for ${audience} is to speak for it`);
   });
 }
 

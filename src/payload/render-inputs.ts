@@ -19,7 +19,7 @@ export type RenderInputs = {
   readonly budget: PayloadBudget;
 };
 
-/** A token handed in by the host. */
+/** A token that the host handed in, or that the daemon issued. */
 export type HeldToken = { readonly token: string; readonly expirationTimestamp: string };
 
 /** What one payload may cost: bytes, and entries (files plus directories). */

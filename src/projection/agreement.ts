@@ -1,4 +1,5 @@
 import { LanternError } from '../base/errors.ts';
+import { accountRefOf } from '../spec/object-refs.ts';
 import type { AccessMode, RecordedPublication } from '../volume/record.ts';
 import type { RequestInputs } from '../volume/request-inputs.ts';
 import type { LiveVolume, Wanted } from './live-volume.ts';
@@ -7,7 +8,7 @@ import type { PublishRequest } from './projector.ts';
 /**
  * What a publish request must agree on with what is there (CSI's table for NodePublishVolume): the same target with
  * another capability, readonly, namespace or subPath is `already-exists`; another target needs an access mode that allows
- * several, and the same pod, mount group and request inputs, else `failed-precondition`. A changed spec is a refresh.
+ * several, and the same pod, account, mount group and request inputs, else `failed-precondition`. A changed spec is a refresh.
  */
 export function requireAgreement(volume: LiveVolume, request: PublishRequest): void {
   const { wanted } = volume;
@@ -53,11 +54,16 @@ function requireSharing(volume: LiveVolume, wanted: Wanted, request: PublishRequ
   }
   // Otherwise one pod's token or data would land in another's files.
   if (wanted.pod?.uid !== request.pod?.uid) throw unshareable(request, 'its other targets belong to another pod');
+  if (accountOf(wanted) !== accountOf(request)) throw unshareable(request, 'its other targets have another account');
   if (wanted.mountGroup !== request.mountGroup)
     throw unshareable(request, 'its other targets have another mount group');
   if (!hasSameInputs(wanted.inputs, request.inputs)) {
     throw unshareable(request, "its other targets came with other data of the request's own");
   }
+}
+
+function accountOf({ pod, namespace }: Pick<Wanted, 'pod' | 'namespace'>): string {
+  return accountRefOf(pod, namespace).name;
 }
 
 function isShareable(mode: AccessMode): boolean {

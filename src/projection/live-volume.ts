@@ -4,7 +4,7 @@ import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
 import type { RecordedPodVolume, RecordedPublication, VolumeRecord } from '../volume/record.ts';
-import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { KeptToken, RequestInputs } from '../volume/request-inputs.ts';
 
 /** What a volume shall hold, as its last good request said. */
 export type Wanted = {
@@ -36,8 +36,11 @@ export class LiveVolume {
   readonly assumed = new Set<string>();
   wanted: Wanted | undefined;
   provenance: Provenance = NO_PROVENANCE;
+  /** What the daemon issued for it, by audience. */
+  tokens: ReadonlyMap<string, KeptToken> = new Map();
   /** Why the contents cannot be renewed; undefined while all is well. */
   lastError: string | undefined;
+  #isSaved = true;
 
   constructor(hosted: HostedVolume, wanted: Wanted | undefined) {
     this.hosted = hosted;
@@ -62,13 +65,21 @@ export class LiveVolume {
     return [...this.publications.values()].filter((publication) => publication.subPath !== undefined);
   }
 
-  /** Writes down what a restarted daemon needs. The request's secret bytes go to a file of their own. */
+  /** Whether the last `save` succeeded. */
+  get isSaved(): boolean {
+    return this.#isSaved;
+  }
+
+  /** Writes down what a restarted daemon needs. Secret bytes go to a file of their own. */
   save(): void {
     if (this.wanted === undefined) return;
+    this.#isSaved = false;
     const { inputs, ...rest } = this.wanted;
-    this.hosted.saveInputs(inputs.data.size === 0 && inputs.tokens.size === 0 ? undefined : inputs);
+    const isEmpty = inputs.data.size === 0 && inputs.tokens.size === 0 && this.tokens.size === 0;
+    this.hosted.saveInputs(isEmpty ? undefined : { ...inputs, issued: this.tokens });
     const publications = [...this.publications.values()].filter(({ target }) => !this.assumed.has(target));
     const record: VolumeRecord = { ...rest, publications, ...this.provenance };
     this.hosted.saveRecord(record);
+    this.#isSaved = true;
   }
 }

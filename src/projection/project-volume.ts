@@ -9,9 +9,11 @@ import { objectRefsOf } from '../spec/object-refs.ts';
 import { parseVolumeSource } from '../spec/parse-volume-source.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
+import type { KeptToken } from '../volume/request-inputs.ts';
 import type { Provenance, Wanted } from './live-volume.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Stages } from './stages.ts';
+import { accountNeeded, heldTokens, type IssuedTokens, issueTokens, tokenWishesOf } from './volume-tokens.ts';
 
 /** The part of what a volume shall hold that its files are made of. */
 export type Projected = Omit<Wanted, 'volumeId' | 'podVolume'>;
@@ -20,6 +22,8 @@ export type Projected = Omit<Wanted, 'volumeId' | 'podVolume'>;
 export type Projection = {
   readonly outcome: WriteOutcome;
   readonly provenance: Provenance;
+  /** What the daemon issued for it. */
+  readonly issued: IssuedTokens;
   readonly notices: readonly Notice[];
 };
 
@@ -31,11 +35,13 @@ export type ProjectionTarget = {
   follow(refs: readonly ObjectRef[]): void;
   /** What the present contents were rendered from. */
   readonly provenance: Provenance;
+  /** What was issued for the present contents, by audience. */
+  readonly tokens: ReadonlyMap<string, KeptToken>;
 };
 
 /**
- * The whole flow: definition → spec → objects at known revisions → payload → one new generation. Throws without having
- * written anything: `failed-precondition` with reason MISSING_OBJECTS, `unavailable` when the source cannot say,
+ * The whole flow: definition → spec → objects at known revisions → tokens → payload → one new generation. Throws
+ * without having written anything: `failed-precondition` with reason MISSING_OBJECTS, `unavailable` when the source cannot say,
  * `invalid-argument`, `resource-exhausted`.
  */
 export async function projectVolume(
@@ -49,25 +55,27 @@ export async function projectVolume(
   const definitions = await resolveObjects(stages.source, required(named), signal);
   const spec = specOf(wanted.definition, named, definitions);
 
-  const refs = objectRefsOf(spec, wanted.namespace);
+  const { inputs, ...facts } = wanted;
+  const wishes = tokenWishesOf(spec, facts, inputs.tokens);
+  const refs = [...objectRefsOf(spec, wanted.namespace), ...accountNeeded(wishes)];
   target.follow([...named, ...refs.map(({ ref }) => ref)]);
   const objects = await resolveObjects(stages.source, refs, signal);
   const provenance = provenanceOf(stages.source.storeId, [...required(named), ...refs], definitions, objects);
   refuseUnknownAbsence(target.provenance, provenance);
 
-  const { inputs, ...facts } = wanted;
+  const issued = await issueTokens(wishes, objects, target.tokens, stages, signal);
   const rendered = renderPayload({
     ...facts,
     spec,
     objects,
     requestData: inputs.data,
-    tokens: inputs.tokens,
+    tokens: new Map([...inputs.tokens, ...heldTokens(issued.tokens)]),
     budget: stages.budget,
     allocatable: stages.allocatable,
   });
   if (!rendered.ok) throw refusalError(rendered);
   signal.throwIfAborted();
-  return { outcome: target.write(rendered.payload), provenance, notices: rendered.notices };
+  return { outcome: target.write(rendered.payload), provenance, issued, notices: rendered.notices };
 }
 
 function namedRefs({ definition, namespace }: Projected): readonly ObjectRef[] {

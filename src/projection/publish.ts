@@ -1,10 +1,11 @@
 import { LanternError } from '../base/errors.ts';
 import type { ObjectRef } from '../objects/object.ts';
 import { requireAgreement } from './agreement.ts';
+import { announceUpdate, eventHead } from './announce-update.ts';
 import { LiveVolume, NO_PROVENANCE, type Wanted } from './live-volume.ts';
 import { type Projection, type ProjectionTarget, projectVolume } from './project-volume.ts';
 import type { PublishRequest, UpdateRequest } from './projector.ts';
-import { announceUpdate, eventHead, type Refresher } from './refresher.ts';
+import type { Refresher } from './refresher.ts';
 import type { VolumeRegistry } from './registry.ts';
 import type { Stages } from './stages.ts';
 import type { VolumeEvents } from './volume-events.ts';
@@ -44,6 +45,7 @@ export async function publishOnce(
         followBoth(key, known, refs, desk);
       },
       provenance: known?.provenance ?? NO_PROVENANCE,
+      tokens: known?.tokens ?? new Map(),
     };
     const before = known?.wanted;
     try {
@@ -98,6 +100,7 @@ export async function updateOnce(
       write: volume.hosted.write.bind(volume.hosted),
       follow: (refs: readonly ObjectRef[]) => followBoth(key, volume, refs, desk),
       provenance: volume.provenance,
+      tokens: volume.tokens,
     };
     try {
       accept(volume, next, await projectVolume(next, target, stages, signal), stages, desk);
@@ -132,10 +135,7 @@ function goBack(volume: LiveVolume, before: Wanted | undefined, stages: Stages, 
 function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stages: Stages, desk: Desk): void {
   const isFirst = volume.publications.size === 0;
   volume.wanted = wanted;
-  volume.provenance = projection.provenance;
-  volume.lastError = undefined;
-  desk.refresher.settle(volume.hosted.directoryName);
-  desk.refresher.follow(volume.hosted.directoryName, volume.refs);
+  desk.refresher.adopt(volume, projection);
   const time = stages.clock.now();
   if (projection.outcome.changed && !isFirst) {
     announceUpdate(volume, projection, { time, propagationMs: undefined }, desk.events);

@@ -1,19 +1,23 @@
 import { type LanternError, toLanternError } from '../base/errors.ts';
 import { type Backoff, delays } from '../base/retry.ts';
+import { Slices } from '../base/slices.ts';
 import type { ObjectRef } from '../objects/object.ts';
 import type { ObjectChange } from '../sources/source.ts';
+import { announceUpdate, eventHead } from './announce-update.ts';
 import { Following } from './following.ts';
 import type { LiveVolume, Provenance } from './live-volume.ts';
-import { projectVolume } from './project-volume.ts';
+import { type Projection, projectVolume } from './project-volume.ts';
+import type { RefreshResult } from './projector.ts';
 import type { VolumeRegistry } from './registry.ts';
 import type { Stages } from './stages.ts';
-import type { EventHead, VolumeEvents } from './volume-events.ts';
+import { TokenRotation } from './token-rotation.ts';
+import type { VolumeEvents } from './volume-events.ts';
 
 /** How many refreshes may wait for the source at once. */
 const CONCURRENCY = 16;
-/** A fan-out lets the event loop serve others after this long, in milliseconds. */
-const SLICE_MS = 5;
 const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+
+type Refreshed = Omit<RefreshResult, 'volumeId'>;
 
 /**
  * Keeps volumes fresh: object event → the volumes that depend on it → coalesce → resolve, render, write again. Many
@@ -22,6 +26,8 @@ const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
  */
 export class Refresher implements AsyncDisposable {
   readonly #stages: Stages;
+  /** The same, for refreshes that nobody asked for. */
+  readonly #background: Stages;
   readonly #registry: VolumeRegistry;
   readonly #events: VolumeEvents;
   readonly #stop = new AbortController();
@@ -31,13 +37,17 @@ export class Refresher implements AsyncDisposable {
   readonly #followings = new Map<string, Following>();
   readonly #retries = new Map<string, { timer: Disposable; waits: Generator<number, never> }>();
   readonly #running = new Set<Promise<void>>();
-  #sliceEnd = 0;
-  #turn: Promise<void> | undefined;
+  readonly #slices: Slices;
+  readonly #rotation: TokenRotation;
 
   constructor(stages: Stages, registry: VolumeRegistry, events: VolumeEvents) {
+    const { clock } = stages;
     this.#stages = stages;
+    this.#background = { ...stages, source: stages.background };
     this.#registry = registry;
     this.#events = events;
+    this.#slices = new Slices(clock);
+    this.#rotation = new TokenRotation(clock, (key) => this.request(key, clock.monotonic()));
   }
 
   /** Follows exactly these objects for the volume; a change of one refreshes it. */
@@ -46,7 +56,7 @@ export class Refresher implements AsyncDisposable {
     if (this.#stop.signal.aborted) return;
     let following = this.#followings.get(key);
     if (following === undefined) {
-      following = new Following(this.#stages.source, (change) => this.#onChange(key, change));
+      following = new Following(this.#stages.background, (change) => this.#onChange(key, change));
       this.#followings.set(key, following);
     }
     following.follow(refs);
@@ -57,13 +67,26 @@ export class Refresher implements AsyncDisposable {
     this.#followings.get(key)?.[Symbol.dispose]();
     this.#followings.delete(key);
     this.#waiting.delete(key);
-    this.settle(key);
+    this.#rotation.forget(key);
+    this.#settle(key);
   }
 
-  /** The volume's contents are good: a pending retry is not needed any more. */
-  settle(key: string): void {
-    this.#retries.get(key)?.timer[Symbol.dispose]();
-    this.#retries.delete(key);
+  /**
+   * The volume's contents are those of this projection: what they come from is followed, tokens are renewed in time, and
+   * a pending retry is not needed any more.
+   */
+  adopt(volume: LiveVolume, { provenance, issued }: Projection): void {
+    const key = volume.hosted.directoryName;
+    volume.provenance = provenance;
+    volume.tokens = issued.tokens;
+    volume.lastError = undefined;
+    this.#settle(key);
+    this.follow(key, volume.refs);
+    const isNews = this.#rotation.plan(key, issued.tokens, issued.failure !== undefined);
+    if (issued.failure === undefined) return;
+    const { message } = issued.failure;
+    this.#stages.log.debug({ volume: volume.name, problem: message }, 'a token could not be renewed');
+    if (isNews) this.#emit(volume, { type: 'warning', reason: 'TokenRefreshFailed', message });
   }
 
   /** Refreshes the volume as soon as its turn comes. `since` is the monotonic moment of the change, in milliseconds. */
@@ -74,6 +97,12 @@ export class Refresher implements AsyncDisposable {
     if (this.#running.size < CONCURRENCY) this.#startWorker();
   }
 
+  /** Refreshes the volume under its lock, from the newest objects. Undefined when there is no such volume any more. */
+  async refreshNow(key: string, signal: AbortSignal): Promise<Refreshed | undefined> {
+    await this.#slices.next();
+    return await this.#registry.exclusively(key, signal, () => this.#refresh(key, undefined, this.#stages, signal));
+  }
+
   /** Resolves when nothing waits for a refresh and none is under way. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -81,12 +110,18 @@ export class Refresher implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#rotation[Symbol.dispose]();
     for (const key of [...this.#followings.keys(), ...this.#retries.keys()]) this.forget(key);
     await this.idle();
   }
 
   #onChange(key: string, change: ObjectChange): void {
     this.request(key, change.observedAt);
+  }
+
+  #settle(key: string): void {
+    this.#retries.get(key)?.timer[Symbol.dispose]();
+    this.#retries.delete(key);
   }
 
   #startWorker(): void {
@@ -101,7 +136,7 @@ export class Refresher implements AsyncDisposable {
   async #work(): Promise<void> {
     for (;;) {
       // Also before the first: the store dispatches synchronously, and events of one moment coalesce into one write.
-      while (this.#stages.clock.monotonic() >= this.#sliceEnd) await this.#nextSlice();
+      await this.#slices.next();
       const next = this.#waiting.entries().next();
       if (next.done || this.#stop.signal.aborted) return;
       const [key, since] = next.value;
@@ -109,51 +144,44 @@ export class Refresher implements AsyncDisposable {
       this.#claimed.add(key);
       const refreshed = this.#registry.exclusively(key, this.#stop.signal, () => {
         this.#claimed.delete(key);
-        return this.#refresh(key, since);
+        return this.#refresh(key, since, this.#background, this.#stop.signal);
       });
       // Only an abort gets here: a failed refresh is reported where it happens.
       await refreshed.catch(() => this.#claimed.delete(key));
     }
   }
 
-  /** All workers share one slice, and one turn of the event loop between slices. */
-  #nextSlice(): Promise<void> {
-    this.#turn ??= new Promise((resolve) => {
-      setImmediate(() => {
-        this.#turn = undefined;
-        this.#sliceEnd = this.#stages.clock.monotonic() + SLICE_MS;
-        resolve();
-      });
-    });
-    return this.#turn;
-  }
-
-  async #refresh(key: string, since: number): Promise<void> {
+  /** `since` is the moment of the change, where there was one. Throws only when the signal aborts. */
+  async #refresh(
+    key: string,
+    since: number | undefined,
+    stages: Stages,
+    signal: AbortSignal,
+  ): Promise<Refreshed | undefined> {
     const volume = this.#registry.get(key);
-    const wanted = volume?.wanted;
-    if (volume === undefined || wanted === undefined) return;
+    if (volume?.wanted === undefined) return volume && { isChanged: false, error: volume.lastError };
     try {
-      const projection = await projectVolume(
-        wanted,
-        {
-          write: (payload) => volume.hosted.write(payload),
-          follow: (refs) => this.follow(key, [...volume.refs, ...refs]),
-          provenance: volume.provenance,
-        },
-        this.#stages,
-        this.#stop.signal,
-      );
-      if (projection.outcome.changed) {
-        const moment = { time: this.#stages.clock.now(), propagationMs: this.#stages.clock.monotonic() - since };
-        announceUpdate(volume, projection, moment, this.#events);
+      const target = {
+        write: volume.hosted.write.bind(volume.hosted),
+        follow: (refs: readonly ObjectRef[]) => this.follow(key, [...volume.refs, ...refs]),
+        provenance: volume.provenance,
+        tokens: volume.tokens,
+      };
+      const projection = await projectVolume(volume.wanted, target, stages, signal);
+      const { changed } = projection.outcome;
+      if (changed) {
+        const { clock } = stages;
+        const propagationMs = since === undefined ? undefined : clock.monotonic() - since;
+        announceUpdate(volume, projection, { time: clock.now(), propagationMs }, this.#events);
       }
-      keepProvenance(volume, projection.provenance);
-      this.follow(key, volume.refs);
-      volume.lastError = undefined;
-      this.settle(key);
+      keepRecord(volume, projection);
+      this.adopt(volume, projection);
+      return { isChanged: changed, error: undefined };
     } catch (error) {
-      if (!this.#stop.signal.aborted)
-        this.#onFailure(key, volume, toLanternError(error, `refresh volume "${volume.name}"`));
+      signal.throwIfAborted();
+      const failure = toLanternError(error, `refresh volume "${volume.name}"`);
+      this.#onFailure(key, volume, failure);
+      return { isChanged: false, error: failure.message };
     }
   }
 
@@ -162,12 +190,7 @@ export class Refresher implements AsyncDisposable {
     volume.lastError = error.message;
     if (isNews) {
       this.#stages.log.warn({ volume: volume.name, error }, 'a volume keeps its last good contents');
-      this.#events.emit({
-        ...eventHead(volume, this.#stages.clock.now()),
-        type: 'failed',
-        reason: 'FailedUpdate',
-        message: error.message,
-      });
+      this.#emit(volume, { type: 'failed', reason: 'FailedUpdate', message: error.message });
     }
     const retry = this.#retries.get(key);
     retry?.timer[Symbol.dispose]();
@@ -176,48 +199,21 @@ export class Refresher implements AsyncDisposable {
     const timer = clock.after(waits.next().value, () => this.request(key, clock.monotonic()));
     this.#retries.set(key, { timer, waits });
   }
-}
 
-/** The common part of an event about this volume. */
-export function eventHead(volume: LiveVolume, time: number): EventHead {
-  return { volumeId: volume.name, namespace: volume.namespace, pod: volume.wanted?.pod, time };
-}
-
-/** Says what an update changed, what it warned of, and which subPath publications did not get it. */
-export function announceUpdate(
-  volume: LiveVolume,
-  projection: Awaited<ReturnType<typeof projectVolume>>,
-  moment: { readonly time: number; readonly propagationMs: number | undefined },
-  events: VolumeEvents,
-): void {
-  const head = eventHead(volume, moment.time);
-  const { outcome } = projection;
-  events.emit({
-    ...head,
-    type: 'updated',
-    oldGeneration: outcome.previous,
-    newGeneration: outcome.generation,
-    changedPaths: outcome.changedPaths,
-    propagationMs: moment.propagationMs,
-  });
-  for (const notice of projection.notices) events.emit({ ...head, type: 'warning', ...notice });
-  for (const { target, subPath } of volume.pinned) {
-    const message = `"${subPath}" at "${target}" is a subPath publication and keeps what it was mounted with`;
-    events.emit({ ...head, type: 'update-skipped', target, message });
+  #emit(
+    volume: LiveVolume,
+    what: { readonly type: 'failed' | 'warning'; readonly reason: string; readonly message: string },
+  ): void {
+    this.#events.emit({ ...eventHead(volume, this.#stages.clock.now()), ...what });
   }
 }
 
-/** A record that could not be written is not taken as written: the next refresh tries again. */
-function keepProvenance(volume: LiveVolume, now: Provenance): void {
-  const before = volume.provenance;
-  volume.provenance = now;
-  if (isSameHistory(before, now)) return;
-  try {
-    volume.save();
-  } catch (error) {
-    volume.provenance = before;
-    throw error;
-  }
+/** Writes down what a restart should know of a refresh. What could not be written is tried again at the next one. */
+function keepRecord(volume: LiveVolume, { provenance, issued: { tokens } }: Projection): void {
+  const isKnown = isSameHistory(volume.provenance, provenance) && isSameTokens(volume.tokens, tokens);
+  volume.provenance = provenance;
+  volume.tokens = tokens;
+  if (!isKnown || !volume.isSaved) volume.save();
 }
 
 /** Whether a restart would decide the same from either: same store, same objects there and absent. */
@@ -226,4 +222,8 @@ function isSameHistory(a: Provenance, b: Provenance): boolean {
   return [...a.objects].every(
     ([key, revision]) => (b.objects.get(key) === null) === (revision === null) && b.objects.has(key),
   );
+}
+
+function isSameTokens(a: LiveVolume['tokens'], b: LiveVolume['tokens']): boolean {
+  return a.size === b.size && [...a].every(([audience, { token }]) => b.get(audience)?.token === token);
 }

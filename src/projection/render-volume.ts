@@ -1,3 +1,4 @@
+import type { TokenIssuer } from '../sources/token-issuer.ts';
 import { createMemoryFileSystem } from '../volume/memory-file-system.ts';
 import { readTree, type TreeEntry } from '../volume/tree.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
@@ -8,7 +9,20 @@ import type { Stages } from './stages.ts';
 
 const DIRECTORY = '/volume';
 
-/** The tree a volume would have: the same flow and the same writer, in memory. The host is not touched. */
+/** Stands in for a token: a dry run gives nobody a credential. */
+const NO_TOKENS: TokenIssuer = {
+  issuer: '',
+  async issue({ audiences: [audience = ''], expirationSeconds }) {
+    const whose = audience === '' ? 'the default audience' : `the audience "${audience}"`;
+    const token = `(a dry run issues no token; a token for ${whose}, good for ${expirationSeconds} s, would be here)`;
+    return { token, issuedAt: 0, expiresAt: 8.64e15 };
+  },
+};
+
+/**
+ * The tree a volume would have: the same flow and the same writer, in memory. The host is not touched. Where the daemon
+ * would issue a token there is a notice in parentheses instead, so that file has another size than it would have.
+ */
 export async function renderVolume(
   request: RenderRequest,
   stages: Stages,
@@ -21,7 +35,8 @@ export async function renderVolume(
     write: writer.write.bind(writer),
     follow: () => {},
     provenance: NO_PROVENANCE,
+    tokens: new Map(),
   };
-  await projectVolume(request, target, stages, signal);
+  await projectVolume(request, target, { ...stages, tokens: NO_TOKENS }, signal);
   return readTree(fs, DIRECTORY, { withContents: request.withContents });
 }

@@ -6,7 +6,7 @@ import type { Stages } from './stages.ts';
 /**
  * Takes over what an earlier daemon left, from its records and from what is really mounted. A record's publication that
  * is not mounted any more is dropped; a volume with none left is removed; a volume whose record is damaged stays mounted
- * and says so. Nothing is rendered here: `refreshResumed` does that once the source has synced.
+ * and says so. Nothing is rendered here: `refreshAll` does that once the source has synced.
  */
 export function resumeVolumes(stages: Stages, desk: Desk): void {
   for (const resumed of stages.publisher.resume()) {
@@ -25,8 +25,8 @@ export function resumeVolumes(stages: Stages, desk: Desk): void {
   }
 }
 
-/** Brings every volume that was taken over up to date. Call it when the source has synced. */
-export function refreshResumed(stages: Stages, desk: Desk): void {
+/** Looks at every volume again, each as its turn comes. Not before the source has synced. */
+export function refreshAll(stages: Stages, desk: Desk): void {
   for (const volume of desk.registry.all()) {
     desk.refresher.request(volume.hosted.directoryName, stages.clock.monotonic());
   }
@@ -40,11 +40,11 @@ function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume
     return volume;
   }
   const { volumeId, namespace, definition, mountGroup, pod, podVolume, publications, storeId, objects } = record.value;
-  const noInputs = { data: new Map(), tokens: new Map() };
   const volume = new LiveVolume(hosted, {
     ...{ volumeId, namespace, definition, mountGroup, pod, podVolume },
-    inputs: inputs ?? noInputs,
+    inputs: { data: inputs?.data ?? new Map(), tokens: inputs?.tokens ?? new Map() },
   });
+  volume.tokens = inputs?.issued ?? new Map();
   volume.provenance = { storeId, objects };
   const live = new Set(liveTargets.map(({ target }) => target));
   for (const publication of publications) {

@@ -8,13 +8,18 @@ import type { TokenIssuer } from '../sources/token-issuer.ts';
 
 /** What a projection goes through, in order: objects come from the source, files become visible by the publisher. */
 export type Stages = {
+  /** What requests read: the newest state. */
   readonly source: Source;
+  /** What volumes are kept fresh from when nobody asks: the same, or what may lag behind it by a while. */
+  readonly background: Source;
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly log: Log;
   readonly recorder: EventRecorder;
   /** Signs the tokens that a request does not bring. */
   readonly tokens: TokenIssuer;
+  /** How often every volume is looked at again, whatever was followed; milliseconds. */
+  readonly syncPeriodMs: number;
   /** What one payload may cost. */
   readonly budget: PayloadBudget;
   /** The node's resources by name, for limits a container does not set. */

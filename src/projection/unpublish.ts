@@ -1,7 +1,7 @@
+import { eventHead } from './announce-update.ts';
 import type { LiveVolume } from './live-volume.ts';
 import type { UnpublishRequest } from './projector.ts';
 import type { Desk } from './publish.ts';
-import { eventHead } from './refresher.ts';
 import type { Stages } from './stages.ts';
 
 /**

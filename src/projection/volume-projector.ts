@@ -1,11 +1,13 @@
-import { LanternError } from '../base/errors.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
 import { Wakeup } from '../base/wakeup.ts';
 import type { VolumeUsage } from '../mount/publisher.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
 import type { TreeEntry } from '../volume/tree.ts';
+import { eventHead } from './announce-update.ts';
 import { takeCensus, type VolumeCensus } from './census.ts';
 import { Following } from './following.ts';
+import type { LiveVolume } from './live-volume.ts';
 import type {
   CredentialsRequest,
   Environment,
@@ -20,14 +22,16 @@ import type {
 } from './projector.ts';
 import { type Desk, publishOnce, updateOnce } from './publish.ts';
 import { recordVolumeEvent } from './record-volume-event.ts';
-import { eventHead, Refresher } from './refresher.ts';
+import { refreshVolumes } from './refresh-volumes.ts';
+import { Refresher } from './refresher.ts';
 import { VolumeRegistry } from './registry.ts';
 import { renderVolume } from './render-volume.ts';
 import { resolveCredentials } from './resolve-credentials.ts';
 import { resolveEnvironment } from './resolve-environment.ts';
-import { refreshResumed, resumeVolumes } from './resume.ts';
+import { refreshAll, resumeVolumes } from './resume.ts';
 import type { Stages } from './stages.ts';
 import { statusOf } from './status.ts';
+import { SyncLoop } from './sync-loop.ts';
 import { unpublish } from './unpublish.ts';
 import { type VolumeEvent, VolumeEvents } from './volume-events.ts';
 
@@ -38,6 +42,7 @@ const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
 export class VolumeProjector implements Projector, AsyncDisposable {
   readonly #stages: Stages;
   readonly #desk: Desk;
+  readonly #sync: SyncLoop;
   #isReady = false;
 
   /** `hear` is told of every event of every volume, at once. */
@@ -49,6 +54,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
     });
     this.#stages = stages;
     this.#desk = { registry, events, refresher: new Refresher(stages, registry, events) };
+    this.#sync = new SyncLoop(stages.clock, stages.syncPeriodMs, () => refreshAll(this.#stages, this.#desk));
   }
 
   get isReady(): boolean {
@@ -60,15 +66,24 @@ export class VolumeProjector implements Projector, AsyncDisposable {
     resumeVolumes(this.#stages, this.#desk);
     await this.#stages.source.ready(signal);
     this.#isReady = true;
-    refreshResumed(this.#stages, this.#desk);
+    refreshAll(this.#stages, this.#desk);
+    this.#sync.start();
   }
 
   async publish(request: PublishRequest, signal: AbortSignal): Promise<VolumeStatus> {
-    const { clock, source } = this.#stages;
-    await source.ready(signal);
-    if (!request.waitForObjects) {
-      return statusOf(await publishOnce(request, this.#stages, this.#desk, () => {}, signal));
+    await this.#stages.source.ready(signal);
+    try {
+      return statusOf(await this.#publish(request, signal));
+    } catch (error) {
+      // Whoever ended the call knows it; what a wait was for has been said.
+      if (!signal.aborted) this.#sayFailed(request, toLanternError(error, `mount at "${request.target}"`).message);
+      throw error;
     }
+  }
+
+  async #publish(request: PublishRequest, signal: AbortSignal): Promise<LiveVolume> {
+    if (!request.waitForObjects) return publishOnce(request, this.#stages, this.#desk, () => {}, signal);
+    const { clock, source } = this.#stages;
     const arrival = new Wakeup();
     using following = new Following(source, () => arrival.ring());
     const attempt = () => publishOnce(request, this.#stages, this.#desk, (refs) => following.follow(refs), signal);
@@ -76,11 +91,11 @@ export class VolumeProjector implements Projector, AsyncDisposable {
     let said: string | undefined;
     const isPassing = (error: unknown): boolean => {
       if (!(error instanceof LanternError) || error.reason !== 'MISSING_OBJECTS') return false;
-      if (said !== error.message) this.#sayWaiting(request, error.message);
+      if (said !== error.message) this.#sayFailed(request, `waiting to mount at "${request.target}": ${error.message}`);
       said = error.message;
       return true;
     };
-    return statusOf(await retry(attempt, { clock: pause, signal, backoff: WAITING, isPassing }));
+    return retry(attempt, { clock: pause, signal, backoff: WAITING, isPassing });
   }
 
   async unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
@@ -92,8 +107,9 @@ export class VolumeProjector implements Projector, AsyncDisposable {
     return statusOf(await updateOnce(request, this.#stages, this.#desk, signal));
   }
 
-  async refresh(_volumeId: string | undefined, _signal: AbortSignal): Promise<readonly RefreshResult[]> {
-    throw new LanternError('unimplemented', 'refresh');
+  async refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]> {
+    await this.#stages.source.ready(signal);
+    return refreshVolumes(volumeId, this.#desk, signal);
   }
 
   get(volumeId: string): VolumeStatus | undefined {
@@ -153,13 +169,12 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   /** Stops following and refreshing; what is mounted stays. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#sync[Symbol.dispose]();
     await this.#desk.refresher[Symbol.asyncDispose]();
   }
 
-  #sayWaiting(request: PublishRequest, problem: string): void {
-    const { volumeId, namespace } = request;
-    const message = `waiting to mount at "${request.target}": ${problem}`;
-    const head = { volumeId, namespace, pod: request.pod, time: this.#stages.clock.now() };
+  #sayFailed({ volumeId, namespace, pod }: PublishRequest, message: string): void {
+    const head = { volumeId, namespace, pod, time: this.#stages.clock.now() };
     this.#desk.events.emit({ ...head, type: 'failed', reason: 'FailedMount', message });
   }
 }

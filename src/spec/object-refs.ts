@@ -1,5 +1,7 @@
+import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
 import { type ObjectRef, refKey } from '../objects/object.ts';
 import type { ContainerEnv } from './container-env.ts';
+import type { PodFacts } from './pod-facts.ts';
 import type { VolumeSpec } from './volume-spec.ts';
 
 /** An object that a volume is rendered from. */
@@ -17,6 +19,11 @@ export function objectRefsOf(spec: VolumeSpec, namespace: string): NeededObject[
       return [{ ref: { kind, namespace, name: source.name }, optional: source.optional }];
     }),
   );
+}
+
+/** The account that a volume's tokens speak for: the pod's, or `default`, which exists always. */
+export function accountRefOf(pod: Pick<PodFacts, 'serviceAccountName'> | undefined, namespace: string): ObjectRef {
+  return { kind: 'ServiceAccount', namespace, name: pod?.serviceAccountName || DEFAULT_ACCOUNT };
 }
 
 /** As `objectRefsOf`, for a container's variables. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { faulty, type Parsed, parseBy } from '../base/parsed.ts';
+import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
 import { mapOf } from '../base/schemas.ts';
 import { parseBase64 } from '../objects/base64.ts';
@@ -16,25 +16,54 @@ export type RequestInputs = {
   readonly tokens: ReadonlyMap<string, HeldToken>;
 };
 
+/**
+ * A token that the daemon issued for a volume, kept so that it serves until it is due, also across a restart. The text
+ * is SECRET. Times are milliseconds since 1970 UTC.
+ */
+export type KeptToken = {
+  readonly token: string;
+  readonly expiresAt: number;
+  /** From when on a new one is wanted. */
+  readonly renewAt: number;
+  /** Whose token it is and for whom; it never stands in for one of another bearer. */
+  readonly bearer: string;
+  /** What else was asked for; once that differs, a new one is wanted. */
+  readonly terms: string;
+};
+
+/** What the inputs' file holds: what came with the request, and what was issued in its stead, by audience. */
+export type KeptInputs = RequestInputs & { readonly issued?: ReadonlyMap<string, KeptToken> };
+
 /** The inputs' file, bytes as base64: equal inputs in the same order give equal texts. */
-export function serializeInputs(inputs: RequestInputs): string {
+export function serializeInputs(inputs: KeptInputs): string {
   const encoded = [...inputs.data].map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')] as const);
   return JSON.stringify({
     version: FORMAT_VERSION,
     data: Object.fromEntries(encoded),
     tokens: Object.fromEntries(inputs.tokens),
+    ...(inputs.issued?.size && { issued: Object.fromEntries(inputs.issued) }),
   });
 }
 
 /** The inverse of `serializeInputs`. Faults name keys and types, never values. */
-export function parseInputs(text: string): Parsed<RequestInputs> {
+export function parseInputs(text: string): Parsed<KeptInputs> {
   const json = parseJson(text);
   if (!json.ok) return json;
   const shape = parseBy(INPUTS, json.value);
-  return shape.ok ? { ok: true, value: { data: shape.value.data, tokens: shape.value.tokens } } : shape;
+  if (!shape.ok) return shape;
+  const { data, tokens, issued } = shape.value;
+  return parsed({ data, tokens, ...(issued.size > 0 && { issued }) });
 }
 
 const TOKEN = z.strictObject({ token: z.string(), expirationTimestamp: z.string() });
+
+const KEPT_TOKEN = z.strictObject({
+  token: z.string(),
+  expiresAt: z.number(),
+  renewAt: z.number(),
+  bearer: z.string(),
+  terms: z.string(),
+});
 
 const INPUTS = z.strictObject({
   version: z.literal(FORMAT_VERSION),
@@ -43,4 +72,5 @@ const INPUTS = z.strictObject({
     return parseBase64(value, '');
   }),
   tokens: mapOf((value) => parseBy(TOKEN, value)),
+  issued: mapOf((value) => parseBy(KEPT_TOKEN, value)),
 });

@@ -6,7 +6,7 @@ import type { VolumeFs } from './file-system.ts';
 import { DATA_DIRECTORY, INPUTS_FILE, RECORD_FILE, temporaryName } from './layout.ts';
 import { parseRecord, serializeRecord, type VolumeRecord } from './record.ts';
 import { removeTree } from './remove-tree.ts';
-import { parseInputs, type RequestInputs, serializeInputs } from './request-inputs.ts';
+import { type KeptInputs, parseInputs, serializeInputs } from './request-inputs.ts';
 
 /** A record, or why there is none that can be used. */
 export type LoadedRecord =
@@ -57,13 +57,13 @@ export class VolumeHome {
   }
 
   /** Replaces the request's secret bytes; undefined removes them. */
-  saveInputs(inputs: RequestInputs | undefined): void {
+  saveInputs(inputs: KeptInputs | undefined): void {
     if (inputs === undefined) this.#forget(INPUTS_FILE);
     else this.#save(INPUTS_FILE, serializeInputs(inputs));
   }
 
   /** Undefined when there are none, or when the file is damaged: what needs them cannot be rendered until they come again. */
-  loadInputs(): RequestInputs | undefined {
+  loadInputs(): KeptInputs | undefined {
     const inputs = this.#load(INPUTS_FILE, parseInputs);
     return inputs?.ok ? inputs.value : undefined;
   }

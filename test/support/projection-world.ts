@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { orThrow } from '../../src/base/parsed.ts';
 import { BindPublisher } from '../../src/mount/bind-publisher.ts';
@@ -8,6 +9,7 @@ import { RecordingMounter } from '../../src/mount/recording-mounter.ts';
 import { TargetRoots } from '../../src/mount/target.ts';
 import type { EventDraft } from '../../src/objects/event.ts';
 import type { PublishRequest } from '../../src/projection/projector.ts';
+import type { Stages } from '../../src/projection/stages.ts';
 import type { VolumeEvent } from '../../src/projection/volume-events.ts';
 import { VolumeProjector } from '../../src/projection/volume-projector.ts';
 import { MemoryStore } from '../../src/sources/memory-store.ts';
@@ -28,6 +30,20 @@ export function inline(source: unknown): VolumeDefinition {
   return { kind: 'inline', spec: orThrow(parseVolumeSource(source, 'spec')) };
 }
 
+type Faces = Pick<Stages, 'source' | 'background'>;
+
+export type WorldOptions = {
+  readonly poolBytes?: number;
+  readonly syncPeriodMs?: number;
+  /** How the projector sees the store; the store itself where left out. */
+  readonly facesOf?: (store: MemoryStore, clock: Clock) => Faces;
+};
+
+/** For tests that are not about it: no round of the sync period comes. */
+const A_YEAR_MS = 365 * 24 * 3600 * 1000;
+
+const asItIs = (store: MemoryStore): Faces => ({ source: store, background: store });
+
 /** A projector over a memory store and a mount table in memory; time stands still unless told to move. */
 export class ProjectionWorld implements AsyncDisposable {
   readonly clock = new ManualClock();
@@ -37,12 +53,16 @@ export class ProjectionWorld implements AsyncDisposable {
   readonly recorded: EventDraft[] = [];
   readonly #dir = new TempDir();
   readonly #poolBytes: number;
+  readonly #syncPeriodMs: number;
+  readonly #facesOf: (store: MemoryStore, clock: Clock) => Faces;
   #stop = new AbortController();
   store = new MemoryStore({ clock: this.clock });
   projector: VolumeProjector;
 
-  constructor({ poolBytes = 1024 * 1024 }: { readonly poolBytes?: number } = {}) {
+  constructor({ poolBytes = 1024 * 1024, syncPeriodMs = A_YEAR_MS, facesOf = asItIs }: WorldOptions = {}) {
     this.#poolBytes = poolBytes;
+    this.#syncPeriodMs = syncPeriodMs;
+    this.#facesOf = facesOf;
     mkdirSync(this.#dir.at('targets'));
     this.projector = this.#newProjector();
   }
@@ -64,6 +84,11 @@ export class ProjectionWorld implements AsyncDisposable {
     this.store = new MemoryStore({ clock: this.clock });
     this.projector = this.#newProjector();
     await this.start();
+  }
+
+  /** How many timers wait, besides the one of the sync period's next round. */
+  get timers(): number {
+    return this.clock.pending - 1;
   }
 
   target(name: string): string {
@@ -122,6 +147,7 @@ export class ProjectionWorld implements AsyncDisposable {
 
   #newProjector(): VolumeProjector {
     const { clock, mounter } = this;
+    const { source, background } = this.#facesOf(this.store, clock);
     const sizes = { poolBytes: this.#poolBytes, totalBytes: 16 * 1024 * 1024 };
     const publisher = new BindPublisher({
       mounter,
@@ -133,12 +159,14 @@ export class ProjectionWorld implements AsyncDisposable {
       cautions: [],
     });
     return new VolumeProjector({
-      source: this.store,
+      source,
+      background,
       publisher,
       clock,
       log: silentLog,
       recorder: { record: (event) => void this.recorded.push(event) },
       tokens: this.tokens,
+      syncPeriodMs: this.#syncPeriodMs,
       budget: { bytes: this.#poolBytes, entries: 1_000 },
       allocatable: new Map(),
       isolation: 'namespace',

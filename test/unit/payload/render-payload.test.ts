@@ -158,7 +158,7 @@ describe("the request's data and tokens", () => {
     const { reason, messages } = refusal(renderInputs([{ ...token, audience: 'other' }], [], { tokens }));
     expect(reason).toBe('missing');
     expect(messages).toEqual([
-      'a service account token for the audience "other" is needed, and the request brought none; hand one in',
+      'ServiceAccount default/default does not exist, and the token for the audience "other" is to speak for it',
     ]);
   });
 
