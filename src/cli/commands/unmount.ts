@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
-import { wrongUsage } from '../exit.ts';
+import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { forEach } from '../for-each.ts';
 import { printable } from '../output/printable.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -15,40 +16,52 @@ type Unmounting = { readonly volumeId: string; readonly target: string | undefin
 
 /** `lantern unmount`. What is not mounted is fine, as with the calls behind it. */
 export function unmountCommand(cli: Cli): Command {
-  return defineCommand('unmount', 'Take a volume away from a target, or from all of its targets.', [
+  return defineCommand('unmount', 'Take volumes away from targets, or one volume from all of its targets.', [
     'lantern unmount /dev/shm/app-secrets',
+    'lantern unmount /dev/shm/web /dev/shm/worker',
     'lantern unmount --id app --all',
   ])
-    .argument('[TARGET]', 'where the volume is mounted')
+    .argument('[TARGET...]', 'where the volumes are mounted')
     .option('--id <ID>', "the volume's id; needed only where the target does not tell")
     .option('--all', 'all targets of the volume with that id', false)
-    .action(async (target: string | undefined, options: Options, command: Command) => {
-      checkUsage(target, options);
+    .action(async (targets: readonly string[], options: Options, command: Command) => {
+      checkUsage(targets, options);
       await withDaemon(cli, command, async (daemon) => {
-        const what = await find(cli, daemon, target, options);
-        await daemon.projector.unmount(
-          { volumeId: what.volumeId, targetPath: what.target ?? '' },
-          { signal: cli.signal },
-        );
-        const from = what.target === undefined ? 'all of its targets' : printable(what.target);
-        cli.terminal.print(`volume "${printable(what.volumeId)}" unmounted from ${from}`);
+        const unmountings = await find(cli, daemon, targets, options);
+        const allWell = await forEach(cli.terminal, unmountings, async ({ volumeId, target }) => {
+          await daemon.projector.unmount({ volumeId, targetPath: target ?? '' }, { signal: cli.signal });
+          const from = target === undefined ? 'all of its targets' : printable(target);
+          cli.terminal.print(`volume "${printable(volumeId)}" unmounted from ${from}`);
+        });
+        if (!allWell) throw PARTLY_FAILED;
       });
     });
 }
 
-function checkUsage(target: string | undefined, { id, all }: Options): void {
+function checkUsage(targets: readonly string[], { id, all }: Options): void {
+  const isTargeted = targets.length > 0;
   if (all && id === undefined) throw wrongUsage('--all needs --id: it means all targets of one volume');
-  if (target === undefined && id === undefined) throw wrongUsage('say what to unmount: TARGET, or --id ID with --all');
-  if (all && target !== undefined) throw wrongUsage('give either a TARGET or --all');
-  if (target === undefined && !all) throw wrongUsage('give a TARGET, or --all for all targets of the volume');
+  if (!isTargeted && id === undefined) throw wrongUsage('say what to unmount: TARGET, or --id ID with --all');
+  if (all && isTargeted) throw wrongUsage('give either a TARGET or --all');
+  if (!isTargeted && !all) throw wrongUsage('give a TARGET, or --all for all targets of the volume');
 }
 
 /** The id behind a target is the daemon's to know: whoever mounted it may have chosen any. */
-async function find(cli: Cli, daemon: LanternClient, given: string | undefined, { id }: Options): Promise<Unmounting> {
-  if (given === undefined) return { volumeId: id ?? '', target: undefined };
-  const target = absoluteTarget(given);
-  if (id !== undefined) return { volumeId: id, target };
+async function find(
+  cli: Cli,
+  daemon: LanternClient,
+  given: readonly string[],
+  { id }: Options,
+): Promise<readonly Unmounting[]> {
+  const targets = given.map(absoluteTarget);
+  if (id !== undefined) {
+    return targets.length === 0
+      ? [{ volumeId: id, target: undefined }]
+      : targets.map((target) => ({ volumeId: id, target }));
+  }
   const volumes = await listVolumes(cli, daemon);
-  const mounted = volumes.find(({ publications }) => publications.some(({ targetPath }) => targetPath === target));
-  return { volumeId: mounted?.volumeId ?? volumeIdFor(target), target };
+  return targets.map((target) => {
+    const mounted = volumes.find(({ publications }) => publications.some(({ targetPath }) => targetPath === target));
+    return { volumeId: mounted?.volumeId ?? volumeIdFor(target), target };
+  });
 }
