@@ -38,5 +38,7 @@ test.each<[string, Status, boolean]>([
   ['in etcd (needs etcd)', 'passed', false],
   ['only on Tuesdays', 'skipped', false],
 ])('a test "%s" that %s: its need is unmet is %s', (title, status, unmet) => {
-  expect(hasUnmetNeeds({ testResults: [file('unit/a', 'passed', [title, status])] })).toBe(unmet);
+  const report = { testResults: [file('unit/a', 'passed', [title, status])] };
+  expect(hasUnmetNeeds(report, '/top', new Set())).toBe(unmet);
+  expect(hasUnmetNeeds(report, '/top', new Set(['unit']))).toBe(false);
 });

@@ -1,0 +1,168 @@
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { canCompose } from '../../scripts/docker.mjs';
+import { TOP } from '../support/compiled.ts';
+import { mountsBelow } from '../support/daemon-harness.ts';
+import { DockerEngine } from '../support/docker-engine.ts';
+import { SharedMount } from '../support/shared-mount.ts';
+import { makeStandInImage } from '../support/stand-in-image.ts';
+import { TempDir } from '../support/temp-dir.ts';
+
+const STAND_IN = 'lantern-test-stand-in';
+const IMAGE = 'lantern-test';
+/** How long an update may take to be seen in a container. */
+const UPDATE_MS = 1_000;
+const PROFILES = ['--profile', 'bind', '--profile', 'bind-client', '--profile', 'direct', '--profile', 'direct-client'];
+
+describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', () => {
+  let engine: DockerEngine;
+  let host: SharedMount;
+  let manifests: TempDir;
+  const project = `lanterntest${process.pid}`;
+
+  const environment = () => ({
+    COMPOSE_PROJECT_NAME: project,
+    LANTERN_RUN_DIR: host.at('run'),
+    LANTERN_VOLUMES_DIR: host.at('volumes'),
+    LANTERN_MANIFESTS: manifests.path,
+    LANTERN_IMAGE: IMAGE,
+    LANTERN_CONSUMER_IMAGE: STAND_IN,
+    LANTERN_BUILD_IMAGE: STAND_IN,
+    LANTERN_BASE_IMAGE: STAND_IN,
+    LANTERN_BUILD_NETWORK: 'host',
+    DOCKER_BUILDKIT: '0',
+    COMPOSE_DOCKER_CLI_BUILD: '0',
+  });
+  const compose = (...args: readonly string[]) =>
+    engine.compose(environment(), '-f', `${TOP}/docker-compose.yml`, ...args);
+  const containerOf = async (service: string) => (await compose(...PROFILES, 'ps', '-q', service)).trim();
+  const inside = async (service: string, ...command: readonly string[]) =>
+    engine.docker('exec', await containerOf(service), ...command);
+  const setPassword = (file: string, password: string) => {
+    const path = manifests.at(file);
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/password: .*/, `password: ${password}`));
+  };
+
+  /** How long it took, in milliseconds, until a file in a container had these contents. */
+  async function seen(service: string, path: string, contents: string): Promise<number> {
+    const start = performance.now();
+    while ((await inside(service, 'cat', path)) !== contents) {
+      if (performance.now() - start > 30_000) throw new Error(`"${path}" never had the contents expected`);
+    }
+    return performance.now() - start;
+  }
+
+  /** SIGKILL, as the kernel's memory killer would; the container is started again and answers. */
+  async function killAndRestart(service: string): Promise<void> {
+    const id = await containerOf(service);
+    await engine.docker('kill', id);
+    await engine.docker('start', id);
+    for (const deadline = Date.now() + 60_000; ; await delay(100)) {
+      const health = await engine.docker('inspect', '--format', '{{.State.Health.Status}}', id);
+      if (health.trim() === 'healthy') return;
+      if (Date.now() > deadline) throw new Error(`${service} is ${health}`);
+    }
+  }
+
+  beforeAll(async () => {
+    engine = await DockerEngine.start();
+    host = new SharedMount();
+    manifests = new TempDir();
+    cpSync(`${TOP}/deploy/compose`, manifests.path, { recursive: true });
+    await makeStandInImage(engine, STAND_IN);
+    await compose(...PROFILES, 'build', 'lantern');
+  });
+
+  afterAll(async () => {
+    await compose(...PROFILES, 'down', '--volumes', '--timeout', '5');
+    await engine.docker('rmi', '--force', IMAGE, STAND_IN);
+    await engine[Symbol.asyncDispose]();
+    host[Symbol.dispose]();
+    manifests[Symbol.dispose]();
+  });
+
+  test('the image runs without a shell and holds nothing for development', async () => {
+    const config = JSON.parse(await engine.docker('inspect', '--format', '{{json .Config}}', IMAGE));
+    expect(config.Entrypoint).toEqual(['node', '/opt/lantern/dist/main.js']);
+    expect(config.Healthcheck.Test).toEqual(['CMD', 'node', '/opt/lantern/dist/main.js', 'health']);
+    const modules = await engine.docker(
+      'run',
+      '--rm',
+      '--network=none',
+      '--entrypoint=ls',
+      IMAGE,
+      '/opt/lantern',
+      '/opt/lantern/node_modules',
+    );
+    expect(modules.split('\n')).not.toEqual(expect.arrayContaining(['typescript']));
+    expect(modules.split('\n')).not.toEqual(expect.arrayContaining(['src']));
+    expect(await engine.docker('run', '--rm', '--network=none', IMAGE, '--version')).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('profile bind: mounts reach the services, updates and a killed daemon included', async () => {
+    await compose('--profile', 'bind', 'up', '--detach');
+    expect(await inside('web', 'cat', '/run/secrets/app/password')).toBe('change-me');
+    expect(await inside('web', 'stat', '-L', '-c', '%a %u:%g', '/run/secrets/app/password')).toBe('400 1001:1001\n');
+    expect(await inside('worker', 'cat', '/run/secrets/password')).toBe('change-me');
+    expect(await inside('worker', 'stat', '-c', '%a %u:%g', '/run/secrets/password')).toBe('400 1002:1002\n');
+    await expect(inside('web', 'sh', '-c', '> /run/secrets/app/new')).rejects.toThrow(/Read-only file system/);
+
+    setPassword('secret.yaml', 'second');
+    const apply = ['run', '--rm', 'client', 'apply', '-f', '/manifests/secret.yaml'];
+    await compose(...PROFILES, ...apply);
+    expect(await seen('web', '/run/secrets/app/password', 'second')).toBeLessThan(UPDATE_MS);
+    expect(await inside('worker', 'cat', '/run/secrets/password')).toBe('change-me');
+
+    const before = mountsBelow(host.path);
+    await killAndRestart('lantern');
+    expect(mountsBelow(host.path)).toEqual(before);
+    setPassword('secret.yaml', 'third');
+    await compose(...PROFILES, ...apply);
+    expect(await seen('web', '/run/secrets/app/password', 'third')).toBeLessThan(UPDATE_MS);
+    expect(await inside('worker', 'cat', '/run/secrets/password')).toBe('change-me');
+
+    const targets = ['/run/lantern-volumes/web', '/run/lantern-volumes/worker-password'];
+    await compose(...PROFILES, 'run', '--rm', 'client', 'unmount', ...targets);
+    expect(readdirSync(host.at('volumes'))).toEqual([]);
+    await compose(...PROFILES, 'down', '--volumes', '--timeout', '5');
+    // The shared mount itself.
+    expect(mountsBelow(host.path)).toHaveLength(1);
+    expect(
+      await engine.docker('ps', '--all', '--quiet', '--filter', `label=com.docker.compose.project=${project}`),
+    ).toBe('');
+    expect(
+      await engine.docker('volume', 'ls', '--quiet', '--filter', `label=com.docker.compose.project=${project}`),
+    ).toBe('');
+  });
+
+  test('profile direct: the same without any privilege', async () => {
+    await compose('--profile', 'direct', 'up', '--detach');
+    const status = await inside('lantern-direct', 'cat', '/proc/1/status');
+    expect(status).toMatch(/^Uid:\s+65532\s/m);
+    expect(status).toMatch(/^CapEff:\s+0+$/m);
+    expect(await inside('web-direct', 'cat', '/run/secrets/app/password')).toBe('change-me');
+    expect(await inside('web-direct', 'stat', '-f', '-c', '%T', '/run/secrets/app')).toBe('tmpfs\n');
+    expect(await inside('worker-direct', 'cat', '/run/secrets/password')).toBe('change-me');
+
+    setPassword('objects/secret.yaml', 'second');
+    expect(await seen('web-direct', '/run/secrets/app/password', 'second')).toBeLessThan(UPDATE_MS);
+    await killAndRestart('lantern-direct');
+    setPassword('objects/secret.yaml', 'third');
+    expect(await seen('web-direct', '/run/secrets/app/password', 'third')).toBeLessThan(UPDATE_MS);
+    expect(await inside('worker-direct', 'cat', '/run/secrets/password')).toBe('change-me');
+
+    await compose(
+      ...PROFILES,
+      'run',
+      '--rm',
+      'client-direct',
+      'unmount',
+      '/volumes/web/app',
+      '/volumes/worker/password',
+    );
+    expect(await inside('web-direct', 'ls', '/run/secrets')).toBe('');
+    await compose(...PROFILES, 'down', '--volumes', '--timeout', '5');
+    expect(mountsBelow(host.path)).toHaveLength(1);
+  });
+});

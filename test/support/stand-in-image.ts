@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { DockerEngine } from './docker-engine.ts';
+import { TempDir } from './temp-dir.ts';
+
+const PROGRAMS = ['sh', 'cat', 'sleep', 'stat', 'ls', 'env', 'tar'];
+
+/**
+ * An image with Node, npm and a few programs of this machine, for an engine that cannot pull one: what the Dockerfile
+ * and the compose file need of a base image, and no more.
+ */
+export async function makeStandInImage(engine: DockerEngine, tag: string): Promise<void> {
+  using root = new TempDir();
+  const place = (source: string) => {
+    const target = root.at(source);
+    if (existsSync(target)) return;
+    mkdirSync(dirname(target), { recursive: true });
+    cpSync(source, target, { dereference: true });
+  };
+  const programs = [process.execPath, ...PROGRAMS.map(pathOf)];
+  for (const program of programs) for (const file of [program, ...librariesOf(program)]) place(file);
+  // What glibc loads by name when it looks up a host.
+  for (const library of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) {
+    for (const directory of new Set(librariesOf(process.execPath).map(dirname))) {
+      if (existsSync(join(directory, library))) place(join(directory, library));
+    }
+  }
+  const certificates = '/etc/ssl/certs/ca-certificates.crt';
+  if (existsSync(certificates)) place(certificates);
+  const npm = dirname(dirname(realpathSync(pathOf('npm'))));
+  cpSync(npm, root.at('opt/npm'), { recursive: true });
+  mkdirSync(root.at('usr/local/bin'), { recursive: true });
+  script(root.at('usr/local/bin/npm'), `#!${process.execPath}\nrequire('/opt/npm/bin/npm-cli.js');\n`);
+  script(root.at('usr/local/bin/node'), `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
+  for (const directory of ['tmp', 'run', 'etc', 'var/lib']) mkdirSync(root.at(directory), { recursive: true });
+  writeFileSync(root.at('etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
+  const path = ['/usr/local/bin', ...new Set(programs.map(dirname))].join(':');
+  using archive = new TempDir();
+  execFileSync('tar', ['-C', root.path, '-cf', archive.at('image.tar'), '.']);
+  const settings = [`ENV PATH=${path}`, `ENV NODE_EXTRA_CA_CERTS=${certificates}`].flatMap((line) => [
+    '--change',
+    line,
+  ]);
+  await engine.docker('import', ...settings, archive.at('image.tar'), tag);
+}
+
+function script(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+}
+
+function pathOf(program: string): string {
+  return execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
+}
+
+/** As the dynamic linker would find them; none for what is linked statically. */
+function librariesOf(program: string): string[] {
+  try {
+    return [...execFileSync('ldd', [program], { encoding: 'utf8' }).matchAll(/(\/\S+)/g)].map(([path]) => path);
+  } catch {
+    return [];
+  }
+}
