@@ -7,6 +7,7 @@ import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { editCommand } from './commands/edit.ts';
 import { envCommand } from './commands/env.ts';
+import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
 import { kustomizeCommand } from './commands/kustomize.ts';
 import { mountCommand } from './commands/mount.ts';
@@ -38,6 +39,7 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   envCommand,
   registryAuthCommand,
   watchCommand,
+  eventsCommand,
   backupCommand,
   restoreCommand,
   rekeyCommand,
