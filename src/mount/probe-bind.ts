@@ -72,7 +72,8 @@ function failureOf(action: () => void): unknown {
   }
 }
 
-function obstacleOf(error: unknown): string {
+/** Why mounting did not work, as the end of a sentence. */
+export function obstacleOf(error: unknown): string {
   switch (errnoOf(error)) {
     case 'ENOSYS':
       return `the kernel (${release()}) or a seccomp filter lacks the mount calls of Linux 5.12`;

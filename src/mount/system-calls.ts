@@ -40,6 +40,7 @@ type Native = (...values: readonly Argument[]) => number;
 class Libc {
   readonly mount: Native;
   readonly umount2: Native;
+  readonly unshare: Native;
   readonly flock: Native;
   readonly prctl: Native;
   readonly setrlimit: Native;
@@ -53,6 +54,7 @@ class Libc {
     const library = koffi.load(null);
     this.mount = library.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
     this.umount2 = library.func('umount2', 'int', ['str', 'int']);
+    this.unshare = library.func('unshare', 'int', ['int']);
     this.flock = library.func('flock', 'int', ['int', 'int']);
     this.prctl = library.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']);
     this.setrlimit = library.func('setrlimit', 'int', ['int', 'void *']);
@@ -86,6 +88,18 @@ export function mount(source: string, target: string, type: string, flags: numbe
 
 export function umount(path: string, flags: number): void {
   checked(libc().umount2(path, flags), 'umount2', path);
+}
+
+/**
+ * Gives the calling thread a copy of the mount table of its own, from which nothing gets out, and into which nothing
+ * gets. Threads of libuv's pool stay where they were: only synchronous calls and new processes see it.
+ */
+export function leaveMountNamespace(): void {
+  const CLONE_NEWNS = 0x20000;
+  const MS_REC = 0x4000;
+  const MS_PRIVATE = 1 << 18;
+  checked(libc().unshare(CLONE_NEWNS), 'unshare', undefined);
+  mount('none', '/', '', MS_REC | MS_PRIVATE, '');
 }
 
 /** Opens a directory for naming (O_PATH); a symbolic link in any element, the last included, is ELOOP. */

@@ -1,8 +1,78 @@
-import type { Command } from 'commander';
+import { execFile } from 'node:child_process';
+import { hostname } from 'node:os';
+import { promisify } from 'node:util';
+import { type Command, Option } from 'commander';
+import { parseConfig } from '../../config.ts';
+import { CONFIG_OPTIONS } from '../../config-options.ts';
+import type { BindProbe } from '../../mount/probe-bind.ts';
 import type { Cli } from '../cli.ts';
-import { defineCommand } from '../define-command.ts';
+import { optionOf } from '../config-option.ts';
+import { defineCommand, outputOption } from '../define-command.ts';
+import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { doctorTable } from '../output/doctor-text.ts';
+import { formatJson } from '../output/structured.ts';
 
-/** `lantern doctor`: what this machine can do. */
-export function doctorCommand(_cli: Cli): Command {
-  return defineCommand('doctor', 'Say what this machine can do, and what to do about the rest.', ['lantern doctor']);
+/** The settings of `serve` that a finding can depend on. */
+const OPTIONS = [
+  CONFIG_OPTIONS.runDir,
+  CONFIG_OPTIONS.csiEndpoint,
+  CONFIG_OPTIONS.publisher,
+  CONFIG_OPTIONS.allowDisk,
+  CONFIG_OPTIONS.poolSize,
+  CONFIG_OPTIONS.poolTotal,
+  CONFIG_OPTIONS.requireNoswap,
+  CONFIG_OPTIONS.store,
+  CONFIG_OPTIONS.dataDir,
+  CONFIG_OPTIONS.keyFile,
+  CONFIG_OPTIONS.targetRoot,
+  CONFIG_OPTIONS.host,
+  CONFIG_OPTIONS.driverName,
+];
+
+const PROBE_MS = 10_000;
+
+type Flags = Readonly<Record<string, unknown>> & { readonly output?: 'json'; readonly probe?: true };
+
+/** `lantern doctor`: what this machine can do, with the settings that `serve` would have. Ends with 1 for a problem. */
+export function doctorCommand(cli: Cli): Command {
+  const command = defineCommand('doctor', 'Say what this machine can do for a daemon, and what to do about the rest.', [
+    'lantern doctor',
+    'lantern doctor --host kubernetes -o json',
+  ]);
+  for (const option of OPTIONS) command.addOption(optionOf(option));
+  command.addOption(outputOption('json'));
+  // For its own child: tries to mount, prints what came of it, and ends.
+  command.addOption(new Option('--probe').hideHelp());
+  return command.action(async ({ output, probe, ...flags }: Flags) => {
+    if (probe === true) {
+      const { probeMounts } = await import('../../hosts/probe-mounts.ts');
+      return cli.terminal.print(JSON.stringify(probeMounts()));
+    }
+    if (command.optsWithGlobals().socket !== undefined) {
+      throw wrongUsage('--socket is for the other commands; doctor looks for the sockets in --run-dir, as serve does');
+    }
+    const { environment, user, clock, signal } = cli;
+    const config = parseConfig(flags, { environment, user, hostname: hostname() });
+    if (!config.ok) throw wrongUsage(listFaults(config.faults));
+    const [{ gatherFacts }, { examine, worstOf }] = await Promise.all([
+      import('../../hosts/gather-facts.ts'),
+      import('../../hosts/examine.ts'),
+    ]);
+    const findings = examine(await gatherFacts(config.value, { probe: () => probeInChild(signal), clock, signal }));
+    if (output === 'json') cli.terminal.print(formatJson({ verdict: worstOf(findings), checks: findings }));
+    else cli.terminal.print(doctorTable(findings, cli.terminal.style));
+    if (worstOf(findings) === 'problem') throw PARTLY_FAILED;
+  });
+}
+
+/** This very program once more: what it mounts ends with it, however it ends. */
+async function probeInChild(signal: AbortSignal): Promise<BindProbe | undefined> {
+  const [, program = ''] = process.argv;
+  try {
+    const args = [...process.execArgv, program, 'doctor', '--probe'];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { signal, timeout: PROBE_MS });
+    return JSON.parse(stdout) as BindProbe;
+  } catch {
+    return undefined;
+  }
 }

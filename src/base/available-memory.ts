@@ -1,0 +1,7 @@
+import { totalmem } from 'node:os';
+
+/** What this process may use, in bytes: the machine's memory, or its control group's limit where that is lower. */
+export function availableMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}

@@ -1,0 +1,157 @@
+import { accessSync, existsSync, constants as fs, lstatSync, readFileSync, realpathSync, type Stats } from 'node:fs';
+import { release } from 'node:os';
+import { dirname, join } from 'node:path';
+import { availableMemory } from '../base/available-memory.ts';
+import type { Clock } from '../base/clock.ts';
+import { errnoOf } from '../base/errors.ts';
+import { isInMemory } from '../mount/direct-memory.ts';
+import { readOwnership } from '../mount/direct-ownership.ts';
+import { isInOwnMountNamespace, isSwapOn } from '../mount/host-cautions.ts';
+import { POOL_SOURCE } from '../mount/mounter.ts';
+import { type MountEntry, parseMountinfo } from '../mount/mountinfo.ts';
+import type { BindProbe } from '../mount/probe-bind.ts';
+import {
+  attachMount,
+  cloneMountOf,
+  identifyPath,
+  openDirectoryWithoutLinks,
+  setMountAttributes,
+} from '../mount/system-calls.ts';
+import { checkHealth } from './check-health.ts';
+import type { DoctorFacts, DoctorOptions, PathFact, Propagation, SecurityModule } from './doctor-facts.ts';
+
+const HEALTH_MS = 2_000;
+const NO_DESCRIPTOR = -1;
+
+export type Inquiry = {
+  /** Tries to mount, in a process of its own; undefined when that could not be tried. */
+  readonly probe: () => Promise<BindProbe | undefined>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+};
+
+/** Looks everything up. Nothing is made, changed or mounted. */
+export async function gatherFacts(options: DoctorOptions, { probe, clock, signal }: Inquiry): Promise<DoctorFacts> {
+  const [bind, health] = await Promise.all([probe(), checkHealth(options.lanternSocket, signal, HEALTH_MS)]);
+  const place = existingPartOf(options.runDirectory);
+  const table = attempt(() => parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'))) ?? [];
+  const ownership = readOwnership();
+  return {
+    options,
+    nodeVersion: process.version,
+    uid: ownership.user,
+    canChangeOwners: bind?.works ? bind.canChangeOwners : ownership.canChangeOwners,
+    kernelRelease: release(),
+    missingCalls: missingCalls(),
+    bind,
+    sharedMemory: sharedMemory(),
+    isRunDirectoryInMemory: attempt(() => isInMemory(place)),
+    isSwapOn: existsSync('/proc/swaps') ? isSwapOn() : undefined,
+    memoryBytes: availableMemory(),
+    securityModule: securityModule(),
+    now: clock.now(),
+    monotonic: [clock.monotonic(), clock.monotonic()],
+    runDirectory: look(options.runDirectory),
+    runDirectoryPropagation: propagationOf(place, table),
+    isInOwnMountNamespace: isInOwnMountNamespace(),
+    sockets: [options.lanternSocket, options.csiSocket].map(look),
+    health,
+    pools: countPools(join(place, 'pools'), table),
+    dataDirectory: look(options.dataDirectory),
+    keyFiles: options.keyFiles.map(look),
+    kubernetes: options.host === 'kubernetes' ? kubernetesOf(options) : undefined,
+  };
+}
+
+function look(path: string): PathFact {
+  try {
+    const stat = lstatSync(path);
+    return { path, state: 'there', type: typeOf(stat), uid: stat.uid, mode: stat.mode & 0o7777 };
+  } catch (error) {
+    const errno = errnoOf(error) ?? 'an unknown error';
+    return errno === 'ENOENT' || errno === 'ENOTDIR' ? { path, state: 'missing' } : { path, state: 'hidden', errno };
+  }
+}
+
+function typeOf(stat: Stats): 'directory' | 'file' | 'socket' | 'other' {
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isFile()) return 'file';
+  return stat.isSocket() ? 'socket' : 'other';
+}
+
+/** The directory itself, or the nearest one above it that is there; without links. */
+function existingPartOf(path: string): string {
+  const real = attempt(() => realpathSync(path));
+  return real ?? (path === dirname(path) ? path : existingPartOf(dirname(path)));
+}
+
+/** Asks for each with a descriptor of nothing: a kernel that has the call refuses that, one that lacks it says so. */
+function missingCalls(): readonly string[] {
+  const calls: Readonly<Record<string, () => unknown>> = {
+    openat2: () => openDirectoryWithoutLinks(''),
+    open_tree: () => cloneMountOf(NO_DESCRIPTOR),
+    mount_setattr: () => setMountAttributes(NO_DESCRIPTOR, 0, 0),
+    move_mount: () => attachMount(NO_DESCRIPTOR, NO_DESCRIPTOR, ''),
+  };
+  return Object.entries(calls).flatMap(([name, call]) => (isMissing(call) ? [name] : []));
+}
+
+function isMissing(call: () => unknown): boolean {
+  try {
+    call();
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'ENOSYS';
+  }
+}
+
+function sharedMemory(): DoctorFacts['sharedMemory'] {
+  const path = '/dev/shm';
+  const isMemory = attempt(() => isInMemory(path));
+  if (isMemory === undefined) return 'missing';
+  if (!isMemory) return 'not-memory';
+  return attempt(() => accessSync(path, fs.W_OK | fs.X_OK) ?? true) ? 'usable' : 'not-writable';
+}
+
+function securityModule(): SecurityModule {
+  const enforce = textOf('/sys/fs/selinux/enforce');
+  if (enforce !== undefined) return { kind: 'selinux', isEnforcing: enforce === '1' };
+  if (textOf('/sys/module/apparmor/parameters/enabled') !== 'Y') return { kind: 'none' };
+  const label = textOf('/proc/self/attr/apparmor/current') ?? textOf('/proc/self/attr/current');
+  return { kind: 'apparmor', profile: label?.replace(/ \(.*\)$/, '') ?? 'a profile that cannot be read' };
+}
+
+function propagationOf(directory: string, table: readonly MountEntry[]): Propagation {
+  const mountId = attempt(() => identifyPath(directory).mountId);
+  const mount = table.find(({ id }) => BigInt(id) === mountId);
+  if (mount === undefined) return 'unknown';
+  if (mount.propagation.some((field) => field.startsWith('shared:'))) return 'shared';
+  return mount.propagation.some((field) => field.startsWith('master:')) ? 'slave' : 'private';
+}
+
+function countPools(directory: string, table: readonly MountEntry[]): number {
+  const isPool = ({ source, fileSystem, mountPoint }: MountEntry) =>
+    source === POOL_SOURCE && fileSystem === 'tmpfs' && dirname(mountPoint) === directory;
+  return table.filter(isPool).length;
+}
+
+function kubernetesOf({ targetRoots, driverName }: DoctorOptions): NonNullable<DoctorFacts['kubernetes']> {
+  const pods = targetRoots[0] ?? '/var/lib/kubelet/pods';
+  const registry = join(dirname(pods), 'plugins_registry');
+  const registration = join(registry, `${driverName}-reg.sock`);
+  return { pods: look(pods), registry: look(registry), registration: look(registration) };
+}
+
+function textOf(path: string): string | undefined {
+  // AppArmor's label may end with a NUL byte.
+  return attempt(() => readFileSync(path, 'utf8').replaceAll('\0', '').trim());
+}
+
+/** What `read` gives, or undefined when it fails. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
