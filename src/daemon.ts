@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { availableMemory } from './base/available-memory.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
 import type { Log } from './base/log.ts';
@@ -26,9 +27,12 @@ import { tokensService } from './rpc/tokens-service.ts';
 import { BoundedSource } from './sources/bounded-source.ts';
 import { CachedSource } from './sources/cached-source.ts';
 import { EmbeddedStore } from './sources/embedded-store.ts';
+import { KeySetFile } from './sources/key-set-file.ts';
 import { ManifestDirectory } from './sources/manifest-directory.ts';
 import { MemoryStore } from './sources/memory-store.ts';
+import { SigningKeys } from './sources/signing-keys.ts';
 import type { Store } from './sources/source.ts';
+import { TokenSecrets } from './sources/token-secrets.ts';
 import { TokenSigner } from './sources/token-signer.ts';
 import { UnfollowedSource } from './sources/unfollowed-source.ts';
 
@@ -74,7 +78,8 @@ export class Daemon implements AsyncDisposable {
 
       const store = await openStore(config, parts);
       const events = new EventLog({ clock });
-      const tokens = new TokenSigner({ store, issuer: config.tokenIssuer, clock });
+      const keys = parts.use(new SigningKeys({ store, clock }));
+      const tokens = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
       const parties = { ...facesOf(store, config, clock), publisher, clock, log, recorder: events, tokens };
       const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs: config.syncPeriodMs };
       const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
@@ -112,6 +117,9 @@ export class Daemon implements AsyncDisposable {
         await manifests.start(signal);
         store.markReady();
       }
+      const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer: tokens, clock, log }));
+      await keySetFile.start();
+      parts.use(new TokenSecrets({ store, keys, signer: tokens, rootCa: config.rootCa, clock, log })).start();
       await projector.start(signal);
       server.setServing(true);
       return new Daemon(readyLineOf(config, publisher), projector, parts);
@@ -180,12 +188,6 @@ function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isol
     ]),
     isolation: config.isolation,
   };
-}
-
-/** What this process may use: the machine's memory, or its control group's limit where that is lower. */
-function availableMemory(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 function readyLineOf(config: Config, publisher: Publisher): string {

@@ -10,11 +10,13 @@ import { envCommand } from './commands/env.ts';
 import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
 import { kustomizeCommand } from './commands/kustomize.ts';
+import { jwksCommand } from './commands/jwks.ts';
 import { mountCommand } from './commands/mount.ts';
 import { registryAuthCommand } from './commands/registry-auth.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { renderCommand } from './commands/render.ts';
 import { restoreCommand } from './commands/restore.ts';
+import { rotateSigningKeyCommand } from './commands/rotate-signing-key.ts';
 import { type RunDaemon, serveCommand } from './commands/serve.ts';
 import { unmountCommand } from './commands/unmount.ts';
 import { volumeCommand } from './commands/volume.ts';
@@ -38,6 +40,8 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   renderCommand,
   envCommand,
   registryAuthCommand,
+  jwksCommand,
+  rotateSigningKeyCommand,
   watchCommand,
   eventsCommand,
   backupCommand,

@@ -1,8 +1,10 @@
 import { invalid, LanternError } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { DEFAULT_ACCOUNT, defaultAccountOf, isDefaultAccount } from '../objects/default-account.ts';
 import { parseNamespace, parseObjectName } from '../objects/names.ts';
-import { describeRef, type ObjectRef } from '../objects/object.ts';
+import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import { admitObject } from '../sources/admit-object.ts';
+import { resolveAccount } from '../sources/resolve-account.ts';
 import type { Store, WatchFilter } from '../sources/source.ts';
 import type { ObjectReference__Output as WireReference } from './generated/lantern/v1/ObjectReference.ts';
 import { formatListToken, parseListToken } from './list-token.ts';
@@ -14,23 +16,27 @@ import type { ObjectsMethods } from './services.ts';
 const OUTCOMES = { created: 'CREATED', configured: 'CONFIGURED', unchanged: 'UNCHANGED' } as const;
 const EVENT_TYPES = { added: 'ADDED', modified: 'MODIFIED', deleted: 'DELETED' } as const;
 
-/** lantern.v1.Objects over a store. Values stay out of answers unless asked for. */
+/**
+ * lantern.v1.Objects over a store. Values stay out of answers unless asked for. The default account of a namespace is shown
+ * whether or not somebody has stored it: it exists.
+ */
 export function objectsService(store: Store): ObjectsMethods {
   return {
     async apply({ object, dryRun, createOnly }, signal) {
       if (object === null) throw invalid([{ field: 'object', message: 'is required' }]);
       const { draft: given, faults } = draftFromWire(object);
-      const draft = admitObject(given);
+      const draft = admitObject(withoutVersionOfNobody(given));
       if (!draft.ok || faults.length > 0) throw invalid([...faults, ...(draft.ok ? [] : draft.faults)]);
-      const applied = await store.apply(draft.value, { dryRun, createOnly }, signal);
+      const options = { dryRun, createOnly: createOnly || isOfNobody(given) };
+      const applied = await store.apply(draft.value, options, signal);
       return { object: objectToWire(applied.object, { withData: false }), outcome: OUTCOMES[applied.outcome] };
     },
 
     async get({ ref: wire, withData }, signal) {
       const ref = parseReference(wire);
-      const object = await store.get(ref, signal);
+      const object = isDefaultAccount(ref) ? await resolveAccount(store, ref, signal) : await store.get(ref, signal);
       if (object === undefined) throw new LanternError('not-found', `${describeRef(ref)} does not exist`);
-      return { object: objectToWire(object, { withData }) };
+      return { object: objectToWire(shown(object), { withData }) };
     },
 
     async list(request, signal) {
@@ -44,7 +50,7 @@ export function objectsService(store: Store): ObjectsMethods {
       if (kind === undefined || token === undefined || !reading.isGood) throw reading.error();
       const { objects, revision } = await store.list({ kind, ...(namespace !== undefined && { namespace }) }, signal);
       const page = pageOf(
-        objects,
+        kind === 'ServiceAccount' && namespace !== undefined ? withDefaultAccount(objects, namespace) : objects,
         // NUL sorts before every character of a name, as the list's own order has it.
         ({ metadata }) => `${metadata.namespace}\0${metadata.name}`,
         (object) => sizeOfObject(object, request.withData),
@@ -52,7 +58,7 @@ export function objectsService(store: Store): ObjectsMethods {
       );
       const first = token.revision ?? revision;
       return {
-        objects: page.items.map((object) => objectToWire(object, { withData: request.withData })),
+        objects: page.items.map((object) => objectToWire(shown(object), { withData: request.withData })),
         resourceVersion: String(first),
         nextPageToken: formatListToken(first, page.nextPageToken),
       };
@@ -85,6 +91,31 @@ export function objectsService(store: Store): ObjectsMethods {
       }
     },
   };
+}
+
+/** The accounts of one namespace, in order of name, with the default one among them. */
+function withDefaultAccount(accounts: readonly StoredObject[], namespace: string): readonly StoredObject[] {
+  const before = accounts.filter(({ metadata }) => metadata.name < DEFAULT_ACCOUNT);
+  const after = accounts.slice(before.length);
+  return after[0]?.metadata.name === DEFAULT_ACCOUNT ? accounts : [...before, defaultAccountOf(namespace), ...after];
+}
+
+/** An account that nobody has stored was not made at any time. */
+function shown(object: StoredObject): StoredObject {
+  if (!isOfNobody(object)) return object;
+  return { ...object, metadata: { ...object.metadata, creationTimestamp: '' } };
+}
+
+/** What was shown of a default account may be handed in, changed: that creates it. */
+function withoutVersionOfNobody(draft: ObjectDraft): ObjectDraft {
+  if (!isOfNobody(draft)) return draft;
+  const { resourceVersion: _, ...metadata } = draft.metadata;
+  return { ...draft, metadata };
+}
+
+function isOfNobody(object: ObjectDraft | StoredObject): boolean {
+  const { namespace, resourceVersion } = object.metadata;
+  return isDefaultAccount(refOf(object)) && resourceVersion === defaultAccountOf(namespace).metadata.resourceVersion;
 }
 
 function parseReference(wire: WireReference | null): ObjectRef {

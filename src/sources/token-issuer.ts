@@ -20,6 +20,6 @@ export type IssuedToken = {
 export interface TokenIssuer {
   /** The `iss` of every token, and the audience of those that ask for none. */
   readonly issuer: string;
-  /** Errors: `unavailable` when the signing key cannot be read. */
+  /** Errors: `data-loss` when the signing keys are damaged, `unavailable` when they cannot be read now. */
   issue(request: TokenRequest, signal: AbortSignal): Promise<IssuedToken>;
 }

@@ -1,21 +1,49 @@
+import { type JWTPayload, SignJWT } from 'jose';
 import type { Clock } from '../base/clock.ts';
-import { LanternError } from '../base/errors.ts';
-import type { Store } from './source.ts';
+import { ALGORITHM, type PublicKeySet, publicKeys } from './signing-key-set.ts';
+import type { LoadedKeys, SigningKeys } from './signing-keys.ts';
+import { boundClaims } from './token-claims.ts';
 import type { IssuedToken, TokenIssuer, TokenRequest } from './token-issuer.ts';
 
-/** Signs tokens with a key that is kept in the store. */
+/** Signs tokens with the keys that are kept in the store. Errors of every method as those of `SigningKeys`. */
 export class TokenSigner implements TokenIssuer {
   readonly issuer: string;
-  readonly #store: Store;
+  readonly #keys: SigningKeys;
   readonly #clock: Clock;
 
-  constructor({ store, issuer, clock }: { readonly store: Store; readonly issuer: string; readonly clock: Clock }) {
-    this.#store = store;
+  constructor({ keys, issuer, clock }: { readonly keys: SigningKeys; readonly issuer: string; readonly clock: Clock }) {
+    this.#keys = keys;
     this.#clock = clock;
     this.issuer = issuer;
   }
 
-  async issue(_request: TokenRequest, _signal: AbortSignal): Promise<IssuedToken> {
-    throw new LanternError('unimplemented', `issue a token from ${this.#store.storeId} at ${this.#clock.now()}`);
+  async issue(request: TokenRequest, signal: AbortSignal): Promise<IssuedToken> {
+    const keys = await this.#keys.covering(request.expirationSeconds, signal);
+    const claims = boundClaims(request, { issuer: this.issuer, issuedAt: Math.floor(this.#clock.now() / 1000) });
+    return { token: await sign(claims, keys), issuedAt: claims.iat * 1000, expiresAt: claims.exp * 1000 };
   }
+
+  /** A token without an end, SECRET: good for as long as its key is kept. */
+  async issueLasting(claims: JWTPayload, signal: AbortSignal): Promise<string> {
+    return await sign(claims, await this.#keys.current(signal));
+  }
+
+  /** The key that signs now. */
+  async keyId(signal: AbortSignal): Promise<string> {
+    return (await this.#keys.current(signal)).set.signing.kid;
+  }
+
+  /** What tokens verify with, for everybody to read. */
+  async publicKeys(signal: AbortSignal): Promise<PublicKeySet> {
+    return publicKeys((await this.#keys.current(signal)).set, this.#clock.now());
+  }
+
+  /** Signs with a new key from now on, and answers its id. */
+  async rotate(signal: AbortSignal): Promise<string> {
+    return (await this.#keys.rotate(signal)).set.signing.kid;
+  }
+}
+
+async function sign(claims: JWTPayload, { set, privateKey }: LoadedKeys): Promise<string> {
+  return await new SignJWT(claims).setProtectedHeader({ alg: ALGORITHM, kid: set.signing.kid }).sign(privateKey);
 }

@@ -5,9 +5,9 @@ import { downwardItems } from './downward-schema.ts';
 import { keysToPaths, path, volumeDefaults } from './file-schemas.ts';
 import type { DownwardSource, ObjectSource, RequestSource, SourceSpec, TokenSource } from './volume-spec.ts';
 
-const MIN_EXPIRATION = 600;
-const MAX_EXPIRATION = 2 ** 32;
-const DEFAULT_EXPIRATION = 3600;
+export const MIN_EXPIRATION = 600;
+export const MAX_EXPIRATION = 2 ** 32;
+export const DEFAULT_EXPIRATION = 3600;
 
 const name = through(z.string(), parseObjectName);
 const isOptional = optional(z.boolean()).transform((value) => value ?? false);

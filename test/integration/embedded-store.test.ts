@@ -228,7 +228,7 @@ test('a restarted daemon has its objects, and says where', async () => {
   await using harness = await DaemonHarness.start();
   await harness.applySecret('db', { password: PLANTED });
   await harness.restart();
-  const { objects } = await harness.client.objects.list({ kind: 'Secret' });
+  const { objects } = await harness.client.objects.list({ kind: 'Secret', namespace: 'default' });
   expect(objects.map(({ metadata }) => metadata?.name)).toEqual(['db']);
   expect(harness.daemon.readyLine).toContain(`store embedded in ${harness.directory.at('data')}`);
   expect(filesWith(harness.directory.at('data'), PLANTED)).toEqual([]);
@@ -277,12 +277,13 @@ test('lantern backup, restore and rekey say what they did', async () => {
     stderr: expect.stringContaining('stop that daemon'),
   });
   expect(await shell.stopServing()).toBe(0);
-  expect(await shell.output('backup', shell.at('backup'))).toBe(`1 object backed up to ${shell.at('backup')}\n`);
+  // The Secret, and the one with the daemon's signing keys.
+  expect(await shell.output('backup', shell.at('backup'))).toBe(`2 objects backed up to ${shell.at('backup')}\n`);
   expect(await shell.output('restore', shell.at('backup'))).toMatch(
-    /^1 object restored from .*\nwhat was there is in /,
+    /^2 objects restored from .*\nwhat was there is in /,
   );
   const keys = ['--key-file', shell.at('new-key'), '--key-file', shell.at('data', 'key')];
-  expect(await shell.output('rekey', ...keys)).toContain(`1 object encrypted with ${shell.at('new-key')}`);
+  expect(await shell.output('rekey', ...keys)).toContain(`2 objects encrypted with ${shell.at('new-key')}`);
   await shell.serve('--key-file', shell.at('new-key'));
   expect(await shell.output('get', 'secrets')).toContain('s ');
 });

@@ -3,14 +3,16 @@ import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
 import { createConfigMapCommand } from './create-config-map.ts';
 import { createSecretCommand } from './create-secret.ts';
+import { createTokenCommand } from './create-token.ts';
 
-/** `lantern create`: an object from files and values instead of a manifest. */
+/** `lantern create`: an object from files and values instead of a manifest; and tokens. */
 export function createCommand(cli: Cli): Command {
-  return defineCommand('create', 'Create a Secret or a ConfigMap from files and values.', [
+  return defineCommand('create', 'Create a Secret or a ConfigMap from files and values, or a token.', [
     'lantern create secret generic db-user-pass --from-file=./username.txt --from-file=./password.txt',
     'lantern create secret tls web --cert=tls.crt --key=tls.key',
     'lantern create configmap settings --from-literal=colour=blue --dry-run=client -o yaml',
   ])
     .addCommand(createSecretCommand(cli))
-    .addCommand(createConfigMapCommand(cli));
+    .addCommand(createConfigMapCommand(cli))
+    .addCommand(createTokenCommand(cli));
 }

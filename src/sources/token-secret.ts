@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from 'node:util';
+import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
+import type { StoredObject, StoredSecret, StoredServiceAccount } from '../objects/object.ts';
+import { SERVICE_ACCOUNT_ANNOTATION } from '../objects/secret-types.ts';
+
+/** The type of Secrets that are filled with a token. */
+const TOKEN_SECRET_TYPE = 'kubernetes.io/service-account-token';
+/** Which account of that name it was filled for. */
+const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
+
+const TOKEN = 'token';
+const NAMESPACE = 'namespace';
+const ROOT_CA = 'ca.crt';
+
+export function isTokenSecret(object: StoredObject | undefined): object is StoredSecret {
+  return object?.kind === 'Secret' && object.type === TOKEN_SECRET_TYPE;
+}
+
+/** The name of the account that a token Secret is for. */
+export function accountNameOf(secret: StoredSecret): string {
+  return secret.metadata.annotations.get(SERVICE_ACCOUNT_ANNOTATION) ?? '';
+}
+
+/** The uid of the account that it was filled for; undefined when it never was. */
+export function filledFor(secret: StoredSecret): string | undefined {
+  return secret.metadata.annotations.get(UID_ANNOTATION);
+}
+
+/** What a token Secret should hold. */
+export type Filling = {
+  readonly claims: JWTPayload & { readonly iss: string };
+  /** The key that signs now. */
+  readonly keyId: string;
+  /** PEM; undefined where none is configured. */
+  readonly rootCa: Uint8Array | undefined;
+  /**
+   * Whether the issuer and the root certificate count even where there are others. Two daemons with different settings
+   * on one store would write for ever otherwise: each has its way once, when it starts.
+   */
+  readonly settingsCount: boolean;
+};
+
+/** Whether the token in it is missing, or is one of ours that should be replaced. A token of somebody else's stays. */
+export function needsToken(secret: StoredSecret, { claims, keyId, settingsCount }: Filling): boolean {
+  const bytes = secret.data.get(TOKEN);
+  if (bytes === undefined || bytes.byteLength === 0) return true;
+  const found = decoded(bytes);
+  if (found === undefined) return false;
+  const isOurs = found.keyId === keyId || found.claims.iss === claims.iss;
+  if (!isOurs) return false;
+  const wanted = settingsCount ? claims : { ...claims, iss: found.claims.iss };
+  return found.keyId !== keyId || !isDeepStrictEqual(found.claims, wanted);
+}
+
+/** The Secret as it should be; the token stays where none is given. */
+export function filled(
+  secret: StoredSecret,
+  account: StoredServiceAccount,
+  { rootCa, settingsCount }: Filling,
+  token: string | undefined,
+): StoredSecret {
+  const data = new Map(secret.data);
+  if (token !== undefined) data.set(TOKEN, Buffer.from(token));
+  data.set(NAMESPACE, Buffer.from(secret.metadata.namespace));
+  if (rootCa !== undefined && (settingsCount || !data.has(ROOT_CA))) data.set(ROOT_CA, rootCa);
+  const annotations = new Map(secret.metadata.annotations).set(UID_ANNOTATION, account.metadata.uid);
+  return { ...secret, data, metadata: { ...secret.metadata, annotations } };
+}
+
+function decoded(bytes: Uint8Array): { readonly keyId: unknown; readonly claims: JWTPayload } | undefined {
+  const token = Buffer.from(bytes).toString('utf8');
+  try {
+    return { keyId: decodeProtectedHeader(token).kid, claims: decodeJwt(token) };
+  } catch {
+    return undefined;
+  }
+}

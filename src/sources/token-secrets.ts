@@ -1,0 +1,179 @@
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { orThrow } from '../base/parsed.ts';
+import { delays } from '../base/retry.ts';
+import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
+import {
+  describeRef,
+  type ObjectRef,
+  refKey,
+  refOf,
+  type StoredObject,
+  type StoredSecret,
+  type StoredServiceAccount,
+} from '../objects/object.ts';
+import { admitObject } from './admit-object.ts';
+import { resolveAccount } from './resolve-account.ts';
+import { isSameContents } from './same-contents.ts';
+import { SIGNING_KEYS, type SigningKeys } from './signing-keys.ts';
+import type { ObjectEvent, Store } from './source.ts';
+import { lastingClaims } from './token-claims.ts';
+import { accountNameOf, filled, filledFor, isTokenSecret, needsToken } from './token-secret.ts';
+import type { TokenSigner } from './token-signer.ts';
+
+const BACKOFF = { firstMs: 500, mostMs: 60_000, jitter: 0.2 };
+
+export type TokenSecretsOptions = {
+  readonly store: Store;
+  readonly keys: SigningKeys;
+  readonly signer: TokenSigner;
+  /** PEM file for ca.crt; none where undefined. */
+  readonly rootCa: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** What one look at a Secret goes by. */
+type Settings = { readonly rootCa: Uint8Array | undefined; readonly settingsCount: boolean };
+
+/**
+ * Fills Secrets of type `kubernetes.io/service-account-token`, as Kubernetes' token controller does: when they appear, when
+ * their account appears, when the token was taken out, and anew when the signing key changes. Deletes those whose account
+ * is gone. Starts by itself when the store is ready; whatever fails is logged and tried again until it is disposed.
+ */
+export class TokenSecrets implements AsyncDisposable {
+  readonly #options: TokenSecretsOptions;
+  readonly #closing = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: TokenSecretsOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run(this.#closing.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { store, clock, log } = this.#options;
+    let waits = delays(BACKOFF);
+    while (!signal.aborted) {
+      try {
+        await store.ready(signal);
+        const { revision, settings } = await this.#settleAll(signal);
+        waits = delays(BACKOFF);
+        for await (const event of store.watch({ from: revision }, signal)) {
+          if (await this.#onEvent(event, settings, signal)) break;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        const failure = toLanternError(error, 'keep the token Secrets filled');
+        // The history is short: that is what listing again is for.
+        if (failure.code === 'out-of-range') continue;
+        log.warn({ error: failure }, 'token Secrets are looked at again soon');
+        await clock.sleep(waits.next().value, signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Looks at every one; answers where to watch from. Throws the first failure when all were looked at. */
+  async #settleAll(signal: AbortSignal): Promise<{ revision: number; settings: Settings }> {
+    const { objects, revision } = await this.#options.store.list({ kind: 'Secret' }, signal);
+    const rootCa = await this.#readRootCa();
+    let failure: { readonly error: unknown } | undefined;
+    for (const object of objects) {
+      if (!isTokenSecret(object)) continue;
+      try {
+        await this.#settle(refOf(object), { rootCa, settingsCount: true }, signal);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure !== undefined) throw failure.error;
+    return { revision, settings: { rootCa, settingsCount: false } };
+  }
+
+  /** Whether everything has to be looked at again. */
+  async #onEvent({ type, object }: ObjectEvent, settings: Settings, signal: AbortSignal): Promise<boolean> {
+    if (refKey(refOf(object)) === refKey(SIGNING_KEYS)) {
+      this.#options.keys.forget();
+      return true;
+    }
+    if (object.kind === 'ServiceAccount') await this.#settleSecretsOf(object, settings, signal);
+    else if (type !== 'deleted' && isTokenSecret(object)) await this.#settle(refOf(object), settings, signal);
+    return false;
+  }
+
+  async #settleSecretsOf({ metadata }: StoredObject, settings: Settings, signal: AbortSignal): Promise<void> {
+    const { objects } = await this.#options.store.list({ kind: 'Secret', namespace: metadata.namespace }, signal);
+    for (const object of objects) {
+      if (isTokenSecret(object) && accountNameOf(object) === metadata.name) {
+        await this.#settle(refOf(object), settings, signal);
+      }
+    }
+  }
+
+  /** Brings one to what it should be, as it is now. What the store refuses for good waits for somebody to change it. */
+  async #settle(ref: ObjectRef, settings: Settings, signal: AbortSignal): Promise<void> {
+    const { store, log } = this.#options;
+    const secret = await store.get(ref, signal);
+    if (!isTokenSecret(secret)) return;
+    const account = await resolveAccount(store, { namespace: ref.namespace, name: accountNameOf(secret) }, signal);
+    try {
+      if (account !== undefined && isTheSame(account, filledFor(secret))) {
+        await this.#fill(secret, account, settings, signal);
+      } else if (filledFor(secret) !== undefined) {
+        await store.delete(ref, secret.metadata.resourceVersion, signal);
+        log.info({ object: describeRef(ref) }, 'token Secret deleted: its account is gone');
+      }
+    } catch (error) {
+      const code = error instanceof LanternError ? error.code : 'internal';
+      if (code === 'aborted') await this.#settle(ref, settings, signal);
+      else if (code !== 'invalid-argument') throw error;
+      else log.warn({ object: describeRef(ref), error }, 'token Secret cannot be filled');
+    }
+  }
+
+  async #fill(
+    secret: StoredSecret,
+    account: StoredServiceAccount,
+    settings: Settings,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store, signer, log } = this.#options;
+    const { namespace, name } = secret.metadata;
+    const { uid } = account.metadata;
+    const claims = lastingClaims({ namespace, name: account.metadata.name, uid }, name, signer.issuer);
+    const filling = { ...settings, claims, keyId: await signer.keyId(signal) };
+    const isTokenWanted = needsToken(secret, filling);
+    const token = isTokenWanted ? await signer.issueLasting(claims, signal) : undefined;
+    const next = filled(secret, account, filling, token);
+    if (isSameContents(secret, next)) return;
+    await store.apply(orThrow(admitObject(next)), { createOnly: false, dryRun: false }, signal);
+    log.info({ object: describeRef(refOf(secret)), isTokenNew: isTokenWanted }, 'token Secret filled');
+  }
+
+  /** Undefined, with a line in the log, when it cannot be read: the rest is worth filling all the same. */
+  async #readRootCa(): Promise<Uint8Array | undefined> {
+    const { rootCa, log } = this.#options;
+    if (rootCa === undefined) return undefined;
+    try {
+      return await readFile(rootCa);
+    } catch (error) {
+      log.warn(toLanternError(error, `read the root certificate "${rootCa}"`).message);
+      return undefined;
+    }
+  }
+}
+
+/** Another account of the same name is not the one the token was for; but `default` is always the same to its users. */
+function isTheSame({ metadata }: StoredServiceAccount, filledForUid: string | undefined): boolean {
+  return filledForUid === undefined || filledForUid === metadata.uid || metadata.name === DEFAULT_ACCOUNT;
+}
