@@ -31,6 +31,11 @@ export interface Projector {
   get(volumeId: string): VolumeStatus | undefined;
   /** In order of volume id (byte order). */
   list(): readonly VolumeStatus[];
+  /**
+   * The same from behind this volume id on (all: empty), of one namespace (all: undefined). Each status is made when it is
+   * reached, so that a page costs what is on it; to be read without a pause.
+   */
+  listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus>;
   /** Usage where the volume lives; `not-found` for an unknown volume or a path it is not published at. */
   usage(volumeId: string, target: string): VolumeUsage;
   /** Events from now on until the signal aborts; `resource-exhausted` when the reader is too slow. */

@@ -1,4 +1,5 @@
 import { KeyedLock } from '../base/keyed-lock.ts';
+import { byteOrder } from '../payload/byte-order.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import { type LiveVolume, UNKNOWN_ID } from './live-volume.ts';
 
@@ -9,6 +10,8 @@ import { type LiveVolume, UNKNOWN_ID } from './live-volume.ts';
 export class VolumeRegistry {
   readonly #volumes = new Map<string, LiveVolume>();
   readonly #locks = new KeyedLock();
+  /** Sorted once for many pages; undefined when volumes came or went. */
+  #ordered: readonly { readonly name: string; readonly volume: LiveVolume }[] | undefined;
 
   /** The key of a volume id. */
   keyOf(volumeId: string): string {
@@ -33,10 +36,12 @@ export class VolumeRegistry {
 
   add(volume: LiveVolume): void {
     this.#volumes.set(volume.hosted.directoryName, volume);
+    this.#ordered = undefined;
   }
 
   remove(volume: LiveVolume): void {
     this.#volumes.delete(volume.hosted.directoryName);
+    this.#ordered = undefined;
   }
 
   /** In no order, and without a copy: for counting. */
@@ -46,7 +51,13 @@ export class VolumeRegistry {
 
   /** In byte order of the volumes' names. */
   all(): readonly LiveVolume[] {
-    const named = [...this.#volumes.values()].map((volume) => ({ volume, bytes: Buffer.from(volume.name) }));
-    return named.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ volume }) => volume);
+    // A volume that was taken over without a record has another name as soon as it is published again.
+    let ordered = this.#ordered;
+    if (!ordered?.every(({ name, volume }) => name === volume.name)) {
+      const named = [...this.#volumes.values()].map((volume) => ({ name: volume.name, volume }));
+      ordered = named.sort((a, b) => byteOrder(a.name, b.name));
+      this.#ordered = ordered;
+    }
+    return ordered.map(({ volume }) => volume);
   }
 }

@@ -2,6 +2,7 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
 import { Wakeup } from '../base/wakeup.ts';
 import type { VolumeUsage } from '../mount/publisher.ts';
+import { byteOrder } from '../payload/byte-order.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
 import type { TreeEntry } from '../volume/tree.ts';
 import { eventHead } from './announce-update.ts';
@@ -120,6 +121,13 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   list(): readonly VolumeStatus[] {
     return this.#desk.registry.all().map(statusOf);
+  }
+
+  *listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus> {
+    for (const volume of this.#desk.registry.all()) {
+      const isMeant = namespace === undefined || volume.namespace === namespace;
+      if (isMeant && byteOrder(volume.name, volumeId) > 0) yield statusOf(volume);
+    }
   }
 
   census(): VolumeCensus {

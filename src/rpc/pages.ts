@@ -20,17 +20,32 @@ export function pageOf<T>(
   { pageSize, pageToken }: PageRequest,
 ): Page<T> {
   const start = pageToken === '' ? 0 : firstAfter(items, keyOf, Buffer.from(pageToken, 'base64url'));
-  const mostEnd = pageSize > 0 ? Math.min(start + pageSize, items.length) : items.length;
+  return firstPage(items.slice(start), keyOf, bytesOf, pageSize);
+}
+
+/** The same of items that come one by one, from behind `lastKeyOf` the token on: none is asked for that is not needed. */
+export function firstPage<T>(
+  items: Iterable<T>,
+  keyOf: (item: T) => string,
+  bytesOf: (item: T) => number,
+  pageSize: number,
+): Page<T> {
   const page: T[] = [];
   let bytes = 0;
-  for (const item of items.slice(start, mostEnd)) {
+  for (const item of items) {
     bytes += bytesOf(item);
-    if (bytes > PAGE_BYTES && page.length > 0) break;
+    const last = page.at(-1);
+    if (last !== undefined && (bytes > PAGE_BYTES || page.length === pageSize)) {
+      return { items: page, nextPageToken: Buffer.from(keyOf(last)).toString('base64url') };
+    }
     page.push(item);
   }
-  const last = page.at(-1);
-  const hasMore = last !== undefined && start + page.length < items.length;
-  return { items: page, nextPageToken: hasMore ? Buffer.from(keyOf(last)).toString('base64url') : '' };
+  return { items: page, nextPageToken: '' };
+}
+
+/** The key of the last item that was sent, which the token is; empty before the first page. */
+export function lastKeyOf(pageToken: string): string {
+  return Buffer.from(pageToken, 'base64url').toString();
 }
 
 /** Whether the size and the token that a request gives can be used. */

@@ -3,14 +3,14 @@ import { orThrow } from '../base/parsed.ts';
 import { parseDataKey, parseNamespace } from '../objects/names.ts';
 import type { HeldToken } from '../payload/render-inputs.ts';
 import type { Pods } from '../projection/pods.ts';
-import type { Projector, VolumeStatus } from '../projection/projector.ts';
+import type { Projector } from '../projection/projector.ts';
 import { parseSubPath } from '../spec/sub-path.ts';
 import { parseVolumeId } from '../spec/volume-id.ts';
 import { resolveEnvironmentMethod } from './environment-method.ts';
 import type { MountRequest__Output as MountRequest } from './generated/lantern/v1/MountRequest.ts';
 import type { Token__Output as WireToken } from './generated/lantern/v1/Token.ts';
 import { MAX_GROUP } from './limits.ts';
-import { checkPage, pageOf } from './pages.ts';
+import { checkPage, firstPage, lastKeyOf } from './pages.ts';
 import { podMethods } from './pod-methods.ts';
 import { Reading } from './reading.ts';
 import { refreshMethod } from './refresh-method.ts';
@@ -86,10 +86,8 @@ export function projectorService(projector: Projector, pods: Pods): ProjectorMet
       if (request.namespace !== '') reading.take(parseNamespace(request.namespace, 'namespace'));
       reading.take(checkPage(request));
       if (!reading.isGood) throw reading.error();
-      const all = projector
-        .list()
-        .filter(({ namespace }) => request.namespace === '' || namespace === request.namespace);
-      const { items, nextPageToken } = pageOf<VolumeStatus>(all, ({ volumeId }) => volumeId, sizeOfVolume, request);
+      const rest = projector.listAfter(lastKeyOf(request.pageToken), request.namespace || undefined);
+      const { items, nextPageToken } = firstPage(rest, ({ volumeId }) => volumeId, sizeOfVolume, request.pageSize);
       return { volumes: items.map(volumeToWire), nextPageToken };
     },
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkPage, pageOf } from '../../../src/rpc/pages.ts';
+import { checkPage, firstPage, lastKeyOf, pageOf } from '../../../src/rpc/pages.ts';
 
 type Item = { readonly key: string; readonly bytes: number };
 
@@ -88,6 +88,20 @@ describe('pages', () => {
     const page = pageOf(list, counted, bytesOf, { pageSize: 10, pageToken });
     expect(page.items[0]?.key).toBe('07001');
     expect(asked).toBeLessThan(40);
+  });
+
+  it('of what comes one by one ask for one more than they hold, to know whether there is more', () => {
+    const asked: number[] = [];
+    function* coming() {
+      for (let index = 0; ; index++) {
+        asked.push(index);
+        yield { key: String(index), bytes: 1 };
+      }
+    }
+    const { items, nextPageToken } = firstPage(coming(), keyOf, bytesOf, 3);
+    expect(items.map(keyOf)).toEqual(['0', '1', '2']);
+    expect(lastKeyOf(nextPageToken)).toBe('2');
+    expect(asked).toEqual([0, 1, 2, 3]);
   });
 });
 

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import type { HostedVolume } from '../../../src/mount/publisher.ts';
+import { LiveVolume } from '../../../src/projection/live-volume.ts';
+import { VolumeRegistry } from '../../../src/projection/registry.ts';
+import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
+import { volumeId } from '../../support/volume-content.ts';
+
+const DB = inline({ secret: { secretName: 'db' } });
+
+test('volumes from behind one on, of one namespace or of all, in byte order', async () => {
+  await using world = new ProjectionWorld();
+  await world.start();
+  await world.apply('db', { password: 'one' });
+  // UTF-16 has the last two the other way round.
+  for (const id of ['b', '\u{1F600}', 'a', '\uFF5E']) {
+    await world.publish({ volumeId: volumeId(id), definition: DB, target: world.target(`of-${id}`) });
+  }
+  const after = (id: string, namespace?: string) =>
+    [...world.projector.listAfter(id, namespace)].map((status) => status.volumeId);
+  expect(after('')).toEqual(['a', 'b', '\uFF5E', '\u{1F600}']);
+  expect(after('a')).toEqual(['b', '\uFF5E', '\u{1F600}']);
+  expect(after('aa', 'default')).toEqual(['b', '\uFF5E', '\u{1F600}']);
+  expect(after('', 'other')).toEqual([]);
+  expect([...world.projector.listAfter('', undefined)]).toEqual(world.projector.list());
+  await world.projector.unpublish({ volumeId: volumeId('b'), target: undefined }, NEVER);
+  expect(after('a')).toEqual(['\uFF5E', '\u{1F600}']);
+});
+
+test('a status that is not reached is not made', async () => {
+  await using world = new ProjectionWorld();
+  await world.start();
+  await world.apply('db', { password: 'one' });
+  for (const id of ['a', 'b']) {
+    await world.publish({ volumeId: volumeId(id), definition: DB, target: world.target(id) });
+  }
+  const walk = world.projector.listAfter('', undefined)[Symbol.iterator]();
+  expect(walk.next().value).toMatchObject({ volumeId: 'a' });
+  await world.projector.unpublish({ volumeId: volumeId('b'), target: undefined }, NEVER);
+  expect(walk.next().value).toMatchObject({ volumeId: 'b', publications: [] });
+});
+
+test('a volume that gets its name back moves to its place', () => {
+  const registry = new VolumeRegistry();
+  const volumes = ['0', '1'].map((directoryName) => new LiveVolume({ directoryName } as HostedVolume, undefined));
+  for (const volume of volumes) registry.add(volume);
+  const names = () => registry.all().map(({ name }) => name);
+  expect(names()).toEqual(['unknown:0', 'unknown:1']);
+  const [first] = volumes;
+  if (first === undefined) throw new Error('there are two');
+  first.wanted = { volumeId: volumeId('zebra') } as LiveVolume['wanted'];
+  expect(names()).toEqual(['unknown:1', 'zebra']);
+});
