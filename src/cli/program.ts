@@ -5,10 +5,12 @@ import { backupCommand } from './commands/backup.ts';
 import { createCommand } from './commands/create.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { editCommand } from './commands/edit.ts';
 import { envCommand } from './commands/env.ts';
 import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
+import { healthCommand } from './commands/health.ts';
 import { kustomizeCommand } from './commands/kustomize.ts';
 import { jwksCommand } from './commands/jwks.ts';
 import { mountCommand } from './commands/mount.ts';
@@ -47,6 +49,8 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   backupCommand,
   restoreCommand,
   rekeyCommand,
+  healthCommand,
+  doctorCommand,
 ];
 
 /** `lantern`, ready for `parseAsync`; it throws instead of ending the process (see `endingOf`). */

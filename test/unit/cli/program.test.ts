@@ -25,6 +25,8 @@ const COMMANDS = [
   'backup',
   'restore',
   'rekey',
+  'health',
+  'doctor',
 ];
 
 type Run = Ending & { readonly help: string; readonly config: Config | undefined };
