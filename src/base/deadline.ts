@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.ts';
 import { abortable } from './keyed-lock.ts';
 
@@ -12,6 +13,8 @@ export async function withDeadline<T>(
 ): Promise<T> {
   // By hand: a long-lived signal remembers everything that AbortSignal.any made of it.
   const controller = new AbortController();
+  // As in `abortable`.
+  setMaxListeners(0, signal);
   const onAbort = () => controller.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * One queue per key: holders of the same key run one after the other, in the order they asked; different keys do not
  * meet. A waiter whose signal aborts leaves the queue with the signal's reason, without having run.
@@ -31,6 +33,8 @@ export class KeyedLock {
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
+    // Many waits share the signal of one call, and each stops listening at its end: no leak to be warned of.
+    setMaxListeners(0, signal);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));

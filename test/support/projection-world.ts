@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -76,12 +76,12 @@ export class ProjectionWorld implements AsyncDisposable {
     await this.projector.settled();
   }
 
-  /** The daemon ends and another starts, over a store that begins empty. */
-  async restart(): Promise<void> {
+  /** The daemon ends and another starts, over a store that begins empty, or over the same. */
+  async restart({ keepStore = false }: { readonly keepStore?: boolean } = {}): Promise<void> {
     await this.projector[Symbol.asyncDispose]();
     this.#stop.abort();
     this.#stop = new AbortController();
-    this.store = new MemoryStore({ clock: this.clock });
+    if (!keepStore) this.store = new MemoryStore({ clock: this.clock });
     this.projector = this.#newProjector();
     await this.start();
   }
@@ -132,11 +132,27 @@ export class ProjectionWorld implements AsyncDisposable {
 
   /** The volume's visible files. */
   files(id = 'v'): Readonly<Record<string, string>> {
-    const pools = this.#dir.at('run/pools');
-    const pool = readdirSync(pools).find((name) => readdirSync(join(pools, name)).includes(volumeDirectoryName(id)));
-    const data = join(pools, pool ?? '', volumeDirectoryName(id), 'data');
+    const data = join(this.#home(id), 'data');
     const names = readdirSync(data).filter((name) => !name.startsWith('..'));
     return Object.fromEntries(names.map((name) => [name, readFileSync(join(data, name), 'utf8')]));
+  }
+
+  /** Takes a restarted daemon's knowledge of the volume. */
+  damageRecord(id: string): void {
+    writeFileSync(join(this.#home(id), 'record.json'), '{');
+  }
+
+  #home(id: string): string {
+    const pools = this.#dir.at('run/pools');
+    const pool = readdirSync(pools).find((name) => readdirSync(join(pools, name)).includes(volumeDirectoryName(id)));
+    return join(pools, pool ?? '', volumeDirectoryName(id));
+  }
+
+  /** The files, of the daemon's as well, that hold the text. */
+  grep(text: string): string[] {
+    const entries = readdirSync(this.#dir.path, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    return files.filter((path) => readFileSync(path).includes(text));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

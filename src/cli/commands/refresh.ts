@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import type { RefreshRequest } from '../../rpc/generated/lantern/v1/RefreshRequest.ts';
+import type { RefreshResult__Output as WireResult } from '../../rpc/generated/lantern/v1/RefreshResult.ts';
+import type { Cli } from '../cli.ts';
+import { defineCommand, outputOption } from '../define-command.ts';
+import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { forEach } from '../for-each.ts';
+import { printable } from '../output/printable.ts';
+import { formatJson, wireToJson } from '../output/structured.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = { readonly all: boolean; readonly output?: 'json' };
+
+/** `lantern refresh`: reads the objects anew and renders them, whatever `--change-detection` the daemon runs with. */
+export function refreshCommand(cli: Cli): Command {
+  return defineCommand('refresh', 'Bring volumes up to date now, and say which had to change.', [
+    'lantern refresh /dev/shm/app-secrets',
+    'lantern refresh --all',
+  ])
+    .argument('[VOLUME...]', 'ids, as `lantern volumes` shows them')
+    .option('--all', 'every volume of this node', false)
+    .addOption(outputOption('json'))
+    .action(async (ids: readonly string[], options: Options, command: Command) => {
+      if (options.all === ids.length > 0) throw wrongUsage('name the volumes to refresh, or give --all');
+      const { results, allWell } = await withDaemon(cli, command, async (daemon) => {
+        const results: WireResult[] = [];
+        const requests: RefreshRequest[] = options.all ? [{ all: true }] : ids.map((volumeId) => ({ volumeId }));
+        const allWell = await forEach(cli.terminal, requests, async (request) => {
+          results.push(...(await daemon.projector.refresh(request, { signal: cli.signal })).results);
+        });
+        return { results, allWell };
+      });
+      if (options.output === 'json') cli.terminal.print(formatJson(wireToJson({ results })));
+      else show(cli, results);
+      if (!allWell || results.some(({ error }) => error !== '')) throw PARTLY_FAILED;
+    });
+}
+
+function show(cli: Cli, results: readonly WireResult[]): void {
+  for (const { volumeId, changed, error } of results) {
+    const volume = `volume "${printable(volumeId)}"`;
+    if (error === '') cli.terminal.print(`${volume} ${changed ? 'refreshed' : 'unchanged'}`);
+    else cli.terminal.complain(`lantern: ${volume} keeps its last good contents: ${printable(error)}`);
+  }
+}
