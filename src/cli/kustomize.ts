@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type Fault, invalid } from '../base/errors.ts';
+import { invalid } from '../base/errors.ts';
+import { parsed } from '../base/parsed.ts';
 import { SUFFIX_RULES, type SuffixRule } from '../objects/name-suffix.ts';
 import type { ObjectDraft } from '../objects/object.ts';
 import type { ManifestDocument } from '../objects/parse-manifest.ts';
@@ -7,8 +8,7 @@ import type { Cli } from './cli.ts';
 import { wrongUsage } from './exit.ts';
 import { manifestFiles } from './input-files.ts';
 import { kustomizeDirectory } from './kustomize-directory.ts';
-import { draftOf, inFile, readManifests } from './manifests.ts';
-import { printable } from './output/printable.ts';
+import { type Manifests, nameOfPod, readManifests, sortDocuments } from './manifests.ts';
 
 /** Options of commands that take objects from manifests or from a kustomization. */
 export type ManifestOptions = {
@@ -31,11 +31,25 @@ export function suffixHashOption(): Option {
     .default('kustomize');
 }
 
-/** The objects that -f or -k means; exactly one of them must be given. */
-export async function readObjects(cli: Cli, options: ManifestOptions): Promise<ObjectDraft[]> {
-  const { filename, kustomize, namespace } = options;
+/** The objects that -f or -k means; exactly one of them must be given. What Pods are among them is said on stderr. */
+export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly ObjectDraft[]> {
+  const { drafts, pods } = await readEither(cli, options);
+  for (const pod of pods) {
+    cli.terminal.complain(`lantern: pod/${nameOfPod(pod)} skipped: Pods are not stored, only the objects they use`);
+  }
+  if (drafts.length === 0) cli.terminal.complain(`lantern: ${ONLY_PODS}`);
+  return drafts;
+}
+
+const ONLY_PODS = 'there is no object beside the Pods; "lantern pod mount -f FILE ROOT" mounts what Pods use';
+
+async function readEither(cli: Cli, options: ManifestOptions): Promise<Manifests> {
+  const { filename, kustomize, namespace, suffixHash } = options;
   if (filename !== undefined && kustomize !== undefined) throw wrongUsage('take objects from -f or from -k, not both');
-  if (kustomize !== undefined) return readKustomization(cli, kustomize, options);
+  if (kustomize !== undefined) {
+    const documents = await buildDocuments(cli, kustomize, namespace ?? 'default', suffixHash);
+    return sortDocuments([{ place: kustomize, documents: parsed(documents) }], namespace);
+  }
   if (filename === undefined) throw wrongUsage('say where the objects are, with -f FILE or -k DIR');
   return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
 }
@@ -52,39 +66,4 @@ export async function buildDocuments(
   const built = await buildKustomization(await kustomizeDirectory(directory), options);
   if (!built.ok) throw invalid(built.faults);
   return built.value;
-}
-
-async function readKustomization(
-  cli: Cli,
-  directory: string,
-  { namespace, suffixHash }: ManifestOptions,
-): Promise<ObjectDraft[]> {
-  const documents = await buildDocuments(cli, directory, namespace ?? 'default', suffixHash);
-  const drafts: ObjectDraft[] = [];
-  const faults: Fault[] = [];
-  const skipped: string[] = [];
-  for (const document of documents) {
-    if (isPod(document)) {
-      skipped.push(nameOf(document.raw));
-      continue;
-    }
-    const draft = draftOf(document, namespace);
-    if (draft.ok) drafts.push(draft.value);
-    else faults.push(...draft.faults.map(({ field, message }) => ({ field: inFile(directory, field), message })));
-  }
-  if (faults.length > 0) throw invalid(faults);
-  if (drafts.length + skipped.length === 0) throw invalid([{ field: directory, message: 'no objects found' }]);
-  for (const name of skipped) {
-    cli.terminal.complain(`lantern: pod/${printable(name)} skipped: Pods are not stored, only the objects they use`);
-  }
-  return drafts;
-}
-
-export function isPod(document: ManifestDocument): document is Extract<ManifestDocument, { kind: 'other' }> {
-  return document.kind === 'other' && document.objectKind === 'Pod' && document.apiVersion === 'v1';
-}
-
-function nameOf({ metadata }: Readonly<Record<string, unknown>>): string {
-  const name = typeof metadata === 'object' && metadata !== null && 'name' in metadata ? metadata.name : undefined;
-  return typeof name === 'string' ? name : '(no name)';
 }

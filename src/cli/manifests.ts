@@ -3,31 +3,62 @@ import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { OBJECT_KINDS, type ObjectDraft } from '../objects/object.ts';
 import type { ManifestDocument } from '../objects/parse-manifest.ts';
 import { readText } from './input-files.ts';
+import { printable } from './output/printable.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Where documents come from, a file or a directory, and what was found there. */
+export type DocumentSource = { readonly place: string; readonly documents: Parsed<readonly ManifestDocument[]> };
+
+export type PodDocument = Extract<ManifestDocument, { kind: 'other' }>;
+
+/** What manifests hold: objects to store, and the Pods that use them. */
+export type Manifests = { readonly drafts: readonly ObjectDraft[]; readonly pods: readonly PodDocument[] };
+
 /**
- * The objects of several manifest files, in order. Throws `invalid-argument` with every fault of every file, each with
+ * What several manifest files hold, in order. Throws `invalid-argument` with every fault of every file, each with
  * its file's name. An object that names another namespace than `namespace` is a fault, as with kubectl.
  */
 export async function readManifests(
   files: readonly string[],
   namespace: string | undefined,
   terminal: Terminal,
-): Promise<ObjectDraft[]> {
+): Promise<Manifests> {
   const { parseManifest } = await import('../objects/parse-manifest.ts');
-  const drafts: ObjectDraft[] = [];
-  const faults: Fault[] = [];
+  const sources: DocumentSource[] = [];
   for (const file of files) {
     const documents = parseManifest(await readText(file, terminal), { defaultNamespace: namespace ?? 'default' });
-    const found = documents.ok ? documents.value.map((document) => draftOf(document, namespace)) : [documents];
-    for (const result of found) {
+    sources.push({ place: file, documents });
+  }
+  return sortDocuments(sources, namespace);
+}
+
+/** Objects apart from Pods, with the errors of `readManifests`. */
+export function sortDocuments(sources: readonly DocumentSource[], namespace: string | undefined): Manifests {
+  const drafts: ObjectDraft[] = [];
+  const pods: PodDocument[] = [];
+  const faults: Fault[] = [];
+  for (const { place, documents } of sources) {
+    const found = documents.ok ? documents.value : [];
+    pods.push(...found.filter(isPod));
+    const objects = found.filter((document) => !isPod(document)).map((document) => draftOf(document, namespace));
+    for (const result of documents.ok ? objects : [documents]) {
       if (result.ok) drafts.push(result.value);
-      else faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(file, field), message })));
+      else faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(place, field), message })));
     }
   }
   if (faults.length > 0) throw invalid(faults);
-  if (drafts.length === 0) throw invalid([{ field: files.map(nameOfFile).join(', '), message: 'no objects found' }]);
-  return drafts;
+  if (drafts.length + pods.length > 0) return { drafts, pods };
+  throw invalid([{ field: sources.map(({ place }) => nameOfFile(place)).join(', '), message: 'no objects found' }]);
+}
+
+export function isPod(document: ManifestDocument): document is PodDocument {
+  return document.kind === 'other' && document.objectKind === 'Pod' && document.apiVersion === 'v1';
+}
+
+/** The Pod's name for a message, whatever is written there. */
+export function nameOfPod({ raw: { metadata } }: PodDocument): string {
+  const name = typeof metadata === 'object' && metadata !== null && 'name' in metadata ? metadata.name : undefined;
+  return typeof name === 'string' ? printable(name) : '(no name)';
 }
 
 /** A field path with the file it is in. */

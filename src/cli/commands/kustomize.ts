@@ -6,8 +6,8 @@ import { objectToManifest } from '../../objects/object-to-manifest.ts';
 import type { ManifestDocument } from '../../objects/parse-manifest.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
-import { buildDocuments, isPod, suffixHashOption } from '../kustomize.ts';
-import { draftOf, inFile } from '../manifests.ts';
+import { buildDocuments, suffixHashOption } from '../kustomize.ts';
+import { draftOf, inFile, isPod } from '../manifests.ts';
 import { formatYaml } from '../output/structured.ts';
 
 /** Left out of what is printed, as it is where none is named: whoever applies it may then say another with -n. */
