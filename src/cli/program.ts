@@ -10,10 +10,11 @@ import { editCommand } from './commands/edit.ts';
 import { envCommand } from './commands/env.ts';
 import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
-import { healthCommand } from './commands/health.ts';
 import { kustomizeCommand } from './commands/kustomize.ts';
+import { healthCommand } from './commands/health.ts';
 import { jwksCommand } from './commands/jwks.ts';
 import { mountCommand } from './commands/mount.ts';
+import { refreshCommand } from './commands/refresh.ts';
 import { registryAuthCommand } from './commands/registry-auth.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { renderCommand } from './commands/render.ts';
@@ -39,6 +40,7 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   unmountCommand,
   volumesCommand,
   volumeCommand,
+  refreshCommand,
   renderCommand,
   envCommand,
   registryAuthCommand,

@@ -20,6 +20,7 @@ const COMMANDS = [
   'unmount',
   'volumes',
   'volume',
+  'refresh',
   'render',
   'watch',
   'backup',
