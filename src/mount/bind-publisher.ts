@@ -57,6 +57,10 @@ export class BindPublisher implements Publisher {
     });
   }
 
+  realTarget(target: string): string {
+    return this.#options.targets.tryResolve(target) ?? target;
+  }
+
   open(volumeId: VolumeId, domain: string): HostedVolume {
     const { pools, fs } = this.#options;
     const name = volumeDirectoryName(volumeId);

@@ -36,6 +36,7 @@ export class DirectPublisher implements Publisher {
   readonly #allowDisk: boolean;
   readonly #clock: Clock;
   readonly #ownership: Ownership;
+  readonly #roots: TargetRoots;
   readonly #targets: DirectTargets;
   readonly #volumes = new Map<string, DirectVolume>();
 
@@ -45,6 +46,7 @@ export class DirectPublisher implements Publisher {
     this.#allowDisk = options.allowDisk;
     this.#clock = options.clock;
     this.#ownership = options.ownership ?? readOwnership();
+    this.#roots = options.targets;
     this.#targets = new DirectTargets(options.targets, options.allowDisk, this.#ownership.user);
   }
 
@@ -63,6 +65,10 @@ export class DirectPublisher implements Publisher {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const entries = readdirSync(this.#directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return entries.flatMap((entry) => this.#resumeOne(entry.name) ?? []);
+  }
+
+  realTarget(target: string): string {
+    return this.#roots.tryResolve(target) ?? target;
   }
 
   open(volumeId: VolumeId, _domain: string): HostedVolume {

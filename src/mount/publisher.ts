@@ -24,6 +24,11 @@ export interface Publisher extends AsyncDisposable {
    */
   resume(): readonly ResumedVolume[];
   /**
+   * The one name of a target that has several, as a root may be reached by a link: its real path. The target itself
+   * where it lies outside the roots. `invalid-argument` for a path that is none.
+   */
+  realTarget(target: string): string;
+  /**
    * The volume's place on this node, made when it does not exist. `domain` is what shares a pool: the namespace, or
    * the volume id. `resource-exhausted` past the cap over all pools.
    */

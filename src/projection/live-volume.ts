@@ -1,4 +1,4 @@
-import type { HostedVolume } from '../mount/publisher.ts';
+import type { HostedVolume, Publisher } from '../mount/publisher.ts';
 import { type ObjectRef, parseRefKey } from '../objects/object.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
@@ -59,6 +59,16 @@ export class LiveVolume {
   /** The objects its contents come from. */
   get refs(): readonly ObjectRef[] {
     return [...this.provenance.objects.keys()].map(parseRefKey);
+  }
+
+  /**
+   * The name a target was published by, which stays its name: a root may be reached by a link, and then a target has two.
+   * The given one when the volume is not published there.
+   */
+  knownTarget(target: string, publisher: Pick<Publisher, 'realTarget'>): string {
+    if (this.publications.has(target)) return target;
+    const real = publisher.realTarget(target);
+    return [...this.publications.keys()].find((known) => publisher.realTarget(known) === real) ?? target;
   }
 
   get pinned(): readonly RecordedPublication[] {

@@ -22,15 +22,16 @@ export type Desk = {
  * what is mounted as it was. `onRefs` is told which objects matter, so that a caller may wait for them.
  */
 export async function publishOnce(
-  request: PublishRequest,
+  asked: PublishRequest,
   stages: Stages,
   desk: Desk,
   onRefs: (refs: readonly ObjectRef[]) => void,
   signal: AbortSignal,
 ): Promise<LiveVolume> {
-  const key = desk.registry.keyOf(request.volumeId);
+  const key = desk.registry.keyOf(asked.volumeId);
   return await desk.registry.exclusively(key, signal, async () => {
     const known = desk.registry.get(key);
+    const request = known ? { ...asked, target: known.knownTarget(asked.target, stages.publisher) } : asked;
     if (known !== undefined) requireAgreement(known, request);
     const domain = stages.isolation === 'volume' ? request.volumeId : request.namespace;
     // The volume's place is made only when there is something to put there.

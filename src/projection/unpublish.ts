@@ -20,8 +20,9 @@ export async function unpublish(
     const volume = desk.registry.get(key);
     const targets = request.target === undefined ? [...(volume?.publications.keys() ?? [])] : [request.target];
     const failures: unknown[] = [];
-    for (const target of targets) {
+    for (const named of targets) {
       try {
+        const target = volume?.knownTarget(named, stages.publisher) ?? named;
         if (volume?.publications.has(target)) withdraw(volume, target, stages, desk);
         else stages.publisher.clear(request.volumeId, target);
       } catch (error) {

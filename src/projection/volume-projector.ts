@@ -136,7 +136,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   usage(volumeId: string, target: string): VolumeUsage {
     const volume = this.#desk.registry.get(this.#desk.registry.keyOfKnown(volumeId));
-    if (volume === undefined || !volume.publications.has(target)) {
+    if (volume?.publications.has(volume.knownTarget(target, this.#stages.publisher)) !== true) {
       throw new LanternError('not-found', `volume "${volumeId}" is not published at "${target}"`);
     }
     return volume.hosted.usage();

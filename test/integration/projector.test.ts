@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DaemonHarness } from '../support/daemon-harness.ts';
 import { isRoot } from '../support/privileges.ts';
+import { TempDir } from '../support/temp-dir.ts';
 
 const DB = { username: 'admin', password: '1f2d1e2e67df' };
 const WHOLE = { source: { secret: { secretName: 'db' } } };
@@ -25,6 +26,34 @@ async function failure(promise: Promise<unknown>): Promise<{ code: string; messa
 }
 
 describe('mounting', () => {
+  it.each([
+    ['the link first', ['linked/t', 'real/t']],
+    ['the real path first', ['real/t', 'linked/t']],
+    ['spelt otherwise', ['real/t', 'real/.//t']],
+  ])('one target under two names is one publication: %s', async (_, [first = '', second = '']) => {
+    using roots = new TempDir('/dev/shm');
+    mkdirSync(roots.at('real'));
+    symlinkSync('real', roots.at('linked'));
+    await using harness = await withSecret({ targetRoot: [roots.at('linked')] });
+    const { projector, node } = harness.client;
+    const at = (name: string) => `${roots.at('.')}/${name}`;
+    const publications = async () => {
+      const { volume } = await projector.getVolume({ volumeId: 'v' });
+      return volume?.publications.map(({ targetPath }) => targetPath);
+    };
+    for (const name of [first, second]) {
+      await projector.mount({ volumeId: 'v', definition: WHOLE, targetPath: at(name) });
+      expect(await publications()).toEqual([at(first)]);
+    }
+    expect(filesOf(at('real/t'))).toEqual(DB);
+    await expect(node.nodeGetVolumeStats({ volumeId: 'v', volumePath: at(second) })).resolves.toBeDefined();
+    await harness.restart();
+    await harness.client.projector.mount({ volumeId: 'v', definition: WHOLE, targetPath: at(second) });
+    await harness.client.projector.unmount({ volumeId: 'v', targetPath: at(second) });
+    expect((await harness.client.projector.listVolumes({})).volumes).toEqual([]);
+    expect(readdirSync(at('real'))).toEqual([]);
+  });
+
   it('shows every key of a Secret as a file', async () => {
     await using harness = await withSecret();
     const target = harness.target('db');
