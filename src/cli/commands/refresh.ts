@@ -31,6 +31,7 @@ export function refreshCommand(cli: Cli): Command {
         return { results, allWell };
       });
       if (options.output === 'json') cli.terminal.print(formatJson(wireToJson({ results })));
+      else if (results.length === 0 && allWell) cli.terminal.complain('No volumes are mounted.');
       else show(cli, results);
       if (!allWell || results.some(({ error }) => error !== '')) throw PARTLY_FAILED;
     });
