@@ -2,6 +2,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canCompose } from '../../scripts/docker.mjs';
+import { DisposalStack } from '../../src/base/disposal-stack.ts';
 import { TOP } from '../support/compiled.ts';
 import { mountsBelow } from '../support/daemon-harness.ts';
 import { DockerEngine } from '../support/docker-engine.ts';
@@ -16,6 +17,7 @@ const UPDATE_MS = 1_000;
 const PROFILES = ['--profile', 'bind', '--profile', 'bind-client', '--profile', 'direct', '--profile', 'direct-client'];
 
 describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', () => {
+  const parts = new DisposalStack();
   let engine: DockerEngine;
   let host: SharedMount;
   let manifests: TempDir;
@@ -66,20 +68,18 @@ describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', 
   }
 
   beforeAll(async () => {
-    engine = await DockerEngine.start();
-    host = new SharedMount();
-    manifests = new TempDir();
+    host = parts.use(new SharedMount());
+    manifests = parts.use(new TempDir());
+    engine = parts.use(await DockerEngine.start());
+    parts.defer(async () => void (await engine.docker('rmi', '--force', IMAGE, STAND_IN)));
+    parts.defer(async () => void (await compose(...PROFILES, 'down', '--volumes', '--timeout', '5')));
     cpSync(`${TOP}/deploy/compose`, manifests.path, { recursive: true });
     await makeStandInImage(engine, STAND_IN);
     await compose(...PROFILES, 'build', 'lantern');
   });
 
   afterAll(async () => {
-    await compose(...PROFILES, 'down', '--volumes', '--timeout', '5');
-    await engine.docker('rmi', '--force', IMAGE, STAND_IN);
-    await engine[Symbol.asyncDispose]();
-    host[Symbol.dispose]();
-    manifests[Symbol.dispose]();
+    await parts[Symbol.asyncDispose]();
   });
 
   test('the image runs without a shell and holds nothing for development', async () => {

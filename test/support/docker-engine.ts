@@ -1,13 +1,15 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { dockerTools, engineAnswers } from '../../scripts/docker.mjs';
+import { mountsBelow } from './daemon-harness.ts';
 import { TempDir } from './temp-dir.ts';
 
 const execute = promisify(execFile);
 const START_MS = 60_000;
+const NOWHERE = '\0';
 
 /**
  * A real Docker engine: the one that answers, else one of our own, which ends with the test. Ours has no bridge and
@@ -63,6 +65,9 @@ export class DockerEngine implements AsyncDisposable {
       this.#process.kill('SIGTERM');
       await ended;
     }
+    // The engine leaves the namespace of its host network mounted.
+    for (const line of mountsBelow(this.#directory?.path ?? NOWHERE))
+      execFileSync('umount', [line.split(' ')[4] ?? '']);
     this.#directory?.[Symbol.dispose]();
   }
 

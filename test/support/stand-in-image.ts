@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DockerEngine } from './docker-engine.ts';
 import { TempDir } from './temp-dir.ts';
@@ -31,8 +31,15 @@ export async function makeStandInImage(engine: DockerEngine, tag: string): Promi
   const npm = dirname(dirname(realpathSync(pathOf('npm'))));
   cpSync(npm, root.at('opt/npm'), { recursive: true });
   mkdirSync(root.at('usr/local/bin'), { recursive: true });
-  script(root.at('usr/local/bin/npm'), `#!${process.execPath}\nrequire('/opt/npm/bin/npm-cli.js');\n`);
-  script(root.at('usr/local/bin/node'), `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
+  const starter = root.at('usr/local/bin/npm');
+  writeFileSync(
+    starter,
+    `#!${process.execPath}
+require('/opt/npm/bin/npm-cli.js');
+`,
+  );
+  chmodSync(starter, 0o755);
+  if (!existsSync(root.at('bin'))) symlinkSync('usr/bin', root.at('bin'));
   for (const directory of ['tmp', 'run', 'etc', 'var/lib']) mkdirSync(root.at(directory), { recursive: true });
   writeFileSync(root.at('etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
   const path = ['/usr/local/bin', ...new Set(programs.map(dirname))].join(':');
@@ -43,11 +50,6 @@ export async function makeStandInImage(engine: DockerEngine, tag: string): Promi
     line,
   ]);
   await engine.docker('import', ...settings, archive.at('image.tar'), tag);
-}
-
-function script(path: string, text: string): void {
-  writeFileSync(path, text);
-  chmodSync(path, 0o755);
 }
 
 function pathOf(program: string): string {
