@@ -28,8 +28,12 @@ const KEPT_MS = 60 * 60 * 1000;
 /** Events at most, over all objects and of one. */
 const MOST_EVENTS = 10_000;
 const MOST_EVENTS_OF_OBJECT = 100;
-/** UTF-8 bytes of a message, or of a name; Kubernetes' limit for an event's note. */
-const MOST_TEXT_BYTES = 1024;
+/** Groups of similar events whose messages are remembered; beyond, the one that was quiet longest starts anew. */
+const MOST_GROUPS = 2_000;
+/** UTF-8 bytes of a message; Kubernetes' limit for an event's note. */
+const MOST_MESSAGE_BYTES = 1024;
+/** UTF-8 bytes of a name; more than a valid one has. */
+const MOST_NAME_BYTES = 320;
 /** How many events a reader may fall behind. */
 const READER_LIMIT = 4096;
 
@@ -44,7 +48,7 @@ export class EventLog implements EventRecorder {
   /** By `keyOf`, least recently recorded first, as is each object's set. */
   readonly #events = new Map<string, RecordedEvent>();
   readonly #keysOfObject = new Map<string, Set<string>>();
-  readonly #similar = new SimilarEvents(MOST_EVENTS);
+  readonly #similar = new SimilarEvents(MOST_GROUPS);
   readonly #broadcast = new Broadcast<RecordedEvent>('watch events', READER_LIMIT);
   #revision = 0;
 
@@ -131,24 +135,26 @@ function first(keys: Iterable<string>): string | undefined {
   return undefined;
 }
 
-/** Texts come from requests, so each is cut. */
+/** Names come from requests, as parts of messages do, so each is cut. */
 function bounded({ involved, type, reason, message }: EventDraft): EventDraft {
-  const { kind, namespace, name, uid, fieldPath } = involved;
+  const name = (text: string) => cutText(text, MOST_NAME_BYTES);
   return {
-    involved: { kind, namespace: cut(namespace), name: cut(name), uid: cut(uid), fieldPath: cut(fieldPath) },
+    involved: {
+      kind: involved.kind,
+      namespace: name(involved.namespace),
+      name: name(involved.name),
+      uid: name(involved.uid),
+      fieldPath: name(involved.fieldPath),
+    },
     type,
-    reason: cut(reason),
-    message: cut(message),
+    reason: name(reason),
+    message: cutText(message, MOST_MESSAGE_BYTES),
   };
-}
-
-function cut(text: string): string {
-  return cutText(text, MOST_TEXT_BYTES);
 }
 
 /** As Kubernetes does, it has the newest of the messages that it stands for. */
 function combined(event: EventDraft): EventDraft {
-  return { ...event, message: cut(COMBINED + event.message) };
+  return { ...event, message: cutText(COMBINED + event.message, MOST_MESSAGE_BYTES) };
 }
 
 function objectOf({ kind, namespace, name, uid }: InvolvedObject): string {

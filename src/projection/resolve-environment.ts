@@ -6,7 +6,10 @@ import type { Environment, EnvironmentRequest } from './projector.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Stages } from './stages.ts';
 
-/** Container → objects as they are now → variables. Throws as rendering a volume does. What is skipped, or fails, is an event of the pod. */
+/**
+ * Container → objects as they are now → variables. Throws as rendering a volume does. What is skipped, and what cannot be
+ * resolved, is an event of the pod.
+ */
 export async function resolveEnvironment(
   request: EnvironmentRequest,
   { source, allocatable, recorder }: Pick<Stages, 'source' | 'allocatable' | 'recorder'>,
