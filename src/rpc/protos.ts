@@ -25,18 +25,22 @@ function protoDirectory(from: string): string {
   return protoDirectory(dirname(from));
 }
 
+const PROTO_FILES = [
+  'csi/v1/csi.proto',
+  'lantern/v1/projector.proto',
+  'lantern/v1/objects.proto',
+  'lantern/v1/events.proto',
+  'lantern/v1/tokens.proto',
+  'google/rpc/error_details.proto',
+];
+
+/** The messages and services of every proto of ours, and of `more` (absolute paths). */
+export function loadProtos(options: Options, more: readonly string[] = []): PackageDefinition {
+  return loadSync([...PROTO_FILES, ...more], { ...options, includeDirs: [protoDirectory(import.meta.dirname)] });
+}
+
 /** Read once per process; no request parses a proto again. */
-export const packageDefinition: PackageDefinition = loadSync(
-  [
-    'csi/v1/csi.proto',
-    'lantern/v1/projector.proto',
-    'lantern/v1/objects.proto',
-    'lantern/v1/events.proto',
-    'lantern/v1/tokens.proto',
-    'google/rpc/error_details.proto',
-  ],
-  { ...LOADER_OPTIONS, includeDirs: [protoDirectory(import.meta.dirname)] },
-);
+export const packageDefinition: PackageDefinition = loadProtos(LOADER_OPTIONS);
 
 // The one cast where proto-loader's untyped objects enter: the types were generated from the same files.
 const types = loadPackageDefinition(packageDefinition) as unknown as CsiTypes & {

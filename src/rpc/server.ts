@@ -8,7 +8,8 @@ import type { CallObserver } from './call-observer.ts';
 import { CallDesk } from './handler.ts';
 import { endLibraryStreams } from './library-streams.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
-import { csi, lantern, packageDefinition } from './protos.ts';
+import { csi, lantern } from './protos.ts';
+import { reflectedProtos } from './reflected-protos.ts';
 import {
   type ControllerMethods,
   type EventsMethods,
@@ -90,7 +91,7 @@ export class RpcServer implements AsyncDisposable {
       this.#all.addService(service.definition, implementationOf(service, desk));
     }
     this.#health.addToServer(this.#all);
-    new ReflectionService(packageDefinition).addToServer(this.#all);
+    new ReflectionService(reflectedProtos()).addToServer(this.#all);
   }
 
   /** Begins to answer. `failed-precondition` when a socket is taken. */

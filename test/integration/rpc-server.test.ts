@@ -248,7 +248,7 @@ describe('what other tools ask', () => {
       { fileDescriptorResponse: { fileDescriptorProto: Buffer[] } },
     ];
     expect(services.listServicesResponse.service.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['lantern.v1.Projector', 'lantern.v1.Objects', 'csi.v1.Identity', 'csi.v1.Node']),
+      expect.arrayContaining(['lantern.v1.Projector', 'csi.v1.Controller', 'csi.v1.Node', 'grpc.health.v1.Health']),
     );
     expect(Buffer.concat(file.fileDescriptorResponse.fileDescriptorProto).toString('latin1')).toContain('MountRequest');
   });

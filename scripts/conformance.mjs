@@ -1,0 +1,77 @@
+// `npm run test:conformance`: other people's tools against the compiled daemon. csi-sanity, the public conformance suite of
+// the Container Storage Interface, once per publisher; and grpcurl, which knows our services by reflection only. A tool that
+// cannot be had is said; with CI=true it is a failure, as is a publisher that cannot run here.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bootstrap } from './bootstrap.mjs';
+import { runCsiSanity } from './conformance/csi-sanity.mjs';
+import { withFreshDaemon } from './conformance/fresh-daemon.mjs';
+import { CSI_SANITY, findGoTool, GRPCURL } from './conformance/go-tool.mjs';
+import { runGrpcurl } from './conformance/grpcurl.mjs';
+import { runTool } from './conformance/run-tool.mjs';
+import { mayMount } from './prerequisites.mjs';
+
+const TOP = fileURLToPath(new URL('..', import.meta.url));
+const CACHE = join(TOP, '.cache/go');
+const MAIN = join(TOP, 'dist/main.js');
+
+const isCi = process.env.CI === 'true';
+const interrupted = new AbortController();
+for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+  process.once(name, () => interrupted.abort(new Error(`stopped by ${name}`)));
+}
+const { signal } = interrupted;
+
+try {
+  await bootstrap();
+  const notRun = [...(await runAll())];
+  for (const reason of notRun) console.log(`not run here: ${reason}`);
+  if (isCi && notRun.length > 0) {
+    console.log('CI must run all of it');
+    process.exitCode = 1;
+  }
+} catch (error) {
+  console.error(`lantern: ${/** @type {Error} */ (error).message}`);
+  process.exitCode = 1;
+}
+
+/** @returns {Promise<readonly string[]>} what did not run, and why */
+async function runAll() {
+  const notRun = [];
+  const publishers = /** @type {('bind' | 'direct')[]} */ (mayMount() ? ['bind', 'direct'] : ['direct']);
+  if (!publishers.includes('bind')) notRun.push('the bind publisher: needs root that may mount');
+  const csiSanity = await findGoTool(CSI_SANITY, CACHE, signal);
+  const grpcurl = await findGoTool(GRPCURL, CACHE, signal);
+  for (const tool of [csiSanity, grpcurl]) if (tool.path === undefined) notRun.push(tool.reason);
+
+  for (const publisher of publishers) {
+    await withFreshDaemon(publisher, async (daemon) => {
+      await applySecret(daemon);
+      if (csiSanity.path !== undefined) {
+        report(`csi-sanity, ${publisher} publisher`, 'specs', await runCsiSanity(csiSanity.path, daemon, signal));
+      }
+      if (grpcurl.path !== undefined) {
+        report(`grpcurl, ${publisher} publisher`, 'checks', await runGrpcurl(grpcurl.path, daemon, signal));
+      }
+    });
+  }
+  return notRun;
+}
+
+/** The Secret that csi-sanity's volumes project. @param {import('./conformance/fresh-daemon.mjs').FreshDaemon} daemon */
+async function applySecret({ lanternSocket }) {
+  const args = ['create', 'secret', 'generic', 'conformance', '--from-literal=key=value', '--socket', lanternSocket];
+  const { code, stderr } = await runTool(process.execPath, [MAIN, ...args], { signal });
+  if (code !== 0) throw new Error(`create the Secret for csi-sanity: ${stderr.trim()}`);
+}
+
+/**
+ * @param {string} name
+ * @param {string} unit
+ * @param {{ passed: number, problems: readonly string[] }} results
+ */
+function report(name, unit, { passed, problems }) {
+  for (const problem of problems) console.log(`${name}: ${problem}`);
+  console.log(`${name}: ${passed} ${unit} passed${problems.length > 0 ? `, ${problems.length} problems` : ''}`);
+  if (problems.length > 0) process.exitCode = 1;
+}
