@@ -12,6 +12,8 @@ import { detectPublisher } from './mount/detect-publisher.ts';
 import { lockFile } from './mount/file-lock.ts';
 import { hardenProcess } from './mount/process-hardening.ts';
 import type { Publisher } from './mount/publisher.ts';
+import { TargetRoots } from './mount/target.ts';
+import { TargetDirectories } from './mount/target-directories.ts';
 import { EventLog } from './projection/event-log.ts';
 import { PodProjector } from './projection/pod-projector.ts';
 import type { Stages } from './projection/stages.ts';
@@ -90,7 +92,7 @@ export class Daemon implements AsyncDisposable {
             identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
             controller: controllerService({ ...config, store, projector }),
             node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
-            projector: projectorService(projector, new PodProjector(projector, stages)),
+            projector: projectorService(projector, new PodProjector(projector, stages, targetDirectories(config))),
             objects: objectsService(store),
             events: eventsService(events, config.nodeId),
             tokens: tokensService(tokens, store),
@@ -146,11 +148,20 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
   return detectPublisher({
     ...config,
     kind: config.publisher,
-    targetRoots: config.targetRoots.length > 0 ? config.targetRoots : ['/'],
+    targetRoots: targetRootsOf(config),
     poolTotalBytes: config.poolTotalBytes ?? Math.floor(availableMemory() / 2),
     clock: systemClock,
     log,
   });
+}
+
+/** What pods are mounted in has the same limits as what is mounted there. */
+function targetDirectories(config: Config): TargetDirectories {
+  return new TargetDirectories(new TargetRoots(targetRootsOf(config), [config.runDirectory]));
+}
+
+function targetRootsOf({ targetRoots }: Config): readonly string[] {
+  return targetRoots.length > 0 ? targetRoots : ['/'];
 }
 
 /** The pages' code is loaded for those who want them. Busy addresses are refused before anything is opened. */

@@ -18,8 +18,8 @@ const ignored = optional(z.unknown());
 const text = optional(z.string());
 const flag = optional(z.boolean());
 
-const labels = mapOf((value, key) => both(parseLabelKey(key, ''), textValue(value), parseLabelValue));
-const annotations = mapOf((value, key) => both(parseAnnotationKey(key, ''), textValue(value))).transform(
+export const labels = mapOf((value, key) => both(parseLabelKey(key, ''), textValue(value), parseLabelValue));
+export const annotations = mapOf((value, key) => both(parseAnnotationKey(key, ''), textValue(value))).transform(
   (all) => new Map([...all].filter(([key]) => key !== LAST_APPLIED)),
 );
 const texts = mapOf((value, key) => both(parseDataKey(key, ''), textValue(value)));

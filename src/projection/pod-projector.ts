@@ -1,28 +1,103 @@
-import { LanternError } from '../base/errors.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import { retry } from '../base/retry.ts';
+import { Wakeup } from '../base/wakeup.ts';
+import type { TargetDirectories } from '../mount/target-directories.ts';
+import { Following } from './following.ts';
+import { mountPodOnce } from './mount-pod.ts';
+import { podRefs } from './pod-objects.ts';
+import { podStatuses } from './pod-status.ts';
 import type { MountedPod, PodRequest, PodStatus, Pods, PodUnmount } from './pods.ts';
 import type { Projector } from './projector.ts';
 import type { Stages } from './stages.ts';
+import { unmountPod } from './unmount-pod.ts';
 
-/** Mounts pods by publishing their volumes one by one. */
+/** While a pod waits for missing objects: their arrival ends a pause early. */
+const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
+
+/** Mounts pods by publishing their volumes one by one. All calls for one pod run one after the other. */
 export class PodProjector implements Pods {
   readonly #projector: Projector;
   readonly #stages: Stages;
+  readonly #directories: TargetDirectories;
+  readonly #locks = new KeyedLock();
 
-  constructor(projector: Projector, stages: Stages) {
+  constructor(projector: Projector, stages: Stages, directories: TargetDirectories) {
     this.#projector = projector;
     this.#stages = stages;
+    this.#directories = directories;
   }
 
-  async mount(_request: PodRequest, _signal: AbortSignal): Promise<MountedPod> {
-    throw new LanternError('unimplemented', `mount a pod in ${this.#stages.isolation}`);
+  /**
+   * Again for the same pod and root: contents are refreshed, new mounts are added, and mounts that the chosen containers
+   * no longer have are taken away at the end. A mount of which something else is asked now (another subPath or volume)
+   * is `already-exists`, as for a volume. While it waits, nothing of the attempt is mounted and no lock is held.
+   */
+  async mount(given: PodRequest, signal: AbortSignal): Promise<MountedPod> {
+    await this.#stages.source.ready(signal);
+    const request = { ...given, root: cleanRoot(given.root) };
+    try {
+      return await (request.waitForObjects ? this.#mountWaiting(request, signal) : this.#mountOnce(request, signal));
+    } catch (error) {
+      // Whoever ended the call knows it; what a wait was for has been said.
+      if (!signal.aborted) this.#say(request, 'mount', toLanternError(error, 'mount the pod').message);
+      throw error;
+    }
   }
 
-  async unmount(_request: PodUnmount, _signal: AbortSignal): Promise<void> {
-    throw new LanternError('unimplemented', 'unmount a pod');
+  async #mountWaiting(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
+    const { source, clock } = this.#stages;
+    const arrival = new Wakeup();
+    using following = new Following(source, () => arrival.ring());
+    following.follow(podRefs(request.pod).map(({ ref }) => ref));
+    const pause = { sleep: (ms: number, until: AbortSignal) => arrival.wait(ms, clock, until) };
+    let said: string | undefined;
+    const isPassing = (error: unknown): boolean => {
+      if (!(error instanceof LanternError) || error.reason !== 'MISSING_OBJECTS') return false;
+      if (said !== error.message) this.#say(request, 'waiting to mount', error.message);
+      said = error.message;
+      return true;
+    };
+    const attempt = () => this.#mountOnce(request, signal);
+    return await retry(attempt, { clock: pause, signal, backoff: WAITING, isPassing });
+  }
+
+  async #mountOnce(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
+    const { source, log } = this.#stages;
+    const { namespace, facts } = request.pod;
+    const desk = { projector: this.#projector, directories: this.#directories, source, log };
+    return await this.#locks.run(lockOf(namespace, facts.name), signal, () => mountPodOnce(request, desk, signal));
+  }
+
+  async unmount(given: PodUnmount, signal: AbortSignal): Promise<void> {
+    const request = { ...given, root: given.root === undefined ? undefined : cleanRoot(given.root) };
+    const desk = { projector: this.#projector, directories: this.#directories };
+    await this.#locks.run(lockOf(request.namespace, request.name), signal, () => unmountPod(request, desk, signal));
   }
 
   list(): readonly PodStatus[] {
-    this.#projector.list();
-    return [];
+    return podStatuses(this.#projector.list());
   }
+
+  #say({ pod, root }: PodRequest, what: string, problem: string): void {
+    const { name, uid } = pod.facts;
+    this.#stages.recorder.record({
+      involved: { kind: 'Pod', namespace: pod.namespace, name, uid, fieldPath: '' },
+      type: 'Warning',
+      reason: 'FailedMount',
+      message: `${what} the pod at "${root}": ${problem}`,
+    });
+  }
+}
+
+function lockOf(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** One text for one root: it is part of the volumes' ids. `..` is the target roots' to refuse. */
+function cleanRoot(root: string): string {
+  return `/${root
+    .split('/')
+    .filter((element) => element !== '' && element !== '.')
+    .join('/')}`;
 }

@@ -1,11 +1,51 @@
-import { LanternError } from '../base/errors.ts';
-import type { Pods } from '../projection/pods.ts';
+import { parseNamespace, parseObjectName } from '../objects/names.ts';
+import type { PodStatus, Pods } from '../projection/pods.ts';
+import { heldTokensOf } from './held-tokens.ts';
+import { checkPage, pageOf } from './pages.ts';
+import { mountedPodToWire, parsePodText, parseRootPath, podToWire, sizeOfPod } from './pod-messages.ts';
+import { Reading } from './reading.ts';
 import type { ProjectorMethods } from './services.ts';
 
 /** Projector.MountPod, UnmountPod and ListPods. */
-export function podMethods(_pods: Pods): Pick<ProjectorMethods, 'mountPod' | 'unmountPod' | 'listPods'> {
-  const refuse = () => {
-    throw new LanternError('unimplemented', 'pods');
+export function podMethods(pods: Pods): Pick<ProjectorMethods, 'mountPod' | 'unmountPod' | 'listPods'> {
+  return {
+    async mountPod(request, signal) {
+      const reading = new Reading();
+      const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
+      const root = reading.take(parseRootPath(request.rootPath));
+      const pod = reading.take(parsePodText(request.manifest, namespace ?? 'default', 'manifest'));
+      if (pod !== undefined && request.namespace !== '' && pod.namespace !== request.namespace) {
+        reading.refuse('namespace', `must be "${pod.namespace}", as the manifest says, or empty`);
+      }
+      if (pod === undefined || root === undefined || !reading.isGood) throw reading.error();
+      const { containers, waitForObjects } = request;
+      const tokens = heldTokensOf(request.tokens);
+      return mountedPodToWire(await pods.mount({ pod, root, containers, waitForObjects, tokens }, signal));
+    },
+
+    async unmountPod(request, signal) {
+      const reading = new Reading();
+      const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
+      const name = reading.take(parseObjectName(request.name, 'name'));
+      const root = request.rootPath === '' ? undefined : reading.take(parseRootPath(request.rootPath));
+      if (namespace === undefined || name === undefined || !reading.isGood) throw reading.error();
+      await pods.unmount({ namespace, name, root }, signal);
+      return {};
+    },
+
+    listPods(request) {
+      const reading = new Reading();
+      if (request.namespace !== '') reading.take(parseNamespace(request.namespace, 'namespace'));
+      reading.take(checkPage(request));
+      if (!reading.isGood) throw reading.error();
+      const all = pods.list().filter(({ namespace }) => request.namespace === '' || namespace === request.namespace);
+      const { items, nextPageToken } = pageOf(all, pageKey, sizeOfPod, request);
+      return { pods: items.map(podToWire), nextPageToken };
+    },
   };
-  return { mountPod: refuse, unmountPod: refuse, listPods: refuse };
+}
+
+/** Sorts as the list does: no part can hold a NUL byte. */
+function pageKey({ namespace, name, root }: PodStatus): string {
+  return `${namespace}\0${name}\0${root}`;
 }

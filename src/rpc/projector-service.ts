@@ -1,14 +1,13 @@
 import { LanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import { parseDataKey, parseNamespace } from '../objects/names.ts';
-import type { HeldToken } from '../payload/render-inputs.ts';
 import type { Pods } from '../projection/pods.ts';
 import type { Projector } from '../projection/projector.ts';
 import { parseSubPath } from '../spec/sub-path.ts';
 import { parseVolumeId } from '../spec/volume-id.ts';
 import { resolveEnvironmentMethod } from './environment-method.ts';
 import type { MountRequest__Output as MountRequest } from './generated/lantern/v1/MountRequest.ts';
-import type { Token__Output as WireToken } from './generated/lantern/v1/Token.ts';
+import { heldTokensOf } from './held-tokens.ts';
 import { MAX_GROUP } from './limits.ts';
 import { checkPage, firstPage, lastKeyOf } from './pages.ts';
 import { podMethods } from './pod-methods.ts';
@@ -129,7 +128,7 @@ function readContents(reading: Reading, request: Contents) {
     definition,
     pod,
     mountGroup,
-    inputs: { data, tokens: tokensOf(request.tokens) },
+    inputs: { data, tokens: heldTokensOf(request.tokens) },
   };
 }
 
@@ -142,13 +141,4 @@ function readData(
   const entries = Object.entries(wire);
   for (const [key] of entries) reading.take(parseDataKey(key, `${field}[${key}]`));
   return new Map(entries);
-}
-
-function tokensOf(wire: Readonly<Record<string, WireToken>>): ReadonlyMap<string, HeldToken> {
-  return new Map(
-    Object.entries(wire).map(([audience, { token, expirationTimestamp }]) => [
-      audience,
-      { token, expirationTimestamp },
-    ]),
-  );
 }

@@ -1,12 +1,14 @@
 import type { VolumeStatus } from '../projection/projector.ts';
 import type { VolumeEvent } from '../projection/volume-events.ts';
+import type { RecordedPublication } from '../volume/record.ts';
 import type { TreeEntry } from '../volume/tree.ts';
+import type { Publication as WirePublication } from './generated/lantern/v1/Publication.ts';
 import type { TreeEntry as WireTreeEntry } from './generated/lantern/v1/TreeEntry.ts';
 import type { Volume as WireVolume } from './generated/lantern/v1/Volume.ts';
 import type { VolumeEvent as WireEvent } from './generated/lantern/v1/VolumeEvent.ts';
 import { definitionToWire } from './spec-messages.ts';
 
-const STATES = { ready: 'READY', stale: 'STALE', degraded: 'DEGRADED' } as const;
+export const STATES = { ready: 'READY', stale: 'STALE', degraded: 'DEGRADED' } as const;
 
 export function volumeToWire(status: VolumeStatus): WireVolume {
   return {
@@ -16,11 +18,7 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
     generation: status.generation ?? '',
     ...(status.definition && { definition: definitionToWire(status.definition) }),
     files: [...status.files],
-    publications: status.publications.map(({ target, subPath, pinnedGeneration }) => ({
-      targetPath: target,
-      subPath: subPath ?? '',
-      pinnedGeneration: pinnedGeneration ?? '',
-    })),
+    publications: status.publications.map(publicationToWire),
     lastError: status.lastError ?? '',
     objects: status.objects.map(({ kind, name, revision }) => ({
       kind,
@@ -32,6 +30,10 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
       pod: { name: status.pod.name, uid: status.pod.uid, rootPath: status.podVolume?.root ?? '' },
     }),
   };
+}
+
+export function publicationToWire({ target, subPath, pinnedGeneration }: RecordedPublication): WirePublication {
+  return { targetPath: target, subPath: subPath ?? '', pinnedGeneration: pinnedGeneration ?? '' };
 }
 
 /** About how many bytes the message takes, for cutting pages. */

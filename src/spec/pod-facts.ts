@@ -20,7 +20,7 @@ export type ContainerResources = {
   readonly requests: ReadonlyMap<string, string>;
 };
 
-const quantities = mapOf((value): Parsed<string> => {
+export const quantities = mapOf((value): Parsed<string> => {
   const text = typeof value === 'number' ? parsed(String(value)) : textValue(value);
   if (!text.ok) return text;
   const quantity = parseQuantity(text.value, '');

@@ -1,8 +1,11 @@
-import { faulty, type Parsed } from '../base/parsed.ts';
-import type { ContainerEnv } from './container-env.ts';
+import type { Fault } from '../base/errors.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { type ContainerEnv, parseContainerEnv } from './container-env.ts';
 import type { PodPlacement } from './env-field.ts';
 import type { PodFacts } from './pod-facts.ts';
-import type { VolumeDefinition } from './volume-spec.ts';
+import { type Entry, fieldsOf, listContainers, listVolumes, parsePodManifest } from './pod-manifest.ts';
+import { type PodVolume, type PodVolumes, readPodVolumes } from './pod-volumes.ts';
+import { readVolumeMounts, type VolumeMount } from './volume-mounts.ts';
 
 /** A Pod manifest, as far as it is about volumes, environment and image pull secrets. */
 export type Pod = {
@@ -20,31 +23,61 @@ export type Pod = {
   readonly containers: readonly PodContainer[];
 };
 
-/** `other`: a kind of volume that is none of Lantern's business, such as emptyDir. */
-export type PodVolume = { readonly name: string } & (
-  | { readonly kind: 'projected'; readonly definition: VolumeDefinition }
-  | { readonly kind: 'other'; readonly type: string }
-);
-
 export type PodContainer = {
   readonly name: string;
+  /** Empty where the manifest names none. */
   readonly image: string;
   readonly isInit: boolean;
   readonly env: ContainerEnv;
   readonly mounts: readonly VolumeMount[];
 };
 
-export type VolumeMount = {
-  readonly volumeName: string;
-  /** Absolute and clean: no empty, `.` or `..` element. */
-  readonly mountPath: string;
-  /** As written; what volumes Lantern makes are read-only in any case. */
-  readonly readOnly: boolean;
-  /** `subPathExpr` has `$(VAR)` in it; neither is parsed yet, since an expression becomes a path only when expanded. */
-  readonly subPath: { readonly kind: 'path' | 'expression'; readonly text: string } | undefined;
+/** A Pod manifest as parsed YAML or JSON; every fault at once. A pod that names no namespace is in `defaultNamespace`. */
+export function parsePod(raw: unknown, defaultNamespace: string): Parsed<Pod> {
+  const manifest = parsePodManifest(raw);
+  const volumes = readPodVolumes(listVolumes(raw));
+  const contents = listContainers(raw).map((entry) => readContainer(entry, volumes));
+  const faults = [
+    ...(manifest.ok ? repeatedNames(manifest.value.containers) : manifest.faults),
+    ...volumes.faults,
+    ...contents.flatMap((container) => container.faults),
+  ];
+  if (!manifest.ok || faults.length > 0) return faulty(faults);
+  const { namespace, containers, ...pod } = manifest.value;
+  return parsed({
+    ...pod,
+    namespace: namespace ?? defaultNamespace,
+    volumes: volumes.volumes,
+    containers: containers.map(({ name, image, isInit }, index) => {
+      const { env = NO_ENV, mounts = [] } = contents[index] ?? {};
+      return { name, image, isInit, env: { ...env, name }, mounts };
+    }),
+  });
+}
+
+type Contents = {
+  readonly env: Omit<ContainerEnv, 'name'>;
+  readonly mounts: readonly VolumeMount[];
+  readonly faults: readonly Fault[];
 };
 
-/** A Pod manifest as parsed YAML or JSON; every fault at once. A pod that names no namespace is in `defaultNamespace`. */
-export function parsePod(_raw: unknown, _defaultNamespace: string): Parsed<Pod> {
-  return faulty([{ field: '', message: 'pods are not read yet' }]);
+const NO_ENV = { envFrom: [], env: [] };
+
+/** Its name, image and resources are read with the manifest. */
+function readContainer({ raw, path }: Entry, volumes: PodVolumes): Contents {
+  const { env, envFrom, volumeMounts } = fieldsOf(raw);
+  const variables = parseContainerEnv({ env, envFrom }, path);
+  const { mounts, faults } = readVolumeMounts(volumeMounts, `${path}.volumeMounts`, volumes);
+  if (variables.ok) return { env: variables.value, mounts, faults };
+  return { env: NO_ENV, mounts, faults: [...variables.faults, ...faults] };
+}
+
+/** Init containers and others share their names. */
+function repeatedNames(containers: readonly { readonly name: string; readonly path: string }[]): readonly Fault[] {
+  const seen = new Set<string>();
+  return containers.flatMap(({ name, path }) => {
+    if (seen.has(name)) return [{ field: `${path}.name`, message: 'must be unique' }];
+    seen.add(name);
+    return [];
+  });
 }

@@ -42,7 +42,7 @@ test('a pod of which only the name is known', () => {
 
 test.each<[unknown, string[]]>([
   [{ ...POD, kind: 'Deployment' }, ['kind']],
-  [{ ...POD, metadata: { labels: { a: 1 } } }, ['metadata.name', 'metadata.labels.a']],
+  [{ ...POD, metadata: { labels: { a: 1 } } }, ['metadata.name', 'metadata.labels[a]']],
   [{ ...POD, spec: { containers: [{}] } }, ['spec.containers[0].name']],
   [null, ['']],
 ])('faults by field: %j', (document, fields) => {

@@ -1,0 +1,90 @@
+import { chmodSync, rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import type { OpenedParent } from './opened-target.ts';
+import type { TargetRoots } from './target.ts';
+
+/**
+ * The directories that targets below one root lie in. Each is made, and removed, in its parent as that was opened: within
+ * the target roots, and without following a symbolic link anywhere. Nothing outside of the root is touched.
+ */
+export class TargetDirectories {
+  readonly #roots: TargetRoots;
+
+  constructor(roots: TargetRoots) {
+    this.#roots = roots;
+  }
+
+  /**
+   * Makes what is missing of the root (whose parent must exist) and of the directories between it and the target, 0755
+   * whatever the umask. Returns what it made, outermost first; nothing of it is left after an error.
+   * `failed-precondition` for a link or a file on the way; otherwise errors as `TargetRoots.open`.
+   */
+  make(root: string, target: string): readonly string[] {
+    const made: string[] = [];
+    try {
+      for (const path of directoriesTo(root, target)) {
+        using parent = this.#roots.open(path);
+        if (makeOne(parent, path)) made.push(path);
+      }
+      return made;
+    } catch (error) {
+      this.remove(made);
+      throw toLanternError(error, `make the directories of the target "${target}"`);
+    }
+  }
+
+  /** Removes these directories, innermost first, as far as they are empty; `paths` as `make` returned them. */
+  remove(paths: readonly string[]): void {
+    for (const path of [...paths].reverse()) this.#removeOne(path);
+  }
+
+  /** Removes the directories that the target lies in, the root included, as far as they are empty. */
+  removeAbove(root: string, target: string): void {
+    this.remove(directoriesTo(root, target));
+  }
+
+  #removeOne(path: string): void {
+    using parent = this.#roots.openIfThere(path);
+    if (parent === undefined) return;
+    try {
+      rmdirSync(parent.path);
+    } catch (error) {
+      if (!STAYS.has(errnoOf(error) ?? '')) throw toLanternError(error, `remove the directory "${path}"`);
+    }
+  }
+}
+
+/** Gone already, full, mounted on, on a read-only file system, or no directory. */
+const STAYS: ReadonlySet<string> = new Set(['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'EROFS', 'ENOTDIR']);
+
+/** Every directory from the root down to the target's parent; none for a target elsewhere. */
+function directoriesTo(root: string, target: string): readonly string[] {
+  if (!isBelow(target, root)) return [];
+  const paths: string[] = [];
+  for (let path = target; path !== root; ) {
+    path = dirname(path);
+    paths.push(path);
+  }
+  return paths.reverse();
+}
+
+/** Whether one clean path lies below another. */
+export function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(`${directory}/`);
+}
+
+/** Whether there was none. */
+function makeOne(parent: OpenedParent, path: string): boolean {
+  using found = parent.openExisting();
+  if (found?.isDirectory === true) return false;
+  if (found !== undefined) {
+    throw new LanternError(
+      'failed-precondition',
+      `make the directory "${path}": a file is there; remove it, or choose another root`,
+    );
+  }
+  using created = parent.createDirectory();
+  chmodSync(created.path, 0o755);
+  return true;
+}

@@ -1,0 +1,89 @@
+import { invalid } from '../base/errors.ts';
+import type { Notice } from '../payload/notice.ts';
+import type { Source } from '../sources/source.ts';
+import type { Pod } from '../spec/pod.ts';
+import { type ResolvedContainer, resolveContainer } from './pod-containers.ts';
+import { requireAccount, requireMountable, requireObjects } from './pod-objects.ts';
+import { type PlannedVolume, type PodDesk, publishAll } from './pod-publications.ts';
+import { podVolumeStatus, podVolumes } from './pod-status.ts';
+import { withTokenVolume } from './pod-token-volume.ts';
+import type { MountedPod, PodRequest } from './pods.ts';
+
+/**
+ * Mounts a pod once, by: 1. asking whether its account exists and lets it have what it wants; 2. adding the token that
+ * every container gets; 3. looking for all objects at once; 4. resolving what each container gets, which may fail while
+ * nothing is mounted yet; 5. publishing the volumes, all or none.
+ */
+export async function mountPodOnce(
+  request: PodRequest,
+  desk: PodDesk & { readonly source: Source },
+  signal: AbortSignal,
+): Promise<MountedPod> {
+  const { projector, source } = desk;
+  const chosen = choose(request);
+  const account = await requireAccount(request.pod, source, signal); // 1
+  requireMountable(request.pod, account);
+  const pod = onlyUsed(withTokenVolume(chosen, account)); // 2
+  await requireObjects(pod, source, signal); // 3
+  const resolved: ResolvedContainer[] = []; // 4
+  for (const container of pod.containers) {
+    resolved.push(await resolveContainer(container, pod, request.root, projector, signal));
+  }
+  const containers = resolved.map(({ container }) => container);
+  const names = new Set(request.pod.containers.map(({ name }) => name));
+  const chosenNames = new Set(pod.containers.map(({ name }) => name));
+  const isReplaced = (container: string) => chosenNames.has(container) || !names.has(container);
+  await publishAll(planOf(pod, resolved), isReplaced, request, desk, signal); // 5
+  const { namespace, facts } = pod;
+  const { name, uid } = facts;
+  const volumes = podVolumes(projector.list(), { namespace, name, root: request.root }).map(podVolumeStatus);
+  return {
+    status: { namespace, name, uid, root: request.root, volumes },
+    containers,
+    notices: eachOnce([...unsupported(pod), ...resolved.flatMap(({ notices }) => notices)]),
+  };
+}
+
+/** The pod with the containers that are asked for. */
+function choose({ pod, containers: wanted }: PodRequest): Pod {
+  const names = pod.containers.map(({ name }) => name);
+  if (names.length === 0) throw invalid([{ field: 'spec.containers', message: 'must have a container' }]);
+  const unknown = wanted.filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw invalid([
+      {
+        field: 'containers',
+        message: `the pod has no container ${unknown.map((name) => `"${name}"`).join(', ')}; there are ${names.join(', ')}`,
+      },
+    ]);
+  }
+  if (wanted.length === 0) return pod;
+  return { ...pod, containers: pod.containers.filter(({ name }) => wanted.includes(name)) };
+}
+
+/** A volume that none of the containers mounts is not made. */
+function onlyUsed(pod: Pod): Pod {
+  const used = new Set(pod.containers.flatMap(({ mounts }) => mounts.map(({ volumeName }) => volumeName)));
+  return { ...pod, volumes: pod.volumes.filter(({ name }) => used.has(name)) };
+}
+
+function planOf({ volumes }: Pod, resolved: readonly ResolvedContainer[]): readonly PlannedVolume[] {
+  const mounts = resolved.flatMap(({ container }) => container.mounts);
+  return volumes.flatMap((volume) => {
+    if (volume.kind !== 'projected') return [];
+    const { name, definition } = volume;
+    return [{ name, definition, mounts: mounts.filter(({ volumeName }) => volumeName === name) }];
+  });
+}
+
+function unsupported({ volumes }: Pod): readonly Notice[] {
+  return volumes.flatMap((volume) => {
+    if (volume.kind !== 'other') return [];
+    const message = `the volume "${volume.name}" is of the type ${volume.type}, which Lantern does not make; it is left out`;
+    return [{ reason: 'UnsupportedVolume', message }];
+  });
+}
+
+function eachOnce(notices: readonly Notice[]): readonly Notice[] {
+  return [...new Map(notices.map((notice) => [`${notice.reason} ${notice.message}`, notice])).values()];
+}

@@ -1,0 +1,78 @@
+import { LanternError } from '../base/errors.ts';
+import type { EnvVariable } from '../payload/environment.ts';
+import type { Notice } from '../payload/notice.ts';
+import type { RegistryCredential } from '../payload/registry-credentials.ts';
+import { parseImageReference } from '../spec/image-reference.ts';
+import type { Pod, PodContainer } from '../spec/pod.ts';
+import { openVariables, subPathOf } from './pod-sub-path.ts';
+import type { ContainerMount, MountedContainer } from './pods.ts';
+import type { Projector } from './projector.ts';
+
+/** What a container gets, and what a user should know of it. */
+export type ResolvedContainer = { readonly container: MountedContainer; readonly notices: readonly Notice[] };
+
+/** Variables, credentials and places of one container; nothing is mounted yet. Errors name the container. */
+export async function resolveContainer(
+  { name, image, isInit, env, mounts }: PodContainer,
+  pod: Pod,
+  root: string,
+  projector: Projector,
+  signal: AbortSignal,
+): Promise<ResolvedContainer> {
+  const request = { namespace: pod.namespace, container: env, pod: pod.facts, placement: pod.placement };
+  try {
+    const { variables, notices } = await projector.resolveEnvironment(request, signal);
+    const isExpanding = mounts.some(({ subPath }) => subPath?.kind === 'expression');
+    const open = isExpanding ? await withoutSecrets(request, projector, signal) : [];
+    const login = await resolveLogin(image, pod, projector, signal);
+    const projected = new Set(pod.volumes.flatMap((volume) => (volume.kind === 'projected' ? [volume.name] : [])));
+    const placed = mounts.flatMap((mount): ContainerMount[] => {
+      const { volumeName, mountPath } = mount;
+      if (!projected.has(volumeName)) return [];
+      const target = `${root}/${name}${mountPath}`;
+      return [{ volumeName, mountPath, target, subPath: subPathOf(mount, name, openVariables(variables, open)) }];
+    });
+    return {
+      container: { name, image, isInit, environment: variables, credentials: login.credentials, mounts: placed },
+      notices: [...notices, ...login.notices],
+    };
+  } catch (error) {
+    throw within(`container "${name}"`, error);
+  }
+}
+
+/** The error as one of a part of the pod. */
+export function within(part: string, error: unknown): unknown {
+  if (!(error instanceof LanternError)) return error;
+  const { code, message, faults, reason } = error;
+  return new LanternError(code, `${part}: ${message}`, { cause: error, faults, ...(reason && { reason }) });
+}
+
+async function withoutSecrets(
+  request: Parameters<Projector['resolveEnvironment']>[0],
+  projector: Projector,
+  signal: AbortSignal,
+): Promise<readonly EnvVariable[]> {
+  const { container } = request;
+  const envFrom = container.envFrom.filter(({ kind }) => kind !== 'Secret');
+  const env = container.env.filter(({ value }) => value.kind !== 'key' || value.object !== 'Secret');
+  const open = await projector.resolveEnvironment({ ...request, container: { ...container, envFrom, env } }, signal);
+  return open.variables;
+}
+
+/** A name that is none keeps the image from being pulled, as in Kubernetes, and not the volumes from being mounted. */
+async function resolveLogin(
+  text: string,
+  { namespace, imagePullSecrets, facts: { serviceAccountName } }: Pod,
+  projector: Projector,
+  signal: AbortSignal,
+): Promise<{ readonly credentials: readonly RegistryCredential[]; readonly notices: readonly Notice[] }> {
+  if (text === '') return { credentials: [], notices: [] };
+  const image = parseImageReference(text, 'image');
+  if (image.ok) {
+    const request = { namespace, image: image.value, imagePullSecrets, serviceAccountName };
+    return await projector.resolveCredentials(request, signal);
+  }
+  const why = image.faults.map(({ message }) => message).join('; ');
+  return { credentials: [], notices: [{ reason: 'InvalidImageName', message: `the image "${text}" ${why}` }] };
+}

@@ -1,0 +1,148 @@
+import { isDeepStrictEqual } from 'node:util';
+import { DisposalStack } from '../base/disposal-stack.ts';
+import { toLanternError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { isBelow, type TargetDirectories } from '../mount/target-directories.ts';
+import type { VolumeId } from '../spec/volume-id.ts';
+import type { VolumeDefinition } from '../spec/volume-spec.ts';
+import { within } from './pod-containers.ts';
+import { type PodVolumeOf, podVolumes } from './pod-status.ts';
+import { podVolumeId } from './pod-volume-id.ts';
+import type { ContainerMount, PodRequest } from './pods.ts';
+import type { Projector, PublishRequest } from './projector.ts';
+
+/** What pods are mounted with. */
+export type PodDesk = {
+  readonly projector: Projector;
+  readonly directories: TargetDirectories;
+  readonly log: Log;
+};
+
+/** One volume of a pod, and where it is to be seen. */
+export type PlannedVolume = {
+  readonly name: string;
+  readonly definition: VolumeDefinition;
+  readonly mounts: readonly ContainerMount[];
+};
+
+/** Taking back what a call did must not end with the call. */
+const FOR_EVER = new AbortController().signal;
+
+/**
+ * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with the
+ * directories made for it. New volumes come first, since they fail most often, and their failure disturbs nothing.
+ * `containers` are those whose mounts these are: what else of theirs was mounted before goes at the end.
+ */
+export async function publishAll(
+  volumes: readonly PlannedVolume[],
+  isReplaced: (container: string) => boolean,
+  request: PodRequest,
+  desk: PodDesk,
+  signal: AbortSignal,
+): Promise<void> {
+  const { pod, root } = request;
+  const mounted = podVolumes(desk.projector.list(), { ...podName(request), root });
+  const before = new Map<string, PodVolumeOf>(mounted.map((volume) => [volume.volumeId, volume]));
+  const planned = volumes.map((volume) => ({ ...volume, volumeId: podVolumeId(podName(request), root, volume.name) }));
+  const undo = new DisposalStack();
+  try {
+    for (const volume of planned.filter(({ volumeId }) => !before.has(volumeId))) {
+      await publishOne(volume, undefined, request, undo, desk, signal);
+    }
+    for (const volume of planned) {
+      const known = before.get(volume.volumeId);
+      if (known !== undefined) await publishOne(volume, known, request, undo, desk, signal);
+    }
+  } catch (error) {
+    await takeBack(undo, `${pod.namespace}/${pod.facts.name}`, desk.log);
+    throw error;
+  }
+  const targets = new Set(planned.flatMap(({ mounts }) => mounts.map(({ target }) => target)));
+  for (const { volumeId, publications } of mounted) {
+    for (const { target } of publications) {
+      if (targets.has(target) || !isBelow(target, root) || !isReplaced(containerOf(target, root))) continue;
+      // Ids in the list of a pod's volumes were made here, or read back from a record.
+      await desk.projector.unpublish({ volumeId: volumeId as VolumeId, target }, signal);
+      desk.directories.removeAbove(root, target);
+    }
+  }
+}
+
+type NamedVolume = PlannedVolume & { readonly volumeId: VolumeId };
+
+async function publishOne(
+  volume: NamedVolume,
+  known: PodVolumeOf | undefined,
+  request: PodRequest,
+  undo: DisposalStack,
+  desk: PodDesk,
+  signal: AbortSignal,
+): Promise<void> {
+  const there = new Map(known?.publications.map((publication) => [publication.target, publication]));
+  // A target that is there already takes new tokens; at a further one they would be those of another request.
+  const mounts = [...volume.mounts].sort((a, b) => Number(there.has(b.target)) - Number(there.has(a.target)));
+  for (const [index, mount] of mounts.entries()) {
+    const made = desk.directories.make(request.root, mount.target);
+    undo.defer(() => desk.directories.remove(made));
+    const wanted = publishRequest(volume, mount, request);
+    try {
+      await desk.projector.publish(wanted, signal);
+    } catch (error) {
+      throw within(`volume "${volume.name}"`, error);
+    }
+    if (!there.has(mount.target)) {
+      undo.defer(() => desk.projector.unpublish({ volumeId: volume.volumeId, target: mount.target }, FOR_EVER));
+    }
+    if (index === 0 && known !== undefined) undo.defer(() => restore(known, wanted, desk));
+  }
+}
+
+/** Gives a volume back what it held, where the call changed that. */
+async function restore(before: PodVolumeOf, now: PublishRequest, { projector }: PodDesk): Promise<void> {
+  const { definition, pod, publications } = before;
+  const isSame = isDeepStrictEqual(definition, now.definition) && isDeepStrictEqual(pod, now.pod);
+  const [publication] = publications;
+  if (isSame || definition === undefined || publication === undefined) return;
+  const { target, subPath } = publication;
+  await projector.publish({ ...now, definition, pod, target, subPath }, FOR_EVER);
+}
+
+async function takeBack(undo: DisposalStack, pod: string, log: Log): Promise<void> {
+  try {
+    await undo[Symbol.asyncDispose]();
+  } catch (error) {
+    const { message } = toLanternError(error, 'take back what was mounted');
+    log.error({ pod, problem: message }, 'a pod could not be mounted, and not all of it could be taken away again');
+  }
+}
+
+function publishRequest(
+  { name, volumeId, definition }: NamedVolume,
+  { target, subPath }: ContainerMount,
+  { pod, root, tokens }: PodRequest,
+): PublishRequest {
+  return {
+    volumeId,
+    namespace: pod.namespace,
+    definition,
+    target,
+    subPath,
+    accessMode: 'SINGLE_NODE_MULTI_WRITER',
+    readonly: true,
+    mountFlags: [],
+    mountGroup: pod.fsGroup,
+    pod: pod.facts,
+    inputs: { data: new Map(), tokens },
+    podVolume: { name, root },
+    waitForObjects: false,
+  };
+}
+
+function podName({ pod }: PodRequest): { readonly namespace: string; readonly name: string } {
+  return { namespace: pod.namespace, name: pod.facts.name };
+}
+
+/** The first element below the root. */
+function containerOf(target: string, root: string): string {
+  return target.slice(root.length + 1).split('/', 1)[0] ?? '';
+}

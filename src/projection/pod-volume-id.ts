@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto';
+import { orThrow } from '../base/parsed.ts';
+import { parseVolumeId, type VolumeId } from '../spec/volume-id.ts';
+
+/** Of the pod's name and of the volume's, so that the id stays far below its limit of 128 bytes. */
+const MOST_NAME = 40;
+/** Hexadecimal digits of the hash: 128 bits. */
+const HASH_DIGITS = 32;
+
+/** One id for one volume of one pod below one root, for ever; readable at first sight, unique by its hash. */
+export function podVolumeId(
+  pod: { readonly namespace: string; readonly name: string },
+  root: string,
+  volume: string,
+): VolumeId {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([pod.namespace, pod.name, root, volume]))
+    .digest('hex');
+  const names = [pod.name, volume].map((name) => name.slice(0, MOST_NAME)).join('-');
+  return orThrow(parseVolumeId(`pod-${names}-${hash.slice(0, HASH_DIGITS)}`));
+}

@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { field, type Parsed, parseBy, parsed } from '../base/parsed.ts';
+import { optional, through } from '../base/schemas.ts';
+import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
+import { parseNamespace as parseLabel, parseNamespace, parseObjectName } from '../objects/names.ts';
+import { annotations, labels } from '../objects/object-schema.ts';
+import type { PodPlacement } from './env-field.ts';
+import { type PodFacts, quantities } from './pod-facts.ts';
+
+/** What a Pod manifest says of the pod as a whole; its volumes and what its containers want of them are not read here. */
+export type PodManifest = {
+  /** Undefined where the manifest names none. */
+  readonly namespace: string | undefined;
+  /** The account is `default` where it names none. */
+  readonly facts: PodFacts;
+  readonly placement: PodPlacement;
+  readonly automountServiceAccountToken: boolean | undefined;
+  readonly imagePullSecrets: readonly string[];
+  readonly fsGroup: number | undefined;
+  /** Init containers first. */
+  readonly containers: readonly ListedContainer[];
+};
+
+/** A container as it stands in the manifest, and where. */
+export type ListedContainer = {
+  readonly name: string;
+  readonly image: string;
+  readonly isInit: boolean;
+  /** `spec.containers[0]` */
+  readonly path: string;
+  readonly raw: unknown;
+};
+
+/** The two lists of containers, in the order that they start in. */
+const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
+type PodList = (typeof CONTAINER_LISTS)[number] | 'volumes';
+
+/** Kubernetes' limit for a group. */
+const MAX_GROUP = 2 ** 31 - 1;
+const groupRule = `must be between 0 and ${MAX_GROUP}, inclusive`;
+
+const text = optional(z.string()).transform((value) => value ?? '');
+const flag = optional(z.boolean());
+const group = optional(z.int().min(0, groupRule).max(MAX_GROUP, groupRule));
+const name = through(z.string(), parseObjectName);
+
+const namespace = through(text, (value, path): Parsed<string | undefined> => {
+  return value === '' ? parsed(undefined) : parseNamespace(value, path);
+});
+const account = through(text, (value, path) => (value === '' ? parsed('') : parseObjectName(value, path)));
+const addresses = optional(z.array(z.looseObject({ ip: z.string() }))).transform((list) => list ?? []);
+
+const container = z.looseObject({
+  name: through(z.string(), parseLabel),
+  image: text,
+  resources: optional(z.looseObject({ limits: quantities, requests: quantities })),
+});
+const containers = optional(z.array(container)).transform((list) => list ?? []);
+
+/** What is not named here is the business of whoever runs the pod. */
+const manifest = z.looseObject({
+  apiVersion: optional(z.literal('v1')),
+  kind: z.literal('Pod'),
+  metadata: z.looseObject({ name, namespace, uid: text, labels, annotations }),
+  spec: optional(
+    z.looseObject({
+      nodeName: text,
+      serviceAccountName: account,
+      serviceAccount: account,
+      automountServiceAccountToken: flag,
+      imagePullSecrets: optional(z.array(z.looseObject({ name }))),
+      securityContext: optional(z.looseObject({ fsGroup: group })),
+      volumes: optional(z.array(z.unknown())),
+      initContainers: containers,
+      containers,
+    }),
+  ),
+  status: optional(z.looseObject({ hostIP: text, hostIPs: addresses, podIP: text, podIPs: addresses })),
+});
+
+/** `raw` is parsed YAML or JSON. Every fault at once, with its path as Kubernetes prints it. */
+export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
+  const result = parseBy(manifest, raw);
+  if (!result.ok) return result;
+  const { metadata, spec, status } = result.value;
+  const listed = CONTAINER_LISTS.flatMap((list) => {
+    return (spec?.[list] ?? []).map((own, index) => ({ ...own, list, path: field('spec', list, index) }));
+  });
+  const raws = listContainers(raw);
+  return parsed({
+    namespace: metadata.namespace,
+    facts: {
+      name: metadata.name,
+      uid: metadata.uid,
+      labels: metadata.labels,
+      annotations: metadata.annotations,
+      serviceAccountName: spec?.serviceAccountName || spec?.serviceAccount || DEFAULT_ACCOUNT,
+      containers: listed.map(({ name, resources }) => ({
+        name,
+        limits: resources?.limits ?? new Map(),
+        requests: resources?.requests ?? new Map(),
+      })),
+    },
+    placement: {
+      nodeName: spec?.nodeName ?? '',
+      hostIPs: addressesOf(status?.hostIP, status?.hostIPs),
+      podIPs: addressesOf(status?.podIP, status?.podIPs),
+    },
+    automountServiceAccountToken: spec?.automountServiceAccountToken,
+    imagePullSecrets: (spec?.imagePullSecrets ?? []).map((reference) => reference.name),
+    fsGroup: spec?.securityContext?.fsGroup,
+    containers: listed.map(({ name, image, list, path }, index) => {
+      return { name, image, isInit: list === 'initContainers', path, raw: raws[index]?.raw };
+    }),
+  });
+}
+
+/** An entry of one of the pod's lists, and where it stands. */
+export type Entry = { readonly raw: unknown; readonly path: string };
+
+/** Containers as they stand in what may be no pod at all, init containers first. */
+export function listContainers(raw: unknown): readonly Entry[] {
+  return CONTAINER_LISTS.flatMap((list) => entriesOf(raw, list));
+}
+
+/** Volumes as they stand in what may be no pod at all. */
+export function listVolumes(raw: unknown): readonly Entry[] {
+  return entriesOf(raw, 'volumes');
+}
+
+function entriesOf(raw: unknown, list: PodList): readonly Entry[] {
+  const found: unknown = fieldsOf(fieldsOf(raw).spec)[list];
+  if (!Array.isArray(found)) return [];
+  return found.map((entry: unknown, index) => ({ raw: entry, path: field('spec', list, index) }));
+}
+
+/** No fields where it is not a mapping. */
+export function fieldsOf(raw: unknown): Readonly<Record<string, unknown>> {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? { ...raw } : {};
+}
+
+/** The list, as newer manifests have it, else the one address. */
+function addressesOf(one = '', list: readonly { readonly ip: string }[] = []): readonly string[] {
+  if (list.length > 0) return list.map(({ ip }) => ip);
+  return one === '' ? [] : [one];
+}
