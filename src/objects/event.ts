@@ -15,6 +15,16 @@ export type InvolvedObject = {
   readonly fieldPath: string;
 };
 
+/** The pod as what an event is about, or a part of it; undefined where nothing names one. */
+export function involvedPod(
+  namespace: string,
+  pod: { readonly name: string; readonly uid: string } | undefined,
+  fieldPath = '',
+): InvolvedObject | undefined {
+  if (pod === undefined || pod.name === '') return undefined;
+  return { kind: 'Pod', namespace, name: pod.name, uid: pod.uid, fieldPath };
+}
+
 /** Something noteworthy, as whoever sees it says so. Never holds a secret byte. */
 export type EventDraft = {
   readonly involved: InvolvedObject;

@@ -72,6 +72,8 @@ export type Environment = { readonly variables: readonly EnvVariable[]; readonly
 
 export type CredentialsRequest = {
   readonly namespace: string;
+  /** Whose image it is, for events. */
+  readonly pod?: Pick<PodFacts, 'name' | 'uid'>;
   readonly image: ImageReference;
   /** The pod's own. */
   readonly imagePullSecrets: readonly string[];

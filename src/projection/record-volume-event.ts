@@ -1,4 +1,4 @@
-import type { EventDraft, EventRecorder, InvolvedObject } from '../objects/event.ts';
+import { type EventDraft, type EventRecorder, type InvolvedObject, involvedPod } from '../objects/event.ts';
 import type { EventHead, VolumeEvent } from './volume-events.ts';
 
 /** How many changed paths are named. */
@@ -12,9 +12,7 @@ export function recordVolumeEvent(event: VolumeEvent, recorder: EventRecorder): 
 }
 
 function involvedOf({ volumeId, namespace, pod }: EventHead): InvolvedObject {
-  if (pod === undefined || pod.name === '')
-    return { kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' };
-  return { kind: 'Pod', namespace, name: pod.name, uid: pod.uid, fieldPath: '' };
+  return involvedPod(namespace, pod) ?? { kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' };
 }
 
 function describe(event: VolumeEvent): Omit<EventDraft, 'involved' | 'message'> & { readonly what: string } {

@@ -1,4 +1,4 @@
-import type { InvolvedObject } from '../objects/event.ts';
+import { type InvolvedObject, involvedPod } from '../objects/event.ts';
 import { describeRef, type ObjectRef, refKey, type StoredSecret } from '../objects/object.ts';
 import type { Notice } from '../payload/notice.ts';
 import { matchCredentials, type RegistryCredentials } from '../payload/registry-credentials.ts';
@@ -8,8 +8,8 @@ import type { CredentialsRequest } from './projector.ts';
 import type { Stages } from './stages.ts';
 
 /**
- * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of the
- * account: the request names no pod.
+ * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of
+ * the pod, or of the account where the request names no pod.
  */
 export async function resolveCredentials(
   request: CredentialsRequest,
@@ -31,10 +31,13 @@ export async function resolveCredentials(
   }
   const matched = matchCredentials(request.image, secrets);
   notices.push(...matched.notices);
-  const { namespace, serviceAccountName: name } = request;
-  const involved: InvolvedObject = { kind: 'ServiceAccount', namespace, name, uid: '', fieldPath: '' };
+  const involved = involvedIn(request);
   for (const notice of notices) stages.recorder.record({ involved, type: 'Warning', ...notice });
   return { credentials: matched.credentials, notices };
+}
+
+function involvedIn({ namespace, pod, serviceAccountName: name }: CredentialsRequest): InvolvedObject {
+  return involvedPod(namespace, pod) ?? { kind: 'ServiceAccount', namespace, name, uid: '', fieldPath: '' };
 }
 
 async function accountSecrets(

@@ -1,4 +1,4 @@
-import type { EventRecorder } from '../objects/event.ts';
+import { type EventRecorder, involvedPod } from '../objects/event.ts';
 import { resolveEnvironment as resolve } from '../payload/environment.ts';
 import { resolveObjects } from '../sources/resolve-objects.ts';
 import { environmentRefsOf } from '../spec/object-refs.ts';
@@ -34,8 +34,6 @@ function record(
   reason: string,
   message: string,
 ): void {
-  if (pod === undefined || pod.name === '') return;
-  const { name, uid } = pod;
-  const fieldPath = container.name === '' ? '' : `spec.containers{${container.name}}`;
-  recorder.record({ involved: { kind: 'Pod', namespace, name, uid, fieldPath }, type: 'Warning', reason, message });
+  const involved = involvedPod(namespace, pod, container.name === '' ? '' : `spec.containers{${container.name}}`);
+  if (involved !== undefined) recorder.record({ involved, type: 'Warning', reason, message });
 }

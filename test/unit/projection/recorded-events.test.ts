@@ -141,15 +141,23 @@ describe('environment', () => {
   });
 });
 
-it('image pull secrets that are left out are events of the account', async () => {
+it.each([
+  [undefined, { kind: 'ServiceAccount', namespace: 'default', name: 'builder', uid: '', fieldPath: '' }],
+  [pod, involved],
+])('image pull secrets that are left out are events of the pod, else of the account', async (facts, about) => {
   await using world = await arrange();
   const image = orThrow(parseImageReference('registry.example/app', 'image'));
   const { notices } = await world.projector.resolveCredentials(
-    { namespace: 'default', image, imagePullSecrets: ['gone', 'db'], serviceAccountName: 'builder' },
+    {
+      namespace: 'default',
+      ...(facts && { pod: facts }),
+      image,
+      imagePullSecrets: ['gone', 'db'],
+      serviceAccountName: 'builder',
+    },
     NEVER,
   );
-  const account = { kind: 'ServiceAccount', namespace: 'default', name: 'builder', uid: '', fieldPath: '' };
   expect(notices.length).toBe(2);
-  expect(world.recorded).toEqual(notices.map((notice) => ({ involved: account, type: 'Warning', ...notice })));
+  expect(world.recorded).toEqual(notices.map((notice) => ({ involved: about, type: 'Warning', ...notice })));
   expect(JSON.stringify(world.recorded)).not.toContain('pl4nted');
 });
