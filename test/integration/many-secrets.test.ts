@@ -1,0 +1,202 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ObjectDraft } from '../../src/objects/object.ts';
+import type { LanternClient } from '../../src/rpc/client.ts';
+import { objectsService } from '../../src/rpc/objects-service.ts';
+import { EmbeddedStore } from '../../src/sources/embedded-store.ts';
+import { RpcFixture } from '../support/rpc-fixture.ts';
+import { TempDir } from '../support/temp-dir.ts';
+
+const FEW = 1_000;
+const MANY = 10_000;
+const VALUE_BYTES = 2048;
+const HISTORY_EVENTS = 500;
+const NEVER = new AbortController().signal;
+
+function draft(name: string, bytes = VALUE_BYTES): ObjectDraft {
+  return {
+    kind: 'Secret',
+    type: 'Opaque',
+    immutable: false,
+    data: new Map([['value', Buffer.alloc(bytes, `${name} ${Math.random()}`)]]),
+    metadata: { name, namespace: 'default', labels: new Map(), annotations: new Map() },
+  };
+}
+
+/** The embedded store behind a real socket, and what it takes to use it. Bounds are ratios: machines differ. */
+class Shop implements AsyncDisposable {
+  readonly store: EmbeddedStore;
+  readonly #directory: TempDir;
+  readonly #fixture: RpcFixture;
+
+  private constructor(directory: TempDir, store: EmbeddedStore, fixture: RpcFixture) {
+    this.#directory = directory;
+    this.store = store;
+    this.#fixture = fixture;
+  }
+
+  static async open(): Promise<Shop> {
+    const directory = new TempDir('/dev/shm');
+    const store = await EmbeddedStore.open({
+      directory: directory.path,
+      keyFiles: [directory.at('key')],
+      historyEvents: HISTORY_EVENTS,
+    });
+    return new Shop(directory, store, await RpcFixture.start({ objects: objectsService(store) }));
+  }
+
+  get objects(): LanternClient['objects'] {
+    return this.#fixture.client.objects;
+  }
+
+  async put(names: readonly string[], bytes?: number): Promise<void> {
+    const options = { createOnly: false, dryRun: false };
+    await Promise.all(names.map((name) => this.store.apply(draft(name, bytes), options, NEVER)));
+  }
+
+  /** Every page: how many objects, and in how many pages. */
+  async list(pageSize = 0): Promise<{ objects: number; pages: number }> {
+    let pageToken = '';
+    let objects = 0;
+    for (let pages = 1; ; pages += 1) {
+      const page = await this.objects.list({ kind: 'Secret', pageSize, pageToken });
+      objects += page.objects.length;
+      pageToken = page.nextPageToken;
+      if (pageToken === '') return { objects, pages };
+    }
+  }
+
+  /** A page of the middle, in milliseconds. */
+  async page(): Promise<number> {
+    const first = await this.objects.list({ kind: 'Secret', pageSize: 300 });
+    const pageToken = first.nextPageToken;
+    return fastest(10, () => this.objects.list({ kind: 'Secret', pageSize: 100, pageToken }));
+  }
+
+  /** From the put of one object until a watch shows it, in milliseconds. */
+  async notice(): Promise<number> {
+    const stop = new AbortController();
+    const { resourceVersion } = await this.objects.list({ kind: 'Secret', pageSize: 1 });
+    const events = this.objects.watch({ kind: 'Secret', resourceVersion }, { signal: stop.signal });
+    const steps = events[Symbol.asyncIterator]();
+    const time = await fastest(20, async () => {
+      await this.put([name(0)]);
+      const { value } = await steps.next();
+      if (value?.object?.metadata?.name !== name(0)) throw new Error('another event came');
+    });
+    stop.abort();
+    await steps.next();
+    return time;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#fixture[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+function name(index: number): string {
+  return `secret-${String(index).padStart(5, '0')}`;
+}
+
+function names(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, index) => name(from + index));
+}
+
+/** The least of several times, in milliseconds: what else the machine does only adds. */
+async function fastest(rounds: number, action: () => Promise<unknown>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < rounds; round += 1) {
+    const start = performance.now();
+    await action();
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+/** What this process holds, client and server, in bytes. */
+function held(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+type Measured = { readonly list: number; readonly page: number; readonly notice: number };
+
+async function measure(shop: Shop): Promise<Measured> {
+  return { list: await fastest(5, () => shop.list()), page: await shop.page(), notice: await shop.notice() };
+}
+
+let shop: Shop;
+let few: Measured;
+let many: Measured;
+let bytesPerObject: number;
+beforeAll(async () => {
+  shop = await Shop.open();
+  await shop.put(names(0, FEW));
+  few = await measure(shop);
+  const before = held();
+  await shop.put(names(FEW, MANY));
+  bytesPerObject = (held() - before) / (MANY - FEW);
+  many = await measure(shop);
+}, 120_000);
+afterAll(async () => {
+  await shop[Symbol.asyncDispose]();
+});
+
+describe(`${MANY} Secrets in the embedded store, beside ${FEW}`, () => {
+  test('all of them are listed, in pages that clients take, for no more time each', async () => {
+    expect((await shop.list()).objects).toBe(MANY);
+    expect(await shop.list(1_000)).toEqual({ objects: MANY, pages: MANY / 1_000 });
+    expect(many.list / MANY).toBeLessThan((few.list / FEW) * 3);
+  });
+
+  test('a page costs what it holds, not what the store holds', () => {
+    expect(many.page).toBeLessThan(few.page * 3);
+    expect(many.page).toBeLessThan(many.list / 5);
+  });
+
+  test('a watch hears of a change as soon', () => {
+    expect(many.notice).toBeLessThan(few.notice * 5);
+  });
+
+  test('memory is that of the values and a little for each object', () => {
+    expect(bytesPerObject).toBeLessThan(VALUE_BYTES * 3);
+  });
+
+  test('a watch that is not read holds no more than the history, and is told; another hears everything', async () => {
+    const valueBytes = 16 * 1024;
+    const changes = 10 * HISTORY_EVENTS;
+    const stop = new AbortController();
+    const { resourceVersion } = await shop.objects.list({ kind: 'Secret', pageSize: 1 });
+    const watch = () => {
+      const request = { kind: 'Secret', resourceVersion, withData: true };
+      return shop.objects.watch(request, { signal: stop.signal })[Symbol.asyncIterator]();
+    };
+    const slow = watch();
+    const quick = watch();
+    await shop.put([name(0)]);
+    // gRPC's client reads on without end until somebody has asked for a first message.
+    for (const reader of [slow, quick]) await reader.next();
+    const before = held();
+    let most = 0;
+    for (let done = 0; done < changes; done += 100) {
+      await shop.put(names(0, 100), valueBytes);
+      for (let heard = 0; heard < 100; heard += 1) expect((await quick.next()).done).toBe(false);
+      if (done % 500 === 0) most = Math.max(most, held() - before);
+    }
+    // The history is a tenth of it; so much again is held by the objects themselves and by what is under way.
+    expect(most).toBeLessThan((changes * valueBytes) / 2);
+    const readOn = async () => {
+      for (let heard = 0; heard < changes; heard += 1) await slow.next();
+    };
+    await expect(readOn()).rejects.toMatchObject({ code: 'resource-exhausted' });
+    stop.abort();
+    await quick.next();
+  });
+});
