@@ -45,7 +45,10 @@ export interface Projector {
    * contents and says so in its result; `not-found` for an unknown one.
    */
   refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]>;
-  /** The tree the volume would have, through the same writer in memory; `contents` are filled only when asked for. */
+  /**
+   * The tree the volume would have, through the same writer in memory; `contents` are filled only when asked for. No token
+   * is issued: a notice stands where one would be.
+   */
   render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
   /** A container's variables; the errors are those of rendering a volume. */
   resolveEnvironment(request: EnvironmentRequest, signal: AbortSignal): Promise<Environment>;

@@ -32,6 +32,7 @@ const OTHER_TARGET: readonly Case[] = [
   ['to a mode for one target', { accessMode: 'SINGLE_NODE_SINGLE_WRITER' }, 'failed-precondition'],
   ['to a mode for one node', { accessMode: 'SINGLE_NODE_WRITER' }, 'failed-precondition'],
   ['the pod', { pod: POD }, 'failed-precondition'],
+  ['the account', { pod: { ...POD, uid: '', serviceAccountName: 'web' } }, 'failed-precondition'],
   ['the mount group', { mountGroup: 7 }, 'failed-precondition'],
   ['the inputs', { inputs: INPUTS }, 'failed-precondition'],
   ['the tokens', { inputs: TOKENS }, 'failed-precondition'],

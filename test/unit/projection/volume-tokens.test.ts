@@ -322,6 +322,17 @@ describe.each([
   });
 });
 
+it('an issuer that fails is asked less and less often', async () => {
+  await using world = await arrange();
+  await world.publish({ definition: ONE });
+  world.tokens.failure = new LanternError('unavailable', 'the key cannot be read');
+  await pass(world, 48 * MINUTE);
+  const asked = vi.spyOn(world.tokens, 'issue');
+  for (let second = 0; second < 120; second++) await pass(world, 1_000);
+  expect(asked.mock.calls.length).toBeGreaterThan(4);
+  expect(asked.mock.calls.length).toBeLessThan(12);
+});
+
 it('an issuer that hangs is given up on', async () => {
   await using world = await arrange();
   vi.spyOn(world.tokens, 'issue').mockReturnValueOnce(new Promise(() => {}));

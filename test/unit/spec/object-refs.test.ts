@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { describeRef } from '../../../src/objects/object.ts';
-import { objectRefsOf } from '../../../src/spec/object-refs.ts';
+import { accountRefOf, objectRefsOf } from '../../../src/spec/object-refs.ts';
 import { parseVolumeSource } from '../../../src/spec/parse-volume-source.ts';
 
 const refs = (raw: unknown) =>
@@ -27,4 +27,12 @@ it.each([
   [{ projected: { sources: [secret('a', false), secret('a', true)] } }, ['Secret ns/a']],
 ])('%j needs %j', (raw, needed) => {
   expect(refs(raw)).toEqual(needed);
+});
+
+it.each([
+  [undefined, 'default'],
+  [{ serviceAccountName: '' }, 'default'],
+  [{ serviceAccountName: 'web' }, 'web'],
+])('the tokens of %j speak for %s', (pod, name) => {
+  expect(accountRefOf(pod, 'ns')).toEqual({ kind: 'ServiceAccount', namespace: 'ns', name });
 });

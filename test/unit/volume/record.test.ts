@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRecord, serializeRecord, type VolumeRecord } from '../../../src/volume/record.ts';
-import { parseInputs, type RequestInputs, serializeInputs } from '../../../src/volume/request-inputs.ts';
+import { type KeptInputs, parseInputs, serializeInputs } from '../../../src/volume/request-inputs.ts';
 import { configMapSource, item, podFacts, relativePath, secretSource, volumeSpec } from '../../support/builders.ts';
 import { recordOf, volumeId } from '../../support/volume-content.ts';
 
@@ -96,13 +96,14 @@ describe('a record', () => {
 });
 
 describe("the request's inputs", () => {
-  const INPUTS: RequestInputs = {
+  const INPUTS: KeptInputs = {
     data: new Map([
       ['password', Buffer.from([0, 255, 128])],
       ['__proto__', Buffer.from('x')],
       ['empty', Buffer.alloc(0)],
     ]),
     tokens: new Map([['', { token: 'ey.x', expirationTimestamp: '2026-11-23T19:24:08Z' }]]),
+    issued: new Map([['vault', { token: 'ey.y', expiresAt: 2, renewAt: 1, bearer: 'b', terms: 't' }]]),
   };
 
   test('come back byte for byte', () => {
@@ -112,6 +113,7 @@ describe("the request's inputs", () => {
       [...INPUTS.data].map(([key, bytes]) => [key, [...bytes]]),
     );
     expect(result.value.tokens).toEqual(INPUTS.tokens);
+    expect(result.value.issued).toEqual(INPUTS.issued);
   });
 
   test.each([
@@ -119,6 +121,7 @@ describe("the request's inputs", () => {
     '{"version":1,"data":{"a":["PLANTED-SECRET"]},"tokens":{}}',
     '{"version":1,"data":{},"tokens":{"x":{"token":1,"expirationTimestamp":"PLANTED-SECRET"}}}',
     '{"version":1,"data":{},"tokens":{"x":"PLANTED-SECRET"}}',
+    '{"version":1,"data":{},"tokens":{},"issued":{"x":{"token":1,"bearer":"PLANTED-SECRET"}}}',
     '{"version":"PLANTED-SECRET","data":{},"tokens":{}}',
     '{"data": PLANTED-SECRET',
     'PLANTED-SECRET',
