@@ -8,6 +8,12 @@ import type { DoctorFacts, PathFact } from './doctor-facts.ts';
  */
 export type Verdict = 'ok' | 'warning' | 'problem' | 'unknown';
 
+const WORST_FIRST: readonly Verdict[] = ['problem', 'warning', 'unknown', 'ok'];
+
+export function worst(verdicts: readonly Verdict[]): Verdict {
+  return WORST_FIRST.find((verdict) => verdicts.includes(verdict)) ?? 'ok';
+}
+
 /** What one check came to. `finding` is one sentence; `nextStep` what to do about it, empty where nothing is. */
 export type Finding = { readonly verdict: Verdict; readonly finding: string; readonly nextStep: string };
 

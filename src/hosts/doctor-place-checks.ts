@@ -82,10 +82,10 @@ export const checkDaemon: Check = ({ health, options, sockets }) => {
 export const checkLeftovers: Check = ({ pools, health, options }) => {
   if (options.publisher === 'direct' && pools === 0) return undefined;
   const many = pools === 1 ? '1 pool' : `${pools} pools`;
-  if (health.status === 'serving' || health.status === 'not-serving') return ok(`${many} mounted by the daemon.`);
+  if (health.status === 'serving' || health.status === 'not-serving') return ok(`The daemon has ${many} mounted.`);
   if (pools === 0) return ok('No pools are left of an earlier daemon.');
   return warning(
-    `${many} of a daemon that does not run hold what was mounted.`,
+    `A daemon that does not run left ${many}, with what was mounted.`,
     'lantern serve takes them over; with --unmount-on-exit it takes them away when it ends.',
   );
 };

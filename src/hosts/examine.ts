@@ -1,4 +1,4 @@
-import type { Check, NamedFinding, Verdict } from './doctor-check.ts';
+import type { Check, NamedFinding } from './doctor-check.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 import * as machine from './doctor-machine-checks.ts';
 import * as place from './doctor-place-checks.ts';
@@ -25,16 +25,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   registration: place.checkRegistration,
 };
 
-const WORST_FIRST: readonly Verdict[] = ['problem', 'warning', 'unknown', 'ok'];
-
 /** What the facts come to; checks whose question does not arise are left out. */
 export function examine(facts: DoctorFacts): readonly NamedFinding[] {
   return Object.entries(CHECKS).flatMap(([name, check]) => {
     const finding = check(facts);
     return finding === undefined ? [] : [{ name, ...finding }];
   });
-}
-
-export function worstOf(findings: readonly NamedFinding[]): Verdict {
-  return WORST_FIRST.find((verdict) => findings.some((finding) => finding.verdict === verdict)) ?? 'ok';
 }

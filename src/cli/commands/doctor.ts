@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { type Command, Option } from 'commander';
 import { parseConfig } from '../../config.ts';
 import { CONFIG_OPTIONS } from '../../config-options.ts';
+import { worst } from '../../hosts/doctor-check.ts';
 import type { BindProbe } from '../../mount/probe-bind.ts';
 import type { Cli } from '../cli.ts';
 import { optionOf } from '../config-option.ts';
@@ -54,14 +55,15 @@ export function doctorCommand(cli: Cli): Command {
     const { environment, user, clock, signal } = cli;
     const config = parseConfig(flags, { environment, user, hostname: hostname() });
     if (!config.ok) throw wrongUsage(listFaults(config.faults));
-    const [{ gatherFacts }, { examine, worstOf }] = await Promise.all([
+    const [{ gatherFacts }, { examine }] = await Promise.all([
       import('../../hosts/gather-facts.ts'),
       import('../../hosts/examine.ts'),
     ]);
     const findings = examine(await gatherFacts(config.value, { probe: () => probeInChild(signal), clock, signal }));
-    if (output === 'json') cli.terminal.print(formatJson({ verdict: worstOf(findings), checks: findings }));
+    const verdict = worst(findings.map((finding) => finding.verdict));
+    if (output === 'json') cli.terminal.print(formatJson({ verdict, checks: findings }));
     else cli.terminal.print(doctorTable(findings, cli.terminal.style));
-    if (worstOf(findings) === 'problem') throw PARTLY_FAILED;
+    if (verdict === 'problem') throw PARTLY_FAILED;
   });
 }
 
