@@ -7,7 +7,7 @@ import { requireAccount, requireMountable, requireObjects } from './pod-objects.
 import { type PlannedVolume, type PodDesk, publishAll } from './pod-publications.ts';
 import { podVolumeStatus, podVolumes } from './pod-status.ts';
 import { withTokenVolume } from './pod-token-volume.ts';
-import type { MountedPod, PodRequest } from './pods.ts';
+import type { ContainerMount, MountedPod, PodRequest } from './pods.ts';
 
 /**
  * Mounts a pod once, by: 1. asking whether its account exists and lets it have what it wants; 2. adding the token that
@@ -26,8 +26,9 @@ export async function mountPodOnce(
   const pod = onlyUsed(withTokenVolume(chosen, account)); // 2
   await requireObjects(pod, source, signal); // 3
   const resolved: ResolvedContainer[] = []; // 4
+  const isProjected = projectedNames(pod);
   for (const container of pod.containers) {
-    resolved.push(await resolveContainer(container, pod, request.root, projector, signal));
+    resolved.push(await resolveContainer(container, pod, { root: request.root, isProjected }, projector, signal));
   }
   const containers = resolved.map(({ container }) => container);
   const names = new Set(request.pod.containers.map(({ name }) => name));
@@ -36,7 +37,7 @@ export async function mountPodOnce(
   await publishAll(planOf(pod, resolved), isReplaced, request, desk, signal); // 5
   const { namespace, facts } = pod;
   const { name, uid } = facts;
-  const volumes = podVolumes(projector.list(), { namespace, name, root: request.root }).map(podVolumeStatus);
+  const volumes = podVolumes(projector, { namespace, name }, request.root).map(podVolumeStatus);
   return {
     status: { namespace, name, uid, root: request.root, volumes },
     containers,
@@ -46,19 +47,20 @@ export async function mountPodOnce(
 
 /** The pod with the containers that are asked for. */
 function choose({ pod, containers: wanted }: PodRequest): Pod {
-  const names = pod.containers.map(({ name }) => name);
-  if (names.length === 0) throw invalid([{ field: 'spec.containers', message: 'must have a container' }]);
-  const unknown = wanted.filter((name) => !names.includes(name));
+  const names = new Set(pod.containers.map(({ name }) => name));
+  if (names.size === 0) throw invalid([{ field: 'spec.containers', message: 'must have a container' }]);
+  const unknown = wanted.filter((name) => !names.has(name));
   if (unknown.length > 0) {
     throw invalid([
       {
         field: 'containers',
-        message: `the pod has no container ${unknown.map((name) => `"${name}"`).join(', ')}; there are ${names.join(', ')}`,
+        message: `the pod has no container ${unknown.map((name) => `"${name}"`).join(', ')}; there are ${[...names].join(', ')}`,
       },
     ]);
   }
   if (wanted.length === 0) return pod;
-  return { ...pod, containers: pod.containers.filter(({ name }) => wanted.includes(name)) };
+  const chosen = new Set(wanted);
+  return { ...pod, containers: pod.containers.filter(({ name }) => chosen.has(name)) };
 }
 
 /** A volume that none of the containers mounts is not made. */
@@ -67,12 +69,17 @@ function onlyUsed(pod: Pod): Pod {
   return { ...pod, volumes: pod.volumes.filter(({ name }) => used.has(name)) };
 }
 
+function projectedNames({ volumes }: Pod): ReadonlySet<string> {
+  return new Set(volumes.flatMap(({ kind, name }) => (kind === 'projected' ? [name] : [])));
+}
+
 function planOf({ volumes }: Pod, resolved: readonly ResolvedContainer[]): readonly PlannedVolume[] {
-  const mounts = resolved.flatMap(({ container }) => container.mounts);
+  const mounts = new Map<string, ContainerMount[]>(volumes.map(({ name }) => [name, []]));
+  for (const mount of resolved.flatMap(({ container }) => container.mounts)) mounts.get(mount.volumeName)?.push(mount);
   return volumes.flatMap((volume) => {
     if (volume.kind !== 'projected') return [];
     const { name, definition } = volume;
-    return [{ name, definition, mounts: mounts.filter(({ volumeName }) => volumeName === name) }];
+    return [{ name, definition, mounts: mounts.get(name) ?? [] }];
   });
 }
 

@@ -6,16 +6,19 @@ import { parseImageReference } from '../spec/image-reference.ts';
 import type { Pod, PodContainer } from '../spec/pod.ts';
 import { openVariables, subPathOf } from './pod-sub-path.ts';
 import type { ContainerMount, MountedContainer } from './pods.ts';
-import type { Projector } from './projector.ts';
+import type { EnvironmentRequest, Projector } from './projector.ts';
 
 /** What a container gets, and what a user should know of it. */
 export type ResolvedContainer = { readonly container: MountedContainer; readonly notices: readonly Notice[] };
+
+/** Where a pod's mounts go, and which of its volumes are Lantern's to make. */
+export type Places = { readonly root: string; readonly isProjected: ReadonlySet<string> };
 
 /** Variables, credentials and places of one container; nothing is mounted yet. Errors name the container. */
 export async function resolveContainer(
   { name, image, isInit, env, mounts }: PodContainer,
   pod: Pod,
-  root: string,
+  { root, isProjected }: Places,
   projector: Projector,
   signal: AbortSignal,
 ): Promise<ResolvedContainer> {
@@ -23,14 +26,12 @@ export async function resolveContainer(
   try {
     const { variables, notices } = await projector.resolveEnvironment(request, signal);
     const isExpanding = mounts.some(({ subPath }) => subPath?.kind === 'expression');
-    const open = isExpanding ? await withoutSecrets(request, projector, signal) : [];
+    const inPaths = isExpanding ? await variablesInPaths(variables, request, projector, signal) : new Map();
     const login = await resolveLogin(image, pod, projector, signal);
-    const projected = new Set(pod.volumes.flatMap((volume) => (volume.kind === 'projected' ? [volume.name] : [])));
     const placed = mounts.flatMap((mount): ContainerMount[] => {
       const { volumeName, mountPath } = mount;
-      if (!projected.has(volumeName)) return [];
-      const target = `${root}/${name}${mountPath}`;
-      return [{ volumeName, mountPath, target, subPath: subPathOf(mount, name, openVariables(variables, open)) }];
+      if (!isProjected.has(volumeName)) return [];
+      return [{ volumeName, mountPath, target: `${root}/${name}${mountPath}`, subPath: subPathOf(mount, inPaths) }];
     });
     return {
       container: { name, image, isInit, environment: variables, credentials: login.credentials, mounts: placed },
@@ -48,16 +49,18 @@ export function within(part: string, error: unknown): unknown {
   return new LanternError(code, `${part}: ${message}`, { cause: error, faults, ...(reason && { reason }) });
 }
 
-async function withoutSecrets(
-  request: Parameters<Projector['resolveEnvironment']>[0],
+/** See `openVariables`. */
+async function variablesInPaths(
+  variables: readonly EnvVariable[],
+  request: EnvironmentRequest,
   projector: Projector,
   signal: AbortSignal,
-): Promise<readonly EnvVariable[]> {
+): Promise<ReadonlyMap<string, Uint8Array>> {
   const { container } = request;
   const envFrom = container.envFrom.filter(({ kind }) => kind !== 'Secret');
   const env = container.env.filter(({ value }) => value.kind !== 'key' || value.object !== 'Secret');
   const open = await projector.resolveEnvironment({ ...request, container: { ...container, envFrom, env } }, signal);
-  return open.variables;
+  return openVariables(variables, open.variables);
 }
 
 /** A name that is none keeps the image from being pulled, as in Kubernetes, and not the volumes from being mounted. */

@@ -15,14 +15,17 @@ import { unmountPod } from './unmount-pod.ts';
 /** While a pod waits for missing objects: their arrival ends a pause early. */
 const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
 
+/** What pods need of the stages; the projector has them all. */
+export type PodStages = Pick<Stages, 'source' | 'clock' | 'log' | 'recorder'>;
+
 /** Mounts pods by publishing their volumes one by one. All calls for one pod run one after the other. */
 export class PodProjector implements Pods {
   readonly #projector: Projector;
-  readonly #stages: Stages;
+  readonly #stages: PodStages;
   readonly #directories: TargetDirectories;
   readonly #locks = new KeyedLock();
 
-  constructor(projector: Projector, stages: Stages, directories: TargetDirectories) {
+  constructor(projector: Projector, stages: PodStages, directories: TargetDirectories) {
     this.#projector = projector;
     this.#stages = stages;
     this.#directories = directories;

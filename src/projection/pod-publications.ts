@@ -7,7 +7,7 @@ import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
 import { within } from './pod-containers.ts';
 import { type PodVolumeOf, podVolumes } from './pod-status.ts';
-import { podVolumeId } from './pod-volume-id.ts';
+import { type PodName, podVolumeId } from './pod-volume-id.ts';
 import type { ContainerMount, PodRequest } from './pods.ts';
 import type { Projector, PublishRequest } from './projector.ts';
 
@@ -25,13 +25,13 @@ export type PlannedVolume = {
   readonly mounts: readonly ContainerMount[];
 };
 
-/** Taking back what a call did must not end with the call. */
+/** What a call has begun to take away does not stay half there because the call ends. */
 const FOR_EVER = new AbortController().signal;
 
 /**
  * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with the
- * directories made for it. New volumes come first, since they fail most often, and their failure disturbs nothing.
- * `containers` are those whose mounts these are: what else of theirs was mounted before goes at the end.
+ * directories made for it. New volumes come first, since they fail most often, and their failure disturbs nothing. What
+ * was mounted before and is not planned any more goes at the end, for containers that `isReplaced` says so of.
  */
 export async function publishAll(
   volumes: readonly PlannedVolume[],
@@ -41,7 +41,7 @@ export async function publishAll(
   signal: AbortSignal,
 ): Promise<void> {
   const { pod, root } = request;
-  const mounted = podVolumes(desk.projector.list(), { ...podName(request), root });
+  const mounted = podVolumes(desk.projector, podName(request), root);
   const before = new Map<string, PodVolumeOf>(mounted.map((volume) => [volume.volumeId, volume]));
   const planned = volumes.map((volume) => ({ ...volume, volumeId: podVolumeId(podName(request), root, volume.name) }));
   const undo = new DisposalStack();
@@ -62,7 +62,7 @@ export async function publishAll(
     for (const { target } of publications) {
       if (targets.has(target) || !isBelow(target, root) || !isReplaced(containerOf(target, root))) continue;
       // Ids in the list of a pod's volumes were made here, or read back from a record.
-      await desk.projector.unpublish({ volumeId: volumeId as VolumeId, target }, signal);
+      await desk.projector.unpublish({ volumeId: volumeId as VolumeId, target }, FOR_EVER);
       desk.directories.removeAbove(root, target);
     }
   }
@@ -138,7 +138,7 @@ function publishRequest(
   };
 }
 
-function podName({ pod }: PodRequest): { readonly namespace: string; readonly name: string } {
+function podName({ pod }: PodRequest): PodName {
   return { namespace: pod.namespace, name: pod.facts.name };
 }
 

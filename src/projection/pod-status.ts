@@ -1,6 +1,7 @@
 import { byteOrder } from '../payload/byte-order.ts';
+import { type PodName, podVolumePrefix } from './pod-volume-id.ts';
 import type { PodStatus, PodVolumeStatus } from './pods.ts';
-import type { VolumeStatus } from './projector.ts';
+import type { Projector, VolumeStatus } from './projector.ts';
 
 /** Which pod a volume was mounted for, and below which root. */
 export type PodVolumeOf = VolumeStatus & {
@@ -8,15 +9,19 @@ export type PodVolumeOf = VolumeStatus & {
   readonly podVolume: NonNullable<VolumeStatus['podVolume']>;
 };
 
-/** Volumes that were mounted as those of a pod, of one namespace, name or root where these are given. */
-export function podVolumes(
-  all: readonly VolumeStatus[],
-  wanted: { readonly namespace: string; readonly name: string; readonly root: string | undefined },
-): readonly PodVolumeOf[] {
-  return all.filter(isOfPod).filter(({ namespace, pod, podVolume }) => {
-    const isRoot = wanted.root === undefined || wanted.root === podVolume.root;
-    return namespace === wanted.namespace && pod.name === wanted.name && isRoot;
-  });
+/**
+ * The volumes of one pod below one root, or below all of them (undefined). It costs what the pod has, not what there is
+ * on the node: the volumes of a pod stand together in the order of ids.
+ */
+export function podVolumes(projector: Projector, pod: PodName, root: string | undefined): readonly PodVolumeOf[] {
+  const prefix = podVolumePrefix(pod);
+  const found: PodVolumeOf[] = [];
+  for (const volume of projector.listAfter(prefix, pod.namespace)) {
+    if (!volume.volumeId.startsWith(prefix)) break;
+    const isThere = isOfPod(volume) && volume.pod.name === pod.name;
+    if (isThere && (root === undefined || volume.podVolume.root === root)) found.push(volume);
+  }
+  return found;
 }
 
 /** The volumes by their pods, in order of namespace, name and root (byte order). */

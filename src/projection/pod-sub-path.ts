@@ -16,12 +16,11 @@ const MOST_BYTES = 4096;
  */
 export function subPathOf(
   { subPath, mountPath }: VolumeMount,
-  container: string,
   variables: ReadonlyMap<string, Uint8Array>,
 ): RelativePath | undefined {
   if (subPath === undefined) return undefined;
   if (subPath.kind === 'path') return orThrow(parseSubPath(subPath.text, 'subPath'));
-  const where = `subPathExpr of "${mountPath}" in the container "${container}"`;
+  const where = `the subPathExpr of "${mountPath}"`;
   const known = new Known(variables);
   // A character per byte: values of any bytes can be expanded.
   const expanded = expandVariables(Buffer.from(subPath.text).toString('latin1'), known, MOST_BYTES);

@@ -14,7 +14,7 @@ export async function unmountPod(
   signal: AbortSignal,
 ): Promise<void> {
   const failures: unknown[] = [];
-  for (const { volumeId, podVolume, publications } of podVolumes(projector.list(), request)) {
+  for (const { volumeId, podVolume, publications } of podVolumes(projector, request, request.root)) {
     try {
       // Ids of a pod's volumes were made by podVolumeId, or read back from a record.
       await projector.unpublish({ volumeId: volumeId as VolumeId, target: undefined }, signal);
