@@ -41,8 +41,8 @@ export type ProjectionTarget = {
 
 /**
  * The whole flow: definition → spec → objects at known revisions → tokens → payload → one new generation. Throws
- * without having written anything: `failed-precondition` with reason MISSING_OBJECTS, `unavailable` when the source cannot say,
- * `invalid-argument`, `resource-exhausted`.
+ * without having written anything: `failed-precondition` with reason MISSING_OBJECTS, `unavailable` when the source or
+ * the issuer cannot say, `invalid-argument`, `resource-exhausted`.
  */
 export async function projectVolume(
   wanted: Projected,
