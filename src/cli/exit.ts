@@ -2,8 +2,8 @@ import { CommanderError } from 'commander';
 import { type Fault, LanternError } from '../base/errors.ts';
 import { printable } from './output/printable.ts';
 
-/** What the process ends with: 0 done, 1 failed, 2 wrong usage. */
-export type ExitCode = 0 | 1 | 2;
+/** What the process ends with: 0 done, 1 failed, 2 wrong usage; of `exec`, what its command ended with. */
+export type ExitCode = number;
 
 /** How a command ended, and what to say on stderr. */
 export type Ending = { readonly exitCode: ExitCode; readonly message: string | undefined };
@@ -17,6 +17,13 @@ export function wrongUsage(message: string): CommanderError {
 
 /** A command did part of its work and has complained about the rest itself. Ends the process with 1. */
 export const PARTLY_FAILED = new CommanderError(1, 'lantern.partlyFailed', '');
+
+/** Ends the process with the exit code of a command that it ran; that command has said what there is to say. */
+export function commandEnded(exitCode: ExitCode): CommanderError {
+  return new CommanderError(exitCode, COMMAND_ENDED, '');
+}
+
+const COMMAND_ENDED = 'lantern.commandEnded';
 
 /** Any thrown thing as an exit code and what to print; the one place where that is decided. */
 export function endingOf(error: unknown, interrupted: boolean): Ending {
@@ -34,6 +41,7 @@ function isCancellation(error: unknown): boolean {
 function endingOfCommander(error: CommanderError): Ending {
   // Help or version, as asked for.
   if (error.exitCode === 0) return DONE;
+  if (error.code === COMMAND_ENDED) return { exitCode: error.exitCode, message: undefined };
   // `lantern` alone: commander has printed the help all the same.
   if (error.code === 'commander.help') return { exitCode: 2, message: undefined };
   return { exitCode: 2, message: error.message };

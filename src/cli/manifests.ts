@@ -9,7 +9,10 @@ import type { Terminal } from './terminal.ts';
 /** Where documents come from, a file or a directory, and what was found there. */
 export type DocumentSource = { readonly place: string; readonly documents: Parsed<readonly ManifestDocument[]> };
 
-export type PodDocument = Extract<ManifestDocument, { kind: 'other' }>;
+type OtherDocument = Extract<ManifestDocument, { kind: 'other' }>;
+
+/** A Pod as it was written, and where. */
+export type PodDocument = Pick<DocumentSource, 'place'> & Pick<OtherDocument, 'raw'>;
 
 /** What manifests hold: objects to store, and the Pods that use them. */
 export type Manifests = { readonly drafts: readonly ObjectDraft[]; readonly pods: readonly PodDocument[] };
@@ -39,7 +42,7 @@ export function sortDocuments(sources: readonly DocumentSource[], namespace: str
   const faults: Fault[] = [];
   for (const { place, documents } of sources) {
     const found = documents.ok ? documents.value : [];
-    pods.push(...found.filter(isPod));
+    pods.push(...found.filter(isPod).map(({ raw }) => ({ place, raw })));
     const objects = found.filter((document) => !isPod(document)).map((document) => draftOf(document, namespace));
     for (const result of documents.ok ? objects : [documents]) {
       if (result.ok) drafts.push(result.value);
@@ -51,12 +54,12 @@ export function sortDocuments(sources: readonly DocumentSource[], namespace: str
   throw invalid([{ field: sources.map(({ place }) => nameOfFile(place)).join(', '), message: 'no objects found' }]);
 }
 
-export function isPod(document: ManifestDocument): document is PodDocument {
+export function isPod(document: ManifestDocument): document is OtherDocument {
   return document.kind === 'other' && document.objectKind === 'Pod' && document.apiVersion === 'v1';
 }
 
 /** The Pod's name for a message, whatever is written there. */
-export function nameOfPod({ raw: { metadata } }: PodDocument): string {
+export function nameOfPod({ raw: { metadata } }: Pick<PodDocument, 'raw'>): string {
   const name = typeof metadata === 'object' && metadata !== null && 'name' in metadata ? metadata.name : undefined;
   return typeof name === 'string' ? printable(name) : '(no name)';
 }

@@ -14,11 +14,14 @@ export class MemoryDirectory implements Disposable {
     this.path = path;
   }
 
-  /** Below the first parent that is in memory and lets us in; throws `failed-precondition` when none does. */
-  static create(parents: readonly string[]): MemoryDirectory {
+  /**
+   * Below the first parent that is in memory and lets us in; throws `failed-precondition` when none does. `purpose`
+   * stands in its name.
+   */
+  static create(parents: readonly string[], purpose = 'edit'): MemoryDirectory {
     const problems: string[] = [];
     for (const parent of parents) {
-      const made = tryToMake(parent);
+      const made = tryToMake(parent, purpose);
       if ('path' in made) return new MemoryDirectory(made.path);
       problems.push(`"${parent}" ${made.problem}`);
     }
@@ -37,10 +40,12 @@ export class MemoryDirectory implements Disposable {
   }
 }
 
-function tryToMake(parent: string): { readonly path: string } | { readonly problem: string } {
+function tryToMake(parent: string, purpose: string): { readonly path: string } | { readonly problem: string } {
   try {
     // mkdtemp makes directories 0700.
-    return isInMemory(parent) ? { path: mkdtempSync(join(parent, 'lantern-edit-')) } : { problem: 'is on a disk' };
+    return isInMemory(parent)
+      ? { path: mkdtempSync(join(parent, `lantern-${purpose}-`)) }
+      : { problem: 'is on a disk' };
   } catch (error) {
     return { problem: `cannot be used (${errnoOf(error) ?? 'unknown error'})` };
   }

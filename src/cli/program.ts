@@ -9,11 +9,13 @@ import { doctorCommand } from './commands/doctor.ts';
 import { editCommand } from './commands/edit.ts';
 import { envCommand } from './commands/env.ts';
 import { eventsCommand } from './commands/events.ts';
+import { execCommand } from './commands/exec.ts';
 import { getCommand } from './commands/get.ts';
-import { kustomizeCommand } from './commands/kustomize.ts';
 import { healthCommand } from './commands/health.ts';
 import { jwksCommand } from './commands/jwks.ts';
+import { kustomizeCommand } from './commands/kustomize.ts';
 import { mountCommand } from './commands/mount.ts';
+import { podCommand } from './commands/pod.ts';
 import { refreshCommand } from './commands/refresh.ts';
 import { registryAuthCommand } from './commands/registry-auth.ts';
 import { rekeyCommand } from './commands/rekey.ts';
@@ -42,7 +44,9 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   volumeCommand,
   refreshCommand,
   renderCommand,
+  podCommand,
   envCommand,
+  execCommand,
   registryAuthCommand,
   jwksCommand,
   rotateSigningKeyCommand,

@@ -77,7 +77,7 @@ export function describeDefinition(definition: WireDefinition | null): string {
   return parts.length === 0 ? '<nothing>' : parts.join(', ');
 }
 
-function formatState(volume: WireVolume, style: Style): string {
+export function formatState(volume: Pick<WireVolume, 'state'>, style: Style): string {
   const word = volume.state.toLowerCase();
   if (volume.state === 'READY') return style.good(word);
   return volume.state === 'STALE' ? style.caution(word) : style.bad(word);

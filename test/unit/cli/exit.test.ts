@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { expect, test } from 'vitest';
 import { invalid, LanternError } from '../../../src/base/errors.ts';
-import { endingOf, PARTLY_FAILED, wrongUsage } from '../../../src/cli/exit.ts';
+import { commandEnded, endingOf, PARTLY_FAILED, wrongUsage } from '../../../src/cli/exit.ts';
 
 test.each<[string, unknown, { exitCode: number; message: string | undefined }]>([
   ['help', new CommanderError(0, 'commander.helpDisplayed', '(outputHelp)'), { exitCode: 0, message: undefined }],
@@ -10,6 +10,7 @@ test.each<[string, unknown, { exitCode: number; message: string | undefined }]>(
   ['no command', new CommanderError(1, 'commander.help', '(outputHelp)'), { exitCode: 2, message: undefined }],
   ['wrong usage', wrongUsage('no'), { exitCode: 2, message: 'no' }],
   ['part of the work', PARTLY_FAILED, { exitCode: 1, message: undefined }],
+  ['a command of the user that failed', commandEnded(143), { exitCode: 143, message: undefined }],
   ['a failure', new LanternError('not-found', 'gone\u001b[2J'), { exitCode: 1, message: 'gone\\x1b[2J' }],
   ['one fault', invalid([{ field: 'a.b', message: 'bad' }]), { exitCode: 1, message: 'a.b: bad' }],
   [

@@ -1,0 +1,81 @@
+import { type Command, Option } from 'commander';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { MountPodResponse__Output as MountPodResponse } from '../../rpc/generated/lantern/v1/MountPodResponse.ts';
+import type { Cli } from '../cli.ts';
+import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { durationArgument } from '../duration.ts';
+import { PARTLY_FAILED } from '../exit.ts';
+import { forEach } from '../for-each.ts';
+import { mountPod } from '../mount-pod.ts';
+import { noticeLine } from '../output/notice-line.ts';
+import { mountedPodJson, mountedPodText } from '../output/pod-text.ts';
+import { formatJson } from '../output/structured.ts';
+import { rootOf } from '../pod-roots.ts';
+import { type PodInFile, readPods } from '../pods-in-files.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = {
+  readonly filename: readonly string[];
+  readonly container: readonly string[];
+  readonly namespace?: string;
+  readonly wait: number;
+  readonly output?: 'json';
+};
+
+/** As long as a kubelet takes over one attempt. */
+const DEFAULT_WAIT_MS = 120_000;
+
+/** `lantern pod mount`. Again for the same root it refreshes the contents; the mounts stay as they are. */
+export function podMountCommand(cli: Cli): Command {
+  return defineCommand('mount', 'Mount the volumes of pods, at ROOT/CONTAINER/MOUNT-PATH each.', [
+    'lantern pod mount -f pod.yaml /dev/shm/mypod',
+    'lantern pod mount -f pod.yaml -c app --wait 0s /dev/shm/mypod',
+    'lantern kustomize overlays/test | lantern pod mount -f - /dev/shm/pods',
+  ])
+    .argument('<ROOT>', 'made where it is missing; of several pods each has ROOT/POD, and ROOT must exist')
+    .requiredOption('-f, --filename <FILE|DIR|->', 'manifest with Pods, or stdin; may be repeated', collect)
+    .option('-c, --container <NAME>', 'only this container; may be repeated', collect, [])
+    .addOption(namespaceOption('namespace of pods that name none (default: "default")'))
+    .addOption(
+      new Option('--wait <DURATION>', 'how long to wait for missing objects; 0s does not wait')
+        .argParser(durationArgument)
+        .default(DEFAULT_WAIT_MS, '2m'),
+    )
+    .addOption(outputOption('json'))
+    .action(async (root: string, options: Options, command: Command) => {
+      const { pods, others } = await readPods(options.filename, options.namespace, cli.terminal);
+      if (others > 0) {
+        cli.terminal.complain(
+          'lantern: only the Pods are mounted; "lantern apply -f FILE" stores the objects beside them',
+        );
+      }
+      await withDaemon(cli, command, (daemon) => mountAll(cli, daemon, pods, root, options));
+    });
+}
+
+/** All at once, as one may have to wait; told in their order. */
+async function mountAll(
+  cli: Cli,
+  daemon: LanternClient,
+  pods: readonly PodInFile[],
+  root: string,
+  options: Options,
+): Promise<void> {
+  const answers = await Promise.allSettled(
+    pods.map((pod) => {
+      const { namespace, manifest } = pod;
+      const containers = [...options.container];
+      const request = { manifest, namespace, rootPath: rootOf(pod, pods, root), containers };
+      return mountPod(cli, daemon, request, options.wait, cli.signal);
+    }),
+  );
+  const mounted: MountPodResponse[] = [];
+  const allWell = await forEach(cli.terminal, answers, async (answer) => {
+    if (answer.status === 'rejected') throw answer.reason;
+    for (const notice of answer.value.notices) cli.terminal.complain(noticeLine(notice));
+    if (options.output === undefined) cli.terminal.print(mountedPodText(answer.value));
+    mounted.push(answer.value);
+  });
+  if (options.output === 'json') cli.terminal.print(formatJson({ pods: mounted.map(mountedPodJson) }));
+  if (!allWell) throw PARTLY_FAILED;
+}

@@ -1,0 +1,58 @@
+import { type Fault, invalid } from '../base/errors.ts';
+import { manifestFiles } from './input-files.ts';
+import { inFile, type PodDocument, readManifests } from './manifests.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A Pod of a manifest file, valid as far as a manifest alone can tell. */
+export type PodInFile = {
+  readonly namespace: string;
+  readonly name: string;
+  /** The Pod alone, as JSON, which is how MountPod takes it. */
+  readonly manifest: string;
+  /** Init containers last, so that the first is the one that is meant where none is named. */
+  readonly containers: readonly string[];
+};
+
+/** `others`: how many objects of kinds that are stored stand beside the Pods. */
+export type PodsInFiles = { readonly pods: readonly PodInFile[]; readonly others: number };
+
+/**
+ * The Pods of manifest files, and of directories of them, at least one. Throws `invalid-argument` with every fault, two
+ * Pods of one name among them: each is mounted under its name.
+ */
+export async function readPods(
+  paths: readonly string[],
+  namespace: string | undefined,
+  terminal: Terminal,
+): Promise<PodsInFiles> {
+  const { drafts, pods: documents } = await readManifests(await manifestFiles(paths, false), namespace, terminal);
+  const pods = await checkPods(documents, namespace);
+  if (pods.length === 0) throw invalid([{ field: paths.join(', '), message: 'there is no Pod' }]);
+  return { pods, others: drafts.length };
+}
+
+async function checkPods(documents: readonly PodDocument[], namespace: string | undefined): Promise<PodInFile[]> {
+  const { parsePod } = await import('../spec/pod.ts');
+  const pods = new Map<string, PodInFile>();
+  const faults: Fault[] = [];
+  for (const { place, raw } of documents) {
+    const result = parsePod(raw, namespace ?? 'default');
+    if (!result.ok) {
+      faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(place, field), message })));
+      continue;
+    }
+    const { namespace: own, facts, containers } = result.value;
+    const refuse = (message: string) => faults.push({ field: inFile(place, `Pod "${facts.name}"`), message });
+    if (namespace !== undefined && own !== namespace) refuse(`names "${own}", but --namespace says "${namespace}"`);
+    if (pods.has(facts.name)) refuse('is there more than once');
+    const inOrder = [...containers].sort((a, b) => Number(a.isInit) - Number(b.isInit));
+    pods.set(facts.name, {
+      namespace: own,
+      name: facts.name,
+      manifest: JSON.stringify(raw),
+      containers: inOrder.map(({ name }) => name),
+    });
+  }
+  if (faults.length > 0) throw invalid(faults);
+  return [...pods.values()];
+}
