@@ -28,7 +28,7 @@ ENV NODE_ENV=production \
     LANTERN_RUN_DIR=/run/lantern \
     LANTERN_SOCKET=/run/lantern/lantern.sock \
     LANTERN_DATA_DIR=/var/lib/lantern/store
-HEALTHCHECK --interval=5s --timeout=5s CMD ["node", "/opt/lantern/dist/main.js", "health"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["node", "/opt/lantern/dist/main.js", "health"]
 # As root for `--publisher bind`, which mounts. The direct publisher needs no privilege: run it with `--user 65532:65532`.
 ENTRYPOINT ["node", "/opt/lantern/dist/main.js"]
 CMD ["serve"]

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { dockerTools, engineAnswers } from '../../scripts/docker.mjs';
@@ -53,6 +54,14 @@ export class DockerEngine implements AsyncDisposable {
   /** What the command prints. Fails with what it said on stderr. */
   async docker(...args: readonly string[]): Promise<string> {
     return await this.#run(tools().docker, args, {});
+  }
+
+  /** The lines the command prints, as they come. It ends with the container that it works in. */
+  async *lines(...args: readonly string[]): AsyncGenerator<string, void> {
+    const [command = '', ...first] = tools().docker;
+    const env = { ...process.env, ...this.#environment };
+    const { stdout } = spawn(command, [...first, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    yield* createInterface({ input: stdout });
   }
 
   async compose(environment: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<string> {
