@@ -50,21 +50,23 @@ export const checkDirect: Check = (facts) => {
   if (options.allowDisk) {
     return warning('With --allow-disk secrets may reach a disk.', 'Leave --allow-disk out, and mount below /dev/shm.');
   }
-  const judge = willUseDirect(facts) ? problem : warning;
   if (sharedMemory !== 'usable') {
     const why = {
       missing: 'there is no /dev/shm',
       'not-memory': '/dev/shm is no memory file system',
       'not-writable': '/dev/shm cannot be written to',
     }[sharedMemory];
+    const judge = willUseDirect(facts) ? problem : warning;
     return judge(
       `The direct publisher has no obvious place: ${why}.`,
       'Mount a tmpfs for its targets, and for --run-dir.',
     );
   }
-  if (isRunDirectoryInMemory === false) {
-    const finding = `The direct publisher refuses requests with data or tokens: "${options.runDirectory}" is not in memory.`;
-    return (willUseDirect(facts) ? warning : ok)(finding, 'Put --run-dir on a tmpfs, e.g. below /dev/shm.');
+  if (willUseDirect(facts) && isRunDirectoryInMemory === false) {
+    return warning(
+      `The direct publisher refuses requests with data or tokens of their own: "${options.runDirectory}" is not in memory.`,
+      'Put --run-dir on a tmpfs, e.g. below /dev/shm.',
+    );
   }
   return ok('The direct publisher works for targets in memory, e.g. below /dev/shm.');
 };

@@ -38,6 +38,7 @@ export class Metrics implements CallObserver {
   readonly #calls: Counter<'grpc_service' | 'grpc_method' | 'grpc_code'>;
   readonly #callSeconds: Histogram<'grpc_service' | 'grpc_method'>;
   readonly #inFlight: Gauge<'grpc_service' | 'grpc_method'>;
+  readonly #watchRestarts: Counter<'reason'>;
   readonly #labels = new Map<string, MethodLabels>();
 
   constructor() {
@@ -95,6 +96,11 @@ export class Metrics implements CallObserver {
       labelNames: ['grpc_service', 'grpc_method'],
       registers,
     });
+    this.#watchRestarts = counter(
+      'lantern_watch_restarts_total',
+      'Watches that ended early and start over with a list: the history did not go back far enough, or the reader was too slow.',
+      'reason',
+    );
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -130,6 +136,8 @@ export class Metrics implements CallObserver {
       this.#inFlight.dec(labels);
       this.#calls.inc({ ...labels, grpc_code: statusName(outcome) });
       if (kind === 'unary') this.#callSeconds.observe(labels, (performance.now() - start) / 1000);
+      else if (outcome === 'out-of-range') this.#watchRestarts.inc({ reason: 'history' });
+      else if (outcome === 'resource-exhausted') this.#watchRestarts.inc({ reason: 'slow_reader' });
     };
   }
 

@@ -94,6 +94,17 @@ test('calls', async () => {
   ]);
 });
 
+test('watches that start over, and no others', async () => {
+  for (const outcome of ['out-of-range', 'resource-exhausted', 'cancelled', 'ok'] as const) {
+    metrics.begun('/lantern.v1.Objects/Watch', 'stream')(outcome);
+    metrics.begun('/lantern.v1.Projector/Mount', 'unary')(outcome);
+  }
+  expect(await samplesOf('lantern_watch_restarts_total')).toEqual([
+    'lantern_watch_restarts_total{reason="history"} 1',
+    'lantern_watch_restarts_total{reason="slow_reader"} 1',
+  ]);
+});
+
 test('what there is', async () => {
   const names = [
     'lantern_info',
