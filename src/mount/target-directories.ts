@@ -22,6 +22,8 @@ export class TargetDirectories {
    */
   make(root: string, target: string): readonly string[] {
     const made: string[] = [];
+    // What is wrong with the text of the whole path is known before anything is made.
+    this.#roots.resolve(target);
     try {
       for (const path of directoriesTo(root, target)) {
         using parent = this.#roots.open(path);
