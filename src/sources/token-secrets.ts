@@ -135,9 +135,10 @@ export class TokenSecrets implements AsyncDisposable {
       }
     } catch (error) {
       const code = error instanceof LanternError ? error.code : 'internal';
-      if (code === 'aborted') await this.#settle(ref, settings, signal);
-      else if (code !== 'invalid-argument') throw error;
-      else log.warn({ object: describeRef(ref), error }, 'token Secret cannot be filled');
+      // Somebody else changed it meanwhile: that change is on its way here.
+      if (code === 'aborted') return;
+      if (code !== 'invalid-argument') throw error;
+      log.warn({ object: describeRef(ref), error }, 'token Secret cannot be filled');
     }
   }
 

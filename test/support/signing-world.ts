@@ -17,11 +17,11 @@ export class SigningWorld {
   readonly keys: SigningKeys;
   readonly signer: TokenSigner;
 
-  constructor(shared: { clock?: ManualClock; store?: Store } = {}) {
+  constructor(shared: { clock?: ManualClock; store?: Store } = {}, issuer = ISSUER) {
     this.clock = shared.clock ?? new ManualClock();
     this.store = shared.store ?? new MemoryStore({ clock: this.clock });
     this.keys = new SigningKeys({ store: this.store, clock: this.clock });
-    this.signer = new TokenSigner({ keys: this.keys, issuer: ISSUER, clock: this.clock });
+    this.signer = new TokenSigner({ keys: this.keys, issuer, clock: this.clock });
   }
 }
 
