@@ -65,20 +65,21 @@ it('reads once for many who ask at the same time, and one of them may leave', as
   expect(reads).toHaveBeenCalledTimes(1);
 });
 
-it('does not take a slow old answer over a newer one', async () => {
+it.each(['an answer', 'a failure'])('does not take %s that was slow over a newer answer', async (slowOne) => {
   const { cache, reads, apply } = arrange();
   await apply('two');
-  let answerOld = (_: StoredObject | undefined) => {};
+  let settle = () => {};
   reads.mockReturnValueOnce(
-    new Promise((resolve) => {
-      answerOld = resolve;
+    new Promise((resolve, reject) => {
+      settle = () => (slowOne === 'an answer' ? resolve(undefined) : reject(new Error('down')));
     }),
   );
   const slow = cache.get(REF, NEVER);
   expect(textOf(await cache.newest.get(REF, NEVER))).toBe('two');
-  answerOld(undefined);
-  expect(await slow).toBeUndefined();
+  settle();
+  await slow.catch(() => {});
   expect(textOf(await cache.get(REF, NEVER))).toBe('two');
+  expect(reads).toHaveBeenCalledTimes(2);
 });
 
 it('remembers no failure', async () => {
