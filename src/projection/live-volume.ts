@@ -1,3 +1,4 @@
+import { LanternError } from '../base/errors.ts';
 import type { HostedVolume, Publisher } from '../mount/publisher.ts';
 import { type ObjectRef, parseRefKey } from '../objects/object.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
@@ -67,7 +68,8 @@ export class LiveVolume {
    */
   knownTarget(target: string, publisher: Pick<Publisher, 'realTarget'>): string {
     if (this.publications.has(target)) return target;
-    const real = publisher.realTarget(target);
+    const real = realTargetOf(target, publisher);
+    if (real === undefined) return target;
     return [...this.publications.keys()].find((known) => publisher.realTarget(known) === real) ?? target;
   }
 
@@ -91,5 +93,15 @@ export class LiveVolume {
     const record: VolumeRecord = { ...rest, publications, ...this.provenance };
     this.hosted.saveRecord(record);
     this.#isSaved = true;
+  }
+}
+
+/** Undefined for what cannot be a target, a relative path for one: nothing was published there. */
+function realTargetOf(target: string, publisher: Pick<Publisher, 'realTarget'>): string | undefined {
+  try {
+    return publisher.realTarget(target);
+  } catch (error) {
+    if (error instanceof LanternError && error.code === 'invalid-argument') return undefined;
+    throw error;
   }
 }
