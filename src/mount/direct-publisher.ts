@@ -5,6 +5,7 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import { nodeFileSystem } from '../volume/node-file-system.ts';
+import type { KeptInputs } from '../volume/request-inputs.ts';
 import { VolumeHome } from '../volume/volume-home.ts';
 import { isInMemory } from './direct-memory.ts';
 import { type Ownership, readOwnership } from './direct-ownership.ts';
@@ -132,14 +133,16 @@ export class DirectPublisher implements Publisher {
       clock: this.#clock,
       targets: this.#targets,
       ownership: this.#ownership,
-      requireInputsAllowed: () => this.#requireInputsAllowed(),
+      keepable: (inputs) => this.#keepable(inputs),
       onRemove: () => this.#volumes.delete(directoryName),
     });
     return { volume, home };
   }
 
-  #requireInputsAllowed(): void {
-    if (this.#allowDisk || isInMemory(this.#runDirectory)) return;
+  /** Nothing secret reaches a disk. Issued tokens can do without: a restarted daemon issues new ones. */
+  #keepable(inputs: KeptInputs): KeptInputs | undefined {
+    if (this.#allowDisk || isInMemory(this.#runDirectory)) return inputs;
+    if (inputs.data.size === 0 && inputs.tokens.size === 0) return undefined;
     throw new LanternError(
       'failed-precondition',
       `keep the request's own data in the run directory "${this.#runDirectory}": it does not lie on a tmpfs or ramfs, so secrets would reach a disk; start with a --run-dir in memory, or with --allow-disk`,

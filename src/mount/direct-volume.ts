@@ -29,8 +29,8 @@ export type DirectSurroundings = {
   readonly clock: Clock;
   readonly targets: DirectTargets;
   readonly ownership: Ownership;
-  /** Throws where the request's secret bytes would reach a disk. */
-  readonly requireInputsAllowed: () => void;
+  /** What of them may be written down, where that would be on a disk; throws for the request's own secret bytes. */
+  readonly keepable: (inputs: KeptInputs) => KeptInputs | undefined;
   readonly onRemove: () => void;
 };
 
@@ -121,8 +121,8 @@ export class DirectVolume implements HostedVolume {
   }
 
   saveInputs(inputs: KeptInputs | undefined): void {
-    if (inputs !== undefined) this.#around.requireInputsAllowed();
-    this.#attempt("save the request's own data for", () => this.#around.home.saveInputs(inputs));
+    const keepable = inputs && this.#around.keepable(inputs);
+    this.#attempt("save the request's own data for", () => this.#around.home.saveInputs(keepable));
   }
 
   remove(): void {

@@ -90,7 +90,10 @@ export interface HostedVolume {
   /** Whether the target still shows this volume. */
   isPublished(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
-  /** The request's secret bytes and the tokens issued, kept apart from the record; undefined removes them. */
+  /**
+   * The request's secret bytes and the tokens issued, kept apart from the record; undefined removes them. What can be
+   * issued again is left out where it would reach a disk.
+   */
   saveInputs(inputs: KeptInputs | undefined): void;
   /** Removes record, inputs and generations, and the pool with its last volume. Only without publications. */
   remove(): void;

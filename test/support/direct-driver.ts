@@ -52,6 +52,10 @@ const commands = {
   usage: (id: string) => volume(id).usage(),
   saveRecord: (id: string, places: readonly Place[]) =>
     volume(id).saveRecord(recordOf(volumeId(id), places.map(recorded))),
+  saveIssued: (id: string, token: string) => {
+    const issued = new Map([['', { token, expiresAt: 1, renewAt: 1, bearer: '', terms: '' }]]);
+    volume(id).saveInputs({ data: new Map(), tokens: new Map(), issued });
+  },
   saveInputs: (id: string, data: Readonly<Record<string, string>> | null) => {
     const bytes = new Map(Object.entries(data ?? {}).map(([key, text]) => [key, Buffer.from(text)]));
     volume(id).saveInputs(data === null ? undefined : { data: bytes, tokens: new Map() });

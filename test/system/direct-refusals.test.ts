@@ -95,6 +95,8 @@ describe('a target that is refused stays as it was', () => {
     const answer = await daemon.ask('saveInputs', 'v', { key: 's3cret' });
     expect(answer).toMatchObject(refusal);
     expect(JSON.stringify(answer)).not.toContain('s3cret');
+    // An issued token is not written down there either, but it can be issued again.
+    await daemon.do('saveIssued', 'v', 't0ken');
     expect(listTree(scene.directory.path).filter((path) => /inputs/.test(path))).toEqual([]);
     await daemon.do('saveInputs', 'v', null);
 
