@@ -218,31 +218,30 @@ describe.each(['direct', ...(mayMount ? ['bind'] : [])])('the %s publisher', (pu
   });
 
   test('no page tells a name or a secret, however odd', async () => {
-    const odd = ['zebra-quagga', 'okapi.giraffe', 'gnu"} 1 # evil', 'PANGOLIN'];
-    const [namespace = '', name = '', volumeId = '', pod = ''] = odd;
     const { objects, projector } = harness.client;
-    await objects.apply({
-      object: { metadata: { namespace, name }, secret: { data: { aardvark: Buffer.from('hunter2') } } },
-    });
-    const definition = secretVolume(name);
-    const targetPath = harness.target('ibex');
-    await projector.mount({ volumeId, namespace, definition, targetPath, pod: { name: pod, uid: 'uid-okapi' } });
-    await rejectionOf(
-      projector.mount({
-        volumeId: 'missing-yak',
-        namespace,
-        definition: secretVolume('yak'),
-        targetPath: harness.target('yak'),
-      }),
-    );
+    const names = { namespace: 'zebra-quagga', name: 'okapi.giraffe' };
+    const volume = { volumeId: 'gnu"} 1 # evil', namespace: names.namespace, definition: secretVolume(names.name) };
+    const pod = { name: 'PANGOLIN', uid: 'uid-okapi' };
+    const apply = (text: string) =>
+      objects.apply({ object: { metadata: names, secret: { data: { aardvark: Buffer.from(text) } } } });
+    await apply('hunter2');
+    await projector.mount({ ...volume, targetPath: harness.target('ibex'), pod });
+    await projector.mount({ ...volume, targetPath: harness.target('kudu'), subPath: 'aardvark', pod });
+    // Everything that is counted happens once: an update, one that is skipped, failures, a call of each outcome.
+    await apply('hunter3');
+    await harness.daemon.settled();
+    await objects.delete({ ref: { kind: 'Secret', ...names } });
+    await harness.daemon.settled();
+    const yak = { volumeId: 'yak', namespace: names.namespace, definition: secretVolume('yak') };
+    await rejectionOf(projector.mount({ ...yak, targetPath: harness.target('yak') }));
     await rejectionOf(projector.update({ volumeId: 'lemur' }));
-    const text = (
-      await Promise.all(
-        ['/metrics', '/readyz', '/healthz', '/ibex'].map(async (path) => (await pages.get(path)).text()),
-      )
-    ).join('\n');
-    expect(text).toContain('lantern_publishes_total');
-    expect(text).not.toMatch(/zebra|quagga|okapi|giraffe|gnu|evil|pangolin|aardvark|ibex|yak|lemur|hunter2/i);
+    const paths = ['/metrics', '/readyz', '/healthz', '/'];
+    const text = (await Promise.all(paths.map(async (path) => (await pages.get(path)).text()))).join('\n');
+    for (const counted of ['publishes', 'updates', 'skipped_updates', 'volume_failures', 'grpc_calls']) {
+      expect(text).toMatch(new RegExp(`^lantern_${counted}_total(?:\\{.*\\})? [1-9]`, 'm'));
+    }
+    expect(text).not.toMatch(/zebra|quagga|okapi|giraffe|gnu|evil|pangolin|aardvark|ibex|kudu|yak|lemur|hunter/i);
+    expect(text).not.toContain(harness.directory.path);
   });
 });
 

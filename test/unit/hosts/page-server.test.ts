@@ -73,11 +73,17 @@ describe('bounds', () => {
   });
 });
 
-test('the end closes connections that wait for another request, and comes once', async () => {
-  const socket = connect(server.port, '127.0.0.1');
-  socket.write('GET /page HTTP/1.1\r\nHost: x\r\n\r\n');
-  await once(socket, 'data');
-  const closed = once(socket, 'close');
+test('the end closes connections that wait for a request, or for the rest of one, and comes once', async () => {
+  const sockets = ['GET /page HTTP/1.1\r\nHost: x\r\n\r\n', 'GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa'].map(
+    (bytes) => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.write(bytes);
+      return socket;
+    },
+  );
+  // Both have been served once: the server has read what was sent.
+  await Promise.all(sockets.map((socket) => once(socket, 'data')));
+  const closed = Promise.all(sockets.map((socket) => once(socket, 'close')));
   await server[Symbol.asyncDispose]();
   await closed;
   await server[Symbol.asyncDispose]();
