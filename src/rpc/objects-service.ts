@@ -67,7 +67,7 @@ export function objectsService(store: Store): ObjectsMethods {
     async delete({ ref: wire, resourceVersion }, signal) {
       const ref = parseReference(wire);
       const deleted = await store.delete(ref, resourceVersion === '' ? undefined : resourceVersion, signal);
-      if (deleted === undefined) throw new LanternError('not-found', `${describeRef(ref)} does not exist`);
+      if (deleted === undefined) throw new LanternError('not-found', absenceOf(ref));
       return {};
     },
 
@@ -91,6 +91,12 @@ export function objectsService(store: Store): ObjectsMethods {
       }
     },
   };
+}
+
+/** Why there is nothing to delete. */
+function absenceOf(ref: ObjectRef): string {
+  const what = describeRef(ref);
+  return isDefaultAccount(ref) ? `nobody has stored ${what}; every namespace has it` : `${what} does not exist`;
 }
 
 /** The accounts of one namespace, in order of name, with the default one among them. */

@@ -175,7 +175,10 @@ describe('a daemon', () => {
       expect((await rejectionOf(client.objects.apply({ object: edited }))).code).toBe('already-exists');
       await client.objects.delete({ ref });
       expect((await client.objects.get({ ref })).object?.metadata?.uid).toBe(object?.metadata?.uid);
-      expect((await rejectionOf(client.objects.delete({ ref }))).code).toBe('not-found');
+      expect(await rejectionOf(client.objects.delete({ ref }))).toMatchObject({
+        code: 'not-found',
+        message: 'nobody has stored ServiceAccount shown/default; every namespace has it',
+      });
     });
 
     test('but no other account, and none where all namespaces are listed', async () => {
@@ -193,6 +196,17 @@ describe('a daemon', () => {
     expect(payload.sub).toBe('system:serviceaccount:default:robot');
     expect(payload).not.toHaveProperty('exp');
   });
+});
+
+test('a token in a volume verifies by the file of public keys, for its pod and nobody else', async () => {
+  await using harness = await DaemonHarness.start({ tokenIssuer: ISSUER });
+  const source = { projected: { sources: [{ serviceAccountToken: { audience: 'vault', path: 'token' } }] } };
+  const pod = { name: 'web-0', uid: 'uid-of-web-0', serviceAccountName: 'default' };
+  const targetPath = harness.target('t');
+  await harness.client.projector.mount({ volumeId: 'v', definition: { source }, pod, targetPath });
+  const token = readFileSync(join(targetPath, 'token'), 'utf8');
+  const { payload } = await verify(token, readFileSync(join(harness.runDirectory, 'jwks.json'), 'utf8'));
+  expect(payload).toMatchObject({ aud: ['vault'], 'kubernetes.io': { pod: { name: 'web-0', uid: 'uid-of-web-0' } } });
 });
 
 test('the keys outlive the daemon: tokens from before a restart verify', async () => {
