@@ -14,7 +14,7 @@ export function podMethods(pods: Pods): Pick<ProjectorMethods, 'mountPod' | 'unm
       const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
       const root = reading.take(parseRootPath(request.rootPath));
       const pod = reading.take(parsePodText(request.manifest, namespace ?? 'default', 'manifest'));
-      if (pod !== undefined && request.namespace !== '' && pod.namespace !== request.namespace) {
+      if (pod !== undefined && namespace !== undefined && request.namespace !== '' && pod.namespace !== namespace) {
         reading.refuse('namespace', `must be "${pod.namespace}", as the manifest says, or empty`);
       }
       if (pod === undefined || root === undefined || !reading.isGood) throw reading.error();
