@@ -354,6 +354,18 @@ describe('subPathExpr', () => {
 });
 
 describe('unmounting', () => {
+  test('waits for a mount of the same pod that is under way', async () => {
+    await using world = await PodWorld.start('db', 'tls');
+    const { pods } = world;
+    const mounting = pods.mount(world.request(two), NEVER);
+    // Behind the first step of it, so that the lock is what decides.
+    await Promise.resolve();
+    await Promise.resolve();
+    await pods.unmount({ namespace: 'default', name: 'web', root: undefined }, NEVER);
+    await mounting;
+    expect([world.mounts(), world.tree()]).toEqual([[], []]);
+  });
+
   test('takes all away, the root too; again, and of what never was, nothing happens', async () => {
     await using world = await PodWorld.start('db', 'tls');
     const { pods } = world;
