@@ -69,7 +69,7 @@ export type DoctorFacts = {
   readonly runDirectory: PathFact;
   readonly runDirectoryPropagation: Propagation;
   /** Whether this process has a mount namespace of its own, as in a container. */
-  readonly isInOwnMountNamespace: boolean;
+  readonly isInOwnMountNamespace: boolean | undefined;
   readonly sockets: readonly PathFact[];
   readonly health: Health;
   /** Mounted pools in the run directory. */

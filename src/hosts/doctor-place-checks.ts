@@ -23,19 +23,24 @@ export const checkRunDirectory: Check = ({ runDirectory: fact, uid }) => {
 
 export const checkPropagation: Check = ({ isInOwnMountNamespace, runDirectoryPropagation, bind, options }) => {
   if (options.publisher === 'direct' || bind?.works !== true) return undefined;
-  if (!isInOwnMountNamespace) return ok('The daemon would share the mount namespace of the host.');
-  const share = 'Put --run-dir on a mount shared with the host (Bidirectional in Kubernetes, rshared in Docker).';
-  switch (runDirectoryPropagation) {
-    case 'shared':
-      return ok('The run directory lies on a shared mount: pools outlive a restart of this container.');
-    case 'unknown':
-      return unknown('The mount that the run directory lies on was not found in the mount table.', share);
-    default:
-      return warning(
-        `The run directory lies on a ${runDirectoryPropagation} mount: after a restart in a new mount namespace volumes are updated only when mounted again.`,
-        share,
-      );
+  if (isInOwnMountNamespace === false) return ok('The daemon would share the mount namespace of the host.');
+  if (runDirectoryPropagation === 'shared') {
+    return ok('The run directory lies on a shared mount: pools outlive a restart in a new mount namespace.');
   }
+  const share = 'Put --run-dir on a mount shared with the host (Bidirectional in Kubernetes, rshared in Docker).';
+  if (runDirectoryPropagation === 'unknown') {
+    return unknown('The mount that the run directory lies on was not found in the mount table.', share);
+  }
+  if (isInOwnMountNamespace === undefined) {
+    return unknown(
+      `Whether the daemon has a mount namespace of its own cannot be seen, and the run directory lies on a ${runDirectoryPropagation} mount.`,
+      `In a container: ${share}`,
+    );
+  }
+  return warning(
+    `The run directory lies on a ${runDirectoryPropagation} mount: after a restart in a new mount namespace volumes are updated only when mounted again.`,
+    share,
+  );
 };
 
 export const checkSockets: Check = ({ sockets, uid }) => {

@@ -34,12 +34,12 @@ function isOnSharedMount(mounter: Mounter, directory: string): boolean {
   return mount?.propagation.some((field) => field.startsWith('shared:')) ?? false;
 }
 
-/** Whether this process sees another mount table than the host: mounts may end with it. */
-export function isInOwnMountNamespace(): boolean {
+/** Whether this process sees another mount table than the host: mounts may end with it. Undefined where that cannot be seen. */
+export function isInOwnMountNamespace(): boolean | undefined {
   try {
     if (readlinkSync('/proc/self/ns/pid') !== INITIAL_PID_NAMESPACE) return true;
     return readlinkSync('/proc/self/ns/mnt') !== readlinkSync('/proc/1/ns/mnt');
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -161,6 +161,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ ...inContainer, runDirectoryPropagation: 'private' }, 'warning', /private mount/],
     [{ ...inContainer, runDirectoryPropagation: 'slave' }, 'warning', /slave mount/],
     [{ ...inContainer, runDirectoryPropagation: 'unknown' }, 'unknown'],
+    [{ isInOwnMountNamespace: undefined, runDirectoryPropagation: 'shared' }, 'ok'],
+    [{ isInOwnMountNamespace: undefined, runDirectoryPropagation: 'private' }, 'unknown', /cannot be seen/],
     [{ ...inContainer, ...direct }, 'absent'],
     [{ ...inContainer, bind: DENIED }, 'absent'],
   ],
