@@ -342,3 +342,50 @@ it('an issuer that hangs is given up on', async () => {
   await expect(publishing).rejects.toMatchObject({ code: 'unavailable' });
   await world.publish({ definition: ONE });
 });
+
+type Step = 'fail' | 'mend' | 'delete' | 'create' | 'refresh' | 'republish' | { readonly minutes: number };
+
+it('whatever happens: no expired token in a volume that is well, and a good one soon after all is mended', async () => {
+  const word = fc.constantFrom<Step>('fail', 'mend', 'delete', 'create', 'refresh', 'republish');
+  const wait = fc.record({ minutes: fc.integer({ min: 1, max: 70 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(word, wait), { maxLength: 12 }), async (steps) => {
+      await using world = await arrange();
+      const issuedAt: number[] = [];
+      const { issue } = world.tokens;
+      vi.spyOn(world.tokens, 'issue').mockImplementation(async (request) => {
+        const issued = await issue.call(world.tokens, request);
+        issuedAt.push(issued.issuedAt);
+        return issued;
+      });
+      await applyAccount(world);
+      await world.publish({ definition: ONE, pod: WEB });
+      const shown = () => Number(world.files().token?.replace('token-', '')) - 1;
+      const age = () => world.clock.now() - (issuedAt[shown()] ?? 0);
+      const take: Record<Extract<Step, string>, () => Promise<unknown>> = {
+        fail: async () => {
+          world.tokens.failure = new LanternError('unavailable', 'no key');
+        },
+        mend: async () => {
+          world.tokens.failure = undefined;
+        },
+        delete: () => deleteAccount(world),
+        create: () => applyAccount(world),
+        refresh: () => world.projector.refresh(undefined, NEVER),
+        republish: () => world.publish({ definition: ONE, pod: WEB }).catch(() => {}),
+      };
+      for (const step of steps) {
+        await (typeof step === 'string' ? take[step]() : pass(world, step.minutes * MINUTE));
+        await world.projector.settled();
+        if (world.projector.get('v')?.state === 'ready') expect(age()).toBeLessThan(HOUR);
+      }
+      await take.mend();
+      const uid = await applyAccount(world);
+      await pass(world, MINUTE);
+      expect(world.projector.get('v')?.state).toBe('ready');
+      expect(age()).toBeLessThan(48 * MINUTE);
+      expect(world.tokens.requests[shown()]?.account.uid).toBe(uid);
+    }),
+    { numRuns: 40 },
+  );
+});
