@@ -75,6 +75,8 @@ export type DoctorFacts = {
   /** Mounted pools in the run directory. */
   readonly pools: number;
   readonly dataDirectory: PathFact;
+  /** Whether something was stored already: without its key it cannot be read. */
+  readonly hasDatabase: boolean;
   readonly keyFiles: readonly PathFact[];
   /** Of the kubelet, and the registrar's socket in it; only for a Kubernetes host. */
   readonly kubernetes:

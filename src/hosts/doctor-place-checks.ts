@@ -100,15 +100,15 @@ export const checkDataDirectory: Check = ({ dataDirectory: fact, uid, options })
   return privateFault(fact, 'directory', uid, 0o700) ?? ok(said(fact));
 };
 
-export const checkKeyFiles: Check = ({ keyFiles, dataDirectory, uid, options }) => {
+export const checkKeyFiles: Check = ({ keyFiles, hasDatabase, uid, options }) => {
   if (options.store !== 'embedded') return undefined;
   for (const fact of keyFiles) {
     const bad = privateFault(fact, 'file', uid, 0o600);
     if (bad !== undefined) return bad;
-    if (fact.state === 'missing' && dataDirectory.state === 'there') {
-      return warning(
-        `"${fact.path}" is not there, and a store that was encrypted with it cannot be read.`,
-        'Put it back; a new, empty store makes its own.',
+    if (fact.state === 'missing' && hasDatabase) {
+      return problem(
+        `"${fact.path}" is not there, and what is stored in "${options.dataDirectory}" cannot be read without it.`,
+        'Put it back, or name where it is with --key-file.',
       );
     }
   }

@@ -17,6 +17,7 @@ import {
   openDirectoryWithoutLinks,
   setMountAttributes,
 } from '../mount/system-calls.ts';
+import { dataPaths } from '../sources/data-directory.ts';
 import { checkHealth } from './check-health.ts';
 import type { DoctorFacts, DoctorOptions, PathFact, Propagation, SecurityModule } from './doctor-facts.ts';
 
@@ -58,6 +59,7 @@ export async function gatherFacts(options: DoctorOptions, { probe, clock, signal
     health,
     pools: countPools(join(place, 'pools'), table),
     dataDirectory: look(options.dataDirectory),
+    hasDatabase: existsSync(dataPaths(options.dataDirectory).database),
     keyFiles: options.keyFiles.map(look),
     kubernetes: options.host === 'kubernetes' ? kubernetesOf(options) : undefined,
   };

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { CommandLine } from '../support/command-line.ts';
@@ -75,6 +75,23 @@ describe('lantern doctor', () => {
       verdict: 'problem',
       finding: `"${shell.socket}" has mode 0666: everybody who opens it can read every secret.`,
     });
+  });
+
+  test('a store whose key was lost: what the doctor calls a problem is what keeps the daemon from starting', async () => {
+    await using shell = new CommandLine();
+    await shell.serve();
+    await shell.stopServing();
+    rmSync(shell.at('data', 'key'));
+    const args = ['--run-dir', shell.at('run'), '--publisher', 'direct'];
+    const { code, stdout } = await shell.run('doctor', ...args, '-o', 'json');
+    expect(code).toBe(1);
+    expect(reportOf(stdout).checks['key files']).toMatchObject({
+      verdict: 'problem',
+      finding: expect.stringContaining(`"${shell.at('data', 'key')}" is not there`),
+    });
+    const refused = await shell.run('serve', ...args, '--log-level', 'error');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(shell.at('data', 'key'));
   });
 
   test('for people: a line for each check, and what to do below it', async () => {

@@ -54,6 +54,7 @@ const FACTS: DoctorFacts = {
   health: { status: 'unreachable', problem: 'there is no such socket' },
   pools: 0,
   dataDirectory: missing('/var/lib/lantern'),
+  hasDatabase: false,
   keyFiles: [missing('/var/lib/lantern/key')],
   kubernetes: undefined,
 };
@@ -207,7 +208,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ keyFiles: [there('/k', 'file', 0o400)] }, 'ok'],
     [{ keyFiles: [there('/k', 'file', 0o640)] }, 'problem', /0640/],
     [{ keyFiles: [there('/k', 'file', 0o600), there('/l', 'directory', 0o700)] }, 'problem', /"\/l" is not a file/],
-    [{ dataDirectory: there('/d', 'directory', 0o700) }, 'warning', /cannot be read/],
+    [{ dataDirectory: there('/d', 'directory', 0o700) }, 'ok', /the daemon makes it/],
+    [{ hasDatabase: true }, 'problem', /cannot be read without it/],
+    [{ hasDatabase: true, keyFiles: [there('/k', 'file', 0o600)] }, 'ok'],
     [sized({ store: 'memory' }), 'absent'],
   ],
   kubelet: [

@@ -50,6 +50,7 @@ test('nothing there yet', async () => {
     health: { status: 'unreachable', problem: 'there is no such socket' },
     pools: 0,
     dataDirectory: { state: 'missing' },
+    hasDatabase: false,
     keyFiles: [{ state: 'missing' }],
     kubernetes: undefined,
     // What tests run on has them.
