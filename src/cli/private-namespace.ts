@@ -149,7 +149,11 @@ class Places {
     const { existing, missing } = locate(mountPath);
     const path = join(existing, ...missing);
     if (path === '/') throw unusable(mountPath, 'a volume there would hide everything, the command included');
-    if (missing.length === 0) return path;
+    if (missing.length === 0) {
+      if (statSync(path).isDirectory() === isDirectory) return path;
+      const [one, other] = isDirectory ? ['a directory', 'a file'] : ['a file', 'a directory'];
+      throw unusable(mountPath, `the host has ${other} there, and the volume is ${one}`);
+    }
     if (this.#mounted.some((mounted) => `${existing}/`.startsWith(`${mounted}/`))) {
       throw unusable(mountPath, 'it lies inside another volume, which has nothing of that name');
     }
