@@ -29,8 +29,8 @@ export function filledFor(secret: StoredSecret): string | undefined {
 /** What a token Secret should hold. */
 export type Filling = {
   readonly claims: JWTPayload & { readonly iss: string };
-  /** The key that signs now. */
-  readonly keyId: string;
+  /** Of the keys that verify; the first one's key signs. */
+  readonly keyIds: readonly string[];
   /** PEM; undefined where none is configured. */
   readonly rootCa: Uint8Array | undefined;
   /**
@@ -40,16 +40,20 @@ export type Filling = {
   readonly settingsCount: boolean;
 };
 
+/** Whether it holds a token that one of these keys has signed. */
+export function holdsTokenOf(keyIds: readonly string[], secret: StoredSecret): boolean {
+  return keyIds.includes(tokenIn(secret)?.keyId ?? '');
+}
+
 /** Whether the token in it is missing, or is one of ours that should be replaced. A token of somebody else's stays. */
-export function needsToken(secret: StoredSecret, { claims, keyId, settingsCount }: Filling): boolean {
-  const bytes = secret.data.get(TOKEN);
-  if (bytes === undefined || bytes.byteLength === 0) return true;
-  const found = decoded(bytes);
+export function needsToken(secret: StoredSecret, { claims, keyIds, settingsCount }: Filling): boolean {
+  if (!secret.data.get(TOKEN)?.byteLength) return true;
+  const found = tokenIn(secret);
   if (found === undefined) return false;
-  const isOurs = found.keyId === keyId || found.claims.iss === claims.iss;
+  const isOurs = holdsTokenOf(keyIds, secret) || found.claims.iss === claims.iss;
   if (!isOurs) return false;
   const wanted = settingsCount ? claims : { ...claims, iss: found.claims.iss };
-  return found.keyId !== keyId || !isDeepStrictEqual(found.claims, wanted);
+  return found.keyId !== keyIds[0] || !isDeepStrictEqual(found.claims, wanted);
 }
 
 /** The Secret as it should be; the token stays where none is given. */
@@ -67,8 +71,11 @@ export function filled(
   return { ...secret, data, metadata: { ...secret.metadata, annotations } };
 }
 
-function decoded(bytes: Uint8Array): { readonly keyId: unknown; readonly claims: JWTPayload } | undefined {
-  const token = Buffer.from(bytes).toString('utf8');
+/** What the token says, unverified; undefined where there is none, or something that is no token. */
+function tokenIn({
+  data,
+}: StoredSecret): { readonly keyId: string | undefined; readonly claims: JWTPayload } | undefined {
+  const token = Buffer.from(data.get(TOKEN) ?? '').toString('utf8');
   try {
     return { keyId: decodeProtectedHeader(token).kid, claims: decodeJwt(token) };
   } catch {

@@ -20,7 +20,15 @@ import { isSameContents } from './same-contents.ts';
 import { SIGNING_KEYS, type SigningKeys } from './signing-keys.ts';
 import type { ObjectEvent, Store } from './source.ts';
 import { lastingClaims } from './token-claims.ts';
-import { accountNameOf, filled, filledFor, isTokenSecret, needsToken } from './token-secret.ts';
+import {
+  accountNameOf,
+  type Filling,
+  filled,
+  filledFor,
+  holdsTokenOf,
+  isTokenSecret,
+  needsToken,
+} from './token-secret.ts';
 import type { TokenSigner } from './token-signer.ts';
 
 const BACKOFF = { firstMs: 500, mostMs: 60_000, jitter: 0.2 };
@@ -36,12 +44,13 @@ export type TokenSecretsOptions = {
 };
 
 /** What one look at a Secret goes by. */
-type Settings = { readonly rootCa: Uint8Array | undefined; readonly settingsCount: boolean };
+type Settings = Pick<Filling, 'rootCa' | 'settingsCount'>;
 
 /**
  * Fills Secrets of type `kubernetes.io/service-account-token`, as Kubernetes' token controller does: when they appear, when
  * their account appears, when the token was taken out, and anew when the signing key changes. Deletes those whose account
- * is gone. Starts by itself when the store is ready; whatever fails is logged and tried again until it is disposed.
+ * is gone, if the token in them is ours. Begins when the store is ready; whatever fails is logged and tried again until it is
+ * disposed.
  */
 export class TokenSecrets implements AsyncDisposable {
   readonly #options: TokenSecretsOptions;
@@ -75,9 +84,8 @@ export class TokenSecrets implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         const failure = toLanternError(error, 'keep the token Secrets filled');
-        // The history is short: that is what listing again is for.
-        if (failure.code === 'out-of-range') continue;
-        log.warn({ error: failure }, 'token Secrets are looked at again soon');
+        // A history that is too short is what listing again is for.
+        if (failure.code !== 'out-of-range') log.warn({ error: failure }, 'token Secrets are looked at again soon');
         await clock.sleep(waits.next().value, signal).catch(() => {});
       }
     }
@@ -122,17 +130,18 @@ export class TokenSecrets implements AsyncDisposable {
 
   /** Brings one to what it should be, as it is now. What the store refuses for good waits for somebody to change it. */
   async #settle(ref: ObjectRef, settings: Settings, signal: AbortSignal): Promise<void> {
-    const { store, log } = this.#options;
+    const { store, signer, log } = this.#options;
     const secret = await store.get(ref, signal);
     if (!isTokenSecret(secret)) return;
     const account = await resolveAccount(store, { namespace: ref.namespace, name: accountNameOf(secret) }, signal);
+    const keyIds = await signer.keyIds(signal);
+    const isGone = account === undefined || !isTheSame(account, filledFor(secret));
     try {
-      if (account !== undefined && isTheSame(account, filledFor(secret))) {
-        await this.#fill(secret, account, settings, signal);
-      } else if (filledFor(secret) !== undefined) {
+      // One with another's token may have come from elsewhere, with the mark of an account there.
+      if (isGone && holdsTokenOf(keyIds, secret)) {
         await store.delete(ref, secret.metadata.resourceVersion, signal);
         log.info({ object: describeRef(ref) }, 'token Secret deleted: its account is gone');
-      }
+      } else if (account !== undefined) await this.#fill(secret, account, { ...settings, keyIds }, signal);
     } catch (error) {
       const code = error instanceof LanternError ? error.code : 'internal';
       // Somebody else changed it meanwhile: that change is on its way here.
@@ -145,14 +154,14 @@ export class TokenSecrets implements AsyncDisposable {
   async #fill(
     secret: StoredSecret,
     account: StoredServiceAccount,
-    settings: Settings,
+    settings: Settings & Pick<Filling, 'keyIds'>,
     signal: AbortSignal,
   ): Promise<void> {
     const { store, signer, log } = this.#options;
     const { namespace, name } = secret.metadata;
     const { uid } = account.metadata;
     const claims = lastingClaims({ namespace, name: account.metadata.name, uid }, name, signer.issuer);
-    const filling = { ...settings, claims, keyId: await signer.keyId(signal) };
+    const filling = { ...settings, claims };
     const isTokenWanted = needsToken(secret, filling);
     const token = isTokenWanted ? await signer.issueLasting(claims, signal) : undefined;
     const next = filled(secret, account, filling, token);

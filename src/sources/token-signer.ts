@@ -28,9 +28,9 @@ export class TokenSigner implements TokenIssuer {
     return await sign(claims, await this.#keys.current(signal));
   }
 
-  /** The key that signs now. */
-  async keyId(signal: AbortSignal): Promise<string> {
-    return (await this.#keys.current(signal)).set.signing.kid;
+  /** The ids of the keys that verify; the first one's key signs. */
+  async keyIds(signal: AbortSignal): Promise<readonly string[]> {
+    return (await this.publicKeys(signal)).keys.map(({ kid }) => kid);
   }
 
   /** What tokens verify with, for everybody to read. */

@@ -221,6 +221,34 @@ describe('when its account is deleted', () => {
     await objectWhere('robot-token', (found) => found === undefined);
   });
 
+  test('one that came from a cluster, token and mark of its account and all, stays', async () => {
+    const token = await new SigningWorld().signer.issueLasting({ iss: 'https://cluster.example' }, NEVER);
+    const annotations = new Map([
+      [NAME, 'robot'],
+      [UID, 'uid-of-the-cluster'],
+    ]);
+    start();
+    await apply(secretDraft('migrated', { token }, { type: TYPE, metadata: { annotations } }));
+    await caughtUp();
+    await apply(serviceAccountDraft('robot'));
+    await store.delete({ kind: 'ServiceAccount', namespace: 'default', name: 'robot' }, undefined, NEVER);
+    await caughtUp();
+    expect(tokenOf(await secretWhere('migrated', () => true))).toBe(token);
+  });
+
+  test('one that came from another daemon is filled anew, not deleted', async () => {
+    await apply(serviceAccountDraft('robot'));
+    const token = await new SigningWorld().signer.issueLasting({ iss: ISSUER }, NEVER);
+    const annotations = new Map([
+      [NAME, 'robot'],
+      [UID, 'uid-of-another-store'],
+    ]);
+    start();
+    await apply(secretDraft('moved', { token }, { type: TYPE, metadata: { annotations } }));
+    const keys = await world.signer.publicKeys(NEVER);
+    await verified(tokenOf(await secretWhere('moved', (secret) => tokenOf(secret) !== token)), keys, clock.now());
+  });
+
   test('that of the default account is filled anew: the account exists always', async () => {
     await apply(serviceAccountDraft('default'));
     start();
@@ -304,7 +332,10 @@ describe('trouble', () => {
     };
     await apply(tokenSecret('first', 'default'));
     start();
+    await waitForTimer();
+    clock.advance(500);
     for (let turn = 0; turn < 5; turn++) await secretWhere(`burst-${turn}`, hasToken);
+    expect(log.lines.filter((line) => line.includes('WARN'))).toEqual([]);
   });
 
   test('a root certificate that cannot be read is logged, and the rest is filled', async () => {

@@ -29,7 +29,7 @@ test("a token says what Kubernetes' bound tokens say", async () => {
     },
   });
   expect({ issuedAt, expiresAt }).toEqual({ issuedAt: now * 1000, expiresAt: (now + 600) * 1000 });
-  expect(protectedHeader).toEqual({ alg: 'ES256', kid: await signer.keyId(NEVER) });
+  expect(protectedHeader).toEqual({ alg: 'ES256', kid: (await signer.keyIds(NEVER))[0] });
 });
 
 test('a token without a pod says nothing of one, and no two are the same', async () => {
@@ -61,7 +61,7 @@ test('a token of another daemon does not verify', async () => {
 test('after a rotation the new key signs, and the old tokens verify until they expire; then the old key goes', async () => {
   const { signer, clock } = new SigningWorld();
   const { token, expiresAt } = await signer.issue(tokenRequest({ expirationSeconds: LONGEST }), NEVER);
-  const oldId = await signer.keyId(NEVER);
+  const [oldId] = await signer.keyIds(NEVER);
   const newId = await signer.rotate(NEVER);
   const next = await signer.issue(tokenRequest(), NEVER);
   expect(decodeProtectedHeader(next.token).kid).toBe(newId);
