@@ -31,11 +31,6 @@ export class PodProjector implements Pods {
     this.#directories = directories;
   }
 
-  /**
-   * Again for the same pod and root: contents are refreshed, new mounts are added, and mounts that the chosen containers
-   * no longer have are taken away at the end. A mount of which something else is asked now (another subPath or volume)
-   * is `already-exists`, as for a volume. While it waits, nothing of the attempt is mounted and no lock is held.
-   */
   async mount(given: PodRequest, signal: AbortSignal): Promise<MountedPod> {
     await this.#stages.source.ready(signal);
     const request = { ...given, root: cleanRoot(given.root) };

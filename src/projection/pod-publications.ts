@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DisposalStack } from '../base/disposal-stack.ts';
-import { toLanternError } from '../base/errors.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { isBelow, type TargetDirectories } from '../mount/target-directories.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
@@ -88,13 +88,19 @@ async function publishOne(
     try {
       await desk.projector.publish(wanted, signal);
     } catch (error) {
-      throw within(`volume "${volume.name}"`, error);
+      throw within(`volume "${volume.name}"`, mount.subPath === undefined ? error : orMissing(error));
     }
     if (!there.has(mount.target)) {
       undo.defer(() => desk.projector.unpublish({ volumeId: volume.volumeId, target: mount.target }, FOR_EVER));
     }
     if (index === 0 && known !== undefined) undo.defer(() => restore(known, wanted, desk));
   }
+}
+
+/** What is not in the volume may come with a key of its objects. */
+function orMissing(error: unknown): unknown {
+  if (!(error instanceof LanternError) || error.code !== 'not-found') return error;
+  return new LanternError(error.code, error.message, { cause: error, reason: 'MISSING_OBJECTS' });
 }
 
 /** Gives a volume back what it held, where the call changed that. */

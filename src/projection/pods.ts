@@ -10,11 +10,19 @@ import type { VolumeState } from './projector.ts';
 /** Whole pods, mounted below a root directory as a kubelet would. */
 export interface Pods {
   /**
-   * Mounts every volume for every container, at `<root>/<container>/<mountPath>`, and resolves environments and
-   * credentials. Idempotent. Of a pod that fails nothing is left that was not there before. Errors as `Projector.publish`.
+   * Mounts every volume that a container mounts at `<root>/<container>/<mountPath>`, and resolves environments and
+   * credentials. Of a pod that fails nothing is left that was not there before, and what was there is as it was. Errors as
+   * `Projector.publish`, and `permission-denied` for a Secret that the pod's account withholds.
+   *
+   * Again for the same pod and root: contents are refreshed, new mounts are added, and mounts that the containers asked
+   * for no longer have are taken away at the end. A mount of which something else is asked now (another volume or subPath)
+   * is refused. While it waits for objects nothing is mounted, and other calls for the pod get their turn.
    */
   mount(request: PodRequest, signal: AbortSignal): Promise<MountedPod>;
-  /** Takes everything of the pod away, at one root or at all. What is not mounted is fine. */
+  /**
+   * Takes everything of the pod away, at one root or at all, and the directories it was in as far as they are empty. What
+   * is not mounted is fine.
+   */
   unmount(request: PodUnmount, signal: AbortSignal): Promise<void>;
   /** In order of namespace, name and root. */
   list(): readonly PodStatus[];
@@ -22,7 +30,7 @@ export interface Pods {
 
 export type PodRequest = {
   readonly pod: Pod;
-  /** Absolute; its parent exists. */
+  /** Absolute; its parent exists. It is made, and removed with the last mount in it. */
   readonly root: string;
   /** Only these; all where empty. `invalid-argument` for one that the pod has not. */
   readonly containers: readonly string[];

@@ -198,7 +198,9 @@ describe('waiting', () => {
       .poll(failures)
       .toEqual([expect.stringMatching(/Secret default\/late does not exist; Secret default\/env does not exist$/)]);
     expect(recorded[0]).toMatchObject({ involved: { kind: 'Pod', name: 'web', uid: 'u-1' }, type: 'Warning' });
+    const waits = clock.pending;
     clock.advance(60_000);
+    await expect.poll(() => clock.pending).toBe(waits);
     await world.projection.apply('env', { VARIABLE: 'v' });
     await expect
       .poll(failures)
@@ -225,6 +227,22 @@ describe('waiting', () => {
       ...missing,
       message: 'Secret default/db does not exist',
     });
+  });
+
+  test('a subPath that is not there yet is a key that is missing', async () => {
+    await using world = await PodWorld.start('db');
+    const manifest = podManifest({
+      containers: [containerWith([A_DB, { ...A_DB, mountPath: '/late', subPath: 'late' }])],
+    });
+    expect(await rejectionOf(world.mount(manifest))).toMatchObject({ code: 'not-found', reason: 'MISSING_OBJECTS' });
+    const mounting = world.mount(manifest, { waitForObjects: true });
+    const waiting = () =>
+      world.projection.recorded.filter(({ message }) => message.startsWith('waiting to mount the pod'));
+    await expect.poll(waiting).toHaveLength(1);
+    expect([world.mounts(), world.tree()]).toEqual([[], []]);
+    await world.projection.apply('db', { key: 'k', late: 'l' });
+    await mounting;
+    expect(world.mounts()).toEqual(['db at web/app/etc/db', 'db at web/app/late']);
   });
 
   test('an unmount does not wait for a pod that waits', async () => {
