@@ -1,0 +1,125 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { IDaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
+import type { ICSIDriver } from 'kubernetes-models/storage.k8s.io/v1/CSIDriver';
+import type { IContainer } from 'kubernetes-models/v1/Container';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { orThrow } from '../../../src/base/parsed.ts';
+import { parseConfig } from '../../../src/config.ts';
+import { CONFIG_OPTIONS } from '../../../src/config-options.ts';
+import { TempDir } from '../../support/temp-dir.ts';
+
+const DIRECTORY = 'deploy/kubernetes';
+const MIB = 1024 ** 2;
+
+type Manifest = { apiVersion: string; kind: string };
+
+const read = (file: string) => parse(readFileSync(`${DIRECTORY}/${file}`, 'utf8'));
+const files = readdirSync(DIRECTORY).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
+const manifests: [string, Manifest][] = files.map((file) => [file, read(file)]);
+
+const driver: ICSIDriver = read('csi-driver.yaml');
+const daemonSet: IDaemonSet = read('daemon-set.yaml');
+const pod = daemonSet.spec?.template.spec;
+const containers = new Map((pod?.containers ?? []).map((container) => [container.name, container]));
+
+function container(name: string): IContainer {
+  const found = containers.get(name);
+  if (found === undefined) throw new Error(`no container "${name}"`);
+  return found;
+}
+
+/** The module of Kubernetes' schema for a manifest. */
+function modelOf({ apiVersion, kind }: Manifest): string {
+  return `kubernetes-models/${apiVersion}/${kind}`;
+}
+
+describe('the manifests for Kubernetes', () => {
+  it('are what the kustomization lists', () => {
+    expect([...read('kustomization.yaml').resources].sort()).toEqual([...files].sort());
+  });
+
+  it.each(manifests)('%s has values that Kubernetes takes', async (_file, manifest) => {
+    const { [manifest.kind]: Model } = await import(modelOf(manifest));
+    expect(() => new Model(manifest).validate()).not.toThrow();
+  });
+
+  it('have no field that Kubernetes does not know', () => {
+    // As TypeScript literals of the schemas' types, where a field too many is an error.
+    const lines = manifests.map(([file, manifest], index) => {
+      const type = `import('${modelOf(manifest)}').I${manifest.kind}`;
+      return `// ${file}\nexport const manifest${index}: ${type} = ${JSON.stringify(manifest)};\n`;
+    });
+    // Below node_modules' parent, so that the types are found.
+    mkdirSync('.cache', { recursive: true });
+    using directory = new TempDir('.cache');
+    writeFileSync(directory.at('manifests.ts'), lines.join('\n'));
+    const flags = ['--noEmit', '--ignoreConfig', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', ''];
+    const tsc = ['node_modules/typescript/bin/tsc', ...flags, directory.at('manifests.ts')];
+    const { stdout } = spawnSync(process.execPath, tsc, { encoding: 'utf8' });
+    expect(stdout).toBe('');
+  });
+});
+
+describe('the CSIDriver', () => {
+  it('is the driver that the daemon says it is', () => {
+    expect(driver.metadata?.name).toBe(CONFIG_OPTIONS.driverName.defaultValue);
+  });
+
+  it('makes the kubelet say who asks, again and again, and leave the rest to the daemon', () => {
+    expect(driver.spec).toMatchObject({
+      attachRequired: false,
+      podInfoOnMount: true,
+      volumeLifecycleModes: ['Ephemeral'],
+      requiresRepublish: true,
+      fsGroupPolicy: 'None',
+    });
+  });
+});
+
+describe('the DaemonSet', () => {
+  const environment = Object.fromEntries(
+    (container('lantern').env ?? []).map(({ name, value }) => [name, value ?? 'node-1']),
+  );
+  const config = orThrow(parseConfig({}, { environment, user: { uid: 0 }, hostname: 'pod' }));
+
+  it('sets what the daemon knows, and for a kubelet', () => {
+    const known = new Set(Object.values(CONFIG_OPTIONS).map((option) => option.environment));
+    expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
+    expect(config).toMatchObject({ host: 'kubernetes', publisher: 'bind', nodeId: 'node-1' });
+  });
+
+  it('gives the daemon the memory that its pools may take, and as much again', () => {
+    const [, mebibytes] = /^(\d+)Mi$/.exec(String(container('lantern').resources?.limits?.memory)) ?? [];
+    expect(Number(mebibytes) * MIB).toBe(2 * (config.poolTotalBytes ?? 0));
+  });
+
+  it('shows its mounts to the host where volumes and their targets are', () => {
+    const mounts = container('lantern').volumeMounts ?? [];
+    const outward = mounts.filter(({ mountPropagation }) => mountPropagation === 'Bidirectional');
+    expect(outward.map(({ mountPath }) => mountPath)).toEqual([config.runDirectory, ...config.targetRoots]);
+  });
+
+  it('has the same path inside and outside, where a kubelet names it', () => {
+    const pathOf = new Map((pod?.volumes ?? []).map(({ name, hostPath }) => [name, hostPath?.path]));
+    for (const { name, volumeMounts = [] } of containers.values()) {
+      for (const mount of volumeMounts) expect(pathOf.get(mount.name), `${name}: ${mount.name}`).toBeDefined();
+    }
+    expect(config.targetRoots).toEqual([pathOf.get('pods')]);
+    expect(pathOf.get('run')).toBe(config.runDirectory);
+    const [, registered] =
+      /^--kubelet-registration-path=(.*)$/m.exec((container('node-driver-registrar').args ?? []).join('\n')) ?? [];
+    expect(registered).toBe(`${pathOf.get('plugin')}/csi.sock`);
+    expect(pathOf.get('plugin')).toBe(`/var/lib/kubelet/plugins/${driver.metadata?.name}`);
+  });
+
+  it('is privileged where mounting needs it, and nowhere else', () => {
+    for (const [name, { securityContext }] of containers) {
+      expect(securityContext?.readOnlyRootFilesystem, name).toBe(true);
+      expect(securityContext?.privileged ?? false, name).toBe(name === 'lantern');
+      if (name !== 'lantern') expect(securityContext?.capabilities, name).toEqual({ drop: ['ALL'] });
+    }
+    expect(pod?.automountServiceAccountToken).toBe(false);
+  });
+});
