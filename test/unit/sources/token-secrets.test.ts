@@ -22,11 +22,17 @@ const TYPE = 'kubernetes.io/service-account-token';
 /** A store in whose way a test can stand. */
 class ObstructedStore extends MemoryStore {
   beforeApply: (draft: ObjectDraft) => Promise<void> = async () => {};
+  beforeDelete: () => Promise<void> = async () => {};
   beforeList: () => void = () => {};
 
   override async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     if (signal !== NEVER) await this.beforeApply(draft);
     return await super.apply(draft, options, signal);
+  }
+
+  override async delete(ref: ObjectRef, resourceVersion: string | undefined, signal: AbortSignal) {
+    if (signal !== NEVER) await this.beforeDelete();
+    return await super.delete(ref, resourceVersion, signal);
   }
 
   override async list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList> {
@@ -293,6 +299,17 @@ describe('trouble', () => {
     await apply(tokenSecret('busy', 'default'));
     const { data } = await secretWhere('busy', hasToken);
     expect(data.get('mine')).toEqual(Buffer.from('kept'));
+  });
+
+  test('somebody makes a Secret their own while it is being deleted: it stays', async () => {
+    await apply(serviceAccountDraft('robot'));
+    store.beforeDelete = async () => void (await apply(tokenSecret('robot-token', 'robot', { token: 'mine' })));
+    start();
+    await apply(tokenSecret('robot-token', 'robot'));
+    await secretWhere('robot-token', hasToken);
+    await store.delete({ kind: 'ServiceAccount', namespace: 'default', name: 'robot' }, undefined, NEVER);
+    await caughtUp();
+    expect(tokenOf(await secretWhere('robot-token', () => true))).toBe('mine');
   });
 
   test('what the store refuses for good is logged, and the others are filled', async () => {
