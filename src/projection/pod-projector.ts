@@ -74,7 +74,7 @@ export class PodProjector implements Pods {
   }
 
   list(): readonly PodStatus[] {
-    return podStatuses(this.#projector.list());
+    return podStatuses(this.#projector);
   }
 
   #say({ pod, root }: PodRequest, what: string, problem: string): void {

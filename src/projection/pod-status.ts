@@ -1,5 +1,5 @@
 import { byteOrder } from '../payload/byte-order.ts';
-import { type PodName, podVolumePrefix } from './pod-volume-id.ts';
+import { POD_VOLUMES, type PodName, podVolumePrefix } from './pod-volume-id.ts';
 import type { PodStatus, PodVolumeStatus } from './pods.ts';
 import type { Projector, VolumeStatus } from './projector.ts';
 
@@ -14,20 +14,16 @@ export type PodVolumeOf = VolumeStatus & {
  * on the node: the volumes of a pod stand together in the order of ids.
  */
 export function podVolumes(projector: Projector, pod: PodName, root: string | undefined): readonly PodVolumeOf[] {
-  const prefix = podVolumePrefix(pod);
-  const found: PodVolumeOf[] = [];
-  for (const volume of projector.listAfter(prefix, pod.namespace)) {
-    if (!volume.volumeId.startsWith(prefix)) break;
-    const isThere = isOfPod(volume) && volume.pod.name === pod.name;
-    if (isThere && (root === undefined || volume.podVolume.root === root)) found.push(volume);
-  }
-  return found;
+  const volumes = [...volumesOf(projector, podVolumePrefix(pod), pod.namespace)];
+  return volumes.filter(({ pod: { name }, podVolume }) => {
+    return name === pod.name && (root === undefined || podVolume.root === root);
+  });
 }
 
 /** The volumes by their pods, in order of namespace, name and root (byte order). */
-export function podStatuses(all: readonly VolumeStatus[]): readonly PodStatus[] {
+export function podStatuses(projector: Projector): readonly PodStatus[] {
   const pods = new Map<string, PodStatus & { readonly volumes: PodVolumeStatus[] }>();
-  for (const volume of all.filter(isOfPod)) {
+  for (const volume of volumesOf(projector, POD_VOLUMES, undefined)) {
     const { namespace, pod, podVolume } = volume;
     const { root } = podVolume;
     const key = JSON.stringify([namespace, pod.name, root]);
@@ -43,6 +39,14 @@ export function podStatuses(all: readonly VolumeStatus[]): readonly PodStatus[] 
 
 export function podVolumeStatus({ volumeId, podVolume, state, lastError, publications }: PodVolumeOf): PodVolumeStatus {
   return { name: podVolume.name, volumeId, state, lastError, publications };
+}
+
+/** Volumes of pods whose ids start so, of one namespace or of all. */
+function* volumesOf(projector: Projector, prefix: string, namespace: string | undefined): Iterable<PodVolumeOf> {
+  for (const volume of projector.listAfter(prefix, namespace)) {
+    if (!volume.volumeId.startsWith(prefix)) return;
+    if (isOfPod(volume)) yield volume;
+  }
 }
 
 function isOfPod(volume: VolumeStatus): volume is PodVolumeOf {

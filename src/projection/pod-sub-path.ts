@@ -31,7 +31,10 @@ export function subPathOf(
       `${where}: it needs ${names}, which must be among the container's variables and not come from a Secret`,
     );
   }
-  const bytes = Buffer.from(expanded ?? '', 'latin1');
+  if (expanded === undefined) {
+    throw new LanternError('invalid-argument', `${where}: it comes out longer than the ${MOST_BYTES} bytes of a path`);
+  }
+  const bytes = Buffer.from(expanded, 'latin1');
   if (!isUtf8(bytes)) throw new LanternError('invalid-argument', `${where}: what it comes out as is not UTF-8`);
   return orThrow(parseSubPath(bytes.toString(), where));
 }

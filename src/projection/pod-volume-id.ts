@@ -5,6 +5,9 @@ import { parseVolumeId, type VolumeId } from '../spec/volume-id.ts';
 /** A pod, as its volumes' ids know it. */
 export type PodName = { readonly namespace: string; readonly name: string };
 
+/** What the ids of all volumes of all pods start with. */
+export const POD_VOLUMES = 'pod-';
+
 /** Of the pod's name and of the volume's, so that the id stays far below its limit of 128 bytes. */
 const MOST_NAME = 40;
 /** Hexadecimal digits of the hash: 128 bits. */
@@ -21,5 +24,5 @@ export function podVolumeId(pod: PodName, root: string, volume: string): VolumeI
 
 /** What the ids of all of a pod's volumes start with, and maybe those of other pods too. */
 export function podVolumePrefix({ name }: PodName): string {
-  return `pod-${name.slice(0, MOST_NAME)}-`;
+  return `${POD_VOLUMES}${name.slice(0, MOST_NAME)}-`;
 }

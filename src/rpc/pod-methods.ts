@@ -17,6 +17,7 @@ export function podMethods(pods: Pods): Pick<ProjectorMethods, 'mountPod' | 'unm
       if (pod !== undefined && namespace !== undefined && request.namespace !== '' && pod.namespace !== namespace) {
         reading.refuse('namespace', `must be "${pod.namespace}", as the manifest says, or empty`);
       }
+      if (pod?.containers.length === 0) reading.refuse('manifest.spec.containers', 'must have a container');
       if (pod === undefined || root === undefined || !reading.isGood) throw reading.error();
       const { containers, waitForObjects } = request;
       const tokens = heldTokensOf(request.tokens);

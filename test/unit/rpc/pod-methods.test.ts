@@ -87,6 +87,7 @@ describe('MountPod', () => {
     [{ manifest: 'hunter2' }, ['manifest']],
     [{ manifest: '{"kind":"Pod","metadata":{}}' }, ['manifest.metadata.name']],
     [{ manifest: namespaced, namespace: 'other' }, ['namespace']],
+    [{ manifest: JSON.stringify(podManifest({ containers: [] })) }, ['manifest.spec.containers']],
     [{ namespace: 'A', rootPath: '' }, ['namespace', 'root_path']],
     [{ rootPath: 'pods' }, ['root_path']],
     [{ rootPath: '/pods/../x' }, ['root_path']],
