@@ -40,10 +40,9 @@ export function readCreate(request: WireCreate): CreateRequest {
   }
   const parameters = readParameters(reading, request.parameters);
   if (name === undefined || parameters === undefined || !reading.isGood) throw reading.error();
-  const capacityBytes = capacity.requiredBytes === 0 ? capacity.limitBytes : capacity.requiredBytes;
   const { namespace, definition } = parameters;
   return {
-    volume: { name, namespace, definition: definitionText(definition), capacityBytes },
+    volume: { name, namespace, definition: definitionText(definition), capacityBytes: capacity.requiredBytes },
     definition,
     capacity,
   };

@@ -15,14 +15,11 @@ export function disagreements(request: WireValidate, object: StoredObject): read
     if (!isOurs) reading.refuse(`volume_context[${key}]`, 'is not what CreateVolume answered');
   }
   if (Object.keys(request.mutableParameters).length > 0) reading.refuse('mutable_parameters', 'are not supported');
-  if (Object.keys(request.parameters).length > 0) {
-    const parameters = readParameters(reading, request.parameters);
-    const made = madeVolumeOf(object);
-    const isSame =
-      parameters?.namespace === made?.namespace &&
-      parameters &&
-      definitionText(parameters.definition) === made?.definition;
-    if (parameters !== undefined && !isSame) reading.refuse('parameters', 'are not those that the volume was made of');
-  }
+  if (Object.keys(request.parameters).length === 0) return reading.faults;
+  const parameters = readParameters(reading, request.parameters);
+  if (parameters === undefined) return reading.faults;
+  const made = madeVolumeOf(object);
+  const isSame = made?.namespace === parameters.namespace && made.definition === definitionText(parameters.definition);
+  if (!isSame) reading.refuse('parameters', 'are not those that the volume was made of');
   return reading.faults;
 }
