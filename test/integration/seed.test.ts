@@ -3,16 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CommandLine, endOf } from '../support/command-line.ts';
-
-const MYSECRET = `apiVersion: v1
-kind: Secret
-metadata:
-  name: mysecret
-type: Opaque
-data:
-  username: YWRtaW4=
-  password: MWYyZDFlMmU2N2Rm
-`;
+import { MYSECRET } from '../support/seed-manifests.ts';
 
 let shell: CommandLine;
 

@@ -37,6 +37,12 @@ export class CommandLine implements AsyncDisposable {
     return this.at(name);
   }
 
+  /** Makes a directory of the test's own and returns its path. */
+  directory(name: string): string {
+    mkdirSync(this.at(name));
+    return this.at(name);
+  }
+
   get socket(): string {
     return this.at('run', 'lantern.sock');
   }
