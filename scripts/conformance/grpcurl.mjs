@@ -61,6 +61,9 @@ export async function runGrpcurl(path, { directory, lanternSocket }, signal) {
   const probe = await call('csi.v1.Identity/Probe', {});
   check('the probe', probe.replace(/\s/g, '') === '{"ready":true}', probe);
 
+  const node = await call('csi.v1.Node/NodeGetInfo', {});
+  check('the JSON names', node.includes('"nodeId": "'), node);
+
   const value = 'hunter2\n';
   const secret = { data: { password: Buffer.from(value).toString('base64') } };
   await call('lantern.v1.Objects/Apply', { object: { metadata: { name: 'grpcurl' }, secret } });

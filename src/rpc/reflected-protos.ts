@@ -12,7 +12,7 @@ type File = {
   extension?: object[];
 };
 type Message = { name: string; field?: Field[]; nestedType?: Message[]; options?: { mapEntry?: boolean } };
-type Field = { name: string; typeName?: string };
+type Field = { name: string; typeName?: string; jsonName?: string };
 
 /** One file per package is what proto-loader makes of the protos. */
 const STANDARD = 'google.protobuf';
@@ -36,7 +36,7 @@ function corrected(encoded: readonly Buffer[]): Buffer[] {
   const own = files.filter((file) => file.package !== STANDARD);
   const used = new Set(own.flatMap((file) => file.messageType.flatMap(typesIn)));
   for (const file of files) {
-    for (const message of file.messageType) renameMapEntries(message);
+    for (const message of file.messageType) completeNames(message);
     if (file.package === STANDARD) keepUsed(file, used);
     // The one there is, csi_secret, extends what goes with descriptor.proto.
     file.extension = [];
@@ -59,13 +59,18 @@ function typesIn({ field = [], nestedType = [] }: Message): string[] {
   return [...own, ...nestedType.flatMap(typesIn)];
 }
 
-/** The entries of the map `volume_context` are of the type `VolumeContextEntry`, not `Volume_context`. */
-function renameMapEntries({ field = [], nestedType = [] }: Message): void {
+/**
+ * A field `volume_context` is `volumeContext` in JSON, and if it is a map its entries are `VolumeContextEntry`: proto-loader
+ * does not say the one, and calls the other `Volume_context`.
+ */
+function completeNames({ field = [], nestedType = [] }: Message): void {
+  for (const each of field)
+    each.jsonName = each.name.replace(/_+(.)/g, (_match, letter: string) => letter.toUpperCase());
   for (const entry of nestedType) {
-    renameMapEntries(entry);
+    completeNames(entry);
     const map = field.find(({ typeName }) => typeName === entry.name);
-    if (map === undefined || !entry.options?.mapEntry) continue;
-    entry.name = `${map.name.replace(/(?:^|_)(.)/g, (_match, letter: string) => letter.toUpperCase())}Entry`;
+    if (map?.jsonName === undefined || !entry.options?.mapEntry) continue;
+    entry.name = `${map.jsonName.charAt(0).toUpperCase()}${map.jsonName.slice(1)}Entry`;
     map.typeName = entry.name;
   }
 }

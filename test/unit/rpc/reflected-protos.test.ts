@@ -70,9 +70,11 @@ describe('reflection', () => {
     },
   );
 
-  it('names the entries of a map after its field', () => {
+  it('names fields in JSON, and the entries of a map, as protoc does', () => {
     const all = new Map(files.flatMap((file) => messagesIn(file.package, file.messageType)));
-    const entries = all.get('csi.v1.NodePublishVolumeRequest')?.nestedType?.map(({ name }) => name);
+    const request = all.get('csi.v1.NodePublishVolumeRequest');
+    expect(request?.field?.at(-1)).toMatchObject({ name: 'volume_context', jsonName: 'volumeContext' });
+    const entries = request?.nestedType?.map(({ name }) => name);
     expect(entries).toEqual(['PublishContextEntry', 'SecretsEntry', 'VolumeContextEntry']);
   });
 });
