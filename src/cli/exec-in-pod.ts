@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
@@ -61,7 +61,28 @@ async function mountContainer(
   for (const notice of notices) cli.terminal.complain(noticeLine(notice));
   const container = containers.find((one) => one.name === name);
   if (container === undefined) throw new LanternError('internal', `exec: the daemon left out container "${name}"`);
+  checkVisible(container);
   return container;
+}
+
+/** A daemon in another mount namespace would leave the command with empty directories, and without an error. */
+function checkVisible({ name, mounts }: PodContainer): void {
+  const hidden = mounts.find(({ targetPath, subPath }) => subPath === '' && isEmpty(targetPath));
+  if (hidden === undefined) return;
+  throw new LanternError(
+    'failed-precondition',
+    `exec in container "${name}": what the daemon mounts at "${printable(hidden.targetPath)}" cannot be seen here, ` +
+      'as the two have different mount namespaces; run it beside the daemon, or that with --publisher direct',
+  );
+}
+
+/** A whole volume never is: it has a current generation. Where we may not look, the command may not either. */
+function isEmpty(target: string): boolean {
+  try {
+    return readdirSync(target).length === 0;
+  } catch {
+    return false;
+  }
 }
 
 async function startIn(

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { CommandLine, firstLine, type Outcome } from '../support/command-line.ts';
 import { compiled } from '../support/compiled.ts';
 import { isRoot, mayMount } from '../support/privileges.ts';
@@ -82,7 +82,19 @@ class ExecShell extends CommandLine {
   /** In a session of its own, as what a terminal's group gets is not passed on. */
   spawnExec(script: string, ...before: readonly string[]): ChildProcess {
     const [file = '', ...args] = [...before, process.execPath, compiled('src/main.ts'), 'exec', '-f', this.pod];
-    return spawn(file, [...args, '-c', 'mypod', '--', 'sh', '-c', script], { env: this.environment, detached: true });
+    const words = [...args, '-c', 'mypod', '--', 'sh', '-c', script];
+    const child = spawn(file, words, { env: this.environment, detached: true });
+    onTestFinished(() => endSession(child));
+    return child;
+  }
+}
+
+/** Of a test that failed, which may have left it running. */
+function endSession({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It ended by itself, as it should.
   }
 }
 
@@ -116,7 +128,7 @@ describe.runIf(mayMount).each(['direct', 'bind'] as const)('volumes of the %s pu
       `echo hello > '${at}'`,
       'ls -A /etc | grep -vxE "foo|lantern-username"',
       'stat -c %a:%u:%g / /etc /tmp /etc/passwd',
-      'readlink /proc/self/root; pwd; cat /proc/self/comm',
+      'readlink /proc/self/root; pwd; cat /proc/self/comm; grep -c /stage /proc/self/mountinfo',
     ].join('; ');
     const host = ['/', '/etc', '/tmp', '/etc/passwd'];
     const expected = host.map((path) => {
@@ -126,7 +138,9 @@ describe.runIf(mayMount).each(['direct', 'bind'] as const)('volumes of the %s pu
     const lines = (await shell.sh(script)).stdout.trimEnd().split('\n');
     const names = readdirSync('/etc').filter((name) => !/^(foo|lantern-username)$/.test(name));
     expect(lines.slice(1, 1 + names.length).sort()).toEqual(names.sort());
-    expect([lines[0], ...lines.slice(1 + names.length)]).toEqual(['refused', ...expected, '/', process.cwd(), 'cat']);
+    // The last: no mirror holds a copy of itself.
+    const rest = [lines[0], ...lines.slice(1 + names.length)];
+    expect(rest).toEqual(['refused', ...expected, '/', process.cwd(), 'cat', '0']);
     expect(readFileSync(at, 'utf8')).toBe('hello\n');
   });
 
@@ -283,6 +297,17 @@ describe('without privileges', () => {
     );
     expect(await shell.leftovers()).toEqual([]);
   });
+});
+
+test.runIf(mayMount)('a daemon whose mounts cannot be seen is told about, not run without (needs root)', async () => {
+  await using shell = new ExecShell();
+  await shell.begin('bind');
+  // The inner one is in the mount namespace that the outer one made.
+  const inner = [process.execPath, compiled('src/main.ts'), 'exec', '-f', shell.pod, '-c', 'mypod', '--', 'true'];
+  const { code, stderr } = await shell.exec(...inner);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^lantern: exec in container "mypod": .* cannot be seen here, .*different mount namespaces;/);
+  expect(await shell.leftovers()).toEqual([]);
 });
 
 describe.runIf(mayMount)('paths where nothing can be mounted (needs root)', () => {

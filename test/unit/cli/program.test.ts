@@ -22,6 +22,8 @@ const COMMANDS = [
   'volume',
   'refresh',
   'render',
+  'pod',
+  'exec',
   'watch',
   'backup',
   'restore',
@@ -69,6 +71,13 @@ describe('help', () => {
     expect(exitCode).toBe(0);
     expect(help).toMatch(/Examples?:\n {2}\$ .*lantern /);
     expect(help).toContain(`lantern ${command}`);
+    expect(help).toContain('LANTERN_SOCKET');
+  });
+
+  test.each(['mount', 'unmount', 'status'])('pod %s too', async (command) => {
+    const { exitCode, help } = await run(['pod', command, '--help']);
+    expect(exitCode).toBe(0);
+    expect(help).toMatch(new RegExp(`Examples?:\\n {2}\\$ lantern pod ${command}`));
     expect(help).toContain('LANTERN_SOCKET');
   });
 
