@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
@@ -32,14 +32,23 @@ export type Execution = {
 export async function execInPod(cli: Cli, daemon: LanternClient, execution: Execution): Promise<CommandEnding> {
   using relay = new SignalRelay();
   const directory = MemoryDirectory.create(memoryParents(cli.environment), 'exec');
+  let isReached = true;
   try {
     const container = await mountContainer(cli, daemon, execution, directory, relay);
     const command = await startIn(container, cli, execution, directory, relay);
     return await command.ended;
+  } catch (error) {
+    isReached = !isUnavailable(error);
+    throw error;
   } finally {
+    const isUntouched = !isReached && !existsSync(rootIn(directory));
     // The daemon does this after whatever an interrupted MountPod still does.
-    if (await unmount(cli, daemon, execution.pod, rootIn(directory))) directory[Symbol.dispose]();
+    if (isUntouched || (await unmount(cli, daemon, execution.pod, rootIn(directory)))) directory[Symbol.dispose]();
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof LanternError && error.code === 'unavailable';
 }
 
 function rootIn(directory: MemoryDirectory): string {
@@ -159,7 +168,7 @@ async function unmount(
       clock: cli.clock,
       signal,
       backoff: BACKOFF,
-      isPassing: (error) => error instanceof LanternError && error.code === 'unavailable',
+      isPassing: isUnavailable,
     });
     return true;
   } catch (error) {

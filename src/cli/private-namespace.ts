@@ -70,7 +70,7 @@ export class PrivateNamespace implements Disposable {
 /** The calling thread's; as a link it tells which one that is. */
 const NAMESPACE = '/proc/thread-self/ns/mnt';
 
-/** Where the thread was: namespace, root and working directory. */
+/** Where the thread was: namespace, root and working directory. Descriptors, as paths mean something else meanwhile. */
 class Home {
   readonly #name = readlinkSync(NAMESPACE);
   readonly #namespace = openSync(NAMESPACE, 'r');
@@ -80,12 +80,15 @@ class Home {
 
   return(): void {
     try {
-      // Refused to somebody who may not leave it either.
+      // Refused to somebody who could not leave it either.
       if (readlinkSync(NAMESPACE) === this.#name) return;
       joinMounts(this.#namespace);
       changeDirectory(this.#root);
       rootHere();
       changeDirectory(this.#directory);
+    } catch (error) {
+      // Without CAP_SYS_CHROOT there is no way back. What is left to do before the process ends works from here as well.
+      if (errnoOf(error) !== 'EPERM') throw error;
     } finally {
       for (const fd of [this.#namespace, this.#root, this.#directory]) closeSync(fd);
     }

@@ -46,7 +46,7 @@ class ExecShell extends CommandLine {
   readonly #scratch = this.at('scratch');
 
   async begin(publisher: 'direct' | 'bind'): Promise<void> {
-    mkdirSync(this.#scratch);
+    mkdirSync(this.#scratch, { recursive: true });
     await this.serve('--store', 'memory', '--publisher', publisher, '--unmount-on-exit');
     await this.output('apply', '-f', this.file('secret.yaml', SECRET));
   }
@@ -281,6 +281,21 @@ describe('variables', () => {
   });
 });
 
+test('without a daemon it says so at once, and leaves nothing', async () => {
+  await using shell = new ExecShell();
+  await shell.begin('direct');
+  await shell.stopServing();
+  const begun = performance.now();
+  expect(await shell.exec('true')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^lantern: cannot reach the daemon at .*\n$/),
+  });
+  expect(performance.now() - begun).toBeLessThan(10_000);
+  await shell.begin('direct');
+  expect(await shell.leftovers()).toEqual([]);
+});
+
 describe('without privileges', () => {
   test('the volumes stay below $LANTERN_ROOT, which is said, and then nothing is left', async () => {
     await using shell = new ExecShell();
@@ -298,6 +313,20 @@ describe('without privileges', () => {
     expect(await shell.leftovers()).toEqual([]);
   });
 });
+
+test.runIf(mayMount)(
+  'where the thread cannot come back from the mount namespace nothing is left either (needs root)',
+  async () => {
+    await using shell = new ExecShell();
+    await shell.begin('bind');
+    const child = shell.spawnExec('cat /etc/foo/username', 'setpriv', '--bounding-set=-sys_chroot');
+    const { stdout, stderr } = child;
+    if (stdout === null || stderr === null) throw new Error('a stream is missing');
+    const [printed, said, [code]] = await Promise.all([text(stdout), text(stderr), once(child, 'exit')]);
+    expect({ printed, said, code }).toEqual({ printed: 'admin', said: '', code: 0 });
+    expect(await shell.leftovers()).toEqual([]);
+  },
+);
 
 test.runIf(mayMount)('a daemon whose mounts cannot be seen is told about, not run without (needs root)', async () => {
   await using shell = new ExecShell();
