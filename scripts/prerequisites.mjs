@@ -26,3 +26,8 @@ export function mayMount() {
   const mount = 'mount -t tmpfs lantern-probe /tmp';
   return spawnSync('unshare', ['--mount', 'sh', '-c', mount], { stdio: 'ignore' }).status === 0;
 }
+
+/** Whether an etcd can be started here. */
+export function hasEtcd() {
+  return spawnSync('etcd', ['--version'], { stdio: 'ignore' }).status === 0;
+}

@@ -89,7 +89,7 @@ export class KeptObjects {
 }
 
 /** Names are ASCII, so code units will do. */
-function byNamespaceAndName({ metadata: a }: StoredObject, { metadata: b }: StoredObject): number {
+export function byNamespaceAndName({ metadata: a }: StoredObject, { metadata: b }: StoredObject): number {
   if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
   return a.name < b.name ? -1 : 1;
 }

@@ -1,0 +1,123 @@
+import { type CallOptions, InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import { Etcd3, type IDuplexStream, type IOptions, type IWatchRequest, type IWatchResponse } from 'etcd3';
+import { abortable } from '../base/keyed-lock.ts';
+
+/** What a connection to etcd needs. Everything in it but the URL and the authority is SECRET. */
+export type EtcdIdentity = {
+  /** Contents of PEM files; undefined for plain HTTP. */
+  readonly tls:
+    | { readonly ca: Buffer | undefined; readonly cert: Buffer | undefined; readonly key: Buffer | undefined }
+    | undefined;
+  readonly login: { readonly user: string; readonly password: string } | undefined;
+};
+
+export type EtcdWatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
+
+/** One attempt of a call, in milliseconds: an election takes about one second. */
+const ATTEMPT_MS = 2_500;
+/** Calls under way at one member. A node that starts with thousands of objects asks for these many at a time. */
+const MOST_CALLS = 16;
+/** Above everything that is asked for in one go: see `listObjects`. */
+export const MOST_RECEIVED_BYTES = 32 * 1024 * 1024;
+
+/** Found out within 15 seconds: a member that is gone without a word. etcd allows a ping every 5 seconds. */
+const CHANNEL: NonNullable<IOptions['grpcOptions']> = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.max_receive_message_length': MOST_RECEIVED_BYTES,
+};
+
+type Policies = NonNullable<IOptions['faultHandling']>;
+
+const UNUSED = new AbortController().signal;
+const NO_EVENTS = () => ({ dispose: () => {} });
+/** The library's own policies ask no member for five seconds after three failures; when to ask again is decided above. */
+const ONCE: NonNullable<Policies['global']> = {
+  execute: async (call) => call({ signal: UNUSED }),
+  onSuccess: NO_EVENTS,
+  onFailure: NO_EVENTS,
+  // Only there for the compiler, as its own documentation says.
+  _altReturn: undefined as never,
+};
+
+/** A member that is cut off from the others ends such a stream, rather than let it wait for changes that pass it by. */
+const withLeader: Interceptor = (options, next) =>
+  new InterceptingCall(next(options), {
+    start(metadata, listener, start) {
+      const own = metadata.clone();
+      own.set('hasleader', 'true');
+      start(own, listener);
+    },
+  });
+
+/** One member of etcd. What comes of a call that failed is for `EtcdClient` to say. */
+export class EtcdEndpoint implements Disposable {
+  readonly #client: Etcd3;
+  readonly #waiting: (() => void)[] = [];
+  #free = MOST_CALLS;
+
+  constructor(url: string, { tls, login }: EtcdIdentity) {
+    this.#client = new Etcd3({
+      hosts: [url],
+      grpcOptions: CHANNEL,
+      faultHandling: { global: ONCE, host: () => ONCE },
+      // As the library has it, the authority may not be left out; an undefined one means the system's.
+      ...(tls !== undefined && { credentials: credentialsOf(tls) }),
+      ...(login !== undefined && {
+        auth: { username: login.user, password: login.password, callOptions: attempt },
+      }),
+    });
+  }
+
+  /** Waits for its turn. The library cannot end a call early: one that is not waited for any more ends by its deadline. */
+  async call<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>, signal: AbortSignal): Promise<T> {
+    await this.#enter(signal);
+    return await abortable(
+      send(this.#client, attempt()).finally(() => this.#leave()),
+      signal,
+    );
+  }
+
+  async stream(): Promise<EtcdWatchStream> {
+    return await this.#client.watchClient.watch({ interceptors: [withLeader] });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+
+  async #enter(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    const turn = new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
+    try {
+      await abortable(turn, signal);
+    } catch (error) {
+      // Its turn comes all the same, and is passed on.
+      void turn.then(() => this.#leave());
+      throw error;
+    }
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+}
+
+function attempt(): CallOptions {
+  return { deadline: Date.now() + ATTEMPT_MS };
+}
+
+function credentialsOf({ ca, cert, key }: NonNullable<EtcdIdentity['tls']>): NonNullable<IOptions['credentials']> {
+  const pair = cert !== undefined && key !== undefined ? { certChain: cert, privateKey: key } : {};
+  return { rootCertificate: ca as Buffer, ...pair };
+}

@@ -1,0 +1,202 @@
+import type { IWatchResponse } from 'etcd3';
+import type { Clock } from '../base/clock.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
+import { abortable } from '../base/keyed-lock.ts';
+import { delays } from '../base/retry.ts';
+import { type ObjectRef, refKey } from '../objects/object.ts';
+import { EtcdFollowed } from './etcd-followed.ts';
+import type { EtcdRecords, EtcdState } from './etcd-records.ts';
+import type { EtcdStream } from './etcd-stream.ts';
+import { Followers } from './followers.ts';
+import type { ObjectChange } from './source.ts';
+
+const READ_AGAIN = { firstMs: 500, mostMs: 10_000, jitter: 0.5 };
+
+/**
+ * The objects that somebody follows: each is read once, kept opened in memory, and watched, all on one stream. The last
+ * one to stop following drops it. While etcd is away the last state stays.
+ */
+export class EtcdFollows implements Disposable {
+  readonly #records: EtcdRecords;
+  readonly #clock: Clock;
+  readonly #followers = new Followers();
+  readonly #byKey = new Map<string, EtcdFollowed>();
+  readonly #closing = new AbortController();
+  #byWatch = new Map<number, EtcdFollowed>();
+  #stream: EtcdStream | undefined;
+  #lastWatchId = 0;
+
+  constructor(records: EtcdRecords, clock: Clock) {
+    this.#records = records;
+    this.#clock = clock;
+  }
+
+  /** How many objects are followed, and kept. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(ref: ObjectRef): EtcdFollowed | undefined {
+    return this.#byKey.get(refKey(ref));
+  }
+
+  /** The state of a followed object once it is known. Throws what stood against the last read while it is not. */
+  async stateOf(followed: EtcdFollowed, signal: AbortSignal): Promise<void> {
+    while (followed.state === undefined && followed.reading !== undefined) await abortable(followed.reading, signal);
+  }
+
+  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
+    const key = refKey(ref);
+    let followed = this.#byKey.get(key);
+    if (followed === undefined) {
+      followed = new EtcdFollowed(ref, this.#records.history.revision);
+      this.#byKey.set(key, followed);
+      void this.#keepKnown(followed);
+    }
+    followed.followers += 1;
+    const following = this.#followers.follow(ref, listener);
+    let isOver = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (isOver) return;
+        isOver = true;
+        following[Symbol.dispose]();
+        this.#unfollow(key, followed);
+      },
+    };
+  }
+
+  /** What this process has written, before the watch tells of it. `epoch`: the history's when it was written. */
+  wrote(ref: ObjectRef, next: EtcdState, type: ObjectChange['type'], epoch: number): void {
+    const followed = this.get(ref);
+    if (followed === undefined || epoch !== this.#records.history.epoch) return;
+    this.#tell(followed, followed.happened(next, type));
+  }
+
+  /** Etcd tells another history: everything is read anew, and whoever asks meanwhile waits for that. */
+  forgetAll(): void {
+    for (const followed of this.#byKey.values()) {
+      followed.forget();
+      void this.#keepKnown(followed);
+    }
+  }
+
+  /**
+   * Finds out which objects did not change while nobody watched, without reading them. The others' changes come by
+   * their watches, which begin where they stopped.
+   */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    const known = [...this.#byKey.values()].filter(({ state }) => state !== undefined);
+    const found = await this.#records.changes(
+      known.map(({ ref }) => ref),
+      signal,
+    );
+    for (const [index, { revision, changedAt }] of found.entries()) {
+      const followed = known[index];
+      if (followed?.state?.changedAt === changedAt) followed.confirm(revision);
+    }
+  }
+
+  /** From now on watches go over this stream; undefined: there is none. Watch numbers begin after `lastWatchId`. */
+  use(stream: EtcdStream | undefined, lastWatchId = 0): void {
+    this.#stream = stream;
+    this.#byWatch = new Map();
+    this.#lastWatchId = lastWatchId;
+    for (const followed of this.#byKey.values()) {
+      followed.watchId = undefined;
+      this.#watch(followed);
+    }
+  }
+
+  /** A message of the stream for one of these watches. Throws where the stream is of no use any more. */
+  hear(message: IWatchResponse): void {
+    const watchId = Number(message.watch_id);
+    const followed = this.#byWatch.get(watchId);
+    if (message.canceled) {
+      if (followed === undefined && watchId > 0) return;
+      this.#onCancel(followed, Number(message.compact_revision));
+      return;
+    }
+    if (followed === undefined) return;
+    for (const { type, kv } of message.events) {
+      const revision = Number(kv.mod_revision);
+      const state = this.#records.stateOf(followed.ref, type === 'Put' ? kv : undefined, revision);
+      const kind = type === 'Delete' ? 'deleted' : kv.version === '1' ? 'added' : 'modified';
+      this.#tell(followed, followed.happened(state, kind));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+    this.#stream = undefined;
+    this.#byKey.clear();
+  }
+
+  #unfollow(key: string, followed: EtcdFollowed): void {
+    followed.followers -= 1;
+    if (followed.followers > 0 || this.#byKey.get(key) !== followed) return;
+    this.#byKey.delete(key);
+    if (followed.watchId === undefined) return;
+    this.#byWatch.delete(followed.watchId);
+    this.#stream?.cancel(followed.watchId);
+  }
+
+  #isFollowed(followed: EtcdFollowed): boolean {
+    return this.#byKey.get(refKey(followed.ref)) === followed;
+  }
+
+  /** Reads until the state is known. One that is being read already is not read twice. */
+  async #keepKnown(followed: EtcdFollowed): Promise<void> {
+    if (followed.reading !== undefined) return;
+    const waits = delays(READ_AGAIN);
+    const { signal } = this.#closing;
+    while (followed.state === undefined && this.#isFollowed(followed) && !signal.aborted) {
+      followed.reading = this.#read(followed);
+      try {
+        await followed.reading;
+      } catch {
+        // Whoever asks for it meanwhile is told why.
+        await this.#clock.sleep(waits.next().value, signal).catch(() => {});
+      }
+    }
+    followed.reading = undefined;
+    this.#watch(followed);
+  }
+
+  async #read(followed: EtcdFollowed): Promise<void> {
+    const { history } = this.#records;
+    const { epoch } = history;
+    const state = await this.#records.read(followed.ref, this.#closing.signal);
+    if (epoch === history.epoch && this.#isFollowed(followed)) this.#tell(followed, followed.found(state));
+  }
+
+  #watch(followed: EtcdFollowed): void {
+    const { state } = followed;
+    if (this.#stream === undefined || state === undefined || followed.watchId !== undefined) return;
+    if (!this.#isFollowed(followed)) return;
+    const watchId = ++this.#lastWatchId;
+    followed.watchId = watchId;
+    this.#byWatch.set(watchId, followed);
+    const key = this.#records.keyOf(followed.ref);
+    this.#stream.create({ key, start_revision: state.revision + 1, watch_id: watchId });
+  }
+
+  #onCancel(followed: EtcdFollowed | undefined, compactedAt: number): void {
+    // A login that has expired is noticed here as well; a new stream comes with a new one.
+    if (followed === undefined || compactedAt === 0) {
+      throw new LanternError('unavailable', 'watch objects in etcd: etcd cancelled a watch; it is set up again');
+    }
+    if (followed.watchId !== undefined) this.#byWatch.delete(followed.watchId);
+    followed.watchId = undefined;
+    // What it missed is gone from etcd: its newest state is what there is to tell.
+    void this.#read(followed).then(
+      () => this.#watch(followed),
+      (error: unknown) => this.#stream?.fail(toLanternError(error, 'read a followed object again')),
+    );
+  }
+
+  #tell(followed: EtcdFollowed, change: Pick<ObjectChange, 'type' | 'revision'> | undefined): void {
+    if (change === undefined) return;
+    this.#followers.dispatch({ ref: followed.ref, ...change, observedAt: this.#clock.monotonic() });
+  }
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import type { IResponseHeader } from 'etcd3';
+
+/** What was known when a request was sent: a linearizable answer to it cannot be older. */
+export type HistoryMark = { readonly epoch: number; readonly revision: number; readonly term: bigint };
+
+/**
+ * Whether etcd still tells the history that this process has seen so far. A snapshot that was restored goes on from an
+ * earlier revision, under an earlier term or as another cluster, and what was written since is gone: then this is
+ * another store, with another id, and nothing compares across.
+ */
+export class EtcdHistory {
+  readonly #onRestart: () => void;
+  #keptId = '';
+  #restarts = '';
+  #epoch = 0;
+  #cluster: string | undefined;
+  #revision = 0;
+  #term = 0n;
+
+  /** `onRestart` is called at the very moment from which on the history is another. */
+  constructor(onRestart: () => void) {
+    this.#onRestart = onRestart;
+  }
+
+  /** `Source.storeId`; empty before etcd has answered for the first time. */
+  get storeId(): string {
+    return this.#keptId === '' ? '' : `${this.#keptId}-${this.#cluster ?? ''}${this.#restarts}`;
+  }
+
+  /** The newest revision heard of. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Grows with each restart. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  mark(): HistoryMark {
+    return { epoch: this.#epoch, revision: this.#revision, term: this.#term };
+  }
+
+  /** The answer to a linearizable read, or to a write. False when it is of a history that has been left. */
+  answer(header: IResponseHeader, mark: HistoryMark): boolean {
+    const term = BigInt(header.raft_term);
+    const isEarlier = Number(header.revision) < mark.revision || term < mark.term;
+    const isOther = this.#cluster !== undefined && this.#cluster !== clusterOf(header);
+    if (mark.epoch !== this.#epoch) return false;
+    if (isEarlier || isOther) this.#restart();
+    this.#cluster = clusterOf(header);
+    this.#revision = Math.max(this.#revision, Number(header.revision));
+    this.#term = term > this.#term ? term : this.#term;
+    return !(isEarlier || isOther);
+  }
+
+  /** Something that etcd tells on its own: it can be late, but not ahead. */
+  progress(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
+  /** The id that is kept in etcd. */
+  identify(id: string): void {
+    if (this.#keptId !== '' && this.#keptId !== id) this.#restart();
+    this.#keptId = id;
+  }
+
+  #restart(): void {
+    this.#epoch += 1;
+    this.#restarts = `-${randomUUID()}`;
+    this.#cluster = undefined;
+    this.#revision = 0;
+    this.#term = 0n;
+    this.#onRestart();
+  }
+}
+
+function clusterOf(header: IResponseHeader): string {
+  return BigInt(header.cluster_id).toString(16);
+}
