@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canCompose } from '../../scripts/docker.mjs';
@@ -86,6 +86,8 @@ describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', 
     parts.defer(async () => void (await engine.docker('rmi', '--force', IMAGE, STAND_IN)));
     parts.defer(async () => void (await compose(...PROFILES, 'down', '--volumes', '--timeout', '5')));
     cpSync(`${TOP}/deploy/compose`, manifests.path, { recursive: true });
+    // The daemon of the profile without privileges is a user who must be let in.
+    chmodSync(manifests.path, 0o755);
     await makeStandInImage(engine, STAND_IN);
     await compose(...PROFILES, 'build', 'lantern');
   });
