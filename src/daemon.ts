@@ -112,6 +112,7 @@ export class Daemon implements AsyncDisposable {
         store: config.store,
         readiness: readinessOf({ source: store, projector, server }, signal),
       });
+      projector.takeOver();
       // Answering before it is ready: a probe says "not yet", and calls wait for the source.
       await server.start();
       if (config.manifests !== undefined) {
@@ -119,10 +120,10 @@ export class Daemon implements AsyncDisposable {
         await manifests.start(signal);
         store.markReady();
       }
-      const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer: tokens, clock, log }));
-      await keySetFile.start();
-      parts.use(new TokenSecrets({ store, keys, signer: tokens, rootCa: config.rootCa, clock, log })).start();
       await projector.start(signal);
+      parts.use(new TokenSecrets({ store, keys, signer: tokens, rootCa: config.rootCa, clock, log })).start();
+      const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer: tokens, clock, log }));
+      await keySetFile.start(signal);
       server.setServing(true);
       return new Daemon(readyLineOf(config, publisher), projector, parts);
     } catch (error) {

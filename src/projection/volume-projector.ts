@@ -62,9 +62,13 @@ export class VolumeProjector implements Projector, AsyncDisposable {
     return this.#isReady;
   }
 
-  /** Takes over what an earlier daemon left, and brings it up to date once the source has synced. */
-  async start(signal: AbortSignal): Promise<void> {
+  /** Takes over what an earlier daemon left. Before anybody calls: a call must find what is there. */
+  takeOver(): void {
     resumeVolumes(this.#stages, this.#desk);
+  }
+
+  /** Brings what was taken over up to date once the source has synced. */
+  async start(signal: AbortSignal): Promise<void> {
     await this.#stages.source.ready(signal);
     this.#isReady = true;
     refreshAll(this.#stages, this.#desk);

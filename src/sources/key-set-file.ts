@@ -2,6 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { toLanternError } from '../base/errors.ts';
+import { abortable } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import { delays } from '../base/retry.ts';
 import { Wakeup } from '../base/wakeup.ts';
@@ -37,11 +38,15 @@ export class KeySetFile implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Resolves when the file was written, or could not be; from then on it is kept. The store must be ready. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when the file was written, or could not be; from then on it is kept. The store must be ready. The signal ends
+   * the wait for the first attempt.
+   */
+  async start(signal: AbortSignal): Promise<void> {
     this.#following = this.#options.keys.onChange(() => this.#changed.ring());
-    const isWritten = await this.#try();
-    this.#running = this.#run(isWritten);
+    const first = this.#try();
+    this.#running = first.then((isWritten) => this.#run(isWritten));
+    await abortable(first, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

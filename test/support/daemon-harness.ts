@@ -50,6 +50,10 @@ export class DaemonHarness implements AsyncDisposable {
     return this.directory.at('run');
   }
 
+  get lanternSocket(): string {
+    return this.directory.at('run/lantern.sock');
+  }
+
   target(name: string): string {
     return this.directory.at('targets', name);
   }

@@ -72,6 +72,7 @@ export class ProjectionWorld implements AsyncDisposable {
     void (async () => {
       for await (const event of events) this.events.push(event);
     })();
+    this.projector.takeOver();
     await this.projector.start(NEVER);
     await this.projector.settled();
   }

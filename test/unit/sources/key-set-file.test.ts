@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { abortable } from '../../../src/base/keyed-lock.ts';
 import { KeySetFile } from '../../../src/sources/key-set-file.ts';
 import { SIGNING_KEYS } from '../../../src/sources/signing-keys.ts';
 import { secretDraft } from '../../support/builders.ts';
@@ -29,7 +30,7 @@ afterEach(async () => {
 
 async function start(path = directory.at('jwks.json')): Promise<void> {
   file = new KeySetFile({ ...world, path, log: log.log });
-  await file.start();
+  await file.start(NEVER);
 }
 
 const read = (path = directory.at('jwks.json')) => JSON.parse(readFileSync(path, 'utf8'));
@@ -112,6 +113,18 @@ test('damaged keys are logged without a byte of them; the file stays as it was u
   await log.line(WRITTEN);
   expect(read()).toEqual(await world.signer.publicKeys(NEVER));
   expect(log.lines.join()).not.toContain('pl4nted');
+});
+
+test('a store that hangs holds up neither a start that is given up nor the end', async () => {
+  const hanging = new SigningWorld();
+  hanging.store.get = (_ref, signal) => abortable(new Promise(() => {}), signal);
+  file = new KeySetFile({ ...hanging, path: directory.at('jwks.json'), log: log.log });
+  const giveUp = new AbortController();
+  const starting = file.start(giveUp.signal);
+  giveUp.abort();
+  await expect(starting).rejects.toMatchObject({ name: 'AbortError' });
+  await file[Symbol.asyncDispose]();
+  expect(readdirSync(directory.path)).toEqual([]);
 });
 
 test('the end leaves no timer, and writes nothing any more', async () => {
