@@ -14,6 +14,7 @@ import {
   stringOrUri,
   trueOrFalse,
 } from './config-values.ts';
+import { DEFAULT_ETCD_PREFIX, etcdEndpoints, etcdPrefix, etcdUser } from './sources/etcd-config.ts';
 
 /** One setting of `lantern serve`: flag, environment variable, help and parser come from here alone. */
 export type ConfigOption<T> = {
@@ -32,7 +33,7 @@ export type ConfigOption<T> = {
 
 export type PublisherChoice = 'auto' | 'bind' | 'direct';
 export type Isolation = 'namespace' | 'volume';
-export type StoreChoice = 'memory' | 'embedded';
+export type StoreChoice = 'memory' | 'embedded' | 'etcd';
 /** How changes of objects are noticed, as the kubelet names it. */
 export type ChangeDetection = 'watch' | 'cache' | 'get';
 
@@ -88,9 +89,9 @@ export const CONFIG_OPTIONS = {
   requireNoswap: toggle('--require-noswap', 'refuse to run where secrets could be swapped out'),
   store: option(
     '--store',
-    'memory|embedded',
-    oneOf<StoreChoice>('memory', 'embedded'),
-    'where objects are kept: until the daemon ends, or encrypted on disk',
+    'memory|embedded|etcd',
+    oneOf<StoreChoice>('memory', 'embedded', 'etcd'),
+    'where objects are kept: until the daemon ends, encrypted on disk, or encrypted in an etcd that daemons share',
     'embedded',
   ),
   dataDir: option(
@@ -111,6 +112,17 @@ export const CONFIG_OPTIONS = {
     repeatable: true,
     parse: paths,
   },
+  etcdEndpoints: option('--etcd-endpoints', 'URL,URL', etcdEndpoints, 'members of the etcd, http or https', 'none'),
+  etcdPrefix: option('--etcd-prefix', 'PREFIX', etcdPrefix, 'where in etcd everything lies', DEFAULT_ETCD_PREFIX),
+  etcdCa: option('--etcd-ca', 'FILE', path, "authority of the etcd's certificates, PEM", "the system's"),
+  etcdCert: option('--etcd-cert', 'FILE', path, "the daemon's certificate for etcd, PEM", 'none'),
+  etcdKey: option('--etcd-key', 'FILE', path, 'the private key of that certificate, PEM', 'none'),
+  etcdUser: option('--etcd-user', 'NAME', etcdUser, 'the user of etcd that this daemon is', 'none'),
+  etcdPasswordFile: option('--etcd-password-file', 'FILE', path, "that user's password", 'none'),
+  insecureEtcd: toggle(
+    '--insecure-etcd',
+    'let --etcd-endpoints do without TLS: the network sees and changes everything',
+  ),
   manifests: option('--manifests', 'DIR', path, 'objects to apply at start and whenever a file there changes', 'none'),
   changeDetection: option(
     '--change-detection',

@@ -13,6 +13,7 @@ import {
 import { MAX_SOCKET_PATH_BYTES } from './rpc/limits.ts';
 import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
 import { defaultDataDirectory, defaultKeyFile } from './sources/data-directory.ts';
+import { type EtcdConfig, etcdOf } from './sources/etcd-config.ts';
 
 /** How one daemon runs. Frozen; every path absolute. */
 export type Config = {
@@ -36,6 +37,8 @@ export type Config = {
   readonly dataDirectory: string;
   /** The first encrypts, all decrypt; never empty. */
   readonly keyFiles: readonly string[];
+  /** Undefined unless that is the store. */
+  readonly etcd: EtcdConfig | undefined;
   /** Directory of object manifests to follow. */
   readonly manifests: string | undefined;
   readonly changeDetection: ChangeDetection;
@@ -105,6 +108,21 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     },
     faults,
   );
+  const store = read(options.store) ?? 'embedded';
+  const etcd = etcdOf(
+    {
+      isChosen: store === 'etcd',
+      endpoints: read(options.etcdEndpoints),
+      prefix: read(options.etcdPrefix),
+      ca: read(options.etcdCa),
+      cert: read(options.etcdCert),
+      key: read(options.etcdKey),
+      user: read(options.etcdUser),
+      passwordFile: read(options.etcdPasswordFile),
+      insecure: read(options.insecureEtcd),
+    },
+    faults,
+  );
   const config: Config = {
     runDirectory,
     csiSocket: read(options.csiEndpoint) ?? join(runDirectory, 'csi', 'csi.sock'),
@@ -117,8 +135,9 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     poolBytes: read(options.poolSize) ?? options.poolSize.defaultValue,
     poolTotalBytes: read(options.poolTotal),
     requireNoswap: read(options.requireNoswap) ?? false,
-    store: read(options.store) ?? 'embedded',
+    store,
     ...locationOf(read, surroundings),
+    etcd,
     manifests: read(options.manifests),
     changeDetection: read(options.changeDetection) ?? 'watch',
     syncPeriodMs: read(options.syncPeriod) ?? options.syncPeriod.defaultValue,

@@ -29,6 +29,8 @@ import { tokensService } from './rpc/tokens-service.ts';
 import { BoundedSource } from './sources/bounded-source.ts';
 import { CachedSource } from './sources/cached-source.ts';
 import { EmbeddedStore } from './sources/embedded-store.ts';
+import { openEtcdStore } from './sources/etcd-open.ts';
+import { EtcdStore } from './sources/etcd-store.ts';
 import { KeySetFile } from './sources/key-set-file.ts';
 import { ManifestDirectory } from './sources/manifest-directory.ts';
 import { MemoryStore } from './sources/memory-store.ts';
@@ -40,6 +42,9 @@ import { UnfollowedSource } from './sources/unfollowed-source.ts';
 
 /** The most files and directories of one payload. */
 const MAX_ENTRIES = 10_000;
+
+/** Daemons that are started together come to etcd spread over this, in milliseconds. */
+const START_JITTER_MS = 500;
 
 /** What is said of the world around a daemon. */
 export type DaemonSurroundings = {
@@ -78,10 +83,12 @@ export class Daemon implements AsyncDisposable {
       const observation = await startObservation(config, parts);
       if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
 
-      const store = await openStore(config, parts);
+      const store = await openStore(config, log, parts);
       const events = new EventLog({ clock });
       const keys = parts.use(new SigningKeys({ store, clock }));
-      const tokens = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
+      const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
+      // A pod's tokens are its API server's business: nobody in the cluster would trust ours.
+      const tokens = config.host === 'kubernetes' ? undefined : signer;
       const parties = { ...facesOf(store, config, clock), publisher, clock, log, recorder: events, tokens };
       const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs: config.syncPeriodMs };
       const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
@@ -95,7 +102,7 @@ export class Daemon implements AsyncDisposable {
             projector: projectorService(projector, new PodProjector(projector, stages, targetDirectories(config))),
             objects: objectsService(store),
             events: eventsService(events, config.nodeId),
-            tokens: tokensService(tokens, store),
+            tokens: tokensService(signer, store),
           },
           calls: observation?.metrics,
           clock,
@@ -115,14 +122,16 @@ export class Daemon implements AsyncDisposable {
       projector.takeOver();
       // Answering before it is ready: a probe says "not yet", and calls wait for the source.
       await server.start();
+      // Etcd may be away; until it answers, nothing can be said of any object.
+      if (store instanceof EtcdStore) await store.connected(signal);
       if (config.manifests !== undefined) {
         const manifests = parts.use(new ManifestDirectory({ directory: config.manifests, store, clock, log }));
         await manifests.start(signal);
         store.markReady();
       }
       await projector.start(signal);
-      parts.use(new TokenSecrets({ store, keys, signer: tokens, rootCa: config.rootCa, clock, log })).start();
-      const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer: tokens, clock, log }));
+      parts.use(new TokenSecrets({ store, keys, signer, rootCa: config.rootCa, clock, log })).start();
+      const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer, clock, log }));
       await keySetFile.start(signal);
       server.setServing(true);
       return new Daemon(readyLineOf(config, publisher), projector, parts);
@@ -173,10 +182,17 @@ async function startObservation(config: Config, parts: DisposalStack): Promise<O
 }
 
 /** With manifests to read first, absence means nothing until they are. */
-async function openStore(config: Config, parts: DisposalStack): Promise<MemoryStore | EmbeddedStore> {
+async function openStore(
+  config: Config,
+  log: Log,
+  parts: DisposalStack,
+): Promise<MemoryStore | EmbeddedStore | EtcdStore> {
   const settings = { clock: systemClock, ready: config.manifests === undefined };
   if (config.store === 'memory') return new MemoryStore(settings);
-  const { dataDirectory: directory, keyFiles } = config;
+  const { dataDirectory: directory, keyFiles, etcd } = config;
+  if (etcd !== undefined) {
+    return parts.use(await openEtcdStore({ ...settings, ...etcd, keyFiles, log, startJitterMs: START_JITTER_MS }));
+  }
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
 }
 
@@ -204,8 +220,12 @@ function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isol
 
 function readyLineOf(config: Config, publisher: Publisher): string {
   const tcp = config.tcp === undefined ? '' : `, ${config.tcp.address}`;
-  const store = config.store === 'memory' ? 'memory' : `embedded in ${config.dataDirectory}`;
-  return `lantern is ready: publisher ${publisher.kind}, store ${store}, listening on ${config.lanternSocket}, ${config.csiSocket}${tcp}`;
+  return `lantern is ready: publisher ${publisher.kind}, store ${describeStore(config)}, listening on ${config.lanternSocket}, ${config.csiSocket}${tcp}`;
+}
+
+function describeStore({ store, dataDirectory, etcd }: Config): string {
+  if (etcd !== undefined) return `etcd at ${etcd.endpoints.join(',')} below ${etcd.prefix}`;
+  return store === 'memory' ? 'memory' : `embedded in ${dataDirectory}`;
 }
 
 function packageVersion(): string {

@@ -6,6 +6,12 @@ import { CONFIG_OPTIONS } from '../../src/config-options.ts';
 
 const AS_ROOT: Surroundings = { environment: {}, user: { uid: 0 }, hostname: 'node-1' };
 
+/** Flags that name an etcd over TLS, and one on this machine. */
+const ETCD = { store: 'etcd', etcdEndpoints: 'https://a:2379,https://[fd00::1]:2379' };
+const LOCAL = { store: 'etcd', etcdEndpoints: 'http://127.0.0.1:2379' };
+
+const NO_IDENTITY = { ca: undefined, pair: undefined, login: undefined };
+
 function configOf(flags: Record<string, unknown>, environment: Record<string, string> = {}): Config {
   return orThrow(parseConfig(flags, { ...AS_ROOT, environment }));
 }
@@ -32,6 +38,7 @@ describe('defaults', () => {
       store: 'embedded',
       dataDirectory: '/var/lib/lantern',
       keyFiles: ['/var/lib/lantern/key'],
+      etcd: undefined,
       manifests: undefined,
       changeDetection: 'watch',
       syncPeriodMs: 60_000,
@@ -135,6 +142,24 @@ describe('good values', () => {
         targetRoots: ['/srv', '/mnt'],
       },
     ],
+    [
+      { ...ETCD, etcdCa: '/ca', etcdCert: '/c', etcdKey: '/k', etcdUser: 'u', etcdPasswordFile: '/p' },
+      {
+        store: 'etcd',
+        etcd: {
+          endpoints: ['https://a:2379', 'https://[fd00::1]:2379'],
+          prefix: '/lantern',
+          ca: '/ca',
+          pair: { cert: '/c', key: '/k' },
+          login: { user: 'u', passwordFile: '/p' },
+        },
+      },
+    ],
+    [{ ...LOCAL, etcdPrefix: '/a/b' }, { etcd: { ...NO_IDENTITY, endpoints: [LOCAL.etcdEndpoints], prefix: '/a/b' } }],
+    [
+      { store: 'etcd', etcdEndpoints: 'http://10.0.0.1:2379/', insecureEtcd: true },
+      { etcd: { ...NO_IDENTITY, endpoints: ['http://10.0.0.1:2379'], prefix: '/lantern' } },
+    ],
   ])('%j', (flags, expected) => {
     expect(configOf(flags)).toMatchObject(expected);
   });
@@ -182,6 +207,25 @@ describe('bad values', () => {
       /^--insecure-plain-tcp: contradicts --tls-cert/,
     ],
     [{ insecurePlainTcp: true }, /^--insecure-plain-tcp: needs --listen/],
+    [{ store: 'etcd' }, /^--etcd-endpoints: is required with --store etcd/],
+    [{ etcdEndpoints: 'https://h:1' }, /^--etcd-endpoints: needs --store etcd/],
+    [{ etcdPasswordFile: '/p' }, /^--etcd-password-file: needs --store etcd/],
+    [{ insecureEtcd: true }, /^--insecure-etcd: needs --store etcd/],
+    [{ ...ETCD, etcdEndpoints: 'h:2379' }, /^--etcd-endpoints: "h:2379" must be http:/],
+    [{ ...ETCD, etcdEndpoints: 'https://h' }, /^--etcd-endpoints: "https:..h" must be/],
+    [{ ...ETCD, etcdEndpoints: 'https://h:1/path' }, /^--etcd-endpoints: /],
+    [{ ...ETCD, etcdEndpoints: 'https://a:1,' }, /^--etcd-endpoints: "" must be/],
+    [{ ...ETCD, etcdEndpoints: 'https://a:1,http://b:1' }, /^--etcd-endpoints: must be all http or all https/],
+    [{ ...ETCD, etcdEndpoints: 'https://root:hunter2@h:1' }, /^--etcd-endpoints: an endpoint with "@" in it must be/],
+    [{ ...ETCD, etcdEndpoints: 'http://10.0.0.1:1' }, /^--etcd-endpoints: what is written .* --insecure-etcd/],
+    [{ ...LOCAL, etcdUser: 'u', etcdPasswordFile: '/p' }, /^--etcd-endpoints: the password .* --insecure-etcd/],
+    [{ ...LOCAL, etcdCa: '/ca' }, /^--etcd-ca: has no meaning with http/],
+    [{ ...ETCD, insecureEtcd: true }, /^--insecure-etcd: has no meaning with https/],
+    [{ ...ETCD, etcdCert: '/c' }, /^--etcd-cert: .* go together/],
+    [{ ...ETCD, etcdKey: '/k' }, /^--etcd-key: .* go together/],
+    [{ ...ETCD, etcdUser: 'u' }, /^--etcd-user: .* go together/],
+    [{ ...ETCD, etcdPrefix: 'lantern' }, /^--etcd-prefix: "lantern" must be/],
+    [{ ...ETCD, etcdPrefix: '/a/' }, /^--etcd-prefix: /],
     [{ tlsCert: '/c' }, /^--tls-cert: needs --listen/],
   ])('%j', (flags, expected) => {
     expect(faultsOf(flags)).toEqual([expect.stringMatching(expected)]);

@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { LanternError, toLanternError } from '../base/errors.ts';
+import type { EtcdConfig } from './etcd-config.ts';
+import type { EtcdIdentity } from './etcd-endpoint.ts';
+import { EtcdStore, type EtcdStoreOptions } from './etcd-store.ts';
+import { readKeyRing } from './key-file.ts';
+
+export type EtcdLocation = EtcdConfig &
+  Pick<EtcdStoreOptions, 'clock' | 'log' | 'ready' | 'startJitterMs'> & {
+    /** The first seals, each of them opens what it has sealed. All daemons of one store share them. */
+    readonly keyFiles: readonly string[];
+  };
+
+/**
+ * A store that looks for its etcd, however long that takes; only files are read here. `failed-precondition` when a key
+ * file is missing or open to others: keys are shared between daemons, so none is made.
+ */
+export async function openEtcdStore({ keyFiles, ...location }: EtcdLocation): Promise<EtcdStore> {
+  const keys = await readKeyRing(keyFiles);
+  const store = new EtcdStore({ ...location, keys, identity: await readIdentity(location) });
+  store.start();
+  return store;
+}
+
+async function readIdentity({ endpoints, ca, pair, login }: EtcdConfig): Promise<EtcdIdentity> {
+  const isTls = endpoints.some((endpoint) => endpoint.startsWith('https:'));
+  return {
+    tls: isTls
+      ? {
+          ca: ca === undefined ? undefined : await read('--etcd-ca', ca),
+          cert: pair === undefined ? undefined : await read('--etcd-cert', pair.cert),
+          key: pair === undefined ? undefined : await read('--etcd-key', pair.key),
+        }
+      : undefined,
+    login: login === undefined ? undefined : { user: login.user, password: await readPassword(login.passwordFile) },
+  };
+}
+
+async function readPassword(path: string): Promise<string> {
+  const password = (await read('--etcd-password-file', path)).toString('utf8').replace(/\r?\n$/, '');
+  if (password !== '') return password;
+  throw new LanternError('failed-precondition', `read --etcd-password-file "${path}": it is empty`);
+}
+
+async function read(flag: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw toLanternError(error, `read ${flag} "${path}"`);
+  }
+}
