@@ -110,6 +110,12 @@ function fromToken(source: TokenSource, inputs: RenderInputs): Contribution {
   return fromItems(`the token for ${audience}`, [item], inputs, () => {
     const held = inputs.tokens.get(source.audience);
     if (held !== undefined) return Buffer.from(held.token);
+    if (inputs.tokenIssuer === 'host') {
+      return missing(
+        `the request brought no token for ${audience}, which only the host issues here: on Kubernetes, list it in ` +
+          'tokenRequests of the CSIDriver object',
+      );
+    }
     // Only a missing account keeps the daemon from issuing what the request did not bring.
     const account = describeRef(accountRefOf(inputs.pod, inputs.namespace));
     return missing(`${account} does not exist, and the token for ${audience} is to speak for it`);

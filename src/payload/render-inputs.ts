@@ -13,6 +13,8 @@ export type RenderInputs = {
   readonly requestData: ReadonlyMap<string, Uint8Array>;
   /** By audience. */
   readonly tokens: ReadonlyMap<string, HeldToken>;
+  /** Who issues the tokens that the request did not bring. */
+  readonly tokenIssuer: 'daemon' | 'host';
   /** Resource name to quantity, for limits that a container does not set. */
   readonly allocatable: ReadonlyMap<string, string>;
   readonly mountGroup: number | undefined;

@@ -56,7 +56,7 @@ export async function projectVolume(
   const spec = specOf(wanted.definition, named, definitions);
 
   const { inputs, ...facts } = wanted;
-  const wishes = tokenWishesOf(spec, facts, inputs.tokens);
+  const wishes = tokenWishesOf(spec, facts, inputs.tokens, stages.tokens);
   const refs = [...objectRefsOf(spec, wanted.namespace), ...accountNeeded(wishes)];
   target.follow([...named, ...refs.map(({ ref }) => ref)]);
   const objects = await resolveObjects(stages.source, refs, signal);
@@ -70,6 +70,7 @@ export async function projectVolume(
     objects,
     requestData: inputs.data,
     tokens: new Map([...inputs.tokens, ...heldTokens(issued.tokens)]),
+    tokenIssuer: stages.tokens === undefined ? 'host' : 'daemon',
     budget: stages.budget,
     allocatable: stages.allocatable,
   });

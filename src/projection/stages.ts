@@ -16,8 +16,8 @@ export type Stages = {
   readonly clock: Clock;
   readonly log: Log;
   readonly recorder: EventRecorder;
-  /** Signs the tokens that a request does not bring. */
-  readonly tokens: TokenIssuer;
+  /** Signs the tokens that a request does not bring; undefined where the host has to bring them all. */
+  readonly tokens: TokenIssuer | undefined;
   /** How often every volume is looked at again, whatever was followed; milliseconds. */
   readonly syncPeriodMs: number;
   /** What one payload may cost. */

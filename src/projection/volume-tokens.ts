@@ -1,10 +1,11 @@
+import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { isDefaultAccount } from '../objects/default-account.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { HeldToken } from '../payload/render-inputs.ts';
 import { accountOf } from '../sources/resolve-account.ts';
-import type { TokenRequest } from '../sources/token-issuer.ts';
+import type { TokenIssuer, TokenRequest } from '../sources/token-issuer.ts';
 import { accountRefOf, type NeededObject } from '../spec/object-refs.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeSpec } from '../spec/volume-spec.ts';
@@ -18,8 +19,9 @@ const DUE_AT = 0.8;
 const JITTER = 0.05;
 const ISSUE_DEADLINE_MS = 30_000;
 
-/** The tokens a volume needs from the daemon. */
+/** The tokens a volume needs from the daemon's issuer. */
 export type TokenWishes = {
+  readonly issuer: TokenIssuer;
   /** Who they speak for. */
   readonly account: ObjectRef;
   readonly pod: TokenRequest['pod'];
@@ -33,29 +35,35 @@ export type IssuedTokens = {
   readonly failure: LanternError | undefined;
 };
 
+/** Nothing was asked of the daemon. */
+const NONE: IssuedTokens = { tokens: new Map(), failure: undefined };
+
 /**
- * What the spec asks for and the request did not bring. Of two sources with one audience the shorter life counts for
+ * What the spec asks for and the request did not bring; undefined where that is nothing, or nothing is issued here. Of two sources with one audience the shorter life counts for
  * both: a token that is renewed sooner than asked for serves as well. The pod is named only where its uid is known too.
  */
 export function tokenWishesOf(
   spec: VolumeSpec,
   facts: { readonly namespace: string; readonly pod: PodFacts | undefined },
   brought: ReadonlyMap<string, HeldToken>,
-): TokenWishes {
+  issuer: TokenIssuer | undefined,
+): TokenWishes | undefined {
+  if (issuer === undefined) return undefined;
   const lives = new Map<string, number>();
   for (const source of spec.sources) {
     if (source.kind !== 'serviceAccountToken' || brought.has(source.audience)) continue;
     const { audience, expirationSeconds } = source;
     lives.set(audience, Math.min(expirationSeconds, lives.get(audience) ?? expirationSeconds));
   }
+  if (lives.size === 0) return undefined;
   const { namespace, pod } = facts;
   const bound = pod !== undefined && pod.name !== '' && pod.uid !== '' ? { name: pod.name, uid: pod.uid } : undefined;
-  return { account: accountRefOf(pod, namespace), pod: bound, lives };
+  return { issuer, account: accountRefOf(pod, namespace), pod: bound, lives };
 }
 
 /** The account, where it is needed; the default one may be absent from the store. */
-export function accountNeeded({ lives, account }: TokenWishes): readonly NeededObject[] {
-  return lives.size === 0 ? [] : [{ ref: account, optional: isDefaultAccount(account) }];
+export function accountNeeded(wishes: TokenWishes | undefined): readonly NeededObject[] {
+  return wishes === undefined ? [] : [{ ref: wishes.account, optional: isDefaultAccount(wishes.account) }];
 }
 
 /**
@@ -64,17 +72,19 @@ export function accountNeeded({ lives, account }: TokenWishes): readonly NeededO
  * account leaves the token out, and an issuer that fails throws.
  */
 export async function issueTokens(
-  wishes: TokenWishes,
+  wishes: TokenWishes | undefined,
   objects: ReadonlyMap<string, StoredObject>,
   held: ReadonlyMap<string, KeptToken>,
-  stages: Pick<Stages, 'tokens' | 'source' | 'clock'>,
+  stages: Pick<Stages, 'source' | 'clock'>,
   signal: AbortSignal,
 ): Promise<IssuedTokens> {
+  if (wishes === undefined) return NONE;
+  const { issuer } = wishes;
   const account = accountOf(wishes.account, objects.get(refKey(wishes.account)));
   const tokens = new Map<string, KeptToken>();
   let failure: LanternError | undefined;
   for (const [audience, expirationSeconds] of wishes.lives) {
-    const audiences = [audience === '' ? stages.tokens.issuer : audience];
+    const audiences = [audience === '' ? issuer.issuer : audience];
     const now = stages.clock.now();
     const bearer = JSON.stringify([refKey(wishes.account), wishes.pod, audiences]);
     const old = held.get(audience);
@@ -85,7 +95,10 @@ export async function issueTokens(
       const terms = JSON.stringify([stages.source.storeId, uid, expirationSeconds]);
       const request = { account: { namespace, name, uid }, audiences, expirationSeconds, pod: wishes.pod };
       const serves = fallback !== undefined && fallback.terms === terms && fallback.renewAt > now;
-      tokens.set(audience, serves ? fallback : { ...(await issue(request, stages, signal)), bearer, terms });
+      tokens.set(
+        audience,
+        serves ? fallback : { ...(await issue(request, issuer, stages.clock, signal)), bearer, terms },
+      );
     } catch (error) {
       signal.throwIfAborted();
       failure = toLanternError(error, `issue a token for ${describeRef(wishes.account)}`);
@@ -105,12 +118,13 @@ export function heldTokens(tokens: ReadonlyMap<string, KeptToken>): [string, Hel
 
 async function issue(
   request: TokenRequest,
-  { tokens, clock }: Pick<Stages, 'tokens' | 'clock'>,
+  issuer: TokenIssuer,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Pick<KeptToken, 'token' | 'expiresAt' | 'renewAt'>> {
   const late = () => new LanternError('unavailable', 'issue a token: the issuer did not answer within 30 s');
   const limit = { clock, ms: ISSUE_DEADLINE_MS, late };
-  const { token, issuedAt, expiresAt } = await withDeadline(limit, signal, (bounded) => tokens.issue(request, bounded));
+  const { token, issuedAt, expiresAt } = await withDeadline(limit, signal, (bounded) => issuer.issue(request, bounded));
   return { token, expiresAt, renewAt: issuedAt + dueAfter(expiresAt - issuedAt) };
 }
 

@@ -120,6 +120,13 @@ describe.each(['secrets', 'volumeContext'] as const)('a pod of a kubelet that pu
   });
 });
 
+it('a token that the kubelet does not bring is not signed here, and the message says what the CSIDriver lacks', async () => {
+  const node = kubelet();
+  const { code, message } = await rejectionOf(node.publish(pod()));
+  expect(code).toBe('failed-precondition');
+  expect(message).toContain('tokenRequests of the CSIDriver object');
+});
+
 it('two pods whose volumes have one name have a volume each', async () => {
   const node = kubelet();
   const [first, second] = [pod(), pod({ namespace: 'kube-system' })];

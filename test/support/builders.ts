@@ -132,6 +132,7 @@ export function renderInputs(
     pod: undefined,
     requestData: new Map(),
     tokens: new Map(),
+    tokenIssuer: 'daemon',
     allocatable: new Map(),
     mountGroup: undefined,
     budget: { bytes: 10 * 1024 * 1024, entries: 10_000 },

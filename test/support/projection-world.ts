@@ -35,6 +35,8 @@ type Faces = Pick<Stages, 'source' | 'background'>;
 export type WorldOptions = {
   readonly poolBytes?: number;
   readonly syncPeriodMs?: number;
+  /** False where the host brings every token. True where left out. */
+  readonly issuesTokens?: boolean;
   /** How the projector sees the store; the store itself where left out. */
   readonly facesOf?: (store: MemoryStore, clock: Clock) => Faces;
 };
@@ -54,14 +56,17 @@ export class ProjectionWorld implements AsyncDisposable {
   readonly #dir = new TempDir();
   readonly #poolBytes: number;
   readonly #syncPeriodMs: number;
+  readonly #issuesTokens: boolean;
   readonly #facesOf: (store: MemoryStore, clock: Clock) => Faces;
   #stop = new AbortController();
   store = new MemoryStore({ clock: this.clock });
   projector: VolumeProjector;
 
-  constructor({ poolBytes = 1024 * 1024, syncPeriodMs = A_YEAR_MS, facesOf = asItIs }: WorldOptions = {}) {
+  constructor(options: WorldOptions = {}) {
+    const { poolBytes = 1024 * 1024, syncPeriodMs = A_YEAR_MS, issuesTokens = true, facesOf = asItIs } = options;
     this.#poolBytes = poolBytes;
     this.#syncPeriodMs = syncPeriodMs;
+    this.#issuesTokens = issuesTokens;
     this.#facesOf = facesOf;
     mkdirSync(this.#dir.at('targets'));
     this.projector = this.#newProjector();
@@ -182,7 +187,7 @@ export class ProjectionWorld implements AsyncDisposable {
       clock,
       log: silentLog,
       recorder: { record: (event) => void this.recorded.push(event) },
-      tokens: this.tokens,
+      tokens: this.#issuesTokens ? this.tokens : undefined,
       syncPeriodMs: this.#syncPeriodMs,
       budget: { bytes: this.#poolBytes, entries: 1_000 },
       allocatable: new Map(),

@@ -162,6 +162,15 @@ describe("the request's data and tokens", () => {
     ]);
   });
 
+  test('a token that only the host can bring is asked of the host, whatever account it would speak for', () => {
+    const { reason, messages } = refusal(renderInputs([token], [], { tokenIssuer: 'host' }));
+    expect(reason).toBe('missing');
+    expect(messages).toEqual([
+      'the request brought no token for the audience "vault", which only the host issues here: on Kubernetes, list it in ' +
+        'tokenRequests of the CSIDriver object',
+    ]);
+  });
+
   test.each<[string, Partial<RenderInputs>, string]>([
     ['no owner', {}, '644 -:-'],
     ['a user', { spec: volumeSpec([token], { defaultUser: 7 }) }, '600 7:-'],

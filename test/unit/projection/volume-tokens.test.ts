@@ -7,7 +7,7 @@ import { BoundVolume } from '../../../src/mount/bound-volume.ts';
 import { defaultAccountOf } from '../../../src/objects/default-account.ts';
 import { dueAfter } from '../../../src/projection/volume-tokens.ts';
 import { podFacts, serviceAccountDraft } from '../../support/builders.ts';
-import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
+import { inline, NEVER, ProjectionWorld, type WorldOptions } from '../../support/projection-world.ts';
 import { volumeId } from '../../support/volume-content.ts';
 
 const MINUTE = 60_000;
@@ -21,8 +21,8 @@ const tokens = (...sources: readonly Source[]) =>
   inline({ projected: { sources: sources.map((serviceAccountToken) => ({ serviceAccountToken })) } });
 const ONE = tokens({ path: 'token' });
 
-async function arrange(): Promise<ProjectionWorld> {
-  const world = new ProjectionWorld();
+async function arrange(options?: WorldOptions): Promise<ProjectionWorld> {
+  const world = new ProjectionWorld(options);
   await world.start();
   return world;
 }
@@ -96,6 +96,21 @@ describe('a token is asked for', () => {
     await world.publish({ definition, inputs: { data: new Map(), tokens: brought } });
     expect(world.tokens.requests.flatMap(({ audiences }) => audiences)).toEqual(asked);
     expect(world.files()).toEqual(files);
+  });
+
+  it('not where only the host issues them: it must bring one, and is told so together with all else', async () => {
+    await using world = await arrange({ issuesTokens: false });
+    const sources = [{ secret: { name: 'gone' } }, { serviceAccountToken: { path: 'token' } }];
+    const request = { definition: inline({ projected: { sources } }), pod: WEB };
+    await expect(world.publish(request)).rejects.toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringMatching(/Secret default\/gone.*tokenRequests of the CSIDriver/s),
+    });
+    await world.apply('gone', { password: 'here' });
+    const brought = new Map([['', { token: 'mine', expirationTimestamp: '2026-11-23T20:24:08Z' }]]);
+    await world.publish({ ...request, inputs: { data: new Map(), tokens: brought } });
+    expect(world.files()).toEqual({ password: 'here', token: 'mine' });
+    expect(world.tokens.requests).toEqual([]);
   });
 
   it('not by a dry run, which says so', async () => {
