@@ -13,7 +13,7 @@ export default defineConfig({
       suite('contract', 20_000),
       suite('integration', 30_000),
       suite('system', 120_000),
-      suite('compose', 300_000),
+      suite('compose', 600_000),
     ],
   },
 });
