@@ -15,7 +15,7 @@ import {
   type StoredServiceAccount,
 } from '../objects/object.ts';
 import { admitObject } from './admit-object.ts';
-import { resolveAccount } from './resolve-account.ts';
+import { accountOf, resolveAccount } from './resolve-account.ts';
 import { isSameContents } from './same-contents.ts';
 import { SIGNING_KEYS, type SigningKeys } from './signing-keys.ts';
 import type { ObjectEvent, Store } from './source.ts';
@@ -93,13 +93,19 @@ export class TokenSecrets implements AsyncDisposable {
 
   /** Looks at every one; answers where to watch from. Throws the first failure when all were looked at. */
   async #settleAll(signal: AbortSignal): Promise<{ revision: number; settings: Settings }> {
-    const { objects, revision } = await this.#options.store.list({ kind: 'Secret' }, signal);
+    const { store } = this.#options;
+    const { objects, revision } = await store.list({ kind: 'Secret' }, signal);
+    const secrets = objects.filter(isTokenSecret);
+    // After the Secrets: whatever changes from here on, the watch tells.
+    const accounts = secrets.length === 0 ? [] : (await store.list({ kind: 'ServiceAccount' }, signal)).objects;
+    const byKey = new Map(accounts.map((account) => [refKey(refOf(account)), account]));
     const rootCa = await this.#readRootCa();
     let failure: { readonly error: unknown } | undefined;
-    for (const object of objects) {
-      if (!isTokenSecret(object)) continue;
+    for (const secret of secrets) {
+      const ref = accountRefOf(secret);
+      const account = accountOf(ref, byKey.get(refKey(ref)));
       try {
-        await this.#settle(refOf(object), { rootCa, settingsCount: true }, signal);
+        await this.#settle(secret, account, { rootCa, settingsCount: true }, signal);
       } catch (error) {
         failure ??= { error };
       }
@@ -110,30 +116,41 @@ export class TokenSecrets implements AsyncDisposable {
 
   /** Whether everything has to be looked at again. */
   async #onEvent({ type, object }: ObjectEvent, settings: Settings, signal: AbortSignal): Promise<boolean> {
+    const { store, keys } = this.#options;
     if (refKey(refOf(object)) === refKey(SIGNING_KEYS)) {
-      this.#options.keys.forget();
+      keys.forget();
       return true;
     }
     if (object.kind === 'ServiceAccount') await this.#settleSecretsOf(object, settings, signal);
-    else if (type !== 'deleted' && isTokenSecret(object)) await this.#settle(refOf(object), settings, signal);
+    else if (type !== 'deleted' && isTokenSecret(object)) {
+      await this.#settle(object, await resolveAccount(store, accountRefOf(object), signal), settings, signal);
+    }
     return false;
   }
 
   async #settleSecretsOf({ metadata }: StoredObject, settings: Settings, signal: AbortSignal): Promise<void> {
-    const { objects } = await this.#options.store.list({ kind: 'Secret', namespace: metadata.namespace }, signal);
+    const { store } = this.#options;
+    // As it is now, which may be newer than the event.
+    const account = await resolveAccount(store, metadata, signal);
+    const { objects } = await store.list({ kind: 'Secret', namespace: metadata.namespace }, signal);
     for (const object of objects) {
-      if (isTokenSecret(object) && accountNameOf(object) === metadata.name) {
-        await this.#settle(refOf(object), settings, signal);
-      }
+      if (!isTokenSecret(object) || accountNameOf(object) !== metadata.name) continue;
+      await this.#settle(object, account, settings, signal);
     }
   }
 
-  /** Brings one to what it should be, as it is now. What the store refuses for good waits for somebody to change it. */
-  async #settle(ref: ObjectRef, settings: Settings, signal: AbortSignal): Promise<void> {
+  /**
+   * Brings one to what it should be. Should the version that is known be an older one, the store refuses the change, and
+   * the newer one is on its way here. What the store refuses for good waits for somebody to change it.
+   */
+  async #settle(
+    secret: StoredSecret,
+    account: StoredServiceAccount | undefined,
+    settings: Settings,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { store, signer, log } = this.#options;
-    const secret = await store.get(ref, signal);
-    if (!isTokenSecret(secret)) return;
-    const account = await resolveAccount(store, { namespace: ref.namespace, name: accountNameOf(secret) }, signal);
+    const ref = refOf(secret);
     const keyIds = await signer.keyIds(signal);
     const isGone = account === undefined || !isTheSame(account, filledFor(secret));
     try {
@@ -144,7 +161,6 @@ export class TokenSecrets implements AsyncDisposable {
       } else if (account !== undefined) await this.#fill(secret, account, { ...settings, keyIds }, signal);
     } catch (error) {
       const code = error instanceof LanternError ? error.code : 'internal';
-      // Somebody else changed it meanwhile: that change is on its way here.
       if (code === 'aborted') return;
       if (code !== 'invalid-argument') throw error;
       log.warn({ object: describeRef(ref), error }, 'token Secret cannot be filled');
@@ -181,6 +197,10 @@ export class TokenSecrets implements AsyncDisposable {
       return undefined;
     }
   }
+}
+
+function accountRefOf(secret: StoredSecret): ObjectRef {
+  return { kind: 'ServiceAccount', namespace: secret.metadata.namespace, name: accountNameOf(secret) };
 }
 
 /** Another account of the same name is not the one the token was for; but `default` is always the same to its users. */

@@ -5,6 +5,7 @@ import { LanternError } from '../../../src/base/errors.ts';
 import { defaultAccountOf } from '../../../src/objects/default-account.ts';
 import type { ObjectDraft, ObjectRef, StoredObject, StoredSecret } from '../../../src/objects/object.ts';
 import { MemoryStore } from '../../../src/sources/memory-store.ts';
+import { SIGNING_KEYS } from '../../../src/sources/signing-keys.ts';
 import type { Applied, ApplyOptions, ListFilter, ObjectList } from '../../../src/sources/source.ts';
 import { TokenSecrets } from '../../../src/sources/token-secrets.ts';
 import { bytesByKey, secretDraft, serviceAccountDraft } from '../../support/builders.ts';
@@ -23,7 +24,8 @@ const TYPE = 'kubernetes.io/service-account-token';
 class ObstructedStore extends MemoryStore {
   beforeApply: (draft: ObjectDraft) => Promise<void> = async () => {};
   beforeDelete: () => Promise<void> = async () => {};
-  beforeList: () => void = () => {};
+  beforeList: (filter: ListFilter) => void = () => {};
+  beforeGet: (ref: ObjectRef) => void = () => {};
 
   override async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     if (signal !== NEVER) await this.beforeApply(draft);
@@ -35,8 +37,13 @@ class ObstructedStore extends MemoryStore {
     return await super.delete(ref, resourceVersion, signal);
   }
 
+  override async get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+    if (signal !== NEVER && ref.name !== SIGNING_KEYS.name) this.beforeGet(ref);
+    return await super.get(ref, signal);
+  }
+
   override async list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList> {
-    if (signal !== NEVER) this.beforeList();
+    if (signal !== NEVER) this.beforeList(filter);
     return await super.list(filter, signal);
   }
 }
@@ -146,6 +153,25 @@ test('a Secret that is as it should be is not written again', async () => {
   await caughtUp();
   expect((await store.get(refTo('quiet'), NEVER))?.metadata).toEqual(metadata);
   expect(written).not.toContain('quiet');
+});
+
+test('however many there are, a start takes two lists, and a changed account takes one', async () => {
+  for (const name of ['one', 'two', 'three']) {
+    await apply(serviceAccountDraft(name));
+    for (const kind of ['a', 'b']) await apply(tokenSecret(`${name}-${kind}`, name));
+  }
+  const asked: string[] = [];
+  store.beforeList = ({ kind, namespace }) => void asked.push(`list ${kind} ${namespace ?? ''}`);
+  store.beforeGet = ({ kind, name }) => void asked.push(`get ${kind} ${name}`);
+  start();
+  await secretWhere('two-b', hasToken);
+  // What comes after them is the watch, which tells of what was filled.
+  expect(asked.slice(0, 2)).toEqual(['list Secret ', 'list ServiceAccount ']);
+  await caughtUp();
+  asked.length = 0;
+  await store.delete({ kind: 'ServiceAccount', namespace: 'default', name: 'one' }, undefined, NEVER);
+  for (const name of ['one-a', 'one-b']) await objectWhere(name, (found) => found === undefined);
+  expect(asked).toEqual(['get ServiceAccount one', 'list Secret default']);
 });
 
 test('two daemons with different settings on one store do not write for ever', async () => {
