@@ -10,8 +10,10 @@ import { editCommand } from './commands/edit.ts';
 import { envCommand } from './commands/env.ts';
 import { eventsCommand } from './commands/events.ts';
 import { execCommand } from './commands/exec.ts';
+import { exportCommand } from './commands/export.ts';
 import { getCommand } from './commands/get.ts';
 import { healthCommand } from './commands/health.ts';
+import { importCommand } from './commands/import.ts';
 import { jwksCommand } from './commands/jwks.ts';
 import { kustomizeCommand } from './commands/kustomize.ts';
 import { mountCommand } from './commands/mount.ts';
@@ -55,6 +57,8 @@ const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   backupCommand,
   restoreCommand,
   rekeyCommand,
+  exportCommand,
+  importCommand,
   healthCommand,
   doctorCommand,
 ];

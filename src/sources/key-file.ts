@@ -13,6 +13,8 @@ export type StoreKey = {
   readonly sealing: Uint8Array;
   /** HMAC-SHA-256, 32 bytes. */
   readonly digesting: Uint8Array;
+  /** What each archive's own key is derived from, 32 bytes. */
+  readonly archiving: Uint8Array;
 };
 
 /** The first key seals, each of them opens what it has sealed. */
@@ -51,6 +53,11 @@ export async function createKeyFile(path: string): Promise<void> {
   }
 }
 
+/** A key that no file holds: what it seals can be read while this process lives. */
+export function passingKey(): StoreKey {
+  return deriveKey(randomBytes(SECRET_BYTES));
+}
+
 function deriveKey(secret: Uint8Array): StoreKey {
   const derive = (purpose: string, bytes: number) =>
     new Uint8Array(hkdfSync('sha256', secret, '', `lantern store v1: ${purpose}`, bytes));
@@ -58,6 +65,7 @@ function deriveKey(secret: Uint8Array): StoreKey {
     id: Buffer.from(derive('key id', 8)).toString('hex'),
     sealing: derive('sealing', 32),
     digesting: derive('digesting', 32),
+    archiving: derive('archiving', 32),
   };
 }
 

@@ -55,10 +55,14 @@ export async function newKeySet(): Promise<SigningKeySet> {
 
 /** A new key signs; the one before goes on verifying while a token of it may live, and those whose time is over go. */
 export async function rotated(set: SigningKeySet, now: number): Promise<SigningKeySet> {
+  return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: retiredBy(set, now) };
+}
+
+/** What goes on verifying of a set when another key than its own signs from `now` on. */
+export function retiredBy(set: SigningKeySet, now: number): SigningKeySet['retired'] {
   const { d: _, ...key } = set.signing;
   const untilSeconds = Math.ceil(now / 1000) + set.longestSeconds + LAG_SECONDS;
-  const retired = [{ key, untilSeconds }, ...stillNeeded(set, now)];
-  return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired };
+  return [{ key, untilSeconds }, ...stillNeeded(set, now)];
 }
 
 /** The set with the note that a token may live this long; the very same set where it says so already. */

@@ -22,7 +22,7 @@ export const SIGNING_KEYS: ObjectRef = {
   name: 'service-account-signing-keys',
 };
 const SECRET_TYPE = 'lantern.dev/signing-keys';
-const DATA_KEY = 'keys.json';
+export const SIGNING_KEYS_DATA = 'keys.json';
 
 /** Another daemon may write in between; that it does so this often in a row is a fault of its own. */
 const MOST_ATTEMPTS = 10;
@@ -143,7 +143,7 @@ export class SigningKeys implements Disposable {
       kind: 'Secret',
       metadata: { namespace, name, ...metadata },
       type: SECRET_TYPE,
-      data: new Map([[DATA_KEY, encodeKeySet(set)]]),
+      data: new Map([[SIGNING_KEYS_DATA, encodeKeySet(set)]]),
       immutable: false,
     };
     const options = { createOnly: replaced === undefined, dryRun: false };
@@ -154,12 +154,12 @@ export class SigningKeys implements Disposable {
 
 async function load(object: StoredObject): Promise<Found> {
   if (object.kind !== 'Secret' || object.type !== SECRET_TYPE) throw damaged(`its type is not ${SECRET_TYPE}`);
-  const bytes = object.data.get(DATA_KEY);
-  if (bytes === undefined) throw damaged(`${DATA_KEY} is missing`);
+  const bytes = object.data.get(SIGNING_KEYS_DATA);
+  if (bytes === undefined) throw damaged(`${SIGNING_KEYS_DATA} is missing`);
   const set = await parseKeySet(bytes);
   if (!set.ok) {
     throw damaged(
-      set.faults.map(({ field, message }) => [DATA_KEY, field, message].filter(Boolean).join(': ')).join('; '),
+      set.faults.map(({ field, message }) => [SIGNING_KEYS_DATA, field, message].filter(Boolean).join(': ')).join('; '),
     );
   }
   const privateKey = await importJWK(set.value.signing, ALGORITHM);

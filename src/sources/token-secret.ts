@@ -6,11 +6,11 @@ import { SERVICE_ACCOUNT_ANNOTATION } from '../objects/secret-types.ts';
 /** The type of Secrets that are filled with a token. */
 const TOKEN_SECRET_TYPE = 'kubernetes.io/service-account-token';
 /** Which account of that name it was filled for. */
-const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
+export const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
 
-const TOKEN = 'token';
-const NAMESPACE = 'namespace';
-const ROOT_CA = 'ca.crt';
+export const TOKEN = 'token';
+export const NAMESPACE = 'namespace';
+export const ROOT_CA = 'ca.crt';
 
 export function isTokenSecret(object: StoredObject | undefined): object is StoredSecret {
   return object?.kind === 'Secret' && object.type === TOKEN_SECRET_TYPE;

@@ -28,6 +28,8 @@ const COMMANDS = [
   'backup',
   'restore',
   'rekey',
+  'export',
+  'import',
   'health',
   'doctor',
 ];

@@ -1,0 +1,16 @@
+import type { ObjectDraft, StoredObject } from '../objects/object.ts';
+import { objectToManifest } from '../objects/object-to-manifest.ts';
+import { formatYaml } from './output/structured.ts';
+
+/** Each object as a document of a manifest that `lantern apply -f` takes: without what belongs to the store it was in. */
+export async function* manifestTexts(objects: AsyncIterable<StoredObject>): AsyncGenerator<string, void> {
+  for await (const object of objects) {
+    yield `---\n${await formatYaml(objectToManifest(draftOf(object), { withData: true }))}\n`;
+  }
+}
+
+/** What a user says about the object; its uid, revision and time are the store's. */
+export function draftOf(object: StoredObject): ObjectDraft {
+  const { name, namespace, labels, annotations } = object.metadata;
+  return { ...object, metadata: { name, namespace, labels, annotations } };
+}

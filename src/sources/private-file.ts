@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, LanternError } from '../base/errors.ts';
+import { syncDirectory } from './sync-directory.ts';
+
+/**
+ * Writes a file, 0600, that is there as a whole or not at all, and durable on return. `already-exists` when something
+ * has that name and `replace` is not set, whether at first or in the end; whatever fails leaves nothing behind.
+ */
+export async function writePrivateFile(
+  path: string,
+  { replace }: { readonly replace: boolean },
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  if (!replace) await requireAbsent(path);
+  const unfinished = besidesOf(path);
+  const file = await open(unfinished, 'wx', 0o600);
+  try {
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (replace) await rename(unfinished, path);
+    else await nameIfAbsent(unfinished, path);
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** An empty file, 0600, in that directory, that has no name any more: it goes when it is closed. */
+export async function openNamelessFile(directory: string): Promise<FileHandle> {
+  const path = besidesOf(join(directory, 'lantern'));
+  const file = await open(path, 'wx+', 0o600);
+  await rm(path, { force: true });
+  return file;
+}
+
+async function nameIfAbsent(from: string, path: string): Promise<void> {
+  try {
+    await link(from, path);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw exists(path);
+    // A file system without hard links, as on a stick that carries the file elsewhere.
+    await requireAbsent(path);
+    await rename(from, path);
+  }
+}
+
+async function requireAbsent(path: string): Promise<void> {
+  try {
+    await lstat(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  throw exists(path);
+}
+
+function exists(path: string): LanternError {
+  return new LanternError('already-exists', `write "${path}": it exists already; name another file, or add --force`);
+}
+
+function besidesOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+}
