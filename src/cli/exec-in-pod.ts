@@ -104,7 +104,8 @@ async function startIn(
   const environment = { ...(cleanEnv ? {} : cli.environment), ...variablesOf(container) };
   const root = join(rootIn(directory), container.name);
   const enter = container.mounts.length > 0 ? await entrance(container, directory) : undefined;
-  // Nothing asynchronous from here on: see PrivateNamespace.
+  relay.signal.throwIfAborted();
+  // Nothing asynchronous from here on: see PrivateNamespace. A signal from here on meets the command.
   using namespace = enter === undefined ? undefined : tryTo(enter, root, cli);
   const isElsewhere = enter !== undefined && namespace === undefined;
   const command = startCommand(words, { ...environment, LANTERN_ROOT: isElsewhere ? root : '' });

@@ -41,14 +41,19 @@ function numberOf(signal: NodeJS.Signals | null): number {
   return signal === null ? 0 : constants.signals[signal];
 }
 
-const RELAYED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGWINCH'] as const;
+const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+
+/** What programs give a meaning of their own; unheard, all but the first end a process, and SIGUSR1 starts Node's debugger. */
+const TELLING: readonly NodeJS.Signals[] = ['SIGWINCH', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'];
+
+const RELAYED = [...ENDING, ...TELLING];
 
 /** What a terminal sends to every process in its foreground, the command included. */
 const SENT_TO_ALL: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH'];
 
 /**
- * Signals to this process, until disposed: they go to the command while it runs, before that they abort `signal`, after
- * it they are too late. Without it one would end the process before it has cleaned up.
+ * Signals to this process, until disposed: they go to the command while it runs; before that, those that mean an end
+ * abort `signal`; after it they are too late. Without it one would end the process before it has cleaned up.
  */
 export class SignalRelay implements Disposable {
   readonly #interruption = new AbortController();
@@ -71,7 +76,7 @@ export class SignalRelay implements Disposable {
     if (this.#child !== undefined) {
       // A second Ctrl-C makes many a program end at once.
       if (!SENT_TO_ALL.includes(name) || !isInForeground()) this.#child.kill(name);
-    } else if (name !== 'SIGWINCH') {
+    } else if (ENDING.includes(name)) {
       this.#interruption.abort(new LanternError('cancelled', 'exec: interrupted before the command was started'));
     }
   }

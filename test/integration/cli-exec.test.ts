@@ -191,6 +191,9 @@ describe('how it ends', () => {
     ['SIGHUP', 'HUP'],
     ['SIGQUIT', 'QUIT'],
     ['SIGWINCH', 'WINCH'],
+    ['SIGUSR1', 'USR1'],
+    ['SIGUSR2', 'USR2'],
+    ['SIGALRM', 'ALRM'],
   ] as const)('%s goes to the command, whose own end counts', async (signal, name) => {
     const child = shell.spawnExec(`trap 'echo caught; exit 7' ${name}; echo ready; while :; do sleep 0.02; done`);
     expect(await firstLine(child)).toBe('ready');
