@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonHarness, mountsBelow } from '../support/daemon-harness.ts';
 import { type InlineVolume, Kubelet, type Tokens } from '../support/kubelet.ts';
-import { isRoot } from '../support/privileges.ts';
+import { isRoot, mayMount } from '../support/privileges.ts';
 import { rejectionOf } from '../support/rejection.ts';
 
 const SPEC = {
@@ -155,6 +156,41 @@ it.runIf(isRoot)('a pod’s fsGroup can read the volume, and nobody else can (ne
   await node.publish(volume);
   const { gid, mode } = statSync(`${node.targetOf(volume)}/password`);
   expect({ gid, mode: mode & 0o777 }).toEqual({ gid: 4321, mode: 0o440 });
+  await node.unpublish(volume);
+});
+
+it('the Secret that the pod’s volume refers to is its files, and each sync brings what is in it then', async () => {
+  const node = kubelet();
+  const volume = pod({ attributes: {}, secretData: { 'tls.key': 'one', 'tls.crt': 'public' } });
+  await node.publish(volume, tokens('tok-hidden'));
+  expect(contentsOf(node.targetOf(volume))).toEqual({ 'tls.key': 'one', 'tls.crt': 'public' });
+  await node.publish({ ...volume, secretData: { 'tls.key': 'two' } }, tokens('tok-hidden'));
+  expect(contentsOf(node.targetOf(volume))).toEqual({ 'tls.key': 'two' });
+  await node.unpublish(volume);
+});
+
+it('is the same volume for pods that ask for it read-only and that do not', async () => {
+  const node = kubelet();
+  for (const readOnly of [true, false]) {
+    const volume = pod({ attributes: { secretName: 'db' }, readOnly });
+    await node.publish(volume);
+    expect(contentsOf(node.targetOf(volume))).toEqual({ password: 'of the shop' });
+    if (mayMount) expect(() => writeFileSync(`${node.targetOf(volume)}/new`, '')).toThrow('EROFS');
+    await node.unpublish(volume);
+  }
+});
+
+it('a pod whose Secret is missing waits, and its directory is gone between two tries', async () => {
+  const node = kubelet();
+  const volume = pod({ attributes: { secretName: 'later' } });
+  const directory = dirname(node.targetOf(volume));
+  for (let sync = 0; sync < 2; sync++) {
+    expect((await rejectionOf(node.publish(volume))).code).toBe('failed-precondition');
+    expect(existsSync(directory)).toBe(false);
+  }
+  await harness.client.objects.apply({ object: { metadata: { name: 'later', namespace: 'shop' }, secret: {} } });
+  await node.publish(volume);
+  expect(contentsOf(node.targetOf(volume))).toEqual({});
   await node.unpublish(volume);
 });
 

@@ -1,4 +1,6 @@
-import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { ErrorCode } from '../../src/base/errors.ts';
+import { LanternError } from '../../src/base/errors.ts';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
 import type { NodePublishVolumeRequest } from '../../src/rpc/generated/csi/v1/NodePublishVolumeRequest.ts';
 import type { NodeServiceCapability__Output as Capability } from '../../src/rpc/generated/csi/v1/NodeServiceCapability.ts';
@@ -15,9 +17,25 @@ export type InlineVolume = {
   /** The pod author's `volumeAttributes`. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly fsGroup?: number;
+  /** What the pod's author wrote; Kubernetes' default is false. */
+  readonly readOnly?: boolean;
+  /** The data of the Secret that `nodePublishSecretRef` names. */
+  readonly secretData?: Readonly<Record<string, string>>;
 };
 
 export type Tokens = Readonly<Record<string, { readonly token: string; readonly expirationTimestamp: string }>>;
+
+/** After any other error the kubelet takes the volume for not published, and cleans up. */
+const UNCERTAIN: readonly ErrorCode[] = [
+  'cancelled',
+  'deadline-exceeded',
+  'unavailable',
+  'resource-exhausted',
+  'aborted',
+];
+
+/** What every daemon says it can. */
+const ALWAYS: readonly string[] = ['SINGLE_NODE_MULTI_WRITER'];
 
 /** Where tokens are put: newer kubelets can use `secrets`, older ones know volume_context only. */
 export type TokensIn = 'secrets' | 'volumeContext';
@@ -46,25 +64,33 @@ export class Kubelet {
   async publish(volume: InlineVolume, tokens: Tokens = {}): Promise<void> {
     mkdirSync(this.#directoryOf(volume), { recursive: true, mode: 0o750 });
     writeFileSync(`${this.#directoryOf(volume)}/vol_data.json`, '{}');
-    // Once for staging, once for the mount group.
+    // Once for the mount group, once for the access mode.
     await this.#capabilities();
-    const types = (await this.#capabilities()).map(({ rpc }) => rpc?.type);
-    const delivers = volume.fsGroup !== undefined && types.includes('VOLUME_MOUNT_GROUP');
-    await this.send(this.requestOf(volume, tokens, delivers));
+    const capabilities = (await this.#capabilities()).flatMap(({ rpc }) => rpc?.type ?? []);
+    try {
+      await this.send(this.requestOf(volume, tokens, capabilities));
+    } catch (error) {
+      if (error instanceof LanternError && !UNCERTAIN.includes(error.code)) this.#giveUp(volume);
+      throw error;
+    }
   }
 
-  requestOf(volume: InlineVolume, tokens: Tokens = {}, delivers = false) {
-    const { namespace, podName, podUid, volumeName, attributes, fsGroup } = volume;
-    const text = { [`${PREFIX}serviceAccount.tokens`]: JSON.stringify(tokens) };
+  /** Without `tokens` it is that of a CSIDriver that requests none. */
+  requestOf(volume: InlineVolume, tokens?: Tokens, capabilities = ALWAYS) {
+    const { namespace, podName, podUid, volumeName, attributes, fsGroup, readOnly = false, secretData = {} } = volume;
+    const text = tokens && { [`${PREFIX}serviceAccount.tokens`]: JSON.stringify(tokens) };
+    const group = capabilities.includes('VOLUME_MOUNT_GROUP') ? fsGroup : undefined;
     return {
       volumeId: inlineVolumeId(podUid, volumeName),
       targetPath: this.targetOf(volume),
       volumeCapability: {
-        mount: { fsType: '', mountFlags: [], volumeMountGroup: delivers ? String(fsGroup) : '' },
-        accessMode: { mode: 'SINGLE_NODE_WRITER' },
+        mount: { fsType: '', mountFlags: [], volumeMountGroup: group === undefined ? '' : String(group) },
+        accessMode: {
+          mode: capabilities.includes('SINGLE_NODE_MULTI_WRITER') ? 'SINGLE_NODE_MULTI_WRITER' : 'SINGLE_NODE_WRITER',
+        },
       },
-      readonly: true,
-      secrets: this.#tokensIn === 'secrets' ? text : {},
+      readonly: readOnly,
+      secrets: { ...secretData, ...(this.#tokensIn === 'secrets' && text) } as Record<string, string>,
       volumeContext: {
         ...attributes,
         [`${PREFIX}pod.name`]: podName,
@@ -85,6 +111,18 @@ export class Kubelet {
   async unpublish(volume: InlineVolume): Promise<void> {
     const { volumeId, targetPath } = this.requestOf(volume);
     await this.#call(({ node }) => node.nodeUnpublishVolume({ volumeId, targetPath }));
+    this.#removeDirectory(volume);
+  }
+
+  /** After a publish that failed for good. What is still mounted, or not empty, stays. */
+  #giveUp(volume: InlineVolume): void {
+    const target = this.targetOf(volume);
+    if (existsSync(target) && readdirSync(target).length > 0) return;
+    if (existsSync(target)) rmdirSync(target);
+    this.#removeDirectory(volume);
+  }
+
+  #removeDirectory(volume: InlineVolume): void {
     rmSync(`${this.#directoryOf(volume)}/vol_data.json`, { force: true });
     rmdirSync(this.#directoryOf(volume));
   }
