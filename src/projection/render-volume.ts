@@ -17,6 +17,7 @@ const NO_TOKENS: TokenIssuer = {
     const token = `(a dry run issues no token; a token for ${whose}, good for ${expirationSeconds} s, would be here)`;
     return { token, issuedAt: 0, expiresAt: 8.64e15 };
   },
+  vouchesFor: async () => false,
 };
 
 /**

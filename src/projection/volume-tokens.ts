@@ -67,9 +67,9 @@ export function accountNeeded(wishes: TokenWishes | undefined): readonly NeededO
 }
 
 /**
- * A token for every wish that can be met: a held one as long as it is not due and nothing it was issued for differs,
- * else a new one. Where that fails, a held one of the same bearer stays until it expires. Without either, a missing
- * account leaves the token out, and an issuer that fails throws.
+ * A token for every wish that can be met: a held one as long as it is not due, its key is there and nothing it was issued
+ * for differs, else a new one. Where that fails, a held one of the same bearer stays until it expires. Without either, a
+ * missing account leaves the token out, and an issuer that fails throws.
  */
 export async function issueTokens(
   wishes: TokenWishes | undefined,
@@ -88,17 +88,15 @@ export async function issueTokens(
     const now = stages.clock.now();
     const bearer = JSON.stringify([refKey(wishes.account), wishes.pod, audiences]);
     const old = held.get(audience);
-    const fallback = old?.bearer === bearer && old.expiresAt > now ? old : undefined;
+    let fallback = old?.bearer === bearer && old.expiresAt > now ? old : undefined;
     try {
+      if (fallback !== undefined && !(await vouchesFor(fallback, issuer, stages.clock, signal))) fallback = undefined;
       if (account === undefined) throw missingAccount(wishes.account);
       const { uid, name, namespace } = account.metadata;
       const terms = JSON.stringify([stages.source.storeId, uid, expirationSeconds]);
       const request = { account: { namespace, name, uid }, audiences, expirationSeconds, pod: wishes.pod };
-      const serves = fallback !== undefined && fallback.terms === terms && fallback.renewAt > now;
-      tokens.set(
-        audience,
-        serves ? fallback : { ...(await issue(request, issuer, stages.clock, signal)), bearer, terms },
-      );
+      if (fallback !== undefined && fallback.terms === terms && fallback.renewAt > now) tokens.set(audience, fallback);
+      else tokens.set(audience, { ...(await issue(request, issuer, stages.clock, signal)), bearer, terms });
     } catch (error) {
       signal.throwIfAborted();
       failure = toLanternError(error, `issue a token for ${describeRef(wishes.account)}`);
@@ -122,10 +120,17 @@ async function issue(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Pick<KeptToken, 'token' | 'expiresAt' | 'renewAt'>> {
-  const late = () => new LanternError('unavailable', 'issue a token: the issuer did not answer within 30 s');
-  const limit = { clock, ms: ISSUE_DEADLINE_MS, late };
-  const { token, issuedAt, expiresAt } = await withDeadline(limit, signal, (bounded) => issuer.issue(request, bounded));
+  const { token, issuedAt, expiresAt } = await inTime(clock, signal, (bounded) => issuer.issue(request, bounded));
   return { token, expiresAt, renewAt: issuedAt + dueAfter(expiresAt - issuedAt) };
+}
+
+function vouchesFor({ token }: KeptToken, issuer: TokenIssuer, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  return inTime(clock, signal, (bounded) => issuer.vouchesFor(token, bounded));
+}
+
+function inTime<T>(clock: Clock, signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = () => new LanternError('unavailable', 'issue a token: the issuer did not answer within 30 s');
+  return withDeadline({ clock, ms: ISSUE_DEADLINE_MS, late }, signal, ask);
 }
 
 /** Milliseconds from the issue of a token until a new one is wanted. */

@@ -22,4 +22,6 @@ export interface TokenIssuer {
   readonly issuer: string;
   /** Errors: `data-loss` when the signing keys are damaged, `unavailable` when they cannot be read now. */
   issue(request: TokenRequest, signal: AbortSignal): Promise<IssuedToken>;
+  /** Whether others can still verify a token that it issued: not once its key is gone. Errors as for `issue`. */
+  vouchesFor(token: string, signal: AbortSignal): Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-import { type JWTPayload, SignJWT } from 'jose';
+import { decodeProtectedHeader, type JWTPayload, SignJWT } from 'jose';
 import type { Clock } from '../base/clock.ts';
 import { ALGORITHM, type PublicKeySet, publicKeys } from './signing-key-set.ts';
 import type { LoadedKeys, SigningKeys } from './signing-keys.ts';
@@ -23,6 +23,11 @@ export class TokenSigner implements TokenIssuer {
     return { token: await sign(claims, keys), issuedAt: claims.iat * 1000, expiresAt: claims.exp * 1000 };
   }
 
+  async vouchesFor(token: string, signal: AbortSignal): Promise<boolean> {
+    const keyId = keyIdOf(token);
+    return keyId !== undefined && (await this.keyIds(signal)).includes(keyId);
+  }
+
   /** A token without an end, SECRET: good for as long as its key is kept. */
   async issueLasting(claims: JWTPayload, signal: AbortSignal): Promise<string> {
     return await sign(claims, await this.#keys.current(signal));
@@ -41,6 +46,15 @@ export class TokenSigner implements TokenIssuer {
   /** Signs with a new key from now on, and answers its id. */
   async rotate(signal: AbortSignal): Promise<string> {
     return (await this.#keys.rotate(signal)).set.signing.kid;
+  }
+}
+
+/** Unverified; undefined where it is no token. */
+function keyIdOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid;
+  } catch {
+    return undefined;
   }
 }
 

@@ -6,6 +6,8 @@ export class CountingIssuer implements TokenIssuer {
   readonly issuer = 'test';
   readonly requests: TokenRequest[] = [];
   failure: Error | undefined;
+  /** Tokens whose key is gone. */
+  readonly disowned = new Set<string>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -18,5 +20,10 @@ export class CountingIssuer implements TokenIssuer {
     const issuedAt = this.#clock.now();
     const token = `token-${this.requests.length}`;
     return { token, issuedAt, expiresAt: issuedAt + request.expirationSeconds * 1000 };
+  }
+
+  async vouchesFor(token: string): Promise<boolean> {
+    if (this.failure !== undefined) throw this.failure;
+    return !this.disowned.has(token);
   }
 }

@@ -258,6 +258,21 @@ describe('a held token', () => {
     expect(world.files()).toEqual({ token: 'token-2' });
   });
 
+  it('is replaced once its key is gone, and does not stand in for one that cannot be issued', async () => {
+    await using world = await arrange();
+    await applyAccount(world);
+    await world.publish({ definition: ONE, pod: WEB });
+    world.tokens.disowned.add('token-1');
+    await world.projector.refresh(undefined, NEVER);
+    expect(world.files()).toEqual({ token: 'token-2' });
+    world.tokens.disowned.add('token-2');
+    await deleteAccount(world);
+    expect(world.projector.get('v')?.state).toBe('stale');
+    await applyAccount(world);
+    expect(world.files()).toEqual({ token: 'token-3' });
+    expect(world.projector.get('v')?.state).toBe('ready');
+  });
+
   it('is written down for a restart even when the first attempt to do so fails', async () => {
     await using world = await arrange();
     await world.publish({ definition: ONE });
@@ -342,7 +357,7 @@ it('an issuer that fails is asked less and less often', async () => {
   await world.publish({ definition: ONE });
   world.tokens.failure = new LanternError('unavailable', 'the key cannot be read');
   await pass(world, 48 * MINUTE);
-  const asked = vi.spyOn(world.tokens, 'issue');
+  const asked = vi.spyOn(world.tokens, 'vouchesFor');
   for (let second = 0; second < 120; second++) await pass(world, 1_000);
   expect(asked.mock.calls.length).toBeGreaterThan(4);
   expect(asked.mock.calls.length).toBeLessThan(12);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose';
 import { expect, test } from 'vitest';
+import { SIGNING_KEYS } from '../../../src/sources/signing-keys.ts';
 import { ISSUER, SigningWorld, tokenRequest, verified } from '../../support/signing-world.ts';
 
 const NEVER = new AbortController().signal;
@@ -71,6 +72,16 @@ test('after a rotation the new key signs, and the old tokens verify until they e
   clock.advance(3_600_000 + 1000);
   expect((await signer.publicKeys(NEVER)).keys.map(({ kid }) => kid)).toEqual([newId]);
   expect(oldId).not.toBe(newId);
+});
+
+test('it vouches for what verifies: across a rotation, but not once the keys are others', async () => {
+  const { signer, store } = new SigningWorld();
+  const { token } = await signer.issue(tokenRequest(), NEVER);
+  await signer.rotate(NEVER);
+  expect(await signer.vouchesFor(token, NEVER)).toBe(true);
+  expect(await signer.vouchesFor('no token at all', NEVER)).toBe(false);
+  await store.delete(SIGNING_KEYS, undefined, NEVER);
+  expect(await signer.vouchesFor(token, NEVER)).toBe(false);
 });
 
 test('whatever is signed, rotated and waited for, on two daemons: every token that has not expired verifies', async () => {
