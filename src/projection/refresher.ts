@@ -71,6 +71,11 @@ export class Refresher implements AsyncDisposable {
     this.#settle(key);
   }
 
+  /** The volume was taken over with its tokens: they are due when they are, whether or not the source has synced. */
+  resume(volume: LiveVolume): void {
+    this.#rotation.plan(volume.hosted.directoryName, volume.tokens, false);
+  }
+
   /**
    * The volume's contents are those of this projection: what they come from is followed, tokens are renewed in time, and
    * a pending retry is not needed any more.

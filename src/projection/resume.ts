@@ -6,7 +6,7 @@ import type { Stages } from './stages.ts';
 /**
  * Takes over what an earlier daemon left, from its records and from what is really mounted. A record's publication that
  * is not mounted any more is dropped; a volume with none left is removed; a volume whose record is damaged stays mounted
- * and says so. Nothing is rendered here: `refreshAll` does that once the source has synced.
+ * and says so. Nothing is rendered here: `refreshAll` does that once the source has synced, or a token that is due does.
  */
 export function resumeVolumes(stages: Stages, desk: Desk): void {
   for (const resumed of stages.publisher.resume()) {
@@ -16,6 +16,7 @@ export function resumeVolumes(stages: Stages, desk: Desk): void {
       continue;
     }
     desk.registry.add(volume);
+    desk.refresher.resume(volume);
     if (volume.wanted === undefined) {
       stages.log.error(
         { volume: volume.name, problem: volume.lastError },

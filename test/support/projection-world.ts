@@ -73,23 +73,40 @@ export class ProjectionWorld implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
+    await this.#begin();
+    await this.projector.settled();
+  }
+
+  /** Resolves when the source has synced. */
+  #begin(): Promise<void> {
     const events = this.projector.events({ includeExisting: false }, this.#stop.signal);
     void (async () => {
       for await (const event of events) this.events.push(event);
     })();
     this.projector.takeOver();
-    await this.projector.start(NEVER);
-    await this.projector.settled();
+    return this.projector.start(this.#stop.signal);
   }
 
   /** The daemon ends and another starts, over a store that begins empty, or over the same. */
   async restart({ keepStore = false }: { readonly keepStore?: boolean } = {}): Promise<void> {
-    await this.projector[Symbol.asyncDispose]();
-    this.#stop.abort();
-    this.#stop = new AbortController();
+    await this.#end();
     if (!keepStore) this.store = new MemoryStore({ clock: this.clock });
     this.projector = this.#newProjector();
     await this.start();
+  }
+
+  /** The daemon ends and another starts, whose store does not sync. */
+  async restartUnsynced(): Promise<void> {
+    await this.#end();
+    this.store = new MemoryStore({ clock: this.clock, ready: false });
+    this.projector = this.#newProjector();
+    this.#begin().catch(() => {});
+  }
+
+  async #end(): Promise<void> {
+    await this.projector[Symbol.asyncDispose]();
+    this.#stop.abort();
+    this.#stop = new AbortController();
   }
 
   /** How many timers wait, besides the one of the sync period's next round. */

@@ -258,6 +258,19 @@ describe('a held token', () => {
     expect(world.files()).toEqual({ token: 'token-2' });
   });
 
+  it('does not expire in a volume that is well, though the store does not sync after a restart', async () => {
+    await using world = await arrange();
+    await world.publish({ definition: ONE });
+    await pass(world, 10 * MINUTE);
+    await world.restartUnsynced();
+    await pass(world, 37 * MINUTE);
+    await pass(world, 13 * MINUTE);
+    expect(world.projector.get('v')?.state).toBe('stale');
+    expect(world.files()).toEqual({ token: 'token-1' });
+    await world.projector[Symbol.asyncDispose]();
+    expect(world.clock.pending).toBe(0);
+  });
+
   it('is replaced once its key is gone, and does not stand in for one that cannot be issued', async () => {
     await using world = await arrange();
     await applyAccount(world);
