@@ -1,4 +1,5 @@
 import { LanternError } from '../base/errors.ts';
+import { defaultAccountOf, isDefaultAccount } from '../objects/default-account.ts';
 import {
   describeRef,
   OBJECT_KINDS,
@@ -15,6 +16,9 @@ import { objectFromWire } from '../rpc/object-messages.ts';
 /** How often what changed meanwhile is read again before it is given up. */
 const MOST_ROUNDS = 20;
 const MOST_NAMED = 5;
+
+/** Of a default account that is not stored. */
+const VERSION_OF_NOBODY = defaultAccountOf('default').metadata.resourceVersion;
 
 /** Takes objects one by one; a later one of the same name replaces the one before. */
 export type Sink = (object: StoredObject) => Promise<void>;
@@ -84,10 +88,13 @@ async function* listedObjects(
   } while (pageToken !== '');
 }
 
+/** Undefined when it is gone; a default account that nobody has stored any more is shown all the same. */
 async function readObject(daemon: LanternClient, ref: ObjectRef, signal: AbortSignal) {
   try {
     const { object } = await daemon.objects.get({ ref, withData: true }, { signal });
-    return object === null ? undefined : objectFromWire(object);
+    const found = object === null ? undefined : objectFromWire(object);
+    const isOfNobody = isDefaultAccount(ref) && found?.metadata.resourceVersion === VERSION_OF_NOBODY;
+    return isOfNobody ? undefined : found;
   } catch (error) {
     if (error instanceof LanternError && error.code === 'not-found') return undefined;
     throw error;
