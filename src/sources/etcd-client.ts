@@ -5,7 +5,7 @@ import { withDeadline } from '../base/deadline.ts';
 import { LanternError } from '../base/errors.ts';
 import { delays } from '../base/retry.ts';
 import { EtcdEndpoint, type EtcdIdentity, type EtcdWatchStream } from './etcd-endpoint.ts';
-import { etcdError, isPassing } from './etcd-errors.ts';
+import { etcdError, failureOf, isPassing } from './etcd-errors.ts';
 
 /** How long one call may take over all its attempts, in milliseconds. */
 const DEADLINE_MS = 8_000;
@@ -59,6 +59,7 @@ export class EtcdClient implements Disposable {
   ): Promise<T> {
     let failure: unknown = new LanternError('unavailable', `${what}: etcd has too many calls waiting; try again`);
     const limit = { clock: this.#clock, ms: DEADLINE_MS, late: () => etcdError(failure, what) };
+    let distrusted = 0;
     return await withDeadline(limit, signal, async (bounded) => {
       for (const pause of delays(BACKOFF)) {
         const index = this.#current;
@@ -66,7 +67,9 @@ export class EtcdClient implements Disposable {
           return await this.#endpoint(index).call(send, bounded);
         } catch (error) {
           bounded.throwIfAborted();
-          if (!isPassing(error)) throw etcdError(error, what);
+          if (failureOf(error) === 'untrusted') distrusted += 1;
+          // What no member accepts does not pass by waiting for it here.
+          if (!isPassing(error) || distrusted >= this.#endpoints.length) throw etcdError(error, what);
           failure = error;
           this.#avoid(index);
         }

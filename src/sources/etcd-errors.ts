@@ -33,7 +33,7 @@ const BY_CLASS: Readonly<Record<string, EtcdFailure>> = {
   EtcdPermissionDeniedError: 'forbidden',
   EtcdAuthenticationFailedError: 'unknown-user',
   EtcdInvalidAuthTokenError: 'passing',
-  EtcdWatchStreamEnded: 'passing',
+  ClientClosedError: 'passing',
 };
 
 export function failureOf(error: unknown): EtcdFailure {

@@ -18,12 +18,9 @@ export class EtcdFollowed {
   #told: number | undefined;
   /** A state under another history: what it was changed at means nothing any more. */
   #isOtherHistory = false;
-  readonly #since: number;
 
-  /** `since`: the revision from which on its followers want to know of changes. */
-  constructor(ref: ObjectRef, since: number) {
+  constructor(ref: ObjectRef) {
     this.ref = ref;
-    this.#since = since;
   }
 
   /** Undefined while nothing is known. */
@@ -61,11 +58,8 @@ export class EtcdFollowed {
     const told = this.#told;
     const isOther = this.#isOtherHistory;
     this.#keep(next);
-    // Nothing was ever told: what was there before they followed is no change.
-    if (told === undefined) {
-      if (next.changedAt <= this.#since) return undefined;
-      return { type: 'added', revision: next.changedAt };
-    }
+    // What the first read finds is where they begin, and no change.
+    if (told === undefined) return undefined;
     if (next.changedAt === told && !isOther) return undefined;
     if (next.changedAt === 0) return told === 0 ? undefined : { type: 'deleted', revision: next.revision };
     return { type: told === 0 ? 'added' : 'modified', revision: next.changedAt };

@@ -49,7 +49,7 @@ export class EtcdFollows implements Disposable {
     const key = refKey(ref);
     let followed = this.#byKey.get(key);
     if (followed === undefined) {
-      followed = new EtcdFollowed(ref, this.#records.history.revision);
+      followed = new EtcdFollowed(ref);
       this.#byKey.set(key, followed);
       void this.#keepKnown(followed);
     }

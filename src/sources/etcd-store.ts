@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { LanternError } from '../base/errors.ts';
+import { abortable } from '../base/keyed-lock.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import { EtcdClient } from './etcd-client.ts';
@@ -65,6 +66,7 @@ export class EtcdStore implements Store, AsyncDisposable {
   readonly #watching: EtcdWatchOptions;
   /** Watches from now on that do not know yet where that is. What this process writes comes after. */
   readonly #starting = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
   readonly #filled: Promise<void>;
   #isFilled = false;
   #resolveFilled: () => void = () => {};
@@ -96,6 +98,7 @@ export class EtcdStore implements Store, AsyncDisposable {
       log,
       mostEvents: options.watchEvents ?? events,
       mostBytes: bytes,
+      closing: this.#closing.signal,
     };
     this.#filled = new Promise((resolve) => {
       this.#resolveFilled = resolve;
@@ -158,7 +161,7 @@ export class EtcdStore implements Store, AsyncDisposable {
 
   async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     const ref = refOf(draft);
-    await this.#mayWrite(signal);
+    await this.#mayWrite(ref, signal);
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const { epoch } = this.#history;
       const state = await this.#read(ref, 'apply', signal);
@@ -180,7 +183,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     resourceVersion: string | undefined,
     signal: AbortSignal,
   ): Promise<StoredObject | undefined> {
-    await this.#mayWrite(signal);
+    await this.#mayWrite(ref, signal);
     let tried: StoredObject | undefined;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const { epoch } = this.#history;
@@ -216,6 +219,7 @@ export class EtcdStore implements Store, AsyncDisposable {
 
   /** Stops watching. A repeat does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
     await this.#session[Symbol.asyncDispose]();
     this.#follows[Symbol.dispose]();
     this.#client[Symbol.dispose]();
@@ -236,9 +240,10 @@ export class EtcdStore implements Store, AsyncDisposable {
     return { revision: from ?? revision, epoch };
   }
 
-  async #mayWrite(signal: AbortSignal): Promise<void> {
+  /** What is followed from before a write is told of it: so where that begins must be known first. */
+  async #mayWrite(ref: ObjectRef, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await Promise.all(this.#starting);
+    await abortable(Promise.allSettled([...this.#starting, this.#follows.get(ref)?.reading]), signal);
   }
 
   async #read(ref: ObjectRef, verb: string, signal: AbortSignal): Promise<EtcdState> {

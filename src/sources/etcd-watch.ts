@@ -9,7 +9,7 @@ import type { EtcdRecords } from './etcd-records.ts';
 import { EtcdStream } from './etcd-stream.ts';
 import type { ObjectEvent, WatchFilter } from './source.ts';
 
-const BACKOFF = { firstMs: 100, mostMs: 10_000, jitter: 0.9 };
+const BACKOFF = { firstMs: 100, mostMs: 5_000, jitter: 0.9 };
 const WATCH_ID = 1;
 
 export type EtcdWatchOptions = {
@@ -20,6 +20,8 @@ export type EtcdWatchOptions = {
   readonly mostEvents: number;
   /** …and in bytes, encrypted as they are. */
   readonly mostBytes: number;
+  /** Aborts when the store is closed. */
+  readonly closing: AbortSignal;
 };
 
 /** Where a watch begins: after this revision, in the history of that epoch. */
@@ -92,7 +94,7 @@ async function feed(
   to: Feed,
   signal: AbortSignal,
 ): Promise<void> {
-  const { records, clock } = options;
+  const { records, clock, closing } = options;
   const waits = delays(BACKOFF);
   let seen = start.revision;
   const isSame = () => records.history.epoch === start.epoch;
@@ -113,6 +115,7 @@ async function feed(
   while (!signal.aborted) {
     fragments = [];
     try {
+      if (closing.aborted) throw new LanternError('cancelled', 'watch objects: the store is closed');
       if (!isSame()) throw otherHistory(seen);
       using stream = await EtcdStream.open(records.client, hear);
       stream.create({ ...records.rangeOf(filter), start_revision: seen + 1, watch_id: WATCH_ID, prev_kv: true });

@@ -33,6 +33,12 @@ export class EtcdMember {
     this.#args = args;
   }
 
+  /** One of its arguments, as etcdctl takes it too: `['--name', 'm0']`. */
+  argument(flag: string): readonly string[] {
+    const at = this.#args.indexOf(flag);
+    return at < 0 ? [] : this.#args.slice(at, at + 2);
+  }
+
   get pid(): number | undefined {
     return this.#process?.pid;
   }
