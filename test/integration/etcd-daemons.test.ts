@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { connect } from '../../src/rpc/client.ts';
+import { DaemonHarness } from '../support/daemon-harness.ts';
+import { testKeys } from '../support/etcd-keys.ts';
+import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
+
+const WHOLE = { source: { secret: { secretName: 'db' } } };
+
+describe.runIf(isEtcdThere)('daemons on one etcd (needs etcd)', () => {
+  let server: EtcdServer;
+  let prefixes = 0;
+  beforeAll(async () => {
+    server = await EtcdServer.start();
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  /** Flags of daemons that share a prefix of their own. */
+  const flags = async () => {
+    prefixes += 1;
+    const keyFile = server.directory.at('key');
+    await testKeys(keyFile);
+    const etcdEndpoints = server.endpoints.join(',');
+    return {
+      store: 'etcd',
+      etcdEndpoints,
+      etcdPrefix: `/daemons-${prefixes}`,
+      keyFile: [keyFile],
+      publisher: 'direct',
+    };
+  };
+
+  const mount = (daemon: DaemonHarness, volumeId = 'v', definition = WHOLE) =>
+    daemon.client.projector.mount({ volumeId, definition, targetPath: daemon.target(volumeId) });
+
+  test('what one is told, the other shows within moments', async () => {
+    const shared = await flags();
+    await using a = await DaemonHarness.start(shared);
+    await using b = await DaemonHarness.start(shared);
+    expect(b.daemon.readyLine).toContain(`store etcd at ${server.member.clientUrl} below ${shared.etcdPrefix}`);
+    await a.applySecret('db', { password: 'one' });
+    await mount(b);
+    const shown = () => readFileSync(`${b.target('v')}/password`, 'utf8');
+    expect(shown()).toBe('one');
+    for (const password of ['two', 'three']) {
+      await a.applySecret('db', { password });
+      await vi.waitFor(() => expect(shown()).toBe(password), { timeout: 1_000, interval: 2 });
+    }
+  });
+
+  test('while etcd is away volumes keep their contents, cached objects can be mounted, and both catch up', async () => {
+    const shared = await flags();
+    await using a = await DaemonHarness.start(shared);
+    await using b = await DaemonHarness.start(shared);
+    await a.applySecret('db', { password: 'one' });
+    await mount(b);
+    await server.member.kill();
+    await vi.waitFor(() => expect(b.logLines.join('')).toContain('out of touch with etcd'), { timeout: 10_000 });
+    await mount(b, 'second');
+    expect(readFileSync(`${b.target('second')}/password`, 'utf8')).toBe('one');
+    const unknown = mount(b, 'third', { source: { secret: { secretName: 'unknown' } } });
+    await expect(unknown).rejects.toMatchObject({ code: 'unavailable' });
+    const { volumes } = await b.client.projector.listVolumes({});
+    expect(volumes.map(({ volumeId }) => volumeId)).toEqual(['second', 'v']);
+    expect(readFileSync(`${b.target('v')}/password`, 'utf8')).toBe('one');
+
+    server.member.start();
+    await server.answering();
+    await a.applySecret('db', { password: 'two' });
+    for (const volume of ['v', 'second']) {
+      await vi.waitFor(() => expect(readFileSync(`${b.target(volume)}/password`, 'utf8')).toBe('two'), {
+        timeout: 10_000,
+      });
+    }
+  });
+
+  test('a daemon that starts while etcd is away answers, and is not ready until it is back', async () => {
+    const shared = await flags();
+    await server.member.kill();
+    await using _back = { [Symbol.asyncDispose]: () => server.answering() };
+    const starting = DaemonHarness.start({ ...shared, runDir: server.directory.at('run') });
+    const client = connect(server.directory.at('run', 'lantern.sock'));
+    await vi.waitFor(async () => expect(await client.health.check({})).toMatchObject({ status: 'NOT_SERVING' }), {
+      timeout: 5_000,
+    });
+    server.member.start();
+    await using daemon = await starting;
+    expect(await client.health.check({})).toMatchObject({ status: 'SERVING' });
+    client.close();
+    expect(daemon.daemon.readyLine).toContain('etcd');
+  });
+});
