@@ -160,6 +160,8 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
     kind: config.publisher,
     targetRoots: targetRootsOf(config),
     poolTotalBytes: config.poolTotalBytes ?? Math.floor(availableMemory() / 2),
+    // A volume of its own pool comes back to it only when it is mounted again.
+    keepIdlePools: config.isolation === 'namespace',
     clock: systemClock,
     log,
   });

@@ -7,7 +7,8 @@ import { VolumeHome } from '../volume/volume-home.ts';
 import { BoundVolume } from './bound-volume.ts';
 import { uncover } from './cover.ts';
 import type { Mounter } from './mounter.ts';
-import type { Pool, Pools } from './pools.ts';
+import type { Pool } from './pool.ts';
+import type { Pools } from './pools.ts';
 import { findPublication, isPoolMounted, publicationRoot } from './publication-root.ts';
 import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from './publisher.ts';
 import { homeDirectory, resumePool } from './resume-pool.ts';
@@ -98,11 +99,13 @@ export class BindPublisher implements Publisher {
       for (const target of volume.targets) volume.unpublish(target);
       volume.remove();
     }
+    this.#options.pools[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
     this.#volumes.clear();
+    this.#options.pools[Symbol.dispose]();
   }
 
   #host(name: string, home: VolumeHome, pool: Pool): BoundVolume {

@@ -14,7 +14,7 @@ import { cover, isSame, type Shown, uncover } from './cover.ts';
 import { fileSystemUsage } from './file-system-usage.ts';
 import type { Mounter } from './mounter.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
-import { type Pool, poolIsGone } from './pools.ts';
+import { type Pool, poolIsGone } from './pool.ts';
 import { findPublication } from './publication-root.ts';
 import type { HostedVolume, PublishedTarget, VolumeUsage } from './publisher.ts';
 import type { FileIdentity } from './system-calls.ts';
@@ -92,16 +92,20 @@ export class BoundVolume implements HostedVolume {
     const { targets, mounter } = this.#around;
     using parent = targets.open(target);
     using existing = parent.openExisting();
-    let standing: Publication | undefined;
-    if (existing !== undefined) {
-      const found = mounter.identify(existing);
-      if (found.isMountRoot) standing = this.#standing(existing, found, subPath);
-      else if (this.#around.isPool(found.device)) throw foreign(existing, 'it lies in a published volume');
+    const found = existing && mounter.identify(existing);
+    let publication: Publication | undefined;
+    if (existing !== undefined && found?.isMountRoot) {
+      publication = this.#standing(existing, found, subPath);
+      // What was there is gone: again, with what it lay on.
+      if (publication === undefined) return this.publish(target, subPath, flags);
+    } else {
+      if (existing !== undefined && found !== undefined && this.#around.isPool(found.device))
+        throw foreign(existing, 'it lies in a published volume');
+      publication = this.#cover(parent, existing, subPath, flags);
     }
-    standing ??= this.#cover(parent, subPath, flags);
-    this.remember(parent.target, standing);
+    this.remember(parent.target, publication);
     if (subPath === undefined) this.#unpublished = undefined;
-    return { pinnedGeneration: standing.pinnedGeneration };
+    return { pinnedGeneration: publication.pinnedGeneration };
   }
 
   unpublish(target: string): void {
@@ -164,14 +168,19 @@ export class BoundVolume implements HostedVolume {
     this.#writer[Symbol.dispose]();
   }
 
-  #cover(parent: OpenedParent, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Publication {
+  #cover(
+    parent: OpenedParent,
+    existing: OpenedTarget | undefined,
+    subPath: RelativePath | undefined,
+    flags: readonly MountFlag[],
+  ): Publication {
     const { mounter } = this.#around;
     if (subPath === undefined) {
       const source = { path: this.#home.dataDirectory, isDirectory: true };
-      return { ...cover(parent, source, flags, mounter), subPath, pinnedGeneration: undefined };
+      return { ...cover(parent, existing, source, flags, mounter), subPath, pinnedGeneration: undefined };
     }
     const { path, type, generation } = this.#writer.resolveSubPath(subPath);
-    const shown = cover(parent, { path, isDirectory: type === 'directory' }, flags, mounter);
+    const shown = cover(parent, existing, { path, isDirectory: type === 'directory' }, flags, mounter);
     return { ...shown, subPath, pinnedGeneration: generation };
   }
 
@@ -186,8 +195,8 @@ export class BoundVolume implements HostedVolume {
   }
 
   /**
-   * What a mount at the target means for a publication of `subPath`: that it is there already, or (undefined) that it is
-   * to be made now. `failed-precondition` when the mount is another's, or shows another part.
+   * What a mount at the target means for a publication of `subPath`: that it is there already, or (undefined) that it was
+   * in the way, and is gone. `failed-precondition` when the mount is another's, or shows another part.
    */
   #standing(existing: OpenedTarget, found: FileIdentity, subPath: RelativePath | undefined): Publication | undefined {
     const { mounter } = this.#around;

@@ -15,11 +15,17 @@ export function isSame(a: Shown, b: Shown): boolean {
 }
 
 /**
- * Shows `source` at the target, making the target when nothing is there. `failed-precondition` when the target would
- * hide something; `aborted` when somebody moved it away meanwhile. On failure nothing is left that was not there.
+ * Shows `source` at the target, making the target when nothing is there (`existing` is undefined). `failed-precondition`
+ * when the target would hide something; `aborted` when somebody moved it away meanwhile. On failure nothing is left that
+ * was not there.
  */
-export function cover(parent: OpenedParent, source: Source, flags: readonly MountFlag[], mounter: Mounter): Shown {
-  using existing = parent.openExisting();
+export function cover(
+  parent: OpenedParent,
+  existing: OpenedTarget | undefined,
+  source: Source,
+  flags: readonly MountFlag[],
+  mounter: Mounter,
+): Shown {
   if (existing !== undefined) {
     requireCoverable(existing, source);
     return bind(parent, existing, source, flags, mounter);
@@ -49,6 +55,8 @@ export function uncover(parent: OpenedParent, isOurs: (found: FileIdentity) => b
     } catch (error) {
       throw toLanternError(error, `unmount the target "${parent.target}"`);
     }
+    // There is seldom anything below.
+    if (parent.removeEmpty()) return;
   }
   parent.removeEmpty();
 }

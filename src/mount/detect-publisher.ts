@@ -23,6 +23,8 @@ export type PublisherOptions = {
   /** Bytes of one pool, and of all together. */
   readonly poolBytes: number;
   readonly poolTotalBytes: number;
+  /** Keep an empty pool for a while, for the next volume of its domain. */
+  readonly keepIdlePools?: boolean;
   /** Refuse to run where secrets could be swapped out. */
   readonly requireNoswap: boolean;
   /** Whether `direct` may write to a real disk. */
@@ -66,6 +68,7 @@ function bindPublisher(
     directory: join(runDirectory, 'pools'),
     poolBytes: options.poolBytes,
     totalBytes: options.poolTotalBytes,
+    idleClock: options.keepIdlePools ? options.clock : undefined,
   });
   const cautions = poolCautions(mounter, runDirectory, noswap);
   return new BindPublisher({

@@ -37,6 +37,19 @@ export class OpenedParent implements Disposable {
 
   /** What is at the target, mounts included; undefined for nothing. A symbolic link there is `failed-precondition`. */
   openExisting(): OpenedTarget | undefined {
+    // Where mostly nothing is, being told so costs less than being refused.
+    return this.#isThere() ? this.#openNoLink() : undefined;
+  }
+
+  #isThere(): boolean {
+    try {
+      return lstatSync(this.path, { throwIfNoEntry: false }) !== undefined;
+    } catch (error) {
+      throw toLanternError(error, `look at the target "${this.target}"`);
+    }
+  }
+
+  #openNoLink(): OpenedTarget | undefined {
     const opened = this.#open();
     if (opened?.stats.isSymbolicLink() !== true) return opened;
     opened[Symbol.dispose]();
@@ -81,7 +94,7 @@ export class OpenedParent implements Disposable {
     } catch (error) {
       throw toLanternError(error, `create the target "${this.target}"`);
     }
-    const opened = this.openExisting();
+    const opened = this.#openNoLink();
     if (opened !== undefined) return opened;
     throw new LanternError('aborted', `create the target "${this.target}": somebody removed it meanwhile; try again`);
   }

@@ -1,21 +1,14 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import { fileSystemUsage } from './file-system-usage.ts';
+import { IdlePools } from './idle-pools.ts';
 import { type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
+import { type Pool, poolIsGone } from './pool.ts';
 import type { PoolTotals } from './publisher.ts';
-
-/** One tmpfs and the volumes that share it. */
-export type Pool = {
-  readonly directory: string;
-  /** `major:minor` of the tmpfs. */
-  readonly device: string;
-  readonly bytes: number;
-  /** The directory names of the volumes in it. The last one's leaving takes the pool away. */
-  readonly homes: Set<string>;
-};
 
 export type PoolsOptions = {
   readonly mounter: Mounter;
@@ -25,6 +18,8 @@ export type PoolsOptions = {
   readonly poolBytes: number;
   /** What all pools together may take: their pages are charged to the daemon and cannot be reclaimed. */
   readonly totalBytes: number;
+  /** Times how long an empty pool waits for the next volume of its domain. Without it, it goes with its last volume. */
+  readonly idleClock?: Clock | undefined;
 };
 
 /**
@@ -34,19 +29,21 @@ export type PoolsOptions = {
 const BYTES_PER_INODE = 1024;
 const MIN_INODES = 1024;
 
-/** The pools of this daemon: made with their first volume, taken away with their last. */
-export class Pools {
+/** The pools of this daemon: made with their first volume, taken away with their last, or a little later. */
+export class Pools implements Disposable {
   readonly directory: string;
   readonly #mounter: Mounter;
   readonly #poolBytes: number;
   readonly #totalBytes: number;
   readonly #pools = new Map<string, Pool>();
+  readonly #idle: IdlePools | undefined;
 
-  constructor({ mounter, directory, poolBytes, totalBytes }: PoolsOptions) {
+  constructor({ mounter, directory, poolBytes, totalBytes, idleClock }: PoolsOptions) {
     this.#mounter = mounter;
     this.directory = directory;
     this.#poolBytes = poolBytes;
     this.#totalBytes = totalBytes;
+    this.#idle = idleClock && new IdlePools(idleClock, (pool) => this.remove(pool));
   }
 
   all(): readonly Pool[] {
@@ -71,9 +68,8 @@ export class Pools {
    */
   join(domain: string, home: string): Pool {
     const name = poolName(domain);
-    const pool = this.#pools.get(name) ?? this.#create(name, domain);
-    // What is written to its bare directory would be on whatever file system that is on.
-    if (!this.isThere(pool)) throw poolIsGone(pool, `use the pool of "${domain}"`);
+    const pool = this.#standing(name, domain) ?? this.#create(name, domain);
+    this.#idle?.forget(pool);
     pool.homes.add(home);
     return pool;
   }
@@ -87,13 +83,16 @@ export class Pools {
     }
   }
 
-  /** Takes the home out, and the pool away when it was the last. */
+  /** Takes the home, which is removed, out; and the pool away when it was the last, unless it is kept for a while. */
   leave(pool: Pool, home: string): void {
     pool.homes.delete(home);
-    if (pool.homes.size === 0) this.remove(pool);
+    if (pool.homes.size > 0) return;
+    if (this.#idle !== undefined && isEmpty(pool)) this.#idle.keep(pool);
+    else this.remove(pool);
   }
 
   remove(pool: Pool): void {
+    this.#idle?.forget(pool);
     try {
       this.#mounter.unmount(pool.directory);
       rmdirSync(pool.directory);
@@ -121,7 +120,23 @@ export class Pools {
     return this.all();
   }
 
+  /** Takes the empty pools away that are still kept. */
+  [Symbol.dispose](): void {
+    this.#idle?.[Symbol.dispose]();
+  }
+
+  /** The domain's pool, where it has one. An empty one that somebody else took away is nobody's loss. */
+  #standing(name: string, domain: string): Pool | undefined {
+    const pool = this.#pools.get(name);
+    if (pool === undefined || this.isThere(pool)) return pool;
+    // What is written to its bare directory would be on whatever file system that is on.
+    if (pool.homes.size > 0) throw poolIsGone(pool, `use the pool of "${domain}"`);
+    this.remove(pool);
+    return undefined;
+  }
+
   #create(name: string, domain: string): Pool {
+    while (this.#takenBytes() + this.#poolBytes > this.#totalBytes && this.#idle?.removeOldest());
     const taken = this.#takenBytes();
     if (taken + this.#poolBytes > this.#totalBytes) {
       throw new LanternError(
@@ -158,11 +173,14 @@ export class Pools {
   }
 }
 
-export function poolIsGone(pool: Pool, tried: string): LanternError {
-  return new LanternError(
-    'unavailable',
-    `${tried}: the pool "${pool.directory}" was unmounted by somebody else; restart the daemon, then mount its volumes again`,
-  );
+/** What could not be removed, secrets perhaps, shall not outlive the last volume. */
+function isEmpty(pool: Pool): boolean {
+  try {
+    return readdirSync(pool.directory).length === 0;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 function removeIfEmpty(directory: string): void {
@@ -175,7 +193,7 @@ function removeIfEmpty(directory: string): void {
 
 /** The domain is the requester's text: hashed, it is a file name of fixed length that leads nowhere else. */
 function poolName(domain: string): string {
-  return createHash('sha256').update(domain).digest('hex').slice(0, 32);
+  return hash('sha256', domain, 'hex').slice(0, 32);
 }
 
 function limitsOf(bytes: number): PoolLimits {

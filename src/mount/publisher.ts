@@ -95,7 +95,10 @@ export interface HostedVolume {
    * issued again is left out where it would reach a disk.
    */
   saveInputs(inputs: KeptInputs | undefined): void;
-  /** Removes record, inputs and generations, and the pool with its last volume. Only without publications. */
+  /**
+   * Removes record, inputs and generations, and the pool with its last volume, at once or a little later. Only without
+   * publications.
+   */
   remove(): void;
   usage(): VolumeUsage;
 }

@@ -71,6 +71,8 @@ describe.runIf(mayMount)('pods on real mounts (needs root)', () => {
     await harness.client.projector.unmountPod({ name: 'web' });
     expect(mounts()).toEqual([]);
     expect(readdirSync(harness.directory.at('targets'))).toEqual([]);
+    expect(readdirSync(`${harness.runDirectory}/pools`, { recursive: true })).toHaveLength(1);
+    await harness.end();
     expect(readdirSync(`${harness.runDirectory}/pools`)).toEqual([]);
   });
 

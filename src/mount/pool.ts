@@ -1,0 +1,18 @@
+import { LanternError } from '../base/errors.ts';
+
+/** One tmpfs and the volumes that share it. */
+export type Pool = {
+  readonly directory: string;
+  /** `major:minor` of the tmpfs. */
+  readonly device: string;
+  readonly bytes: number;
+  /** The directory names of the volumes in it. Without any, the pool goes, at once or after a while. */
+  readonly homes: Set<string>;
+};
+
+export function poolIsGone(pool: Pool, tried: string): LanternError {
+  return new LanternError(
+    'unavailable',
+    `${tried}: the pool "${pool.directory}" was unmounted by somebody else; restart the daemon, then mount its volumes again`,
+  );
+}
