@@ -10,6 +10,7 @@ import { parseVolumeSource } from '../spec/parse-volume-source.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import type { KeptToken } from '../volume/request-inputs.ts';
+import { expiryProblem } from './brought-tokens.ts';
 import type { Provenance, Wanted } from './live-volume.ts';
 import { refusalError } from './refusal-error.ts';
 import type { Stages } from './stages.ts';
@@ -24,6 +25,8 @@ export type Projection = {
   readonly provenance: Provenance;
   /** What the daemon issued for it. */
   readonly issued: IssuedTokens;
+  /** Why the volume is not well all the same: a token that the request brought has expired. */
+  readonly problem: LanternError | undefined;
   readonly notices: readonly Notice[];
 };
 
@@ -76,7 +79,8 @@ export async function projectVolume(
   });
   if (!rendered.ok) throw refusalError(rendered);
   signal.throwIfAborted();
-  return { outcome: target.write(rendered.payload), provenance, issued, notices: rendered.notices };
+  const problem = expiryProblem(spec, inputs.tokens, stages.clock.now());
+  return { outcome: target.write(rendered.payload), provenance, issued, problem, notices: rendered.notices };
 }
 
 function namedRefs({ definition, namespace }: Projected): readonly ObjectRef[] {

@@ -56,7 +56,7 @@ export interface Projector {
   resolveCredentials(request: CredentialsRequest, signal: AbortSignal): Promise<RegistryCredentials>;
 }
 
-/** `error`: why the last good contents stay. */
+/** `error`: why the volume is `stale`. */
 export type RefreshResult = {
   readonly volumeId: string;
   readonly isChanged: boolean;
@@ -123,7 +123,8 @@ export type RenderRequest = {
 
 /**
  * - `ready`: the contents are those of the definition at the newest revisions known.
- * - `stale`: the last good contents stay; `lastError` says why they cannot be renewed.
+ * - `stale`: the last good contents stay, and `lastError` says why they cannot be renewed; or a token in them has expired
+ *   that only the request can bring anew.
  * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again.
  */
 export type VolumeState = 'ready' | 'stale' | 'degraded';

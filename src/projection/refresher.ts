@@ -73,21 +73,21 @@ export class Refresher implements AsyncDisposable {
 
   /** The volume was taken over with its tokens: they are due when they are, whether or not the source has synced. */
   resume(volume: LiveVolume): void {
-    this.#rotation.plan(volume.hosted.directoryName, volume.tokens, false);
+    this.#planTokens(volume, false);
   }
 
   /**
    * The volume's contents are those of this projection: what they come from is followed, tokens are renewed in time, and
    * a pending retry is not needed any more.
    */
-  adopt(volume: LiveVolume, { provenance, issued }: Projection): void {
+  adopt(volume: LiveVolume, { provenance, issued, problem }: Projection): void {
     const key = volume.hosted.directoryName;
     volume.provenance = provenance;
     volume.tokens = issued.tokens;
-    volume.lastError = undefined;
+    this.#note(volume, problem, 'a volume shows a token that has expired');
     this.#settle(key);
     this.follow(key, volume.refs);
-    const isNews = this.#rotation.plan(key, issued.tokens, issued.failure !== undefined);
+    const isNews = this.#planTokens(volume, issued.failure !== undefined);
     if (issued.failure === undefined) return;
     const { message } = issued.failure;
     this.#stages.log.debug({ volume: volume.name, problem: message }, 'a token could not be renewed');
@@ -181,7 +181,7 @@ export class Refresher implements AsyncDisposable {
       }
       keepRecord(volume, projection);
       this.adopt(volume, projection);
-      return { isChanged: changed, error: undefined };
+      return { isChanged: changed, error: volume.lastError };
     } catch (error) {
       signal.throwIfAborted();
       const failure = toLanternError(error, `refresh volume "${volume.name}"`);
@@ -191,18 +191,28 @@ export class Refresher implements AsyncDisposable {
   }
 
   #onFailure(key: string, volume: LiveVolume, error: LanternError): void {
-    const isNews = volume.lastError !== error.message;
-    volume.lastError = error.message;
-    if (isNews) {
-      this.#stages.log.warn({ volume: volume.name, error }, 'a volume keeps its last good contents');
-      this.#emit(volume, { type: 'failed', reason: 'FailedUpdate', message: error.message });
-    }
+    this.#note(volume, error, 'a volume keeps its last good contents');
     const retry = this.#retries.get(key);
     retry?.timer[Symbol.dispose]();
     const waits = retry?.waits ?? delays(RETRY);
     const { clock } = this.#stages;
     const timer = clock.after(waits.next().value, () => this.request(key, clock.monotonic()));
     this.#retries.set(key, { timer, waits });
+  }
+
+  /** Says once why a volume is not well; undefined: it is. */
+  #note(volume: LiveVolume, error: LanternError | undefined, said: string): void {
+    const isNews = volume.lastError !== error?.message;
+    volume.lastError = error?.message;
+    if (error === undefined || !isNews) return;
+    this.#stages.log.warn({ volume: volume.name, error }, said);
+    this.#emit(volume, { type: 'failed', reason: 'FailedUpdate', message: error.message });
+  }
+
+  /** Whether renewing begins to fail. */
+  #planTokens(volume: LiveVolume, isFailing: boolean): boolean {
+    const shown = { issued: volume.tokens, brought: volume.wanted?.inputs.tokens ?? new Map() };
+    return this.#rotation.plan(volume.hosted.directoryName, shown, isFailing);
   }
 
   #emit(

@@ -313,6 +313,54 @@ describe('a held token', () => {
   });
 });
 
+describe('a token that the request brought', () => {
+  const bring = (audience: string, expirationTimestamp: string) => ({
+    inputs: { data: new Map(), tokens: new Map([[audience, { token: 'mine', expirationTimestamp }]]) },
+  });
+  /** An hour after the world begins. */
+  const IN_AN_HOUR = '2026-11-23T20:24:08Z';
+
+  it('makes the volume stale at the moment it expires, until another is brought; the rest goes on', async () => {
+    await using world = await arrange();
+    await world.apply('db', { password: 'one' });
+    const sources = [{ secret: { name: 'db' } }, { serviceAccountToken: { path: 'token' } }];
+    const definition = inline({ projected: { sources } });
+    await world.publish({ definition, ...bring('', IN_AN_HOUR) });
+    await pass(world, HOUR - 1);
+    expect(world.projector.get('v')).toMatchObject({ state: 'ready', lastError: undefined });
+    await pass(world, 1);
+    const lastError = expect.stringMatching(/the default audience.*expired at 2026-11-23T20:24:08Z.*mount it again/);
+    expect(world.projector.get('v')).toMatchObject({ state: 'stale', lastError });
+    await world.apply('db', { password: 'two' });
+    await pass(world, 10 * MINUTE);
+    expect(world.files()).toEqual({ password: 'two', token: 'mine' });
+    expect(failures(world)).toMatchObject([{ reason: 'FailedUpdate', message: lastError }]);
+    await world.publish({ definition, ...bring('', '2026-11-24T20:24:08Z') });
+    expect(world.projector.get('v')).toMatchObject({ state: 'ready', lastError: undefined });
+    await world.projector.unpublish({ volumeId: volumeId('v'), target: undefined }, NEVER);
+    await pass(world, 10_000);
+    expect(world.timers).toBe(0);
+  });
+
+  it.each([
+    ['that had expired before', '', '2026-11-23T19:24:07Z', 'stale'],
+    ['whose end cannot be read', '', 'some day', 'ready'],
+    ['that no file shows', 'other', '2026-11-23T19:24:07Z', 'ready'],
+  ])('is taken, %s', async (_, audience, expirationTimestamp, state) => {
+    await using world = await arrange();
+    await world.publish({ definition: ONE, ...bring(audience, expirationTimestamp) });
+    expect(world.projector.get('v')?.state).toBe(state);
+  });
+
+  it('is looked at again after a restart', async () => {
+    await using world = await arrange();
+    await world.publish({ definition: ONE, ...bring('', IN_AN_HOUR) });
+    await world.restart({ keepStore: true });
+    await pass(world, HOUR);
+    expect(world.projector.get('v')?.state).toBe('stale');
+  });
+});
+
 describe.each([
   [
     'the issuer fails',
