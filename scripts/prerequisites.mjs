@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { canCompose } from './docker.mjs';
 
 /**
- * What a kind of suite needs beyond Node. Its tests guard themselves and say so in their title, e.g. "(needs root)".
+ * What a kind of suite needs beyond Node. Its tests guard themselves and say so in their title, e.g. "(needs root)". A suite
+ * here is a folder of tests, or what the titles of tests in several folders say they need: "(needs etcd)".
  *
  * One that is heavy has a command of its own, which CI runs besides `npm test`: only there it may not be missing.
  *
@@ -18,6 +19,12 @@ export const PREREQUISITES = [
     isThere: canCompose,
     isHeavy: true,
   },
+  {
+    suite: 'etcd',
+    reason: "needs etcd and etcdctl in PATH, e.g. Debian's etcd-server and etcd-client",
+    isThere: hasEtcd,
+    isHeavy: true,
+  },
 ];
 
 /** Found out by mounting, in a mount namespace that ends with the command: a capability bit does not tell what AppArmor denies. */
@@ -27,7 +34,9 @@ export function mayMount() {
   return spawnSync('unshare', ['--mount', 'sh', '-c', mount], { stdio: 'ignore' }).status === 0;
 }
 
-/** Whether an etcd can be started here. */
+/** Whether an etcd can be started here, and asked. */
 export function hasEtcd() {
-  return spawnSync('etcd', ['--version'], { stdio: 'ignore' }).status === 0;
+  /** @param {string} command @param {string} argument */
+  const runs = (command, argument) => spawnSync(command, [argument], { stdio: 'ignore' }).status === 0;
+  return runs('etcd', '--version') && runs('etcdctl', 'version');
 }

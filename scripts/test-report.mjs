@@ -53,16 +53,24 @@ export function describeSkipped({ testResults }, top, missing) {
  *
  * @param {Report} report
  * @param {string} top the checkout
- * @param {ReadonlySet<string>} excused suites that may be missing
+ * @param {ReadonlySet<string>} excused suites that may be missing, and needs that may be unmet
  */
 export function hasUnmetNeeds({ testResults }, top, excused) {
   return testResults.some(
     ({ name, assertionResults }) =>
       !excused.has(suiteOf(name, top)) &&
       assertionResults.some(
-        ({ fullName, status }) => status !== 'passed' && status !== 'failed' && fullName.includes('(needs '),
+        ({ fullName, status }) => status !== 'passed' && status !== 'failed' && hasNeedBesides(fullName, excused),
       ),
   );
+}
+
+/**
+ * @param {string} title
+ * @param {ReadonlySet<string>} excused
+ */
+function hasNeedBesides(title, excused) {
+  return [...title.matchAll(/\(needs ([^)]+)\)/g)].some(([, need = '']) => !excused.has(need));
 }
 
 /**

@@ -80,12 +80,15 @@ describe.runIf(isEtcdThere)('daemons on one etcd (needs etcd)', () => {
     await using _back = { [Symbol.asyncDispose]: () => server.answering() };
     const starting = DaemonHarness.start({ ...shared, runDir: server.directory.at('run') });
     const client = connect(server.directory.at('run', 'lantern.sock'));
-    await vi.waitFor(async () => expect(await client.health.check({})).toMatchObject({ status: 'NOT_SERVING' }), {
-      timeout: 5_000,
-    });
+    await vi.waitFor(
+      async () => expect(await client.health.check({ service: '' })).toMatchObject({ status: 'NOT_SERVING' }),
+      {
+        timeout: 5_000,
+      },
+    );
     server.member.start();
     await using daemon = await starting;
-    expect(await client.health.check({})).toMatchObject({ status: 'SERVING' });
+    expect(await client.health.check({ service: '' })).toMatchObject({ status: 'SERVING' });
     client.close();
     expect(daemon.daemon.readyLine).toContain('etcd');
   });

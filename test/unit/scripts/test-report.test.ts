@@ -42,3 +42,10 @@ test.each<[string, Status, boolean]>([
   expect(hasUnmetNeeds(report, '/top', new Set())).toBe(unmet);
   expect(hasUnmetNeeds(report, '/top', new Set(['unit']))).toBe(false);
 });
+
+test('a need that is excused may be unmet, another of the same test may not', () => {
+  const report = (title: string) => ({ testResults: [file('unit/a', 'passed', [title, 'skipped'])] });
+  const excused = new Set(['etcd']);
+  expect(hasUnmetNeeds(report('in etcd (needs etcd) works'), '/top', excused)).toBe(false);
+  expect(hasUnmetNeeds(report('in etcd (needs etcd) mounts (needs root)'), '/top', excused)).toBe(true);
+});
