@@ -4,11 +4,13 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import type { PodContainer__Output as PodContainer } from '../rpc/generated/lantern/v1/PodContainer.ts';
+import type { HeldDirectory } from './abandoned-executions.ts';
 import type { Cli } from './cli.ts';
-import { MemoryDirectory, memoryParents } from './memory-directory.ts';
+import { type MemoryDirectory, memoryParents } from './memory-directory.ts';
 import { mountPod } from './mount-pod.ts';
 import { noticeLine } from './output/notice-line.ts';
 import { printable } from './output/printable.ts';
+import { allPages } from './pages.ts';
 import type { PodInFile } from './pods-in-files.ts';
 import type { PrivateNamespace } from './private-namespace.ts';
 import { type CommandEnding, SignalRelay, type StartedCommand, startCommand } from './run-command.ts';
@@ -27,15 +29,20 @@ export type Execution = {
 
 /**
  * Mounts the pod for the one container in a memory directory of this call's own, runs the command, and takes all of it
- * away again, whatever happened. Signals meanwhile are the command's.
+ * away again, whatever happened; what an earlier call left, as it was killed, as well. Signals meanwhile are the command's.
  */
 export async function execInPod(cli: Cli, daemon: LanternClient, execution: Execution): Promise<CommandEnding> {
+  // Loaded only here: it takes system calls.
+  const { abandonedDirectories, holdDirectory } = await import('./abandoned-executions.ts');
   using relay = new SignalRelay();
-  const directory = MemoryDirectory.create(memoryParents(cli.environment), 'exec');
+  const parents = memoryParents(cli.environment);
+  using held = holdDirectory(parents);
+  const { directory } = held;
   let isReached = true;
   try {
+    for (const left of abandonedDirectories(parents, cli.user.uid)) await takeAway(cli, daemon, left);
     const container = await mountContainer(cli, daemon, execution, directory, relay);
-    const command = await startIn(container, cli, execution, directory, relay);
+    const command = await startIn(container, cli, execution, held, relay);
     return await command.ended;
   } catch (error) {
     isReached = !isUnavailable(error);
@@ -45,6 +52,21 @@ export async function execInPod(cli: Cli, daemon: LanternClient, execution: Exec
     // The daemon does this after whatever an interrupted MountPod still does.
     if (isUntouched || (await unmount(cli, daemon, execution.pod, rootIn(directory)))) directory[Symbol.dispose]();
   }
+}
+
+/** Only the daemon that made the mounts knows of them; with another one they stay for its own next `exec`. */
+async function takeAway(cli: Cli, daemon: LanternClient, left: MemoryDirectory): Promise<void> {
+  const root = rootIn(left);
+  if (existsSync(root)) {
+    const pods = await allPages(
+      (pageToken) => daemon.projector.listPods({ namespace: '', pageToken }, { signal: cli.signal }),
+      (page) => page.pods,
+    );
+    for (const pod of pods) if (pod.rootPath === root) await unmount(cli, daemon, pod, root);
+    if (existsSync(root)) return;
+  }
+  left[Symbol.dispose]();
+  cli.terminal.complain(`lantern: took away what an exec that was killed left at ${printable(left.path)}`);
 }
 
 function isUnavailable(error: unknown): boolean {
@@ -98,7 +120,7 @@ async function startIn(
   container: PodContainer,
   cli: Cli,
   { words, cleanEnv }: Execution,
-  directory: MemoryDirectory,
+  { directory, fd }: HeldDirectory,
   relay: SignalRelay,
 ): Promise<StartedCommand> {
   const environment = { ...(cleanEnv ? {} : cli.environment), ...variablesOf(container) };
@@ -108,7 +130,7 @@ async function startIn(
   // Nothing asynchronous from here on: see PrivateNamespace. A signal from here on meets the command.
   using namespace = enter === undefined ? undefined : tryTo(enter, root, cli);
   const isElsewhere = enter !== undefined && namespace === undefined;
-  const command = startCommand(words, { ...environment, LANTERN_ROOT: isElsewhere ? root : '' });
+  const command = startCommand(words, { ...environment, LANTERN_ROOT: isElsewhere ? root : '' }, fd);
   relay.relayTo(command.child);
   return command;
 }
@@ -159,7 +181,7 @@ const BACKOFF = { firstMs: 200, mostMs: 2_000, jitter: 0.2 };
 async function unmount(
   cli: Cli,
   daemon: LanternClient,
-  { namespace, name }: PodInFile,
+  { namespace, name }: Pick<PodInFile, 'namespace' | 'name'>,
   root: string,
 ): Promise<boolean> {
   try {

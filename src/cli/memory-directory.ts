@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, LanternError } from '../base/errors.ts';
 import { isInMemory } from '../mount/direct-memory.ts';
@@ -31,6 +31,17 @@ export class MemoryDirectory implements Disposable {
     );
   }
 
+  /** What `create` has made for the purpose below this parent, whoever called it; nothing where it cannot be looked at. */
+  static list(parent: string, purpose: string): MemoryDirectory[] {
+    try {
+      const names = readdirSync(parent).filter((name) => name.startsWith(prefixOf(purpose)));
+      return names.map((name) => new MemoryDirectory(join(parent, name)));
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return [];
+    }
+  }
+
   at(name: string): string {
     return join(this.path, name);
   }
@@ -43,12 +54,14 @@ export class MemoryDirectory implements Disposable {
 function tryToMake(parent: string, purpose: string): { readonly path: string } | { readonly problem: string } {
   try {
     // mkdtemp makes directories 0700.
-    return isInMemory(parent)
-      ? { path: mkdtempSync(join(parent, `lantern-${purpose}-`)) }
-      : { problem: 'is on a disk' };
+    return isInMemory(parent) ? { path: mkdtempSync(join(parent, prefixOf(purpose))) } : { problem: 'is on a disk' };
   } catch (error) {
     return { problem: `cannot be used (${errnoOf(error) ?? 'unknown error'})` };
   }
+}
+
+function prefixOf(purpose: string): string {
+  return `lantern-${purpose}-`;
 }
 
 /** Where such a directory may lie: below the user's own runtime directory, or in shared memory. */

@@ -10,14 +10,18 @@ export type CommandEnding = { readonly exitCode: number; readonly problem?: stri
 /** A command that was started, or that could not be. Exit codes are a shell's: 127 not found, 126 not executable. */
 export type StartedCommand = { readonly child: ChildProcess | undefined; readonly ended: Promise<CommandEnding> };
 
-/** Starts it on this process's own stdin, stdout and stderr. Synchronous: it starts in the thread's mount namespace. */
+/**
+ * Starts it on this process's own stdin, stdout and stderr, with the descriptor `inherited` as its fourth. Synchronous: it
+ * starts in the thread's mount namespace.
+ */
 export function startCommand(
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  inherited: number,
 ): StartedCommand {
   const [file = '', ...args] = words;
   try {
-    const child = spawn(file, args, { stdio: 'inherit', env });
+    const child = spawn(file, args, { stdio: ['inherit', 'inherit', 'inherit', inherited], env });
     const ended = new Promise<CommandEnding>((resolve) => {
       child.once('error', (error) => resolve(notStarted(file, error)));
       child.once('exit', (code, signal) => resolve({ exitCode: code ?? 128 + numberOf(signal) }));

@@ -212,6 +212,28 @@ describe('how it ends', () => {
     expect(await shell.leftovers()).toEqual([]);
   });
 
+  test('what a killed exec leaves is taken away by the next one, but not before its command has ended', async () => {
+    const child = shell.spawnExec('echo $$; exec sleep 60');
+    const command = Number(await firstLine(child));
+    if (child.stdout === null) throw new Error('a stream is missing');
+    // The command has it open still when its `exec` is gone.
+    const commandEnded = once(child.stdout, 'end');
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    const left = await shell.leftovers();
+    expect(left).toEqual(expect.arrayContaining([expect.stringMatching(/mypod.*foo/s)]));
+    const beside = await shell.exec('true');
+    expect({ ...beside, left: await shell.leftovers() }).toMatchObject({ code: 0, left });
+    expect(beside.stderr.replace(NOT_AT_MOUNT_PATH, '')).toBe('');
+    process.kill(command, 'SIGKILL');
+    await commandEnded;
+    const next = await shell.exec('true');
+    expect(next.code).toBe(0);
+    expect(next.stderr).toMatch(/^lantern: took away what an exec that was killed left at \/.*\/lantern-exec-\w+\n/);
+    expect(await shell.leftovers()).toEqual([]);
+  });
+
   test.each(['SIGINT', 'SIGHUP'] as const)('%s while it waits for an object: nothing is left', async (signal) => {
     const missing = shell.file('missing.yaml', POD.replace('secretName: mysecret', 'secretName: not-there'));
     const child = shell.start('exec', '-f', missing, '-c', 'mypod', '--wait', '1m', '--', 'true');
