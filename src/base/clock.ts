@@ -8,9 +8,12 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Does not keep the process alive. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** Calls `action` once after `ms` unless disposed first. Does not keep the process alive. */
+  /** Calls `action` once after `ms`, however long that is, unless disposed first. Does not keep the process alive. */
   after(ms: number, action: () => void): Disposable;
 }
+
+/** The longest that a timer of Node takes, in milliseconds: a longer one fires at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -19,7 +22,13 @@ export const systemClock: Clock = {
     await delay(ms, undefined, { signal, ref: false });
   },
   after(ms, action) {
-    const timer = setTimeout(action, ms).unref();
+    const begin = (left: number): NodeJS.Timeout => {
+      if (left <= LONGEST_MS) return setTimeout(action, left).unref();
+      return setTimeout(() => {
+        timer = begin(left - LONGEST_MS);
+      }, LONGEST_MS).unref();
+    };
+    let timer = begin(ms);
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
 };

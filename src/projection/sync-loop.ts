@@ -3,9 +3,6 @@ import type { Clock } from '../base/clock.ts';
 /** A round comes this much earlier or later, as a share of the period, so that nodes do not read in step. */
 const JITTER = 0.1;
 
-/** The longest time that a timer of Node takes, in milliseconds; a longer one fires at once. */
-const LONGEST_MS = 2 ** 31 - 1;
-
 /** Calls `round` again and again, every `periodMs` give or take a tenth, until disposed. */
 export class SyncLoop implements Disposable {
   readonly #clock: Clock;
@@ -21,7 +18,7 @@ export class SyncLoop implements Disposable {
 
   start(): void {
     const factor = 1 - JITTER + 2 * JITTER * Math.random();
-    this.#timer = this.#clock.after(Math.min(this.#periodMs * factor, LONGEST_MS), () => {
+    this.#timer = this.#clock.after(this.#periodMs * factor, () => {
       this.start();
       this.#round();
     });
