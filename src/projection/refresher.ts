@@ -164,7 +164,9 @@ export class Refresher implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Refreshed | undefined> {
     const volume = this.#registry.get(key);
-    if (volume?.wanted === undefined) return volume && { isChanged: false, error: volume.lastError };
+    // Without a publication it only waits for another unpublish, since its files could not be removed.
+    if (volume === undefined || volume.publications.size === 0) return undefined;
+    if (volume.wanted === undefined) return { isChanged: false, error: volume.lastError };
     try {
       const target = {
         write: volume.hosted.write.bind(volume.hosted),

@@ -230,6 +230,23 @@ describe('a held token', () => {
     expect(world.timers).toBe(0);
   });
 
+  it('is not renewed for a volume that is published nowhere any more, though its files could not be removed', async () => {
+    await using world = new ProjectionWorld({ syncPeriodMs: MINUTE });
+    await world.start();
+    await world.publish({ definition: ONE });
+    const remove = vi.spyOn(BoundVolume.prototype, 'remove').mockImplementationOnce(() => {
+      throw new LanternError('failed-precondition', 'busy');
+    });
+    const gone = { volumeId: volumeId('v'), target: undefined };
+    await expect(world.projector.unpublish(gone, NEVER)).rejects.toThrow('busy');
+    remove.mockRestore();
+    for (let minute = 0; minute < 50; minute++) await pass(world, MINUTE);
+    expect(world.tokens.requests).toHaveLength(1);
+    expect(world.timers).toBe(0);
+    await world.projector.unpublish(gone, NEVER);
+    expect(world.projector.list()).toEqual([]);
+  });
+
   it('is replaced when the spec asks for another life', async () => {
     await using world = await arrange();
     await world.publish({ definition: ONE });
