@@ -9,13 +9,18 @@ const REPEATS = 200;
  * `d` sometimes, and `e` is a file or a directory. `also` adds files that are always there.
  */
 export function versionedPayload(version: number, also: readonly string[] = []): Payload {
-  const text = `${version}\n`.repeat(REPEATS);
+  const text = versionText(version);
   const paths = ['a', 'b/c', ...also, ...(version % 2 === 0 ? ['d'] : []), version % 3 === 0 ? 'e' : 'e/f'];
   return payloadOf(Object.fromEntries(paths.map((path) => [path, text])));
+}
+
+/** What a file of that version holds. */
+export function versionText(version: number): string {
+  return `${version}\n`.repeat(REPEATS);
 }
 
 /** The version that a file is of; undefined when it is none, or cut short. */
 export function versionOf(text: string): number | undefined {
   const version = Number.parseInt(text, 10);
-  return text === `${version}\n`.repeat(REPEATS) ? version : undefined;
+  return text === versionText(version) ? version : undefined;
 }
