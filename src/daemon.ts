@@ -92,6 +92,8 @@ export class Daemon implements AsyncDisposable {
       const parties = { ...facesOf(store, config, clock), publisher, clock, log, recorder: events, tokens };
       const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs: config.syncPeriodMs };
       const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
+      const pods = new PodProjector(projector, stages, targetDirectories(config));
+      if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
       const server = parts.use(
         new RpcServer({
           ...config,
@@ -99,7 +101,7 @@ export class Daemon implements AsyncDisposable {
             identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
             controller: controllerService({ ...config, store, projector }),
             node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
-            projector: projectorService(projector, new PodProjector(projector, stages, targetDirectories(config))),
+            projector: projectorService(projector, pods),
             objects: objectsService(store),
             events: eventsService(events, config.nodeId),
             tokens: tokensService(signer, store),

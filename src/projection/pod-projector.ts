@@ -73,6 +73,12 @@ export class PodProjector implements Pods {
     await this.#locks.run(lockOf(request.namespace, request.name), signal, () => unmountPod(request, desk, signal));
   }
 
+  /** Takes every pod away, as `unmount` does; for the end of a daemon that leaves nothing. */
+  async unmountAll(): Promise<void> {
+    const { signal } = new AbortController();
+    for (const { namespace, name, root } of this.list()) await this.unmount({ namespace, name, root }, signal);
+  }
+
   list(): readonly PodStatus[] {
     return podStatuses(this.#projector);
   }

@@ -53,6 +53,15 @@ describe.each(publishers)('whole pods, publisher %s', (publisher) => {
     expect(harness.logLines.join('')).not.toContain(PASSWORD);
   });
 
+  it('a daemon that takes all away at its end takes the directories of pods along', async () => {
+    await using harness = await DaemonHarness.start({ publisher, unmountOnExit: true });
+    await harness.applySecret('db', { password: PASSWORD });
+    const manifest = JSON.stringify(podManifest());
+    await harness.client.projector.mountPod({ manifest, rootPath: harness.target('web') });
+    await harness.end();
+    expect(readdirSync(harness.directory.at('targets'))).toEqual([]);
+  });
+
   it('a missing Secret is waited for, with an event; the pod is mounted when it appears', async () => {
     const { harness, root, mount } = await begin();
     await using _ = harness;
