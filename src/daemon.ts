@@ -36,6 +36,7 @@ import { ManifestDirectory } from './sources/manifest-directory.ts';
 import { MemoryStore } from './sources/memory-store.ts';
 import { SigningKeys } from './sources/signing-keys.ts';
 import type { Store } from './sources/source.ts';
+import type { Staleness } from './sources/staleness.ts';
 import { TokenSecrets } from './sources/token-secrets.ts';
 import { TokenSigner } from './sources/token-signer.ts';
 import { UnfollowedSource } from './sources/unfollowed-source.ts';
@@ -89,7 +90,9 @@ export class Daemon implements AsyncDisposable {
       const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
       // A pod's tokens are its API server's business: nobody in the cluster would trust ours.
       const tokens = config.host === 'kubernetes' ? undefined : signer;
-      const parties = { ...facesOf(store, config, clock), publisher, clock, log, recorder: events, tokens };
+      const staleness = stalenessOf(store);
+      const faces = facesOf(store, config, clock);
+      const parties = { ...faces, staleness, publisher, clock, log, recorder: events, tokens };
       const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs: config.syncPeriodMs };
       const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
       const pods = new PodProjector(projector, stages, targetDirectories(config));
@@ -115,6 +118,7 @@ export class Daemon implements AsyncDisposable {
         census: () => projector.census(),
         pools: () => publisher.poolTotals(),
         revision: () => store.revision,
+        staleness,
         cautions: publisher.cautions.length,
         version: packageVersion(),
         publisher: publisher.kind,
@@ -209,6 +213,10 @@ function facesOf(store: Store, config: Config, clock: Clock): Pick<Stages, 'sour
   }
   const source = config.changeDetection === 'get' ? new UnfollowedSource(bounded) : bounded;
   return { source, background: source };
+}
+
+function stalenessOf(store: Store): Staleness | undefined {
+  return store instanceof EtcdStore ? store.staleness : undefined;
 }
 
 function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isolation'> {

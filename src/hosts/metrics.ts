@@ -3,6 +3,7 @@ import type { PoolTotals } from '../mount/publisher.ts';
 import type { VolumeCensus } from '../projection/census.ts';
 import type { VolumeEvent } from '../projection/volume-events.ts';
 import type { CallObserver, CallOutcome } from '../rpc/call-observer.ts';
+import type { Staleness } from '../sources/staleness.ts';
 
 /** What is looked up when somebody asks, rather than counted on. Each is cheap: nothing is read from a disk. */
 export type Readings = {
@@ -10,6 +11,8 @@ export type Readings = {
   readonly pools: () => PoolTotals;
   /** The newest revision of the store. */
   readonly revision: () => number;
+  /** Of a store that other machines share; undefined for one that is always in touch. */
+  readonly staleness: Pick<Staleness, 'staleSince' | 'watchRestarts'> | undefined;
   /** How many things about this host the daemon warned of at its start. */
   readonly cautions: number;
   readonly version: string;
@@ -143,7 +146,7 @@ export class Metrics implements CallObserver {
 
   /** From now on what there is can be asked for. Call it once, when its parts have been put together. */
   readAtScrape(readings: Readings): void {
-    const { census, pools, revision, cautions, version, publisher, store } = readings;
+    const { census, pools, revision, staleness, cautions, version, publisher, store } = readings;
     const registers = [this.registry];
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
@@ -194,6 +197,16 @@ export class Metrics implements CallObserver {
       () => pools().limitBytes,
     );
     gauge('lantern_store_revision', "The store's newest revision.", revision);
+    gauge(
+      'lantern_store_stale_since_seconds',
+      'Since when the store is out of touch, in seconds since 1970; 0 while it is in touch.',
+      () => (staleness?.staleSince ?? 0) / 1000,
+    );
+    gauge(
+      'lantern_store_watch_restarts',
+      'How often the watches on a shared store had to be set up again since the daemon started.',
+      () => staleness?.watchRestarts ?? 0,
+    );
     gauge(
       'lantern_host_cautions',
       'Things about this host the daemon warned of at its start, e.g. that secrets can be swapped out; "lantern doctor" explains.',

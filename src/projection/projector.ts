@@ -139,6 +139,8 @@ export type VolumeStatus = {
   readonly files: readonly FileSummary[];
   readonly publications: readonly RecordedPublication[];
   readonly lastError: string | undefined;
+  /** Since when the store is out of touch, so that nobody knows of newer contents: milliseconds since 1970 UTC. */
+  readonly staleSince: number | undefined;
   readonly objects: readonly ObjectRevision[];
   readonly mountGroup: number | undefined;
   readonly pod: PodFacts | undefined;

@@ -4,6 +4,7 @@ import type { Publisher } from '../mount/publisher.ts';
 import type { EventRecorder } from '../objects/event.ts';
 import type { PayloadBudget } from '../payload/render-payload.ts';
 import type { Source } from '../sources/source.ts';
+import type { Staleness } from '../sources/staleness.ts';
 import type { TokenIssuer } from '../sources/token-issuer.ts';
 
 /** What a projection goes through, in order: objects come from the source, files become visible by the publisher. */
@@ -12,6 +13,8 @@ export type Stages = {
   readonly source: Source;
   /** What volumes are kept fresh from when nobody asks: the same, or what may lag behind it by a while. */
   readonly background: Source;
+  /** Whether the source is in touch with its store; undefined for one that always is. */
+  readonly staleness?: Staleness | undefined;
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,9 +1,10 @@
 import { parseRefKey } from '../objects/object.ts';
+import type { Staleness } from '../sources/staleness.ts';
 import type { LiveVolume } from './live-volume.ts';
 import type { ObjectRevision, VolumeState, VolumeStatus } from './projector.ts';
 
 /** What can be said of a volume, without a secret byte. */
-export function statusOf(volume: LiveVolume): VolumeStatus {
+export function statusOf(volume: LiveVolume, staleness: Staleness | undefined): VolumeStatus {
   return {
     volumeId: volume.name,
     namespace: volume.namespace,
@@ -13,11 +14,17 @@ export function statusOf(volume: LiveVolume): VolumeStatus {
     files: volume.hosted.files(),
     publications: [...volume.publications.values()],
     lastError: volume.lastError,
+    staleSince: staleSince(volume, staleness),
     objects: [...volume.provenance.objects].map(([key, revision]) => revisionOf(key, revision)),
     mountGroup: volume.wanted?.mountGroup,
     pod: volume.wanted?.pod,
     podVolume: volume.wanted?.podVolume,
   };
+}
+
+/** Since when the source cannot say whether the contents are still the newest; undefined where it can. */
+export function staleSince({ provenance }: LiveVolume, staleness: Staleness | undefined): number | undefined {
+  return provenance.objects.size === 0 ? undefined : staleness?.staleSince;
 }
 
 export function stateOf(volume: LiveVolume): VolumeState {

@@ -5,6 +5,7 @@ import type { VolumeUsage } from '../mount/publisher.ts';
 import { byteOrder } from '../payload/byte-order.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
 import type { TreeEntry } from '../volume/tree.ts';
+import { StalenessAnnouncer } from './announce-staleness.ts';
 import { eventHead } from './announce-update.ts';
 import { takeCensus, type VolumeCensus } from './census.ts';
 import { Following } from './following.ts';
@@ -44,6 +45,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   readonly #stages: Stages;
   readonly #desk: Desk;
   readonly #sync: SyncLoop;
+  readonly #announcer: StalenessAnnouncer | undefined;
   #isReady = false;
 
   /** `hear` is told of every event of every volume, at once. */
@@ -55,7 +57,11 @@ export class VolumeProjector implements Projector, AsyncDisposable {
     });
     this.#stages = stages;
     this.#desk = { registry, events, refresher: new Refresher(stages, registry, events) };
-    this.#sync = new SyncLoop(stages.clock, stages.syncPeriodMs, () => refreshAll(this.#stages, this.#desk));
+    const { staleness, clock } = stages;
+    if (staleness !== undefined) {
+      this.#announcer = new StalenessAnnouncer({ staleness, clock, volumes: () => registry.all(), events });
+    }
+    this.#sync = new SyncLoop(stages.clock, stages.syncPeriodMs, () => refreshAll(this.#desk));
   }
 
   get isReady(): boolean {
@@ -71,14 +77,14 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   async start(signal: AbortSignal): Promise<void> {
     await this.#stages.source.ready(signal);
     this.#isReady = true;
-    refreshAll(this.#stages, this.#desk);
+    refreshAll(this.#desk);
     this.#sync.start();
   }
 
   async publish(request: PublishRequest, signal: AbortSignal): Promise<VolumeStatus> {
     await this.#stages.source.ready(signal);
     try {
-      return statusOf(await this.#publish(request, signal));
+      return this.#statusOf(await this.#publish(request, signal));
     } catch (error) {
       // Whoever ended the call knows it; what a wait was for has been said.
       if (!signal.aborted) this.#sayFailed(request, toLanternError(error, `mount at "${request.target}"`).message);
@@ -109,7 +115,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   async update(request: UpdateRequest, signal: AbortSignal): Promise<VolumeStatus> {
     await this.#stages.source.ready(signal);
-    return statusOf(await updateOnce(request, this.#stages, this.#desk, signal));
+    return this.#statusOf(await updateOnce(request, this.#stages, this.#desk, signal));
   }
 
   async refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]> {
@@ -120,17 +126,17 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   get(volumeId: string): VolumeStatus | undefined {
     const { registry } = this.#desk;
     const volume = registry.get(registry.keyOfKnown(volumeId));
-    return volume === undefined ? undefined : statusOf(volume);
+    return volume === undefined ? undefined : this.#statusOf(volume);
   }
 
   list(): readonly VolumeStatus[] {
-    return this.#desk.registry.all().map(statusOf);
+    return this.#desk.registry.all().map((volume) => this.#statusOf(volume));
   }
 
   *listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus> {
     for (const volume of this.#desk.registry.all()) {
       const isMeant = namespace === undefined || volume.namespace === namespace;
-      if (isMeant && byteOrder(volume.name, volumeId) > 0) yield statusOf(volume);
+      if (isMeant && byteOrder(volume.name, volumeId) > 0) yield this.#statusOf(volume);
     }
   }
 
@@ -182,7 +188,12 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   /** Stops following and refreshing; what is mounted stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#sync[Symbol.dispose]();
+    this.#announcer?.[Symbol.dispose]();
     await this.#desk.refresher[Symbol.asyncDispose]();
+  }
+
+  #statusOf(volume: LiveVolume): VolumeStatus {
+    return statusOf(volume, this.#stages.staleness);
   }
 
   #sayFailed({ volumeId, namespace, pod }: PublishRequest, message: string): void {

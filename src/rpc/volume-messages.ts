@@ -20,6 +20,7 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
     files: [...status.files],
     publications: status.publications.map(publicationToWire),
     lastError: status.lastError ?? '',
+    staleSince: status.staleSince === undefined ? '' : new Date(status.staleSince).toISOString(),
     objects: status.objects.map(({ kind, name, revision }) => ({
       kind,
       name,

@@ -8,9 +8,9 @@ import { delays } from '../base/retry.ts';
 import { seal, unseal } from './envelope.ts';
 import type { EtcdFollows } from './etcd-follows.ts';
 import type { EtcdRecords } from './etcd-records.ts';
-import type { Staleness } from './etcd-staleness.ts';
 import { EtcdStream } from './etcd-stream.ts';
 import type { KeyRing } from './key-file.ts';
+import type { Staleness } from './staleness.ts';
 
 /** Nodes that lost etcd at the same moment come back spread over this. */
 const BACKOFF = { firstMs: 100, mostMs: 5_000, jitter: 0.9 };

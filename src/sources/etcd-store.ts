@@ -11,7 +11,6 @@ import { EtcdHistory } from './etcd-history.ts';
 import { listObjects } from './etcd-list.ts';
 import { EtcdRecords, type EtcdState } from './etcd-records.ts';
 import { EtcdSession } from './etcd-session.ts';
-import type { Staleness } from './etcd-staleness.ts';
 import { type EtcdWatchOptions, type WatchStart, watchObjects } from './etcd-watch.ts';
 import { DEFAULT_HISTORY } from './kept-objects.ts';
 import type { KeyRing } from './key-file.ts';
@@ -26,6 +25,7 @@ import type {
   Store,
   WatchFilter,
 } from './source.ts';
+import type { Staleness } from './staleness.ts';
 
 export type EtcdStoreOptions = {
   /** URLs of the members, http or https; never empty. */

@@ -61,7 +61,8 @@ describe.runIf(isEtcdThere)('daemons on one etcd (needs etcd)', () => {
     const unknown = mount(b, 'third', { source: { secret: { secretName: 'unknown' } } });
     await expect(unknown).rejects.toMatchObject({ code: 'unavailable' });
     const { volumes } = await b.client.projector.listVolumes({});
-    expect(volumes.map(({ volumeId }) => volumeId)).toEqual(['second', 'v']);
+    expect(volumes.map(({ volumeId, state }) => `${volumeId} ${state}`)).toEqual(['second READY', 'v READY']);
+    for (const { staleSince } of volumes) expect(Date.parse(staleSince)).toBeLessThanOrEqual(Date.now());
     expect(readFileSync(`${b.target('v')}/password`, 'utf8')).toBe('one');
 
     server.member.start();
@@ -72,6 +73,8 @@ describe.runIf(isEtcdThere)('daemons on one etcd (needs etcd)', () => {
         timeout: 10_000,
       });
     }
+    const after = await b.client.projector.listVolumes({});
+    expect(after.volumes.map(({ staleSince }) => staleSince)).toEqual(['', '']);
   });
 
   test('a daemon that starts while etcd is away answers, and is not ready until it is back', async () => {

@@ -30,7 +30,7 @@ export function inline(source: unknown): VolumeDefinition {
   return { kind: 'inline', spec: orThrow(parseVolumeSource(source, 'spec')) };
 }
 
-type Faces = Pick<Stages, 'source' | 'background'>;
+type Faces = Pick<Stages, 'source' | 'background' | 'staleness'>;
 
 export type WorldOptions = {
   readonly poolBytes?: number;
@@ -186,7 +186,7 @@ export class ProjectionWorld implements AsyncDisposable {
 
   #newProjector(): VolumeProjector {
     const { clock, mounter } = this;
-    const { source, background } = this.#facesOf(this.store, clock);
+    const { source, background, staleness } = this.#facesOf(this.store, clock);
     const sizes = { poolBytes: this.#poolBytes, totalBytes: 16 * 1024 * 1024 };
     const publisher = new BindPublisher({
       mounter,
@@ -200,6 +200,7 @@ export class ProjectionWorld implements AsyncDisposable {
     return new VolumeProjector({
       source,
       background,
+      staleness,
       publisher,
       clock,
       log: silentLog,

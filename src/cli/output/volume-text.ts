@@ -28,6 +28,7 @@ export function describeVolume(volume: WireVolume, style: Style): string {
     ['Namespace:', volume.namespace],
     ['State:', formatState(volume, style)],
     ...(volume.lastError === '' ? [] : [['Last error:', printable(volume.lastError)]]),
+    ...(volume.staleSince === '' ? [] : [['Stale since:', printable(volume.staleSince)]]),
     ['Content:', printable(describeDefinition(volume.definition))],
     ['Generation:', volume.generation || '<none>'],
     ...(volume.mountGroup === undefined ? [] : [['Mount group:', String(volume.mountGroup)]]),

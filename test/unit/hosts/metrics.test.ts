@@ -13,6 +13,7 @@ const READINGS: Readings = {
   }),
   pools: () => ({ pools: 1, usedBytes: 10, sizeBytes: 100, limitBytes: 1000 }),
   revision: () => 42,
+  staleness: { staleSince: 1_500, watchRestarts: 7 },
   cautions: 1,
   version: '1.2.3',
   publisher: 'bind',
@@ -116,6 +117,8 @@ test('what there is', async () => {
     'lantern_pool_size_bytes',
     'lantern_pool_limit_bytes',
     'lantern_store_revision',
+    'lantern_store_stale_since_seconds',
+    'lantern_store_watch_restarts',
     'lantern_host_cautions',
   ];
   expect((await Promise.all(names.map(samplesOf))).flat()).toEqual([
@@ -131,6 +134,8 @@ test('what there is', async () => {
     'lantern_pool_size_bytes 100',
     'lantern_pool_limit_bytes 1000',
     'lantern_store_revision 42',
+    'lantern_store_stale_since_seconds 1.5',
+    'lantern_store_watch_restarts 7',
     'lantern_host_cautions 1',
   ]);
 });

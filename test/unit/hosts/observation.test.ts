@@ -11,6 +11,7 @@ const READINGS = {
   }),
   pools: () => ({ pools: 0, usedBytes: 0, sizeBytes: 0, limitBytes: 0 }),
   revision: () => 1,
+  staleness: undefined,
   cautions: 0,
   version: '1.2.3',
   publisher: 'direct',

@@ -9,6 +9,7 @@ function conditionOf(state: VolumeStatus['state'], lastError: string | undefined
     namespace: 'default',
     state,
     lastError,
+    staleSince: undefined,
     generation: undefined,
     definition: undefined,
     files: [],

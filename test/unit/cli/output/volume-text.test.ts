@@ -19,6 +19,7 @@ const VOLUME: WireVolume = {
     { targetPath: '/srv/pw', subPath: 'password', pinnedGeneration: '..2026_11_22_12_00_00.1' },
   ],
   lastError: 'Secret default/db does not exist',
+  staleSince: '2026-11-23T12:00:00.000Z',
   objects: [
     { kind: 'Secret', name: 'db', resourceVersion: '4' },
     { kind: 'ConfigMap', name: 'opt', resourceVersion: '' },
@@ -43,6 +44,7 @@ test('one volume with all there is to say', () => {
     'Namespace:     default',
     'State:         stale',
     'Last error:    Secret default/db does not exist',
+    'Stale since:   2026-11-23T12:00:00.000Z',
     'Content:       secret/db',
     'Generation:    ..2026_11_23_12_00_00.1',
     'Mount group:   1000',
