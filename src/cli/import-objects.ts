@@ -11,8 +11,8 @@ import { nameOfKind } from './kinds.ts';
 import { printable } from './output/printable.ts';
 import { draftOf } from './plain-export.ts';
 
-/** How many objects are on their way at a time; each holds 1 MiB of values at most. */
-const WIDTH = 16;
+/** How many objects are on their way at a time; each holds 1 MiB of values at most, and its call listens to the signal. */
+const WIDTH = 8;
 const MOST_FAULTS = 100;
 
 /** What the whole archive was found to hold. */

@@ -43,10 +43,23 @@ export class Importer {
   /** Stores the object if the mode has it so; `conflict` is an answer, everything else that stands against it is thrown. */
   async carryOut(object: StoredObject): Promise<ImportOutcome> {
     return await repeated(async () => {
+      if (await this.#isNewlyCreated(object)) return 'created';
       const { outcome, draft } = await this.#stepFor(object);
       if (outcome !== 'created' && outcome !== 'configured') return outcome;
       return await this.#apply(draft, { dryRun: false, createOnly: outcome === 'created' });
     });
+  }
+
+  /** The one call that most imports come to. */
+  async #isNewlyCreated(object: StoredObject): Promise<boolean> {
+    if (isKeptByDaemon(object)) return false;
+    try {
+      await this.#apply(draftOf(object), { dryRun: false, createOnly: true });
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'already-exists')) return false;
+      throw error;
+    }
   }
 
   async #stepFor(object: StoredObject): Promise<{ readonly outcome: ImportOutcome; readonly draft: ObjectDraft }> {

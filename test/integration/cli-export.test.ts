@@ -51,6 +51,8 @@ let said = '';
 beforeAll(async () => {
   from = new CommandLine();
   await from.serve('--store', 'embedded');
+});
+beforeAll(async () => {
   const { code, stderr } = await from.runWithInput(OBJECTS, 'apply', '-f', '-');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   await tokenOf(from);

@@ -17,7 +17,14 @@ const labelKey = fc.oneof(
 );
 const labelValue = fc.stringMatching(/^([A-Za-z0-9]([-._A-Za-z0-9]{0,6}[A-Za-z0-9])?)?$/);
 const text = fc.string({ unit: 'binary', maxLength: 40 });
-const bytes = fc.oneof(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ minLength: 60_000, maxLength: 140_000 }));
+// Now and then more than an archive's frame.
+const bytes = fc.oneof(
+  { weight: 9, arbitrary: fc.uint8Array({ maxLength: 64 }) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 40_000, max: 140_000 }).map((length) => new Uint8Array(length).fill(length)),
+  },
+);
 
 const mapOf = <V>(key: fc.Arbitrary<string>, value: fc.Arbitrary<V>) =>
   fc.uniqueArray(fc.tuple(key, value), { selector: ([each]) => each, maxLength: 4 }).map((pairs) => new Map(pairs));

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { StoredObject } from '../../../src/objects/object.ts';
 import { Archive, ArchiveWriter } from '../../../src/sources/archive.ts';
 import { ArchiveCipher, FRAME_BYTES, HEADER_BYTES, SEALED_FRAME_BYTES } from '../../../src/sources/archive-cipher.ts';
@@ -96,6 +96,7 @@ test('any objects come back as they were, in order', async () => {
 });
 
 test.each([-2, -1, 0, 1])('objects that end %i bytes after the end of a frame come back', async (offset) => {
+  expect.hasAssertions();
   // Base64 grows by steps of four: the name makes up for the rest.
   for (const tail of [0, 1, 2, 3]) {
     const draft = (bytes: number) => stored(secretDraft(`n${'x'.repeat(tail)}`, { x: Buffer.alloc(bytes, 1) }));
@@ -108,6 +109,30 @@ test.each([-2, -1, 0, 1])('objects that end %i bytes after the end of a frame co
     const three = [object, object, small];
     expectSame(await read(await written(three)), three);
   }
+});
+
+test('a frame opens in its own place in its own archive alone', () => {
+  const cipher = ArchiveCipher.seal(KEY);
+  const places = [0, 1, 2, 255, 256, 2 ** 32, 2 ** 33].flatMap((number) => [
+    { number, isLast: false },
+    { number, isLast: true },
+  ]);
+  for (const place of places) {
+    const sealed = cipher.seal(Buffer.from(PLANTED), place.number, place.isLast);
+    const opened = places.filter(({ number, isLast }) => cipher.open(sealed, number, isLast) !== undefined);
+    expect(opened).toEqual([place]);
+    expect(ArchiveCipher.seal(KEY).open(sealed, place.number, place.isLast)).toBeUndefined();
+    const header = Buffer.from(cipher.header);
+    header[HEADER_BYTES - 1] = (header[HEADER_BYTES - 1] ?? 0) ^ 1;
+    expect(ArchiveCipher.open(KEYS, header, 'open').open(sealed, place.number, place.isLast)).toBeUndefined();
+  }
+});
+
+test('no two archives are sealed with the same key stream', () => {
+  const [one, other] = [ArchiveCipher.seal(KEY), ArchiveCipher.seal(KEY)].map((cipher) =>
+    cipher.seal(Buffer.alloc(64), 0, true).subarray(0, 64),
+  );
+  expect(one).not.toEqual(other);
 });
 
 test('nothing that is in it shows', async () => {
@@ -186,6 +211,23 @@ function record(value: unknown): Buffer {
   const bytes = Buffer.from(JSON.stringify(value));
   return Buffer.concat([lengthOf(bytes.length), bytes]);
 }
+
+test('what is too long for an object is refused before it is read', async () => {
+  const frames = [Buffer.concat([lengthOf(64 * 2 ** 20 + 1), Buffer.alloc(FRAME_BYTES - 4)])];
+  writeFileSync(
+    directory.at('read'),
+    forged(...frames, ...Array.from({ length: 30 }, () => Buffer.alloc(FRAME_BYTES))),
+  );
+  const file = await open(directory.at('read'));
+  const reads = vi.spyOn(file, 'read');
+  try {
+    const archive = await Archive.open(file, KEYS, 'import "x"');
+    expect((await rejectionOf(archive.objects().next())).code).toBe('data-loss');
+    expect(reads.mock.calls.length).toBeLessThan(10);
+  } finally {
+    await file.close();
+  }
+});
 
 test('reading twice reads the same, and a file that is exchanged in between is refused', async () => {
   writeFileSync(directory.at('read'), await written([small]));
