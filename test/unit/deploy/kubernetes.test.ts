@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { IDaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
 import type { ICSIDriver } from 'kubernetes-models/storage.k8s.io/v1/CSIDriver';
 import type { IContainer } from 'kubernetes-models/v1/Container';
@@ -85,7 +86,8 @@ describe('the DaemonSet', () => {
   const config = orThrow(parseConfig({}, { environment, user: { uid: 0 }, hostname: 'pod' }));
 
   it('sets what the daemon knows, and for a kubelet', () => {
-    const known = new Set(Object.values(CONFIG_OPTIONS).map((option) => option.environment));
+    // LANTERN_SOCKET is the command's, for whoever runs it in this container.
+    const known = new Set(['LANTERN_SOCKET', ...Object.values(CONFIG_OPTIONS).map((option) => option.environment)]);
     expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
     expect(config).toMatchObject({ host: 'kubernetes', publisher: 'bind', nodeId: 'node-1' });
   });
@@ -98,7 +100,7 @@ describe('the DaemonSet', () => {
   it('shows its mounts to the host where volumes and their targets are', () => {
     const mounts = container('lantern').volumeMounts ?? [];
     const outward = mounts.filter(({ mountPropagation }) => mountPropagation === 'Bidirectional');
-    expect(outward.map(({ mountPath }) => mountPath)).toEqual([config.runDirectory, ...config.targetRoots]);
+    expect(outward.map(({ mountPath }) => mountPath)).toEqual([dirname(config.runDirectory), ...config.targetRoots]);
   });
 
   it('has the same path inside and outside, where a kubelet names it', () => {
@@ -107,11 +109,32 @@ describe('the DaemonSet', () => {
       for (const mount of volumeMounts) expect(pathOf.get(mount.name), `${name}: ${mount.name}`).toBeDefined();
     }
     expect(config.targetRoots).toEqual([pathOf.get('pods')]);
-    expect(pathOf.get('run')).toBe(config.runDirectory);
+    expect(pathOf.get('run')).toBe(dirname(config.runDirectory));
     const [, registered] =
       /^--kubelet-registration-path=(.*)$/m.exec((container('node-driver-registrar').args ?? []).join('\n')) ?? [];
     expect(registered).toBe(`${pathOf.get('plugin')}/csi.sock`);
     expect(pathOf.get('plugin')).toBe(`/var/lib/kubelet/plugins/${driver.metadata?.name}`);
+  });
+
+  it('has its run directory below the one that the kubelet makes, so that it is the daemon that says who may look', () => {
+    expect(environment.LANTERN_SOCKET).toBe(config.lanternSocket);
+    expect((container('lantern').volumeMounts ?? []).map(({ mountPath }) => mountPath)).not.toContain(
+      config.runDirectory,
+    );
+  });
+
+  it('is ready when the daemon serves, not when its process runs', () => {
+    const { livenessProbe, readinessProbe } = container('lantern');
+    expect(readinessProbe?.httpGet).toEqual(livenessProbe?.httpGet);
+  });
+
+  it('lets the doctor see whether the driver is registered', () => {
+    const registration = (container('lantern').volumeMounts ?? []).find(({ name }) => name === 'registration');
+    expect(registration).toEqual({
+      name: 'registration',
+      mountPath: '/var/lib/kubelet/plugins_registry',
+      readOnly: true,
+    });
   });
 
   it('is privileged where mounting needs it, and nowhere else', () => {
@@ -122,4 +145,34 @@ describe('the DaemonSet', () => {
     }
     expect(pod?.automountServiceAccountToken).toBe(false);
   });
+});
+
+describe.each(readdirSync(DIRECTORY, { withFileTypes: true }).filter((entry) => entry.isDirectory()))(
+  'the component $name',
+  ({ name }) => {
+    const patch: IDaemonSet = read(`${name}/daemon-set.yaml`);
+    const patched = patch.spec?.template.spec;
+
+    it('is offered by the kustomization', () => {
+      expect(readFileSync(`${DIRECTORY}/kustomization.yaml`, 'utf8')).toContain(`#   - ${name}\n`);
+    });
+
+    it('patches what is there, and brings what it mounts', () => {
+      expect(patch.metadata?.name).toBe(daemonSet.metadata?.name);
+      const volumes = [...(pod?.volumes ?? []), ...(patched?.volumes ?? [])].map((volume) => volume.name);
+      for (const { name: containerName, volumeMounts = [] } of patched?.containers ?? []) {
+        expect([...containers.keys()]).toContain(containerName);
+        const mounts = volumeMounts.flatMap((mount) => ('$patch' in mount ? [] : mount.name));
+        expect(volumes).toEqual(expect.arrayContaining(mounts));
+      }
+    });
+  },
+);
+
+it('another root for the kubelet replaces every path of the kubelet’s, and nothing else', () => {
+  const patch = readFileSync(`${DIRECTORY}/kubelet-root/daemon-set.yaml`, 'utf8');
+  const paths = (text: string) => [...text.matchAll(/\/var\/lib\/kubelet\/[\w./-]+/g)].map(([path]) => path);
+  const replaced = paths(patch.replaceAll('/var/snap/microk8s/common', ''));
+  const original = paths(readFileSync(`${DIRECTORY}/daemon-set.yaml`, 'utf8'));
+  expect([...new Set(replaced)].sort()).toEqual([...new Set(original)].sort());
 });
