@@ -123,7 +123,7 @@ function goBack(volume: LiveVolume, before: Wanted | undefined, stages: Stages, 
   const wasAccepted = volume.wanted !== before;
   volume.wanted = before ?? volume.wanted;
   desk.refresher.follow(key, volume.refs);
-  desk.refresher.request(key, stages.clock.monotonic());
+  desk.refresher.request(key);
   if (!wasAccepted) return;
   try {
     volume.save();

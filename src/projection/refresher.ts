@@ -31,8 +31,8 @@ export class Refresher implements AsyncDisposable {
   readonly #registry: VolumeRegistry;
   readonly #events: VolumeEvents;
   readonly #stop = new AbortController();
-  /** Volumes that wait for a refresh, with the moment the oldest unseen change was observed. */
-  readonly #waiting = new Map<string, number>();
+  /** Volumes that wait for a refresh, with the moment the oldest unseen change was observed, where there was one. */
+  readonly #waiting = new Map<string, number | undefined>();
   readonly #claimed = new Set<string>();
   readonly #followings = new Map<string, Following>();
   readonly #retries = new Map<string, { timer: Disposable; waits: Generator<number, never> }>();
@@ -47,7 +47,7 @@ export class Refresher implements AsyncDisposable {
     this.#registry = registry;
     this.#events = events;
     this.#slices = new Slices(clock);
-    this.#rotation = new TokenRotation(clock, (key) => this.request(key, clock.monotonic()));
+    this.#rotation = new TokenRotation(clock, (key) => this.request(key));
   }
 
   /** Follows exactly these objects for the volume; a change of one refreshes it. */
@@ -94,11 +94,16 @@ export class Refresher implements AsyncDisposable {
     if (isNews) this.#emit(volume, { type: 'warning', reason: 'TokenRefreshFailed', message });
   }
 
-  /** Refreshes the volume as soon as its turn comes. `since` is the monotonic moment of the change, in milliseconds. */
-  request(key: string, since: number): void {
+  /**
+   * Refreshes the volume as soon as its turn comes. `since` is the monotonic moment of the change that asks for it, in
+   * milliseconds; undefined when none was seen.
+   */
+  request(key: string, since?: number): void {
     // A claimed volume waits for its lock: its refresh has read nothing yet and will see this change.
-    if (this.#stop.signal.aborted || this.#waiting.has(key) || this.#claimed.has(key)) return;
-    this.#waiting.set(key, since);
+    if (this.#stop.signal.aborted || this.#claimed.has(key)) return;
+    const isWaiting = this.#waiting.has(key);
+    this.#waiting.set(key, this.#waiting.get(key) ?? since);
+    if (isWaiting) return;
     if (this.#running.size < CONCURRENCY) this.#startWorker();
   }
 
@@ -197,8 +202,7 @@ export class Refresher implements AsyncDisposable {
     const retry = this.#retries.get(key);
     retry?.timer[Symbol.dispose]();
     const waits = retry?.waits ?? delays(RETRY);
-    const { clock } = this.#stages;
-    const timer = clock.after(waits.next().value, () => this.request(key, clock.monotonic()));
+    const timer = this.#stages.clock.after(waits.next().value, () => this.request(key));
     this.#retries.set(key, { timer, waits });
   }
 

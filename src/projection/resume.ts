@@ -27,9 +27,9 @@ export function resumeVolumes(stages: Stages, desk: Desk): void {
 }
 
 /** Looks at every volume again, each as its turn comes. Not before the source has synced. */
-export function refreshAll(stages: Stages, desk: Desk): void {
+export function refreshAll(desk: Desk): void {
   for (const volume of desk.registry.all()) {
-    desk.refresher.request(volume.hosted.directoryName, stages.clock.monotonic());
+    desk.refresher.request(volume.hosted.directoryName);
   }
 }
 

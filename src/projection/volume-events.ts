@@ -18,7 +18,10 @@ export type VolumeEvent = EventHead &
         readonly oldGeneration: string | undefined;
         readonly newGeneration: string;
         readonly changedPaths: readonly string[];
-        /** From the moment the source reported the change to the swap, in milliseconds; undefined for a request's own update. */
+        /**
+         * From the moment the source reported the change to the swap, in milliseconds; undefined where it reported none: for a
+         * request's own update, a token that was due, what the sync period found.
+         */
         readonly propagationMs: number | undefined;
       }
     | { readonly type: 'update-skipped'; readonly target: string; readonly message: string }

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/base/clock.ts';
 import { BoundVolume } from '../../../src/mount/bound-volume.ts';
+import { VolumeRegistry } from '../../../src/projection/registry.ts';
 import { BoundedSource } from '../../../src/sources/bounded-source.ts';
 import { CachedSource } from '../../../src/sources/cached-source.ts';
 import type { MemoryStore } from '../../../src/sources/memory-store.ts';
@@ -76,6 +77,22 @@ describe.each(['watch', 'cache', 'get'] as const)('strategy %s', (strategy) => {
     world.clock.advance(250);
     await waiting;
     expect(world.files('w')).toEqual({ key: 'here' });
+  });
+
+  it('says how long a change took only where the store told of the change', async () => {
+    await using world = await arrange(faces[strategy]);
+    const hold = vi.spyOn(VolumeRegistry.prototype, 'exclusively').mockImplementationOnce(async (...args) => {
+      world.clock.advance(7);
+      return await args[2]();
+    });
+    await world.apply('db', { password: 'two' });
+    if (strategy !== 'watch') {
+      hold.mockRestore();
+      await round(world);
+    }
+    const took = world.events.flatMap((event) => (event.type === 'updated' ? [event.propagationMs] : []));
+    expect(took).toEqual([strategy === 'watch' ? 7 : undefined]);
+    hold.mockRestore();
   });
 
   it('leaves an unchanged volume alone, round after round', async () => {
