@@ -21,10 +21,9 @@ function describe(event: VolumeEvent): Omit<EventDraft, 'involved' | 'message'> 
       return { type: 'Normal', reason: 'SuccessfulMount', what: `mounted at "${event.target}"` };
     case 'unmounted':
       return { type: 'Normal', reason: 'Unmounted', what: `unmounted from "${event.target}"` };
-    case 'updated': {
-      const took = event.propagationMs === undefined ? '' : ` in ${event.propagationMs.toFixed(1)} ms`;
-      return { type: 'Normal', reason: 'Updated', what: `updated${took}${listPaths(event.changedPaths)}` };
-    }
+    case 'updated':
+      // Without the time it took, which is another each time: the same files changed again count on.
+      return { type: 'Normal', reason: 'Updated', what: `updated${listPaths(event.changedPaths)}` };
     case 'update-skipped':
       // A warning, since somebody has to act: the workload reads old values until it is mounted anew.
       return { type: 'Warning', reason: 'UpdateSkipped', what: event.message };

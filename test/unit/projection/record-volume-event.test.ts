@@ -24,7 +24,7 @@ describe('recordVolumeEvent', () => {
     ],
     [
       { ...head, ...update, changedPaths: ['password'], propagationMs: 12.34 },
-      { type: 'Normal', reason: 'Updated', message: 'volume "v": updated in 12.3 ms: "password"' },
+      { type: 'Normal', reason: 'Updated', message: 'volume "v": updated: "password"' },
     ],
     [
       { ...head, ...update, changedPaths: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], propagationMs: undefined },
