@@ -139,7 +139,7 @@ export class BoundVolume implements HostedVolume {
     try {
       // An adopted mount lies on the data directory.
       this.#around.mounter.unmount(this.#home.dataDirectory);
-      this.#home.remove();
+      this.#home.remove(() => this.#writer.tryRemove());
     } catch (error) {
       throw toLanternError(error, `remove the volume "${this.directoryName}"`);
     }

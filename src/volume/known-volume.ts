@@ -58,6 +58,25 @@ export class KnownVolume {
     this.#listing?.generations.delete(generation);
   }
 
+  /**
+   * Removes the directory and what is known to be in it, without reading it. Does nothing where that is not known, and fails
+   * as the file system does where there is more.
+   */
+  remove(): void {
+    if (this.#listing === undefined || this.#contents === undefined) return;
+    const { generation, links } = this.#listing;
+    const { files, directories } = this.#contents;
+    this.forget();
+    if (generation !== undefined) {
+      const root = this.at(generation);
+      for (const path of files.keys()) this.fs.unlink(`${root}/${path}`);
+      for (const path of [...directories.keys()].reverse()) this.fs.rmdir(path === '' ? root : `${root}/${path}`);
+      this.fs.unlink(this.at(DATA_LINK));
+    }
+    for (const name of links) this.fs.unlink(this.at(name));
+    this.fs.rmdir(this.directory);
+  }
+
   /** After a failure only the disk knows how things stand. */
   forget(): void {
     this.#listing = undefined;

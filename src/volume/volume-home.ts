@@ -68,11 +68,26 @@ export class VolumeHome {
     return inputs?.ok ? inputs.value : undefined;
   }
 
-  /** Removes all of it, the record first: what a crash leaves then belongs to nobody, and is swept. */
-  remove(): void {
-    this.#saved.clear();
+  /**
+   * Removes all of it, the record first: what a crash leaves then belongs to nobody, and is swept. `removeData` may spare it
+   * reading what is in the data directory.
+   */
+  remove(removeData = () => {}): void {
     this.#forget(RECORD_FILE);
-    removeTree(this.#fs, this.#directory);
+    this.#forget(INPUTS_FILE);
+    this.#saved.clear();
+    removeData();
+    if (!this.#removeIfEmpty()) removeTree(this.#fs, this.#directory);
+  }
+
+  #removeIfEmpty(): boolean {
+    try {
+      this.#fs.rmdir(this.#directory);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return false;
+    }
   }
 
   #at(name: string): string {

@@ -110,6 +110,16 @@ export class VolumeWriter implements Disposable {
     return this.#retirement.retireNow();
   }
 
+  /** Removes the directory and what is in it, as far as all of that is known; for when nobody sees it any more. */
+  tryRemove(): void {
+    this.#digest = undefined;
+    try {
+      this.#volume.remove();
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+
   /** Where in the current generation the path leads. `not-found`, naming what there is, where it leads nowhere. */
   resolveSubPath(subPath: RelativePath): ResolvedSubPath {
     const { generation } = this;
