@@ -4,8 +4,8 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import type { PodContainer__Output as PodContainer } from '../rpc/generated/lantern/v1/PodContainer.ts';
-import type { HeldDirectory } from './abandoned-executions.ts';
 import type { Cli } from './cli.ts';
+import type { HeldDirectory } from './held-directory.ts';
 import { type MemoryDirectory, memoryParents } from './memory-directory.ts';
 import { mountPod } from './mount-pod.ts';
 import { noticeLine } from './output/notice-line.ts';
@@ -27,20 +27,24 @@ export type Execution = {
   readonly cleanEnv: boolean;
 };
 
+/** What stands in the names of the directories. */
+const PURPOSE = 'exec';
+
 /**
  * Mounts the pod for the one container in a memory directory of this call's own, runs the command, and takes all of it
  * away again, whatever happened; what an earlier call left, as it was killed, as well. Signals meanwhile are the command's.
  */
 export async function execInPod(cli: Cli, daemon: LanternClient, execution: Execution): Promise<CommandEnding> {
   // Loaded only here: it takes system calls.
-  const { abandonedDirectories, holdDirectory } = await import('./abandoned-executions.ts');
+  const { abandonedDirectories, holdDirectory } = await import('./held-directory.ts');
   using relay = new SignalRelay();
   const parents = memoryParents(cli.environment);
-  using held = holdDirectory(parents);
+  // The command inherits what holds it: volumes of a command that outlives its `exec` are not to be taken away.
+  using held = holdDirectory(parents, PURPOSE);
   const { directory } = held;
   let isReached = true;
   try {
-    for (const left of abandonedDirectories(parents, cli.user.uid)) await takeAway(cli, daemon, left);
+    for (const left of abandonedDirectories(parents, PURPOSE, cli.user.uid)) await takeAway(cli, daemon, left);
     const container = await mountContainer(cli, daemon, execution, directory, relay);
     const command = await startIn(container, cli, execution, held, relay);
     return await command.ended;

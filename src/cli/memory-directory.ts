@@ -18,7 +18,7 @@ export class MemoryDirectory implements Disposable {
    * Below the first parent that is in memory and lets us in; throws `failed-precondition` when none does. `purpose`
    * stands in its name.
    */
-  static create(parents: readonly string[], purpose = 'edit'): MemoryDirectory {
+  static create(parents: readonly string[], purpose: string): MemoryDirectory {
     const problems: string[] = [];
     for (const parent of parents) {
       const made = tryToMake(parent, purpose);

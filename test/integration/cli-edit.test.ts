@@ -135,3 +135,19 @@ test.each(['SIGINT', 'SIGHUP'] as const)('%s leaves no file', async (signal) => 
   expect(await valueOfSecret()).toBe(OLD);
   expectNothingLeft();
 });
+
+test('the file of an edit that was killed is removed by the next one', async () => {
+  useEditor('echo $$; exec sleep 600');
+  const killed = shell.start('edit', 'secret', 's');
+  const exited = once(killed, 'exit');
+  const editor = Number(await firstLine(killed));
+  killed.kill('SIGKILL');
+  process.kill(editor, 'SIGKILL');
+  await exited;
+  const file = /^600 (.*)$/m.exec(seen())?.[1] ?? '';
+  expect(readFileSync(file, 'utf8')).toContain(OLD);
+  useEditor(':');
+  await shell.run('edit', 'secret', 's');
+  expect(existsSync(dirname(file))).toBe(false);
+  expectNothingLeft();
+});

@@ -9,12 +9,15 @@ import { defineCommand, namespaceOption } from '../define-command.ts';
 import { editorOf, runEditor } from '../editor.ts';
 import { wrongUsage } from '../exit.ts';
 import { type KindName, parseSelections } from '../kinds.ts';
-import { MemoryDirectory, memoryParents } from '../memory-directory.ts';
+import { memoryParents } from '../memory-directory.ts';
 import { printable } from '../output/printable.ts';
 import { formatYaml } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };
+
+/** What stands in the names of the directories. */
+const PURPOSE = 'edit';
 
 /** Without these handlers a signal would end the process and leave the file. SIGHUP: the terminal was closed. */
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
@@ -62,8 +65,13 @@ async function fetchObject(
 }
 
 async function editObject(cli: Cli, daemon: LanternClient, original: StoredObject): Promise<'edited' | 'cancelled'> {
+  // Loaded only here: it takes system calls.
+  const { abandonedDirectories, holdDirectory } = await import('../held-directory.ts');
   const interruption = new AbortController();
-  using directory = MemoryDirectory.create(memoryParents(cli.environment));
+  const parents = memoryParents(cli.environment);
+  for (const left of abandonedDirectories(parents, PURPOSE, cli.user.uid)) left[Symbol.dispose]();
+  using held = holdDirectory(parents, PURPOSE);
+  using directory = held.directory;
   const onSignal = () => {
     directory[Symbol.dispose]();
     interruption.abort();

@@ -5,7 +5,7 @@ import { TempDir } from '../../support/temp-dir.ts';
 
 test('is 0700 in the first place that is in memory, and removed with all it holds, twice', () => {
   using parent = new TempDir('/dev/shm');
-  const directory = MemoryDirectory.create(['/proc', '/no/such/place', parent.path]);
+  const directory = MemoryDirectory.create(['/proc', '/no/such/place', parent.path], 'test');
   expect(readdirSync(parent.path).map((name) => parent.at(name))).toEqual([directory.path]);
   expect(statSync(directory.path).mode & 0o777).toBe(0o700);
   writeFileSync(directory.at('file'), '');
@@ -15,7 +15,7 @@ test('is 0700 in the first place that is in memory, and removed with all it hold
 });
 
 test('no place in memory is refused, each with its reason', () => {
-  expect(() => MemoryDirectory.create(['/proc', '/no/such/place'])).toThrow(
+  expect(() => MemoryDirectory.create(['/proc', '/no/such/place'], 'test')).toThrow(
     'create a temporary directory in memory: "/proc" is on a disk, "/no/such/place" cannot be used (ENOENT)',
   );
 });

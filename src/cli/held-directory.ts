@@ -3,21 +3,15 @@ import { errnoOf, toLanternError } from '../base/errors.ts';
 import { tryLock } from '../mount/system-calls.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 
-/** What stands in the names of the directories of `exec`. */
-const EXECUTION = 'exec';
-
-/** Locked for as long as anybody has it open: `exec`, its command, and what that has started. */
+/** Locked for as long as anybody has it open. */
 const LOCK = 'lock';
 
-/** A new directory of `exec` that nobody takes for abandoned, until disposed; `fd` is what holds it. */
+/** A new directory in memory that nobody takes for abandoned, until disposed; `fd` is what holds it. */
 export type HeldDirectory = Disposable & { readonly directory: MemoryDirectory; readonly fd: number };
 
-/**
- * Makes one, as `MemoryDirectory.create`. The command inherits the descriptor: volumes of a command that outlives its
- * `exec` are not to be taken away.
- */
-export function holdDirectory(parents: readonly string[]): HeldDirectory {
-  const directory = MemoryDirectory.create(parents, EXECUTION);
+/** Makes one, as `MemoryDirectory.create`. A process that inherits the descriptor goes on holding it. */
+export function holdDirectory(parents: readonly string[], purpose: string): HeldDirectory {
+  const directory = MemoryDirectory.create(parents, purpose);
   try {
     const fd = lockIn(directory);
     return { directory, fd, [Symbol.dispose]: () => closeSync(fd) };
@@ -36,9 +30,16 @@ function lockIn(directory: MemoryDirectory): number {
   return fd;
 }
 
-/** The user's directories that nobody holds, as their `exec` was killed. Each is locked until the next is asked for. */
-export function* abandonedDirectories(parents: readonly string[], uid: number): Iterable<MemoryDirectory> {
-  for (const directory of parents.flatMap((parent) => directoriesIn(parent, uid))) {
+/**
+ * What the user's processes that were killed have left of one purpose: directories that nobody holds. Each is locked until
+ * the next is asked for.
+ */
+export function* abandonedDirectories(
+  parents: readonly string[],
+  purpose: string,
+  uid: number,
+): Iterable<MemoryDirectory> {
+  for (const directory of parents.flatMap((parent) => directoriesIn(parent, purpose, uid))) {
     const fd = openLock(directory);
     if (fd === undefined) continue;
     try {
@@ -50,8 +51,8 @@ export function* abandonedDirectories(parents: readonly string[], uid: number): 
 }
 
 /** Only the user can have put anything into them. */
-function directoriesIn(parent: string, uid: number): MemoryDirectory[] {
-  return MemoryDirectory.list(parent, EXECUTION).filter(({ path }) => {
+function directoriesIn(parent: string, purpose: string, uid: number): MemoryDirectory[] {
+  return MemoryDirectory.list(parent, purpose).filter(({ path }) => {
     const stats = lstatSync(path, { throwIfNoEntry: false });
     return stats?.isDirectory() === true && stats.uid === uid;
   });
