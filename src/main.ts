@@ -49,6 +49,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// The same for complaints, but that what was begun goes on: `exec` has a pod to unmount.
+process.stderr.on('error', () => {});
+
 try {
   await createProgram(cli, packageVersion(), runDaemon).parseAsync();
 } catch (error) {

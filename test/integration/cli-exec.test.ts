@@ -203,6 +203,14 @@ describe('how it ends', () => {
     expect(await shell.leftovers()).toEqual([]);
   });
 
+  test('nobody who reads what it has to say is no reason to leave anything behind', async () => {
+    const args = [compiled('src/main.ts'), 'exec', '-f', shell.pod, '--', 'echo', 'done'];
+    const child = spawn(process.execPath, args, { env: shell.environment });
+    child.stderr.destroy();
+    const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+    expect({ stdout, code, left: await shell.leftovers() }).toEqual({ stdout: 'done\n', code: 0, left: [] });
+  });
+
   test('a command that does not catch the signal ends by it', async () => {
     const child = shell.spawnExec('echo ready; exec sleep 60');
     expect(await firstLine(child)).toBe('ready');
