@@ -1,4 +1,5 @@
 import { type Fault, invalid, LanternError } from '../base/errors.ts';
+import { draftOf } from '../objects/draft-of.ts';
 import { describeRef, OBJECT_KINDS, type ObjectKind, refKey, refOf, type StoredObject } from '../objects/object.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import { admitObject } from '../sources/admit-object.ts';
@@ -9,7 +10,6 @@ import { PARTLY_FAILED } from './exit.ts';
 import { Importer, type ImportMode, type ImportOutcome } from './importer.ts';
 import { nameOfKind } from './kinds.ts';
 import { printable } from './output/printable.ts';
-import { draftOf } from './plain-export.ts';
 
 /** How many objects are on their way at a time; each holds 1 MiB of values at most, and its call listens to the signal. */
 const WIDTH = 8;

@@ -1,9 +1,9 @@
 import { LanternError } from '../base/errors.ts';
+import { draftOf } from '../objects/draft-of.ts';
 import { type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import { objectFromWire, objectToWire } from '../rpc/object-messages.ts';
 import { isKeptByDaemon, moveOf } from '../sources/moved-object.ts';
-import { draftOf } from './plain-export.ts';
 
 /** What is done about objects that are stored and differ: refused before anything is stored, left as they are, replaced. */
 export type ImportMode = 'refuse' | 'skip' | 'overwrite';

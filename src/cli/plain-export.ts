@@ -1,4 +1,5 @@
-import type { ObjectDraft, StoredObject } from '../objects/object.ts';
+import { draftOf } from '../objects/draft-of.ts';
+import type { StoredObject } from '../objects/object.ts';
 import { objectToManifest } from '../objects/object-to-manifest.ts';
 import { formatYaml } from './output/structured.ts';
 
@@ -7,10 +8,4 @@ export async function* manifestTexts(objects: AsyncIterable<StoredObject>): Asyn
   for await (const object of objects) {
     yield `---\n${await formatYaml(objectToManifest(draftOf(object), { withData: true }))}\n`;
   }
-}
-
-/** What a user says about the object; its uid, revision and time are the store's. */
-export function draftOf(object: StoredObject): ObjectDraft {
-  const { name, namespace, labels, annotations } = object.metadata;
-  return { ...object, metadata: { name, namespace, labels, annotations } };
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { draftOf } from '../../src/cli/plain-export.ts';
+import { draftOf } from '../../src/objects/draft-of.ts';
 import { OBJECT_KINDS, type ObjectDraft, refKey, refOf } from '../../src/objects/object.ts';
 import { connect } from '../../src/rpc/client.ts';
 import { objectFromWire } from '../../src/rpc/object-messages.ts';
@@ -252,20 +252,6 @@ describe('files', () => {
     expect(readdirSync(from.at('empty'))).toEqual([]);
   });
 
-  test.each<[string, readonly string[], RegExp]>([
-    ['no key', ['export', 'x'], /--key-file FILE, and add --new-key.*daemon's own/],
-    ['an archive to stdout', ['export', '--key-file', 'k', '-'], /FILE/],
-    ['--plain alone', ['export', '--plain', 'x'], /--yes-write-secrets-in-the-clear/],
-    ['the other flag alone', ['export', '--yes-write-secrets-in-the-clear', '--key-file', 'k', 'x'], /--plain/],
-    ['--plain with a key', ['export', '--plain', '--yes-write-secrets-in-the-clear', '--key-file', 'k', 'x'], /no key/],
-    ['an import without a key', ['import', 'x'], /--key-file/],
-    ['both modes', ['import', '--key-file', 'k', '--overwrite', '--skip-existing', 'x'], /exclude/],
-  ])('%s is wrong usage', async (_what, args, message) => {
-    const outcome = await run(from, ...args);
-    expect(outcome).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
-    expect(existsSync('x')).toBe(false);
-  });
-
   test("a missing key is not made unless asked for, and the daemon's own is not taken from the environment", async () => {
     const args = ['export', '--key-file', from.at('none'), from.at('unwritten')];
     expect(await run(from, ...args)).toMatchObject({ code: 1, stderr: expect.stringMatching(/it does not exist/) });
@@ -274,6 +260,14 @@ describe('files', () => {
 });
 
 describe('import refuses', () => {
+  let to: CommandLine;
+  beforeAll(async () => {
+    to = await daemonWith('memory');
+  });
+  afterAll(async () => {
+    await to[Symbol.asyncDispose]();
+  });
+
   test.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
     ['a flipped bit', (bytes) => Buffer.from(bytes.map((byte, index) => (index === 700 ? byte ^ 1 : byte))), /damaged/],
     ['a truncated file', (bytes) => bytes.subarray(0, -1), /damaged/],
@@ -286,7 +280,6 @@ describe('import refuses', () => {
       /format/,
     ],
   ])('%s, with nothing stored', async (_what, change, message) => {
-    await using to = await daemonWith('memory');
     writeFileSync(from.at('changed'), change(readFileSync(archive)));
     const outcome = await run(to, 'import', '--key-file', key, '--overwrite', from.at('changed'));
     expect(outcome).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(message) });
