@@ -8,9 +8,13 @@ const PROGRAMS = ['sh', 'cat', 'sleep', 'stat', 'ls', 'env', 'tar'];
 
 /**
  * An image with Node, npm and a few programs of this machine, for an engine that cannot pull one: what the Dockerfile
- * and the compose file need of a base image, and no more.
+ * and the compose file need of a base image, and no more but the programs asked for.
  */
-export async function makeStandInImage(engine: DockerEngine, tag: string): Promise<void> {
+export async function makeStandInImage(
+  engine: DockerEngine,
+  tag: string,
+  morePrograms: readonly string[] = [],
+): Promise<void> {
   using root = new TempDir();
   const place = (source: string) => {
     const target = root.at(source);
@@ -18,7 +22,7 @@ export async function makeStandInImage(engine: DockerEngine, tag: string): Promi
     mkdirSync(dirname(target), { recursive: true });
     cpSync(source, target, { dereference: true });
   };
-  const programs = [process.execPath, ...PROGRAMS.map(pathOf)];
+  const programs = [process.execPath, ...[...PROGRAMS, ...morePrograms].map(pathOf)];
   for (const program of programs) for (const file of [program, ...librariesOf(program)]) place(file);
   // What glibc loads by name when it looks up a host.
   for (const library of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) {
