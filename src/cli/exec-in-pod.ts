@@ -11,6 +11,7 @@ import { mountPod } from './mount-pod.ts';
 import { noticeLine } from './output/notice-line.ts';
 import { printable } from './output/printable.ts';
 import { allPages } from './pages.ts';
+import { PAUSE } from './pause.ts';
 import type { PodInFile } from './pods-in-files.ts';
 import type { PrivateNamespace } from './private-namespace.ts';
 import { type CommandEnding, SignalRelay, type StartedCommand, startCommand } from './run-command.ts';
@@ -192,7 +193,7 @@ async function unmount(
     // Interrupted or not.
     const signal = AbortSignal.timeout(UNMOUNT_PATIENCE_MS);
     await retry(() => daemon.projector.unmountPod({ namespace, name, rootPath: root }, { signal }), {
-      clock: cli.clock,
+      clock: PAUSE,
       signal,
       backoff: BACKOFF,
       isPassing: isUnavailable,

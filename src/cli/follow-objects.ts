@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { LanternError } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
@@ -7,6 +6,7 @@ import type { Object__Output as WireObject } from '../rpc/generated/lantern/v1/O
 import type { ObjectEvent__Output as WireEvent } from '../rpc/generated/lantern/v1/ObjectEvent.ts';
 import type { Query } from './fetch-objects.ts';
 import { allPages } from './pages.ts';
+import { PAUSE } from './pause.ts';
 
 /** While the daemon restarts. Attempts come sooner than gRPC connects anew, which costs them nothing. */
 const BACKOFF = { firstMs: 100, mostMs: 1_000, jitter: 0.2 };
@@ -59,13 +59,6 @@ export async function* followObjects(
 
 /** The history does not go back so far; the reader was too slow for it; the daemon is gone. */
 const PASSING: ReadonlySet<string> = new Set(['out-of-range', 'resource-exhausted', 'unavailable']);
-
-/** Unlike the command's clock it keeps the process alive: without a connection nothing else does. */
-const PAUSE = {
-  async sleep(ms: number, signal: AbortSignal): Promise<void> {
-    await delay(ms, undefined, { signal });
-  },
-};
 
 type Listed = { readonly objects: readonly WireObject[]; readonly revision: string };
 

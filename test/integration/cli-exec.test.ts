@@ -203,6 +203,17 @@ describe('how it ends', () => {
     expect(await shell.leftovers()).toEqual([]);
   });
 
+  test('a daemon that is being restarted at the end is waited for', async () => {
+    const child = shell.spawnExec(`echo ready; until [ -e '${shell.at('go')}' ]; do sleep 0.02; done; exit 7`);
+    expect(await firstLine(child)).toBe('ready');
+    const exited = once(child, 'exit');
+    await shell.stopServing();
+    shell.file('go', '');
+    await shell.begin('direct');
+    expect(await exited).toEqual([7, null]);
+    expect(await shell.leftovers()).toEqual([]);
+  });
+
   test('nobody who reads what it has to say is no reason to leave anything behind', async () => {
     const args = [compiled('src/main.ts'), 'exec', '-f', shell.pod, '--', 'echo', 'done'];
     const child = spawn(process.execPath, args, { env: shell.environment });
