@@ -55,7 +55,7 @@ export class Metrics implements CallObserver {
     this.#unpublishes = counter('lantern_unpublishes_total', 'Targets from which a volume was taken away.');
     this.#updates = counter(
       'lantern_updates_total',
-      'New contents of volumes, by what caused them: a changed object, or a request.',
+      'New contents of volumes, by what caused them: a changed object, a request, or a refresh that found a change or renewed a token.',
       'cause',
     );
     this.#skipped = counter(
@@ -117,7 +117,7 @@ export class Metrics implements CallObserver {
         this.#unpublishes.inc();
         break;
       case 'updated':
-        this.#updates.inc({ cause: event.propagationMs === undefined ? 'request' : 'object' });
+        this.#updates.inc({ cause: event.cause });
         if (event.propagationMs !== undefined) this.#propagation.observe(event.propagationMs / 1000);
         break;
       case 'update-skipped':

@@ -1,6 +1,6 @@
 import type { LiveVolume } from './live-volume.ts';
 import type { Projection } from './project-volume.ts';
-import type { EventHead, VolumeEvents } from './volume-events.ts';
+import type { EventHead, UpdateCause, VolumeEvents } from './volume-events.ts';
 
 /** The common part of an event about this volume. */
 export function eventHead(volume: LiveVolume, time: number): EventHead {
@@ -11,10 +11,10 @@ export function eventHead(volume: LiveVolume, time: number): EventHead {
 export function announceUpdate(
   volume: LiveVolume,
   projection: Projection,
-  moment: { readonly time: number; readonly propagationMs: number | undefined },
+  how: { readonly time: number; readonly cause: UpdateCause; readonly propagationMs: number | undefined },
   events: VolumeEvents,
 ): void {
-  const head = eventHead(volume, moment.time);
+  const head = eventHead(volume, how.time);
   const { outcome } = projection;
   events.emit({
     ...head,
@@ -22,7 +22,8 @@ export function announceUpdate(
     oldGeneration: outcome.previous,
     newGeneration: outcome.generation,
     changedPaths: outcome.changedPaths,
-    propagationMs: moment.propagationMs,
+    cause: how.cause,
+    propagationMs: how.propagationMs,
   });
   for (const notice of projection.notices) events.emit({ ...head, type: 'warning', ...notice });
   for (const { target, subPath } of volume.pinned) {

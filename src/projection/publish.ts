@@ -139,7 +139,7 @@ function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stag
   desk.refresher.adopt(volume, projection);
   const time = stages.clock.now();
   if (projection.outcome.changed && !isFirst) {
-    announceUpdate(volume, projection, { time, propagationMs: undefined }, desk.events);
+    announceUpdate(volume, projection, { time, cause: 'request', propagationMs: undefined }, desk.events);
   } else {
     for (const notice of projection.notices)
       desk.events.emit({ ...eventHead(volume, time), type: 'warning', ...notice });

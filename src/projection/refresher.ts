@@ -183,8 +183,12 @@ export class Refresher implements AsyncDisposable {
       const { changed } = projection.outcome;
       if (changed) {
         const { clock } = stages;
-        const propagationMs = since === undefined ? undefined : clock.monotonic() - since;
-        announceUpdate(volume, projection, { time: clock.now(), propagationMs }, this.#events);
+        const time = clock.now();
+        const how =
+          since === undefined
+            ? { time, cause: 'refresh' as const, propagationMs: undefined }
+            : { time, cause: 'object' as const, propagationMs: clock.monotonic() - since };
+        announceUpdate(volume, projection, how, this.#events);
       }
       keepRecord(volume, projection);
       this.adopt(volume, projection);

@@ -9,6 +9,13 @@ export type EventHead = {
   readonly time: number;
 };
 
+/**
+ * - `object`: the store told of a change.
+ * - `request`: a mount or an update asked for other contents.
+ * - `refresh`: a look that neither of them asked for found a change, or renewed a token.
+ */
+export type UpdateCause = 'object' | 'request' | 'refresh';
+
 /** What happens to a volume. `reason` is one word, as in an event of Kubernetes. */
 export type VolumeEvent = EventHead &
   (
@@ -18,10 +25,8 @@ export type VolumeEvent = EventHead &
         readonly oldGeneration: string | undefined;
         readonly newGeneration: string;
         readonly changedPaths: readonly string[];
-        /**
-         * From the moment the source reported the change to the swap, in milliseconds; undefined where it reported none: for a
-         * request's own update, a token that was due, what the sync period found.
-         */
+        readonly cause: UpdateCause;
+        /** From the moment the store told of the change to the swap, in milliseconds; undefined for other causes. */
         readonly propagationMs: number | undefined;
       }
     | { readonly type: 'update-skipped'; readonly target: string; readonly message: string }

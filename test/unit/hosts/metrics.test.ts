@@ -41,8 +41,11 @@ describe('events of volumes', () => {
   test.each<[VolumeEvent, string, string]>([
     [{ ...HEAD, type: 'mounted', target: '/t' }, 'lantern_publishes_total', 'lantern_publishes_total 1'],
     [{ ...HEAD, type: 'unmounted', target: '/t' }, 'lantern_unpublishes_total', 'lantern_unpublishes_total 1'],
-    [{ ...updated, propagationMs: 3 }, 'lantern_updates_total', 'lantern_updates_total{cause="object"} 1'],
-    [{ ...updated, propagationMs: undefined }, 'lantern_updates_total', 'lantern_updates_total{cause="request"} 1'],
+    ...(['object', 'request', 'refresh'] as const).map((cause): [VolumeEvent, string, string] => [
+      { ...updated, cause, propagationMs: cause === 'object' ? 3 : undefined },
+      'lantern_updates_total',
+      `lantern_updates_total{cause="${cause}"} 1`,
+    ]),
     [
       { ...HEAD, type: 'update-skipped', target: '/t', message: 'm' },
       'lantern_skipped_updates_total',
@@ -64,9 +67,9 @@ describe('events of volumes', () => {
   });
 
   test('an update takes as long as it says, one by a request no time at all', async () => {
-    metrics.hear({ ...updated, propagationMs: 7 });
-    metrics.hear({ ...updated, propagationMs: 3000 });
-    metrics.hear({ ...updated, propagationMs: undefined });
+    metrics.hear({ ...updated, cause: 'object', propagationMs: 7 });
+    metrics.hear({ ...updated, cause: 'object', propagationMs: 3000 });
+    metrics.hear({ ...updated, cause: 'request', propagationMs: undefined });
     const samples = await samplesOf('lantern_propagation_seconds');
     expect(samples).toEqual(
       expect.arrayContaining([

@@ -90,8 +90,10 @@ describe.each(['watch', 'cache', 'get'] as const)('strategy %s', (strategy) => {
       hold.mockRestore();
       await round(world);
     }
-    const took = world.events.flatMap((event) => (event.type === 'updated' ? [event.propagationMs] : []));
-    expect(took).toEqual([strategy === 'watch' ? 7 : undefined]);
+    const took = world.events.flatMap((event) =>
+      event.type === 'updated' ? [[event.cause, event.propagationMs]] : [],
+    );
+    expect(took).toEqual([strategy === 'watch' ? ['object', 7] : ['refresh', undefined]]);
     hold.mockRestore();
   });
 

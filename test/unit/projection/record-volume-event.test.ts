@@ -4,7 +4,7 @@ import { recordVolumeEvent } from '../../../src/projection/record-volume-event.t
 import type { VolumeEvent } from '../../../src/projection/volume-events.ts';
 
 const head = { volumeId: 'v', namespace: 'team', pod: undefined, time: 0 };
-const update = { type: 'updated', oldGeneration: 'a', newGeneration: 'b' } as const;
+const update = { type: 'updated', cause: 'object', oldGeneration: 'a', newGeneration: 'b' } as const;
 
 function recorded(event: VolumeEvent): EventDraft[] {
   const events: EventDraft[] = [];
