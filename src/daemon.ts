@@ -136,7 +136,14 @@ export class Daemon implements AsyncDisposable {
         store.markReady();
       }
       await projector.start(signal);
-      parts.use(new TokenSecrets({ store, keys, signer, rootCa: config.rootCa, clock, log })).start();
+      const fillTokenSecrets = () => {
+        const filling = new TokenSecrets({ store, keys, signer, rootCa: config.rootCa, clock, log });
+        filling.start();
+        return filling;
+      };
+      // It looks at every Secret there is: on a shared store one daemon does so for all.
+      const isShared = store instanceof EtcdStore;
+      parts.use(isShared ? store.oneForAll('token-secrets', fillTokenSecrets) : fillTokenSecrets());
       const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer, clock, log }));
       await keySetFile.start(signal);
       server.setServing(true);

@@ -37,6 +37,16 @@ export class EtcdClient implements Disposable {
     return this.#call((client, options) => client.kv.txn(request, options), what, signal);
   }
 
+  /** A new lease, which ends by itself; its id. */
+  async grantLease(seconds: number, what: string, signal: AbortSignal): Promise<string> {
+    const { ID } = await this.#call(
+      (client, options) => client.leaseClient.leaseGrant({ TTL: seconds }, options),
+      what,
+      signal,
+    );
+    return ID;
+  }
+
   /** A stream for watches. `onFailure` is to be called when it ends, so that the next one goes to another member. */
   async openStream(what: string): Promise<{ readonly stream: EtcdWatchStream; readonly onFailure: () => void }> {
     const index = this.#current;

@@ -5,6 +5,7 @@ import { abortable } from '../base/keyed-lock.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import { EtcdClient } from './etcd-client.ts';
+import { EtcdElection } from './etcd-election.ts';
 import type { EtcdIdentity } from './etcd-endpoint.ts';
 import { EtcdFollows } from './etcd-follows.ts';
 import { EtcdHistory } from './etcd-history.ts';
@@ -56,6 +57,7 @@ const MOST_ATTEMPTS = 20;
  * How far a watch can go back is for etcd's compaction to say.
  */
 export class EtcdStore implements Store, AsyncDisposable {
+  readonly #prefix: string;
   readonly #client: EtcdClient;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -73,6 +75,7 @@ export class EtcdStore implements Store, AsyncDisposable {
 
   constructor(options: EtcdStoreOptions) {
     const { clock = systemClock, log = silentLog, keys, prefix, startJitterMs = 0 } = options;
+    this.#prefix = prefix;
     this.#clock = clock;
     this.#log = log;
     this.#client = new EtcdClient(options.endpoints, options.identity, clock);
@@ -128,6 +131,17 @@ export class EtcdStore implements Store, AsyncDisposable {
   /** How many objects are followed, and kept in memory. */
   get followed(): number {
     return this.#follows.size;
+  }
+
+  /**
+   * Work that one of the daemons on this etcd does for all of them, such as what looks at every object. It begins, here
+   * or elsewhere, when the store is ready, and ends when this is disposed.
+   */
+  oneForAll(name: string, begin: () => AsyncDisposable): EtcdElection {
+    const key = `${this.#prefix}/elections/${name}`;
+    const election = new EtcdElection({ client: this.#client, key, begin, clock: this.#clock, log: this.#log });
+    election.start();
+    return election;
   }
 
   /** What is there from now on is all there is. A repeat does nothing. */

@@ -77,6 +77,21 @@ describe.runIf(isEtcdThere)('daemons on one etcd (needs etcd)', () => {
     expect(after.volumes.map(({ staleSince }) => staleSince)).toEqual(['', '']);
   });
 
+  test('token Secrets are filled, by one daemon for all', async () => {
+    const shared = await flags();
+    await using a = await DaemonHarness.start(shared);
+    await using b = await DaemonHarness.start(shared);
+    const metadata = { name: 'robot', annotations: { 'kubernetes.io/service-account.name': 'default' } };
+    const secret = { type: 'kubernetes.io/service-account-token' };
+    await b.client.objects.apply({ object: { metadata, secret } });
+    await vi.waitFor(async () => {
+      const { object } = await b.client.objects.get({ ref: { kind: 'Secret', name: 'robot' }, withData: true });
+      expect(Object.keys(object?.secret?.data ?? {})).toContain('token');
+    });
+    const fills = [a, b].filter(({ logLines }) => logLines.join('').includes('token Secret filled'));
+    expect(fills).toHaveLength(1);
+  });
+
   test('a daemon that starts while etcd is away answers, and is not ready until it is back', async () => {
     const shared = await flags();
     await server.member.kill();
