@@ -64,7 +64,7 @@ export class KnownVolume {
    */
   remove(): void {
     if (this.#listing === undefined || this.#contents === undefined) return;
-    const { generation, links } = this.#listing;
+    const { root: status, generation, links } = this.#listing;
     const { files, directories } = this.#contents;
     this.forget();
     if (generation !== undefined) {
@@ -75,6 +75,10 @@ export class KnownVolume {
     }
     for (const name of links) this.fs.unlink(this.at(name));
     this.fs.rmdir(this.directory);
+    // Whoever asks still, for the answer to the mount before, hears that nothing is there.
+    const nothing = { generation: undefined, generations: new Set<string>(), links: new Set<string>() };
+    this.#listing = { root: status, ...nothing, strangers: new Set(), hasNextDataLink: false };
+    this.#contents = NO_CONTENTS;
   }
 
   /** After a failure only the disk knows how things stand. */

@@ -39,6 +39,18 @@ test('a status that is not reached is not made', async () => {
   expect(walk.next().value).toMatchObject({ volumeId: 'b', publications: [] });
 });
 
+test('a mount that an unmount waits for succeeds', async () => {
+  await using world = new ProjectionWorld();
+  await world.start();
+  await world.apply('db', { password: 'one' });
+  const mounting = world.publish();
+  await Promise.resolve();
+  await Promise.resolve();
+  const unmounting = world.projector.unpublish({ volumeId: volumeId('v'), target: undefined }, NEVER);
+  await Promise.all([mounting, unmounting]);
+  expect(world.projector.list()).toEqual([]);
+});
+
 test('a volume that gets its name back moves to its place', () => {
   const registry = new VolumeRegistry();
   const volumes = ['0', '1'].map((directoryName) => new LiveVolume({ directoryName } as HostedVolume, undefined));
