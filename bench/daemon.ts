@@ -5,6 +5,8 @@ import { type Figure, inTurns, isQuick, median } from './measure.ts';
 
 const SPEC = { source: { secret: { secretName: 'db' } } };
 const AIM_SECONDS = 0.5;
+/** More than the daemon keeps empty pools of, so that each turn has its pool to make, and another one to take away. */
+const NAMESPACES = Array.from({ length: 12 }, (_, index) => `namespace-${index}`);
 
 /** What a caller of a real daemon sees. */
 export async function benchDaemon(): Promise<Figure[]> {
@@ -16,18 +18,27 @@ export async function benchDaemon(): Promise<Figure[]> {
   await client.projector.mount(neighbour);
   const beside = await publishing(stage, client, 'beside another volume');
   await client.projector.unmount(neighbour);
-  const alone = await publishing(stage, client, 'first of its namespace, with its pool');
-  return [beside, alone, ...(await fanOut(stage, client))];
+  const again = await publishing(stage, client, 'first of its namespace, its pool kept from before');
+  for (const namespace of NAMESPACES) await applySecret(client, 'first', namespace);
+  const anew = await publishing(stage, client, 'first of its namespace, with its pool', NAMESPACES);
+  return [beside, again, anew, ...(await fanOut(stage, client))];
 }
 
-async function publishing(stage: Stage, client: LanternClient, which: string): Promise<Figure> {
+async function publishing(
+  stage: Stage,
+  client: LanternClient,
+  which: string,
+  namespaces: readonly string[] = [''],
+): Promise<Figure> {
+  let turn = 0;
   const target = stage.at('target');
   const { pair, empty } = await inTurns(isQuick ? 5 : 30, 50, {
     empty: async () => {
       await client.health.check({ service: '' });
     },
     pair: async () => {
-      await client.projector.mount({ volumeId: 'bench', definition: SPEC, targetPath: target });
+      const namespace = namespaces[turn++ % namespaces.length] ?? '';
+      await client.projector.mount({ volumeId: 'bench', namespace, definition: SPEC, targetPath: target });
       await client.projector.unmount({ volumeId: 'bench', targetPath: target });
     },
   });
@@ -90,7 +101,7 @@ async function idleRound(client: LanternClient, changedSeconds: number): Promise
   };
 }
 
-async function applySecret(client: LanternClient, password: string): Promise<void> {
+async function applySecret(client: LanternClient, password: string, namespace = ''): Promise<void> {
   const data = { username: Buffer.from('admin'), password: Buffer.from(password), 'tls.crt': Buffer.alloc(2048, 'x') };
-  await client.objects.apply({ object: { metadata: { name: 'db' }, secret: { data } } });
+  await client.objects.apply({ object: { metadata: { name: 'db', namespace }, secret: { data } } });
 }
