@@ -41,7 +41,7 @@ export function nameOfKind(kind: ObjectKind): KindName {
   return parseKind(kind);
 }
 
-/** `KIND [NAME…]` or `KIND/NAME…`, as kubectl takes them. */
+/** `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl takes them. */
 export type Selection = { readonly kind: KindName; readonly names: readonly string[] };
 
 /** One selection per kind that is meant, in the order given. */
@@ -52,7 +52,7 @@ export function parseSelections(words: readonly string[]): Selection[] {
     const mixed = rest.find((word) => word.includes('/'));
     if (mixed !== undefined)
       throw wrongUsage(`"${mixed}" names a kind, but "${first}" did so for all; write either KIND NAME or KIND/NAME`);
-    return [{ kind: parseKind(first), names: rest }];
+    return [...new Set(first.split(',').map(parseKind))].map((kind) => ({ kind, names: rest }));
   }
   return words.map((word) => {
     const [kind = '', name = '', ...more] = word.split('/');

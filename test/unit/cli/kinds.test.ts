@@ -42,6 +42,10 @@ describe('a selection', () => {
   test('as kubectl takes it', () => {
     expect(selected('secrets')).toEqual([['Secret', []]]);
     expect(selected('secret', 'a', 'b')).toEqual([['Secret', ['a', 'b']]]);
+    expect(selected('secrets,cm,secret')).toEqual([
+      ['Secret', []],
+      ['ConfigMap', []],
+    ]);
     expect(selected('secret/a', 'cm/b', 'secret/c')).toEqual([
       ['Secret', ['a']],
       ['ConfigMap', ['b']],
@@ -49,10 +53,15 @@ describe('a selection', () => {
     ]);
   });
 
-  test.each([[[]], [['secret', 'cm/b']], [['secret/a', 'b']], [['secret/']], [['/a']], [['secret/a/b']]])(
-    '%j is wrong usage',
-    (words) => {
-      expect(refusal(() => parseSelections(words))).toMatch(/^2: \S/);
-    },
-  );
+  test.each([
+    [[]],
+    [['secret,']],
+    [['secret', 'cm/b']],
+    [['secret/a', 'b']],
+    [['secret/']],
+    [['/a']],
+    [['secret/a/b']],
+  ])('%j is wrong usage', (words) => {
+    expect(refusal(() => parseSelections(words))).toMatch(/^2: \S/);
+  });
 });
