@@ -32,8 +32,16 @@ export type PodContainer = {
   readonly mounts: readonly VolumeMount[];
 };
 
+/** Lantern's own limit: volumes, containers, their mounts and variables together. Reading them holds up everybody else. */
+const MOST_ENTRIES = 10_000;
+
 /** A Pod manifest as parsed YAML or JSON; every fault at once. A pod that names no namespace is in `defaultNamespace`. */
 export function parsePod(raw: unknown, defaultNamespace: string): Parsed<Pod> {
+  const entries = countEntries(raw);
+  if (entries > MOST_ENTRIES) {
+    const message = `must have no more than ${MOST_ENTRIES} volumes, containers, mounts and variables in all, not ${entries}`;
+    return faulty([{ field: 'spec', message }]);
+  }
   const manifest = parsePodManifest(raw);
   const volumes = readPodVolumes(listVolumes(raw));
   const contents = listContainers(raw).map((entry) => readContainer(entry, volumes));
@@ -53,6 +61,15 @@ export function parsePod(raw: unknown, defaultNamespace: string): Parsed<Pod> {
       return { name, image, isInit, env: { ...env, name }, mounts };
     }),
   });
+}
+
+function countEntries(raw: unknown): number {
+  const lists = listContainers(raw).flatMap((container) => {
+    const { env, envFrom, volumeMounts } = fieldsOf(container.raw);
+    return [env, envFrom, volumeMounts];
+  });
+  const inContainers = lists.reduce<number>((sum, list) => sum + (Array.isArray(list) ? list.length : 0), 0);
+  return listVolumes(raw).length + listContainers(raw).length + inContainers;
 }
 
 type Contents = {

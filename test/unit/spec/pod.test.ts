@@ -12,6 +12,17 @@ function faultsOf(raw: unknown): Readonly<Record<string, string>> {
 const mounting = (...volumeMounts: Record<string, unknown>[]) =>
   podManifest({ containers: [containerWith(volumeMounts)] });
 
+test('a manifest that would hold everybody up is refused before it is read', () => {
+  const many = Array.from({ length: 5_000 }, (_, index) => index);
+  const volumes = many.map((index) => secretVolume(`v${index}`));
+  const mounts = (count: number) => many.slice(0, count).map((index) => ({ name: 'v0', mountPath: `/m/${index}` }));
+  const pod = (count: number) => podManifest({ volumes, containers: [containerWith(mounts(count))] });
+  expect(faultsOf(pod(4_999))).toEqual({});
+  expect(faultsOf(pod(5_000))).toEqual({
+    spec: 'must have no more than 10000 volumes, containers, mounts and variables in all, not 10001',
+  });
+});
+
 describe('what a manifest says', () => {
   test('everything that is Lantern’s business', () => {
     const raw = {
