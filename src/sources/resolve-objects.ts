@@ -1,11 +1,14 @@
-import { refKey, type StoredObject } from '../objects/object.ts';
+import { LanternError } from '../base/errors.ts';
+import { describeRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { NeededObject } from '../spec/object-refs.ts';
+import { SIGNING_KEYS } from './signing-keys.ts';
 import type { Source } from './source.ts';
 
 /**
  * Reads every object once, at the newest state known, and answers by `refKey`. One that does not exist is absent from
  * the answer; whether that is forgiven (`optional`) is for the rendering to say. An object that cannot be read fails
- * the whole, also when it is optional: unknown is not absent.
+ * the whole, also when it is optional: unknown is not absent. `permission-denied` for the daemon's signing keys, which are
+ * nobody's to have as files or variables: whoever may run a pod in their namespace could sign tokens.
  */
 export async function resolveObjects(
   source: Source,
@@ -13,6 +16,12 @@ export async function resolveObjects(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, StoredObject>> {
   const byKey = new Map(refs.map(({ ref }) => [refKey(ref), ref]));
+  if (byKey.has(refKey(SIGNING_KEYS))) {
+    throw new LanternError(
+      'permission-denied',
+      `read ${describeRef(SIGNING_KEYS)}: it holds the keys that sign tokens and is never projected; name another Secret`,
+    );
+  }
   const read = await Promise.all([...byKey].map(async ([key, ref]) => [key, await source.get(ref, signal)] as const));
   return new Map(read.filter((entry): entry is [string, StoredObject] => entry[1] !== undefined));
 }

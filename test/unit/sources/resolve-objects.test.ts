@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
 import { type ObjectRef, refKey, type StoredObject } from '../../../src/objects/object.ts';
 import { resolveObjects } from '../../../src/sources/resolve-objects.ts';
+import { SIGNING_KEYS } from '../../../src/sources/signing-keys.ts';
 import type { Source } from '../../../src/sources/source.ts';
 import { objectsByKey, secretDraft, stored } from '../../support/builders.ts';
 
@@ -47,4 +48,11 @@ test('an object that cannot be read fails the whole, also when it is optional', 
   const source = new CountingSource(stored(secretDraft('db')));
   const reading = resolveObjects(source, [secretRef('db'), secretRef('unreadable', true)], signal);
   await expect(reading).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+test('the keys that sign tokens are never read for a volume, also when they are optional', async () => {
+  const source = new CountingSource();
+  const reading = resolveObjects(source, [secretRef('db'), { ref: SIGNING_KEYS, optional: true }], signal);
+  await expect(reading).rejects.toMatchObject({ code: 'permission-denied' });
+  expect(source.reads).toEqual([]);
 });
