@@ -41,7 +41,8 @@ async function listOnce(records: EtcdRecords, filter: ListFilter, log: Log, sign
       limit = Math.max(1, Math.floor(limit / 4));
       continue;
     }
-    revision = Number(page.header.revision) && (revision || Number(page.header.revision));
+    // The first page says as of when, and the others are asked for that.
+    if (revision === 0) revision = Number(page.header.revision);
     for (const found of page.kvs) {
       const { object, problem } = records.stateOf(records.refOf(found.key), found, revision);
       if (object !== undefined) objects.push(object);
@@ -61,11 +62,12 @@ async function readPage(
   { kind }: ListFilter,
   signal: AbortSignal,
 ): Promise<IRangeResponse | undefined> {
+  const what = `list objects of kind ${kind}`;
   const mark = history.mark();
   try {
-    const page = await client.range(request, `list objects of kind ${kind}`, signal);
-    history.answer(page.header, mark);
-    return page;
+    const page = await client.range(request, what, signal);
+    if (history.answer(page.header, mark)) return page;
+    throw new LanternError('out-of-range', `${what}: etcd was replaced or restored from a snapshot; list again`);
   } catch (error) {
     if (error instanceof LanternError && error.code === 'resource-exhausted' && request.limit > 1) return undefined;
     throw error;
