@@ -253,8 +253,14 @@ describe('files', () => {
   });
 
   test("a missing key is not made unless asked for, and the daemon's own is not taken from the environment", async () => {
-    const args = ['export', '--key-file', from.at('none'), from.at('unwritten')];
-    expect(await run(from, ...args)).toMatchObject({ code: 1, stderr: expect.stringMatching(/it does not exist/) });
+    vi.stubEnv('LANTERN_KEY_FILE', from.at('data', 'key'));
+    try {
+      const args = ['export', '--key-file', from.at('none'), from.at('unwritten')];
+      expect(await run(from, ...args)).toMatchObject({ code: 1, stderr: expect.stringMatching(/it does not exist/) });
+      expect((await run(from, 'export', from.at('unwritten'))).code).toBe(2);
+    } finally {
+      vi.unstubAllEnvs();
+    }
     expect(existsSync(from.at('none')) || existsSync(from.at('unwritten'))).toBe(false);
   });
 });
