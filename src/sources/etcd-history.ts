@@ -11,8 +11,10 @@ export type HistoryMark = { readonly epoch: number; readonly revision: number; r
  */
 export class EtcdHistory {
   readonly #onRestart: () => void;
+  #over = new AbortController();
   #keptId = '';
   #restarts = '';
+  #wentBack = false;
   #epoch = 0;
   #cluster: string | undefined;
   #revision = 0;
@@ -38,6 +40,11 @@ export class EtcdHistory {
     return this.#epoch;
   }
 
+  /** Aborts at the next restart. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
   mark(): HistoryMark {
     return { epoch: this.#epoch, revision: this.#revision, term: this.#term };
   }
@@ -48,7 +55,13 @@ export class EtcdHistory {
     const isEarlier = Number(header.revision) < mark.revision || term < mark.term;
     const isOther = this.#cluster !== undefined && this.#cluster !== clusterOf(header);
     if (mark.epoch !== this.#epoch) return false;
-    if (isEarlier || isOther) this.#restart();
+    if (isEarlier || isOther) {
+      this.#wentBack ||= !isOther;
+      this.#revision = 0;
+      this.#term = 0n;
+      this.#cluster = undefined;
+      this.#restart();
+    }
     this.#cluster = clusterOf(header);
     this.#revision = Math.max(this.#revision, Number(header.revision));
     this.#term = term > this.#term ? term : this.#term;
@@ -60,18 +73,29 @@ export class EtcdHistory {
     this.#revision = Math.max(this.#revision, revision);
   }
 
-  /** The id that is kept in etcd. */
+  /** The id that is kept in etcd. Another one says that the history is another, to processes that come later as well. */
   identify(id: string): void {
-    if (this.#keptId !== '' && this.#keptId !== id) this.#restart();
+    if (this.#keptId === id) return;
+    // That it went back has been noticed already.
+    if (this.#keptId !== '' && !this.#wentBack) this.#restart();
+    this.#wentBack = false;
+    this.#restarts = '';
     this.#keptId = id;
+  }
+
+  /**
+   * Whether that id does not tell this history from an earlier one: it went back under it. Who was not there would take
+   * what is missing since for deleted, so etcd must keep another id.
+   */
+  isOutlived(id: string): boolean {
+    return this.#wentBack && this.#keptId === id;
   }
 
   #restart(): void {
     this.#epoch += 1;
     this.#restarts = `-${randomUUID()}`;
-    this.#cluster = undefined;
-    this.#revision = 0;
-    this.#term = 0n;
+    this.#over.abort();
+    this.#over = new AbortController();
     this.#onRestart();
   }
 }

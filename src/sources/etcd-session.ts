@@ -79,7 +79,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
 
   /** Begins anew: etcd tells another history. */
   restart(): void {
-    this.#stream?.fail(new LanternError('unavailable', `${WHAT}: etcd was replaced or restored from a snapshot`));
+    this.#stream?.fail(otherHistory());
   }
 
   start(): void {
@@ -124,7 +124,8 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     this.#watchRestarts += 1;
     // The one watch that is always there, and the only one that etcd tells of its progress: it says that all is well.
     stream.create({ key: this.#idKey(), start_revision: revision + 1, watch_id: ANCHOR, progress_notify: true });
-    if (epoch === records.history.epoch) follows.use(stream, ANCHOR);
+    if (epoch !== records.history.epoch) throw otherHistory();
+    follows.use(stream, ANCHOR);
     try {
       await abortable(stream.ended, signal);
     } finally {
@@ -146,7 +147,10 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     return Buffer.from(`${this.#options.prefix}/store-id`);
   }
 
-  /** Reads the id that is kept in etcd; makes it where there is none. It is sealed: a daemon without the key stops here. Answers the store's revision. */
+  /**
+   * Reads the id that is kept in etcd; makes one where there is none, and another where etcd went back under it. It is
+   * sealed: a daemon without the key stops here. Answers the store's revision.
+   */
   async #identify(signal: AbortSignal): Promise<number> {
     const { records, keys } = this.#options;
     const { client, history } = records;
@@ -155,16 +159,19 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     const mark = history.mark();
     const { header, kvs } = await client.range({ key }, what, signal);
     history.answer(header, mark);
-    const sealed = kvs[0]?.value;
-    if (sealed !== undefined) {
-      history.identify(unseal(keys, sealed, key.toString(), what).bytes.toString());
-      return Number(header.revision);
+    const [kept] = kvs;
+    if (kept !== undefined) {
+      const id = unseal(keys, kept.value, key.toString(), what).bytes.toString();
+      if (!history.isOutlived(id)) {
+        history.identify(id);
+        return Number(header.revision);
+      }
     }
     const value = seal(keys.first, Buffer.from(randomUUID()), key.toString());
     // Of several daemons that come first at once, one makes it. All read it then.
     await client.transact(
       {
-        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: 0 }],
+        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: kept?.mod_revision ?? 0 }],
         success: [{ request_put: { key, value } }],
       },
       what,
@@ -193,4 +200,8 @@ export class EtcdSession implements Staleness, AsyncDisposable {
   #touch(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+function otherHistory(): LanternError {
+  return new LanternError('unavailable', `${WHAT}: etcd was replaced or restored from a snapshot`);
 }

@@ -112,6 +112,8 @@ async function feed(
     fragments = [];
     if (to.buffer.isOver) throw slowReader();
   };
+  // Etcd restored from a snapshot may not have come to that revision yet, and would tell nothing until it has.
+  const ending = isSame() ? AbortSignal.any([signal, records.history.over]) : signal;
   while (!signal.aborted) {
     fragments = [];
     try {
@@ -119,16 +121,16 @@ async function feed(
       if (!isSame()) throw otherHistory(seen);
       using stream = await EtcdStream.open(records.client, hear);
       stream.create({ ...records.rangeOf(filter), start_revision: seen + 1, watch_id: WATCH_ID, prev_kv: true });
-      await abortable(stream.ended, signal);
+      await abortable(stream.ended, ending);
     } catch (error) {
       if (signal.aborted) return;
-      const failure = toLanternError(error, 'watch objects');
+      const failure = isSame() ? toLanternError(error, 'watch objects') : otherHistory(seen);
       if (failure.code !== 'unavailable') {
         to.queue.fail(failure);
         return;
       }
     }
-    await clock.sleep(waits.next().value, signal).catch(() => {});
+    await clock.sleep(waits.next().value, ending).catch(() => {});
   }
 }
 

@@ -112,10 +112,15 @@ export class EtcdFleet implements AsyncDisposable {
 }
 
 /** Mounts a volume of these Secrets, a directory each. */
-export async function mountSecrets(node: EtcdNode, volumeId: string, objects: readonly number[]): Promise<void> {
+export async function mountSecrets(
+  node: EtcdNode,
+  volumeId: string,
+  objects: readonly number[],
+  { optional = false } = {},
+): Promise<void> {
   const sources = objects.map((object) => {
     const name = `s${object}`;
-    return { secret: { name, items: KEYS.map((key) => ({ key, path: `${name}/${key}` })) } };
+    return { secret: { name, optional, items: KEYS.map((key) => ({ key, path: `${name}/${key}` })) } };
   });
   const definition = { source: { projected: { sources } } };
   await node.client.projector.mount({ volumeId, definition, targetPath: node.target(volumeId) });
