@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
+import { CommandLine, endOf } from '../support/command-line.ts';
 
 test('serve says when it is ready, and ends in order with mounts in place', async () => {
   await using shell = new CommandLine();
@@ -31,6 +33,18 @@ test('a second daemon for the same run directory is refused, and says who is the
   const { code, stdout, stderr } = await shell.run('serve', '--run-dir', shell.at('run'), '--publisher', 'direct');
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   expect(stderr).toContain(shell.at('run'));
+});
+
+test('SIGUSR1, which starts a debugger in any other Node process, does nothing', async () => {
+  await using shell = new CommandLine();
+  const daemon = shell.start('serve', '--run-dir', shell.at('run'), '--publisher', 'direct');
+  if (daemon.stdout === null || daemon.stderr === null) throw new Error('a stream is missing');
+  const complaints = text(daemon.stderr);
+  await once(daemon.stdout, 'data');
+  daemon.kill('SIGUSR1');
+  await shell.output('volumes');
+  expect(await endOf(daemon, 'SIGTERM')).toBe(0);
+  expect(await complaints).not.toContain('Debugger');
 });
 
 test('without a daemon each error says what to do', async () => {
