@@ -40,10 +40,13 @@ test('SIGUSR1, which starts a debugger in any other Node process, does nothing',
   const daemon = shell.start('serve', '--run-dir', shell.at('run'), '--publisher', 'direct');
   if (daemon.stdout === null || daemon.stderr === null) throw new Error('a stream is missing');
   const complaints = text(daemon.stderr);
-  await once(daemon.stdout, 'data');
-  daemon.kill('SIGUSR1');
-  await shell.output('volumes');
-  expect(await endOf(daemon, 'SIGTERM')).toBe(0);
+  try {
+    await once(daemon.stdout, 'data');
+    daemon.kill('SIGUSR1');
+    await shell.output('volumes');
+  } finally {
+    expect(await endOf(daemon, 'SIGTERM')).toBe(0);
+  }
   expect(await complaints).not.toMatch(/debugger|inspector/i);
 });
 
