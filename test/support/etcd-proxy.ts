@@ -12,6 +12,7 @@ export class EtcdProxy implements AsyncDisposable {
   /** The next connections are cut when that many bytes went to the client. */
   readonly #cuts: number[] = [];
   #isOpen = true;
+  #isFrozen = false;
 
   private constructor(server: Server, port: number, target: URL) {
     this.#server = server;
@@ -36,6 +37,17 @@ export class EtcdProxy implements AsyncDisposable {
 
   open(): void {
     this.#isOpen = true;
+  }
+
+  /** Nothing comes through any more, and nobody is told: connections stay, new ones too. */
+  freeze(): void {
+    this.#isFrozen = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  thaw(): void {
+    this.#isFrozen = false;
+    for (const socket of this.#sockets) socket.resume();
   }
 
   /** Opens; the next connections each live until so many bytes have come through. */
@@ -81,6 +93,7 @@ export class EtcdProxy implements AsyncDisposable {
       });
     }
     client.on('data', (data) => etcd.write(data));
+    if (this.#isFrozen) for (const socket of [client, etcd]) socket.pause();
   }
 
   #cutAll(): void {
