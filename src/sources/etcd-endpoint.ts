@@ -1,8 +1,6 @@
 import { type CallOptions, InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { Etcd3, type IDuplexStream, type IOptions, type IWatchRequest, type IWatchResponse } from 'etcd3';
 import { abortable } from '../base/keyed-lock.ts';
-import { isPassing } from './etcd-errors.ts';
-import { EtcdTurns } from './etcd-turns.ts';
 
 /** What a connection to etcd needs. Everything in it but the URL and the authority is SECRET. */
 export type EtcdIdentity = {
@@ -17,6 +15,8 @@ export type EtcdWatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
 
 /** One attempt of a call, in milliseconds: an election takes about one second. */
 const ATTEMPT_MS = 2_500;
+/** Calls under way at one member. A node that starts with thousands of objects asks for these many at a time. */
+const MOST_CALLS = 16;
 /** Above everything that is asked for in one go: see `listObjects`. */
 export const MOST_RECEIVED_BYTES = 32 * 1024 * 1024;
 
@@ -55,7 +55,8 @@ const withLeader: Interceptor = (options, next) =>
 /** One member of etcd. What comes of a call that failed is for `EtcdClient` to say. */
 export class EtcdEndpoint implements Disposable {
   readonly #client: Etcd3;
-  readonly #turns = new EtcdTurns();
+  readonly #waiting: (() => void)[] = [];
+  #free = MOST_CALLS;
 
   constructor(url: string, { tls, login }: EtcdIdentity) {
     this.#client = new Etcd3({
@@ -72,8 +73,11 @@ export class EtcdEndpoint implements Disposable {
 
   /** Waits for its turn. The library cannot end a call early: one that is not waited for any more ends by its deadline. */
   async call<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#turns.enter(signal);
-    return await abortable(this.#send(send), signal);
+    await this.#enter(signal);
+    return await abortable(
+      send(this.#client, attempt()).finally(() => this.#leave()),
+      signal,
+    );
   }
 
   async stream(): Promise<EtcdWatchStream> {
@@ -84,17 +88,28 @@ export class EtcdEndpoint implements Disposable {
     this.#client.close();
   }
 
-  async #send<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>): Promise<T> {
-    try {
-      const answer = await send(this.#client, attempt());
-      this.#turns.answered();
-      return answer;
-    } catch (error) {
-      if (isPassing(error)) this.#turns.unanswered();
-      throw error;
-    } finally {
-      this.#turns.leave();
+  async #enter(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
     }
+    const turn = new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
+    try {
+      await abortable(turn, signal);
+    } catch (error) {
+      // Its turn comes all the same, and is passed on.
+      void turn.then(() => this.#leave());
+      throw error;
+    }
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
   }
 }
 
