@@ -109,20 +109,7 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     faults,
   );
   const store = read(options.store) ?? 'embedded';
-  const etcd = etcdOf(
-    {
-      isChosen: store === 'etcd',
-      endpoints: read(options.etcdEndpoints),
-      prefix: read(options.etcdPrefix),
-      ca: read(options.etcdCa),
-      cert: read(options.etcdCert),
-      key: read(options.etcdKey),
-      user: read(options.etcdUser),
-      passwordFile: read(options.etcdPasswordFile),
-      insecure: read(options.insecureEtcd),
-    },
-    faults,
-  );
+  const etcd = etcdFrom(read, store, faults);
   const config: Config = {
     runDirectory,
     csiSocket: read(options.csiEndpoint) ?? join(runDirectory, 'csi', 'csi.sock'),
@@ -168,6 +155,18 @@ export function parseStoreLocation(flags: Flags, surroundings: Omit<Surroundings
   return faults.length > 0 ? faulty(faults) : parsed(location);
 }
 
+/** Which store the flags choose, for commands that work on either kind; `etcd` is undefined unless that is chosen. */
+export function parseStoreChoice(
+  flags: Flags,
+  surroundings: Omit<Surroundings, 'hostname'>,
+): Parsed<StoreLocation & Pick<Config, 'store' | 'etcd'>> {
+  const faults: Fault[] = [];
+  const read = readerOf(flags, surroundings, faults);
+  const store = read(CONFIG_OPTIONS.store) ?? 'embedded';
+  const choice = { store, etcd: etcdFrom(read, store, faults), ...locationOf(read, surroundings) };
+  return faults.length > 0 ? faulty(faults) : parsed(choice);
+}
+
 type Read = <T>(option: ConfigOption<T>) => T | undefined;
 
 /** Reads one option after the other; undefined where it is not given, or faulty. */
@@ -180,6 +179,24 @@ function readerOf(flags: Flags, { environment }: Pick<Surroundings, 'environment
     faults.push(...result.faults);
     return undefined;
   };
+}
+
+function etcdFrom(read: Read, store: StoreChoice, faults: Fault[]): EtcdConfig | undefined {
+  const options = CONFIG_OPTIONS;
+  return etcdOf(
+    {
+      isChosen: store === 'etcd',
+      endpoints: read(options.etcdEndpoints),
+      prefix: read(options.etcdPrefix),
+      ca: read(options.etcdCa),
+      cert: read(options.etcdCert),
+      key: read(options.etcdKey),
+      user: read(options.etcdUser),
+      passwordFile: read(options.etcdPasswordFile),
+      insecure: read(options.insecureEtcd),
+    },
+    faults,
+  );
 }
 
 function locationOf(read: Read, { user, environment }: Omit<Surroundings, 'hostname'>): StoreLocation {

@@ -83,6 +83,11 @@ export class EtcdHistory {
     this.#keptId = id;
   }
 
+  /** Whether that id is the one that is known to be kept in etcd. */
+  isKept(id: string): boolean {
+    return this.#keptId === id;
+  }
+
   /**
    * Whether that id does not tell this history from an earlier one: it went back under it. Who was not there would take
    * what is missing since for deleted, so etcd must keep another id.

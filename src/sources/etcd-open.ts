@@ -22,7 +22,8 @@ export async function openEtcdStore({ keyFiles, ...location }: EtcdLocation): Pr
   return store;
 }
 
-async function readIdentity({ endpoints, ca, pair, login }: EtcdConfig): Promise<EtcdIdentity> {
+/** Reads what the flags name. Errors: as `readFile` has them, with the flag; `failed-precondition` for an empty password. */
+export async function readIdentity({ endpoints, ca, pair, login }: EtcdConfig): Promise<EtcdIdentity> {
   const isTls = endpoints.some((endpoint) => endpoint.startsWith('https:'));
   return {
     tls: isTls

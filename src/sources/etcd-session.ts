@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IWatchResponse } from 'etcd3';
+import type { IEvent, IWatchResponse } from 'etcd3';
 import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { abortable } from '../base/keyed-lock.ts';
@@ -136,11 +136,18 @@ export class EtcdSession implements Staleness, AsyncDisposable {
   /** The first message says that etcd watches. */
   #onAnchor(message: IWatchResponse): void {
     const { history } = this.#options.records;
-    if (message.canceled || message.events.length > 0) {
+    if (message.canceled || !message.events.every((event) => this.#isSameId(event))) {
       throw new LanternError('unavailable', `${WHAT}: what is kept there was replaced; it is looked at again`);
     }
     history.progress(Number(message.header.revision));
     if (message.created) this.#found();
+  }
+
+  /** A rekey writes the id as it was, sealed by another key. */
+  #isSameId({ type, kv }: IEvent): boolean {
+    const { keys, records } = this.#options;
+    if (type !== 'Put') return false;
+    return records.history.isKept(unseal(keys, kv.value, this.#idKey().toString(), WHAT).bytes.toString());
   }
 
   #idKey(): Buffer {

@@ -1,0 +1,120 @@
+import { LanternError } from '../base/errors.ts';
+import { seal, unseal } from './envelope.ts';
+import type { EtcdClient } from './etcd-client.ts';
+import type { KeyRing } from './key-file.ts';
+
+/** How many values are in memory at once. */
+const WORKERS = 8;
+/** A page of keys, without values: some hundred kilobytes. */
+const KEYS_PER_PAGE = 1_000;
+/** A value that daemons go on sealing with another key would be looked at for ever. */
+const MOST_LOOKS = 20;
+
+export type EtcdRekeyingOptions = {
+  readonly client: Pick<EtcdClient, 'range' | 'transact'>;
+  /** The first is to seal everything; each of them opens what it has sealed. */
+  readonly keys: KeyRing;
+  /** The store lies below it. */
+  readonly prefix: string;
+  /** A value was sealed by another key, and is sealed by the first now. */
+  readonly onRewritten: () => void;
+  /** A value was left as it is. The message names the key in etcd, and holds nothing of the value. */
+  readonly onLeft: (problem: LanternError) => void;
+};
+
+/** Seals the values of a store in etcd with the first key, one at a time, while daemons work on it. */
+export class EtcdRekeying {
+  readonly #options: EtcdRekeyingOptions;
+  readonly #signal: AbortSignal;
+
+  constructor(options: EtcdRekeyingOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  /**
+   * What is sealed by the first key already is not touched, so it can be repeated, and broken off. `not-found` when there
+   * is no store below the prefix.
+   */
+  async run(): Promise<void> {
+    const { prefix } = this.#options;
+    // First: from here on no daemon without the new key opens this store, and seals something behind our back.
+    if (!(await this.#rekey(Buffer.from(`${prefix}/store-id`)))) {
+      throw new LanternError(
+        'not-found',
+        `rekey the store in etcd below "${prefix}": there is none; name the right --etcd-prefix`,
+      );
+    }
+    const objects = this.#keysBelow(`${prefix}/objects/`);
+    const work = async () => {
+      for await (const key of objects) await this.#rekey(key);
+    };
+    // When one meets an error, the others end what they have begun: that counts, too.
+    for (const end of await Promise.allSettled(Array.from({ length: WORKERS }, work))) {
+      if (end.status === 'rejected') throw end.reason;
+    }
+  }
+
+  /** In their order. Those that come while it runs may be left out: daemons seal them with their first key. */
+  async *#keysBelow(prefix: string): AsyncGenerator<Buffer, void> {
+    const range_end = Buffer.from(prefix);
+    // From the slash to the character after it.
+    range_end[range_end.length - 1] = '0'.charCodeAt(0);
+    let next: Buffer | undefined = Buffer.from(prefix);
+    while (next !== undefined) {
+      const request = { key: next, range_end, limit: KEYS_PER_PAGE, keys_only: true };
+      const page = await this.#options.client.range(request, `list what is in etcd below "${prefix}"`, this.#signal);
+      for (const { key } of page.kvs) yield key;
+      const last = page.kvs.at(-1);
+      next = page.more && last !== undefined ? Buffer.concat([last.key, Buffer.of(0)]) : undefined;
+    }
+  }
+
+  /** Looks at the value until it is sealed by the first key, was left, or is gone; false where there was none. */
+  async #rekey(key: Buffer): Promise<boolean> {
+    const what = `rekey "${key}"`;
+    for (let look = 0; look < MOST_LOOKS; look++) {
+      const { kvs } = await this.#options.client.range({ key }, what, this.#signal);
+      const [found] = kvs;
+      if (found === undefined) return look > 0;
+      const value = this.#resealed(found.value, key, what);
+      if (value === undefined) return true;
+      if (await this.#replace(key, found.mod_revision, value, what)) {
+        this.#options.onRewritten();
+        return true;
+      }
+    }
+    this.#options.onLeft(
+      new LanternError('aborted', `${what}: daemons write it all the time, with another key first; run this again`),
+    );
+    return true;
+  }
+
+  /** Undefined for what is to stay as it is. */
+  #resealed(value: Buffer, key: Buffer, what: string): Buffer | undefined {
+    const { keys, onLeft } = this.#options;
+    try {
+      const opened = unseal(keys, value, key.toString(), what);
+      return opened.key.id === keys.first.id ? undefined : seal(keys.first, opened.bytes, key.toString());
+    } catch (error) {
+      if (!(error instanceof LanternError)) throw error;
+      onLeft(error);
+      return undefined;
+    }
+  }
+
+  /** Whether this value took the place of the one of that revision. */
+  async #replace(key: Buffer, revision: string, value: Buffer, what: string): Promise<boolean> {
+    const { succeeded, responses } = await this.#options.client.transact(
+      {
+        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: revision }],
+        success: [{ request_put: { key, value } }],
+        failure: [{ request_range: { key } }],
+      },
+      what,
+      this.#signal,
+    );
+    // An attempt without an answer may have been carried out. No two sealings are equal, so this one would be ours.
+    return succeeded || responses[0]?.response_range.kvs[0]?.value.equals(value) === true;
+  }
+}
