@@ -22,10 +22,10 @@ export class Stage implements AsyncDisposable {
     return join(this.directory, ...elements);
   }
 
-  /** Starts the daemon and resolves with the line it prints when it is ready. */
-  async startDaemon(): Promise<string> {
+  /** Starts the daemon, with more flags if need be, and resolves with the line it prints when it is ready. */
+  async startDaemon(...flags: readonly string[]): Promise<string> {
     const directories = ['--run-dir', this.runDirectory, '--data-dir', this.dataDirectory];
-    const daemon = spawn(process.execPath, [LANTERN, 'serve', ...directories, '--log-level', 'warn'], {
+    const daemon = spawn(process.execPath, [LANTERN, 'serve', ...directories, '--log-level', 'warn', ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#daemon = daemon;

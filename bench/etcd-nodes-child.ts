@@ -1,0 +1,80 @@
+// Many nodes in one process: of each daemon the part that reads and follows objects, as it is.
+import { EtcdStore } from '../src/sources/etcd-store.ts';
+import { readKeyRing } from '../src/sources/key-file.ts';
+import { COMMON, referencesOf } from './etcd-estate.ts';
+import type { NodesReport, NodesTask } from './etcd-nodes.ts';
+
+const NEVER = new AbortController().signal;
+const SAMPLE_MS = 50;
+const nodes: EtcdStore[] = [];
+let heard = 0;
+let lastHeard = 0;
+
+async function start(task: Extract<NodesTask, { readonly do: 'start' }>): Promise<void> {
+  const keys = await readKeyRing([task.keyFile]);
+  const { endpoints, prefix, startJitterMs } = task;
+  for (let count = 0; count < task.count; count++) {
+    const identity = { tls: undefined, login: undefined };
+    const store = new EtcdStore({ endpoints, prefix, identity, keys, startJitterMs });
+    nodes.push(store);
+    store.start();
+  }
+  await Promise.all(nodes.map((store, index) => settle(store, task.first + index)));
+}
+
+/** As a daemon does for the volumes that it finds at its start: follow, then read; an answer that fails is asked again. */
+async function settle(store: EtcdStore, node: number): Promise<void> {
+  for (const ref of referencesOf(node)) {
+    const isCommon = ref.namespace === COMMON.namespace && ref.kind === COMMON.kind;
+    store.follow(ref, () => {
+      if (!isCommon) return;
+      heard += 1;
+      lastHeard = Date.now();
+    });
+  }
+  await store.ready(NEVER);
+  await Promise.all(referencesOf(node).map((ref) => read(store, ref)));
+  await until(() => store.staleness.staleSince === undefined);
+}
+
+async function read(store: EtcdStore, ref: Parameters<EtcdStore['get']>[0]): Promise<void> {
+  for (;;) {
+    try {
+      if ((await store.get(ref, NEVER)) === undefined) throw new Error(`${ref.name} is missing`);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'unavailable') throw error;
+      failures += 1;
+      await new Promise((resolve) => setTimeout(resolve, 500 * Math.random()));
+    }
+  }
+}
+
+let failures = 0;
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+}
+
+function report(): NodesReport {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return {
+    inTouch: nodes.filter(({ staleness }) => staleness.staleSince === undefined).length,
+    followed: nodes.reduce((sum, { followed }) => sum + followed, 0),
+    restarts: nodes.reduce((sum, { staleness }) => sum + staleness.watchRestarts, 0),
+    heard,
+    lastHeard,
+    failures,
+    memory: heapUsed + external,
+    processor: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+  };
+}
+
+process.on('message', async (task: NodesTask) => {
+  if (task.do === 'start') await start(task);
+  if (task.do === 'lose') await until(() => nodes.every(({ staleness }) => staleness.staleSince !== undefined));
+  if (task.do === 'find') await until(() => nodes.every(({ staleness }) => staleness.staleSince === undefined));
+  process.send?.(report());
+});
+process.on('disconnect', () => process.exit());
