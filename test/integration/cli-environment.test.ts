@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CommandLine } from '../support/command-line.ts';
+import { SECRET_ENV_POD } from '../support/seed-manifests.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const config = base64(JSON.stringify({ auths: { 'registry.example': { auth: base64('puller:pl4nted') } } }));
@@ -28,30 +29,14 @@ metadata: {name: builder}
 imagePullSecrets: [{name: registrykey}, {name: gone}]
 `;
 
-const POD = `apiVersion: v1
-kind: Pod
-metadata:
-  name: secret-env-pod
-spec:
-  containers:
-  - name: mycontainer
-    image: redis
-    env:
-      - name: SECRET_USERNAME
-        valueFrom:
-          secretKeyRef:
-            name: mysecret
-            key: username
-      - name: SECRET_PASSWORD
-        valueFrom:
-          secretKeyRef:
-            name: mysecret
-            key: password
-  - name: other
+/** The seed's pod, with a container more. */
+const POD = SECRET_ENV_POD.replace(
+  '  restartPolicy',
+  `  - name: other
     envFrom: [{secretRef: {name: badkeys}}]
     env: [{name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
-  restartPolicy: Never
-`;
+  restartPolicy`,
+);
 
 const SKIPPED =
   'warning: InvalidEnvironmentVariableNames: Keys [1badkey, 2alsobad] from the EnvFrom secret default/badkeys were skipped since they are considered invalid environment variable names.';
