@@ -7,6 +7,7 @@ import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
 
 const OBJECTS = 12;
 const NAMES = Array.from({ length: OBJECTS }, (_, index) => `s${index}`);
+const PATIENTLY = { timeout: 5_000 };
 /** The key id stands in what it has sealed, after the byte that says the format. */
 const sealedBy = (value: Buffer) => value.toString('hex', 1, 9);
 
@@ -32,6 +33,7 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
     await using a = await DaemonHarness.start(flags);
     await using b = await DaemonHarness.start(flags);
     const daemons = [a, b];
+    let written = 0;
     /** One after the other; in between, what each of them writes is shown by all. */
     const roll = async (...names: readonly string[]) => {
       keyFiles.splice(0, keyFiles.length, ...names.map(keyFile));
@@ -39,10 +41,10 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
         await daemon.restart();
         written += 1;
         await daemon.applySecret('s0', { k: `roll ${written}` });
-        for (const each of daemons) await vi.waitFor(() => expect(shown(each, 's0')).toBe(`roll ${written}`));
+        for (const each of daemons)
+          await vi.waitFor(() => expect(shown(each, 's0')).toBe(`roll ${written}`), PATIENTLY);
       }
     };
-    let written = 0;
     await using commands = new CommandLine();
     const rekey = (...names: readonly string[]) =>
       commands.run(
@@ -63,7 +65,7 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
     await a.client.objects.apply({ object: { metadata, secret: { type: 'kubernetes.io/service-account-token' } } });
     const robot = async (daemon: DaemonHarness) =>
       (await daemon.client.objects.get({ ref: { kind: 'Secret', name: 'robot' }, withData: true })).object?.secret;
-    await vi.waitFor(async () => expect(Object.keys((await robot(a))?.data ?? {})).toContain('token'));
+    await vi.waitFor(async () => expect(Object.keys((await robot(a))?.data ?? {})).toContain('token'), PATIENTLY);
     const token = (await robot(a))?.data?.token;
     for (const daemon of daemons) {
       for (const name of NAMES) {
@@ -78,11 +80,13 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
 
     await roll('old', 'new');
     await roll('new', 'old');
+    const due = (await sealed()).filter(({ value }) => sealedBy(value) !== fresh.id);
+    expect(due).toHaveLength(expected.length - 1);
     const before = generations();
     const logged = daemons.map(({ logLines }) => logLines.length);
     expect(await rekey('new', 'old')).toEqual({
       code: 0,
-      stdout: `${expected.length} values encrypted anew, with ${keyFile('new')}; no other key is needed for what is stored\n`,
+      stdout: `${due.length} values encrypted anew, with ${keyFile('new')}; no other key is needed for what is stored\n`,
       stderr: '',
     });
     const after = await sealed();
@@ -97,7 +101,7 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
         await vi.waitFor(async () => {
           const { object } = await daemon.client.objects.get({ ref: { kind: 'Secret', name } });
           expect(object?.metadata?.resourceVersion).toBe(mod_revision);
-        });
+        }, PATIENTLY);
       }
     }
     for (const { daemon } of daemons) await daemon.settled();
@@ -108,7 +112,7 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
 
     // They still follow each object.
     for (const name of NAMES) await a.applySecret(name, { k: `${name} two` });
-    for (const name of NAMES) await vi.waitFor(() => expect(shown(b, name)).toBe(`${name} two`));
+    for (const name of NAMES) await vi.waitFor(() => expect(shown(b, name)).toBe(`${name} two`), PATIENTLY);
     expect(generations()).not.toEqual(before);
 
     expect(await rekey('new')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^0 values /) });
