@@ -10,16 +10,21 @@ import { formatJson, formatYaml } from './output/structured.ts';
 import { withDaemon } from './with-daemon.ts';
 
 /** Options of every `create`. */
-export type CreateOptions = {
+export type PlainCreateOptions = {
   readonly namespace?: string;
   readonly dryRun?: 'client' | 'server';
-  readonly appendHash: boolean;
   readonly output?: 'yaml' | 'json' | 'name';
 };
 
+/** The same, for what has contents to hash. */
+export type CreateOptions = PlainCreateOptions & { readonly appendHash: boolean };
+
 export function addCreateOptions(command: Command): Command {
+  return addPlainCreateOptions(command.option('--append-hash', 'append a hash of the contents to the name', false));
+}
+
+export function addPlainCreateOptions(command: Command): Command {
   return command
-    .option('--append-hash', 'append a hash of the contents to the name', false)
     .addOption(
       new Option('--dry-run [MODE]', 'store nothing: "client" asks no daemon, "server" has it checked by the daemon')
         .choices(['client', 'server'])
@@ -34,7 +39,7 @@ export async function createObject(
   cli: Cli,
   command: Command,
   draft: ObjectDraft,
-  options: CreateOptions,
+  options: PlainCreateOptions,
 ): Promise<void> {
   const faults = validateObject(draft);
   if (faults.length > 0) throw invalid(faults);
@@ -46,7 +51,7 @@ async function storeObject(
   cli: Cli,
   command: Command,
   draft: ObjectDraft,
-  { dryRun }: CreateOptions,
+  { dryRun }: PlainCreateOptions,
 ): Promise<ObjectDraft> {
   const { objectFromWire, objectToWire } = await import('../rpc/object-messages.ts');
   return withDaemon(cli, command, async (daemon) => {
@@ -56,7 +61,7 @@ async function storeObject(
   });
 }
 
-async function answerFor(object: ObjectDraft, options: CreateOptions): Promise<string> {
+async function answerFor(object: ObjectDraft, options: PlainCreateOptions): Promise<string> {
   const name = `${nameOfKind(object.kind).singular}/${object.metadata.name}`;
   switch (options.output) {
     case 'name':
@@ -73,7 +78,7 @@ async function answerFor(object: ObjectDraft, options: CreateOptions): Promise<s
 const MODES = { none: '', client: ' (dry run)', server: ' (server dry run)' } as const;
 
 /** A dry run's manifest names no namespace unless it was told one, so that it can be applied to any. */
-function manifestOf(object: ObjectDraft, options: CreateOptions): Record<string, unknown> {
+function manifestOf(object: ObjectDraft, options: PlainCreateOptions): Record<string, unknown> {
   const manifest = objectToManifest(object, { withData: true });
   if (options.dryRun !== 'client' || options.namespace !== undefined) return manifest;
   const { namespace: _, ...metadata } = manifest.metadata as Record<string, unknown>;

@@ -123,6 +123,17 @@ test('create configmap: text is data, the rest binaryData', async () => {
   expect({ data, keys: Object.keys(binaryData) }).toEqual({ data: { t: 'ü' }, keys: ['b'] });
 });
 
+test('create serviceaccount: an empty one, once', async () => {
+  const args = ['sa', 'builder', '-n', 'accounts'];
+  const yaml = (await create(...args, '--dry-run=client', '-o', 'yaml', '--socket', '/no/such/socket')).stdout;
+  const metadata = { name: 'builder', namespace: 'accounts' };
+  expect(parse(yaml)).toEqual({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  expect(await shell.run('get', 'sa/builder', '-n', 'accounts')).toMatchObject({ code: 1 });
+  expect(await create(...args)).toEqual({ code: 0, stdout: 'serviceaccount/builder created\n', stderr: '' });
+  expect(parse(await shell.output('get', 'sa/builder', '-n', 'accounts', '-o', 'yaml'))).toMatchObject({ metadata });
+  expect((await create(...args)).stderr).toMatch(/ServiceAccount accounts\/builder: it exists already/);
+});
+
 describe('describe', () => {
   test('a Secret by its sizes, in the shape of kubectl', async () => {
     await create('secret', 'generic', 'shown', `--from-literal=username=admin`, `--from-literal=pw=${VALUE}`);

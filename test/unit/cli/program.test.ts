@@ -83,7 +83,7 @@ describe('help', () => {
     expect(help).toContain('LANTERN_SOCKET');
   });
 
-  test.each(['secret generic', 'secret tls', 'secret docker-registry', 'configmap'])(
+  test.each(['secret generic', 'secret tls', 'secret docker-registry', 'configmap', 'serviceaccount'])(
     'create %s too',
     async (command) => {
       const { exitCode, help } = await run(['create', ...command.split(' '), '--help']);
@@ -161,6 +161,7 @@ describe('wrong usage', () => {
     ['create secret tls x --cert y', /required option .*--key/],
     ['create secret docker-registry x --docker-username me', /give --docker-username and --docker-password/],
     ['create secret docker-registry x --docker-username me --from-file y', /not both/],
+    ['create sa x --append-hash', /unknown option '--append-hash'/],
     ['create cm x --from-env-file y --from-literal a=b', /cannot be combined/],
     ['create cm x --from-literal s3cr3t', /^--from-literal must be KEY=VALUE$/],
     ['create cm x --from-file a=b=c', /neither key nor path may hold "="/],
