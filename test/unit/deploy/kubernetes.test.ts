@@ -176,3 +176,50 @@ it('another root for the kubelet replaces every path of the kubelet’s, and not
   const original = paths(readFileSync(`${DIRECTORY}/daemon-set.yaml`, 'utf8'));
   expect([...new Set(replaced)].sort()).toEqual([...new Set(original)].sort());
 });
+
+describe('the component etcd', () => {
+  const { configMapGenerator } = read('etcd/kustomization.yaml');
+  // As kubectl reads it: 0400 is octal.
+  const patch: IDaemonSet = parse(readFileSync(`${DIRECTORY}/etcd/daemon-set.yaml`, 'utf8'), { version: '1.1' });
+  const patched = patch.spec?.template.spec;
+  const [daemon] = patched?.containers ?? [];
+  const literals = new Map<string, string>();
+  for (const { name, literals: lines } of configMapGenerator as { name: string; literals: string[] }[]) {
+    for (const line of lines) {
+      const at = line.indexOf('=');
+      literals.set(`${name}/${line.slice(0, at)}`, line.slice(at + 1));
+    }
+  }
+  const settings = [...(container('lantern').env ?? []), ...(daemon?.env ?? [])].map(({ name, value, valueFrom }) => {
+    const { name: map, key } = valueFrom?.configMapKeyRef ?? {};
+    return [name, key === undefined ? (value ?? 'node-1') : literals.get(`${map}/${key}`)] as const;
+  });
+  const config = orThrow(
+    parseConfig({}, { environment: Object.fromEntries(settings), user: { uid: 0 }, hostname: 'pod' }),
+  );
+
+  it('makes the daemon use an etcd by TLS, with a certificate of its own', () => {
+    expect(config).toMatchObject({ store: 'etcd', host: 'kubernetes' });
+    for (const endpoint of config.etcd?.endpoints ?? ['none']) expect(endpoint).toMatch(/^https:/);
+  });
+
+  it('takes from the ConfigMap all that is there', () => {
+    const used = (daemon?.env ?? []).flatMap(({ valueFrom }) => valueFrom?.configMapKeyRef ?? []);
+    expect(used.map(({ name, key }) => `${name}/${key}`).sort()).toEqual([...literals.keys()].sort());
+  });
+
+  it('has each file in a Secret that must be there, read-only and for root alone', () => {
+    const { ca, pair } = config.etcd ?? {};
+    const files = [ca, pair?.cert, pair?.key, ...config.keyFiles].map((path) => path ?? 'none');
+    const mounts = daemon?.volumeMounts ?? [];
+    expect(new Set(files.map((path) => dirname(path)))).toEqual(new Set(mounts.map(({ mountPath }) => mountPath)));
+    for (const { name, readOnly } of mounts) {
+      const secret = patched?.volumes?.find((volume) => volume.name === name)?.secret;
+      expect({ readOnly, mode: secret?.defaultMode, optional: secret?.optional ?? false }, name).toEqual({
+        readOnly: true,
+        mode: 0o400,
+        optional: false,
+      });
+    }
+  });
+});
