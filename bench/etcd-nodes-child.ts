@@ -22,8 +22,9 @@ async function start(task: Extract<NodesTask, { readonly do: 'start' }>): Promis
   await Promise.all(nodes.map((store, index) => settle(store, task.first + index)));
 }
 
-/** As a daemon does for the volumes that it finds at its start: follow, then read; an answer that fails is asked again. */
+/** As a daemon does for the volumes that it finds at its start: once in touch follow, then read; what fails is asked again. */
 async function settle(store: EtcdStore, node: number): Promise<void> {
+  await store.connected(NEVER);
   for (const ref of referencesOf(node)) {
     const isCommon = ref.namespace === COMMON.namespace && ref.kind === COMMON.kind;
     store.follow(ref, () => {
