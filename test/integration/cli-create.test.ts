@@ -143,6 +143,23 @@ describe('describe', () => {
     );
   });
 
+  test('several kinds at once: an account with its tokens, and a spec as YAML', async () => {
+    const manifests = [
+      'apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: builder}\nimagePullSecrets: [{name: pull-me}]',
+      'apiVersion: v1\nkind: Secret\ntype: kubernetes.io/service-account-token\nmetadata: {name: token, annotations: {kubernetes.io/service-account.name: builder}}',
+      'apiVersion: lantern.dev/v1\nkind: ProjectedVolume\nmetadata: {name: all}\nspec: {secret: {secretName: db}}',
+    ];
+    const applied = await shell.runWithInput(manifests.join('\n---\n'), 'apply', '-n', 'several', '-f', '-');
+    expect(applied).toMatchObject({ code: 0 });
+    const text = await shell.output('describe', 'projectedvolume,sa', '-n', 'several');
+    expect(text).toMatch(/^Name: {9}all\n[\s\S]*\nSpec:\n {2}secret:\n {4}secretName: db\n\n\n/);
+    expect(text).toMatch(/\n\n\nName: {16}builder\nNamespace: {11}several\n/);
+    expect(text).toMatch(/\nImage pull secrets: {2}pull-me \(not found\)\nMountable secrets: {3}<none>\n/);
+    // The account of Kubernetes' own name is there in every namespace.
+    expect(text).toMatch(/\nName: {16}default\n/);
+    await expect.poll(() => shell.output('describe', 'sa/builder', '-n', 'several')).toMatch(/\nTokens: {14}token\n/);
+  });
+
   test('objects that are not there keep no other out', async () => {
     await create('configmap', 'c', '--from-literal=k=v', '-n', 'd');
     const { code, stdout, stderr } = await shell.run('describe', 'cm', 'none', 'c', '-n', 'd');

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
+import type { ObjectKind } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand, namespaceOption } from '../define-command.ts';
-import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { PARTLY_FAILED } from '../exit.ts';
 import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
-import { type KindName, oneByOne, parseSelections } from '../kinds.ts';
+import { nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
 import { describeConfigMap, describeSecret } from '../output/describe-object.ts';
+import { describeProjectedVolume } from '../output/describe-projected-volume.ts';
+import { describeServiceAccount } from '../output/describe-service-account.ts';
 import { fetchEvents } from '../show-events.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -18,23 +21,22 @@ const BETWEEN = '\n\n\n';
 
 /** `lantern describe`: the values of a Secret are not even asked for. */
 export function describeCommand(cli: Cli): Command {
-  return defineCommand('describe', 'Show Secrets and ConfigMaps in detail; of Secrets the sizes, no values.', [
+  return defineCommand('describe', 'Show objects in detail; of Secrets the sizes, no values.', [
     'lantern describe secret mysecret',
     'lantern describe secrets/db-user-pass configmap/settings',
+    'lantern describe sa,projectedvolumes -n team-a',
   ])
-    .argument('<KIND [NAME]|KIND/NAME...>', 'secret, configmap (cm)')
+    .argument('<KIND [NAME]|KIND/NAME...>', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
     .addOption(namespaceOption())
     .action(async (words: readonly string[], { namespace = 'default' }: Options, command: Command) => {
       const wanted = parseSelections(words).flatMap(oneByOne);
-      for (const { kind } of wanted) requireDescribable(kind);
       await withDaemon(cli, command, async (daemon) => {
+        const describer = new Describer(cli, daemon, namespace);
         const descriptions: string[] = [];
         const allWell = await forEach(cli.terminal, wanted, async ({ kind, name }) => {
-          const isSecret = kind.kind === 'Secret';
-          const objects = await fetchObjects(daemon, { kind, name, namespace, withData: !isSecret }, cli.signal);
-          for (const object of objects) {
-            descriptions.push(isSecret ? describeSecret(object) : await describeWithEvents(cli, daemon, object));
-          }
+          const withData = kind.kind !== 'Secret';
+          const objects = await fetchObjects(daemon, { kind, name, namespace, withData }, cli.signal);
+          for (const object of objects) descriptions.push(await describer.describe(kind.kind, object));
         });
         if (descriptions.length > 0) cli.terminal.print(descriptions.join(BETWEEN));
         else if (allWell) cli.terminal.complain(`No resources found in ${namespace} namespace.`);
@@ -43,13 +45,32 @@ export function describeCommand(cli: Cli): Command {
     });
 }
 
-async function describeWithEvents(cli: Cli, daemon: LanternClient, configMap: WireObject): Promise<string> {
-  const { namespace = '', name = '' } = configMap.metadata ?? {};
-  const query = { namespace, involvedKind: 'ConfigMap', involvedName: name };
-  return describeConfigMap(configMap, await fetchEvents(daemon, query, cli.signal), cli.clock.now());
-}
+/** Tells about objects of one namespace. The Secrets there are listed once, however many accounts are described. */
+class Describer {
+  readonly #cli: Cli;
+  readonly #daemon: LanternClient;
+  readonly #namespace: string;
+  #secrets: Promise<readonly WireObject[]> | undefined;
 
-function requireDescribable({ kind, plural }: KindName): void {
-  if (kind === 'Secret' || kind === 'ConfigMap') return;
-  throw wrongUsage(`describe knows secrets and configmaps; take "lantern get ${plural} -o yaml" here`);
+  constructor(cli: Cli, daemon: LanternClient, namespace: string) {
+    this.#cli = cli;
+    this.#daemon = daemon;
+    this.#namespace = namespace;
+  }
+
+  async describe(kind: ObjectKind, object: WireObject): Promise<string> {
+    if (kind === 'Secret') return describeSecret(object);
+    if (kind === 'ProjectedVolume') return await describeProjectedVolume(object);
+    const query = { namespace: this.#namespace, involvedKind: kind, involvedName: object.metadata?.name ?? '' };
+    const events = await fetchEvents(this.#daemon, query, this.#cli.signal);
+    const now = this.#cli.clock.now();
+    if (kind === 'ConfigMap') return describeConfigMap(object, events, now);
+    return describeServiceAccount(object, await this.#secretsThere(), events, now);
+  }
+
+  #secretsThere(): Promise<readonly WireObject[]> {
+    const query = { kind: nameOfKind('Secret'), name: undefined, namespace: this.#namespace, withData: false };
+    this.#secrets ??= fetchObjects(this.#daemon, query, this.#cli.signal);
+    return this.#secrets;
+  }
 }

@@ -50,15 +50,20 @@ export function describeConfigMap(
 }
 
 /** A name, and lines that stand beside it. */
-type Row = readonly [name: string, lines: readonly string[]];
+export type Row = readonly [name: string, lines: readonly string[]];
 
 function describeMetadata(metadata: WireMeta | null): string {
-  return aligned([
+  return aligned(metadataRows(metadata)).join('\n');
+}
+
+/** What every description begins with. */
+export function metadataRows(metadata: WireMeta | null): readonly Row[] {
+  return [
     ['Name:', [metadata?.name ?? '']],
     ['Namespace:', [metadata?.namespace ?? '']],
     ['Labels:', linesOf(metadata?.labels ?? {}, (key, value) => [`${key}=${value}`])],
     ['Annotations:', linesOf(metadata?.annotations ?? {}, annotationLines)],
-  ]).join('\n');
+  ];
 }
 
 function linesOf(
@@ -85,12 +90,12 @@ function sizeRows(sizes: Readonly<Record<string, unknown>>, keys: readonly strin
 }
 
 /** The rows, with everything beside the names in one column. */
-function aligned(rows: readonly Row[]): string[] {
+export function aligned(rows: readonly Row[]): string[] {
   const width = Math.max(0, ...rows.map(([name]) => name.length)) + GAP;
   return rows.flatMap(([name, lines]) => lines.map((line, index) => (index === 0 ? name : '').padEnd(width) + line));
 }
 
 /** Text with its lines and tabs, and nothing else that could steer the terminal. */
-function printableText(text: string): string {
+export function printableText(text: string): string {
   return text.replace(/[^\n\t]+/g, printable);
 }

@@ -169,7 +169,7 @@ describe('wrong usage', () => {
     ['create cm x --from-file -', /needs a key for stdin/],
     ['create cm x --from-file k=/dev', /gives a key, but "\/dev" is a directory/],
     ['create cm x --dry-run=never', /Allowed choices are client, server/],
-    ['describe sa', /describe knows secrets and configmaps/],
+    ['describe pods', /there is no kind "pods"/],
     ['edit secret', /name the one object to edit/],
     ['edit secret a b', /name the one object to edit/],
     ['edit secret/a cm/b', /name the one object to edit/],
