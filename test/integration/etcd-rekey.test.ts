@@ -156,6 +156,35 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
     expect(new Set(kvs.map(({ value }) => sealedBy(value)))).toEqual(new Set([fresh.id]));
   });
 
+  test('a daemon that was not given the new key keeps its volumes, and follows again when it is taken back', {
+    timeout: 60_000,
+  }, async () => {
+    await testKeys(keyFile('old'));
+    await testKeys(keyFile('new'));
+    const etcdPrefix = '/rekey-early';
+    const shared = { store: 'etcd', etcdEndpoints: server.endpoints.join(','), etcdPrefix, publisher: 'direct' };
+    await using daemon = await DaemonHarness.start({ ...shared, keyFile: [keyFile('old')] });
+    await daemon.applySecret('db', { k: 'one' });
+    const shown = () => readFileSync(`${daemon.target('v')}/k`, 'utf8');
+    const definition = { source: { secret: { secretName: 'db', optional: true } } };
+    await daemon.client.projector.mount({ volumeId: 'v', definition, targetPath: daemon.target('v') });
+    await using commands = new CommandLine();
+    const rekey = (first: string, second: string) =>
+      commands.output(
+        ...['rekey', '--store', 'etcd', '--etcd-endpoints', shared.etcdEndpoints, '--etcd-prefix', etcdPrefix],
+        ...['--key-file', keyFile(first), '--key-file', keyFile(second)],
+      );
+    const generation = readlinkSync(`${daemon.target('v')}/..data`);
+    await rekey('new', 'old');
+    await vi.waitFor(() => expect(daemon.logLines.join('')).toContain('out of touch with etcd'), PATIENTLY);
+    await daemon.daemon.settled();
+    expect(shown()).toBe('one');
+    await rekey('old', 'new');
+    await vi.waitFor(() => daemon.applySecret('db', { k: 'two' }), { timeout: 20_000 });
+    await vi.waitFor(() => expect(shown()).toBe('two'), PATIENTLY);
+    expect(readlinkSync(`${daemon.target('v')}/..data`)).not.toBe(generation);
+  });
+
   test('what no key opens is named and left, with exit code 1', async () => {
     await testKeys(keyFile('old'));
     await testKeys(keyFile('new'));
