@@ -26,6 +26,7 @@ import { restoreCommand } from './commands/restore.ts';
 import { rotateSigningKeyCommand } from './commands/rotate-signing-key.ts';
 import { type RunDaemon, serveCommand } from './commands/serve.ts';
 import { unmountCommand } from './commands/unmount.ts';
+import { versionCommand } from './commands/version.ts';
 import { volumeCommand } from './commands/volume.ts';
 import { volumesCommand } from './commands/volumes.ts';
 import { watchCommand } from './commands/watch.ts';
@@ -77,7 +78,8 @@ export function createProgram(cli: Cli, version: string, runDaemon: RunDaemon): 
       'after',
       '\nExample:\n  $ lantern serve &\n  $ lantern apply -f secret.yaml\n  $ lantern mount --secret mysecret /dev/shm/app-secrets',
     );
-  for (const command of [serveCommand(cli, runDaemon), ...COMMANDS.map((define) => define(cli))]) {
+  const own = [serveCommand(cli, runDaemon), ...COMMANDS.map((define) => define(cli)), versionCommand(cli, version)];
+  for (const command of own) {
     program.addCommand(command);
     settle(command, program, `lantern ${command.name()}`);
   }

@@ -21,6 +21,8 @@ export type EventView = {
   readonly types: ReadonlySet<string> | undefined;
   readonly watch: boolean;
   readonly output: EventFormat;
+  /** Whether a table has headings; it does where undefined. */
+  readonly withHeadings?: boolean;
 };
 
 /** How events are shown; a table where it is undefined. */
@@ -72,7 +74,11 @@ async function* eventsAfter(
   }
 }
 
-async function showAll(cli: Cli, { query, output }: EventView, events: readonly WireEvent[]): Promise<void> {
+async function showAll(
+  cli: Cli,
+  { query, output, withHeadings }: EventView,
+  events: readonly WireEvent[],
+): Promise<void> {
   const { print, complain } = cli.terminal;
   if (output === 'json' || output === 'yaml') {
     const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: events.map(eventManifest) };
@@ -83,10 +89,14 @@ async function showAll(cli: Cli, { query, output }: EventView, events: readonly 
   }
   if (output === 'name') return printNames(cli, events);
   const columns = { wide: output === 'wide', withNamespace: query.namespace === '' };
-  print(formatTable(eventHeadings(columns), eventRows(events, columns, cli.clock.now())));
+  const headings = withHeadings === false ? undefined : eventHeadings(columns);
+  print(formatTable(headings, eventRows(events, columns, cli.clock.now())));
 }
 
-function printerFor(cli: Cli, { query, output }: EventView): (events: readonly WireEvent[]) => Promise<void> {
+function printerFor(
+  cli: Cli,
+  { query, output, withHeadings }: EventView,
+): (events: readonly WireEvent[]) => Promise<void> {
   const { print } = cli.terminal;
   if (output === 'name') return async (events) => printNames(cli, events);
   if (output === 'json' || output === 'yaml') {
@@ -98,7 +108,7 @@ function printerFor(cli: Cli, { query, output }: EventView): (events: readonly W
     };
   }
   const columns = { wide: output === 'wide', withNamespace: query.namespace === '' };
-  const table = new GrowingTable(eventHeadings(columns));
+  const table = new GrowingTable(withHeadings === false ? undefined : eventHeadings(columns));
   return async (events) => print(table.add(eventRows(events, columns, cli.clock.now())));
 }
 

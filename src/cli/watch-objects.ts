@@ -10,6 +10,12 @@ import { GrowingTable } from './output/table.ts';
 /** How objects are shown; a table where it is undefined. */
 export type ObjectFormat = 'yaml' | 'json' | 'name' | 'wide' | undefined;
 
+export type ObjectView = {
+  readonly output: ObjectFormat;
+  readonly withLabels: boolean;
+  readonly withHeadings: boolean;
+};
+
 /**
  * Shows the objects that are there and then each as it changes, a deleted one in its last state, until a signal ends
  * that. Throws what `followObjects` throws.
@@ -19,9 +25,9 @@ export async function watchObjects(
   daemon: LanternClient,
   query: Query,
   isSelected: (object: WireObject) => boolean,
-  format: ObjectFormat,
+  view: ObjectView,
 ): Promise<void> {
-  const show = printerFor(cli, query, format);
+  const show = printerFor(cli, query, view);
   try {
     const sayAway = () => cli.terminal.complain('lantern: the daemon has gone away; waiting for it to come back');
     for await (const objects of followObjects(daemon, query, cli.signal, sayAway)) {
@@ -35,7 +41,8 @@ export async function watchObjects(
 
 type Show = (objects: readonly WireObject[]) => Promise<void>;
 
-function printerFor(cli: Cli, { kind, namespace }: Query, format: ObjectFormat): Show {
+function printerFor(cli: Cli, { kind, namespace }: Query, view: ObjectView): Show {
+  const { output: format, withLabels, withHeadings } = view;
   const { print } = cli.terminal;
   if (format === 'name') {
     return async (objects) => {
@@ -50,7 +57,13 @@ function printerFor(cli: Cli, { kind, namespace }: Query, format: ObjectFormat):
       }
     };
   }
-  const options = { wide: format === 'wide', withNamespace: namespace === '', withKind: false };
+  const options = {
+    wide: format === 'wide',
+    withNamespace: namespace === '',
+    withKind: false,
+    withLabels,
+    withHeadings,
+  };
   const table = new GrowingTable(objectHeadings(kind, { ...options, now: 0 }));
   return async (objects) => print(table.add(objectRows(kind, objects, { ...options, now: cli.clock.now() })));
 }

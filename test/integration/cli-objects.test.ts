@@ -79,6 +79,18 @@ describe('get', () => {
     expect(await shell.output('get', 'secrets', '-n', 'get', '-o', 'name')).toBe('secret/elsewhere\n');
   });
 
+  test('labels, and tables without headings', async () => {
+    await apply(
+      `${secret('labelled', VALUE, ', namespace: labels, labels: {a: b}')}---\n${CONFIG_MAP}`,
+      '-n',
+      'labels',
+    );
+    const args = ['get', 'secret,cm', '-n', 'labels', '--show-labels', '--no-headers'];
+    expect(await shell.output(...args)).toMatch(
+      /^secret\/labelled {3}Opaque {3}2 {3}\d+s {3}a=b\nconfigmap\/settings {3}1 {3}\d+s {3}<none>\n$/,
+    );
+  });
+
   test('YAML and JSON are manifests that can be applied again', async () => {
     const yaml = await shell.output('get', 'secret/shown', '-o', 'yaml');
     expect(parse(yaml)).toMatchObject({ kind: 'Secret', metadata: { name: 'shown' }, data: { password: ENCODED } });

@@ -10,7 +10,7 @@ import { formatManifest, toManifests } from '../output/manifest-text.ts';
 import { objectTable } from '../output/object-table.ts';
 import { selectorOf } from '../selector.ts';
 import { showEvents } from '../show-events.ts';
-import { watchObjects } from '../watch-objects.ts';
+import { type ObjectView, watchObjects } from '../watch-objects.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -18,6 +18,9 @@ type Options = {
   readonly allNamespaces: boolean;
   readonly selector?: string;
   readonly watch: boolean;
+  readonly showLabels: boolean;
+  /** As commander has it: false for --no-headers. */
+  readonly headers: boolean;
   readonly output?: 'yaml' | 'json' | 'name' | 'wide';
 };
 
@@ -40,8 +43,11 @@ export function getCommand(cli: Cli): Command {
     .option('-A, --all-namespaces', 'objects of every namespace', false)
     .option('-l, --selector <SELECTOR>', 'only objects with such labels: a=b,c!=d,e in (x,y),f,!g')
     .option('-w, --watch', 'then show each object that changes, until interrupted', false)
+    .option('--show-labels', 'a column with the labels, in tables', false)
+    .option('--no-headers', 'tables without headings')
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
     .action(async (words: readonly string[], options: Options, command: Command) => {
+      refuseLabelsOutsideTables(options);
       if (isEventsWord(words[0])) return getEvents(cli, words, options, command);
       const selections = parseSelections(words);
       const hasNames = selections.some(({ names }) => names.length > 0);
@@ -54,7 +60,7 @@ export function getCommand(cli: Cli): Command {
       const wanted = selections.flatMap(oneByOne);
       if (options.watch) {
         const query = { ...onlyOne(wanted), namespace, withData };
-        return withDaemon(cli, command, (daemon) => watchObjects(cli, daemon, query, isSelected, options.output));
+        return withDaemon(cli, command, (daemon) => watchObjects(cli, daemon, query, isSelected, viewOf(options)));
       }
       return withDaemon(cli, command, async (daemon) => {
         const found = new Map(selections.map(({ kind }): [KindName, WireObject[]] => [kind, []]));
@@ -72,14 +78,25 @@ export function getCommand(cli: Cli): Command {
 async function getEvents(
   cli: Cli,
   words: readonly string[],
-  { allNamespaces, namespace = 'default', selector, watch, output }: Options,
+  { allNamespaces, namespace = 'default', selector, watch, showLabels, headers, output }: Options,
   command: Command,
 ): Promise<void> {
   if (words.length > 1) throw wrongUsage('events are not named here; "lantern events --for KIND/NAME" takes some out');
   if (selector !== undefined) throw wrongUsage('events have no labels; leave out --selector');
+  if (showLabels) throw wrongUsage('events have no labels; leave out --show-labels');
   const query = { namespace: allNamespaces ? '' : namespace, involvedKind: '', involvedName: '' };
-  const view = { query, types: undefined, watch, output };
+  const view = { query, types: undefined, watch, output, withHeadings: headers };
   await withDaemon(cli, command, (daemon) => showEvents(cli, daemon, view));
+}
+
+/** As kubectl has it: elsewhere the labels are shown anyway, or there is no place for them. */
+function refuseLabelsOutsideTables({ showLabels, output }: Options): void {
+  if (showLabels && output !== undefined && output !== 'wide')
+    throw wrongUsage('--show-labels adds a column to a table; it goes with no --output, or with -o wide');
+}
+
+function viewOf({ output, showLabels, headers }: Options): ObjectView {
+  return { output, withLabels: showLabels, withHeadings: headers };
 }
 
 function onlyOne([first, ...more]: readonly Wanted[]): Wanted {
@@ -126,11 +143,12 @@ function tablesOf(cli: Cli, found: Found, options: Options): string {
     wide: options.output === 'wide',
     withNamespace: options.allNamespaces,
     withKind: found.size > 1,
+    ...viewOf(options),
   };
   return [...found]
     .filter(([, objects]) => objects.length > 0)
     .map(([kind, objects]) => objectTable(kind, objects, tableOptions))
-    .join('\n\n');
+    .join(options.headers ? '\n\n' : '\n');
 }
 
 async function showManifests(

@@ -2,7 +2,7 @@ import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v
 import type { KindName } from '../kinds.ts';
 import { ageSince } from './age.ts';
 import { printable } from './printable.ts';
-import { formatTable } from './table.ts';
+import { formatTable, type Headings } from './table.ts';
 import { formatSize } from './tree.ts';
 
 export type TableOptions = {
@@ -12,6 +12,8 @@ export type TableOptions = {
   readonly withNamespace: boolean;
   /** Names as `secret/db`, where one answer holds several kinds. */
   readonly withKind: boolean;
+  readonly withLabels: boolean;
+  readonly withHeadings: boolean;
 };
 
 type Column = { readonly heading: string; readonly cell: (object: WireObject) => string };
@@ -21,7 +23,8 @@ export function objectTable(kind: KindName, objects: readonly WireObject[], opti
   return formatTable(objectHeadings(kind, options), objectRows(kind, objects, options));
 }
 
-export function objectHeadings(kind: KindName, options: TableOptions): string[] {
+export function objectHeadings(kind: KindName, options: TableOptions): Headings {
+  if (!options.withHeadings) return undefined;
   return columnsFor(kind, options).map(({ heading }) => heading);
 }
 
@@ -39,6 +42,7 @@ function columnsFor({ kind, singular }: KindName, options: TableOptions): Column
     ...COLUMNS[kind],
     { heading: 'AGE', cell: (object) => ageSince(object.metadata?.creationTimestamp ?? '', options.now) },
     ...(options.wide ? WIDE_COLUMNS : []),
+    ...(options.withLabels ? [{ heading: 'LABELS', cell: labelsOf }] : []),
   ];
 }
 
@@ -60,6 +64,11 @@ const WIDE_COLUMNS: readonly Column[] = [
 
 function namespaceOf(object: WireObject): string {
   return object.metadata?.namespace ?? '';
+}
+
+function labelsOf({ metadata }: WireObject): string {
+  const labels = Object.entries(metadata?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  return labels.length === 0 ? '<none>' : labels.sort().join(',');
 }
 
 function sizes(object: WireObject): number[] {

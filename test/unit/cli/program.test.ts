@@ -32,6 +32,7 @@ const COMMANDS = [
   'import',
   'health',
   'doctor',
+  'version',
 ];
 
 type Run = Ending & { readonly help: string; readonly config: Config | undefined };
@@ -144,6 +145,8 @@ describe('wrong usage', () => {
     ['get secret a b --watch', /--watch takes one kind, or one object/],
     ['get secret a -l x=y', /either by name or by --selector/],
     ['get secrets -l x=y=z', /^--selector: "x=y=z" is not understood; /],
+    ['get secrets --show-labels -o yaml', /--show-labels adds a column to a table/],
+    ['get events --show-labels', /events have no labels/],
     ['get secert', /did you mean "secret"/],
     ['apply', /-f FILE or -k DIR/],
     ['apply stray -f x', /too many arguments/],

@@ -4,7 +4,14 @@ import { objectTable } from '../../../../src/cli/output/object-table.ts';
 import type { Object__Output as WireObject } from '../../../../src/rpc/generated/lantern/v1/Object.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
-const PLAIN = { now: NOW, wide: false, withNamespace: false, withKind: false };
+const PLAIN = {
+  now: NOW,
+  wide: false,
+  withNamespace: false,
+  withKind: false,
+  withLabels: false,
+  withHeadings: true,
+};
 
 function secret(name: string, type: string, sizes: Record<string, number>): WireObject {
   return {
@@ -33,11 +40,26 @@ test("secrets as kubectl's table", () => {
 });
 
 test('with namespaces, kinds and more columns', () => {
-  const options = { now: NOW, wide: true, withNamespace: true, withKind: true };
+  const options = { ...PLAIN, wide: true, withNamespace: true, withKind: true };
   expect(objectTable(parseKind('secret'), SECRETS.slice(0, 1), options).split('\n')).toEqual([
     'NAMESPACE   NAME              TYPE     DATA   AGE     SIZE   REVISION',
     'default     secret/mysecret   Opaque   2      4m30s   17 B   7',
   ]);
+});
+
+test('labels come last, sorted; without headings columns are as wide as the rows need', () => {
+  const [first, second] = SECRETS;
+  if (!first?.metadata || second === undefined) throw new Error('a Secret is missing');
+  const labelled = { ...first, metadata: { ...first.metadata, labels: { b: '2', a: '1' } } };
+  const options = { ...PLAIN, withLabels: true };
+  expect(objectTable(parseKind('secret'), [labelled, second], options).split('\n')).toEqual([
+    'NAME       TYPE                DATA   AGE     LABELS',
+    'mysecret   Opaque              2      4m30s   a=1,b=2',
+    'tls        kubernetes.io/tls   0      4m30s   <none>',
+  ]);
+  expect(objectTable(parseKind('secret'), [labelled], { ...options, withHeadings: false })).toBe(
+    'mysecret   Opaque   2   4m30s   a=1,b=2',
+  );
 });
 
 test.each<[string, Partial<WireObject>, string]>([

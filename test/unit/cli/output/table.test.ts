@@ -38,3 +38,10 @@ test('rows that come later keep to the columns, and widen them where they must',
   expect(table.add([['a-longer-name', '3']])).toBe('a-longer-name   3');
   expect(table.add([['c', '4']])).toBe('c               4');
 });
+
+test('without headings the rows alone, in one width all along', () => {
+  const table = new GrowingTable(undefined);
+  expect(table.add([])).toBe('');
+  expect(table.add([['abc', '1']])).toBe('abc   1');
+  expect(table.add([['b', '2']])).toBe('b     2');
+});

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { defineCommand, outputOption } from '../define-command.ts';
+import { printable } from '../output/printable.ts';
+import { formatJson } from '../output/structured.ts';
+import { withDaemon } from '../with-daemon.ts';
+
+type Options = { readonly client: boolean; readonly output?: 'json' };
+
+/** A daemon that hangs shall not keep this command from its end. */
+const DEADLINE_MS = 5_000;
+
+/** `lantern version`: as with kubectl, our own is shown even where the daemon's cannot be had, and then it ends with 1. */
+export function versionCommand(cli: Cli, own: string): Command {
+  return defineCommand('version', "Show the versions of this command and of the daemon's.", [
+    'lantern version',
+    'lantern version --client',
+    'lantern version -o json',
+  ])
+    .option('--client', 'only of this command; asks no daemon', false)
+    .addOption(outputOption('json'))
+    .action(async ({ client, output }: Options, command: Command) => {
+      const answer = client ? undefined : await settled(daemonVersion(cli, command));
+      const daemon = answer !== undefined && 'value' in answer ? answer.value : undefined;
+      if (output === 'json') {
+        const serverVersion = daemon !== undefined && { serverVersion: { version: daemon } };
+        cli.terminal.print(formatJson({ clientVersion: { version: own }, ...serverVersion }));
+      } else {
+        cli.terminal.print(`Client Version: ${own}`);
+        if (daemon !== undefined) cli.terminal.print(`Server Version: ${printable(daemon)}`);
+      }
+      if (answer !== undefined && 'error' in answer) throw answer.error;
+    });
+}
+
+function daemonVersion(cli: Cli, command: Command): Promise<string> {
+  return withDaemon(cli, command, async (daemon) => {
+    const limits = { signal: cli.signal, deadlineMs: DEADLINE_MS };
+    return (await daemon.identity.getPluginInfo({}, limits)).vendorVersion;
+  });
+}
+
+/** What came of it, to be told after what is known anyway. */
+async function settled(promise: Promise<string>): Promise<{ readonly value: string } | { readonly error: unknown }> {
+  try {
+    return { value: await promise };
+  } catch (error) {
+    return { error };
+  }
+}
