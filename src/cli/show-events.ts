@@ -3,7 +3,7 @@ import type { Event__Output as WireEvent } from '../rpc/generated/lantern/v1/Eve
 import type { Cli } from './cli.ts';
 import { eventManifest } from './output/event-manifest.ts';
 import { eventHeadings, eventRows, eventType } from './output/events-table.ts';
-import { formatManifest } from './output/manifest-text.ts';
+import { isManifestFormat, type ManifestFormat, showManifest, showNextManifest } from './output/manifest-text.ts';
 import { printable } from './output/printable.ts';
 import { formatTable, GrowingTable } from './output/table.ts';
 import { allPages } from './pages.ts';
@@ -26,7 +26,7 @@ export type EventView = {
 };
 
 /** How events are shown; a table where it is undefined. */
-export type EventFormat = 'yaml' | 'json' | 'name' | 'wide' | undefined;
+export type EventFormat = ManifestFormat | 'name' | 'wide' | undefined;
 
 /** Shows what happened lately; with `watch` also what happens from then on, until a signal ends that. */
 export async function showEvents(cli: Cli, daemon: LanternClient, view: EventView): Promise<void> {
@@ -80,9 +80,9 @@ async function showAll(
   events: readonly WireEvent[],
 ): Promise<void> {
   const { print, complain } = cli.terminal;
-  if (output === 'json' || output === 'yaml') {
+  if (isManifestFormat(output)) {
     const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: events.map(eventManifest) };
-    return print(await formatManifest(list, output));
+    return await showManifest(cli.terminal, list, output);
   }
   if (events.length === 0) {
     return complain(query.namespace === '' ? 'No events found.' : `No events found in ${query.namespace} namespace.`);
@@ -99,12 +99,9 @@ function printerFor(
 ): (events: readonly WireEvent[]) => Promise<void> {
   const { print } = cli.terminal;
   if (output === 'name') return async (events) => printNames(cli, events);
-  if (output === 'json' || output === 'yaml') {
+  if (isManifestFormat(output)) {
     return async (events) => {
-      for (const event of events) {
-        const text = await formatManifest(eventManifest(event), output);
-        print(output === 'yaml' ? `---\n${text}` : text);
-      }
+      for (const event of events) await showNextManifest(cli.terminal, eventManifest(event), output);
     };
   }
   const columns = { wide: output === 'wide', withNamespace: query.namespace === '' };

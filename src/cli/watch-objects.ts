@@ -3,12 +3,12 @@ import type { Object__Output as WireObject } from '../rpc/generated/lantern/v1/O
 import type { Cli } from './cli.ts';
 import type { Query } from './fetch-objects.ts';
 import { followObjects } from './follow-objects.ts';
-import { formatManifest, toManifests } from './output/manifest-text.ts';
+import { isManifestFormat, type ManifestFormat, showNextManifest, toManifests } from './output/manifest-text.ts';
 import { objectHeadings, objectRows } from './output/object-table.ts';
 import { GrowingTable } from './output/table.ts';
 
 /** How objects are shown; a table where it is undefined. */
-export type ObjectFormat = 'yaml' | 'json' | 'name' | 'wide' | undefined;
+export type ObjectFormat = ManifestFormat | 'name' | 'wide' | undefined;
 
 export type ObjectView = {
   readonly output: ObjectFormat;
@@ -49,12 +49,9 @@ function printerFor(cli: Cli, { kind, namespace }: Query, view: ObjectView): Sho
       for (const { metadata } of objects) print(`${kind.singular}/${metadata?.name ?? ''}`);
     };
   }
-  if (format === 'json' || format === 'yaml') {
+  if (isManifestFormat(format)) {
     return async (objects) => {
-      for (const manifest of await toManifests(objects)) {
-        const text = await formatManifest(manifest, format);
-        print(format === 'yaml' ? `---\n${text}` : text);
-      }
+      for (const manifest of await toManifests(objects)) await showNextManifest(cli.terminal, manifest, format);
     };
   }
   const options = {

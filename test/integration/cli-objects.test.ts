@@ -91,6 +91,16 @@ describe('get', () => {
     );
   });
 
+  test("kubectl's templates: of one object, of a list, as kubectl's users write the option", async () => {
+    expect(await shell.output('get', 'secret', 'shown', '-o', 'jsonpath={.data.password}')).toBe(ENCODED);
+    expect(await shell.output('get', 'secret/shown', `-o=jsonpath={.kind}{"\\n"}`)).toBe('Secret\n');
+    const names = '{range .items[*]}{.metadata.namespace}/{.metadata.name}{"\\n"}{end}';
+    expect(await shell.output('get', 'secrets', '-n', 'get', '--output', `jsonpath=${names}`)).toBe('get/elsewhere\n');
+    const beyond = await shell.run('get', 'secrets', '-n', 'nothing-here', '-o', 'jsonpath={.items[0]}');
+    expect(beyond).toMatchObject({ code: 1, stdout: '' });
+    expect(beyond.stderr).toMatch(/^lantern: show "\.items\[0\]": there is no element 0 in a list of 0\n$/);
+  });
+
   test('YAML and JSON are manifests that can be applied again', async () => {
     const yaml = await shell.output('get', 'secret/shown', '-o', 'yaml');
     expect(parse(yaml)).toMatchObject({ kind: 'Secret', metadata: { name: 'shown' }, data: { password: ENCODED } });

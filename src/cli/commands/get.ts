@@ -1,16 +1,17 @@
 import type { Command } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { defineCommand, namespaceOption } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
 import { isEventsWord, type KindName, oneByOne, parseSelections, type Selection, type Wanted } from '../kinds.ts';
-import { formatManifest, toManifests } from '../output/manifest-text.ts';
+import { objectOutputOption } from '../object-output-option.ts';
+import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from '../output/manifest-text.ts';
 import { objectTable } from '../output/object-table.ts';
 import { selectorOf } from '../selector.ts';
 import { showEvents } from '../show-events.ts';
-import { type ObjectView, watchObjects } from '../watch-objects.ts';
+import { type ObjectFormat, type ObjectView, watchObjects } from '../watch-objects.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -21,18 +22,19 @@ type Options = {
   readonly showLabels: boolean;
   /** As commander has it: false for --no-headers. */
   readonly headers: boolean;
-  readonly output?: 'yaml' | 'json' | 'name' | 'wide';
+  readonly output?: ObjectFormat;
 };
 
 /** Objects by kind, in the order asked for. */
 type Found = ReadonlyMap<KindName, readonly WireObject[]>;
 
-/** `lantern get`: values are fetched only where they are shown, for -o yaml and json. */
+/** `lantern get`: values are fetched only where they are shown, for -o yaml, json and jsonpath. */
 export function getCommand(cli: Cli): Command {
-  return defineCommand('get', 'Show objects; values only with -o yaml or json.', [
+  return defineCommand('get', 'Show objects; values only with -o yaml, json or jsonpath.', [
     'lantern get secrets',
     'lantern get secret mysecret -o yaml',
     'lantern get secret/mysecret configmap/settings',
+    "lantern get secret mysecret -o jsonpath='{.data.password}' | base64 -d",
     "lantern get secrets -A -l 'tier in (web,db),!draft'",
   ])
     .argument(
@@ -45,7 +47,7 @@ export function getCommand(cli: Cli): Command {
     .option('-w, --watch', 'then show each object that changes, until interrupted', false)
     .option('--show-labels', 'a column with the labels, in tables', false)
     .option('--no-headers', 'tables without headings')
-    .addOption(outputOption('yaml', 'json', 'name', 'wide'))
+    .addOption(objectOutputOption())
     .action(async (words: readonly string[], options: Options, command: Command) => {
       refuseLabelsOutsideTables(options);
       if (isEventsWord(words[0])) return getEvents(cli, words, options, command);
@@ -56,7 +58,7 @@ export function getCommand(cli: Cli): Command {
       }
       const isSelected = selectorFor(options, hasNames);
       const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
-      const withData = showsValues(options);
+      const withData = isManifestFormat(options.output);
       const wanted = selections.flatMap(oneByOne);
       if (options.watch) {
         const query = { ...onlyOne(wanted), namespace, withData };
@@ -111,10 +113,6 @@ function selectorFor({ selector }: Options, hasNames: boolean): (object: WireObj
   return selectorOf(selector);
 }
 
-function showsValues({ output }: Options): boolean {
-  return output === 'yaml' || output === 'json';
-}
-
 /** A single object that was asked for by name is shown as itself, anything else as a list. */
 function isOneObject(selections: readonly Selection[]): boolean {
   return selections.length === 1 && selections[0]?.names.length === 1;
@@ -123,7 +121,7 @@ function isOneObject(selections: readonly Selection[]): boolean {
 async function show(cli: Cli, found: Found, options: Options, single: boolean): Promise<void> {
   const objects = [...found.values()].flat();
   if (single && objects.length === 0) return;
-  if (showsValues(options)) return showManifests(cli, objects, options, single);
+  if (isManifestFormat(options.output)) return showManifests(cli, objects, options.output, single);
   if (objects.length === 0) return sayNothingFound(cli, options);
   for (const text of options.output === 'name' ? namesOf(found) : [tablesOf(cli, found, options)]) {
     cli.terminal.print(text);
@@ -154,12 +152,12 @@ function tablesOf(cli: Cli, found: Found, options: Options): string {
 async function showManifests(
   cli: Cli,
   objects: readonly WireObject[],
-  options: Options,
+  format: ManifestFormat,
   single: boolean,
 ): Promise<void> {
   const manifests = await toManifests(objects);
   const document = single ? manifests[0] : { apiVersion: 'v1', kind: 'List', metadata: {}, items: manifests };
-  cli.terminal.print(await formatManifest(document, options.output === 'json' ? 'json' : 'yaml'));
+  await showManifest(cli.terminal, document, format);
 }
 
 function sayNothingFound(cli: Cli, options: Options): void {

@@ -1,4 +1,6 @@
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
+import type { Terminal } from '../terminal.ts';
+import { type JsonPathTemplate, renderJsonPath } from './json-path.ts';
 import { formatJson, formatYaml } from './structured.ts';
 
 /** Objects that came with their values, as manifests. */
@@ -13,4 +15,23 @@ export async function toManifests(objects: readonly WireObject[]): Promise<Recor
 /** A manifest, or a list of them, in the format asked for. */
 export async function formatManifest(manifest: unknown, format: 'json' | 'yaml'): Promise<string> {
   return format === 'json' ? formatJson(manifest) : await formatYaml(manifest);
+}
+
+/** Formats that show whole manifests, or what a template takes out of them. */
+export type ManifestFormat = 'json' | 'yaml' | JsonPathTemplate;
+
+export function isManifestFormat(format: string | JsonPathTemplate | undefined): format is ManifestFormat {
+  return format === 'json' || format === 'yaml' || typeof format === 'object';
+}
+
+/** A manifest, or a list of them, on stdout. What a template says ends as the template does, without a newline of ours. */
+export async function showManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
+  if (typeof format === 'object') terminal.write(Buffer.from(renderJsonPath(format, manifest)));
+  else terminal.print(await formatManifest(manifest, format));
+}
+
+/** One of several manifests that come one after the other. */
+export async function showNextManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
+  if (format === 'yaml') terminal.print('---');
+  await showManifest(terminal, manifest, format);
 }
