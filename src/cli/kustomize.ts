@@ -33,7 +33,7 @@ export function suffixHashOption(): Option {
 
 /** The objects that -f or -k means; exactly one of them must be given. What Pods are among them is said on stderr. */
 export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly ObjectDraft[]> {
-  const { drafts, pods } = await readEither(cli, options);
+  const { drafts, pods } = await readFilesOrKustomization(cli, options);
   for (const pod of pods) {
     cli.terminal.complain(`lantern: pod/${nameOfPod(pod)} skipped: Pods are not stored, only the objects they use`);
   }
@@ -43,7 +43,8 @@ export async function readObjects(cli: Cli, options: ManifestOptions): Promise<r
 
 const ONLY_PODS = 'there is no object beside the Pods; "lantern pod mount -f FILE ROOT" mounts what Pods use';
 
-async function readEither(cli: Cli, options: ManifestOptions): Promise<Manifests> {
+/** Objects and Pods that -f or -k means; exactly one of them must be given. */
+export async function readFilesOrKustomization(cli: Cli, options: ManifestOptions): Promise<Manifests> {
   const { filename, kustomize, namespace, suffixHash } = options;
   if (filename !== undefined && kustomize !== undefined) throw wrongUsage('take objects from -f or from -k, not both');
   if (kustomize !== undefined) {

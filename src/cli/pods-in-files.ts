@@ -1,6 +1,6 @@
 import { type Fault, invalid } from '../base/errors.ts';
 import { manifestFiles } from './input-files.ts';
-import { inFile, type PodDocument, readManifests } from './manifests.ts';
+import { inFile, type Manifests, type PodDocument, readManifests } from './manifests.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A Pod of a manifest file, valid as far as a manifest alone can tell. */
@@ -25,9 +25,18 @@ export async function readPods(
   namespace: string | undefined,
   terminal: Terminal,
 ): Promise<PodsInFiles> {
-  const { drafts, pods: documents } = await readManifests(await manifestFiles(paths, false), namespace, terminal);
+  const manifests = await readManifests(await manifestFiles(paths, false), namespace, terminal);
+  return await podsOf(manifests, paths.join(', '), namespace);
+}
+
+/** The Pods among what was read from `place`, with the errors of `readPods`. */
+export async function podsOf(
+  { drafts, pods: documents }: Manifests,
+  place: string,
+  namespace: string | undefined,
+): Promise<PodsInFiles> {
   const pods = await checkPods(documents, namespace);
-  if (pods.length === 0) throw invalid([{ field: paths.join(', '), message: 'there is no Pod' }]);
+  if (pods.length === 0) throw invalid([{ field: place, message: 'there is no Pod' }]);
   return { pods, others: drafts.length };
 }
 

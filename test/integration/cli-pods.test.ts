@@ -199,7 +199,9 @@ describe('pod mount', () => {
 
   test.each<[string, readonly string[], string, number, RegExp]>([
     ['no ROOT', ['mount', '-f', '-'], pod('a'), 2, /missing required argument/],
-    ['no file', ['mount', '/r'], '', 2, /--filename/],
+    ['no file', ['mount', '/r'], '', 2, /-f FILE or -k DIR/],
+    ['both', ['mount', '-f', '-', '-k', 'x', '/r'], '', 2, /from -f or from -k, not both/],
+    ['no directory', ['mount', '-k', '/no/such/directory', '/r'], '', 1, /read the directory "\/no\/such/],
     ['a duration that is none', ['mount', '-f', '-', '/r', '--wait', 'long'], pod('a'), 2, /write it like 30s/],
     ['no Pod', ['mount', '-f', '-', '/r'], SECRET, 1, /there is no Pod/],
     ['another kind', ['mount', '-f', '-', '/r'], `${pod('a')}---\n{apiVersion: v1, kind: Node}`, 1, /"Node" \(v1\)/],
@@ -315,4 +317,34 @@ test('prod and test pods from one List, by the real daemon', async () => {
   expect(await shell.output('pod', 'status')).toMatch(/prod-db-client-pod .* v .*ready/);
   for (const _ of [1, 2]) await shell.output('pod', 'unmount', '-f', file, shell.target('pods'));
   expect(readdirSync(shell.target('pods'))).toEqual([]);
+});
+
+test('a pod of a kustomization, with the Secret that it generates, by the real daemon', async () => {
+  await using shell = new CommandLine();
+  await shell.serve('--store', 'memory', '--unmount-on-exit');
+  const at = shell.directory('overlay');
+  shell.file(
+    'overlay/pod.yaml',
+    `apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers: [{name: app, image: app, volumeMounts: [{name: v, mountPath: /etc/v}]}]
+  volumes: [{name: v, secret: {secretName: db}}]
+`,
+  );
+  const generator = `secretGenerator: [{name: db, literals: [password=${VALUE}]}]`;
+  shell.file('overlay/kustomization.yaml', `resources: [pod.yaml]\nnamespace: team\n${generator}\n`);
+  await shell.output('apply', '-k', at);
+  const { code, stdout, stderr } = await shell.run('pod', 'mount', '-k', at, shell.target('web'));
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: 'lantern: only the Pods are mounted; "lantern apply -k DIR" stores the objects beside them\n',
+  });
+  expect(stdout).toContain(`pod/web mounted at ${shell.target('web')}`);
+  expect(readFileSync(`${shell.target('web')}/app/etc/v/password`, 'utf8')).toBe(VALUE);
+  await shell.output('pod', 'unmount', 'web', '-n', 'team');
+  shell.file('overlay/kustomization.yaml', `${generator}\n`);
+  const without = await shell.run('pod', 'mount', '-k', at, shell.target('web'));
+  expect(without).toMatchObject({ code: 1, stderr: `lantern: ${at}: there is no Pod\n` });
 });

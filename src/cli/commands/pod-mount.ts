@@ -6,18 +6,17 @@ import { collect, defineCommand, namespaceOption, outputOption } from '../define
 import { durationArgument } from '../duration.ts';
 import { PARTLY_FAILED } from '../exit.ts';
 import { forEach } from '../for-each.ts';
+import { addKustomizeOptions, type ManifestOptions, readFilesOrKustomization } from '../kustomize.ts';
 import { mountPod } from '../mount-pod.ts';
 import { noticeLine } from '../output/notice-line.ts';
 import { mountedPodJson, mountedPodText } from '../output/pod-text.ts';
 import { formatJson } from '../output/structured.ts';
 import { rootOf } from '../pod-roots.ts';
-import { type PodInFile, readPods } from '../pods-in-files.ts';
+import { type PodInFile, podsOf } from '../pods-in-files.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
-  readonly filename: readonly string[];
+type Options = Omit<ManifestOptions, 'recursive'> & {
   readonly container: readonly string[];
-  readonly namespace?: string;
   readonly wait: number;
   readonly output?: 'json';
 };
@@ -27,13 +26,14 @@ const DEFAULT_WAIT_MS = 120_000;
 
 /** `lantern pod mount`. Again for the same root it refreshes the contents; the mounts stay as they are. */
 export function podMountCommand(cli: Cli): Command {
-  return defineCommand('mount', 'Mount the volumes of pods, at ROOT/CONTAINER/MOUNT-PATH each.', [
+  const command = defineCommand('mount', 'Mount the volumes of pods, at ROOT/CONTAINER/MOUNT-PATH each.', [
     'lantern pod mount -f pod.yaml /dev/shm/mypod',
     'lantern pod mount -f pod.yaml -c app --wait 0s /dev/shm/mypod',
-    'lantern kustomize overlays/test | lantern pod mount -f - /dev/shm/pods',
+    'lantern pod mount -k overlays/test /dev/shm/pods',
   ])
     .argument('<ROOT>', 'made where it is missing; of several pods each has ROOT/POD, and ROOT must exist')
-    .requiredOption('-f, --filename <FILE|DIR|->', 'manifest with Pods, or stdin; may be repeated', collect)
+    .option('-f, --filename <FILE|DIR|->', 'manifest with Pods, or stdin; may be repeated', collect);
+  return addKustomizeOptions(command)
     .option('-c, --container <NAME>', 'only this container; may be repeated', collect, [])
     .addOption(namespaceOption('namespace of pods that name none (default: "default")'))
     .addOption(
@@ -43,11 +43,12 @@ export function podMountCommand(cli: Cli): Command {
     )
     .addOption(outputOption('json'))
     .action(async (root: string, options: Options, command: Command) => {
-      const { pods, others } = await readPods(options.filename, options.namespace, cli.terminal);
+      const manifests = await readFilesOrKustomization(cli, { ...options, recursive: false });
+      const place = options.kustomize ?? options.filename?.join(', ') ?? '';
+      const { pods, others } = await podsOf(manifests, place, options.namespace);
       if (others > 0) {
-        cli.terminal.complain(
-          'lantern: only the Pods are mounted; "lantern apply -f FILE" stores the objects beside them',
-        );
+        const apply = options.kustomize === undefined ? 'apply -f FILE' : 'apply -k DIR';
+        cli.terminal.complain(`lantern: only the Pods are mounted; "lantern ${apply}" stores the objects beside them`);
       }
       await withDaemon(cli, command, (daemon) => mountAll(cli, daemon, pods, root, options));
     });
