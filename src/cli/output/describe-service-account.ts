@@ -4,6 +4,7 @@ import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v
 import { aligned, metadataRows, type Row } from './describe-object.ts';
 import { describeEvents } from './events-table.ts';
 
+// Not from `sources/token-secret.ts`: that would load the library for tokens to show a name.
 const TOKEN_TYPE = 'kubernetes.io/service-account-token';
 const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
 
