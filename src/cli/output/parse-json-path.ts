@@ -89,7 +89,7 @@ function refusalOf(action: string): string {
   if (!action.endsWith('}')) return refuse('has no closing brace');
   if (action.includes('?(')) return refuse('is a filter, which is not known here');
   if (action.includes('..')) return refuse('goes down with "..", which is not known here');
-  if (/\[[^\]]*:[^\]]*\]/.test(action)) return refuse('is a slice, which is not known here');
-  if (/\[[^\]]*,[^\]]*\]/.test(action)) return refuse('is a union, which is not known here');
+  if (/\[[^[\]:]*:/.test(action)) return refuse('is a slice, which is not known here');
+  if (/\[[^[\],]*,/.test(action)) return refuse('is a union, which is not known here');
   return refuse('is not understood');
 }
