@@ -106,7 +106,7 @@ export const CONFIG_OPTIONS = {
       '--key-file',
       'FILE',
       path,
-      "the embedded store's key; repeated, the first encrypts and all decrypt",
+      "the store's key, for embedded and etcd; repeated, the first encrypts and all decrypt",
       'DATA-DIR/key, made at the first start',
     ),
     repeatable: true,
