@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { errnoOf, LanternError } from '../base/errors.ts';
 import { printable } from './output/printable.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How a command ended: what the process shall end with, and what a shell would say of one that never started. */
 export type CommandEnding = { readonly exitCode: number; readonly problem?: string };
@@ -14,31 +17,33 @@ export type StartedCommand = { readonly child: ChildProcess | undefined; readonl
  * Starts it on this process's own stdin, stdout and stderr, with the descriptor `inherited` as its fourth. Synchronous: it
  * starts in the thread's mount namespace.
  */
-export function startCommand(
-  words: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  inherited: number,
-): StartedCommand {
+export function startCommand(words: readonly string[], env: Environment, inherited: number): StartedCommand {
   const [file = '', ...args] = words;
   try {
     const child = spawn(file, args, { stdio: ['inherit', 'inherit', 'inherit', inherited], env });
     const ended = new Promise<CommandEnding>((resolve) => {
-      child.once('error', (error) => resolve(notStarted(file, error)));
+      child.once('error', (error) => resolve(notStarted(file, env, error)));
       child.once('exit', (code, signal) => resolve({ exitCode: code ?? 128 + numberOf(signal) }));
     });
     return { child, ended };
   } catch (error) {
     // Some errors of the system arrive as an event, the others here.
     if (errnoOf(error) === undefined) throw error;
-    return { child: undefined, ended: Promise.resolve(notStarted(file, error)) };
+    return { child: undefined, ended: Promise.resolve(notStarted(file, env, error)) };
   }
 }
 
-function notStarted(file: string, error: unknown): CommandEnding {
+function notStarted(file: string, env: Environment, error: unknown): CommandEnding {
   const errno = errnoOf(error);
-  if (errno === 'ENOENT') return { exitCode: 127, problem: `"${printable(file)}": command not found` };
+  // execvp(3) says EACCES also where a directory of PATH may not be searched; a shell says that there is no such command.
+  const isFound = file.includes('/') || pathOf(env).some((directory) => existsSync(join(directory, file)));
+  if (errno === 'ENOENT' || !isFound) return { exitCode: 127, problem: `"${printable(file)}": command not found` };
   const reason = errno === 'EACCES' ? 'it is not executable, or may not be executed' : errno;
   return { exitCode: 126, problem: `"${printable(file)}": cannot be run: ${reason}` };
+}
+
+function pathOf({ PATH = '' }: Environment): readonly string[] {
+  return PATH.split(':').filter((directory) => directory !== '');
 }
 
 function numberOf(signal: NodeJS.Signals | null): number {
