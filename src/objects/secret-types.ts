@@ -3,6 +3,11 @@ import { mapKey } from '../base/parsed.ts';
 
 /** The account that a token Secret is for. */
 export const SERVICE_ACCOUNT_ANNOTATION = 'kubernetes.io/service-account.name';
+/** That account's uid, as of when the Secret was filled. */
+export const SERVICE_ACCOUNT_UID_ANNOTATION = 'kubernetes.io/service-account.uid';
+
+/** The type of a Secret that holds a service account's token. */
+export const TOKEN_SECRET_TYPE = 'kubernetes.io/service-account-token';
 
 type Data = ReadonlyMap<string, Uint8Array>;
 
@@ -20,7 +25,7 @@ export function validateSecretType(type: string, data: Data, annotations: Readon
       return [{ field: 'data', message: `username or password is required for type ${type}` }];
     case 'kubernetes.io/ssh-auth':
       return data.get('ssh-privatekey')?.byteLength ? [] : [required('ssh-privatekey', type)];
-    case 'kubernetes.io/service-account-token': {
+    case TOKEN_SECRET_TYPE: {
       const field = mapKey('metadata.annotations', SERVICE_ACCOUNT_ANNOTATION);
       return annotations.get(SERVICE_ACCOUNT_ANNOTATION) ? [] : [{ field, message: `is required for type ${type}` }];
     }

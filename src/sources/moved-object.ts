@@ -1,14 +1,7 @@
 import { refKey, refOf, type StoredObject, type StoredSecret } from '../objects/object.ts';
+import { SERVICE_ACCOUNT_UID_ANNOTATION } from '../objects/secret-types.ts';
 import { isSigningKeys, mergedSigningKeys } from './moved-signing-keys.ts';
-import {
-  accountNameOf,
-  holdsTokenOf,
-  isTokenSecret,
-  NAMESPACE,
-  ROOT_CA,
-  TOKEN,
-  UID_ANNOTATION,
-} from './token-secret.ts';
+import { accountNameOf, holdsTokenOf, isTokenSecret, NAMESPACE, ROOT_CA, TOKEN } from './token-secret.ts';
 
 /**
  * Whether what becomes of an object from another store hangs on what is stored here: the daemon has its own part in it.
@@ -50,11 +43,11 @@ function tokenSecretHere(
   keyIds: readonly string[],
 ): StoredSecret {
   const annotations = new Map(object.metadata.annotations);
-  annotations.delete(UID_ANNOTATION);
+  annotations.delete(SERVICE_ACCOUNT_UID_ANNOTATION);
   const here: StoredSecret = { ...object, metadata: { ...object.metadata, annotations } };
   if (!isTokenSecret(current) || !isSameAccount(object, current)) return here;
-  const mark = current.metadata.annotations.get(UID_ANNOTATION);
-  if (mark !== undefined) annotations.set(UID_ANNOTATION, mark);
+  const mark = current.metadata.annotations.get(SERVICE_ACCOUNT_UID_ANNOTATION);
+  if (mark !== undefined) annotations.set(SERVICE_ACCOUNT_UID_ANNOTATION, mark);
   const isDaemons = !object.data.get(TOKEN)?.byteLength || holdsTokenOf(keyIds, object);
   const isFilled = isDaemons && holdsTokenOf(keyIds, current);
   const filledIn = [TOKEN, NAMESPACE, ROOT_CA].flatMap((key): [string, Uint8Array][] => {

@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
 import type { StoredObject, StoredSecret, StoredServiceAccount } from '../objects/object.ts';
-import { SERVICE_ACCOUNT_ANNOTATION } from '../objects/secret-types.ts';
-
-/** The type of Secrets that are filled with a token. */
-const TOKEN_SECRET_TYPE = 'kubernetes.io/service-account-token';
-/** Which account of that name it was filled for. */
-export const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
+import {
+  SERVICE_ACCOUNT_ANNOTATION,
+  SERVICE_ACCOUNT_UID_ANNOTATION,
+  TOKEN_SECRET_TYPE,
+} from '../objects/secret-types.ts';
 
 export const TOKEN = 'token';
 export const NAMESPACE = 'namespace';
@@ -23,7 +22,7 @@ export function accountNameOf(secret: StoredSecret): string {
 
 /** The uid of the account that it was filled for; undefined when it never was. */
 export function filledFor(secret: StoredSecret): string | undefined {
-  return secret.metadata.annotations.get(UID_ANNOTATION);
+  return secret.metadata.annotations.get(SERVICE_ACCOUNT_UID_ANNOTATION);
 }
 
 /** What a token Secret should hold. */
@@ -67,7 +66,7 @@ export function filled(
   if (token !== undefined) data.set(TOKEN, Buffer.from(token));
   data.set(NAMESPACE, Buffer.from(secret.metadata.namespace));
   if (rootCa !== undefined && (settingsCount || !data.has(ROOT_CA))) data.set(ROOT_CA, rootCa);
-  const annotations = new Map(secret.metadata.annotations).set(UID_ANNOTATION, account.metadata.uid);
+  const annotations = new Map(secret.metadata.annotations).set(SERVICE_ACCOUNT_UID_ANNOTATION, account.metadata.uid);
   return { ...secret, data, metadata: { ...secret.metadata, annotations } };
 }
 

@@ -1,12 +1,12 @@
-import { SERVICE_ACCOUNT_ANNOTATION } from '../../objects/secret-types.ts';
+import {
+  SERVICE_ACCOUNT_ANNOTATION,
+  SERVICE_ACCOUNT_UID_ANNOTATION,
+  TOKEN_SECRET_TYPE,
+} from '../../objects/secret-types.ts';
 import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { aligned, metadataRows, type Row } from './describe-object.ts';
 import { describeEvents } from './events-table.ts';
-
-// Not from `sources/token-secret.ts`: that would load the library for tokens to show a name.
-const TOKEN_TYPE = 'kubernetes.io/service-account-token';
-const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
 
 /**
  * A ServiceAccount as `kubectl describe serviceaccount` shows it. `secrets`: those of its namespace, without values; they
@@ -37,9 +37,9 @@ export function describeServiceAccount(
 function isTokenOf(account: WireObject['metadata'], { secret, metadata }: WireObject): boolean {
   const annotations = metadata?.annotations ?? {};
   return (
-    secret?.type === TOKEN_TYPE &&
+    secret?.type === TOKEN_SECRET_TYPE &&
     annotations[SERVICE_ACCOUNT_ANNOTATION] === account?.name &&
-    annotations[UID_ANNOTATION] === account?.uid
+    annotations[SERVICE_ACCOUNT_UID_ANNOTATION] === account?.uid
   );
 }
 
