@@ -12,10 +12,10 @@ let lastHeard = 0;
 
 async function start(task: Extract<NodesTask, { readonly do: 'start' }>): Promise<void> {
   const keys = await readKeyRing([task.keyFile]);
-  const { endpoints, prefix, startJitterMs } = task;
+  const { endpoints, prefix, startSpreadMs } = task;
   for (let count = 0; count < task.count; count++) {
     const identity = { tls: undefined, login: undefined };
-    const store = new EtcdStore({ endpoints, prefix, identity, keys, startJitterMs });
+    const store = new EtcdStore({ endpoints, prefix, identity, keys, startSpreadMs });
     nodes.push(store);
     store.start();
   }

@@ -10,7 +10,7 @@ export type NodesTask =
       readonly endpoints: readonly string[];
       readonly prefix: string;
       readonly keyFile: string;
-      readonly startJitterMs: number;
+      readonly startSpreadMs: number;
     }
   /** Answered when all are out of touch. */
   | { readonly do: 'lose' }

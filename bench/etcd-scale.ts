@@ -10,7 +10,7 @@ import { isQuick } from './measure.ts';
 const PREFIX = '/lantern';
 const PROCESSES = 2;
 /** As in daemon.ts: how many nodes start within it, for this machine's processors are those of all of them. */
-const START_JITTER_MS = 500;
+const START_SPREAD_MS = 500;
 const AT_ONCE = 50;
 const MS_PER_NODE = 150;
 const IDLE_MS = isQuick ? 3_000 : 20_000;
@@ -49,10 +49,10 @@ async function measured(count: number): Promise<Row[]> {
   const empty = await nodes.ask('report');
 
   // 1. All start.
-  const startJitterMs = count <= AT_ONCE ? START_JITTER_MS : count * MS_PER_NODE;
+  const startSpreadMs = count <= AT_ONCE ? START_SPREAD_MS : count * MS_PER_NODE;
   let before = await read();
   const start = await timed(member.clientUrl, () =>
-    nodes.start(count, { endpoints, prefix: PREFIX, keyFile, startJitterMs }),
+    nodes.start(count, { endpoints, prefix: PREFIX, keyFile, startSpreadMs }),
   );
   const started = await nodes.ask('report');
   await sleep(1_000);
@@ -69,7 +69,7 @@ async function measured(count: number): Promise<Row[]> {
     ...extra,
   });
   const rows = [
-    row(`start within ${startJitterMs / 1000} s`, start.ms, start.most, {
+    row(`start within ${startSpreadMs / 1000} s`, start.ms, start.most, {
       'watchers/node': ((after.watchers - before.watchers) / count).toFixed(1),
       'objects/node': (started.followed / count).toFixed(1),
       'etcd MiB': `${mib(before.memory)} -> ${mib(after.memory)}`,

@@ -119,6 +119,13 @@ export const CONFIG_OPTIONS = {
   etcdKey: option('--etcd-key', 'FILE', path, 'the private key of that certificate, PEM', 'none'),
   etcdUser: option('--etcd-user', 'NAME', etcdUser, 'the user of etcd that this daemon is', 'none'),
   etcdPasswordFile: option('--etcd-password-file', 'FILE', path, "that user's password", 'none'),
+  etcdStartSpread: option(
+    '--etcd-start-spread',
+    'DURATION',
+    period,
+    'the first call to etcd is made within this, at random: for thousands of machines that start together',
+    '500ms',
+  ),
   insecureEtcd: toggle(
     '--insecure-etcd',
     'let --etcd-endpoints do without TLS: the network sees and changes everything',

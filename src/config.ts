@@ -194,6 +194,7 @@ function etcdFrom(read: Read, store: StoreChoice, faults: Fault[]): EtcdConfig |
       user: read(options.etcdUser),
       passwordFile: read(options.etcdPasswordFile),
       insecure: read(options.insecureEtcd),
+      startSpreadMs: read(options.etcdStartSpread),
     },
     faults,
   );

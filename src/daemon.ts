@@ -44,9 +44,6 @@ import { UnfollowedSource } from './sources/unfollowed-source.ts';
 /** The most files and directories of one payload. */
 const MAX_ENTRIES = 10_000;
 
-/** Daemons that are started together come to etcd spread over this, in milliseconds. */
-const START_JITTER_MS = 500;
-
 /** What is said of the world around a daemon. */
 export type DaemonSurroundings = {
   readonly log: Log;
@@ -206,7 +203,7 @@ async function openStore(
   if (config.store === 'memory') return new MemoryStore(settings);
   const { dataDirectory: directory, keyFiles, etcd } = config;
   if (etcd !== undefined) {
-    return parts.use(await openEtcdStore({ ...settings, ...etcd, keyFiles, log, startJitterMs: START_JITTER_MS }));
+    return parts.use(await openEtcdStore({ ...settings, ...etcd, keyFiles, log }));
   }
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
 }

@@ -12,6 +12,8 @@ export type EtcdConfig = {
   readonly ca: string | undefined;
   readonly pair: { readonly cert: string; readonly key: string } | undefined;
   readonly login: { readonly user: string; readonly passwordFile: string } | undefined;
+  /** Daemons that start together make their first call within this, each at random. */
+  readonly startSpreadMs: number;
 };
 
 const MAX_PREFIX_BYTES = 255;
@@ -59,14 +61,24 @@ type EtcdOptions = {
   readonly user: string | undefined;
   readonly passwordFile: string | undefined;
   readonly insecure: boolean | undefined;
+  readonly startSpreadMs: number | undefined;
 };
 
 /** etcd as the flags describe it; undefined where another store is chosen, or something is faulty. */
 export function etcdOf(given: EtcdOptions, faults: Fault[]): EtcdConfig | undefined {
-  const { isChosen, endpoints, prefix, ca, cert, key, user, passwordFile, insecure } = given;
+  const { isChosen, endpoints, prefix, ca, cert, key, user, passwordFile, insecure, startSpreadMs } = given;
   const refuse = (field: string, message: string) => void faults.push({ field, message });
   if (!isChosen) {
-    const flags = { endpoints, prefix, ca, cert, key, user, 'password-file': passwordFile };
+    const flags = {
+      endpoints,
+      prefix,
+      ca,
+      cert,
+      key,
+      user,
+      'password-file': passwordFile,
+      'start-spread': startSpreadMs,
+    };
     for (const [name, value] of Object.entries(flags)) {
       if (value !== undefined) refuse(`--etcd-${name}`, 'needs --store etcd as well');
     }
@@ -107,10 +119,12 @@ export function etcdOf(given: EtcdOptions, faults: Fault[]): EtcdConfig | undefi
     ca,
     pair: cert === undefined || key === undefined ? undefined : { cert, key },
     login: user === undefined || passwordFile === undefined ? undefined : { user, passwordFile },
+    startSpreadMs: startSpreadMs ?? DEFAULT_START_SPREAD_MS,
   };
 }
 
 export const DEFAULT_ETCD_PREFIX = '/lantern';
+const DEFAULT_START_SPREAD_MS = 500;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');

@@ -5,6 +5,7 @@ import { abortable } from '../base/keyed-lock.ts';
 import { delays } from '../base/retry.ts';
 import { type ObjectRef, refKey } from '../objects/object.ts';
 import { EtcdFollowed } from './etcd-followed.ts';
+import { EtcdReads, type Touched } from './etcd-reads.ts';
 import type { EtcdRecords, EtcdState } from './etcd-records.ts';
 import type { EtcdStream } from './etcd-stream.ts';
 import { Followers } from './followers.ts';
@@ -22,12 +23,15 @@ export class EtcdFollows implements Disposable {
   readonly #followers = new Followers();
   readonly #byKey = new Map<string, EtcdFollowed>();
   readonly #closing = new AbortController();
+  readonly #reads: EtcdReads;
   #byWatch = new Map<number, EtcdFollowed>();
   #stream: EtcdStream | undefined;
   #lastWatchId = 0;
 
-  constructor(records: EtcdRecords, clock: Clock) {
+  /** `touched`: nothing is read before. */
+  constructor(records: EtcdRecords, touched: Touched, clock: Clock) {
     this.#records = records;
+    this.#reads = new EtcdReads(records, touched, this.#closing.signal);
     this.#clock = clock;
   }
 
@@ -166,7 +170,7 @@ export class EtcdFollows implements Disposable {
   async #read(followed: EtcdFollowed): Promise<void> {
     const { history } = this.#records;
     const { epoch } = history;
-    const state = await this.#records.read(followed.ref, this.#closing.signal);
+    const state = await this.#reads.read(followed.ref);
     if (epoch === history.epoch && this.#isFollowed(followed)) this.#tell(followed, followed.found(state));
   }
 

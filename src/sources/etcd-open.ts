@@ -6,7 +6,7 @@ import { EtcdStore, type EtcdStoreOptions } from './etcd-store.ts';
 import { readKeyRing } from './key-file.ts';
 
 export type EtcdLocation = EtcdConfig &
-  Pick<EtcdStoreOptions, 'clock' | 'log' | 'ready' | 'startJitterMs'> & {
+  Pick<EtcdStoreOptions, 'clock' | 'log' | 'ready'> & {
     /** The first seals, each of them opens what it has sealed. All daemons of one store share them. */
     readonly keyFiles: readonly string[];
   };

@@ -1,4 +1,4 @@
-import type { IKeyValue, IRequestOp } from 'etcd3';
+import type { IKeyValue, IRangeRequest, IRequestOp } from 'etcd3';
 import { LanternError } from '../base/errors.ts';
 import {
   describeRef,
@@ -20,6 +20,8 @@ const MOST_REQUEST_BYTES = 1_572_864;
 const REQUEST_OVERHEAD_BYTES = 2_048;
 /** The etcd's default for `--max-txn-ops` is 128. */
 const MOST_OPERATIONS = 100;
+/** The largest objects, so many of them, are 24 MiB: less than `MOST_RECEIVED_BYTES`. */
+export const MOST_READ_AT_ONCE = 16;
 
 /** One key as it was at a revision. */
 export type EtcdState = {
@@ -86,24 +88,22 @@ export class EtcdRecords {
     return Number(header.revision);
   }
 
+  /** The newest states, in the same order, all of one revision; at most `MOST_READ_AT_ONCE`. Errors: as `read`. */
+  async readAll(refs: readonly ObjectRef[], what: string, signal: AbortSignal): Promise<readonly EtcdState[]> {
+    const { revision, found } = await this.#look(refs, {}, what, signal);
+    return refs.map((ref, index) => this.stateOf(ref, found[index], revision));
+  }
+
   /** When each was changed last, in the same order, without reading what they hold. */
   async changes(
     refs: readonly ObjectRef[],
     signal: AbortSignal,
   ): Promise<readonly Pick<EtcdState, 'revision' | 'changedAt'>[]> {
-    const what = 'compare objects with etcd';
     const changes = [];
     for (let from = 0; from < refs.length; from += MOST_OPERATIONS) {
-      const success = refs
-        .slice(from, from + MOST_OPERATIONS)
-        .map((ref): IRequestOp => ({ request_range: { key: this.keyOf(ref), keys_only: true } }));
-      const mark = this.history.mark();
-      const { header, responses } = await this.client.transact({ success }, what, signal);
-      if (!this.history.answer(header, mark)) throw changedHistory(what);
-      for (const { response_range } of responses) {
-        const changedAt = Number(response_range.kvs[0]?.mod_revision ?? 0);
-        changes.push({ revision: Number(header.revision), changedAt });
-      }
+      const some = refs.slice(from, from + MOST_OPERATIONS);
+      const { revision, found } = await this.#look(some, { keys_only: true }, 'compare objects with etcd', signal);
+      changes.push(...found.map((kept) => ({ revision, changedAt: Number(kept?.mod_revision ?? 0) })));
     }
     return changes;
   }
@@ -161,6 +161,23 @@ export class EtcdRecords {
       if (!(error instanceof LanternError)) throw error;
       return { revision, changedAt, object: undefined, problem: error };
     }
+  }
+
+  /** What is kept of each at the same revision, in one request. */
+  async #look(
+    refs: readonly ObjectRef[],
+    how: Pick<IRangeRequest, 'keys_only'>,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly revision: number; readonly found: readonly (IKeyValue | undefined)[] }> {
+    const success = refs.map((ref): IRequestOp => ({ request_range: { key: this.keyOf(ref), ...how } }));
+    const mark = this.history.mark();
+    const { header, responses } = await this.client.transact({ success }, what, signal);
+    if (!this.history.answer(header, mark)) throw changedHistory(what);
+    return {
+      revision: Number(header.revision),
+      found: responses.map(({ response_range }) => response_range.kvs[0]),
+    };
   }
 
   #open(ref: ObjectRef, { value, mod_revision }: IKeyValue): StoredObject {

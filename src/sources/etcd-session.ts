@@ -28,7 +28,7 @@ export type EtcdSessionOptions = {
   readonly clock: Clock;
   readonly log: Log;
   /** The first call is made within this time, at random: nodes that start together do not come together. */
-  readonly startJitterMs: number;
+  readonly startSpreadMs: number;
 };
 
 /**
@@ -92,8 +92,8 @@ export class EtcdSession implements Staleness, AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, startJitterMs } = this.#options;
-    await clock.sleep(Math.random() * startJitterMs, signal).catch(() => {});
+    const { clock, startSpreadMs } = this.#options;
+    await clock.sleep(Math.random() * startSpreadMs, signal).catch(() => {});
     let waits = delays(BACKOFF);
     while (!signal.aborted) {
       const began = clock.monotonic();

@@ -40,7 +40,7 @@ export type EtcdStoreOptions = {
   /** False for a store that is filled first: absence means nothing until `markReady()`. True where left out. */
   readonly ready?: boolean;
   /** See `EtcdSessionOptions`; 0 where left out. */
-  readonly startJitterMs?: number;
+  readonly startSpreadMs?: number;
   /** How many events a reader of a watch may fall behind, 10,000 where left out. */
   readonly watchEvents?: number;
 };
@@ -74,7 +74,7 @@ export class EtcdStore implements Store, AsyncDisposable {
   #resolveFilled: () => void = () => {};
 
   constructor(options: EtcdStoreOptions) {
-    const { clock = systemClock, log = silentLog, keys, prefix, startJitterMs = 0 } = options;
+    const { clock = systemClock, log = silentLog, keys, prefix, startSpreadMs = 0 } = options;
     this.#prefix = prefix;
     this.#clock = clock;
     this.#log = log;
@@ -84,7 +84,7 @@ export class EtcdStore implements Store, AsyncDisposable {
       this.#session.restart();
     });
     this.#records = new EtcdRecords({ client: this.#client, history: this.#history, keys, prefix });
-    this.#follows = new EtcdFollows(this.#records, clock);
+    this.#follows = new EtcdFollows(this.#records, (what, signal) => this.#touched(what, signal), clock);
     this.#session = new EtcdSession({
       records: this.#records,
       follows: this.#follows,
@@ -92,7 +92,7 @@ export class EtcdStore implements Store, AsyncDisposable {
       prefix,
       clock,
       log,
-      startJitterMs,
+      startSpreadMs,
     });
     const { events, bytes } = DEFAULT_HISTORY;
     this.#watching = {

@@ -158,7 +158,7 @@ describe.runIf(isEtcdThere)('an etcd that fails (needs etcd)', () => {
     await using server = await EtcdServer.start({ tls: { ...identity('server', authority), ca } });
     const keyFiles = [files.at('store.key')];
     await testKeys(...keyFiles);
-    const location = { endpoints: server.endpoints, prefix: '/lantern', keyFiles, login: undefined };
+    const location = { endpoints: server.endpoints, prefix: '/lantern', keyFiles, login: undefined, startSpreadMs: 0 };
     await using store = await openEtcdStore({ ...location, ca, pair });
     await store.ready(PATIENT);
     await apply(store, secretDraft('db', { k: '1' }));

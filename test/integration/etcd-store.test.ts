@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ObjectRef, refOf, type StoredObject } from '../../src/objects/object.ts';
+import { MOST_READ_AT_ONCE } from '../../src/sources/etcd-records.ts';
 import type { EtcdStore } from '../../src/sources/etcd-store.ts';
 import type { ObjectChange } from '../../src/sources/source.ts';
 import { secretDraft } from '../support/builders.ts';
 import { testKeys } from '../support/etcd-keys.ts';
+import { callsOf } from '../support/etcd-members.ts';
 import { EtcdProxy } from '../support/etcd-proxy.ts';
 import { apply, EtcdScene, inTouch, outOfTouch, PATIENT } from '../support/etcd-scene.ts';
 import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
@@ -98,7 +100,7 @@ describe.runIf(isEtcdThere)('etcd store (needs etcd)', () => {
       for (const one of following) one[Symbol.dispose]();
     });
 
-    test('one watch and one read for each object, however many follow it; none when nobody does', async () => {
+    test('one watch and one read for each object, however many follow it, 16 reads in a request; none when nobody does', async () => {
       await using scene = await EtcdScene.on(server);
       const writer = await scene.open();
       const names = Array.from({ length: 1_000 }, (_, index) => `s${index}`);
@@ -107,11 +109,14 @@ describe.runIf(isEtcdThere)('etcd store (needs etcd)', () => {
       }
       const store = await scene.open();
       const [reads, watches] = [await metric(server, RANGES), await metric(server, WATCHERS)];
+      const requests = async () => (await callsOf(server, 'Range')) + (await callsOf(server, 'Txn'));
+      const before = await requests();
       const following = [0, 1, 2].flatMap(() => names.map((name) => store.follow({ ...DB, name }, () => {})));
       const found = await Promise.all(names.map((name) => store.get({ ...DB, name }, PATIENT)));
       expect(found.map((object) => text(object))).toEqual(names);
       await vi.waitFor(async () => expect((await metric(server, WATCHERS)) - watches).toBe(1_000));
       expect((await metric(server, RANGES)) - reads).toBe(1_000);
+      expect((await requests()) - before).toBe(Math.ceil(1_000 / MOST_READ_AT_ONCE));
       expect(store.followed).toBe(1_000);
       for (const one of following) one[Symbol.dispose]();
       expect(store.followed).toBe(0);

@@ -10,7 +10,7 @@ const AS_ROOT: Surroundings = { environment: {}, user: { uid: 0 }, hostname: 'no
 const ETCD = { store: 'etcd', etcdEndpoints: 'https://a:2379,https://[fd00::1]:2379' };
 const LOCAL = { store: 'etcd', etcdEndpoints: 'http://127.0.0.1:2379' };
 
-const NO_IDENTITY = { ca: undefined, pair: undefined, login: undefined };
+const ETCD_DEFAULTS = { ca: undefined, pair: undefined, login: undefined, startSpreadMs: 500 };
 
 function configOf(flags: Record<string, unknown>, environment: Record<string, string> = {}): Config {
   return orThrow(parseConfig(flags, { ...AS_ROOT, environment }));
@@ -143,7 +143,15 @@ describe('good values', () => {
       },
     ],
     [
-      { ...ETCD, etcdCa: '/ca', etcdCert: '/c', etcdKey: '/k', etcdUser: 'u', etcdPasswordFile: '/p' },
+      {
+        ...ETCD,
+        etcdCa: '/ca',
+        etcdCert: '/c',
+        etcdKey: '/k',
+        etcdUser: 'u',
+        etcdPasswordFile: '/p',
+        etcdStartSpread: '30s',
+      },
       {
         store: 'etcd',
         etcd: {
@@ -152,13 +160,17 @@ describe('good values', () => {
           ca: '/ca',
           pair: { cert: '/c', key: '/k' },
           login: { user: 'u', passwordFile: '/p' },
+          startSpreadMs: 30_000,
         },
       },
     ],
-    [{ ...LOCAL, etcdPrefix: '/a/b' }, { etcd: { ...NO_IDENTITY, endpoints: [LOCAL.etcdEndpoints], prefix: '/a/b' } }],
+    [
+      { ...LOCAL, etcdPrefix: '/a/b' },
+      { etcd: { ...ETCD_DEFAULTS, endpoints: [LOCAL.etcdEndpoints], prefix: '/a/b' } },
+    ],
     [
       { store: 'etcd', etcdEndpoints: 'http://10.0.0.1:2379/', insecureEtcd: true },
-      { etcd: { ...NO_IDENTITY, endpoints: ['http://10.0.0.1:2379'], prefix: '/lantern' } },
+      { etcd: { ...ETCD_DEFAULTS, endpoints: ['http://10.0.0.1:2379'], prefix: '/lantern' } },
     ],
   ])('%j', (flags, expected) => {
     expect(configOf(flags)).toMatchObject(expected);
@@ -210,6 +222,8 @@ describe('bad values', () => {
     [{ store: 'etcd' }, /^--etcd-endpoints: is required with --store etcd/],
     [{ etcdEndpoints: 'https://h:1' }, /^--etcd-endpoints: needs --store etcd/],
     [{ etcdPasswordFile: '/p' }, /^--etcd-password-file: needs --store etcd/],
+    [{ etcdStartSpread: '30s' }, /^--etcd-start-spread: needs --store etcd/],
+    [{ ...ETCD, etcdStartSpread: '30' }, /^--etcd-start-spread: write it like/],
     [{ insecureEtcd: true }, /^--insecure-etcd: needs --store etcd/],
     [{ ...ETCD, etcdEndpoints: 'h:2379' }, /^--etcd-endpoints: "h:2379" must be http:/],
     [{ ...ETCD, etcdEndpoints: 'https://h' }, /^--etcd-endpoints: "https:..h" must be/],
