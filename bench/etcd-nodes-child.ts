@@ -1,10 +1,10 @@
 // Many nodes in one process: of each daemon the part that reads and follows objects, as it is.
+import type { ObjectRef } from '../src/objects/object.ts';
 import { EtcdStore } from '../src/sources/etcd-store.ts';
 import { readKeyRing } from '../src/sources/key-file.ts';
 import { COMMON, referencesOf } from './etcd-estate.ts';
 import type { NodesReport, NodesTask } from './etcd-nodes.ts';
 
-const NEVER = new AbortController().signal;
 const SAMPLE_MS = 50;
 const nodes: EtcdStore[] = [];
 let heard = 0;
@@ -24,7 +24,9 @@ async function start(task: Extract<NodesTask, { readonly do: 'start' }>): Promis
 
 /** As a daemon does for the volumes that it finds at its start: once in touch follow, then read; what fails is asked again. */
 async function settle(store: EtcdStore, node: number): Promise<void> {
-  await store.connected(NEVER);
+  // One signal for all nodes would have as many listeners, and each addition looks through all of them.
+  const { signal } = new AbortController();
+  await store.connected(signal);
   for (const ref of referencesOf(node)) {
     const isCommon = ref.namespace === COMMON.namespace && ref.kind === COMMON.kind;
     store.follow(ref, () => {
@@ -33,15 +35,15 @@ async function settle(store: EtcdStore, node: number): Promise<void> {
       lastHeard = Date.now();
     });
   }
-  await store.ready(NEVER);
-  await Promise.all(referencesOf(node).map((ref) => read(store, ref)));
+  await store.ready(signal);
+  await Promise.all(referencesOf(node).map((ref) => read(store, ref, signal)));
   await until(() => store.staleness.staleSince === undefined);
 }
 
-async function read(store: EtcdStore, ref: Parameters<EtcdStore['get']>[0]): Promise<void> {
+async function read(store: EtcdStore, ref: ObjectRef, signal: AbortSignal): Promise<void> {
   for (;;) {
     try {
-      if ((await store.get(ref, NEVER)) === undefined) throw new Error(`${ref.name} is missing`);
+      if ((await store.get(ref, signal)) === undefined) throw new Error(`${ref.name} is missing`);
       return;
     } catch (error) {
       if (!(error instanceof Error) || !('code' in error) || error.code !== 'unavailable') throw error;

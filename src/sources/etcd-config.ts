@@ -124,7 +124,7 @@ export function etcdOf(given: EtcdOptions, faults: Fault[]): EtcdConfig | undefi
 }
 
 export const DEFAULT_ETCD_PREFIX = '/lantern';
-const DEFAULT_START_SPREAD_MS = 500;
+export const DEFAULT_START_SPREAD_MS = 500;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
