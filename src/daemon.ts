@@ -203,7 +203,8 @@ async function openStore(
   if (config.store === 'memory') return new MemoryStore(settings);
   const { dataDirectory: directory, keyFiles, etcd } = config;
   if (etcd !== undefined) {
-    return parts.use(await openEtcdStore({ ...settings, ...etcd, keyFiles, log }));
+    const seenFile = join(config.runDirectory, 'etcd-seen.json');
+    return parts.use(await openEtcdStore({ ...settings, ...etcd, keyFiles, seenFile, log }));
   }
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
 }

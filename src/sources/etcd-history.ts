@@ -4,8 +4,16 @@ import type { IResponseHeader } from 'etcd3';
 /** What was known when a request was sent: a linearizable answer to it cannot be older. */
 export type HistoryMark = { readonly epoch: number; readonly revision: number; readonly term: bigint };
 
+/** How far etcd had come under a kept id, as a later process can compare it. The cluster is hexadecimal. */
+export type SeenHistory = {
+  readonly id: string;
+  readonly cluster: string;
+  readonly revision: number;
+  readonly term: bigint;
+};
+
 /**
- * Whether etcd still tells the history that this process has seen so far. A snapshot that was restored goes on from an
+ * Whether etcd still tells the history that was seen so far, by this process or the one before it. A snapshot that was restored goes on from an
  * earlier revision, under an earlier term or as another cluster, and what was written since is gone: then this is
  * another store, with another id, and nothing compares across.
  */
@@ -20,12 +28,20 @@ export class EtcdHistory {
   #revision = 0;
   #term = 0n;
 
-  /** `onRestart` is called at the very moment from which on the history is another. */
-  constructor(onRestart: () => void) {
+  /**
+   * `onRestart` is called at the very moment from which on the history is another, which may be the first answer: `before`
+   * is what the process before has seen.
+   */
+  constructor(onRestart: () => void, before?: SeenHistory) {
     this.#onRestart = onRestart;
+    if (before === undefined) return;
+    this.#keptId = before.id;
+    this.#cluster = before.cluster;
+    this.#revision = before.revision;
+    this.#term = before.term;
   }
 
-  /** `Source.storeId`; empty before etcd has answered for the first time. */
+  /** `Source.storeId`; empty as long as etcd has never answered. */
   get storeId(): string {
     return this.#keptId === '' ? '' : `${this.#keptId}-${this.#cluster ?? ''}${this.#restarts}`;
   }
@@ -33,6 +49,12 @@ export class EtcdHistory {
   /** The newest revision heard of. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** For the process that comes next; undefined while etcd keeps no id that this history could be told by. */
+  get seen(): SeenHistory | undefined {
+    if (this.#keptId === '' || this.#cluster === undefined || this.#wentBack) return undefined;
+    return { id: this.#keptId, cluster: this.#cluster, revision: this.#revision, term: this.#term };
   }
 
   /** Grows with each restart. */

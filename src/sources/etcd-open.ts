@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { systemClock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import { silentLog } from '../base/log.ts';
 import type { EtcdConfig } from './etcd-config.ts';
 import type { EtcdIdentity } from './etcd-endpoint.ts';
+import { EtcdSeen } from './etcd-seen.ts';
 import { EtcdStore, type EtcdStoreOptions } from './etcd-store.ts';
 import { readKeyRing } from './key-file.ts';
 
@@ -9,15 +12,20 @@ export type EtcdLocation = EtcdConfig &
   Pick<EtcdStoreOptions, 'clock' | 'log' | 'ready'> & {
     /** The first seals, each of them opens what it has sealed. All daemons of one store share them. */
     readonly keyFiles: readonly string[];
+    /** See `EtcdSeen`; nothing is kept where left out. */
+    readonly seenFile?: string;
   };
 
 /**
  * A store that looks for its etcd, however long that takes; only files are read here. `failed-precondition` when a key
  * file is missing or open to others: keys are shared between daemons, so none is made.
  */
-export async function openEtcdStore({ keyFiles, ...location }: EtcdLocation): Promise<EtcdStore> {
+export async function openEtcdStore({ keyFiles, seenFile, ...location }: EtcdLocation): Promise<EtcdStore> {
+  const { clock = systemClock, log = silentLog } = location;
   const keys = await readKeyRing(keyFiles);
-  const store = new EtcdStore({ ...location, keys, identity: await readIdentity(location) });
+  const identity = await readIdentity(location);
+  const seen = seenFile === undefined ? undefined : await EtcdSeen.open({ path: seenFile, clock, log });
+  const store = new EtcdStore({ ...location, keys, identity, seen });
   store.start();
   return store;
 }

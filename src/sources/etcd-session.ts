@@ -8,6 +8,7 @@ import { delays } from '../base/retry.ts';
 import { seal, unseal } from './envelope.ts';
 import type { EtcdFollows } from './etcd-follows.ts';
 import type { EtcdRecords } from './etcd-records.ts';
+import type { EtcdSeen } from './etcd-seen.ts';
 import { EtcdStream } from './etcd-stream.ts';
 import type { KeyRing } from './key-file.ts';
 import type { Staleness } from './staleness.ts';
@@ -29,6 +30,8 @@ export type EtcdSessionOptions = {
   readonly log: Log;
   /** The first call is made within this time, at random: nodes that start together do not come together. */
   readonly startSpreadMs: number;
+  /** Where it is kept how far etcd has come; undefined: nowhere. */
+  readonly seen: EtcdSeen | undefined;
 };
 
 /**
@@ -83,12 +86,15 @@ export class EtcdSession implements Staleness, AsyncDisposable {
   }
 
   start(): void {
+    const { seen, records } = this.#options;
+    seen?.keep(records.history);
     this.#running = this.#run(this.#closing.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#running;
+    await this.#options.seen?.[Symbol.asyncDispose]();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -111,8 +117,10 @@ export class EtcdSession implements Staleness, AsyncDisposable {
 
   /** 1. the same store? 2. what changed? 3. watch. Throws when the stream ends. */
   async #once(signal: AbortSignal): Promise<void> {
-    const { follows, records } = this.#options;
+    const { follows, records, seen } = this.#options;
     const revision = await this.#identify(signal);
+    // No record may name a store that this file does not know.
+    await seen?.save();
     this.#resolveConnected();
     await follows.catchUp(signal);
     const { epoch } = records.history;
@@ -173,6 +181,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
         history.identify(id);
         return Number(header.revision);
       }
+      this.#options.log.warn('etcd was restored from a snapshot under the same id: it is another store from now on');
     }
     const value = seal(keys.first, Buffer.from(randomUUID()), key.toString());
     // Of several daemons that come first at once, one makes it. All read it then.

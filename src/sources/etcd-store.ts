@@ -11,7 +11,7 @@ import { EtcdFollows } from './etcd-follows.ts';
 import { EtcdHistory } from './etcd-history.ts';
 import { listObjects } from './etcd-list.ts';
 import { EtcdRecords, type EtcdState } from './etcd-records.ts';
-import { EtcdSession } from './etcd-session.ts';
+import { EtcdSession, type EtcdSessionOptions } from './etcd-session.ts';
 import { type EtcdWatchOptions, type WatchStart, watchObjects } from './etcd-watch.ts';
 import { DEFAULT_HISTORY } from './kept-objects.ts';
 import type { KeyRing } from './key-file.ts';
@@ -28,7 +28,7 @@ import type {
 } from './source.ts';
 import type { Staleness } from './staleness.ts';
 
-export type EtcdStoreOptions = {
+export type EtcdStoreOptions = Partial<Pick<EtcdSessionOptions, 'seen' | 'startSpreadMs'>> & {
   /** URLs of the members, http or https; never empty. */
   readonly endpoints: readonly string[];
   /** Everything lies below this, e.g. `/lantern`. */
@@ -39,8 +39,6 @@ export type EtcdStoreOptions = {
   readonly log?: Log;
   /** False for a store that is filled first: absence means nothing until `markReady()`. True where left out. */
   readonly ready?: boolean;
-  /** See `EtcdSessionOptions`; 0 where left out. */
-  readonly startSpreadMs?: number;
   /** How many events a reader of a watch may fall behind, 10,000 where left out. */
   readonly watchEvents?: number;
 };
@@ -74,7 +72,7 @@ export class EtcdStore implements Store, AsyncDisposable {
   #resolveFilled: () => void = () => {};
 
   constructor(options: EtcdStoreOptions) {
-    const { clock = systemClock, log = silentLog, keys, prefix, startSpreadMs = 0 } = options;
+    const { clock = systemClock, log = silentLog, keys, prefix, startSpreadMs = 0, seen } = options;
     this.#prefix = prefix;
     this.#clock = clock;
     this.#log = log;
@@ -82,7 +80,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     this.#history = new EtcdHistory(() => {
       this.#follows.forgetAll();
       this.#session.restart();
-    });
+    }, seen?.before);
     this.#records = new EtcdRecords({ client: this.#client, history: this.#history, keys, prefix });
     this.#follows = new EtcdFollows(this.#records, (what, signal) => this.#touched(what, signal), clock);
     this.#session = new EtcdSession({
@@ -93,6 +91,7 @@ export class EtcdStore implements Store, AsyncDisposable {
       clock,
       log,
       startSpreadMs,
+      seen,
     });
     const { events, bytes } = DEFAULT_HISTORY;
     this.#watching = {

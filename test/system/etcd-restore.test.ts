@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EtcdFleet, mountSecrets, shownBy } from '../support/etcd-fleet.ts';
 import { restore } from '../support/etcd-members.ts';
@@ -81,6 +82,87 @@ describe.runIf(isEtcdThere)('a cluster of etcd restored from an older snapshot (
     expect([...complaints].sort()).toEqual(reversals.sort());
   });
 });
+
+describe.runIf(isEtcdThere)('an etcd restored while no daemon was alive (needs etcd)', () => {
+  let server: EtcdServer;
+  beforeAll(async () => {
+    server = await EtcdServer.start();
+  }, 60_000);
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  test('the daemons that come up notice: what is gone keeps its contents, and one of them gives the store another id', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const prefix = '/asleep';
+    await using fleet = await EtcdFleet.start(server, prefix, OBJECTS);
+    const nodes = [await fleet.addNode(), await fleet.addNode()];
+    await fleet.caughtUp();
+    const snapshot = server.directory.at('snapshot');
+    expect(server.etcdctl(['snapshot', 'save', snapshot]).status).toBe(0);
+
+    for (const object of [0, LATE, LATE_OPTIONAL]) await fleet.write(object, 5);
+    for (const node of nodes) {
+      await mountSecrets(node, 'late', [LATE]);
+      await mountSecrets(node, 'optional', [LATE_OPTIONAL], { optional: true });
+      await fleet.shows(node, new Map([[0, 5]]));
+    }
+    const { revision } = fleet.store;
+    for (const node of nodes) {
+      await vi.waitFor(() => expect(seenBy(node)).toBeGreaterThanOrEqual(revision), { timeout: 10_000 });
+      await node.kill();
+    }
+    // Nobody is left who could notice.
+    await fleet.store[Symbol.asyncDispose]();
+    await restore(server, snapshot);
+    expect(await idsWritten(server, prefix)).toBe(1);
+
+    await Promise.all(nodes.map((node) => node.begin()));
+    for (const node of nodes) {
+      await vi.waitFor(async () => expect(await statesOf(node)).toMatchObject(GONE), { timeout: 20_000 });
+      const shown = shownBy(node);
+      expect([0, LATE, LATE_OPTIONAL].map((object) => shown.get(object))).toEqual([0, 5, 5]);
+      const { events } = await node.client.events.list({});
+      expect(events.map(({ message }) => message).join('\n')).toContain(`s${LATE_OPTIONAL} was there before`);
+      const watch = node.client.objects.watch({ kind: 'Secret', resourceVersion: String(revision) });
+      await expect(watch[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'out-of-range' });
+    }
+    expect(await idsWritten(server, prefix)).toBe(2);
+
+    // Once told apart it stays the same store: nothing is written, and what is gone is still not taken for deleted.
+    for (const node of nodes) {
+      await node.kill();
+      await node.begin();
+      await vi.waitFor(async () => expect(await statesOf(node)).toMatchObject(GONE), { timeout: 20_000 });
+      expect(shownBy(node).get(LATE_OPTIONAL)).toBe(5);
+    }
+    expect(await idsWritten(server, prefix)).toBe(2);
+
+    for (const object of [0, LATE, LATE_OPTIONAL]) await fleet.writeByNode(object, 6);
+    for (const node of nodes) {
+      await fleet.shows(node, new Map([0, LATE, LATE_OPTIONAL].map((object) => [object, 6])));
+      await vi.waitFor(async () => expect(new Set(Object.values(await statesOf(node)))).toEqual(new Set(['READY'])));
+    }
+    // From here on absence is deletion again.
+    const ref = { kind: 'Secret', name: `s${LATE_OPTIONAL}` };
+    await nodes[0]?.client.objects.delete({ ref });
+    for (const node of nodes) {
+      await vi.waitFor(() => expect(shownBy(node).has(LATE_OPTIONAL)).toBe(false), { timeout: 10_000 });
+    }
+  });
+});
+
+/** The revision that a daemon has written down for the one after it. */
+function seenBy({ path }: EtcdNode): unknown {
+  return JSON.parse(readFileSync(`${path}/run/etcd-seen.json`, 'utf8')).revision;
+}
+
+/** How often the store was given an id, as etcd counts. */
+async function idsWritten(server: EtcdServer, prefix: string): Promise<number> {
+  const client = server.client();
+  const { kvs } = await client.get(`${prefix}/store-id`).exec();
+  client.close();
+  return Number(kvs[0]?.version);
+}
 
 const GONE = { v0: 'READY', v4: 'READY', late: 'STALE', optional: 'STALE' };
 
