@@ -120,7 +120,8 @@ export class EtcdHistory {
 
   #restart(): void {
     this.#epoch += 1;
-    this.#restarts = `-${randomUUID()}`;
+    // Another cluster is told apart by its own id, by a later process as well.
+    this.#restarts = this.#wentBack ? `-${randomUUID()}` : '';
     this.#over.abort();
     this.#over = new AbortController();
     this.#onRestart();

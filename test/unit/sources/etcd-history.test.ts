@@ -65,3 +65,52 @@ test('one that went back under its id needs another, which tells it apart for wh
   expect(later.storeId).toBe(history.storeId);
   expect(later.storeId).not.toBe(storeId);
 });
+
+const BEFORE = { id: 'the-id', cluster: 'ab54a98ceb1f0ad2', revision: 100, term: 3n };
+
+function arrangeLater(answer: ReturnType<typeof header>) {
+  let restarts = 0;
+  const history = new EtcdHistory(() => {
+    restarts += 1;
+  }, BEFORE);
+  const isSame = history.answer(answer, history.mark());
+  return { history, isSame, restarts: () => restarts };
+}
+
+test('what an earlier process has seen is what the next one goes on with', () => {
+  const { history, storeId } = arrange();
+  expect(history.seen).toEqual(BEFORE);
+  const later = arrangeLater(header(100));
+  later.history.identify('the-id');
+  expect([later.isSame, later.restarts(), later.history.storeId]).toEqual([true, 0, storeId]);
+  expect(later.history.isOutlived('the-id')).toBe(false);
+});
+
+test.each([
+  ['a lower revision', header(99)],
+  ['a lower term, although it has got further', header(500, 2)],
+])('%s than an earlier process had seen: another store, which needs another id', (_, answer) => {
+  const { history, isSame, restarts } = arrangeLater(answer);
+  expect([isSame, restarts(), history.isOutlived('the-id')]).toEqual([false, 1, true]);
+  // What is kept for the next process stays, until etcd keeps an id that tells the two apart; others may write meanwhile.
+  expect(history.answer(header(900), history.mark())).toBe(true);
+  expect([history.seen, history.isOutlived('the-id')]).toEqual([undefined, true]);
+  history.identify('another');
+  expect(history.seen).toMatchObject({ id: 'another', revision: 900 });
+  expect([restarts(), history.isOutlived('another')]).toEqual([1, false]);
+});
+
+test.each([
+  ['another cluster', header(500, 3, '99'), 'the-id'],
+  ['another id in the same cluster', header(500), 'another'],
+  ['another id, less far', header(5), 'another'],
+])('%s than an earlier process had seen: simply another store', (_, answer, id) => {
+  const { history, restarts } = arrangeLater(answer);
+  expect(history.isOutlived(id)).toBe(false);
+  history.identify(id);
+  expect([restarts(), history.isOutlived(id)]).toEqual([1, false]);
+  const fresh = new EtcdHistory(() => {});
+  fresh.answer(answer, fresh.mark());
+  fresh.identify(id);
+  expect([history.storeId, history.seen]).toEqual([fresh.storeId, fresh.seen]);
+});
