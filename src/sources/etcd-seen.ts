@@ -55,9 +55,9 @@ export class EtcdSeen implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#running;
-    await this.save();
   }
 
+  /** Until the signal aborts, and once more then. */
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(PERIOD_MS, signal).catch(() => {});

@@ -96,6 +96,8 @@ describe.runIf(isEtcdThere)('an etcd restored while no daemon was alive (needs e
     const prefix = '/asleep';
     await using fleet = await EtcdFleet.start(server, prefix, OBJECTS);
     const nodes = [await fleet.addNode(), await fleet.addNode()];
+    // From the first contact on, not only when the first two seconds are over.
+    expect(seenBy(nodes[1])).toBeGreaterThan(0);
     await fleet.caughtUp();
     const snapshot = server.directory.at('snapshot');
     expect(server.etcdctl(['snapshot', 'save', snapshot]).status).toBe(0);
@@ -152,8 +154,8 @@ describe.runIf(isEtcdThere)('an etcd restored while no daemon was alive (needs e
 });
 
 /** The revision that a daemon has written down for the one after it. */
-function seenBy({ path }: EtcdNode): unknown {
-  return JSON.parse(readFileSync(`${path}/run/etcd-seen.json`, 'utf8')).revision;
+function seenBy(node: EtcdNode | undefined): unknown {
+  return JSON.parse(readFileSync(`${node?.path}/run/etcd-seen.json`, 'utf8')).revision;
 }
 
 /** How often the store was given an id, as etcd counts. */
