@@ -4,8 +4,9 @@ import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { LanternError } from '../base/errors.ts';
 import { delays } from '../base/retry.ts';
-import { EtcdEndpoint, type EtcdIdentity, type EtcdWatchStream } from './etcd-endpoint.ts';
+import { EtcdEndpoint, type EtcdWatchStream } from './etcd-endpoint.ts';
 import { etcdError, failureOf, isPassing } from './etcd-errors.ts';
+import type { EtcdIdentity } from './etcd-identity.ts';
 
 /** How long one call may take over all its attempts, in milliseconds. */
 const DEADLINE_MS = 8_000;
@@ -20,11 +21,22 @@ const BACKOFF = { firstMs: 50, mostMs: 1_000, jitter: 0.5 };
 export class EtcdClient implements Disposable {
   readonly #endpoints: readonly EtcdEndpoint[];
   readonly #clock: Clock;
+  readonly #renewIdentity: () => Promise<EtcdIdentity>;
+  #identity: EtcdIdentity;
+  #renewing: Promise<void> | undefined;
   #current: number;
 
-  constructor(urls: readonly string[], identity: EtcdIdentity, clock: Clock) {
+  /** `renewIdentity`: which it is by now. Asked after a failure, and for each stream; the same object where nothing changed. */
+  constructor(
+    urls: readonly string[],
+    identity: EtcdIdentity,
+    clock: Clock,
+    renewIdentity: () => Promise<EtcdIdentity> = async () => identity,
+  ) {
     this.#endpoints = urls.map((url) => new EtcdEndpoint(url, identity));
     this.#clock = clock;
+    this.#identity = identity;
+    this.#renewIdentity = renewIdentity;
     this.#current = Math.floor(Math.random() * urls.length);
   }
 
@@ -49,6 +61,7 @@ export class EtcdClient implements Disposable {
 
   /** A stream for watches. `onFailure` is to be called when it ends, so that the next one goes to another member. */
   async openStream(what: string): Promise<{ readonly stream: EtcdWatchStream; readonly onFailure: () => void }> {
+    await this.#renew();
     const index = this.#current;
     try {
       return { stream: await this.#endpoint(index).stream(), onFailure: () => this.#avoid(index) };
@@ -73,10 +86,16 @@ export class EtcdClient implements Disposable {
     return await withDeadline(limit, signal, async (bounded) => {
       for (const pause of delays(BACKOFF)) {
         const index = this.#current;
+        const identity = this.#identity;
         try {
           return await this.#endpoint(index).call(send, bounded);
         } catch (error) {
           bounded.throwIfAborted();
+          await this.#renew();
+          if (identity !== this.#identity) {
+            distrusted = 0;
+            continue;
+          }
           if (failureOf(error) === 'untrusted') distrusted += 1;
           // What no member accepts does not pass by waiting for it here.
           if (!isPassing(error) || distrusted >= this.#endpoints.length) throw etcdError(error, what);
@@ -87,6 +106,21 @@ export class EtcdClient implements Disposable {
       }
       throw etcdError(failure, what);
     });
+  }
+
+  /** Certificates and passwords are replaced while daemons run. However many calls fail at once, it is looked once. */
+  async #renew(): Promise<void> {
+    this.#renewing ??= this.#useNewest().finally(() => {
+      this.#renewing = undefined;
+    });
+    await this.#renewing;
+  }
+
+  async #useNewest(): Promise<void> {
+    const identity = await this.#renewIdentity();
+    if (identity === this.#identity) return;
+    this.#identity = identity;
+    for (const endpoint of this.#endpoints) endpoint.use(identity);
   }
 
   #endpoint(index: number): EtcdEndpoint {

@@ -1,15 +1,7 @@
 import { type CallOptions, InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { Etcd3, type IDuplexStream, type IOptions, type IWatchRequest, type IWatchResponse } from 'etcd3';
 import { abortable } from '../base/keyed-lock.ts';
-
-/** What a connection to etcd needs. Everything in it but the URL and the authority is SECRET. */
-export type EtcdIdentity = {
-  /** Contents of PEM files; undefined for plain HTTP. */
-  readonly tls:
-    | { readonly ca: Buffer | undefined; readonly cert: Buffer | undefined; readonly key: Buffer | undefined }
-    | undefined;
-  readonly login: { readonly user: string; readonly password: string } | undefined;
-};
+import type { EtcdIdentity } from './etcd-identity.ts';
 
 export type EtcdWatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
 
@@ -54,38 +46,50 @@ const withLeader: Interceptor = (options, next) =>
 
 /** One member of etcd. What comes of a call that failed is for `EtcdClient` to say. */
 export class EtcdEndpoint implements Disposable {
-  readonly #client: Etcd3;
+  readonly #url: string;
   readonly #waiting: (() => void)[] = [];
+  #connection: Connection;
   #free = MOST_CALLS;
 
-  constructor(url: string, { tls, login }: EtcdIdentity) {
-    this.#client = new Etcd3({
-      hosts: [url],
-      grpcOptions: CHANNEL,
-      faultHandling: { global: ONCE, host: () => ONCE },
-      // As the library has it, the authority may not be left out; an undefined one means the system's.
-      ...(tls !== undefined && { credentials: credentialsOf(tls) }),
-      ...(login !== undefined && {
-        auth: { username: login.user, password: login.password, callOptions: attempt },
-      }),
-    });
+  constructor(url: string, identity: EtcdIdentity) {
+    this.#url = url;
+    this.#connection = new Connection(url, identity);
+  }
+
+  /** From now on calls and streams are made as this. Those under way go on as what they are. */
+  use(identity: EtcdIdentity): void {
+    this.#connection.retire();
+    this.#connection = new Connection(this.#url, identity);
   }
 
   /** Waits for its turn. The library cannot end a call early: one that is not waited for any more ends by its deadline. */
   async call<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#enter(signal);
-    return await abortable(
-      send(this.#client, attempt()).finally(() => this.#leave()),
-      signal,
-    );
+    const connection = this.#connection;
+    connection.begin();
+    const answer = send(connection.client, attempt()).finally(() => {
+      connection.end();
+      this.#leave();
+    });
+    return await abortable(answer, signal);
   }
 
   async stream(): Promise<EtcdWatchStream> {
-    return await this.#client.watchClient.watch({ interceptors: [withLeader] });
+    const connection = this.#connection;
+    connection.begin();
+    try {
+      const stream = await connection.client.watchClient.watch({ interceptors: [withLeader] });
+      // What every call of gRPC ends with, cancelled ones too.
+      stream.on('status', () => connection.end());
+      return stream;
+    } catch (error) {
+      connection.end();
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#connection.client.close();
   }
 
   async #enter(signal: AbortSignal): Promise<void> {
@@ -110,6 +114,44 @@ export class EtcdEndpoint implements Disposable {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();
+  }
+}
+
+/** A client of the library; once it is replaced it is closed as soon as nothing goes over it. */
+class Connection {
+  readonly client: Etcd3;
+  #uses = 0;
+  #isRetired = false;
+
+  constructor(url: string, { tls, login }: EtcdIdentity) {
+    this.client = new Etcd3({
+      hosts: [url],
+      grpcOptions: CHANNEL,
+      faultHandling: { global: ONCE, host: () => ONCE },
+      // As the library has it, the authority may not be left out; an undefined one means the system's.
+      ...(tls !== undefined && { credentials: credentialsOf(tls) }),
+      ...(login !== undefined && {
+        auth: { username: login.user, password: login.password, callOptions: attempt },
+      }),
+    });
+  }
+
+  begin(): void {
+    this.#uses += 1;
+  }
+
+  end(): void {
+    this.#uses -= 1;
+    this.#closeIfOver();
+  }
+
+  retire(): void {
+    this.#isRetired = true;
+    this.#closeIfOver();
+  }
+
+  #closeIfOver(): void {
+    if (this.#isRetired && this.#uses === 0) this.client.close();
   }
 }
 

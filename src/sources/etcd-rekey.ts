@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { EtcdClient } from './etcd-client.ts';
 import type { EtcdConfig } from './etcd-config.ts';
-import { readIdentity } from './etcd-open.ts';
+import { readIdentity } from './etcd-identity.ts';
 import { EtcdRekeying, type EtcdRekeyingOptions } from './etcd-rekeying.ts';
 import { readKeyRing } from './key-file.ts';
 

@@ -6,9 +6,9 @@ import { type Log, silentLog } from '../base/log.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import { EtcdClient } from './etcd-client.ts';
 import { EtcdElection } from './etcd-election.ts';
-import type { EtcdIdentity } from './etcd-endpoint.ts';
 import { EtcdFollows } from './etcd-follows.ts';
 import { EtcdHistory } from './etcd-history.ts';
+import type { EtcdIdentity } from './etcd-identity.ts';
 import { listObjects } from './etcd-list.ts';
 import { EtcdRecords, type EtcdState } from './etcd-records.ts';
 import { EtcdSession, type EtcdSessionOptions } from './etcd-session.ts';
@@ -34,6 +34,8 @@ export type EtcdStoreOptions = Partial<Pick<EtcdSessionOptions, 'seen' | 'startS
   /** Everything lies below this, e.g. `/lantern`. */
   readonly prefix: string;
   readonly identity: EtcdIdentity;
+  /** See `EtcdClient`; it stays what it is where left out. */
+  readonly renewIdentity?: () => Promise<EtcdIdentity>;
   readonly keys: KeyRing;
   readonly clock?: Clock;
   readonly log?: Log;
@@ -76,7 +78,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     this.#prefix = prefix;
     this.#clock = clock;
     this.#log = log;
-    this.#client = new EtcdClient(options.endpoints, options.identity, clock);
+    this.#client = new EtcdClient(options.endpoints, options.identity, clock, options.renewIdentity);
     this.#history = new EtcdHistory(() => {
       this.#follows.forgetAll();
       this.#session.restart();
