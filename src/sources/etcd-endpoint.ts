@@ -48,48 +48,35 @@ const withLeader: Interceptor = (options, next) =>
 export class EtcdEndpoint implements Disposable {
   readonly #url: string;
   readonly #waiting: (() => void)[] = [];
-  #connection: Connection;
+  #client: Etcd3;
   #free = MOST_CALLS;
 
   constructor(url: string, identity: EtcdIdentity) {
     this.#url = url;
-    this.#connection = new Connection(url, identity);
+    this.#client = clientOf(url, identity);
   }
 
-  /** From now on calls and streams are made as this. Those under way go on as what they are. */
+  /** From now on calls and streams are made as this. Those under way go on: gRPC lets them end on a closed channel. */
   use(identity: EtcdIdentity): void {
-    this.#connection.retire();
-    this.#connection = new Connection(this.#url, identity);
+    this.#client.close();
+    this.#client = clientOf(this.#url, identity);
   }
 
   /** Waits for its turn. The library cannot end a call early: one that is not waited for any more ends by its deadline. */
   async call<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#enter(signal);
-    const connection = this.#connection;
-    connection.begin();
-    const answer = send(connection.client, attempt()).finally(() => {
-      connection.end();
-      this.#leave();
-    });
-    return await abortable(answer, signal);
+    return await abortable(
+      send(this.#client, attempt()).finally(() => this.#leave()),
+      signal,
+    );
   }
 
   async stream(): Promise<EtcdWatchStream> {
-    const connection = this.#connection;
-    connection.begin();
-    try {
-      const stream = await connection.client.watchClient.watch({ interceptors: [withLeader] });
-      // What every call of gRPC ends with, cancelled ones too.
-      stream.on('status', () => connection.end());
-      return stream;
-    } catch (error) {
-      connection.end();
-      throw error;
-    }
+    return await this.#client.watchClient.watch({ interceptors: [withLeader] });
   }
 
   [Symbol.dispose](): void {
-    this.#connection.client.close();
+    this.#client.close();
   }
 
   async #enter(signal: AbortSignal): Promise<void> {
@@ -117,42 +104,17 @@ export class EtcdEndpoint implements Disposable {
   }
 }
 
-/** A client of the library; once it is replaced it is closed as soon as nothing goes over it. */
-class Connection {
-  readonly client: Etcd3;
-  #uses = 0;
-  #isRetired = false;
-
-  constructor(url: string, { tls, login }: EtcdIdentity) {
-    this.client = new Etcd3({
-      hosts: [url],
-      grpcOptions: CHANNEL,
-      faultHandling: { global: ONCE, host: () => ONCE },
-      // As the library has it, the authority may not be left out; an undefined one means the system's.
-      ...(tls !== undefined && { credentials: credentialsOf(tls) }),
-      ...(login !== undefined && {
-        auth: { username: login.user, password: login.password, callOptions: attempt },
-      }),
-    });
-  }
-
-  begin(): void {
-    this.#uses += 1;
-  }
-
-  end(): void {
-    this.#uses -= 1;
-    this.#closeIfOver();
-  }
-
-  retire(): void {
-    this.#isRetired = true;
-    this.#closeIfOver();
-  }
-
-  #closeIfOver(): void {
-    if (this.#isRetired && this.#uses === 0) this.client.close();
-  }
+function clientOf(url: string, { tls, login }: EtcdIdentity): Etcd3 {
+  return new Etcd3({
+    hosts: [url],
+    grpcOptions: CHANNEL,
+    faultHandling: { global: ONCE, host: () => ONCE },
+    // As the library has it, the authority may not be left out; an undefined one means the system's.
+    ...(tls !== undefined && { credentials: credentialsOf(tls) }),
+    ...(login !== undefined && {
+      auth: { username: login.user, password: login.password, callOptions: attempt },
+    }),
+  });
 }
 
 function attempt(): CallOptions {
