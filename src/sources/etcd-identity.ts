@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
@@ -66,10 +67,14 @@ export async function readIdentity({ endpoints, ca, pair, login }: Files): Promi
     cert: pair === undefined ? undefined : await read('--etcd-cert', pair.cert),
     key: pair === undefined ? undefined : await read('--etcd-key', pair.key),
   };
-  if (ca !== undefined) requireUsable({ ca: tls.ca }, `read --etcd-ca "${ca}"`, 'it is no certificate in PEM');
+  if (tls.ca !== undefined) {
+    const { ca: text } = tls;
+    requireUsable(() => new X509Certificate(text), `read --etcd-ca "${ca}"`, 'it is no certificate in PEM');
+  }
   if (pair !== undefined) {
     const what = `read --etcd-cert "${pair.cert}" and --etcd-key "${pair.key}"`;
-    requireUsable({ cert: tls.cert, key: tls.key }, what, 'they do not belong together, or are not PEM');
+    const { cert, key } = tls;
+    requireUsable(() => createSecureContext({ cert, key }), what, 'they do not belong together, or are not PEM');
   }
   return {
     tls: isTls ? tls : undefined,
@@ -77,9 +82,9 @@ export async function readIdentity({ endpoints, ca, pair, login }: Files): Promi
   };
 }
 
-function requireUsable(parts: Parameters<typeof createSecureContext>[0], what: string, why: string): void {
+function requireUsable(use: () => unknown, what: string, why: string): void {
   try {
-    createSecureContext(parts);
+    use();
   } catch {
     throw new LanternError('failed-precondition', `${what}: ${why}`);
   }
