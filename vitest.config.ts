@@ -2,7 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 // One project per kind of suite, so that each can run alone: `npx vitest run --project unit`.
 const suite = (name: string, timeoutMs: number) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    setupFiles: 'test/support/patience.ts',
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+  },
 });
 
 export default defineConfig({
