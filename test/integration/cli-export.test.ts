@@ -307,6 +307,8 @@ describe('import refuses', () => {
   test('what is no regular file', async () => {
     const outcome = await run(from, 'import', '--key-file', key, from.at('targets'));
     expect(outcome).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(/not a regular file/) });
+    const fromStdin = await run(from, 'import', '--key-file', key, '-');
+    expect(fromStdin).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(/cannot come from stdin/) });
   });
 });
 
