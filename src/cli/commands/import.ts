@@ -31,7 +31,8 @@ export function importCommand(cli: Cli): Command {
       const { keyFile: keyFiles = [], dryRun } = options;
       if (keyFiles.length === 0) throw wrongUsage('name the key that the archive was encrypted with, with --key-file');
       const mode = modeOf(options);
-      if (file === '-') throw wrongUsage('an archive is read more than once, so it cannot come from stdin; name a file');
+      if (file === '-')
+        throw wrongUsage('an archive is read more than once, so it cannot come from stdin; name a file');
       const path = resolve(file);
       const [{ Archive }, { readKeyRing }, { checkArchive, importObjects }] = await Promise.all([
         import('../../sources/archive.ts'),
