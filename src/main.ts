@@ -5,6 +5,7 @@ import type { Cli } from './cli/cli.ts';
 import type { RunDaemon } from './cli/commands/serve.ts';
 import { endingOf } from './cli/exit.ts';
 import { createProgram } from './cli/program.ts';
+import { withoutSigns } from './cli/short-flags.ts';
 import { processTerminal } from './cli/terminal.ts';
 
 /** The first signal asks for an orderly end; a second one, with the handler gone, ends the process at once. */
@@ -53,7 +54,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {});
 
 try {
-  await createProgram(cli, packageVersion(), runDaemon).parseAsync();
+  await createProgram(cli, packageVersion(), runDaemon).parseAsync(withoutSigns(process.argv.slice(2)), {
+    from: 'user',
+  });
 } catch (error) {
   const { exitCode, message } = endingOf(error, cli.signal.aborted);
   if (message !== undefined) cli.terminal.complain(`lantern: ${message}`);

@@ -12,9 +12,7 @@ export function objectOutputOption(): Option {
   return new Option('-o, --output <FORMAT>', help).argParser(parseFormat);
 }
 
-function parseFormat(given: string): ObjectFormat {
-  // `-o=json`, as users of kubectl write it, reaches us with the sign.
-  const text = given.replace(/^=/, '');
+function parseFormat(text: string): ObjectFormat {
   const word = WORDS.find((known) => known === text);
   if (word !== undefined) return word;
   if (text === 'jsonpath') throw wrongUsage("-o jsonpath needs a template: -o jsonpath='{.metadata.name}'");

@@ -52,8 +52,11 @@ function cells(text: string): string[][] {
 
 describe('the two bad names of "Invalid environment variables"', () => {
   test.each([['get', 'events'], ['get', 'ev'], ['events']])('%s %s', async (...words) => {
-    expect(cells(await shell.output(...words.filter((word) => word !== undefined)))).toEqual([
-      ['LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'],
+    const command = words.filter((word) => word !== undefined);
+    const [headings, ...events] = cells(await shell.output(...command));
+    expect(headings).toEqual(['LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE']);
+    expect(cells(await shell.output(...command, '--no-headers'))).toHaveLength(events.length);
+    expect(events).toEqual([
       [expect.stringMatching(/^\d+s$/), 'Warning', 'InvalidEnvironmentVariableNames', 'pod/dapi-test-pod', SKIPPED],
     ]);
   });

@@ -93,6 +93,7 @@ describe('get', () => {
 
   test("kubectl's templates: of one object, of a list, as kubectl's users write the option", async () => {
     expect(await shell.output('get', 'secret', 'shown', '-o', 'jsonpath={.data.password}')).toBe(ENCODED);
+    expect(JSON.parse(await shell.output('volumes', '-o=json'))).toEqual({ volumes: [] });
     expect(await shell.output('get', 'secret/shown', `-o=jsonpath={.kind}{"\\n"}`)).toBe('Secret\n');
     const names = '{range .items[*]}{.metadata.namespace}/{.metadata.name}{"\\n"}{end}';
     expect(await shell.output('get', 'secrets', '-n', 'get', '--output', `jsonpath=${names}`)).toBe('get/elsewhere\n');

@@ -13,6 +13,8 @@ type Options = {
   readonly for?: string;
   readonly types?: string;
   readonly watch: boolean;
+  /** As commander has it: false for --no-headers. */
+  readonly headers: boolean;
   readonly output?: 'yaml' | 'json' | 'name' | 'wide';
 };
 
@@ -30,6 +32,7 @@ export function eventsCommand(cli: Cli): Command {
     .option('--for <KIND/NAME>', 'only events about this object, e.g. pod/web or volume/ID')
     .option('--types <TYPES>', 'only events of these types: Normal, Warning')
     .option('-w, --watch', 'then show each event that happens, until interrupted', false)
+    .option('--no-headers', 'tables without headings')
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
     .action(async (options: Options, command: Command) => {
       const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
@@ -38,6 +41,7 @@ export function eventsCommand(cli: Cli): Command {
         types: parseTypes(options.types),
         watch: options.watch,
         output: options.output,
+        withHeadings: options.headers,
       };
       await withDaemon(cli, command, (daemon) => showEvents(cli, daemon, view));
     });
