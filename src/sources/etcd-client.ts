@@ -26,7 +26,9 @@ export class EtcdClient implements Disposable {
   #renewing: Promise<void> | undefined;
   #current: number;
 
-  /** `renewIdentity`: which it is by now. Asked after a failure, and for each stream; the same object where nothing changed. */
+  /**
+   * `renewIdentity`: which it is by now, the same object where nothing changed. Asked after a failure, and for each stream.
+   */
   constructor(
     urls: readonly string[],
     identity: EtcdIdentity,
@@ -93,6 +95,7 @@ export class EtcdClient implements Disposable {
           bounded.throwIfAborted();
           await this.#renew();
           if (identity !== this.#identity) {
+            // What was refused was shown by another: the new one has had no attempt yet.
             distrusted = 0;
             continue;
           }

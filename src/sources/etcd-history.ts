@@ -13,9 +13,9 @@ export type SeenHistory = {
 };
 
 /**
- * Whether etcd still tells the history that was seen so far, by this process or the one before it. A snapshot that was restored goes on from an
- * earlier revision, under an earlier term or as another cluster, and what was written since is gone: then this is
- * another store, with another id, and nothing compares across.
+ * Whether etcd still tells the history that was seen so far, by this process or the one before it. A snapshot that was
+ * restored goes on from an earlier revision, under an earlier term or as another cluster, and what was written since is
+ * gone: then this is another store, with another id, and nothing compares across.
  */
 export class EtcdHistory {
   readonly #onRestart: () => void;
