@@ -70,9 +70,11 @@ export class CallDesk {
     } catch (error) {
       const failure = lifetime.isShutDown ? shuttingDown(error) : toLanternError(error, method);
       code = failure.code;
-      // Nothing else says where an unexpected error came from; its message may quote input, its stack's frames do not.
-      if (failure !== error && code === 'internal') {
-        this.#log.error({ method, error: nameOf(error), frames: framesOf(error) }, 'a call failed unexpectedly');
+      // Nothing else says where an unexpected error came from, here or below; its message may quote input, its stack's
+      // frames do not.
+      const origin = error instanceof LanternError ? error.cause : error;
+      if (code === 'internal' && origin !== undefined) {
+        this.#log.error({ method, error: nameOf(origin), frames: framesOf(origin) }, 'a call failed unexpectedly');
       }
       throw failure;
     } finally {

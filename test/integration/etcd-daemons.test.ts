@@ -44,7 +44,7 @@ describe.runIf(isEtcdThere)('daemons on one etcd (needs etcd)', () => {
     expect(shown()).toBe('one');
     for (const password of ['two', 'three']) {
       await a.applySecret('db', { password });
-      await vi.waitFor(() => expect(shown()).toBe(password), { timeout: 1_000, interval: 2 });
+      await vi.waitFor(() => expect(shown()).toBe(password), { timeout: 5_000, interval: 2 });
     }
   });
 

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
-import { invalid, LanternError } from '../../src/base/errors.ts';
+import { invalid, LanternError, toLanternError } from '../../src/base/errors.ts';
 import { VolumeEvents } from '../../src/projection/volume-events.ts';
 import { connect } from '../../src/rpc/client.ts';
 import { csi, lantern, packageDefinition } from '../../src/rpc/protos.ts';
@@ -84,9 +84,12 @@ describe('a call', () => {
     expect((await fixture.client.health.check({ service: '' })).status).toBe('SERVING');
   });
 
-  it('that fails unexpectedly shows neither the client nor the log what the error says', async () => {
+  it.each([
+    ['here', (cause: Error) => cause],
+    ['below', (cause: Error) => toLanternError(cause, 'mount')],
+  ])('that fails unexpectedly %s shows neither the client nor the log what the error says', async (_, thrown) => {
     const mount = () => {
-      throw new SyntaxError('hunter2\n    at hunter2 (secret)');
+      throw thrown(new SyntaxError('hunter2\n    at hunter2 (secret)'));
     };
     await using fixture = await RpcFixture.start({ projector: { mount } });
     const error = await rejectionOf(fixture.client.projector.mount({}));
