@@ -31,12 +31,13 @@ describe.runIf(isEtcdThere)('etcd store (needs etcd)', () => {
       await using proxy = await EtcdProxy.before(server.member.clientUrl);
       const writer = await scene.open();
       const store = await scene.open({ endpoints: [proxy.url] });
-      await apply(writer, secretDraft('db', { k: 'first' }));
+      const from = revisionOf(await apply(writer, secretDraft('db', { k: 'first' })));
       const heard: number[] = [];
       using _ = store.follow(DB, ({ revision }) => heard.push(revision));
       await store.get(DB, PATIENT);
       const stop = new AbortController();
-      const events = store.watch({ kind: 'Secret' }, stop.signal);
+      // What "now" is to one store may be later than what another one writes.
+      const events = store.watch({ kind: 'Secret', from }, stop.signal);
       const told: number[] = [];
       const watching = (async () => {
         for await (const { revision } of events) told.push(revision);
