@@ -128,17 +128,7 @@ describe.runIf(isEtcdThere)('what a daemon shows to etcd is replaced while it ru
     using files = new Files();
     await using server = await EtcdServer.start();
     await using proxy = await EtcdProxy.before(server.member.clientUrl);
-    for (const args of [
-      ['user', 'add', 'root:r00t-p4ss'],
-      ['user', 'grant-role', 'root', 'root'],
-      ['user', 'add', 'lantern:0ld-p4ss'],
-      ['role', 'add', 'lantern'],
-      ['role', 'grant-permission', 'lantern', '--prefix=true', 'readwrite', '/lantern/'],
-      ['user', 'grant-role', 'lantern', 'lantern'],
-      ['auth', 'enable'],
-    ]) {
-      expect([args, server.etcdctl(args).status]).toEqual([args, 0]);
-    }
+    server.requireLogin({ root: 'r00t-p4ss', lantern: '0ld-p4ss' });
     const login = { user: 'lantern', passwordFile: files.replace('password', '0ld-p4ss\n') };
     await using store = await files.open({ endpoints: [proxy.url], ca: undefined, pair: undefined, login });
     await apply(store, secretDraft('db', { k: '1' }));

@@ -99,18 +99,7 @@ describe.runIf(isEtcdThere)('an etcd that fails (needs etcd)', () => {
   test('a login is renewed when it expires; a wrong one says so, without the password', async () => {
     await using server = await EtcdServer.start({ args: ['--auth-token-ttl', '1'] });
     const asRoot = ['--user', 'root:r00t-p4ss'];
-    for (const args of [
-      ['user', 'add', 'root:r00t-p4ss'],
-      ['user', 'grant-role', 'root', 'root'],
-      ['user', 'add', 'lantern:l4ntern-p4ss'],
-      ['role', 'add', 'lantern'],
-      ['role', 'grant-permission', 'lantern', '--prefix=true', 'readwrite', '/lantern/'],
-      ['user', 'grant-role', 'lantern', 'lantern'],
-      ['auth', 'enable'],
-    ]) {
-      const added = server.etcdctl(args);
-      expect([args, added.status]).toEqual([args, 0]);
-    }
+    server.requireLogin({ root: 'r00t-p4ss', lantern: 'l4ntern-p4ss' });
     await using scene = await EtcdScene.on(server);
     const login = { user: 'lantern', password: 'l4ntern-p4ss' };
     const prefix = '/lantern';

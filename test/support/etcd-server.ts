@@ -143,6 +143,21 @@ export class EtcdServer implements AsyncDisposable {
     return { status, stdout };
   }
 
+  /** From now on everybody has to log in: as `root`, or as `lantern`, which may read and write below `/lantern/`. */
+  requireLogin(passwords: { readonly root: string; readonly lantern: string }): void {
+    for (const args of [
+      ['user', 'add', `root:${passwords.root}`],
+      ['user', 'grant-role', 'root', 'root'],
+      ['user', 'add', `lantern:${passwords.lantern}`],
+      ['role', 'add', 'lantern'],
+      ['role', 'grant-permission', 'lantern', '--prefix=true', 'readwrite', '/lantern/'],
+      ['user', 'grant-role', 'lantern', 'lantern'],
+      ['auth', 'enable'],
+    ]) {
+      if (this.etcdctl(args).status !== 0) throw new Error(`etcdctl ${args.slice(0, 2).join(' ')} failed`);
+    }
+  }
+
   /** A client of its own for whatever a test does behind the store's back. Close it. */
   client(): Etcd3 {
     return new Etcd3({ hosts: [...this.endpoints] });
