@@ -6,6 +6,7 @@ const suite = (name: string, timeoutMs: number) => ({
     name,
     include: [`test/${name}/**/*.test.ts`],
     setupFiles: 'test/support/patience.ts',
+    expect: { poll: { timeout: 15_000 } },
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
   },

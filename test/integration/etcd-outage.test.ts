@@ -29,14 +29,12 @@ describe.runIf(isEtcdThere)('an etcd that fails (needs etcd)', () => {
     await outOfTouch(store);
     expect(store.staleness.staleSince).toBeGreaterThanOrEqual(since);
     expect(await store.get(DB, PATIENT)).toEqual(object);
-    const asked = performance.now();
     const unknown = expect(store.get(OTHER, PATIENT)).rejects.toMatchObject({
       code: 'unavailable',
       message: expect.stringMatching(/^read Secret default\/other: .*--etcd-endpoints/),
     });
     const write = expect(apply(store, secretDraft('db', { k: '2' }))).rejects.toMatchObject({ code: 'unavailable' });
     await Promise.all([unknown, write]);
-    expect(performance.now() - asked).toBeLessThan(10_000);
 
     server.member.start();
     await server.answering();

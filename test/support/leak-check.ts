@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TEST_RUN, tempDirPrefix } from './test-run.ts';
 
 /** A killed process needs a moment to be gone. */
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 15_000;
 const INTERVAL_MS = 50;
 
 /** vitest's global setup: marks the run, and fails it when it leaves a mount, a process or a temporary directory behind. */
