@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, LanternError } from '../base/errors.ts';
 import { syncDirectory } from './sync-directory.ts';
 
 /**
  * Writes a file, 0600, that is there as a whole or not at all, and durable on return. `already-exists` when something
- * has that name and `replace` is not set, whether at first or in the end; whatever fails leaves nothing behind.
+ * has that name and `replace` is not set, whether at first or in the end; `failed-precondition` when it is to replace
+ * what is no file, such as /dev/null, or a link to that. Whatever fails leaves nothing behind.
  */
 export async function writePrivateFile(
   path: string,
   { replace }: { readonly replace: boolean },
   write: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  if (!replace) await requireAbsent(path);
+  await (replace ? requireReplaceable(path) : requireAbsent(path));
   const unfinished = besidesOf(path);
   const file = await open(unfinished, 'wx', 0o600);
   try {
@@ -48,6 +49,16 @@ async function nameIfAbsent(from: string, path: string): Promise<void> {
     await requireAbsent(path);
     await rename(from, path);
   }
+}
+
+async function requireReplaceable(path: string): Promise<void> {
+  try {
+    if ((await stat(path)).isFile()) return;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  throw new LanternError('failed-precondition', `write "${path}": it is no regular file; name another one`);
 }
 
 async function requireAbsent(path: string): Promise<void> {

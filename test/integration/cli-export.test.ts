@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { draftOf } from '../../src/objects/draft-of.ts';
@@ -242,6 +251,25 @@ describe('files', () => {
     expect((await run(from, 'export', '--key-file', key, '--force', path)).code).toBe(0);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readFileSync(path, 'latin1')).toMatch(/^lantern archive 1\n/);
+  });
+
+  test('the key is never replaced by the archive that it alone opens', async () => {
+    const before = readFileSync(key);
+    const names = [key, from.at('key-by-link'), from.at('key-by-name')] as const;
+    symlinkSync(key, names[1]);
+    linkSync(key, names[2]);
+    for (const path of names) {
+      const outcome = await run(from, 'export', '--key-file', key, '--force', path);
+      expect(outcome).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(/is the key file itself/) });
+      expect(readFileSync(path)).toEqual(before);
+    }
+    const fresh = from.at('fresh');
+    expect((await run(from, 'export', '--key-file', fresh, '--new-key', fresh)).code).toBe(2);
+    expect(existsSync(fresh)).toBe(false);
+    symlinkSync('.', from.at('here'));
+    const made = await run(from, 'export', '--key-file', fresh, '--new-key', '--force', from.at('here', 'fresh'));
+    expect(made.code).toBe(2);
+    expect(readFileSync(fresh).length).toBe(45);
   });
 
   test('an export that fails leaves nothing', async () => {

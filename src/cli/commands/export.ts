@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -69,7 +70,12 @@ async function exportArchive(
     import('../../sources/private-file.ts'),
     import('../../sources/key-file.ts'),
   ]);
-  if (newKey) await createKeyFile(keyFile);
+  await requireOtherFile(path, keyFile);
+  if (newKey) {
+    await createKeyFile(keyFile);
+    // Now it shows whether the two names meet by way of linked directories.
+    await requireOtherFile(path, keyFile);
+  }
   const { first: key } = await readKeyRing([keyFile]);
   const count = await describing(path, async () => {
     let count = 0;
@@ -104,6 +110,14 @@ async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { forc
       cli.terminal.complain(`lantern: ${countOfObjects(spool.count)} go to ${path}, readable by whoever has it`);
     }),
   );
+}
+
+/** By whatever name it goes. What cannot be looked at fails where it is used. */
+async function requireOtherFile(path: string, keyFile: string): Promise<void> {
+  const [a, b] = await Promise.all([path, keyFile].map((each) => stat(each, { bigint: true }).catch(() => undefined)));
+  const isSame = a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+  if (!isSame && path !== keyFile) return;
+  throw wrongUsage(`"${path}" is the key file itself, which nothing could replace; name another FILE`);
 }
 
 async function describing<T>(destination: string, action: () => Promise<T>): Promise<T> {

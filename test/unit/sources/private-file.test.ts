@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openNamelessFile, writePrivateFile } from '../../../src/sources/private-file.ts';
@@ -44,6 +45,23 @@ test('a link is no file to write through', async () => {
   expect(readlinkSync(path)).toBe('precious');
   await write('x', true);
   expect(readFileSync(directory.at('precious'), 'utf8')).toBe('precious');
+});
+
+test('a device or a pipe, or a link to one, is not replaced, as /dev/null and /dev/stdout would be', async () => {
+  const pipe = directory.at('pipe');
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  symlinkSync('pipe', directory.at('link'));
+  symlinkSync('/dev/null', directory.at('null'));
+  for (const name of ['pipe', 'link', 'null']) {
+    path = directory.at(name);
+    let isBegun = false;
+    const error = await rejectionOf(write('x', true, () => (isBegun = true)));
+    expect(error).toMatchObject({ code: 'failed-precondition', message: expect.stringContaining(`"${path}"`) });
+    expect(isBegun).toBe(false);
+  }
+  expect(statSync(pipe).isFIFO()).toBe(true);
+  expect(readlinkSync(directory.at('null'))).toBe('/dev/null');
+  expect(readdirSync(directory.path).sort()).toEqual(['link', 'null', 'pipe']);
 });
 
 test('a failure leaves the old file and nothing beside it', async () => {
