@@ -34,12 +34,14 @@ export class EtcdRekeying {
 
   /**
    * What is sealed by the first key already is not touched, so it can be repeated, and broken off. `not-found` when there
-   * is no store below the prefix.
+   * is no store below the prefix; why the store's id was left, when it was: then nothing else is touched.
    */
   async run(): Promise<void> {
-    const { prefix } = this.#options;
+    const { prefix, onLeft } = this.#options;
     // First: from here on no daemon without the new key opens this store, and seals something behind our back.
-    if (!(await this.#rekey(Buffer.from(`${prefix}/store-id`)))) {
+    const id = await this.#rekey(Buffer.from(`${prefix}/store-id`));
+    if (id instanceof LanternError) throw id;
+    if (id === 'absent') {
       throw new LanternError(
         'not-found',
         `rekey the store in etcd below "${prefix}": there is none; name the right --etcd-prefix`,
@@ -47,7 +49,10 @@ export class EtcdRekeying {
     }
     const objects = this.#keysBelow(`${prefix}/objects/`);
     const work = async () => {
-      for await (const key of objects) await this.#rekey(key);
+      for await (const key of objects) {
+        const end = await this.#rekey(key);
+        if (end instanceof LanternError) onLeft(end);
+      }
     };
     // When one meets an error, the others end what they have begun: that counts, too.
     for (const end of await Promise.allSettled(Array.from({ length: WORKERS }, work))) {
@@ -70,36 +75,36 @@ export class EtcdRekeying {
     }
   }
 
-  /** Looks at the value until it is sealed by the first key, was left, or is gone; false where there was none. */
-  async #rekey(key: Buffer): Promise<boolean> {
+  /** Looks at the value until it is sealed by the first key or gone; `absent` where there was none, an error says why it was left. */
+  async #rekey(key: Buffer): Promise<'done' | 'absent' | LanternError> {
     const what = `rekey "${key}"`;
     for (let look = 0; look < MOST_LOOKS; look++) {
       const { kvs } = await this.#options.client.range({ key }, what, this.#signal);
       const [found] = kvs;
-      if (found === undefined) return look > 0;
+      if (found === undefined) return look > 0 ? 'done' : 'absent';
       const value = this.#resealed(found.value, key, what);
-      if (value === undefined) return true;
+      if (value === undefined) return 'done';
+      if (value instanceof LanternError) return value;
       if (await this.#replace(key, found.mod_revision, value, what)) {
         this.#options.onRewritten();
-        return true;
+        return 'done';
       }
     }
-    this.#options.onLeft(
-      new LanternError('aborted', `${what}: daemons write it all the time, with another key first; run this again`),
+    return new LanternError(
+      'aborted',
+      `${what}: daemons write it all the time, with another key first; run this again`,
     );
-    return true;
   }
 
-  /** Undefined for what is to stay as it is. */
-  #resealed(value: Buffer, key: Buffer, what: string): Buffer | undefined {
-    const { keys, onLeft } = this.#options;
+  /** Undefined for what the first key has sealed; an error for what no key opens. */
+  #resealed(value: Buffer, key: Buffer, what: string): Buffer | LanternError | undefined {
+    const { keys } = this.#options;
     try {
       const opened = unseal(keys, value, key.toString(), what);
       return opened.key.id === keys.first.id ? undefined : seal(keys.first, opened.bytes, key.toString());
     } catch (error) {
-      if (!(error instanceof LanternError)) throw error;
-      onLeft(error);
-      return undefined;
+      if (error instanceof LanternError) return error;
+      throw error;
     }
   }
 

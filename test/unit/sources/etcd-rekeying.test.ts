@@ -206,6 +206,18 @@ describe('a rekey of a store in etcd', () => {
     expect(changed).toEqual([STORE_ID]);
   });
 
+  it.each([
+    ['sealed by a key that is not named', seal(passingKey(), Buffer.from('PLANTED'), STORE_ID), 'failed-precondition'],
+    ['damaged', Buffer.from('PLANTED'), 'data-loss'],
+  ])('ends before the first object when the id is %s: nothing would keep daemons off', async (_, id, code) => {
+    const etcd = etcdWith(2);
+    etcd.put(STORE_ID, id);
+    const { rewritten, error } = await rekey(etcd);
+    expect({ rewritten, writes: etcd.writes }).toEqual({ rewritten: 0, writes: 0 });
+    expect(error).toMatchObject({ code, message: expect.stringContaining(`rekey "${STORE_ID}": it is`) });
+    expect(String(error)).not.toContain('PLANTED');
+  });
+
   it('makes no store where there is none', async () => {
     const etcd = new FakeEtcd();
     const { error } = await rekey(etcd);
