@@ -12,7 +12,7 @@ const RENEWAL_MS = 8_000;
 const LOOK_MS = 60_000;
 
 export type EtcdElectionOptions = {
-  readonly client: EtcdClient;
+  readonly client: Pick<EtcdClient, 'range' | 'grantLease' | 'transact'>;
   /** The key whose holder does the work. */
   readonly key: string;
   /** Begins the work; it ends when that is disposed. */
@@ -82,15 +82,17 @@ export class EtcdElection implements AsyncDisposable {
     const found = kvs[0];
     if (found !== undefined && !found.value.equals(this.#candidate)) return false;
     const lease = await client.grantLease(LEASE_SECONDS, what, signal);
-    const { succeeded } = await client.transact(
+    const { succeeded, responses } = await client.transact(
       {
         compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: found?.mod_revision ?? 0 }],
         success: [{ request_put: { key, value: this.#candidate, lease } }],
+        failure: [{ request_range: { key } }],
       },
       what,
       signal,
     );
-    return succeeded;
+    // An attempt without an answer may have been carried out: nobody else writes this candidate.
+    return succeeded || responses[0]?.response_range.kvs[0]?.value.equals(this.#candidate) === true;
   }
 
   async #resign(): Promise<void> {
