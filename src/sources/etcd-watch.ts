@@ -10,6 +10,8 @@ import { EtcdStream } from './etcd-stream.ts';
 import type { ObjectEvent, WatchFilter } from './source.ts';
 
 const BACKOFF = { firstMs: 100, mostMs: 5_000, jitter: 0.9 };
+/** A stream that lasted this long was a good one. */
+const SETTLED_MS = 5_000;
 const WATCH_ID = 1;
 
 export type EtcdWatchOptions = {
@@ -95,7 +97,7 @@ async function feed(
   signal: AbortSignal,
 ): Promise<void> {
   const { records, clock, closing } = options;
-  const waits = delays(BACKOFF);
+  let waits = delays(BACKOFF);
   let seen = start.revision;
   const isSame = () => records.history.epoch === start.epoch;
   let fragments: IEvent[] = [];
@@ -103,19 +105,20 @@ async function feed(
     if (!isSame()) throw otherHistory(seen);
     if (message.canceled) throw cancelled(message, seen);
     fragments.push(...message.events);
+    for (const event of message.events) to.buffer.came(event);
+    // Before the last fragment: etcd may send a thousand revisions as one.
+    if (to.buffer.isOver) throw slowReader();
     if (message.fragment) return;
-    for (const event of fragments) {
-      to.buffer.came(event);
-      to.queue.push(event);
-    }
+    for (const event of fragments) to.queue.push(event);
     seen = Math.max(seen, Number(fragments.at(-1)?.kv.mod_revision ?? 0));
     fragments = [];
-    if (to.buffer.isOver) throw slowReader();
   };
   // Etcd restored from a snapshot may not have come to that revision yet, and would tell nothing until it has.
   const ending = isSame() ? AbortSignal.any([signal, records.history.over]) : signal;
   while (!signal.aborted) {
+    for (const event of fragments) to.buffer.taken(event);
     fragments = [];
+    const began = clock.monotonic();
     try {
       if (closing.aborted) throw new LanternError('cancelled', 'watch objects: the store is closed');
       if (!isSame()) throw otherHistory(seen);
@@ -130,6 +133,7 @@ async function feed(
         return;
       }
     }
+    if (clock.monotonic() - began > SETTLED_MS) waits = delays(BACKOFF);
     await clock.sleep(waits.next().value, ending).catch(() => {});
   }
 }
