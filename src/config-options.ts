@@ -82,7 +82,7 @@ export const CONFIG_OPTIONS = {
     'namespace',
   ),
   poolSize: {
-    ...option('--pool-size', 'SIZE', byteSize, 'size of one tmpfs', '64Mi'),
+    ...option('--pool-size', 'SIZE', byteSize, 'size of one tmpfs', '64Mi, or what all may take if that is less'),
     defaultValue: DEFAULT_POOL_BYTES,
   },
   poolTotal: option('--pool-total', 'SIZE', byteSize, 'limit over all of them', 'half of the memory'),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
 import type { Fault } from './base/errors.ts';
 import type { LogFormat, LogLevel } from './base/log.ts';
 import { faulty, type Parsed, parsed } from './base/parsed.ts';
@@ -78,6 +79,8 @@ export type Surroundings = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly user: User;
   readonly hostname: string;
+  /** Bytes that the process may use; found out where left out. */
+  readonly memoryBytes?: number;
 };
 
 /** Flags as commander hands them over, by its attribute names: text, `true` for a switch, a list when repeatable. */
@@ -110,6 +113,8 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
   );
   const store = read(options.store) ?? 'embedded';
   const etcd = etcdFrom(read, store, faults);
+  const poolTotalBytes = read(options.poolTotal);
+  const limitBytes = poolTotalBytes ?? defaultPoolTotal(surroundings.memoryBytes ?? availableMemory());
   const config: Config = {
     runDirectory,
     csiSocket: read(options.csiEndpoint) ?? join(runDirectory, 'csi', 'csi.sock'),
@@ -119,8 +124,8 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     publisher: read(options.publisher) ?? 'auto',
     allowDisk: read(options.allowDisk) ?? false,
     isolation: read(options.isolation) ?? 'namespace',
-    poolBytes: read(options.poolSize) ?? options.poolSize.defaultValue,
-    poolTotalBytes: read(options.poolTotal),
+    poolBytes: read(options.poolSize) ?? Math.min(options.poolSize.defaultValue, limitBytes),
+    poolTotalBytes,
     requireNoswap: read(options.requireNoswap) ?? false,
     store,
     ...locationOf(read, surroundings),

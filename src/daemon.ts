@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { availableMemory } from './base/available-memory.ts';
+import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
 import type { Log } from './base/log.ts';
@@ -169,7 +169,7 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
     ...config,
     kind: config.publisher,
     targetRoots: targetRootsOf(config),
-    poolTotalBytes: config.poolTotalBytes ?? Math.floor(availableMemory() / 2),
+    poolTotalBytes: config.poolTotalBytes ?? defaultPoolTotal(availableMemory()),
     // A volume of its own pool comes back to it only when it is mounted again.
     keepIdlePools: config.isolation === 'namespace',
     clock: systemClock,

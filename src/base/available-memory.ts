@@ -5,3 +5,8 @@ export function availableMemory(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
+
+/** What all pools together may take when nobody says otherwise. */
+export function defaultPoolTotal(memoryBytes: number): number {
+  return Math.floor(memoryBytes / 2);
+}

@@ -1,3 +1,4 @@
+import { defaultPoolTotal } from '../base/available-memory.ts';
 import { type Check, ok, problem, unknown, warning } from './doctor-check.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 
@@ -91,7 +92,7 @@ export const checkSwap: Check = (facts) => {
 export const checkMemory: Check = (facts) => {
   const { memoryBytes, options } = facts;
   if (willUseDirect(facts)) return undefined;
-  const total = options.poolTotalBytes ?? Math.floor(memoryBytes / 2);
+  const total = options.poolTotalBytes ?? defaultPoolTotal(memoryBytes);
   const sizes = `pools may take ${mebibytes(total)} of ${mebibytes(memoryBytes)} of memory`;
   if (options.poolBytes > total) {
     return problem(

@@ -60,6 +60,7 @@ function bindPublisher(
   targets: TargetRoots,
   options: PublisherOptions,
 ): Publisher {
+  if (options.poolBytes > options.poolTotalBytes) throw tooLargeAPool(options);
   const { noswap, canChangeOwners } = probe;
   if (options.requireNoswap && !noswap && isSwapOn()) throw swappable('the kernel lacks noswap for tmpfs (Linux 6.4)');
   const mounter = new LinuxMounter({ noswap });
@@ -95,6 +96,13 @@ function bindImpossible(obstacle: string): LanternError {
   return new LanternError(
     'failed-precondition',
     `use the bind publisher: ${obstacle}; run with CAP_SYS_ADMIN on Linux 5.12 or newer, or use --publisher direct`,
+  );
+}
+
+function tooLargeAPool({ poolBytes, poolTotalBytes }: PublisherOptions): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `make pools of ${poolBytes} bytes: all together may take ${poolTotalBytes}, which is half of the memory unless --pool-total says otherwise, so no volume could be mounted; use a smaller --pool-size, or a larger --pool-total`,
   );
 }
 

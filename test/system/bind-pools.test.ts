@@ -9,6 +9,7 @@ import { isRoot } from '../support/privileges.ts';
 import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
 
 const ID = volumeId('db');
+const MIB = 1024 * 1024;
 
 describe.runIf(isRoot)('pools of the bind publisher (needs root)', () => {
   test('1,000 volumes are mounted, updated and unmounted, and the mount table is back where it was', () => {
@@ -39,6 +40,14 @@ describe.runIf(isRoot)('pools of the bind publisher (needs root)', () => {
     expect([world.mounts(), openDescriptors()]).toEqual(before);
     expect(readdirSync(world.targets)).toEqual([]);
   }, 60_000);
+
+  test('a pool that does not fit into what all may take is told at the start', () => {
+    using world = new BindWorld({ poolBytes: 2 * MIB, poolTotalBytes: MIB });
+    const error = lanternErrorOf(() => world.start());
+    expect(error.code).toBe('failed-precondition');
+    expect(error.message).toMatch(/^make pools of 2097152 bytes: all together may take 1048576,.* smaller --pool-size/);
+    expect(world.mounts()).toEqual([]);
+  });
 
   test('a full pool keeps the old contents whole and takes the new ones once there is room', () => {
     using world = new BindWorld();

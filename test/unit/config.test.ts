@@ -81,6 +81,16 @@ describe('defaults', () => {
     expect(configOf({}, { LANTERN_KEY_FILE: '/new:/old' }).keyFiles).toEqual(['/new', '/old']);
   });
 
+  test.each([
+    ['a machine with room for it', {}, 2 ** 28, 2 ** 26],
+    ['little memory, half of which is for pools', {}, 2 ** 26, 2 ** 25],
+    ['a small limit over all', { poolTotal: '8Mi' }, 2 ** 28, 2 ** 23],
+    ['a large limit over all', { poolTotal: '1Gi' }, 2 ** 26, 2 ** 26],
+    ['a size that was asked for', { poolSize: '48Mi' }, 2 ** 26, 48 * 2 ** 20],
+  ])('the size of a pool fits into what all may take: %s', (_, flags, memoryBytes, bytes) => {
+    expect(orThrow(parseConfig(flags, { ...AS_ROOT, memoryBytes })).poolBytes).toBe(bytes);
+  });
+
   test('on a Kubernetes host targets lie below the kubelet', () => {
     expect(configOf({ host: 'kubernetes' }).targetRoots).toEqual(['/var/lib/kubelet/pods']);
     expect(configOf({ host: 'kubernetes', targetRoot: ['/data/kubelet'] }).targetRoots).toEqual(['/data/kubelet']);
@@ -105,7 +115,7 @@ describe('where a value comes from', () => {
     expect(faultsOf({}, { environment: { LANTERN_LOG_LEVEL: 'loud' } })).toEqual([
       expect.stringMatching(/^LANTERN_LOG_LEVEL: /),
     ]);
-    expect(faultsOf({}, { environment: { LANTERN_POOL_TOTAL: '1Mi' } })).toEqual([
+    expect(faultsOf({ poolSize: '2Mi' }, { environment: { LANTERN_POOL_TOTAL: '1Mi' } })).toEqual([
       expect.stringMatching(/^LANTERN_POOL_TOTAL: must be at least/),
     ]);
   });
