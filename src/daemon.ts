@@ -122,7 +122,7 @@ export class Daemon implements AsyncDisposable {
         store: config.store,
         readiness: readinessOf({ source: store, projector, server }, signal),
       });
-      projector.takeOver();
+      await projector.takeOver();
       // Answering before it is ready: a probe says "not yet", and calls wait for the source.
       await server.start();
       // Etcd may be away; until it answers, nothing can be said of any object.

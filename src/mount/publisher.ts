@@ -1,3 +1,4 @@
+import type { Awaitable } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
@@ -10,7 +11,9 @@ import type { KeptInputs } from '../volume/request-inputs.ts';
  * How volumes become visible at targets. Two ways: `bind` keeps each volume once in a pool and binds it read-only
  * wherever it is wanted (needs CAP_SYS_ADMIN); `direct` renders it into each target itself (needs nothing).
  *
- * Calls are synchronous: they touch memory file systems and the mount table only. The caller serialises per volume.
+ * Calls touch memory file systems and the mount table only, and are done when they return. Those that may be about
+ * thousands of files (`Awaitable`) are so where they fit into one slice of time; else they go on in slices, and the
+ * volume is in between until the promise is settled. The caller waits for it, and serialises per volume.
  */
 export interface Publisher extends AsyncDisposable {
   readonly kind: 'bind' | 'direct';
@@ -76,7 +79,7 @@ export interface HostedVolume {
    * system call at all, `changed: false`. A failure leaves the old generation whole; `resource-exhausted` when the pool
    * has no room.
    */
-  write(payload: Payload): WriteOutcome;
+  write(payload: Payload): Awaitable<WriteOutcome>;
   /**
    * Flags that the way cannot give (any, for `direct`) are `failed-precondition`.
    *
@@ -84,9 +87,9 @@ export interface HostedVolume {
    * nothing happens. `not-found` for a missing subPath, naming what there is; `failed-precondition` for a target
    * that must not be covered. On failure nothing is left at the target that was not there before.
    */
-  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): PublishedTarget;
+  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Awaitable<PublishedTarget>;
   /** Takes the volume away from the target and removes the path. Nothing there: nothing happens. */
-  unpublish(target: string): void;
+  unpublish(target: string): Awaitable<void>;
   /** Whether the target still shows this volume. */
   isPublished(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
@@ -99,7 +102,7 @@ export interface HostedVolume {
    * Removes record, inputs and generations, and the pool with its last volume, at once or a little later. Only without
    * publications.
    */
-  remove(): void;
+  remove(): Awaitable<void>;
   usage(): VolumeUsage;
 }
 

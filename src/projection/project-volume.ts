@@ -1,5 +1,6 @@
 import { LanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
+import type { Awaitable } from '../base/steps.ts';
 import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { Notice } from '../payload/notice.ts';
 import type { Payload } from '../payload/payload.ts';
@@ -33,7 +34,7 @@ export type Projection = {
 /** Where a projection's result goes, and what it must be careful about. */
 export type ProjectionTarget = {
   /** Writes one generation and swaps it in. */
-  write(payload: Payload): WriteOutcome;
+  write(payload: Payload): Awaitable<WriteOutcome>;
   /** Told of every object before it is read, so that no change after the read is missed. */
   follow(refs: readonly ObjectRef[]): void;
   /** What the present contents were rendered from. */
@@ -80,7 +81,8 @@ export async function projectVolume(
   if (!rendered.ok) throw refusalError(rendered);
   signal.throwIfAborted();
   const problem = expiryProblem(spec, inputs.tokens, stages.clock.now());
-  return { outcome: target.write(rendered.payload), provenance, issued, problem, notices: rendered.notices };
+  const outcome = await target.write(rendered.payload);
+  return { outcome, provenance, issued, problem, notices: rendered.notices };
 }
 
 function namedRefs({ definition, namespace }: Projected): readonly ObjectRef[] {

@@ -55,13 +55,13 @@ export async function publishOnce(
       if (volume === undefined)
         throw new LanternError('internal', `publish volume "${request.volumeId}": nothing was written`);
       accept(volume, wantedOf(request), projection, stages, desk);
-      mount(volume, request, stages, desk);
+      await mount(volume, request, stages, desk);
       desk.registry.add(volume);
       return volume;
     } catch (error) {
       if (known === undefined) {
         desk.refresher.forget(key);
-        place.volume?.hosted.remove();
+        await place.volume?.hosted.remove();
       } else {
         goBack(known, before, stages, desk);
       }
@@ -150,7 +150,7 @@ function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stag
  * Makes the volume visible at the request's target. The record is there before the mount: a crash between loses nothing.
  * What is really pinned is the publisher's to say: a mount that was there already keeps its own generation.
  */
-function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk: Desk): void {
+async function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk: Desk): Promise<void> {
   const { target, subPath, accessMode, readonly, mountFlags } = request;
   const published = volume.publications.get(target);
   const pinnedGeneration =
@@ -161,7 +161,7 @@ function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk
   let isShown = false;
   try {
     volume.save();
-    const shown = volume.hosted.publish(target, subPath, mountFlags);
+    const shown = await volume.hosted.publish(target, subPath, mountFlags);
     isShown = true;
     if (shown.pinnedGeneration !== pinnedGeneration) {
       volume.publications.set(target, { ...publication, ...shown });
@@ -172,7 +172,7 @@ function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk
     if (published !== undefined) volume.publications.set(target, published);
     else {
       volume.publications.delete(target);
-      if (isShown) volume.hosted.unpublish(target);
+      if (isShown) await volume.hosted.unpublish(target);
     }
     throw error;
   }

@@ -8,11 +8,11 @@ import type { Stages } from './stages.ts';
  * is not mounted any more is dropped; a volume with none left is removed; a volume whose record is damaged stays mounted
  * and says so. Nothing is rendered here: `refreshAll` does that once the source has synced, or a token that is due does.
  */
-export function resumeVolumes(stages: Stages, desk: Desk): void {
+export async function resumeVolumes(stages: Stages, desk: Desk): Promise<void> {
   for (const resumed of stages.publisher.resume()) {
     const volume = takeOver(resumed);
     if (volume.publications.size === 0) {
-      volume.hosted.remove();
+      await volume.hosted.remove();
       continue;
     }
     desk.registry.add(volume);

@@ -16,14 +16,14 @@ export async function unpublish(
   signal: AbortSignal,
 ): Promise<void> {
   const key = desk.registry.keyOfKnown(request.volumeId);
-  await desk.registry.exclusively(key, signal, () => {
+  await desk.registry.exclusively(key, signal, async () => {
     const volume = desk.registry.get(key);
     const targets = request.target === undefined ? [...(volume?.publications.keys() ?? [])] : [request.target];
     const failures: unknown[] = [];
     for (const named of targets) {
       try {
         const target = volume?.knownTarget(named, stages.publisher) ?? named;
-        if (volume?.publications.has(target)) withdraw(volume, target, stages, desk);
+        if (volume?.publications.has(target)) await withdraw(volume, target, stages, desk);
         else stages.publisher.clear(request.volumeId, target);
       } catch (error) {
         failures.push(error);
@@ -33,15 +33,15 @@ export async function unpublish(
     else if (volume !== undefined) {
       desk.refresher.forget(key);
       // Last, so that a repeat finds what could not be removed.
-      volume.hosted.remove();
+      await volume.hosted.remove();
       desk.registry.remove(volume);
     }
     if (failures.length > 0) throw failures[0];
   });
 }
 
-function withdraw(volume: LiveVolume, target: string, stages: Stages, desk: Desk): void {
-  volume.hosted.unpublish(target);
+async function withdraw(volume: LiveVolume, target: string, stages: Stages, desk: Desk): Promise<void> {
+  await volume.hosted.unpublish(target);
   volume.publications.delete(target);
   volume.assumed.delete(target);
   desk.events.emit({ ...eventHead(volume, stages.clock.now()), type: 'unmounted', target });

@@ -69,8 +69,8 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   }
 
   /** Takes over what an earlier daemon left. Before anybody calls: a call must find what is there. */
-  takeOver(): void {
-    resumeVolumes(this.#stages, this.#desk);
+  async takeOver(): Promise<void> {
+    await resumeVolumes(this.#stages, this.#desk);
   }
 
   /** Brings what was taken over up to date once the source has synced. */

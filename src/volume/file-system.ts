@@ -31,6 +31,8 @@ export interface VolumeFs {
   unlink(path: string): void;
   /** Undefined when nothing is there. */
   lstat(path: string): FileStatus | undefined;
+  /** Undefined when nothing is there. */
+  stamp(path: string): FileStamp | undefined;
   /** All bytes of a regular file; ELOOP for a link. */
   readFile(path: string): Uint8Array;
 }
@@ -44,6 +46,17 @@ export type OwnerChange = { readonly user?: number | undefined; readonly group?:
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
 
 export type DirectoryEntry = { readonly name: string; readonly type: FileType };
+
+/**
+ * Changes with all that is done to a file, or to a directory's own names: where two stamps of one path are equal, nobody
+ * touched what is there in between. But a change within some milliseconds of the one before may not show.
+ */
+export type FileStamp = {
+  readonly inode: number;
+  /** Of the last change of whatever kind (ctime): seconds since 1970, and the rest in nanoseconds. */
+  readonly seconds: number;
+  readonly nanoseconds: number;
+};
 
 export type FileStatus = Owner & {
   readonly type: FileType;

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { Volume } from 'memfs';
 import type { VolumeFs } from './file-system.ts';
-import { fileType, nodeFileSystem } from './node-file-system.ts';
+import { fileType, nodeFileSystem, stampOf } from './node-file-system.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
@@ -57,6 +57,7 @@ export function createMemoryFileSystem(): VolumeFs {
       }
       return { type: fileType(status), mode: Number(status.mode) & 0o7777, size: Number(status.size), ...owner };
     },
+    stamp: (path) => stampOf(memory.lstatSync(path, { bigint: true, throwIfNoEntry: false })),
     readFile(path) {
       if (isLink(path)) throw Object.assign(new Error(`ELOOP: "${path}" is a link`), { code: 'ELOOP' });
       // memfs asks for read permission even of root, and whoever renders may see what was rendered.

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import type { FileType, VolumeFs } from './file-system.ts';
+import type { FileStamp, FileType, VolumeFs } from './file-system.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants;
 
@@ -31,6 +31,7 @@ export const nodeFileSystem: VolumeFs = {
     const { mode, uid: user, gid: group, size } = status;
     return { type: fileType(status), mode: mode & 0o7777, user, group, size };
   },
+  stamp: (path) => stampOf(fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })),
   readFile(path) {
     const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW);
     try {
@@ -40,6 +41,19 @@ export const nodeFileSystem: VolumeFs = {
     }
   },
 };
+
+const NANOSECONDS = 1_000_000_000n;
+
+/** Of Node's stats and of memfs' alike. */
+export function stampOf(stats: { ino: bigint; ctimeNs: bigint } | undefined): FileStamp | undefined {
+  if (stats === undefined) return undefined;
+  const { ino, ctimeNs } = stats;
+  return {
+    inode: Number(ino),
+    seconds: Number(ctimeNs / NANOSECONDS),
+    nanoseconds: Number(ctimeNs % NANOSECONDS),
+  };
+}
 
 /** What `Dirent` and `Stats` have in common, of Node's and of memfs alike. */
 export function fileType(entry: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): FileType {

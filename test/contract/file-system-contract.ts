@@ -107,6 +107,27 @@ export function fileSystemContract(name: string, open: () => FileSystemPlace, { 
       expect(errnoBy(() => fs.create(path, 0o600))).toBe('EEXIST');
     });
 
+    test('a stamp stays while nobody touches what is there, and is another for what takes its place', () => {
+      using place = open();
+      const { fs, directory } = place;
+      const path = `${directory}/file`;
+      for (const each of [path, `${path}.new`]) fs.close(fs.create(each, 0o600));
+      const before = fs.stamp(path);
+      expect(before).toEqual({
+        inode: expect.any(Number),
+        seconds: expect.any(Number),
+        nanoseconds: expect.any(Number),
+      });
+      fs.readFile(path);
+      expect(fs.stamp(path)).toEqual(before);
+      fs.rename(`${path}.new`, path);
+      expect(fs.stamp(path)?.inode).not.toBe(before?.inode);
+      fs.unlink(path);
+      expect(fs.stamp(path)).toBeUndefined();
+      fs.symlink('nowhere', path);
+      expect(fs.stamp(path)).toBeDefined();
+    });
+
     test('a link renamed over a link: the link moves, what both lead to stays', () => {
       using place = open();
       const { fs, directory } = place;

@@ -30,7 +30,7 @@ export function publisherContentsContract(createWorld: () => PublisherWorld, dev
     ]);
   });
 
-  test('a write reaches every target; an equal one touches nothing', () => {
+  test('a write reaches every target; an equal one touches nothing', async () => {
     using world = createWorld();
     const { volume, target } = arrange(world);
     const targets = [target, join(world.targets, 'b')];
@@ -47,7 +47,7 @@ export function publisherContentsContract(createWorld: () => PublisherWorld, dev
       expect(contents(each)).toEqual({ added: 'x', 'tls/key': 'k2', user: 'root' });
     }
     const touched = targets.map((each) => lstatSync(join(each, '..data')).ino);
-    expect(volume.write(payloadOf({ user: 'root', 'tls/key': 'k2', added: 'x' })).changed).toBe(false);
+    expect((await volume.write(payloadOf({ user: 'root', 'tls/key': 'k2', added: 'x' }))).changed).toBe(false);
     expect(targets.map((each) => lstatSync(join(each, '..data')).ino)).toEqual(touched);
   });
 

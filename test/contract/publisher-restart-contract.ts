@@ -44,18 +44,18 @@ export function publisherRestartContract(createWorld: () => PublisherWorld, devi
     }
   });
 
-  test('later writes reach the same publications, and pins hold', () => {
+  test('later writes reach the same publications, and pins hold', async () => {
     using world = createWorld();
     const { volume, target } = arrange(world);
     const directory = join(world.targets, 'directory');
     volume.publish(target, undefined, []);
-    const { pinnedGeneration } = volume.publish(directory, relativePath('tls'), []);
+    const { pinnedGeneration } = await volume.publish(directory, relativePath('tls'), []);
     const pinned = { target: directory, subPath: relativePath('tls'), pinnedGeneration };
     volume.saveRecord(recordOf(ID, [{ target }, pinned]));
     const [resumed] = world.start().resume();
     if (resumed === undefined) throw new Error('the volume was not resumed');
-    expect(resumed.volume.write(FIRST).changed).toBe(false);
-    expect(resumed.volume.write(SECOND).changed).toBe(true);
+    expect((await resumed.volume.write(FIRST)).changed).toBe(false);
+    expect((await resumed.volume.write(SECOND)).changed).toBe(true);
     world.clock.advance(RETIREMENT_MS);
     resumed.volume.publish(target, undefined, []);
     expect(resumed.volume.publish(directory, relativePath('tls'), [])).toEqual({ pinnedGeneration });

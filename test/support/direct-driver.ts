@@ -62,12 +62,12 @@ const commands = {
   },
   remove: (id: string) => volume(id).remove(),
   /** Publishes and takes away until somebody kills this process; an answer per turn. */
-  churn: (id: string, places: readonly Place[]) => {
+  churn: async (id: string, places: readonly Place[]) => {
     for (let turn = 0; ; turn++) {
       answer({ value: turn });
-      for (const place of places) publish(id, place, []);
-      volume(id).write(payloadOf({ 'a/b': `turn ${turn}`, c: `turn ${turn}` }));
-      for (const { target } of places) volume(id).unpublish(target);
+      for (const place of places) await publish(id, place, []);
+      await volume(id).write(payloadOf({ 'a/b': `turn ${turn}`, c: `turn ${turn}` }));
+      for (const { target } of places) await volume(id).unpublish(target);
     }
   },
 } satisfies Record<string, (...values: never[]) => unknown>;
@@ -96,7 +96,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const [name, ...values] = JSON.parse(line) as [keyof DirectCommands, ...never[]];
   try {
     const command: (...values: never[]) => unknown = commands[name];
-    answer({ value: command(...values) });
+    answer({ value: await command(...values) });
   } catch (error) {
     const { code, message } = error as { code?: string; message?: string };
     answer({ error: { code, message } });

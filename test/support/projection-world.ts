@@ -78,13 +78,13 @@ export class ProjectionWorld implements AsyncDisposable {
   }
 
   /** Resolves when the source has synced. */
-  #begin(): Promise<void> {
+  async #begin(): Promise<void> {
     const events = this.projector.events({ includeExisting: false }, this.#stop.signal);
     void (async () => {
       for await (const event of events) this.events.push(event);
     })();
-    this.projector.takeOver();
-    return this.projector.start(this.#stop.signal);
+    await this.projector.takeOver();
+    await this.projector.start(this.#stop.signal);
   }
 
   /** The daemon ends and another starts, over a store that begins empty, or over the same. */

@@ -73,13 +73,13 @@ describe.runIf(isRoot)('a publication whose pool is gone (needs root)', () => {
     expect(readFileSync(join(target, 'key'), 'utf8')).toBe('two');
   });
 
-  test('stays as it is when it shows a sub path, which is pinned anyway', () => {
+  test('stays as it is when it shows a sub path, which is pinned anyway', async () => {
     using world = new BindWorld();
     const { publisher, target, second } = lose(world, relativePath('key'));
     const before = world.mounts();
     const volume = publisher.open(ID, 'default');
     volume.write(payloadOf({ key: 'two' }));
-    const { pinnedGeneration } = volume.publish(target, relativePath('key'), []);
+    const { pinnedGeneration } = await volume.publish(target, relativePath('key'), []);
     expect(before).toContain(`/${volume.directoryName}/data/${pinnedGeneration}/key on ${target}`);
     expect(world.mounts()).toEqual(expect.arrayContaining([...before]));
     expect(readFileSync(target, 'utf8')).toBe('one');

@@ -91,26 +91,26 @@ describe('mounts', () => {
     ]);
   });
 
-  test('a mount that somebody else took away is made again, and a sub path then shows what there is now', () => {
+  test('a mount that somebody else took away is made again, and a sub path then shows what there is now', async () => {
     const { world, volume, target } = arrange();
     using _ = world;
-    const { pinnedGeneration } = volume.publish(target, relativePath('d'), []);
+    const { pinnedGeneration } = await volume.publish(target, relativePath('d'), []);
     volume.write(payloadOf({ 'd/b': '3' }));
     using parent = new TargetRoots([world.targets], []).open(target);
     using existing = parent.openExisting();
     if (existing !== undefined) world.mounter.unbind(existing);
     expect(volume.isPublished(target)).toBe(false);
-    expect(volume.publish(target, relativePath('d'), []).pinnedGeneration).toBe(volume.generation);
+    expect((await volume.publish(target, relativePath('d'), [])).pinnedGeneration).toBe(volume.generation);
     expect(volume.generation).not.toBe(pinnedGeneration);
     world.clock.advance(10_000);
     expect(readdirSync(world.pool(volume.directoryName, 'data'))).not.toContain(pinnedGeneration);
   });
 
-  test('generations stay while any of several sub paths needs them', () => {
+  test('generations stay while any of several sub paths needs them', async () => {
     const { world, volume } = arrange();
     using _ = world;
     const [one, two] = [join(world.targets, 'one'), join(world.targets, 'two')];
-    const { pinnedGeneration } = volume.publish(one, relativePath('d'), []);
+    const { pinnedGeneration } = await volume.publish(one, relativePath('d'), []);
     volume.publish(two, relativePath('a'), []);
     volume.write(payloadOf({ a: '2' }));
     const generations = () => readdirSync(world.pool(volume.directoryName, 'data'));

@@ -1,0 +1,16 @@
+/**
+ * Work cut where others may have a turn: one `yield` for each place where it may be left for a while. Nothing happens
+ * until somebody runs it, all at once (`finish`) or in slices of time (`Slices.run`).
+ */
+export type Steps<T> = Generator<void, T, void>;
+
+/** What is done when the call returns where it was little work, and otherwise when the promise resolves. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** Runs the work to its end, whoever waits. */
+export function finish<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
