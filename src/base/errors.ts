@@ -1,3 +1,5 @@
+import { describeErrno } from './errno-text.ts';
+
 /**
  * Everything that can go wrong, as a closed set: `rpc` maps each code to one gRPC status, the command line to one
  * exit code. `invalid-argument` carries the faults, one per field.
@@ -77,7 +79,8 @@ export function errnoOf(error: unknown): string | undefined {
 
 /**
  * Any thrown thing as a LanternError; `what` says what was tried, on what (`create the target "/x"`). An abort keeps
- * its meaning (`cancelled`, or `deadline-exceeded` for a timeout); errno values map by one table; the rest is `internal`.
+ * its meaning (`cancelled`, or `deadline-exceeded` for a timeout); errno values map by one table to a code and by another to
+ * a text; the rest is `internal`.
  */
 export function toLanternError(error: unknown, what: string): LanternError {
   if (error instanceof LanternError) return error;
@@ -89,5 +92,11 @@ export function toLanternError(error: unknown, what: string): LanternError {
   }
   const errno = errnoOf(error);
   const code = errno === undefined ? 'internal' : (CODE_OF_ERRNO[errno] ?? 'internal');
-  return new LanternError(code, `${what}: ${errno ?? 'an unexpected error'}`, { cause: error });
+  return new LanternError(code, `${what}: ${obstacleOf(error)}`, { cause: error });
+}
+
+/** What stands against a call that threw this, and what to do, for a text that says the rest. */
+export function obstacleOf(error: unknown): string {
+  const errno = errnoOf(error);
+  return errno === undefined ? 'an unexpected error' : describeErrno(errno);
 }

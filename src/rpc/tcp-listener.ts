@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
-import { errnoOf, LanternError } from '../base/errors.ts';
+import { LanternError, obstacleOf } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { bindError } from './bind-error.ts';
 import { Reading } from './reading.ts';
@@ -59,7 +59,7 @@ async function readPem<T extends X509Certificate | KeyObject>(
   try {
     pem = await readFile(path);
   } catch (error) {
-    return refuse(`cannot be read (${errnoOf(error) ?? 'unexpected error'})`);
+    return refuse(`cannot be read: ${obstacleOf(error)}`);
   }
   try {
     return parsed({ pem, content: parse(pem) });

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { errnoOf } from '../base/errors.ts';
+import { errnoOf, obstacleOf } from '../base/errors.ts';
 import type { Parsed } from '../base/parsed.ts';
 import { replaceFile } from './create-file.ts';
 import type { VolumeFs } from './file-system.ts';
@@ -121,7 +121,7 @@ export class VolumeHome {
       const errno = errnoOf(error);
       if (errno === 'ENOENT') return undefined;
       if (errno === undefined) throw error;
-      return { ok: false, faults: [{ field: '', message: `cannot be read: ${errno}` }] };
+      return { ok: false, faults: [{ field: '', message: `cannot be read: ${obstacleOf(error)}` }] };
     }
   }
 

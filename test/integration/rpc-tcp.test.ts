@@ -81,7 +81,10 @@ describe('TCP', () => {
     const error = await rejectionOf(world.listen({ cert: missing, key: garbage, clientCa: garbage }));
     expect(error.code).toBe('invalid-argument');
     expect(error.faults).toEqual([
-      { field: '--tls-cert', message: `"${missing}" cannot be read (ENOENT)` },
+      {
+        field: '--tls-cert',
+        message: `"${missing}" cannot be read: no such file or directory (ENOENT); create it, or name another`,
+      },
       { field: '--tls-key', message: `"${garbage}" holds no PEM text of a private key without a passphrase` },
       { field: '--tls-client-ca', message: `"${garbage}" holds no PEM text of a certificate` },
     ]);

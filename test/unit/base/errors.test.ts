@@ -14,10 +14,18 @@ describe('toLanternError', () => {
   it.each([
     [new DOMException('x', 'TimeoutError'), 'deadline-exceeded', 'try it: the deadline passed'],
     [AbortSignal.abort().reason, 'cancelled', 'try it: the call was cancelled'],
-    [Object.assign(new Error('x'), { code: 'ENOSPC' }), 'resource-exhausted', 'try it: ENOSPC'],
-    [Object.assign(new Error('x'), { code: 'EWEIRD' }), 'internal', 'try it: EWEIRD'],
+    [
+      Object.assign(new Error('x'), { code: 'ENOSPC' }),
+      'resource-exhausted',
+      'try it: no space is left (ENOSPC); make room',
+    ],
+    [Object.assign(new Error('x'), { code: 'EWEIRD' }), 'internal', 'try it: the system refuses it (EWEIRD)'],
     [Object.assign(new Error('x'), { code: 'ERR_STRANGE_ARGUMENT' }), 'internal', 'try it: an unexpected error'],
-    [thrownBy(() => readFileSync('/nowhere/at/all')), 'not-found', 'try it: ENOENT'],
+    [
+      thrownBy(() => readFileSync('/nowhere/at/all')),
+      'not-found',
+      'try it: no such file or directory (ENOENT); create it, or name another',
+    ],
     ['thrown text', 'internal', 'try it: an unexpected error'],
   ] as const)('gives a code and a message to %s', (error, code, message) => {
     expect(toLanternError(error, 'try it')).toMatchObject({ code, message, cause: error });

@@ -22,6 +22,10 @@ test('stdin is read for a dash', async () => {
 });
 
 test('what cannot be read is named', async () => {
-  await expect(manifestFiles(['/no/such/file'], false)).rejects.toThrow('read "/no/such/file": ENOENT');
-  await expect(readText('/no/such/file', new RecordedTerminal())).rejects.toThrow('read "/no/such/file": ENOENT');
+  await expect(manifestFiles(['/no/such/file'], false)).rejects.toThrow(
+    'read "/no/such/file": no such file or directory (ENOENT)',
+  );
+  await expect(readText('/no/such/file', new RecordedTerminal())).rejects.toThrow(
+    'read "/no/such/file": no such file or directory (ENOENT)',
+  );
 });

@@ -60,7 +60,11 @@ test('environment files, one after the other', async () => {
 test.each<[string, ValueOptions, string]>([
   ['twice', { fromLiteral: ['k=a', 'k=b'] }, 'cannot add key k, another key by that name already exists'],
   ['not a key', { fromLiteral: ['a/b=c'] }, 'key "a/b": a key has letters'],
-  ['no such file', { fromFile: ['/no/such/file'] }, 'read "/no/such/file": ENOENT'],
+  [
+    'no such file',
+    { fromFile: ['/no/such/file'] },
+    'read "/no/such/file": no such file or directory (ENOENT); create it, or name another',
+  ],
 ])('%s', async (_, options, message) => {
   await expect(read(options)).rejects.toThrow(message);
 });

@@ -286,7 +286,9 @@ describe('following', () => {
     await desk.start();
     expect(await desk.change()).toBe('added a=1');
     renameSync(directory, parent.at('elsewhere'));
-    expect(await desk.logged.line('WARN')).toContain(`read the manifests in "${directory}": ENOENT`);
+    expect(await desk.logged.line('WARN')).toContain(
+      `read the manifests in "${directory}": no such file or directory (ENOENT)`,
+    );
     mkdirSync(directory);
     writeFileSync(`${directory}/a.yaml`, secret('a', '2'));
     await desk.clock.longTimer();

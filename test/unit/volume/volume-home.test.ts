@@ -102,7 +102,10 @@ test('invariant 6: a missing or damaged record is a problem in words, damaged in
   expect(home.loadInputs()).toBeUndefined();
   memory.unlink('/home/record.json');
   memory.symlink('/etc/passwd', '/home/record.json');
-  expect(home.loadRecord()).toEqual({ ok: false, problem: 'it cannot be read: ELOOP' });
+  expect(home.loadRecord()).toEqual({
+    ok: false,
+    problem: 'it cannot be read: a symbolic link is in the way (ELOOP); name the real path',
+  });
 });
 
 test('removal takes all of it, the record first, and may be cut short and repeated', () => {
