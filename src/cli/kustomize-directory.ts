@@ -1,58 +1,76 @@
-import { constants } from 'node:fs';
-import { open, readdir, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
-import { invalid, toLanternError } from '../base/errors.ts';
+import { readdir } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { ContainedDirectory, type ContainedFile } from '../base/contained-directory.ts';
+import { errnoOf, invalid, toLanternError } from '../base/errors.ts';
 import type { KustomizeFiles } from '../objects/kustomize-files.ts';
 import { printable } from './output/printable.ts';
 
-/** The files in and below `directory`; links that leave it are refused. */
-export async function kustomizeDirectory(directory: string): Promise<KustomizeFiles> {
-  const root = await realpath(directory).catch((error: unknown) => {
+/** Hands `use` the files in and below `directory`, which is held meanwhile; links that leave it are refused. */
+export async function withKustomizeDirectory<T>(
+  directory: string,
+  use: (files: KustomizeFiles) => Promise<T>,
+): Promise<T> {
+  await using root = await ContainedDirectory.open(directory).catch((error: unknown) => {
     throw toLanternError(error, `read the directory "${directory}"`);
   });
-  return {
-    resolve: (path) => resolveInside(root, path),
-    list: (path) => listDirectory(join(root, path)),
-    read: (path) => readRegularFile(join(root, path)),
-  };
+  return await use(new HeldFiles(root, directory));
 }
 
-async function resolveInside(root: string, path: string): Promise<string> {
-  const inside = isAbsolute(path) ? '..' : relative(root, join(root, path));
-  // Before anything is looked up, so that the answer does not tell what exists elsewhere.
-  if (leaves(inside)) throw outside(path, root);
-  const real = await realpath(join(root, inside)).catch((error: unknown) => {
-    throw toLanternError(error, `read "${join(root, path)}"`);
-  });
-  const resolved = relative(root, real);
-  if (leaves(resolved)) throw outside(path, root);
-  return resolved;
-}
+class HeldFiles implements KustomizeFiles {
+  readonly #root: ContainedDirectory;
+  readonly #name: string;
 
-function leaves(path: string): boolean {
-  return path === '..' || path.startsWith('../');
-}
-
-function outside(path: string, root: string): Error {
-  const message = `must lie inside "${printable(root)}", links followed; copy it there`;
-  return invalid([{ field: `file "${printable(path)}"`, message }]);
-}
-
-async function listDirectory(path: string): Promise<string[] | undefined> {
-  try {
-    return (await stat(path)).isDirectory() ? await readdir(path) : undefined;
-  } catch (error) {
-    throw toLanternError(error, `read "${path}"`);
+  constructor(root: ContainedDirectory, name: string) {
+    this.#root = root;
+    this.#name = name;
   }
-}
 
-/** A pipe would be waited for without end, and a link put in place since the path was resolved is not followed. */
-async function readRegularFile(path: string): Promise<Uint8Array> {
-  try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if ((await file.stat()).isFile()) return await file.readFile();
-  } catch (error) {
-    throw toLanternError(error, `read "${path}"`);
+  async resolve(path: string): Promise<string> {
+    using file = await this.#open(path);
+    const inside = await this.#root.locate(file);
+    if (inside === undefined) throw this.#outside(path);
+    return inside;
   }
-  throw invalid([{ field: `file "${printable(path)}"`, message: 'must be a regular file' }]);
+
+  async list(path: string): Promise<readonly string[] | undefined> {
+    using file = await this.#open(path);
+    try {
+      return (await file.stat()).isDirectory ? await readdir(file.path) : undefined;
+    } catch (error) {
+      throw this.#failure(path, error);
+    }
+  }
+
+  async read(path: string): Promise<Uint8Array> {
+    using file = await this.#open(path);
+    try {
+      // A pipe would be waited for without end.
+      if ((await file.stat()).isFile) {
+        await using handle = await file.openToRead();
+        return await handle.readFile();
+      }
+    } catch (error) {
+      throw this.#failure(path, error);
+    }
+    throw invalid([{ field: `file "${printable(path)}"`, message: 'must be a regular file' }]);
+  }
+
+  /** Refuses what leaves the directory before anything is looked up, so that the answer does not tell what exists elsewhere. */
+  async #open(path: string): Promise<ContainedFile> {
+    if (isAbsolute(path)) throw this.#outside(path);
+    try {
+      return await this.#root.open(join('.', path));
+    } catch (error) {
+      throw errnoOf(error) === 'EXDEV' ? this.#outside(path) : this.#failure(path, error);
+    }
+  }
+
+  #failure(path: string, error: unknown): Error {
+    return toLanternError(error, `read "${join(this.#name, path)}"`);
+  }
+
+  #outside(path: string): Error {
+    const message = `must lie inside "${printable(this.#name)}", links followed; copy it there`;
+    return invalid([{ field: `file "${printable(path)}"`, message }]);
+  }
 }

@@ -7,7 +7,7 @@ import type { ManifestDocument } from '../objects/parse-manifest.ts';
 import type { Cli } from './cli.ts';
 import { wrongUsage } from './exit.ts';
 import { manifestFiles } from './input-files.ts';
-import { kustomizeDirectory } from './kustomize-directory.ts';
+import { withKustomizeDirectory } from './kustomize-directory.ts';
 import { type Manifests, nameOfPod, readManifests, sortDocuments } from './manifests.ts';
 
 /** Options of commands that take objects from manifests or from a kustomization. */
@@ -64,7 +64,7 @@ export async function buildDocuments(
 ): Promise<ManifestDocument[]> {
   const { buildKustomization } = await import('../objects/kustomize-build.ts');
   const options = { defaultNamespace, suffixRule, environment: cli.environment };
-  const built = await buildKustomization(await kustomizeDirectory(directory), options);
+  const built = await withKustomizeDirectory(directory, (files) => buildKustomization(files, options));
   if (!built.ok) throw invalid(built.faults);
   return built.value;
 }

@@ -1,6 +1,6 @@
 import { arch, constants } from 'node:os';
 import koffi from 'koffi';
-import { SystemCallError } from './errno.ts';
+import { SystemCallError } from '../base/system-call-error.ts';
 import { MNT_DETACH, mount, umount } from './system-calls.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { lstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
+import { SystemCallError } from '../base/system-call-error.ts';
 import type { MountFlag } from '../volume/record.ts';
-import { SystemCallError } from './errno.ts';
 import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { OpenedTarget } from './opened-target.ts';

@@ -2,7 +2,7 @@ import { constants as fs } from 'node:fs';
 import { arch, constants } from 'node:os';
 import koffi from 'koffi';
 import { LanternError } from '../base/errors.ts';
-import { SystemCallError } from './errno.ts';
+import { SystemCallError } from '../base/system-call-error.ts';
 
 /**
  * The Linux calls that Node does not have. libc's wrappers where every libc has them, numbers elsewhere: glibc before

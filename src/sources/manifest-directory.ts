@@ -1,6 +1,6 @@
-import { readdir, realpath } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
-import { toLanternError } from '../base/errors.ts';
+import { ContainedDirectory } from '../base/contained-directory.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { DirectoryWatches } from './directory-watches.ts';
 import { isManifestName } from './manifest-file.ts';
@@ -14,6 +14,10 @@ const QUIET_MS = 20;
 const BURST_MS = 200;
 /** When to look again after a failure that may pass by itself, in milliseconds. */
 const RETRY_MS = 1_000;
+/** How often to look while more happens than can be listened to, in milliseconds. */
+const FLOODED_MS = 2_000;
+/** The most names in the directory, whatever they are. */
+const MAX_NAMES = 20_000;
 
 export type ManifestDirectoryOptions = {
   readonly directory: string;
@@ -26,7 +30,8 @@ export type ManifestDirectoryOptions = {
 
 /**
  * Keeps a store at what a directory's manifests say: every `*.yaml`, `*.yml` and `*.json` in it, not below it, without
- * dotfiles; links are followed while they end inside it. The kernel tells of changes, nothing is polled.
+ * dotfiles; links are followed while they end inside it. The kernel tells of changes, and nothing is polled unless more
+ * happens than can be listened to.
  *
  * What cannot be read or parsed keeps the objects it had and is reported to the log, once, never with file contents.
  * An object in two files is taken from the first by name. One that is in no file any more is deleted after a second,
@@ -38,6 +43,8 @@ export class ManifestDirectory implements AsyncDisposable {
   readonly #reconciler: ManifestReconciler;
   readonly #closing = new AbortController();
   #watches: DirectoryWatches;
+  /** When the last flood of events was noticed, on the monotonic clock; undefined while there is none. */
+  #floodedAt: number | undefined;
   #reported = new Set<string>();
   #burstStart: number | undefined;
   #quiet: Disposable | undefined;
@@ -48,7 +55,7 @@ export class ManifestDirectory implements AsyncDisposable {
     this.#options = options;
     this.#manifests = new ManifestSet(options.defaultNamespace ?? 'default');
     this.#reconciler = new ManifestReconciler(options);
-    this.#watches = new DirectoryWatches(this.#onEvent);
+    this.#watches = this.#newWatches();
   }
 
   /**
@@ -82,6 +89,29 @@ export class ManifestDirectory implements AsyncDisposable {
     });
   };
 
+  readonly #onFlood = (): void => {
+    if (this.#closing.signal.aborted) return;
+    if (this.#floodedAt === undefined) {
+      this.#options.log.warn(
+        `too much happens in the manifests directory "${this.#options.directory}"; it is read every ${FLOODED_MS / 1000} s until that ends`,
+      );
+    }
+    this.#floodedAt = this.#options.clock.monotonic();
+    this.#passLater(FLOODED_MS);
+  };
+
+  #newWatches(): DirectoryWatches {
+    return new DirectoryWatches(this.#options.clock, { onEvent: this.#onEvent, onFlood: this.#onFlood });
+  }
+
+  /** The pass after a flood watches again: if that goes well until the next one, the flood is over. */
+  #noteEndOfFlood(): void {
+    const { clock, directory, log } = this.#options;
+    if (this.#floodedAt === undefined || clock.monotonic() - this.#floodedAt < 1.5 * FLOODED_MS) return;
+    this.#floodedAt = undefined;
+    log.info(`the manifests directory "${directory}" is quiet enough to be followed again`);
+  }
+
   #queuePass(): void {
     this.#passes = this.#passes
       .then(() => this.#pass(this.#closing.signal))
@@ -100,7 +130,8 @@ export class ManifestDirectory implements AsyncDisposable {
   /** Reads the whole directory and brings the store to it. Watches are renewed first: links may lead elsewhere now. */
   async #pass(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const watches = new DirectoryWatches(this.#onEvent);
+    this.#noteEndOfFlood();
+    const watches = this.#newWatches();
     try {
       await this.#readManifests(watches, signal);
     } catch (error) {
@@ -112,14 +143,24 @@ export class ManifestDirectory implements AsyncDisposable {
     this.#watches = watches;
     const result = await this.#reconciler.reconcile(this.#manifests.objects(), signal);
     this.#report([...this.#manifests.problems(), ...result.problems]);
-    this.#passLater(result.againInMs);
+    this.#passLater(
+      this.#floodedAt === undefined ? result.againInMs : Math.min(FLOODED_MS, result.againInMs ?? FLOODED_MS),
+    );
   }
 
   async #readManifests(watches: DirectoryWatches, signal: AbortSignal): Promise<void> {
-    const root = await realpath(this.#options.directory);
-    watches.add(root);
-    const names = (await readdir(root)).filter(isManifestName);
-    await this.#manifests.read(root, names, (path) => watches.add(path), signal);
+    await using directory = await ContainedDirectory.open(this.#options.directory);
+    const { identity } = await directory.stat();
+    watches.add(identity, directory.path);
+    const names = await directory.names(MAX_NAMES);
+    if (names === undefined) {
+      throw new LanternError(
+        'resource-exhausted',
+        `read the manifests in "${this.#options.directory}": it holds more than ${MAX_NAMES} names; remove what is no manifest`,
+      );
+    }
+    const onDirectory = (identity: string, path: string) => watches.add(identity, path);
+    await this.#manifests.read(directory, names.filter(isManifestName), onDirectory, signal);
   }
 
   /** Logs what was not a problem the last time. */

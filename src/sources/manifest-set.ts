@@ -1,3 +1,4 @@
+import type { ContainedDirectory } from '../base/contained-directory.ts';
 import type { Fault } from '../base/errors.ts';
 import { describeRef, type ObjectDraft, refKey, refOf } from '../objects/object.ts';
 import { parseManifest } from '../objects/parse-manifest.ts';
@@ -28,15 +29,15 @@ export class ManifestSet {
 
   /** Reads these files, and forgets all others. See `readManifest`. */
   async read(
-    root: string,
+    directory: ContainedDirectory,
     names: readonly string[],
-    onDirectory: (path: string) => void,
+    onDirectory: (identity: string, path: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const manifests = new Map<string, Manifest>();
     for (const name of names.toSorted()) {
       const before = this.#manifests.get(name);
-      const file = await readManifest(root, name, onDirectory, signal);
+      const file = await readManifest(directory, name, onDirectory, signal);
       if (file.kind === 'absent') continue;
       if (file.kind === 'text' && file.digest === before?.digest) manifests.set(name, before);
       else if (file.kind === 'text') manifests.set(name, this.#parse(name, file, before));

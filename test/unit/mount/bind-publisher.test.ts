@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { SystemCallError } from '../../../src/base/system-call-error.ts';
 import { BindPublisher } from '../../../src/mount/bind-publisher.ts';
-import { SystemCallError } from '../../../src/mount/errno.ts';
 import { Pools } from '../../../src/mount/pools.ts';
 import { RecordingMounter } from '../../../src/mount/recording-mounter.ts';
 import { TargetRoots } from '../../../src/mount/target.ts';

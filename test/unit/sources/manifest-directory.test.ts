@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { StoredObject } from '../../../src/objects/object.ts';
 import { ManifestDirectory } from '../../../src/sources/manifest-directory.ts';
@@ -7,7 +17,9 @@ import { MemoryStore } from '../../../src/sources/memory-store.ts';
 import type { ObjectEvent } from '../../../src/sources/source.ts';
 import { secretDraft } from '../../support/builders.ts';
 import { LogLines } from '../../support/log-lines.ts';
+import { NOBODY } from '../../support/nobody.ts';
 import { PatientClock } from '../../support/patient-clock.ts';
+import { isRoot } from '../../support/privileges.ts';
 import { TempDir } from '../../support/temp-dir.ts';
 
 const APPLY = { createOnly: false, dryRun: false };
@@ -309,5 +321,100 @@ describe('following', () => {
     await desk.manifests[Symbol.asyncDispose]();
     expect(desk.clock.pending).toBe(0);
     expect(await desk.secrets()).toEqual(['a=1', 'b=1']);
+  });
+});
+
+describe.runIf(isRoot)('whose files are read (needs root)', () => {
+  const OTHER = NOBODY - 1;
+
+  type Case = {
+    /** Owners of the directory, of the directory in it where the file lies, and of the file. */
+    readonly owners: readonly [directory: number, holder: number, file: number];
+    readonly holderMode?: number;
+    readonly linked?: boolean;
+    readonly refusal?: RegExp;
+  };
+
+  test.each<[string, Case]>([
+    ["the directory's owner's", { owners: [NOBODY, NOBODY, NOBODY] }],
+    ["root's", { owners: [NOBODY, NOBODY, 0] }],
+    [
+      "another user's",
+      { owners: [NOBODY, NOBODY, OTHER], refusal: /belongs to user 65533, but the directory to user 65534/ },
+    ],
+    ["another user's in root's", { owners: [0, 0, NOBODY], refusal: /belongs to user 65534/ }],
+    ['a hard link that its owner made', { owners: [NOBODY, NOBODY, NOBODY], linked: true }],
+    ['a hard link that root made', { owners: [NOBODY, 0, NOBODY], linked: true }],
+    ['a hard link in a tree of root', { owners: [0, 0, 0], linked: true }],
+    [
+      "a hard link to root's file, made by the user",
+      { owners: [NOBODY, NOBODY, 0], linked: true, refusal: /a hard link/ },
+    ],
+    ["the same below root's directory", { owners: [0, NOBODY, 0], linked: true, refusal: /a hard link/ }],
+    [
+      'a hard link where everybody makes names',
+      { owners: [0, 0, 0], holderMode: 0o1777, linked: true, refusal: /a hard link/ },
+    ],
+    [
+      'a hard link where a group makes names',
+      { owners: [0, 0, 0], holderMode: 0o775, linked: true, refusal: /a hard link/ },
+    ],
+  ])('%s', async (_, { owners: [directory, holder, file], holderMode = 0o755, linked, refusal }) => {
+    await using desk = new Desk();
+    using elsewhere = new TempDir();
+    chownSync(desk.dir.path, directory, directory);
+    mkdirSync(desk.dir.at('sub'));
+    desk.write('sub/a.yaml', secret('a', '1'));
+    chownSync(desk.dir.at('sub', 'a.yaml'), file, file);
+    if (linked) linkSync(desk.dir.at('sub', 'a.yaml'), elsewhere.at('second'));
+    chownSync(desk.dir.at('sub'), holder, holder);
+    chmodSync(desk.dir.at('sub'), holderMode);
+    symlinkSync('sub/a.yaml', desk.dir.at('a.yaml'));
+    await desk.start();
+    expect(await desk.secrets()).toEqual(refusal === undefined ? ['a=1'] : []);
+    if (refusal !== undefined) expect(await desk.logged.line('"a.yaml"')).toMatch(refusal);
+  });
+});
+
+describe('a flood of events', () => {
+  /** More at once than is listened to. */
+  const flood = (desk: Desk) => {
+    desk.write('.one', '');
+    for (let count = 0; count < 1_000; count += 1) {
+      renameSync(desk.dir.at('.one'), desk.dir.at('.other'));
+      renameSync(desk.dir.at('.other'), desk.dir.at('.one'));
+    }
+  };
+  const look = async (desk: Desk) => {
+    await desk.clock.longTimer();
+    desk.clock.advance(2_000);
+  };
+
+  test('is not listened to: the directory is read every two seconds, until it is over', async () => {
+    await using desk = new Desk();
+    await desk.start();
+    flood(desk);
+    desk.write('a.yaml', secret('a', '1'));
+    await desk.logged.line('too much happens in the manifests directory');
+    expect(await desk.secrets()).toEqual([]);
+    await look(desk);
+    expect(await desk.change()).toBe('added a=1');
+    await look(desk);
+    await desk.logged.line('quiet enough to be followed again');
+    desk.write('a.yaml', secret('a', '2'));
+    expect(await desk.change()).toBe('modified a=2');
+  });
+
+  test('more names than are read end the pass, and nothing is deleted', async () => {
+    await using desk = new Desk();
+    desk.write('a.yaml', secret('a', '1'));
+    await desk.start();
+    expect(await desk.change()).toBe('added a=1');
+    for (let count = 0; count <= 20_000; count += 1) symlinkSync('x', desk.dir.at(`.${count}`));
+    rmSync(desk.dir.at('a.yaml'));
+    await look(desk);
+    expect(await desk.logged.line('more than 20000 names')).toContain(`read the manifests in "${desk.dir.path}"`);
+    desk.clock.advance(10_000);
+    expect(await desk.secrets()).toEqual(['a=1']);
   });
 });
