@@ -5,7 +5,7 @@ const suite = (name: string, timeoutMs: number) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    setupFiles: 'test/support/patience.ts',
+    setupFiles: ['test/support/patience.ts', 'test/support/end-children.ts'],
     expect: { poll: { timeout: 15_000 } },
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,

@@ -17,7 +17,7 @@ const MAIN = join(TOP, 'dist/main.js');
 
 const isCi = process.env.CI === 'true';
 const interrupted = new AbortController();
-for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.once(name, () => interrupted.abort(new Error(`stopped by ${name}`)));
 }
 const { signal } = interrupted;

@@ -24,6 +24,17 @@ export function countTests({ testResults }) {
 }
 
 /**
+ * What a run that was stopped had come to: a letter for each test that was over.
+ *
+ * @param {string} letters the first of "passed", "failed", "skipped" and "pending"
+ */
+export function countProgress(letters) {
+  const passed = letters.split('p').length - 1;
+  const failed = letters.split('f').length - 1;
+  return { passed, failed, skipped: letters.length - passed - failed };
+}
+
+/**
  * The tests that did not run: one line for each suite or file and reason. The reason is the suite's missing prerequisite, or
  * what the titles say in parentheses, e.g. "(needs root)".
  *

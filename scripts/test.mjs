@@ -1,52 +1,135 @@
 // `npm test`: prepares the checkout, runs every suite, says what could not run here and why, and ends with one plain line.
 // Further arguments go to vitest. With CI=true a prerequisite that is missing is a failure: nothing is skipped in silence.
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+// However the run ends, also by a signal, everything that it started ends with it. package.json starts it by `exec`, since
+// npm passes its signals on to the shell only.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
+import { adoptOrphans, descendantsOf, endDescendants, removeTraces, send } from './leftovers.mjs';
 import { PREREQUISITES } from './prerequisites.mjs';
-import { countTests, describeSkipped, hasUnmetNeeds } from './test-report.mjs';
+import { PROGRESS_FILE } from './progress-reporter.mjs';
+import { countProgress, countTests, describeSkipped, hasUnmetNeeds } from './test-report.mjs';
+import { TEST_RUN, tempDirPrefix } from './test-run.mjs';
 
 const TOP = fileURLToPath(new URL('..', import.meta.url));
 const VITEST = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-const REPORT = fileURLToPath(new URL('../.cache/test-report.json', import.meta.url));
+const PROGRESS_REPORTER = fileURLToPath(new URL('progress-reporter.mjs', import.meta.url));
+const CACHE = fileURLToPath(new URL('../.cache', import.meta.url));
+/** What an engine with containers needs to end in order. */
+const GRACE_MS = 4_000;
 
 const isCi = process.env.CI === 'true';
 const args = process.argv.slice(2);
 
+/** @type {NodeJS.Signals | undefined} */
+let stopped;
+/** @type {import('node:child_process').ChildProcess | undefined} */
+let vitest;
+for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.on(name, () => {
+    stopped ??= name;
+    stopVitest();
+  });
+}
+
 try {
   await bootstrap();
-  process.exitCode = runSuites();
+  process.exitCode = await runSuites();
 } catch (error) {
   console.error(`lantern: ${/** @type {Error} */ (error).message}`);
   process.exitCode = 1;
 }
 
 /** The exit code. */
-function runSuites() {
-  rmSync(REPORT, { force: true });
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${REPORT}`];
-  const { status } = spawnSync(process.execPath, [VITEST, 'run', ...reporters, ...args], {
-    cwd: TOP,
-    stdio: 'inherit',
-  });
-  if (!existsSync(REPORT)) {
+async function runSuites() {
+  await adoptOrphans();
+  const directory = mkdtempSync(join(CACHE, 'test-run-'));
+  const report = join(directory, 'report.json');
+  const progress = join(directory, 'progress');
+  // Its own also where one run of the tests starts another.
+  const run = randomBytes(3).toString('hex');
+  try {
+    const status = await runVitest(report, { ...process.env, [TEST_RUN]: run, [PROGRESS_FILE]: progress });
+    const left = stopped === undefined ? descendantsOf(process.pid) : [];
+    await endDescendants(GRACE_MS);
+    removeTraces(tempDirPrefix({ [TEST_RUN]: run }));
+    if (stopped !== undefined) return sayStopped(stopped, existsSync(progress) ? readFileSync(progress, 'utf8') : '');
+    for (const { pid, command } of left) console.error(`The tests left process ${pid} behind: ${command}`);
+    if (existsSync(report)) return sayResults(JSON.parse(readFileSync(report, 'utf8')), status, left.length > 0);
     console.error('vitest ended without a report, see above');
     return 1;
+  } finally {
+    rmSync(directory, { recursive: true });
   }
-  /** @type {import('./test-report.mjs').Report} */
-  const report = JSON.parse(readFileSync(REPORT, 'utf8'));
+}
+
+/**
+ * The exit code; null where a signal ended it.
+ *
+ * @param {string} report
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number | null>}
+ */
+async function runVitest(report, env) {
+  if (stopped !== undefined) return null;
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const all = [VITEST, 'run', ...reporters, `--reporter=${PROGRESS_REPORTER}`, ...args];
+  // In a session of its own: Ctrl-C ends this process, which ends the others and can still say what they came to.
+  vitest = spawn(process.execPath, all, { cwd: TOP, env, stdio: 'inherit', detached: true });
+  const [status] = await once(vitest, 'exit');
+  return status;
+}
+
+/** At once, and its workers, which would go on to the next test; what they have started gets time to end in order. */
+function stopVitest() {
+  if (vitest?.pid === undefined || vitest.exitCode !== null || vitest.signalCode !== null) return;
+  const workers = descendantsOf(vitest.pid).filter(({ command }) => command.includes('/vitest/dist/'));
+  send(vitest.pid, 'SIGKILL');
+  for (const { pid } of workers) send(pid, 'SIGKILL');
+}
+
+/**
+ * @param {NodeJS.Signals} signal
+ * @param {string} progress
+ */
+function sayStopped(signal, progress) {
+  const { passed, failed, skipped } = countProgress(progress);
+  console.log(`\nstopped by ${signal}; the other tests did not run`);
+  console.log(summary(passed, failed, skipped));
+  return 128 + constants.signals[signal];
+}
+
+/**
+ * @param {import('./test-report.mjs').Report} report
+ * @param {number | null} status
+ * @param {boolean} hasLeft whether processes were left behind
+ */
+function sayResults(report, status, hasLeft) {
   const absent = PREREQUISITES.filter(({ isThere }) => !isThere());
   const missing = new Map(absent.map(({ suite, reason }) => [suite, reason]));
   const excused = new Set(absent.flatMap(({ suite, isHeavy }) => (isHeavy && !args.includes(suite) ? [suite] : [])));
   const { passed, failed, skipped } = countTests(report);
   const outside = [];
-  if (status !== 0 && failed === 0) outside.push('the run failed outside its tests, see above');
+  if ((status !== 0 || hasLeft) && failed === 0) outside.push('the run failed outside its tests, see above');
   if (isCi && (missing.size > excused.size || hasUnmetNeeds(report, TOP, excused)))
     outside.push('CI must run every suite, see above');
 
   console.log();
   for (const line of [...describeSkipped(report, TOP, missing), ...outside]) console.log(line);
-  console.log(`${passed} passed, ${failed + outside.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  console.log(summary(passed, failed + outside.length, skipped));
   return status === 0 && outside.length === 0 ? 0 : 1;
+}
+
+/**
+ * @param {number} passed
+ * @param {number} failed
+ * @param {number} skipped
+ */
+function summary(passed, failed, skipped) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }

@@ -54,6 +54,11 @@ export class CommandLine implements AsyncDisposable {
     return await firstLine(daemon);
   }
 
+  /** The daemon's. */
+  get pid(): number | undefined {
+    return this.#daemon?.pid;
+  }
+
   /** Ends the daemon in order; resolves with its exit code. */
   async stopServing(): Promise<number | null> {
     const daemon = this.#daemon;

@@ -1,17 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TEST_RUN, tempDirPrefix } from './test-run.ts';
+import { removeTraces, send, tempDirsOf } from '../../scripts/leftovers.mjs';
+import { TEST_RUN, tempDirPrefix } from '../../scripts/test-run.mjs';
 
 /** A killed process needs a moment to be gone. */
 const PATIENCE_MS = 15_000;
 const INTERVAL_MS = 50;
 
-/** vitest's global setup: marks the run, and fails it when it leaves a mount, a process or a temporary directory behind. */
+/**
+ * vitest's global setup: marks the run, and fails it when it leaves a mount, a process or a temporary directory behind,
+ * which it then takes away.
+ */
 export default function checkForLeaks(): () => Promise<void> {
-  process.env[TEST_RUN] = randomBytes(3).toString('hex');
+  process.env[TEST_RUN] ??= randomBytes(3).toString('hex');
   const before = mountLines();
   return async () => {
     const deadline = Date.now() + PATIENCE_MS;
@@ -21,6 +23,8 @@ export default function checkForLeaks(): () => Promise<void> {
       leaks = findLeaks(before);
     }
     if (leaks.length === 0) return;
+    for (const { pid } of runningProcesses()) send(pid, 'SIGKILL');
+    removeTraces(tempDirPrefix(process.env));
     console.error(`The tests left something behind:\n${leaks.map((leak) => `  ${leak}`).join('\n')}`);
     // vitest logs what a teardown throws, and exits 0.
     process.exitCode = 1;
@@ -33,7 +37,7 @@ export function findLeaks(mountsBefore: ReadonlySet<string>): readonly string[] 
   return [
     ...newMounts(mountsBefore, prefix).map((line) => `mount: ${line}`),
     ...runningProcesses().map(({ pid, command }) => `process ${pid}: ${command}`),
-    ...tempDirs(prefix).map((path) => `directory: ${path}`),
+    ...tempDirsOf(prefix).map((path) => `directory: ${path}`),
   ];
 }
 
@@ -45,15 +49,6 @@ function newMounts(before: ReadonlySet<string>, prefix: string): string[] {
   const ofSomebodyElse = /lantern-(?:test|demo|bench)-/;
   return [...mountLines()].filter(
     (line) => line.includes(prefix) || (line.includes('lantern') && !before.has(line) && !ofSomebodyElse.test(line)),
-  );
-}
-
-function tempDirs(prefix: string): string[] {
-  const parents = new Set([tmpdir(), '/dev/shm']);
-  return [...parents].flatMap((parent) =>
-    readdirSync(parent)
-      .filter((name) => name.startsWith(prefix))
-      .map((name) => join(parent, name)),
   );
 }
 

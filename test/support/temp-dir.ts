@@ -1,7 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tempDirPrefix } from './test-run.ts';
+import { tempDirPrefix } from '../../scripts/test-run.mjs';
 
 /** A directory of the test's own; `using` removes it. On disk by default; `/dev/shm` for a memory file system. */
 export class TempDir implements Disposable {

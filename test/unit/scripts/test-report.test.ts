@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countTests, describeSkipped, hasUnmetNeeds } from '../../../scripts/test-report.mjs';
+import { countProgress, countTests, describeSkipped, hasUnmetNeeds } from '../../../scripts/test-report.mjs';
 
 type Status = 'passed' | 'failed' | 'skipped';
 
@@ -18,6 +18,11 @@ test('passed, failed and skipped tests are counted; a file that did not load is 
     file('unit/hook', 'failed', ['five', 'passed']),
   ];
   expect(countTests({ testResults })).toEqual({ passed: 3, failed: 3, skipped: 1 });
+});
+
+test('of a run that was stopped the tests that were over are counted', () => {
+  expect(countProgress('ppfpsp')).toEqual({ passed: 4, failed: 1, skipped: 1 });
+  expect(countProgress('')).toEqual({ passed: 0, failed: 0, skipped: 0 });
 });
 
 test('what did not run is named once per suite or file, with the reason', () => {

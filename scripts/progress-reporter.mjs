@@ -1,0 +1,13 @@
+import { appendFileSync } from 'node:fs';
+
+/** Set by `npm test`: the file that gets a letter for each test that is over. */
+export const PROGRESS_FILE = 'LANTERN_TEST_PROGRESS';
+
+/** A reporter for vitest: what a run that is stopped came to, since the full report is written at the end only. */
+export default class ProgressReporter {
+  /** @param {import('vitest/node').TestCase} test */
+  onTestCaseResult(test) {
+    const file = process.env[PROGRESS_FILE];
+    if (file !== undefined) appendFileSync(file, test.result().state.charAt(0));
+  }
+}
