@@ -1,4 +1,5 @@
 import { faulty, orThrow, type Parsed } from '../base/parsed.ts';
+import { TEXT_LIMITS } from '../objects/text-limits.ts';
 import { readText } from './input-files.ts';
 import { inFile } from './manifests.ts';
 import type { Terminal } from './terminal.ts';
@@ -10,7 +11,7 @@ export async function readDocument<T>(
   parse: (document: unknown) => Parsed<T>,
 ): Promise<T> {
   const { parseYamlDocuments } = await import('../objects/yaml.ts');
-  const documents = parseYamlDocuments(await readText(file, terminal));
+  const documents = parseYamlDocuments(await readText(file, terminal), TEXT_LIMITS.document);
   const result = documents.ok ? parseOnly(documents.value, parse) : documents;
   if (result.ok) return result.value;
   return orThrow(faulty(result.faults.map(({ field, message }) => ({ field: inFile(file, field), message }))));

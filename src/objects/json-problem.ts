@@ -1,26 +1,39 @@
 /** What JSON.parse lets pass and a manifest must not have, and where: an offset in characters. */
-export type JsonProblem = { readonly kind: 'repeated-key' | 'too-deep'; readonly offset: number };
+export type JsonProblem = { readonly kind: 'repeated-key' | 'too-deep' | 'too-many-nodes'; readonly offset: number };
 
-/** The first problem in a text that is valid JSON already. Linear, and without recursion. */
-export function jsonProblem(text: string, maxDepth: number): JsonProblem | undefined {
-  const open: Set<string>[] = [];
-  const token = /["[\]{}]/g;
+export type JsonLimits = { readonly depth: number; readonly nodes: number };
+
+/**
+ * The first problem in a text that may be JSON; for any other text the answer has no meaning, but costs no more. Linear,
+ * and without recursion. A repeated key does not end the search for what must not reach a parser.
+ */
+export function jsonProblem(text: string, limits: JsonLimits): JsonProblem | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  let repeated: JsonProblem | undefined;
+  let nodes = 0;
+  // The last of them is a number, or one of the three words.
+  const token = /["[\]{}]|[^\s"[\]{},:]+/g;
   for (let match = token.exec(text); match !== null; match = token.exec(text)) {
     const offset = match.index;
-    if (match[0] === '"') {
-      token.lastIndex = endOfString(text, offset);
-      const key = keyAt(text, offset, token.lastIndex);
-      const keys = open.at(-1);
-      if (key === undefined || keys === undefined) continue;
-      if (keys.has(key)) return { kind: 'repeated-key', offset };
-      keys.add(key);
-    } else if (match[0] === '{' || match[0] === '[') {
-      if (open.push(new Set()) > maxDepth) return { kind: 'too-deep', offset };
-    } else {
+    const sign = match[0];
+    if (sign === ']' || sign === '}') {
       open.pop();
+      continue;
+    }
+    nodes++;
+    if (nodes > limits.nodes) return { kind: 'too-many-nodes', offset };
+    if (sign === '"') {
+      token.lastIndex = endOfString(text, offset);
+      const keys = open.at(-1);
+      const key = keys === undefined ? undefined : keyAt(text, offset, token.lastIndex);
+      if (key === undefined || keys === undefined) continue;
+      if (keys.has(key)) repeated ??= { kind: 'repeated-key', offset };
+      keys.add(key);
+    } else if (sign === '[' || sign === '{') {
+      if (open.push(sign === '{' ? new Set() : undefined) > limits.depth) return { kind: 'too-deep', offset };
     }
   }
-  return undefined;
+  return repeated;
 }
 
 /** The offset after the closing quote. One regular expression for a whole string would overflow V8's stack. */
@@ -38,5 +51,13 @@ function endOfString(text: string, start: number): number {
 function keyAt(text: string, start: number, end: number): string | undefined {
   const colon = /\s*:/y;
   colon.lastIndex = end;
-  return colon.test(text) ? String(JSON.parse(text.slice(start, end))) : undefined;
+  if (!colon.test(text)) return undefined;
+  const quoted = text.slice(start, end);
+  if (!quoted.includes('\\')) return quoted.slice(1, -1);
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    // No JSON, so neither is the whole.
+    return quoted;
+  }
 }

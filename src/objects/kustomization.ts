@@ -3,6 +3,7 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { optional, through } from '../base/schemas.ts';
 import { parseNamespace, parseObjectName } from './names.ts';
+import { TEXT_LIMITS } from './text-limits.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
 /** The names a kustomization file may have; a directory has exactly one of them. */
@@ -63,7 +64,7 @@ const UNSUPPORTED: ReadonlySet<string> = new Set(
 
 /** The text of a kustomization file; every field that has no meaning here is a fault. */
 export function parseKustomization(text: string): Parsed<Kustomization> {
-  const documents = parseYamlDocuments(text);
+  const documents = parseYamlDocuments(text, TEXT_LIMITS.kustomization);
   if (!documents.ok) return documents;
   const [document, ...more] = documents.value.filter((value) => value !== null);
   if (document === undefined) return faulty([{ field: '', message: 'is empty' }]);

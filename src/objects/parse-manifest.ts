@@ -1,9 +1,11 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
+import { type DocumentText, documentsIn } from './manifest-documents.ts';
 import { parseObjectName } from './names.ts';
 import { API_VERSIONS, type ObjectDraft } from './object.ts';
 import { isObjectKind, parseObject } from './parse-object.ts';
+import { TEXT_LIMITS } from './text-limits.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
 /** One document of a manifest: an object that Lantern keeps, or one of another kind (a Pod), as it was written. */
@@ -23,17 +25,46 @@ export type ManifestOptions = {
  * documents left out. The field of a fault starts with the document: `document 2 (Secret "db"): data[x]`.
  */
 export function parseManifest(text: string, options: ManifestOptions): Parsed<ManifestDocument[]> {
-  const yaml = parseYamlDocuments(text);
-  if (!yaml.ok) return yaml;
-  const given = yaml.value.flatMap((raw, index) => (raw === null ? [] : [{ raw, where: `document ${index + 1}` }]));
+  const documents: ManifestDocument[] = [];
+  const faults: Fault[] = [];
+  let before = 0;
+  for (const document of documentsIn(text)) {
+    const result = parseManifestDocument(document, before, options);
+    before += result.count;
+    for (const fault of result.faults) faults.push(fault);
+    for (const each of result.documents) documents.push(each);
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(documents);
+}
+
+/** What one document's text holds: more than one for a list; `count` is how many documents YAML sees in it. */
+export type ManifestPart = {
+  readonly count: number;
+  readonly documents: readonly ManifestDocument[];
+  readonly faults: readonly Fault[];
+};
+
+/** One of `documentsIn` a manifest; `before` is the `count` of all those before it. See `parseManifest`. */
+export function parseManifestDocument(text: DocumentText, before: number, options: ManifestOptions): ManifestPart {
+  const yaml = parseYamlDocuments(text.text, TEXT_LIMITS.document, text.line);
+  // Nobody knows how many it would have been; it is one in all but contrived cases.
+  if (!yaml.ok) return { count: 1, documents: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
+  const given = yaml.value.flatMap((raw, index) => {
+    return raw === null ? [] : [{ raw, where: `document ${before + index + 1}` }];
+  });
   const documents: ManifestDocument[] = [];
   const faults: Fault[] = [];
   for (const place of given.flatMap(itemsOf)) {
     const result = parseDocument(place.raw, options);
     if (result.ok) documents.push(result.value);
-    else faults.push(...result.faults.map((fault) => ({ ...fault, field: fieldIn(place, fault.field) })));
+    else for (const fault of result.faults) faults.push({ ...fault, field: fieldIn(place, fault.field) });
   }
-  return faults.length > 0 ? faulty(faults) : parsed(documents);
+  return { count: yaml.value.length, documents, faults };
+}
+
+/** A fault of the syntax says its line itself. */
+function inDocument(fault: Fault, number: number): Fault {
+  return /^line \d|^and \d/.test(fault.message) ? fault : { ...fault, field: `document ${number}` };
 }
 
 type Place = { readonly raw: unknown; readonly where: string };

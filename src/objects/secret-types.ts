@@ -1,5 +1,7 @@
 import type { Fault } from '../base/errors.ts';
 import { mapKey } from '../base/parsed.ts';
+import { parseBoundedJson } from './bounded-json.ts';
+import { DOCKER_CONFIG_LIMITS } from './text-limits.ts';
 
 /** The account that a token Secret is for. */
 export const SERVICE_ACCOUNT_ANNOTATION = 'kubernetes.io/service-account.name';
@@ -41,15 +43,13 @@ function required(key: string, type: string): Fault {
 function validateJsonObject(key: string, data: Data, type: string): Fault[] {
   const bytes = data.get(key);
   if (bytes === undefined) return [required(key, type)];
-  return isJsonObject(bytes) ? [] : [{ field: mapKey('data', key), message: 'must be a JSON object' }];
-}
-
-function isJsonObject(bytes: Uint8Array): boolean {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-  } catch {
-    // The parser's message quotes the credentials.
-    return false;
-  }
+  const json = parseBoundedJson(bytes, DOCKER_CONFIG_LIMITS);
+  const isObject = json.ok && typeof json.value === 'object' && json.value !== null && !Array.isArray(json.value);
+  if (isObject) return [];
+  return [
+    {
+      field: mapKey('data', key),
+      message: `must be a JSON object, of no more than ${DOCKER_CONFIG_LIMITS.nodes} keys and values`,
+    },
+  ];
 }

@@ -10,6 +10,7 @@ import {
 } from './names.ts';
 import type { ConfigMapBody, DraftMeta, ObjectDraft, SecretBody, StoredObject } from './object.ts';
 import { validateSecretType } from './secret-types.ts';
+import { TEXT_LIMITS } from './text-limits.ts';
 
 /** Sum of an object's values; etcd could hold little more. */
 export const MAX_DATA_BYTES = 1_048_576;
@@ -102,7 +103,7 @@ function validateBody(draft: ObjectDraft): Fault[] {
         ...validateReferences('imagePullSecrets', draft.imagePullSecrets),
       ];
     case 'ProjectedVolume':
-      return tooLong('spec', [Buffer.byteLength(JSON.stringify(draft.spec) ?? '')], MAX_DATA_BYTES);
+      return tooLong('spec', [Buffer.byteLength(JSON.stringify(draft.spec) ?? '')], TEXT_LIMITS.spec.bytes);
   }
 }
 

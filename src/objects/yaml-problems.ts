@@ -1,4 +1,4 @@
-import { type Document, type ErrorCode, isAlias, isMap, isNode, isScalar, visit, type YAMLMap } from 'yaml';
+import type { Document, ErrorCode } from 'yaml';
 
 export type ProblemCode = ErrorCode | 'BAD_ALIAS_TARGET' | 'TOO_MANY_ALIASES';
 
@@ -6,7 +6,7 @@ export type ProblemCode = ErrorCode | 'BAD_ALIAS_TARGET' | 'TOO_MANY_ALIASES';
 export type YamlProblem = { readonly offset: number; readonly code: ProblemCode };
 
 /** Each alias is looked up among all of them, so their number is what bounds the time. */
-const MAX_ALIASES = 1000;
+export const MAX_ALIASES = 1000;
 
 const STRUCTURE = 'the structure breaks here; check indentation, quotes, colons and brackets';
 
@@ -40,43 +40,7 @@ export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   UNEXPECTED_TOKEN: STRUCTURE,
 };
 
-/** The composer's errors and warnings; for a document without errors, also what it does not look for. */
-export function problemsOf(document: Document.Parsed): YamlProblem[] {
-  const found = [...document.errors, ...document.warnings].map(({ pos, code }) => ({ offset: pos[0], code }));
-  return document.errors.length > 0 ? found : [...found, ...referenceProblems(document)];
-}
-
-function referenceProblems(document: Document.Parsed): YamlProblem[] {
-  const problems: YamlProblem[] = [];
-  const anchors = new Set<string>();
-  let aliases = 0;
-  visit(document, {
-    Node(_key, node, path) {
-      const offset = node.range?.[0] ?? 0;
-      if (isMap(node)) problems.push(...repeatedKeys(node));
-      if (!isAlias(node)) {
-        if (node.anchor !== undefined) anchors.add(node.anchor);
-        return undefined;
-      }
-      aliases++;
-      const isInside = path.some(
-        (ancestor) => isNode(ancestor) && 'anchor' in ancestor && ancestor.anchor === node.source,
-      );
-      if (isInside || !anchors.has(node.source)) problems.push({ offset, code: 'BAD_ALIAS_TARGET' });
-      if (aliases <= MAX_ALIASES) return undefined;
-      problems.push({ offset, code: 'TOO_MANY_ALIASES' });
-      return visit.BREAK;
-    },
-  });
-  return problems;
-}
-
-function repeatedKeys(map: YAMLMap): YamlProblem[] {
-  const seen = new Set<string>();
-  return map.items.flatMap(({ key }) => {
-    const name = isScalar(key) ? String(key.value) : '';
-    const isRepeated = seen.has(name);
-    seen.add(name);
-    return isRepeated && isScalar(key) ? [{ offset: key.range?.[0] ?? 0, code: 'DUPLICATE_KEY' as const }] : [];
-  });
+/** The composer's errors and warnings. */
+export function problemsOf({ errors, warnings }: Document.Parsed): YamlProblem[] {
+  return [...errors, ...warnings].map(({ pos, code }) => ({ offset: pos[0], code }));
 }

@@ -2,7 +2,10 @@ import { Composer, type Document, Lexer, LineCounter, Parser } from 'yaml';
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { jsonProblem } from './json-problem.ts';
+import { type TextLimits, tooLarge, tooManyNodes } from './text-limits.ts';
+import { NodeCounter } from './yaml-nodes.ts';
 import { MEANINGS, type ProblemCode, problemsOf, type YamlProblem } from './yaml-problems.ts';
+import { checkReferences } from './yaml-references.ts';
 import { KUBERNETES_YAML } from './yaml-schema.ts';
 
 /**
@@ -15,55 +18,76 @@ const MAX_PARSER_STACK = 2 * MAX_DEPTH;
 /** How often what one anchor names may be repeated, with what is nested in it. */
 const MAX_ALIAS_COUNT = 100;
 const MAX_FAULTS = 10;
+/** Of one document and kind; more are not even counted. */
+const MAX_PROBLEMS = 10_000;
+const EXPANDS = 'aliases (*name) expand to too much, or a merge key (<<) has no mapping';
 
 /**
  * The documents of a YAML or JSON text, as Kubernetes reads them: YAML 1.1 (`0400` is octal, `yes` is true) without
  * times, dates and binaries; keys are always text; an empty document is null. Repeated keys, tags, aliases that
- * expand without bound and nesting beyond some hundred levels are refused. Faults name line and column and never quote the input,
- * because it may be a secret.
+ * expand without bound and nesting beyond some hundred levels are refused; so are more bytes than `limits` allow, before
+ * anything is parsed, and more nodes, before anything is made of them. Faults name line and column, counted from
+ * `firstLine`, and never quote the input, because it may be a secret.
  */
-export function parseYamlDocuments(text: string): Parsed<unknown[]> {
+export function parseYamlDocuments(text: string, limits: TextLimits, firstLine = 1): Parsed<unknown[]> {
+  const excess = tooLarge(text, limits);
+  if (excess !== undefined) return faulty([{ field: '', message: excess }]);
   const source = text.replace(/^\uFEFF/, '');
-  const json = /^\s*[[{]/.test(source) ? parseJson(source) : undefined;
-  return json ?? parseYaml(source);
+  const json = /^\s*[[{]/.test(source) ? parseJson(source, limits, firstLine) : undefined;
+  return json ?? parseYaml(source, limits, firstLine);
 }
 
 /** Undefined when the text is not JSON: it may still be YAML that starts alike, and YAML's faults have a place. */
-function parseJson(text: string): Parsed<unknown[]> | undefined {
+function parseJson(text: string, limits: TextLimits, firstLine: number): Parsed<unknown[]> | undefined {
+  const problem = jsonProblem(text, { depth: MAX_DEPTH, nodes: limits.nodes });
+  // In YAML that only starts like JSON, words are no nodes: that reader counts for itself.
+  if (problem?.kind === 'too-many-nodes') return undefined;
+  if (problem?.kind === 'too-deep') return jsonFault(text, problem.offset, 'RESOURCE_EXHAUSTION', firstLine);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  const problem = jsonProblem(text, MAX_DEPTH);
-  if (problem === undefined) return parsed([value]);
-  const before = text.slice(0, problem.offset).split('\n');
-  const code = problem.kind === 'too-deep' ? 'RESOURCE_EXHAUSTION' : 'DUPLICATE_KEY';
-  return faulty([faultAt(before.length, (before.at(-1)?.length ?? 0) + 1, code)]);
+  return problem === undefined ? parsed([value]) : jsonFault(text, problem.offset, 'DUPLICATE_KEY', firstLine);
 }
 
-function parseYaml(text: string): Parsed<unknown[]> {
+function jsonFault(text: string, offset: number, code: ProblemCode, firstLine: number): Parsed<unknown[]> {
+  const before = text.slice(0, offset).split('\n');
+  return faulty([faultAt(firstLine + before.length - 1, (before.at(-1)?.length ?? 0) + 1, code)]);
+}
+
+function parseYaml(text: string, limits: TextLimits, firstLine: number): Parsed<unknown[]> {
   const lines = new LineCounter();
   const problems: YamlProblem[] = [];
   const documents: Document.Parsed[] = [];
-  // The composer looks for repeated keys in quadratic time; problemsOf does it in linear time.
+  let nodes = 0;
+  let characters = 0;
+  // The composer looks for repeated keys in quadratic time; checkReferences does it in linear time.
   const composer = new Composer({ ...KUBERNETES_YAML, uniqueKeys: false });
   try {
-    for (const document of composer.compose(tokensOf(text, lines))) {
+    for (const document of composer.compose(tokensOf(text, limits, lines))) {
       documents.push(document);
-      problems.push(...problemsOf(document));
+      problems.push(...problemsOf(document).slice(0, MAX_PROBLEMS));
+      if (document.errors.length > 0) continue;
+      const { problems: references, size } = checkReferences(document);
+      problems.push(...references.slice(0, MAX_PROBLEMS));
+      nodes += size.nodes;
+      characters += size.characters;
     }
   } catch (error) {
+    if (error instanceof TooManyNodes) return tooManyNodes(limits);
     if (!(error instanceof TooDeep)) throw error;
     problems.push({ offset: error.offset, code: 'RESOURCE_EXHAUSTION' });
   }
-  if (problems.length > 0) return faulty(faultsOf(problems, lines));
+  if (problems.length > 0) return faulty(faultsOf(problems, lines, firstLine));
+  if (nodes > limits.nodes) return tooManyNodes(limits);
+  if (characters > limits.bytes) return faulty([{ field: '', message: EXPANDS }]);
   try {
     return parsed(documents.map((document): unknown => document.toJS({ maxAliasCount: MAX_ALIAS_COUNT })));
   } catch {
     // The library's message is dropped: it may quote the input.
-    return faulty([{ field: '', message: 'aliases (*name) expand to too much, or a merge key (<<) has no mapping' }]);
+    return faulty([{ field: '', message: EXPANDS }]);
   }
 }
 
@@ -76,21 +100,25 @@ class TooDeep extends Error {
   }
 }
 
-/** The parser's tokens; throws TooDeep before any that is nested too deep for the composer comes out. */
-function* tokensOf(text: string, lines: LineCounter): ReturnType<Parser['parse']> {
+class TooManyNodes extends Error {}
+
+/** The parser's tokens; throws TooDeep or TooManyNodes before any comes out that the composer could not take. */
+function* tokensOf(text: string, limits: TextLimits, lines: LineCounter): ReturnType<Parser['parse']> {
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
+  const counter = new NodeCounter(limits.nodes);
   for (const lexeme of new Lexer().lex(text)) {
+    if (counter.add(lexeme)) throw new TooManyNodes();
     yield* parser.next(lexeme);
     if (parser.stack.length > MAX_PARSER_STACK) throw new TooDeep(parser.offset);
   }
   yield* parser.end();
 }
 
-function faultsOf(problems: readonly YamlProblem[], lines: LineCounter): Fault[] {
+function faultsOf(problems: readonly YamlProblem[], lines: LineCounter, firstLine: number): Fault[] {
   const faults = problems.slice(0, MAX_FAULTS).map(({ offset, code }) => {
     const { line, col } = lines.linePos(offset);
-    return faultAt(line, col, code);
+    return faultAt(firstLine + line - 1, col, code);
   });
   const more = problems.length - faults.length;
   return more > 0 ? [...faults, { field: '', message: `and ${more} more` }] : faults;

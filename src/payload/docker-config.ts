@@ -1,4 +1,6 @@
+import { parseBoundedJson } from '../objects/bounded-json.ts';
 import type { StoredSecret } from '../objects/object.ts';
+import { DOCKER_CONFIG_LIMITS } from '../objects/text-limits.ts';
 import { registryKey } from './registry-match.ts';
 
 /** One entry of a docker configuration. */
@@ -70,15 +72,8 @@ function decodeAuth(auth: unknown): Pick<DockerLogin, 'username' | 'password'> |
 }
 
 function jsonObject(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> | undefined {
-  const text = bytes === undefined ? undefined : utf8(bytes);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    // The parser's message quotes the credentials.
-    return undefined;
-  }
+  const json = bytes === undefined ? undefined : parseBoundedJson(bytes, DOCKER_CONFIG_LIMITS);
+  return json?.ok && isObject(json.value) ? json.value : undefined;
 }
 
 function utf8(bytes: Uint8Array): string | undefined {

@@ -9,7 +9,7 @@ import type { CapacityRange__Output as WireRange } from './generated/csi/v1/Capa
 import type { CreateVolumeRequest__Output as WireCreate } from './generated/csi/v1/CreateVolumeRequest.ts';
 import type { VolumeCapability__Output as WireCapability } from './generated/csi/v1/VolumeCapability.ts';
 import { Reading } from './reading.ts';
-import { checkOwnKeys, TextMap } from './text-map.ts';
+import { readTextMap } from './text-map.ts';
 
 /** Bytes; a limit of 0 is none. */
 export type Capacity = { readonly requiredBytes: number; readonly limitBytes: number };
@@ -59,8 +59,8 @@ export type Parameters = { readonly namespace: string; readonly definition: Volu
 
 /** Undefined with any fault noted. */
 export function readParameters(reading: Reading, wire: Readonly<Record<string, string>>): Parameters | undefined {
-  const parameters = new TextMap('parameters', wire);
-  checkOwnKeys(reading, parameters, PARAMETERS);
+  const parameters = readTextMap(reading, 'parameters', wire, PARAMETERS);
+  if (parameters === undefined) return undefined;
   const definition = reading.take(parseParametersDefinition(parameters));
   const namespace = reading.take(parseNamespace(parameters.get('namespace') ?? 'default', parameters.at('namespace')));
   return definition === undefined || namespace === undefined ? undefined : { namespace, definition };

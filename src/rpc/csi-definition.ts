@@ -1,6 +1,7 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseObjectName } from '../objects/names.ts';
+import { TEXT_LIMITS } from '../objects/text-limits.ts';
 import { parseYamlDocuments } from '../objects/yaml.ts';
 import { parseVolumeSource, parseVolumeSourceText } from '../spec/parse-volume-source.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
@@ -95,7 +96,7 @@ function asShorthandFault({ field, message }: Fault, texts: TextMap): Fault {
 }
 
 function parseItems(text: string, field: string): Parsed<unknown> {
-  const documents = parseYamlDocuments(text);
+  const documents = parseYamlDocuments(text, TEXT_LIMITS.context);
   if (!documents.ok) return faulty(documents.faults.map((fault) => ({ ...fault, field })));
   const [items, ...more] = documents.value;
   // Nothing would mean every key, which is hardly what somebody who wrote "items" wants.

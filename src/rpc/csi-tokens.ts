@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { mapOf } from '../base/schemas.ts';
+import { parseBoundedJson } from '../objects/bounded-json.ts';
 import type { HeldToken } from '../payload/render-inputs.ts';
 import { contextField, HOST_KEYS } from './csi-keys.ts';
+import { TOKENS_LIMITS } from './limits.ts';
 
 type Texts = ReadonlyMap<string, string>;
 
@@ -27,9 +29,6 @@ export function parseTokens(secrets: Texts, context: Texts): Parsed<ReadonlyMap<
 }
 
 function parseJsonTokens(text: string): Parsed<ReadonlyMap<string, HeldToken>> {
-  try {
-    return parseBy(TOKENS, JSON.parse(text));
-  } catch {
-    return faulty([]);
-  }
+  const json = parseBoundedJson(text, TOKENS_LIMITS);
+  return json.ok ? parseBy(TOKENS, json.value) : json;
 }

@@ -9,3 +9,13 @@ export const MAX_GROUP = 2 ** 32 - 2;
 
 /** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
+
+/** CSI's limit for a map<string, string>, in bytes of keys and values. Only our own keys count. */
+export const MAX_OWN_BYTES = 4096;
+
+/** What the host may add under `csi.storage.k8s.io/`; older kubelets put tokens there. */
+export const MAX_HOST_BYTES = 64 * 1024;
+export const MAX_HOST_KEYS = 32;
+
+/** A service account's tokens, as the host sends them: JSON text. */
+export const TOKENS_LIMITS = { bytes: MAX_HOST_BYTES, nodes: 1_000 };

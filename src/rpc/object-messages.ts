@@ -1,6 +1,7 @@
 import { type Fault, invalid } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { OBJECT_KINDS, type ObjectDraft, type ObjectKind, type StoredObject } from '../objects/object.ts';
+import { TEXT_LIMITS, type TextLimits } from '../objects/text-limits.ts';
 import { parseYamlDocuments } from '../objects/yaml.ts';
 import type { Object as WireObject, Object__Output as WireObjectRead } from './generated/lantern/v1/Object.ts';
 
@@ -75,11 +76,14 @@ export function sizeOfObject(object: StoredObject, withData: boolean): number {
  * A draft as the wire has it, checked by no rule but its shape, and what is wrong with that. A body that cannot be read
  * is an empty one, so that the rest can still be checked.
  */
-export function draftFromWire(wire: WireObjectRead): {
+export function draftFromWire(
+  wire: WireObjectRead,
+  limits: TextLimits = TEXT_LIMITS.spec,
+): {
   readonly draft: ObjectDraft;
   readonly faults: readonly Fault[];
 } {
-  const body = bodyFromWire(wire);
+  const body = bodyFromWire(wire, limits);
   const { name = '', namespace = '', labels = {}, annotations = {}, resourceVersion = '' } = wire.metadata ?? {};
   const draft: ObjectDraft = {
     ...(body.ok ? body.value : NO_BODY),
@@ -94,9 +98,9 @@ export function draftFromWire(wire: WireObjectRead): {
   return { draft, faults: body.ok ? [] : body.faults };
 }
 
-/** An object of an answer. */
+/** An object of an answer, which may have been stored when a spec could be larger. */
 export function objectFromWire(wire: WireObjectRead): StoredObject {
-  const { draft, faults } = draftFromWire(wire);
+  const { draft, faults } = draftFromWire(wire, TEXT_LIMITS.document);
   if (faults.length > 0) throw invalid(faults);
   const { uid = '', resourceVersion = '', creationTimestamp = '' } = wire.metadata ?? {};
   return { ...draft, metadata: { ...draft.metadata, uid, resourceVersion, creationTimestamp } };
@@ -111,7 +115,10 @@ const NO_BODY: Body = {
   automountServiceAccountToken: undefined,
 };
 
-function bodyFromWire({ secret, configMap, serviceAccount, projectedVolume }: WireObjectRead): Parsed<Body> {
+function bodyFromWire(
+  { secret, configMap, serviceAccount, projectedVolume }: WireObjectRead,
+  limits: TextLimits,
+): Parsed<Body> {
   if (secret) {
     return parsed({
       kind: 'Secret',
@@ -133,16 +140,16 @@ function bodyFromWire({ secret, configMap, serviceAccount, projectedVolume }: Wi
     const { secrets, imagePullSecrets, automountServiceAccountToken } = serviceAccount;
     return parsed({ kind: 'ServiceAccount', secrets, imagePullSecrets, automountServiceAccountToken });
   }
-  if (projectedVolume) return specFromWire(projectedVolume.specJson);
+  if (projectedVolume) return specFromWire(projectedVolume.specJson, limits);
   return faulty([
     { field: 'object', message: 'must hold one of secret, config_map, service_account, projected_volume' },
   ]);
 }
 
 /** Deep nesting, which would overflow whoever walks the spec, is refused by the reader of manifests. */
-function specFromWire(text: string): Parsed<Body> {
+function specFromWire(text: string, limits: TextLimits): Parsed<Body> {
   const refuse = (message: string) => faulty<Body>([{ field: 'object.projected_volume.spec_json', message }]);
-  const documents = parseYamlDocuments(text);
+  const documents = parseYamlDocuments(text, limits);
   if (!documents.ok) return refuse(documents.faults.map(({ message }) => message).join('; '));
   const [spec, ...more] = documents.value;
   return more.length > 0 ? refuse('must be one document') : parsed({ kind: 'ProjectedVolume', spec });

@@ -1,4 +1,5 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { TEXT_LIMITS } from '../objects/text-limits.ts';
 import { parseYamlDocuments } from '../objects/yaml.ts';
 import type { MountedContainer, MountedPod, PodStatus } from '../projection/pods.ts';
 import { type Pod, parsePod } from '../spec/pod.ts';
@@ -9,7 +10,7 @@ import { publicationToWire, STATES } from './volume-messages.ts';
 
 /** A pod from a request's text: YAML or JSON, one document. The fields of faults start with `field`. */
 export function parsePodText(text: string, defaultNamespace: string, field: string): Parsed<Pod> {
-  const documents = parseYamlDocuments(text);
+  const documents = parseYamlDocuments(text, TEXT_LIMITS.pod);
   const pod = documents.ok ? parseOnly(documents.value, defaultNamespace) : documents;
   if (pod.ok) return pod;
   return faulty(

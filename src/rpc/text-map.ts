@@ -1,10 +1,8 @@
 import { closest } from '../base/closest.ts';
 import { mapKey } from '../base/parsed.ts';
 import { isHostKey } from './csi-keys.ts';
+import { MAX_HOST_BYTES, MAX_HOST_KEYS, MAX_OWN_BYTES } from './limits.ts';
 import type { Reading } from './reading.ts';
-
-/** CSI's limit for a map<string, string>. Only our own keys count: the host adds its own without asking. */
-const MAX_OWN_BYTES = 4096;
 
 /** A map<string, string> of a request, which knows how faults name it. */
 export class TextMap extends Map<string, string> {
@@ -22,18 +20,39 @@ export class TextMap extends Map<string, string> {
   }
 }
 
-/** Refuses keys that are neither in `known` nor the host's, and more than CSI allows. */
-export function checkOwnKeys(reading: Reading, texts: TextMap, known: readonly string[]): void {
+/**
+ * The map in `field`, whose keys are in `known` or the host's. Undefined, with the fault noted, when it holds more than it
+ * may: then nothing of it is to be looked at, let alone parsed.
+ */
+export function readTextMap(
+  reading: Reading,
+  field: string,
+  wire: Readonly<Record<string, string>>,
+  known: readonly string[],
+): TextMap | undefined {
+  const texts = new TextMap(field, wire);
+  // The host adds its own keys without asking, so they do not count with the volume's.
   const own = [...texts].filter(([key]) => !isHostKey(key));
+  const hosts = [...texts].filter(([key]) => isHostKey(key));
+  const bytes = bytesOf(own);
+  if (bytes > MAX_OWN_BYTES) {
+    const advice = 'apply a ProjectedVolume and name it in "projectedVolume"';
+    reading.refuse(field, `holds ${bytes} bytes, CSI allows ${MAX_OWN_BYTES}; ${advice}`);
+    return undefined;
+  }
+  if (hosts.length > MAX_HOST_KEYS || bytesOf(hosts) > MAX_HOST_BYTES) {
+    const most = `${MAX_HOST_KEYS} keys and ${MAX_HOST_BYTES} bytes`;
+    reading.refuse(field, `holds more than ${most} under csi.storage.k8s.io/; leave out what is not the host's own`);
+    return undefined;
+  }
   for (const [key] of own) {
     if (!known.includes(key)) reading.refuse(texts.at(key), unknownKey(key, known));
   }
-  const bytes = own.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
-  if (bytes <= MAX_OWN_BYTES) return;
-  reading.refuse(
-    texts.field,
-    `holds ${bytes} bytes, CSI allows ${MAX_OWN_BYTES}; apply a ProjectedVolume and name it in "projectedVolume"`,
-  );
+  return texts;
+}
+
+function bytesOf(entries: readonly (readonly [string, string])[]): number {
+  return entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

@@ -9,7 +9,7 @@ import { DEFINITION_KEYS, parseContextDefinition } from './csi-definition.ts';
 import { HOST_KEYS, isHostKey } from './csi-keys.ts';
 import { parseTokens } from './csi-tokens.ts';
 import { Reading } from './reading.ts';
-import { checkOwnKeys, TextMap } from './text-map.ts';
+import { readTextMap, type TextMap } from './text-map.ts';
 
 /** What volume_context and secrets of a NodePublishVolume request say. */
 export type VolumeContext = {
@@ -30,9 +30,9 @@ export function parseVolumeContext(
   wireSecrets: Readonly<Record<string, string>>,
 ): Parsed<VolumeContext> {
   const reading = new Reading();
-  const context = new TextMap('volume_context', wireContext);
+  const context = readTextMap(reading, 'volume_context', wireContext, OWN_KEYS);
+  if (context === undefined) return faulty(reading.faults);
   const secrets: Texts = new Map(Object.entries(wireSecrets));
-  checkOwnKeys(reading, context, OWN_KEYS);
   const data = readData(reading, secrets);
   const tokens = reading.take(parseTokens(secrets, context));
   const definition = reading.take(parseContextDefinition(context, data.size > 0));

@@ -1,4 +1,5 @@
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
+import { TEXT_LIMITS } from '../objects/text-limits.ts';
 import { parseYamlDocuments } from '../objects/yaml.ts';
 import { pathConflicts } from './literal-paths.ts';
 import { type ParsedVolumeSource, sourcesOf, volumeSource } from './source-schemas.ts';
@@ -19,7 +20,7 @@ export function parseVolumeSource(raw: unknown, root: string): Parsed<VolumeSpec
 
 /** As `parseVolumeSource`, from one document of YAML or JSON. */
 export function parseVolumeSourceText(text: string, root: string): Parsed<VolumeSpec> {
-  const documents = parseYamlDocuments(text);
+  const documents = parseYamlDocuments(text, TEXT_LIMITS.context);
   if (!documents.ok) return faulty(documents.faults.map((fault) => ({ ...fault, field: root })));
   const [document, ...more] = documents.value;
   if (more.length > 0) return faulty([{ field: root, message: `must be one document, not ${1 + more.length}` }]);

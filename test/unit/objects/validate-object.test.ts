@@ -62,14 +62,18 @@ describe('Secret types', () => {
     [
       'kubernetes.io/dockerconfigjson',
       { '.dockerconfigjson': '{"hunter2' },
-      ['data[.dockerconfigjson]: must be a JSON object'],
+      ['data[.dockerconfigjson]: must be a JSON object, of no more than 10000 keys and values'],
     ],
     [
       'kubernetes.io/dockerconfigjson',
       { '.dockerconfigjson': '[]' },
-      ['data[.dockerconfigjson]: must be a JSON object'],
+      ['data[.dockerconfigjson]: must be a JSON object, of no more than 10000 keys and values'],
     ],
-    ['kubernetes.io/dockercfg', { '.dockercfg': 'null' }, ['data[.dockercfg]: must be a JSON object']],
+    [
+      'kubernetes.io/dockercfg',
+      { '.dockercfg': 'null' },
+      ['data[.dockercfg]: must be a JSON object, of no more than 10000 keys and values'],
+    ],
     [
       'kubernetes.io/basic-auth',
       { user: 'x' },

@@ -197,6 +197,47 @@ describe('the keys', () => {
       expect.stringMatching(/^volume_context: holds 4097 bytes, CSI allows 4096/),
     ]);
   });
+
+  it.each([
+    ['lists in lists', { spec: `${'- '.repeat(150)}a\n`.repeat(2_000) }],
+    ['keys', { spec: Array.from({ length: 50_000 }, (_, index) => `k${index}: 0`).join('\n') }],
+    ['items', { secretName: 'db', items: '- {}\n'.repeat(100_000) }],
+    ['attributes', Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`k${index}`, '']))],
+  ])('beyond that are not looked at: %s', (_name, context) => {
+    const before = performance.now();
+    expect(faults(context)).toEqual([expect.stringMatching(/^volume_context: holds \d+ bytes, CSI allows 4096/)]);
+    // Each of them takes seconds to be read.
+    expect(performance.now() - before).toBeLessThan(200);
+  });
+
+  it('within it have no more nodes than are read in milliseconds', () => {
+    expect(faults({ spec: '- '.repeat(150).concat('a\n').repeat(13) })).toEqual([
+      expect.stringMatching(/^volume_context\[spec\]: must have no more than 1500 keys, values, lists and mappings/),
+    ]);
+  });
+});
+
+describe("the host's keys", () => {
+  const prefix = 'csi.storage.k8s.io/';
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, '']));
+
+  it('count apart: 32 of them, with 64 KiB', () => {
+    const long = { [`${prefix}a`]: 'x'.repeat(64 * 1024 - prefix.length - 1) };
+    expect(faults({ secretName: 'db', ...many(32) })).toEqual([]);
+    expect(faults({ secretName: 'db', ...long })).toEqual([]);
+    for (const more of [many(33), { ...long, [prefix]: '' }]) {
+      expect(faults({ secretName: 'db', ...more })).toEqual([
+        "volume_context: holds more than 32 keys and 65536 bytes under csi.storage.k8s.io/; leave out what is not the host's own",
+      ]);
+    }
+  });
+
+  it('hold no tokens that would take long to read', () => {
+    const tokens = `{${Array.from({ length: 5_000 }, (_, index) => `"${index}":{}`).join()}}`;
+    expect(faults({ secretName: 'db', [`${prefix}serviceAccount.tokens`]: tokens })).toEqual([
+      expect.stringMatching(/serviceAccount.tokens\]: must be JSON of the form/),
+    ]);
+  });
 });
 
 describe('namespace and subPath', () => {
