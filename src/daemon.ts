@@ -5,6 +5,7 @@ import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
 import type { Log } from './base/log.ts';
+import { Slices } from './base/slices.ts';
 import type { Config } from './config.ts';
 import type { Observation } from './hosts/observation.ts';
 import { readinessOf } from './hosts/readiness.ts';
@@ -89,7 +90,16 @@ export class Daemon implements AsyncDisposable {
       const tokens = config.host === 'kubernetes' ? undefined : signer;
       const staleness = stalenessOf(store);
       const faces = facesOf(store, config, clock);
-      const parties = { ...faces, staleness, publisher, clock, log, recorder: events, tokens };
+      const parties = {
+        ...faces,
+        staleness,
+        publisher,
+        clock,
+        slices: new Slices(clock),
+        log,
+        recorder: events,
+        tokens,
+      };
       const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs: config.syncPeriodMs };
       const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
       const pods = new PodProjector(projector, stages, targetDirectories(config));

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { Awaitable, Steps } from './steps.ts';
 
 /** Work may hold the event loop this long, in milliseconds. */
 const SLICE_MS = 5;
@@ -16,6 +17,27 @@ export class Slices {
   /** Resolves at once within a slice, else at the event loop's next turn. */
   async next(): Promise<void> {
     while (this.#clock.monotonic() >= this.#end) await this.#nextTurn();
+  }
+
+  /** Runs the work: at once as far as one slice reaches, and what is left of it at the event loop's next turns. */
+  run<T>(steps: Steps<T>): Awaitable<T> {
+    const step = this.#runUntil(this.#clock.monotonic() + SLICE_MS, steps);
+    return step.done === true ? step.value : this.#goOn(steps);
+  }
+
+  async #goOn<T>(steps: Steps<T>): Promise<T> {
+    for (;;) {
+      await this.next();
+      const step = this.#runUntil(this.#end, steps);
+      if (step.done === true) return step.value;
+    }
+  }
+
+  #runUntil<T>(end: number, steps: Steps<T>): IteratorResult<void, T> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true || this.#clock.monotonic() >= end) return step;
+    }
   }
 
   #nextTurn(): Promise<void> {

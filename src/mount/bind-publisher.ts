@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { toLanternError } from '../base/errors.ts';
+import { Slices } from '../base/slices.ts';
+import { finish, type Steps } from '../base/steps.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeFs } from '../volume/file-system.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
@@ -30,6 +32,7 @@ export class BindPublisher implements Publisher {
   readonly canChangeOwners: boolean;
   readonly cautions: readonly string[];
   readonly #options: BindPublisherOptions;
+  readonly #slices: Slices;
   /** By directory name. */
   readonly #volumes = new Map<string, BoundVolume>();
   /** Directory names of volumes with a publication that outlived its pool. */
@@ -37,6 +40,7 @@ export class BindPublisher implements Publisher {
 
   constructor(options: BindPublisherOptions) {
     this.#options = options;
+    this.#slices = new Slices(options.clock);
     this.canChangeOwners = options.canChangeOwners;
     this.cautions = options.cautions;
   }
@@ -97,7 +101,7 @@ export class BindPublisher implements Publisher {
   removeAll(): void {
     for (const volume of [...this.#volumes.values()]) {
       for (const target of volume.targets) volume.unpublish(target);
-      volume.remove();
+      finish(volume.removing());
     }
     this.#options.pools[Symbol.dispose]();
   }
@@ -112,13 +116,12 @@ export class BindPublisher implements Publisher {
     const { pools } = this.#options;
     const volume = new BoundVolume(name, home, {
       ...this.#options,
+      slices: this.#slices,
       pool,
       hasOrphan: this.#orphans.has(name),
       isPool: (device) => pools.all().some((other) => other.device === device),
       isPoolThere: () => pools.isThere(pool),
-      makeRoom: () => {
-        for (const other of this.#volumes.values()) if (other.pool === pool) other.retireNow();
-      },
+      makeRoom: () => this.#makingRoom(pool),
       onRemove: () => {
         this.#volumes.delete(name);
         pools.leave(pool, name);
@@ -126,5 +129,9 @@ export class BindPublisher implements Publisher {
     });
     this.#volumes.set(name, volume);
     return volume;
+  }
+
+  *#makingRoom(pool: Pool): Steps<void> {
+    for (const volume of [...this.#volumes.values()]) if (volume.pool === pool) yield* volume.retiringNow();
   }
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import type { Slices } from '../base/slices.ts';
+import { type Awaitable, finish, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
@@ -24,6 +26,8 @@ import type { TargetRoots } from './target.ts';
 export type Surroundings = {
   readonly fs: VolumeFs;
   readonly clock: Clock;
+  /** In which the volumes of all pools take their turns. */
+  readonly slices: Slices;
   readonly mounter: Mounter;
   readonly targets: TargetRoots;
   readonly pool: Pool;
@@ -33,8 +37,8 @@ export type Surroundings = {
   readonly isPool: (device: string) => boolean;
   /** Whether the pool is still mounted. */
   readonly isPoolThere: () => boolean;
-  /** Removes at once what the volumes of the pool keep for slow readers. */
-  readonly makeRoom: () => void;
+  /** Removes what the volumes of the pool keep for slow readers. */
+  readonly makeRoom: () => Steps<void>;
   readonly onRemove: () => void;
 };
 
@@ -75,17 +79,17 @@ export class BoundVolume implements HostedVolume {
     return this.#writer.files();
   }
 
-  write(payload: Payload): WriteOutcome {
+  write(payload: Payload): Awaitable<WriteOutcome> {
     if (this.#around.hasOrphan && !this.#isPublishedWhole()) this.#unpublished = payload;
-    return this.#withRoom('write a new generation', () => this.#writer.write(payload));
+    return this.#around.slices.run(this.#withRoom('write a new generation', () => this.#writer.writing(payload)));
   }
 
   saveRecord(record: VolumeRecord): void {
-    this.#withRoom('save the record', () => this.#home.saveRecord(record));
+    this.#save('save the record', () => this.#home.saveRecord(record));
   }
 
   saveInputs(inputs: KeptInputs | undefined): void {
-    this.#withRoom("save the request's own data", () => this.#home.saveInputs(inputs));
+    this.#save("save the request's own data", () => this.#home.saveInputs(inputs));
   }
 
   publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): PublishedTarget {
@@ -128,7 +132,11 @@ export class BoundVolume implements HostedVolume {
     return known !== undefined && existing !== undefined && isSame(this.#around.mounter.identify(existing), known);
   }
 
-  remove(): void {
+  remove(): Awaitable<void> {
+    return this.#around.slices.run(this.removing());
+  }
+
+  *removing(): Steps<void> {
     if (this.#publications.size > 0) {
       throw new LanternError(
         'failed-precondition',
@@ -139,7 +147,7 @@ export class BoundVolume implements HostedVolume {
     try {
       // An adopted mount lies on the data directory.
       this.#around.mounter.unmount(this.#home.dataDirectory);
-      this.#home.remove(() => this.#writer.tryRemove());
+      yield* this.#home.removing(this.#writer.tryRemoving());
     } catch (error) {
       throw toLanternError(error, `remove the volume "${this.directoryName}"`);
     }
@@ -159,8 +167,8 @@ export class BoundVolume implements HostedVolume {
     this.#publications.set(target, publication);
   }
 
-  retireNow(): void {
-    this.#writer.retireNow();
+  *retiringNow(): Steps<void> {
+    yield* this.#writer.retiringNow();
   }
 
   /** Stops what is pending; mounts and files stay. */
@@ -241,21 +249,30 @@ export class BoundVolume implements HostedVolume {
   }
 
   #newWriter(): VolumeWriter {
-    const { fs, clock } = this.#around;
+    const { fs, clock, slices, pool } = this.#around;
     const directory = this.#home.dataDirectory;
     const budget = new PoolBudget(directory);
-    return new VolumeWriter({ fs, clock, directory, requireRoom: (payload) => budget.requireRoom(payload) });
+    const requireRoom = (payload: Payload) => budget.requireRoom(payload);
+    return new VolumeWriter({ fs, clock, slices, directory, requireRoom, room: pool.retired });
   }
 
-  #withRoom<T>(what: string, action: () => T): T {
+  #save(what: string, action: () => void): void {
+    const saving = function* (): Steps<void> {
+      action();
+      yield;
+    };
+    finish(this.#withRoom(what, saving));
+  }
+
+  *#withRoom<T>(what: string, action: () => Steps<T>): Steps<T> {
     try {
-      return action();
+      return yield* action();
     } catch (error) {
       if (toLanternError(error, what).code !== 'resource-exhausted') throw this.#failure(error, what);
     }
-    this.#around.makeRoom();
+    yield* this.#around.makeRoom();
     try {
-      return action();
+      return yield* action();
     } catch (error) {
       throw this.#failure(error, what);
     }

@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import type { Slices } from '../base/slices.ts';
+import { guarded, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
@@ -21,14 +23,20 @@ export class DirectPublication implements Disposable {
   /** For a whole volume. */
   readonly writer: VolumeWriter | undefined;
   #claim: Claim;
+  #isDisposed = false;
 
   /** Takes over `opened`. */
-  constructor(claim: Claim, opened: OpenedTarget, clock: Clock) {
+  constructor(claim: Claim, opened: OpenedTarget, clock: Clock, slices: Slices) {
     this.opened = opened;
     this.#claim = claim;
     if (claim.contents.kind === 'volume') {
-      this.writer = new VolumeWriter({ fs: nodeFileSystem, directory: opened.path, clock });
+      this.writer = new VolumeWriter({ fs: nodeFileSystem, directory: opened.path, clock, slices });
     }
+  }
+
+  /** Whether its descriptor is closed: the number may be another file's by now. */
+  get isDisposed(): boolean {
+    return this.#isDisposed;
   }
 
   get claim(): Claim {
@@ -46,26 +54,26 @@ export class DirectPublication implements Disposable {
   }
 
   /** The first rendering, into what was prepared empty. */
-  render(payload: Payload): void {
-    this.#naming(() => this.#renderContents(payload));
+  *render(payload: Payload): Steps<void> {
+    yield* this.#naming(this.#renderContents(payload));
     this.#claim = { ...this.#claim, isComplete: true };
   }
 
-  #renderContents(payload: Payload): void {
+  *#renderContents(payload: Payload): Steps<void> {
     const { mountGroup } = payload;
     const selected = this.subPath === undefined ? undefined : selectSubPath(payload, this.subPath);
     if (selected?.kind === 'file') {
       writeFileCopy(this.opened.path, selected.file, mountGroup);
     } else if (selected?.kind === 'directory') {
-      writeDirectoryCopy(this.opened.path, selected.files, mountGroup);
-    } else {
-      this.writer?.write(payload);
+      yield* writeDirectoryCopy(this.opened.path, selected.files, mountGroup);
+    } else if (this.writer !== undefined) {
+      yield* this.writer.writing(payload);
     }
   }
 
   /** Swaps the payload in. A copy of a subPath stays as it is: undefined. */
-  update(payload: Payload): WriteOutcome | undefined {
-    return this.#naming(() => this.writer?.write(payload));
+  *update(payload: Payload): Steps<WriteOutcome | undefined> {
+    return this.writer && (yield* this.#naming(this.writer.writing(payload)));
   }
 
   /** Whether somebody who opens the target's path now finds all that was published. */
@@ -90,10 +98,10 @@ export class DirectPublication implements Disposable {
   }
 
   /** A failure names the target rather than the descriptor, which says nothing to anybody. */
-  #naming<T>(action: () => T): T {
+  *#naming<T>(steps: Steps<T>): Steps<T> {
     const { target } = this.#claim;
     try {
-      return action();
+      return yield* guarded(steps, () => this.#requireLife());
     } catch (error) {
       const { code, message, faults, reason } = toLanternError(error, `render the volume at "${target}"`);
       const named = message.replaceAll(this.opened.path, target);
@@ -101,7 +109,13 @@ export class DirectPublication implements Disposable {
     }
   }
 
+  #requireLife(): void {
+    if (!this.#isDisposed) return;
+    throw new LanternError('unavailable', 'render the volume: the daemon stops; try again');
+  }
+
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.writer?.[Symbol.dispose]();
     this.opened[Symbol.dispose]();
   }

@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { toLanternError } from '../base/errors.ts';
+import type { Slices } from '../base/slices.ts';
+import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { ClaimedContents, ClaimsFile } from './direct-claims.ts';
 import { DirectPublication } from './direct-publication.ts';
@@ -13,13 +15,15 @@ export class DirectPublications implements Disposable {
   readonly #claims: ClaimsFile;
   readonly #targets: DirectTargets;
   readonly #clock: Clock;
+  readonly #slices: Slices;
   readonly #byTarget = new Map<string, DirectPublication>();
 
   /** `clock` names the generations. */
-  constructor(claims: ClaimsFile, targets: DirectTargets, clock: Clock) {
+  constructor(claims: ClaimsFile, targets: DirectTargets, clock: Clock, slices: Slices) {
     this.#claims = claims;
     this.#targets = targets;
     this.#clock = clock;
+    this.#slices = slices;
   }
 
   /** In the order they came. */
@@ -36,15 +40,16 @@ export class DirectPublications implements Disposable {
   }
 
   /** Renders a part of the payload at the target. On failure the target is as it was. */
-  add(target: string, contents: ClaimedContents, payload: Payload): DirectPublication {
+  *add(target: string, contents: ClaimedContents, payload: Payload): Steps<DirectPublication> {
     const { publication, undo } = this.#prepare(target, contents);
     try {
       this.#save();
-      publication.render(payload);
+      yield* publication.render(payload);
       this.#save();
       this.#targets.take(target);
       return publication;
     } catch (error) {
+      if (publication.isDisposed) throw error;
       // Should this fail as well, the claim stays, and the next start removes what is there.
       quietly(() => {
         publication.removeContents();
@@ -74,7 +79,7 @@ export class DirectPublications implements Disposable {
     for (const claim of claims) {
       const opened = this.#targets.find(claim.target, claim.identity);
       if (opened === undefined) continue;
-      const publication = new DirectPublication(claim, opened, this.#clock);
+      const publication = new DirectPublication(claim, opened, this.#clock, this.#slices);
       this.#byTarget.set(claim.target, publication);
       if (publication.isVisible(this.#targets)) this.#targets.take(claim.target);
       else quietly(() => this.remove(publication));
@@ -96,7 +101,7 @@ export class DirectPublications implements Disposable {
       const { opened, undo } =
         contents.kind === 'file' ? this.#targets.prepareFile(target) : this.#targets.prepareDirectory(target);
       const claim = { target, identity: identityOf(opened), contents, isComplete: false };
-      const publication = new DirectPublication(claim, opened, this.#clock);
+      const publication = new DirectPublication(claim, opened, this.#clock, this.#slices);
       this.#byTarget.set(target, publication);
       return { publication, undo };
     } catch (error) {

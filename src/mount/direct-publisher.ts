@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import { Slices } from '../base/slices.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import { nodeFileSystem } from '../volume/node-file-system.ts';
@@ -36,6 +37,7 @@ export class DirectPublisher implements Publisher {
   readonly #runDirectory: string;
   readonly #allowDisk: boolean;
   readonly #clock: Clock;
+  readonly #slices: Slices;
   readonly #ownership: Ownership;
   readonly #roots: TargetRoots;
   readonly #targets: DirectTargets;
@@ -46,6 +48,7 @@ export class DirectPublisher implements Publisher {
     this.#directory = join(options.runDirectory, 'direct');
     this.#allowDisk = options.allowDisk;
     this.#clock = options.clock;
+    this.#slices = new Slices(options.clock);
     this.#ownership = options.ownership ?? readOwnership();
     this.#roots = options.targets;
     this.#targets = new DirectTargets(options.targets, options.allowDisk, this.#ownership.user);
@@ -131,6 +134,7 @@ export class DirectPublisher implements Publisher {
       directory,
       home,
       clock: this.#clock,
+      slices: this.#slices,
       targets: this.#targets,
       ownership: this.#ownership,
       keepable: (inputs) => this.#keepable(inputs),

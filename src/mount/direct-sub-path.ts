@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { LanternError } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import { parentsOf } from '../payload/build-payload.ts';
 import type { Payload, PayloadFile } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
@@ -49,18 +50,20 @@ export function directoriesOf(paths: Iterable<string>): Set<string> {
 }
 
 /** Makes an empty directory one of plain files and directories; nothing may be in the way. */
-export function writeDirectoryCopy(
+export function* writeDirectoryCopy(
   root: string,
   files: ReadonlyMap<string, PayloadFile>,
   mountGroup: number | undefined,
-): void {
+): Steps<void> {
   setDirectoryMode(root, mountGroup);
   for (const directory of directoriesOf(files.keys())) {
     mkdirSync(`${root}/${directory}`, 0o700);
     setDirectoryMode(`${root}/${directory}`, mountGroup);
+    yield;
   }
   for (const [path, file] of files) {
     createFile(nodeFileSystem, `${root}/${path}`, file.bytes, ownerOf(file, mountGroup), file.mode);
+    yield;
   }
 }
 

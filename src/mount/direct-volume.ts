@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import type { Slices } from '../base/slices.ts';
+import type { Awaitable, Steps } from '../base/steps.ts';
 import { byteOrder } from '../payload/byte-order.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
@@ -27,6 +29,8 @@ export type DirectSurroundings = {
   readonly directory: string;
   readonly home: VolumeHome;
   readonly clock: Clock;
+  /** In which all volumes take their turns. */
+  readonly slices: Slices;
   readonly targets: DirectTargets;
   readonly ownership: Ownership;
   /** What of them may be written down, where that would be on a disk; throws for the request's own secret bytes. */
@@ -53,7 +57,12 @@ export class DirectVolume implements HostedVolume {
     this.directoryName = directoryName;
     this.#around = around;
     this.#stamp = new StampClock(around.clock);
-    this.#publications = new DirectPublications(new ClaimsFile(around.directory), around.targets, this.#stamp);
+    this.#publications = new DirectPublications(
+      new ClaimsFile(around.directory),
+      around.targets,
+      this.#stamp,
+      around.slices,
+    );
   }
 
   get generation(): string | undefined {
@@ -66,7 +75,11 @@ export class DirectVolume implements HostedVolume {
     return [...this.#heldFiles.values()].map(({ read: _, ...summary }) => summary);
   }
 
-  write(payload: Payload): WriteOutcome {
+  write(payload: Payload): Awaitable<WriteOutcome> {
+    return this.#around.slices.run(this.#writing(payload));
+  }
+
+  *#writing(payload: Payload): Steps<WriteOutcome> {
     const { generation } = this;
     if (generation !== undefined && this.#held?.digest === payload.digest && !this.#isUneven) {
       return { changed: false, generation, previous: generation, changedPaths: [] };
@@ -74,14 +87,18 @@ export class DirectVolume implements HostedVolume {
     requireGivable(payload, this.#around.ownership);
     this.#isUneven = true;
     this.#stamp.tick();
-    const outcome = this.#writeEverywhere(payload) ?? this.#writeNowhere(payload);
+    const outcome = (yield* this.#writeEverywhere(payload)) ?? (yield* this.#writeNowhere(payload));
     this.#isUneven = false;
     this.#held = payload;
     this.#lastGeneration = outcome.generation;
     return outcome;
   }
 
-  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): PublishedTarget {
+  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Awaitable<PublishedTarget> {
+    return this.#around.slices.run(this.#publishing(target, subPath, flags));
+  }
+
+  *#publishing(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Steps<PublishedTarget> {
     const refuse = (code: 'failed-precondition' | 'internal', why: string): LanternError =>
       new LanternError(code, `publish at "${target}": ${why}`);
     if (flags.length > 0) {
@@ -102,7 +119,7 @@ export class DirectVolume implements HostedVolume {
       throw refuse('internal', 'nothing was written to the volume yet');
     }
     const contents = contentsAt(this.#held, subPath, generation);
-    const { pinnedGeneration } = this.#publications.add(target, contents, this.#held);
+    const { pinnedGeneration } = yield* this.#publications.add(target, contents, this.#held);
     return { pinnedGeneration };
   }
 
@@ -167,12 +184,12 @@ export class DirectVolume implements HostedVolume {
   }
 
   /** Every target is tried, whatever happens at the others; undefined when there is none. */
-  #writeEverywhere(payload: Payload): WriteOutcome | undefined {
+  *#writeEverywhere(payload: Payload): Steps<WriteOutcome | undefined> {
     const outcomes: WriteOutcome[] = [];
     const errors: unknown[] = [];
     for (const publication of this.#publications.all) {
       try {
-        const outcome = publication.update(payload);
+        const outcome = yield* publication.update(payload);
         if (outcome !== undefined) outcomes.push(outcome);
       } catch (error) {
         // A target that was removed behind our back is no reason to leave the others stale.
@@ -187,14 +204,14 @@ export class DirectVolume implements HostedVolume {
   }
 
   /** Held for later targets only. After a restart it is taken for what the copies of subPaths are from: nobody sees a change. */
-  #writeNowhere(payload: Payload): WriteOutcome {
+  *#writeNowhere(payload: Payload): Steps<WriteOutcome> {
     const isTakenOver = this.#held === undefined && this.#publications.all.length > 0;
     const files = contentsOf(payload, nodeFileSystem.owner).files;
     return {
       changed: !isTakenOver,
       generation: generationName(this.#stamp.now()),
       previous: this.#lastGeneration,
-      changedPaths: isTakenOver ? [] : changedPaths(this.#heldFiles, files),
+      changedPaths: isTakenOver ? [] : yield* changedPaths(this.#heldFiles, files),
     };
   }
 

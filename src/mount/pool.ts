@@ -1,4 +1,5 @@
 import { LanternError } from '../base/errors.ts';
+import { RETIRED_PART, RetiredRoom } from '../volume/retired-room.ts';
 
 /** One tmpfs and the volumes that share it. */
 export type Pool = {
@@ -8,7 +9,14 @@ export type Pool = {
   readonly bytes: number;
   /** The directory names of the volumes in it. Without any, the pool goes, at once or after a while. */
   readonly homes: Set<string>;
+  /** What its replaced generations take. */
+  readonly retired: RetiredRoom;
 };
+
+/** A pool without volumes. */
+export function emptyPool(facts: Pick<Pool, 'directory' | 'device' | 'bytes'>): Pool {
+  return { ...facts, homes: new Set(), retired: new RetiredRoom(facts.bytes * RETIRED_PART) };
+}
 
 export function poolIsGone(pool: Pool, tried: string): LanternError {
   return new LanternError(

@@ -7,7 +7,7 @@ import { fileSystemUsage } from './file-system-usage.ts';
 import { IdlePools } from './idle-pools.ts';
 import { type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
-import { type Pool, poolIsGone } from './pool.ts';
+import { emptyPool, type Pool, poolIsGone } from './pool.ts';
 import type { PoolTotals } from './publisher.ts';
 
 export type PoolsOptions = {
@@ -112,7 +112,7 @@ export class Pools implements Disposable {
       const mount = table.findLast(({ mountPoint }) => mountPoint === directory);
       if (mount?.source === POOL_SOURCE && mount.fileSystem === 'tmpfs') {
         const bytes = sizeOf(mount) ?? this.#poolBytes;
-        this.#pools.set(name, { directory, device: mount.device, bytes, homes: new Set() });
+        this.#pools.set(name, emptyPool({ directory, device: mount.device, bytes }));
       } else if (!table.some(({ mountPoint }) => `${mountPoint}/`.startsWith(`${directory}/`))) {
         rmSync(directory, { recursive: true, force: true });
       }
@@ -154,7 +154,7 @@ export class Pools implements Disposable {
       throw toLanternError(error, `mount a pool for "${domain}" on "${directory}"`);
     }
     const { device } = this.#mounter.identify(directory);
-    const pool: Pool = { directory, device, bytes: this.#poolBytes, homes: new Set() };
+    const pool = emptyPool({ directory, device, bytes: this.#poolBytes });
     this.#pools.set(name, pool);
     return pool;
   }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
+import { finish, type Steps } from '../base/steps.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
-import { byteOrder } from './byte-order.ts';
+import { byteOrderAmong } from './byte-order.ts';
 import type { Payload, PayloadFile } from './payload.ts';
 
 /**
@@ -8,20 +9,41 @@ import type { Payload, PayloadFile } from './payload.ts';
  * copied, and must not change afterwards.
  */
 export function buildPayload(files: ReadonlyMap<RelativePath, PayloadFile>, mountGroup: number | undefined): Payload {
-  const sorted = [...files].sort(([a], [b]) => byteOrder(a, b));
+  return finish(buildingPayload(files, mountGroup));
+}
+
+/** `buildPayload` in steps. */
+export function* buildingPayload(
+  files: ReadonlyMap<RelativePath, PayloadFile>,
+  mountGroup: number | undefined,
+): Steps<Payload> {
+  const order = byteOrderAmong(files.keys());
+  const sorted = [...files].sort(([a], [b]) => order(a, b));
+  yield;
   const directories = new Set<string>();
+  const digested = [JSON.stringify(mountGroup ?? null)];
   let bytes = 0;
   for (const [path, file] of sorted) {
     bytes += file.bytes.byteLength;
-    for (const parent of parentsOf(path)) directories.add(parent);
+    addParents(path, directories);
+    digested.push(digestible(path, file));
+    yield;
   }
   return {
     files: new Map(sorted),
     mountGroup,
     bytes,
     entries: sorted.length + directories.size,
-    digest: digestOf(sorted, mountGroup),
+    digest: hash('sha256', digested.join('\n'), 'hex'),
   };
+}
+
+function addParents(path: string, directories: Set<string>): void {
+  for (const parent of parentsOf(path)) {
+    // Then those above it are there as well.
+    if (directories.has(parent)) return;
+    directories.add(parent);
+  }
 }
 
 /** The directories above a path, nearest first: `a/b` and `a` for `a/b/c`. */
@@ -29,16 +51,9 @@ export function* parentsOf(path: string): Generator<string, void> {
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) yield path.slice(0, end);
 }
 
-/** JSON leaves no doubt where one part ends and the next begins, whatever a path holds. */
-function digestOf(sorted: readonly (readonly [RelativePath, PayloadFile])[], mountGroup: number | undefined): string {
-  const parts = sorted.map(([path, file]) => [
-    path,
-    file.mode,
-    file.user ?? null,
-    file.group ?? null,
-    contentDigest(file.bytes),
-  ]);
-  return hash('sha256', JSON.stringify([mountGroup ?? null, parts]), 'hex');
+/** JSON leaves no doubt where one part ends and the next begins, whatever a path holds; it has no line breaks. */
+function digestible(path: RelativePath, { mode, user, group, bytes }: PayloadFile): string {
+  return JSON.stringify([path, mode, user ?? null, group ?? null, contentDigest(bytes)]);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Fault } from '../base/errors.ts';
-import { buildPayload } from './build-payload.ts';
-import { contributionOf } from './contributions.ts';
+import { finish, type Steps } from '../base/steps.ts';
+import { buildingPayload } from './build-payload.ts';
+import { type Contribution, contributionOf } from './contributions.ts';
 import type { Notice } from './notice.ts';
 import { overlay } from './overlay.ts';
 import type { Payload } from './payload.ts';
@@ -22,15 +23,25 @@ export type Rendered =
  * Values are passed on, not copied.
  */
 export function renderPayload(inputs: RenderInputs): Rendered {
-  const contributions = inputs.spec.sources.map((source) => contributionOf(source, inputs));
+  return finish(renderingPayload(inputs));
+}
+
+/** `renderPayload` in steps: thousands of files take tens of milliseconds. */
+export function* renderingPayload(inputs: RenderInputs): Steps<Rendered> {
+  const contributions: Contribution[] = [];
+  for (const source of inputs.spec.sources) {
+    contributions.push(contributionOf(source, inputs));
+    yield;
+  }
   const { files, notices, conflicts } = overlay(contributions);
+  yield;
   const problems = contributions.flatMap((contribution) => contribution.problems);
   const messages = [...problems.map((problem) => problem.message), ...conflicts];
   if (messages.length > 0) {
     const isInvalid = conflicts.length > 0 || problems.some((problem) => problem.reason === 'invalid');
     return refused(isInvalid ? 'invalid' : 'missing', messages);
   }
-  const payload = buildPayload(files, inputs.mountGroup);
+  const payload = yield* buildingPayload(files, inputs.mountGroup);
   const excess = excessOf(payload, inputs.budget);
   return excess.length > 0 ? refused('too-large', excess) : { ok: true, payload, notices };
 }

@@ -4,7 +4,7 @@ import type { Awaitable } from '../base/steps.ts';
 import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { Notice } from '../payload/notice.ts';
 import type { Payload } from '../payload/payload.ts';
-import { renderPayload } from '../payload/render-payload.ts';
+import { renderingPayload } from '../payload/render-payload.ts';
 import { resolveObjects } from '../sources/resolve-objects.ts';
 import { objectRefsOf } from '../spec/object-refs.ts';
 import { parseVolumeSource } from '../spec/parse-volume-source.ts';
@@ -68,7 +68,7 @@ export async function projectVolume(
   refuseUnknownAbsence(target.provenance, provenance);
 
   const issued = await issueTokens(wishes, objects, target.tokens, stages, signal);
-  const rendered = renderPayload({
+  const rendering = renderingPayload({
     ...facts,
     spec,
     objects,
@@ -78,6 +78,7 @@ export async function projectVolume(
     budget: stages.budget,
     allocatable: stages.allocatable,
   });
+  const rendered = await stages.slices.run(rendering);
   if (!rendered.ok) throw refusalError(rendered);
   signal.throwIfAborted();
   const problem = expiryProblem(spec, inputs.tokens, stages.clock.now());

@@ -1,6 +1,5 @@
 import { type LanternError, toLanternError } from '../base/errors.ts';
 import { type Backoff, delays } from '../base/retry.ts';
-import { Slices } from '../base/slices.ts';
 import type { ObjectRef } from '../objects/object.ts';
 import type { ObjectChange } from '../sources/source.ts';
 import { announceUpdate, eventHead } from './announce-update.ts';
@@ -37,7 +36,6 @@ export class Refresher implements AsyncDisposable {
   readonly #followings = new Map<string, Following>();
   readonly #retries = new Map<string, { timer: Disposable; waits: Generator<number, never> }>();
   readonly #running = new Set<Promise<void>>();
-  readonly #slices: Slices;
   readonly #rotation: TokenRotation;
 
   constructor(stages: Stages, registry: VolumeRegistry, events: VolumeEvents) {
@@ -46,7 +44,6 @@ export class Refresher implements AsyncDisposable {
     this.#background = { ...stages, source: stages.background };
     this.#registry = registry;
     this.#events = events;
-    this.#slices = new Slices(clock);
     this.#rotation = new TokenRotation(clock, (key) => this.request(key));
   }
 
@@ -109,7 +106,7 @@ export class Refresher implements AsyncDisposable {
 
   /** Refreshes the volume under its lock, from the newest objects. Undefined when there is no such volume any more. */
   async refreshNow(key: string, signal: AbortSignal): Promise<Refreshed | undefined> {
-    await this.#slices.next();
+    await this.#stages.slices.next();
     return await this.#registry.exclusively(key, signal, () => this.#refresh(key, undefined, this.#stages, signal));
   }
 
@@ -146,7 +143,7 @@ export class Refresher implements AsyncDisposable {
   async #work(): Promise<void> {
     for (;;) {
       // Also before the first: the store dispatches synchronously, and events of one moment coalesce into one write.
-      await this.#slices.next();
+      await this.#stages.slices.next();
       const next = this.#waiting.entries().next();
       if (next.done || this.#stop.signal.aborted) return;
       const [key, since] = next.value;

@@ -1,6 +1,7 @@
+import type { Payload } from '../payload/payload.ts';
 import type { TokenIssuer } from '../sources/token-issuer.ts';
 import { createMemoryFileSystem } from '../volume/memory-file-system.ts';
-import { readTree, type TreeEntry } from '../volume/tree.ts';
+import { readingTree, type TreeEntry } from '../volume/tree.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
 import { NO_PROVENANCE } from './live-volume.ts';
 import { projectVolume } from './project-volume.ts';
@@ -33,11 +34,11 @@ export async function renderVolume(
   fs.mkdir(DIRECTORY, 0o755);
   using writer = new VolumeWriter({ fs, directory: DIRECTORY, clock: stages.clock });
   const target = {
-    write: writer.write.bind(writer),
+    write: (payload: Payload) => stages.slices.run(writer.writing(payload)),
     follow: () => {},
     provenance: NO_PROVENANCE,
     tokens: new Map(),
   };
   await projectVolume(request, target, { ...stages, tokens: NO_TOKENS }, signal);
-  return readTree(fs, DIRECTORY, { withContents: request.withContents });
+  return await stages.slices.run(readingTree(fs, DIRECTORY, { withContents: request.withContents }));
 }

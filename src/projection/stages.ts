@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Slices } from '../base/slices.ts';
 import type { Publisher } from '../mount/publisher.ts';
 import type { EventRecorder } from '../objects/event.ts';
 import type { PayloadBudget } from '../payload/render-payload.ts';
@@ -17,6 +18,8 @@ export type Stages = {
   readonly staleness?: Staleness | undefined;
   readonly publisher: Publisher;
   readonly clock: Clock;
+  /** In which work on volumes takes its turns. */
+  readonly slices: Slices;
   readonly log: Log;
   readonly recorder: EventRecorder;
   /** Signs the tokens that a request does not bring; undefined where the host has to bring them all. */

@@ -1,7 +1,9 @@
 import { errnoOf } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import { createFile } from './create-file.ts';
 import {
+  bytesHeld,
   changedPaths,
   contentsOf,
   directoryAttributes,
@@ -11,7 +13,7 @@ import {
 import type { GenerationNames } from './generation-names.ts';
 import type { KnownVolume } from './known-volume.ts';
 import { DATA_LINK, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
-import { tryRemoveTree } from './remove-tree.ts';
+import { tryRemovingTree } from './remove-tree.ts';
 import { firstElement, requireWritable } from './require-writable.ts';
 import type { Retirement } from './retirement.ts';
 
@@ -52,19 +54,24 @@ export type AtomicWriteOptions = {
  * 11. Retire the old generation.
  *
  * A failure before 8 takes the new generation away again. After any failure the caller has the volume forgotten, so
- * that the next write starts from what is on disk and finishes what is missing.
+ * that the next write starts from what is on disk and finishes what is missing. Between two steps of the work others
+ * may have their turn: readers find the old contents until 8, and nobody else may write here meanwhile.
  */
-export function writeAtomically(
+export function* writeAtomically(
   payload: Payload,
   { volume, names, retirement, requireRoom }: AtomicWriteOptions,
-): WriteOutcome {
+): Steps<WriteOutcome> {
   const { fs } = volume;
 
+  yield* volume.reading();
+
   // 0
-  sweep(volume, retirement);
+  yield* sweep(volume, retirement);
 
   // 1
-  requireWritable(payload, volume.listing.strangers);
+  yield* requireWritable(payload, volume.listing.strangers);
+
+  yield;
 
   // 2
   const before = volume.contents;
@@ -72,15 +79,18 @@ export function writeAtomically(
   const { generation: previous, links } = listing;
 
   // 3
+  yield;
   const after = contentsOf(payload, fs.owner);
   const elements = new Set([...after.files.keys()].map(firstElement));
-  const changed = changedPaths(visibleFiles(before, links), after.files);
+  yield;
+  const changed = yield* changedPaths(visibleFiles(before, links), after.files);
   const isSettled = hasSameDirectories(before, after) && isSameSet(links, elements) && isRootSettled(volume, payload);
   if (previous !== undefined && changed.length === 0 && isSettled) {
     return { changed: false, generation: previous, previous, changedPaths: [] };
   }
 
   // 4
+  yield;
   requireRoom(payload);
   settleRoot(volume, payload);
   const generation = names.next(listing.generations);
@@ -90,14 +100,19 @@ export function writeAtomically(
     listing.generations.add(generation);
 
     // 5
-    for (const path of after.directories.keys()) if (path !== '') fs.mkdir(`${directory}/${path}`, 0o700);
+    for (const path of after.directories.keys()) {
+      if (path !== '') fs.mkdir(`${directory}/${path}`, 0o700);
+      yield;
+    }
     for (const [path, { bytes, mode, user, group = payload.mountGroup }] of payload.files) {
       createFile(fs, `${directory}/${path}`, bytes, { user, group }, mode);
+      yield;
     }
 
     // 6
     for (const [path, { mode }] of after.directories) {
       settleDirectory(volume, path === '' ? directory : `${directory}/${path}`, payload.mountGroup, mode);
+      yield;
     }
 
     // 7
@@ -106,9 +121,10 @@ export function writeAtomically(
     // 8
     fs.rename(volume.at(NEXT_DATA_LINK), volume.at(DATA_LINK));
   } catch (error) {
-    takeBack(volume, generation);
+    yield* takeBack(volume, generation);
     throw error;
   }
+  const replaced = bytesHeld(before);
   volume.showing(generation, after);
 
   try {
@@ -117,6 +133,7 @@ export function writeAtomically(
       if (links.has(name)) continue;
       fs.symlink(visibleLinkTarget(name), volume.at(name));
       links.add(name);
+      yield;
     }
 
     // 10
@@ -124,16 +141,17 @@ export function writeAtomically(
       if (elements.has(name)) continue;
       unlinkIfThere(volume, name);
       links.delete(name);
+      yield;
     }
   } finally {
     // 11
-    if (previous !== undefined) retirement.retire(previous);
+    if (previous !== undefined) retirement.retire(previous, replaced);
   }
   return { changed: true, generation, previous, changedPaths: changed };
 }
 
 /** Costs nothing when nothing is left over: what is on disk is known. */
-function sweep(volume: KnownVolume, retirement: Retirement): void {
+function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   const { listing } = volume;
   if (listing.hasNextDataLink) {
     unlinkIfThere(volume, NEXT_DATA_LINK);
@@ -142,7 +160,7 @@ function sweep(volume: KnownVolume, retirement: Retirement): void {
   for (const generation of [...listing.generations]) {
     if (generation === listing.generation || retirement.keeps(generation)) continue;
     // What cannot be removed (something is mounted on it, say) must not stand in the way of updates.
-    if (tryRemoveTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
+    if (yield* tryRemovingTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
   }
 }
 
@@ -175,8 +193,8 @@ function settleDirectory({ fs }: KnownVolume, path: string, mountGroup: number |
 }
 
 /** As far as possible; the next write sweeps what stays. The error that led here is what matters. */
-function takeBack(volume: KnownVolume, generation: string): void {
-  tryRemoveTree(volume.fs, volume.at(generation));
+function* takeBack(volume: KnownVolume, generation: string): Steps<void> {
+  yield* tryRemovingTree(volume.fs, volume.at(generation));
   try {
     volume.fs.unlink(volume.at(NEXT_DATA_LINK));
   } catch (error) {

@@ -1,6 +1,7 @@
 import { errnoOf } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import { parentsOf } from '../payload/build-payload.ts';
-import { byteOrder } from '../payload/byte-order.ts';
+import { byteOrderAmong } from '../payload/byte-order.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { FileSummary } from './file-summary.ts';
 import type { Owner, VolumeFs } from './file-system.ts';
@@ -41,22 +42,25 @@ export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
   const directories = new Map([['', attributes]]);
   for (const [path, { bytes, mode, user = owner.user, group = payload.mountGroup ?? owner.group }] of payload.files) {
     files.set(path, { path, size: bytes.byteLength, mode, user, group, read: () => bytes });
+    const nearest = path.lastIndexOf('/');
+    if (nearest < 0 || directories.has(path.slice(0, nearest))) continue;
     for (const parent of [...parentsOf(path)].reverse()) directories.set(parent, attributes);
   }
   return { files, directories, hasStrangers: false };
 }
 
 /** What is on disk below `root`; bytes are read when asked for. */
-export function readContents(fs: VolumeFs, root: string): GenerationContents {
+export function* readingContents(fs: VolumeFs, root: string): Steps<GenerationContents> {
   const files: GenerationFile[] = [];
   const directories = new Map<string, DirectoryAttributes>();
   let hasStrangers = false;
-  const visit = (path: string): void => {
+  const visit = function* (path: string): Steps<void> {
+    yield;
     const place = path === '' ? root : `${root}/${path}`;
     const status = fs.lstat(place);
     if (status?.type === 'directory') {
       directories.set(path, { mode: status.mode, group: status.group });
-      for (const { name } of fs.readdir(place)) visit(path === '' ? name : `${path}/${name}`);
+      for (const { name } of fs.readdir(place)) yield* visit(path === '' ? name : `${path}/${name}`);
     } else if (status?.type === 'file') {
       const { size, mode, user, group } = status;
       files.push({ path, size, mode, user, group, read: () => readIfPossible(fs, place) });
@@ -64,17 +68,35 @@ export function readContents(fs: VolumeFs, root: string): GenerationContents {
       hasStrangers = true;
     }
   };
-  visit('');
-  files.sort((a, b) => byteOrder(a.path, b.path));
+  yield* visit('');
+  const order = byteOrderAmong(files.map(({ path }) => path));
+  files.sort((a, b) => order(a.path, b.path));
   return { files: new Map(files.map((file) => [file.path, file])), directories, hasStrangers };
 }
 
+const BLOCK_BYTES = 4096;
+/** What a file or directory costs besides its blocks: a pool has one inode for each KiB. */
+const ENTRY_BYTES = 1024;
+
+/** What a generation takes of a pool, in bytes. */
+export function bytesHeld({ files, directories }: GenerationContents): number {
+  let bytes = (files.size + directories.size) * ENTRY_BYTES;
+  for (const { size } of files.values()) bytes += Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
+  return bytes;
+}
+
 /** Paths that are in one of the two only, or differ in bytes, mode or owner; in byte order. */
-export function changedPaths(before: GenerationContents['files'], after: GenerationContents['files']): string[] {
+export function* changedPaths(
+  before: GenerationContents['files'],
+  after: GenerationContents['files'],
+): Steps<string[]> {
   const changed: string[] = [];
   for (const path of before.keys()) if (!after.has(path)) changed.push(path);
-  for (const [path, file] of after) if (!isSameFile(before.get(path), file)) changed.push(path);
-  return changed.sort(byteOrder);
+  for (const [path, file] of after) {
+    if (!isSameFile(before.get(path), file)) changed.push(path);
+    yield;
+  }
+  return changed.sort(byteOrderAmong(changed));
 }
 
 /** Whether a generation on disk is, but for its files, what another shall be. */

@@ -1,5 +1,6 @@
+import { finish, type Steps } from '../base/steps.ts';
 import type { FileStatus, VolumeFs } from './file-system.ts';
-import { type GenerationContents, NO_CONTENTS, readContents } from './generation-contents.ts';
+import { type GenerationContents, NO_CONTENTS, readingContents } from './generation-contents.ts';
 import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
 
 /** What a volume's directory holds. A write keeps it up to date, so that the next one asks the disk nothing. */
@@ -36,15 +37,22 @@ export class KnownVolume {
   }
 
   get listing(): Listing {
-    this.#listing ??= readListing(this);
+    this.#listing ??= finish(readingListing(this));
     return this.#listing;
   }
 
   /** Of the current generation; nothing before the first. */
   get contents(): GenerationContents {
     const { generation } = this.listing;
-    this.#contents ??= generation === undefined ? NO_CONTENTS : readContents(this.fs, this.at(generation));
+    this.#contents ??= generation === undefined ? NO_CONTENTS : finish(readingContents(this.fs, this.at(generation)));
     return this.#contents;
+  }
+
+  /** Reads all that is not known yet, in steps. */
+  *reading(): Steps<void> {
+    this.#listing ??= yield* readingListing(this);
+    const { generation } = this.#listing;
+    if (generation !== undefined) this.#contents ??= yield* readingContents(this.fs, this.at(generation));
   }
 
   /** The generation is current now, and holds this. */
@@ -62,18 +70,25 @@ export class KnownVolume {
    * Removes the directory and what is known to be in it, without reading it. Does nothing where that is not known, and fails
    * as the file system does where there is more.
    */
-  remove(): void {
+  *removing(): Steps<void> {
     if (this.#listing === undefined || this.#contents === undefined) return;
     const { root: status, generation, links } = this.#listing;
     const { files, directories } = this.#contents;
     this.forget();
     if (generation !== undefined) {
       const root = this.at(generation);
-      for (const path of files.keys()) this.fs.unlink(`${root}/${path}`);
+      for (const path of files.keys()) {
+        this.fs.unlink(`${root}/${path}`);
+        yield;
+      }
       for (const path of [...directories.keys()].reverse()) this.fs.rmdir(path === '' ? root : `${root}/${path}`);
+      yield;
       this.fs.unlink(this.at(DATA_LINK));
     }
-    for (const name of links) this.fs.unlink(this.at(name));
+    for (const name of links) {
+      this.fs.unlink(this.at(name));
+      yield;
+    }
     this.fs.rmdir(this.directory);
     // Whoever asks still, for the answer to the mount before, hears that nothing is there.
     const nothing = { generation: undefined, generations: new Set<string>(), links: new Set<string>() };
@@ -88,7 +103,7 @@ export class KnownVolume {
   }
 }
 
-function readListing(volume: KnownVolume): Listing {
+function* readingListing(volume: KnownVolume): Steps<Listing> {
   const { fs, directory } = volume;
   // The directory may be a link in /proc/self/fd: its own `.` is what that leads to.
   const root = fs.lstat(`${directory}/.`);
@@ -102,6 +117,7 @@ function readListing(volume: KnownVolume): Listing {
   };
   let current: string | undefined;
   for (const { name, type } of fs.readdir(directory)) {
+    yield;
     const target = type === 'symlink' ? fs.readlink(volume.at(name)) : undefined;
     if (name === DATA_LINK) current = target;
     else if (name === NEXT_DATA_LINK) listing.hasNextDataLink = true;

@@ -1,12 +1,14 @@
 import { errnoOf } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import type { VolumeFs } from './file-system.ts';
 
 /** Removes a directory and all that is in it; links are removed, not followed. Nothing there: nothing happens. */
-export function removeTree(fs: VolumeFs, directory: string): void {
+export function* removingTree(fs: VolumeFs, directory: string): Steps<void> {
   try {
     for (const { name, type } of fs.readdir(directory)) {
-      if (type === 'directory') removeTree(fs, `${directory}/${name}`);
+      if (type === 'directory') yield* removingTree(fs, `${directory}/${name}`);
       else fs.unlink(`${directory}/${name}`);
+      yield;
     }
     fs.rmdir(directory);
   } catch (error) {
@@ -15,9 +17,9 @@ export function removeTree(fs: VolumeFs, directory: string): void {
 }
 
 /** Removes the tree if it can be; false when something in it cannot be removed (a busy mount, say). */
-export function tryRemoveTree(fs: VolumeFs, directory: string): boolean {
+export function* tryRemovingTree(fs: VolumeFs, directory: string): Steps<boolean> {
   try {
-    removeTree(fs, directory);
+    yield* removingTree(fs, directory);
     return true;
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;

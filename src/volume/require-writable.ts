@@ -1,4 +1,5 @@
 import { type Fault, invalid, LanternError } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import { parentsOf } from '../payload/build-payload.ts';
 import type { Payload } from '../payload/payload.ts';
 import { parseRelativePath } from '../spec/relative-path.ts';
@@ -8,8 +9,12 @@ import { parseRelativePath } from '../spec/relative-path.ts';
  * whatever made the payload. `strangers` are names in the volume's directory that are not ours; a payload that needs
  * one of them is `failed-precondition`.
  */
-export function requireWritable(payload: Payload, strangers: ReadonlySet<string>): void {
-  const faults = [...payload.files.keys()].flatMap((path) => faultsOf(path, payload));
+export function* requireWritable(payload: Payload, strangers: ReadonlySet<string>): Steps<void> {
+  const faults: Fault[] = [];
+  for (const path of payload.files.keys()) {
+    faults.push(...faultsOf(path, payload));
+    yield;
+  }
   if (faults.length > 0) throw invalid(faults);
   for (const path of strangers.size === 0 ? [] : payload.files.keys()) {
     const name = firstElement(path);

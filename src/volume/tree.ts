@@ -1,4 +1,5 @@
-import { byteOrder } from '../payload/byte-order.ts';
+import { finish, type Steps } from '../base/steps.ts';
+import { byteOrderAmong } from '../payload/byte-order.ts';
 import type { VolumeFs } from './file-system.ts';
 
 /** One entry of a volume as `lstat` sees it. */
@@ -19,11 +20,18 @@ export type TreeEntry = {
  * Everything below a directory, depth first, names in byte order: `..data`, generations and visible links as they are,
  * no link followed. Contents of files only when asked for.
  */
-export function readTree(fs: VolumeFs, directory: string, options: { readonly withContents: boolean }): TreeEntry[] {
+export function readTree(fs: VolumeFs, directory: string, options: ReadTreeOptions): TreeEntry[] {
+  return finish(readingTree(fs, directory, options));
+}
+
+type ReadTreeOptions = { readonly withContents: boolean };
+
+/** `readTree` in steps. */
+export function* readingTree(fs: VolumeFs, directory: string, options: ReadTreeOptions): Steps<TreeEntry[]> {
   const entries: TreeEntry[] = [];
-  const visit = (parent: string): void => {
+  const visit = function* (parent: string): Steps<void> {
     const names = fs.readdir(parent === '' ? directory : `${directory}/${parent}`).map(({ name }) => name);
-    for (const name of names.sort(byteOrder)) {
+    for (const name of names.sort(byteOrderAmong(names))) {
       const path = parent === '' ? name : `${parent}/${name}`;
       const place = `${directory}/${path}`;
       const status = fs.lstat(place);
@@ -32,9 +40,10 @@ export function readTree(fs: VolumeFs, directory: string, options: { readonly wi
       const linkTarget = type === 'symlink' ? fs.readlink(place) : undefined;
       const contents = type === 'file' && options.withContents ? fs.readFile(place) : undefined;
       entries.push({ path, ...status, type, linkTarget, contents });
-      if (type === 'directory') visit(path);
+      yield;
+      if (type === 'directory') yield* visit(path);
     }
   };
-  visit('');
+  yield* visit('');
   return entries;
 }

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
 import { errnoOf, obstacleOf } from '../base/errors.ts';
 import type { Parsed } from '../base/parsed.ts';
+import { finish, type Steps } from '../base/steps.ts';
 import { replaceFile } from './create-file.ts';
 import type { VolumeFs } from './file-system.ts';
 import { DATA_DIRECTORY, INPUTS_FILE, RECORD_FILE, temporaryName } from './layout.ts';
 import { parseRecord, serializeRecord, type VolumeRecord } from './record.ts';
-import { removeTree } from './remove-tree.ts';
+import { removingTree } from './remove-tree.ts';
 import { type KeptInputs, parseInputs, serializeInputs } from './request-inputs.ts';
 
 /** A record, or why there is none that can be used. */
@@ -68,16 +69,18 @@ export class VolumeHome {
     return inputs?.ok ? inputs.value : undefined;
   }
 
-  /**
-   * Removes all of it, the record first: what a crash leaves then belongs to nobody, and is swept. `removeData` may spare it
-   * reading what is in the data directory.
-   */
-  remove(removeData = () => {}): void {
+  /** Removes all of it, the record first: what a crash leaves then belongs to nobody, and is swept. */
+  remove(): void {
+    finish(this.removing());
+  }
+
+  /** `remove` in steps. `data` may spare it reading what is in the data directory. */
+  *removing(data?: Steps<void>): Steps<void> {
     this.#forget(RECORD_FILE);
     this.#forget(INPUTS_FILE);
     this.#saved.clear();
-    removeData();
-    if (!this.#removeIfEmpty()) removeTree(this.#fs, this.#directory);
+    if (data !== undefined) yield* data;
+    if (!this.#removeIfEmpty()) yield* removingTree(this.#fs, this.#directory);
   }
 
   #removeIfEmpty(): boolean {

@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { Slices } from '../base/slices.ts';
+import { finish, guarded, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
@@ -7,7 +9,8 @@ import type { FileSummary } from './file-summary.ts';
 import type { VolumeFs } from './file-system.ts';
 import { GenerationNames } from './generation-names.ts';
 import { KnownVolume } from './known-volume.ts';
-import { tryRemoveTree } from './remove-tree.ts';
+import { tryRemovingTree } from './remove-tree.ts';
+import { RetiredRoom } from './retired-room.ts';
 import { Retirement } from './retirement.ts';
 
 export type VolumeWriterOptions = {
@@ -17,6 +20,10 @@ export type VolumeWriterOptions = {
   readonly clock: Clock;
   /** Throws when a new generation of this payload would not fit; asked before each, and not for equal contents. */
   readonly requireRoom?: (payload: Payload) => void;
+  /** What the generations that are kept for slow readers may hold; its own where undefined. */
+  readonly room?: RetiredRoom;
+  /** In which replaced generations are removed; its own where undefined. */
+  readonly slices?: Slices;
 };
 
 /** What a subPath leads to, by a path below the volume's directory that goes through no link. */
@@ -28,7 +35,7 @@ export type ResolvedSubPath = {
 
 /**
  * One volume's directory and its generations. Reads the directory at its first use and knows it from then on; it must
- * be the only one to write there. Calls are synchronous and must not overlap.
+ * be the only one to write there, and its writes must not overlap.
  */
 export class VolumeWriter implements Disposable {
   readonly #volume: KnownVolume;
@@ -37,16 +44,22 @@ export class VolumeWriter implements Disposable {
   readonly #requireRoom: (payload: Payload) => void;
   /** Of the payload that is known to be shown. */
   #digest: string | undefined;
+  #isDisposed = false;
 
-  constructor({ fs, directory, clock, requireRoom }: VolumeWriterOptions) {
+  constructor({ fs, directory, clock, requireRoom, ...shared }: VolumeWriterOptions) {
     const volume = new KnownVolume(fs, directory);
     this.#volume = volume;
     this.#requireRoom = requireRoom ?? (() => undefined);
     this.#names = new GenerationNames(clock);
-    this.#retirement = new Retirement(clock, (generation) => {
-      const isRemoved = tryRemoveTree(fs, volume.at(generation));
-      if (isRemoved) volume.removed(generation);
-      return isRemoved;
+    this.#retirement = new Retirement({
+      clock,
+      slices: shared.slices ?? new Slices(clock),
+      room: shared.room ?? new RetiredRoom(),
+      *remove(generation) {
+        const isRemoved = yield* tryRemovingTree(fs, volume.at(generation));
+        if (isRemoved) volume.removed(generation);
+        return isRemoved;
+      },
     });
   }
 
@@ -75,17 +88,23 @@ export class VolumeWriter implements Disposable {
    * for a path that no volume can have.
    */
   write(payload: Payload): WriteOutcome {
+    return finish(this.writing(payload));
+  }
+
+  /** `write` in steps. The next one, or `remove`, must not begin before it has ended; disposal ends it with `unavailable`. */
+  *writing(payload: Payload): Steps<WriteOutcome> {
     if (this.#digest === payload.digest) {
       const generation = this.#volume.listing.generation;
       if (generation !== undefined) return { changed: false, generation, previous: generation, changedPaths: [] };
     }
     try {
-      const outcome = writeAtomically(payload, {
+      const writing = writeAtomically(payload, {
         volume: this.#volume,
         names: this.#names,
         retirement: this.#retirement,
         requireRoom: this.#requireRoom,
       });
+      const outcome = yield* guarded(writing, () => this.#requireLife());
       this.#digest = payload.digest;
       return outcome;
     } catch (error) {
@@ -107,14 +126,18 @@ export class VolumeWriter implements Disposable {
 
   /** Removes what is kept for slow readers only, since its room is needed. True when something was freed. */
   retireNow(): boolean {
-    return this.#retirement.retireNow();
+    return finish(this.retiringNow());
+  }
+
+  retiringNow(): Steps<boolean> {
+    return this.#retirement.retiringNow();
   }
 
   /** Removes the directory and what is in it, as far as all of that is known; for when nobody sees it any more. */
-  tryRemove(): void {
+  *tryRemoving(): Steps<void> {
     this.#digest = undefined;
     try {
-      this.#volume.remove();
+      yield* this.#volume.removing();
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
     }
@@ -129,9 +152,16 @@ export class VolumeWriter implements Disposable {
     return { path: `${this.#volume.at(generation)}/${subPath}`, type, generation };
   }
 
-  /** Removes what is replaced and not pinned; nothing happens afterwards. */
+  /** Removes what is replaced and not pinned; nothing happens afterwards. A write under way stops where it is. */
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.#retirement[Symbol.dispose]();
+  }
+
+  /** What a write has left half made is swept by the next one: here there may be no directory to do it in any more. */
+  #requireLife(): void {
+    if (!this.#isDisposed) return;
+    throw new LanternError('unavailable', `write to "${this.#volume.directory}": the daemon stops; try again`);
   }
 
   #try<T>(what: string, action: () => T): T {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { orThrow } from '../../src/base/parsed.ts';
+import { Slices } from '../../src/base/slices.ts';
 import { BindPublisher } from '../../src/mount/bind-publisher.ts';
 import { Pools } from '../../src/mount/pools.ts';
 import { RecordingMounter } from '../../src/mount/recording-mounter.ts';
@@ -203,6 +204,7 @@ export class ProjectionWorld implements AsyncDisposable {
       staleness,
       publisher,
       clock,
+      slices: new Slices(clock),
       log: silentLog,
       recorder: { record: (event) => void this.recorded.push(event) },
       tokens: this.#issuesTokens ? this.tokens : undefined,

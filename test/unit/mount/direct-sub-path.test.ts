@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { finish } from '../../../src/base/steps.ts';
 import {
   contentsAt,
   directoriesOf,
@@ -61,7 +62,7 @@ test('copies have the bytes and modes of the payload, whatever the umask', () =>
     mkdirSync(dir.at('copy'));
     const selected = at('a');
     if (selected.kind !== 'directory') throw new Error('"a" is a directory');
-    writeDirectoryCopy(dir.at('copy'), selected.files, undefined);
+    finish(writeDirectoryCopy(dir.at('copy'), selected.files, undefined));
     writeFileSync(dir.at('file'), '', { mode: 0o600 });
     writeFileCopy(dir.at('file'), file('x', 0o777), undefined);
   } finally {
@@ -77,6 +78,6 @@ test('copies have the bytes and modes of the payload, whatever the umask', () =>
 test('a copy never writes through what is in the way', () => {
   using dir = new TempDir();
   writeFileSync(dir.at('c'), 'mine');
-  expect(() => writeDirectoryCopy(dir.path, new Map([['c', file('theirs')]]), undefined)).toThrow(/EEXIST/);
+  expect(() => finish(writeDirectoryCopy(dir.path, new Map([['c', file('theirs')]]), undefined))).toThrow(/EEXIST/);
   expect(readFileSync(dir.at('c'), 'utf8')).toBe('mine');
 });

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { finish } from '../../../src/base/steps.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
 import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
 import { VolumeHome } from '../../../src/volume/volume-home.ts';
@@ -38,7 +39,7 @@ describe('removing a volume', () => {
     const { dir, directory, home, writer, calls } = arrange();
     using _ = dir;
     calls.length = 0;
-    home.remove(() => writer.tryRemove());
+    finish(home.removing(writer.tryRemoving()));
     expect(existsSync(directory)).toBe(false);
     expect(calls.filter((call) => call.startsWith('readdir'))).toEqual([]);
     expect(calls[0]).toBe(`unlink ${directory}/record.json`);
@@ -82,7 +83,7 @@ describe('removing a volume', () => {
     const world = arrange();
     using _ = world.dir;
     const writer = spoil(world);
-    world.home.remove(() => writer.tryRemove());
+    finish(world.home.removing(writer.tryRemoving()));
     expect(readdirSync(world.dir.path)).toEqual([]);
   });
 });

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { Slices } from '../../../src/base/slices.ts';
+import { finish, guarded, type Steps } from '../../../src/base/steps.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+/** Work of so many steps, each of which takes a millisecond. */
+function* work(clock: ManualClock, steps: number, done: number[] = []): Steps<string> {
+  for (let step = 0; step < steps; step++) {
+    clock.advance(1);
+    done.push(step);
+    yield;
+  }
+  return 'done';
+}
+
+/** How many steps were done at each turn of the event loop, until the work was. */
+async function turnsOf(done: readonly number[], running: unknown): Promise<number[]> {
+  const turns = [done.length];
+  let isOver = false;
+  const end = Promise.resolve(running).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const before = done.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    turns.push(done.length - before);
+  }
+  await end;
+  return turns;
+}
+
+describe('work in slices', () => {
+  test('what fits into one is done at once, without a promise', () => {
+    const clock = new ManualClock();
+    expect(new Slices(clock).run(work(clock, 4))).toBe('done');
+  });
+
+  test('what is left goes on at the next turns, and holds none of them longer than a slice', async () => {
+    const clock = new ManualClock();
+    const done: number[] = [];
+    const running = new Slices(clock).run(work(clock, 23, done));
+    const turns = await turnsOf(done, running);
+    expect(await running).toBe('done');
+    expect(turns.reduce((sum, steps) => sum + steps, 0)).toBe(23);
+    expect(Math.max(...turns)).toBe(5);
+  });
+
+  test('several share the slice of a turn', async () => {
+    const clock = new ManualClock();
+    const slices = new Slices(clock);
+    const done: number[] = [];
+    const running = [1, 2, 3].map(() => slices.run(work(clock, 20, done)));
+    const [, ...turns] = await turnsOf(done, Promise.all(running));
+    expect(done.length).toBe(60);
+    // Between two looks of the test there may be the end of one turn and the beginning of the next.
+    expect(Math.max(...turns)).toBeLessThanOrEqual(10);
+  });
+
+  test('a failure comes as it is, thrown at once or rejected later', async () => {
+    const clock = new ManualClock();
+    const failing = function* (steps: number): Steps<never> {
+      yield* work(clock, steps);
+      throw new Error('torn');
+    };
+    expect(() => new Slices(clock).run(failing(1))).toThrow('torn');
+    await expect(new Slices(clock).run(failing(12))).rejects.toThrow('torn');
+  });
+
+  test('a guard is asked after each pause, and ends the work', () => {
+    const clock = new ManualClock();
+    const done: number[] = [];
+    const guard = () => {
+      if (done.length === 3) throw new Error('stopped');
+    };
+    expect(() => finish(guarded(work(clock, 9, done), guard))).toThrow('stopped');
+    expect(done).toHaveLength(3);
+  });
+});
