@@ -41,6 +41,7 @@ export class Metrics implements CallObserver {
   readonly #calls: Counter<'grpc_service' | 'grpc_method' | 'grpc_code'>;
   readonly #callSeconds: Histogram<'grpc_service' | 'grpc_method'>;
   readonly #inFlight: Gauge<'grpc_service' | 'grpc_method'>;
+  readonly #unreadable: Counter;
   readonly #watchRestarts: Counter<'reason'>;
   readonly #labels = new Map<string, MethodLabels>();
 
@@ -99,6 +100,10 @@ export class Metrics implements CallObserver {
       labelNames: ['grpc_service', 'grpc_method'],
       registers,
     });
+    this.#unreadable = counter(
+      'lantern_grpc_unreadable_messages_total',
+      'Requests that were malformed, or had too many fields; their calls count as INVALID_ARGUMENT too.',
+    );
     this.#watchRestarts = counter(
       'lantern_watch_restarts_total',
       'Watches that ended early and start over with a list: the history did not go back far enough, or the reader was too slow.',
@@ -142,6 +147,10 @@ export class Metrics implements CallObserver {
       else if (outcome === 'out-of-range') this.#watchRestarts.inc({ reason: 'history' });
       else if (outcome === 'resource-exhausted') this.#watchRestarts.inc({ reason: 'slow_reader' });
     };
+  }
+
+  unreadable(): void {
+    this.#unreadable.inc();
   }
 
   /** From now on what there is can be asked for. Call it once, when its parts have been put together. */

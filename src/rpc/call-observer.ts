@@ -7,7 +7,9 @@ export type CallOutcome = 'ok' | ErrorCode;
 export interface CallObserver {
   /** Told when a call begins; what it gives back is called once, when the call ends. `method` is `/package.Service/Method`. */
   begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void;
+  /** Told when a call's message is malformed, or has too many fields; the call ends as `invalid-argument`. */
+  unreadable(): void;
 }
 
 /** For whoever has nobody to tell. */
-export const noObserver: CallObserver = { begun: () => () => {} };
+export const noObserver: CallObserver = { begun: () => () => {}, unreadable: () => {} };

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { isUnreadable, readRequest } from './bounded-messages.ts';
 import { type CallObserver, type CallOutcome, noObserver } from './call-observer.ts';
 import { statusOf } from './status.ts';
 
@@ -28,7 +29,7 @@ export class CallDesk {
 
   unary<Request, Response>(method: string, handle: Unary<Request, Response>): handleUnaryCall<Request, Response> {
     return (call, answer) => {
-      void this.#run(method, 'unary', call, async (signal) => handle(call.request, signal)).then(
+      void this.#run(method, 'unary', call, async (signal) => handle(readRequest(call.request), signal)).then(
         (response) => answer(null, response),
         (error: unknown) => answer(statusOf(error, method)),
       );
@@ -41,7 +42,7 @@ export class CallDesk {
   ): handleServerStreamingCall<Request, Message> {
     return (call) => {
       const pump = async (signal: AbortSignal): Promise<void> => {
-        for await (const message of handle(call.request, signal)) {
+        for await (const message of handle(readRequest(call.request), signal)) {
           // A slow reader slows this loop, not the producer: that one's queue is bounded.
           if (!call.write(message)) await once(call, 'drain', { signal }).catch(() => {});
           if (signal.aborted) break;
@@ -63,6 +64,7 @@ export class CallDesk {
   ): Promise<Result> {
     const started = performance.now();
     const ended = this.#observer.begun(method, kind);
+    if (isUnreadable(call.request)) this.#observer.unreadable();
     const lifetime = new CallLifetime(call, this.#shutdown);
     let code: CallOutcome = 'ok';
     try {

@@ -4,10 +4,11 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { boundedDefinition } from './bounded-messages.ts';
 import type { CallObserver } from './call-observer.ts';
 import { CallDesk } from './handler.ts';
 import { endLibraryStreams } from './library-streams.ts';
-import { MAX_MESSAGE_BYTES } from './limits.ts';
+import { MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES } from './limits.ts';
 import { csi, lantern } from './protos.ts';
 import { reflectedProtos } from './reflected-protos.ts';
 import {
@@ -51,7 +52,7 @@ export type RpcServerOptions = {
 const DRAIN_MS = 5_000;
 
 const SERVER_OPTIONS: ServerOptions = {
-  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   // A watch may be silent for days: the server asks whether its client is still there, and lets clients ask.
   'grpc.keepalive_time_ms': 60_000,
@@ -86,9 +87,11 @@ export class RpcServer implements AsyncDisposable {
       { definition: lantern.Tokens.service, methods: tokens },
     ];
     const desk = new CallDesk(options.log, this.#shutdown.signal, options.calls);
-    for (const service of csiServices) this.#csi.addService(service.definition, implementationOf(service, desk));
     for (const service of [...csiServices, ...ownServices]) {
-      this.#all.addService(service.definition, implementationOf(service, desk));
+      const definition = boundedDefinition(service.definition);
+      const methods = implementationOf(service, desk);
+      if (csiServices.includes(service)) this.#csi.addService(definition, methods);
+      this.#all.addService(definition, methods);
     }
     this.#health.addToServer(this.#all);
     new ReflectionService(reflectedProtos()).addToServer(this.#all);

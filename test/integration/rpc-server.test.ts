@@ -7,6 +7,7 @@ import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { invalid, LanternError, toLanternError } from '../../src/base/errors.ts';
 import { VolumeEvents } from '../../src/projection/volume-events.ts';
+import type { CallObserver } from '../../src/rpc/call-observer.ts';
 import { connect } from '../../src/rpc/client.ts';
 import { csi, lantern, packageDefinition } from '../../src/rpc/protos.ts';
 import type { ProjectorMethods } from '../../src/rpc/services.ts';
@@ -71,16 +72,24 @@ describe('a call', () => {
     await using fixture = await RpcFixture.start({ projector: { mount } });
     const { volume } = await fixture.client.projector.mount({ data: { blob: Buffer.alloc(6_000_000) } });
     expect(volume?.lastError.length).toBe(6_000_000);
-    const tooLarge = fixture.client.projector.mount({ data: { blob: Buffer.alloc(81 * 1024 * 1024) } });
+    const tooLarge = fixture.client.projector.mount({ data: { blob: Buffer.alloc(8 * 1024 * 1024) } });
     expect((await rejectionOf(tooLarge)).code).toBe('resource-exhausted');
     expect((await fixture.client.health.check({ service: '' })).status).toBe('SERVING');
   });
 
   it('with bytes that are no message is refused without repeating them', async () => {
-    await using fixture = await RpcFixture.start();
+    const heard: string[] = [];
+    const calls: CallObserver = {
+      begun: () => (outcome) => void heard.push(outcome),
+      unreadable: () => void heard.push('unreadable'),
+    };
+    await using fixture = await RpcFixture.start({ calls });
     const error = await raw(fixture, '/lantern.v1.Projector/Mount', Buffer.from('\x7fhunter2'));
-    expect(error.code).toBe(status.INTERNAL);
-    expect(error.details).not.toContain('hunter2');
+    expect(heard).toEqual(['unreadable', 'invalid-argument']);
+    expect(error.code).toBe(status.INVALID_ARGUMENT);
+    expect(error.details).toBe('the request is malformed: it is no message of this method');
+    expect(await fixture.log.line('/lantern.v1.Projector/Mount')).toContain('code=invalid-argument');
+    expect(fixture.log.lines.join('')).not.toMatch(/hunter2|WARN|ERROR/);
     expect((await fixture.client.health.check({ service: '' })).status).toBe('SERVING');
   });
 

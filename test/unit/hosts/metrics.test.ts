@@ -98,6 +98,13 @@ test('calls', async () => {
   ]);
 });
 
+test('requests that could not be read', async () => {
+  metrics.unreadable();
+  expect(await samplesOf('lantern_grpc_unreadable_messages_total')).toEqual([
+    'lantern_grpc_unreadable_messages_total 1',
+  ]);
+});
+
 test('watches that start over, and no others', async () => {
   for (const outcome of ['out-of-range', 'resource-exhausted', 'cancelled', 'ok'] as const) {
     metrics.begun('/lantern.v1.Objects/Watch', 'stream')(outcome);
