@@ -125,7 +125,7 @@ function securityModule(): SecurityModule {
 
 function propagationOf(directory: string, table: readonly MountEntry[]): Propagation {
   const mountId = attempt(() => identifyPath(directory).mountId);
-  const mount = table.find(({ id }) => BigInt(id) === mountId);
+  const mount = table.find(({ id }) => id === mountId);
   if (mount === undefined) return 'unknown';
   if (mount.propagation.some((field) => field.startsWith('shared:'))) return 'shared';
   return mount.propagation.some((field) => field.startsWith('master:')) ? 'slave' : 'private';

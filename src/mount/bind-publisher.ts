@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { toLanternError } from '../base/errors.ts';
+import { LanternError, toLanternError } from '../base/errors.ts';
 import { Slices } from '../base/slices.ts';
 import { finish, type Steps } from '../base/steps.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
@@ -7,11 +7,12 @@ import type { VolumeFs } from '../volume/file-system.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import { VolumeHome } from '../volume/volume-home.ts';
 import { BoundVolume } from './bound-volume.ts';
-import { uncover } from './cover.ts';
+import { clearTarget } from './clear-target.ts';
+
 import type { Mounter } from './mounter.ts';
 import type { Pool } from './pool.ts';
 import type { Pools } from './pools.ts';
-import { findPublication, isPoolMounted, publicationRoot } from './publication-root.ts';
+import { isPoolMounted, publicationRoot } from './publication-root.ts';
 import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from './publisher.ts';
 import { homeDirectory, resumePool } from './resume-pool.ts';
 import type { TargetRoots } from './target.ts';
@@ -77,7 +78,7 @@ export class BindPublisher implements Publisher {
       home.create();
       return this.#host(name, home, pool);
     } catch (error) {
-      pools.leave(pool, name);
+      tidyUp(() => pools.leave(pool, name));
       throw toLanternError(error, `make a place for volume "${volumeId}"`);
     }
   }
@@ -91,7 +92,14 @@ export class BindPublisher implements Publisher {
       return;
     }
     using parent = targets.openIfThere(target);
-    if (parent !== undefined) uncover(parent, (found) => findPublication(mounter, found)?.home === name, mounter);
+    if (parent !== undefined) clearTarget(parent, name, (device) => this.#isPool(device), mounter);
+  }
+
+  vanished(volumes: readonly HostedVolume[]): ReadonlyMap<HostedVolume, readonly string[]> {
+    const ours = volumes.flatMap(({ directoryName }) => this.#volumes.get(directoryName) ?? []);
+    if (ours.every((volume) => volume.isInPlace())) return new Map();
+    const table = new Map(this.#options.mounter.table().map((mount) => [mount.id, mount]));
+    return new Map(ours.map((volume) => [volume, volume.vanished(table)]));
   }
 
   poolTotals(): PoolTotals {
@@ -119,7 +127,7 @@ export class BindPublisher implements Publisher {
       slices: this.#slices,
       pool,
       hasOrphan: this.#orphans.has(name),
-      isPool: (device) => pools.all().some((other) => other.device === device),
+      isPool: (device) => this.#isPool(device),
       isPoolThere: () => pools.isThere(pool),
       makeRoom: () => this.#makingRoom(pool),
       onRemove: () => {
@@ -133,5 +141,18 @@ export class BindPublisher implements Publisher {
 
   *#makingRoom(pool: Pool): Steps<void> {
     for (const volume of [...this.#volumes.values()]) if (volume.pool === pool) yield* volume.retiringNow();
+  }
+
+  #isPool(device: string): boolean {
+    return this.#options.pools.all().some((pool) => pool.device === device);
+  }
+}
+
+/** After a failure, which is what is to be told, whatever becomes of this. */
+function tidyUp(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof LanternError)) throw error;
   }
 }

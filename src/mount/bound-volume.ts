@@ -1,57 +1,33 @@
-import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
-import type { Slices } from '../base/slices.ts';
 import { type Awaitable, finish, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import type { FileSummary } from '../volume/file-summary.ts';
-import type { VolumeFs } from '../volume/file-system.ts';
 import { PoolBudget } from '../volume/pool-budget.ts';
 import type { MountFlag, VolumeRecord } from '../volume/record.ts';
 import type { KeptInputs } from '../volume/request-inputs.ts';
 import type { VolumeHome } from '../volume/volume-home.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
-import { cover, isSame, type Shown, uncover } from './cover.ts';
+import { BoundPublications, type Publication } from './bound-publications.ts';
+import { clearTarget } from './clear-target.ts';
+import { cover, foreign, isSame, isShowing, type Shown } from './cover.ts';
 import { fileSystemUsage } from './file-system-usage.ts';
-import type { Mounter } from './mounter.ts';
+import type { MountEntry } from './mountinfo.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
-import { type Pool, poolIsGone } from './pool.ts';
+import { type Pool, poolIsFull, poolIsGone } from './pool.ts';
 import { findPublication } from './publication-root.ts';
 import type { HostedVolume, PublishedTarget, VolumeUsage } from './publisher.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { FileIdentity } from './system-calls.ts';
-import type { TargetRoots } from './target.ts';
-
-/** What a bound volume has from its publisher. */
-export type Surroundings = {
-  readonly fs: VolumeFs;
-  readonly clock: Clock;
-  /** In which the volumes of all pools take their turns. */
-  readonly slices: Slices;
-  readonly mounter: Mounter;
-  readonly targets: TargetRoots;
-  readonly pool: Pool;
-  /** Whether a publication of this volume outlived its pool. */
-  readonly hasOrphan: boolean;
-  /** Whether a device is one of the daemon's pools. */
-  readonly isPool: (device: string) => boolean;
-  /** Whether the pool is still mounted. */
-  readonly isPoolThere: () => boolean;
-  /** Removes what the volumes of the pool keep for slow readers. */
-  readonly makeRoom: () => Steps<void>;
-  readonly onRemove: () => void;
-};
-
-/** What is visible at one target. */
-export type Publication = Shown & PublishedTarget & { readonly subPath: RelativePath | undefined };
+import { uncover } from './uncover.ts';
 
 /** A volume in a pool, bound read-only wherever it is published. */
 export class BoundVolume implements HostedVolume {
   readonly directoryName: string;
   readonly #home: VolumeHome;
   readonly #around: Surroundings;
-  /** By the target's real path. */
-  readonly #publications = new Map<string, Publication>();
+  readonly #publications: BoundPublications;
   #writer: VolumeWriter;
   /** With an orphan about: what was written last, until a whole publication decides whether the orphan shall show it. */
   #unpublished: Payload | undefined;
@@ -60,6 +36,7 @@ export class BoundVolume implements HostedVolume {
     this.directoryName = directoryName;
     this.#home = home;
     this.#around = around;
+    this.#publications = new BoundPublications(around.mounter);
     this.#writer = this.#newWriter();
   }
 
@@ -72,7 +49,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   get targets(): readonly string[] {
-    return [...this.#publications.keys()];
+    return this.#publications.targets;
   }
 
   files(): readonly FileSummary[] {
@@ -80,7 +57,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   write(payload: Payload): Awaitable<WriteOutcome> {
-    if (this.#around.hasOrphan && !this.#isPublishedWhole()) this.#unpublished = payload;
+    if (this.#around.hasOrphan && !this.#publications.hasWhole) this.#unpublished = payload;
     return this.#around.slices.run(this.#withRoom('write a new generation', () => this.#writer.writing(payload)));
   }
 
@@ -92,7 +69,12 @@ export class BoundVolume implements HostedVolume {
     this.#save("save the request's own data", () => this.#home.saveInputs(inputs));
   }
 
-  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): PublishedTarget {
+  publish(
+    target: string,
+    subPath: RelativePath | undefined,
+    flags: readonly MountFlag[],
+    announce: (shown: PublishedTarget) => void = () => {},
+  ): PublishedTarget {
     const { targets, mounter } = this.#around;
     using parent = targets.open(target);
     using existing = parent.openExisting();
@@ -101,28 +83,50 @@ export class BoundVolume implements HostedVolume {
     if (existing !== undefined && found?.isMountRoot) {
       publication = this.#standing(existing, found, subPath);
       // What was there is gone: again, with what it lay on.
-      if (publication === undefined) return this.publish(target, subPath, flags);
+      if (publication === undefined) return this.publish(target, subPath, flags, announce);
+      announce(published(publication));
     } else {
       if (existing !== undefined && found !== undefined && this.#around.isPool(found.device))
         throw foreign(existing, 'it lies in a published volume');
-      publication = this.#cover(parent, existing, subPath, flags);
+      publication = this.#cover(parent, existing, subPath, flags, announce);
     }
     this.remember(parent.target, publication);
     if (subPath === undefined) this.#unpublished = undefined;
-    return { pinnedGeneration: publication.pinnedGeneration };
+    return published(publication);
   }
 
   unpublish(target: string): void {
-    const { targets, mounter } = this.#around;
-    const path = this.#publications.has(target) ? target : (targets.tryResolve(target) ?? target);
+    const { targets } = this.#around;
+    const path = this.#publications.get(target) ? target : (targets.tryResolve(target) ?? target);
     const known = this.#publications.get(path);
-    using parent = known === undefined ? targets.openIfThere(target) : targets.openPublished(path);
-    if (parent !== undefined) {
-      const isOurs = (found: FileIdentity) =>
-        (known !== undefined && isSame(found, known)) || findPublication(mounter, found)?.home === this.directoryName;
-      uncover(parent, isOurs, mounter);
+    if (known === undefined) {
+      this.#clear(target);
+    } else {
+      uncover(path, known, this.#around);
+      this.forget(path);
     }
-    this.#forget(path);
+  }
+
+  /** Takes away what shows this volume at a target that it is not known to be published at. */
+  #clear(target: string): void {
+    const { targets, mounter, isPool } = this.#around;
+    using parent = targets.openIfThere(target);
+    if (parent !== undefined) clearTarget(parent, this.directoryName, isPool, mounter);
+  }
+
+  forget(target: string): void {
+    const generation = this.#publications.get(target)?.pinnedGeneration;
+    this.#publications.delete(target);
+    if (generation !== undefined) this.#writer.unpin(generation);
+  }
+
+  isInPlace(): boolean {
+    return this.#publications.displaced.length === 0;
+  }
+
+  /** Of the publications, those whose mounts are nowhere; see `BoundPublications.vanished`. */
+  vanished(table: ReadonlyMap<number, MountEntry>): readonly string[] {
+    return this.#publications.vanished(table);
   }
 
   isPublished(target: string): boolean {
@@ -137,7 +141,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   *removing(): Steps<void> {
-    if (this.#publications.size > 0) {
+    if (this.targets.length > 0) {
       throw new LanternError(
         'failed-precondition',
         `remove the volume "${this.directoryName}": it is still published at ${this.targets.map((target) => `"${target}"`).join(', ')}; unpublish it first`,
@@ -161,7 +165,7 @@ export class BoundVolume implements HostedVolume {
   /** Notes a publication that is there, and keeps the generation it is pinned to. */
   remember(target: string, publication: Publication): void {
     if (this.#publications.get(target) === publication) return;
-    this.#forget(target);
+    this.forget(target);
     const { pinnedGeneration } = publication;
     if (pinnedGeneration !== undefined) this.#writer.pin(pinnedGeneration);
     this.#publications.set(target, publication);
@@ -181,25 +185,17 @@ export class BoundVolume implements HostedVolume {
     existing: OpenedTarget | undefined,
     subPath: RelativePath | undefined,
     flags: readonly MountFlag[],
+    announce: (shown: PublishedTarget) => void,
   ): Publication {
-    const { mounter } = this.#around;
-    if (subPath === undefined) {
-      const source = { path: this.#home.dataDirectory, isDirectory: true };
-      return { ...cover(parent, existing, source, flags, mounter), subPath, pinnedGeneration: undefined };
-    }
-    const { path, type, generation } = this.#writer.resolveSubPath(subPath);
-    const shown = cover(parent, existing, { path, isDirectory: type === 'directory' }, flags, mounter);
-    return { ...shown, subPath, pinnedGeneration: generation };
-  }
-
-  #isPublishedWhole(): boolean {
-    return [...this.#publications.values()].some(({ subPath }) => subPath === undefined);
-  }
-
-  #forget(target: string): void {
-    const generation = this.#publications.get(target)?.pinnedGeneration;
-    this.#publications.delete(target);
-    if (generation !== undefined) this.#writer.unpin(generation);
+    const part = subPath === undefined ? undefined : this.#writer.resolveSubPath(subPath);
+    const pinnedGeneration = part?.generation;
+    const source = {
+      path: part?.path ?? this.#home.dataDirectory,
+      isDirectory: part === undefined || part.type === 'directory',
+    };
+    const tell = ({ mountId }: Shown) => announce({ pinnedGeneration, mountId });
+    const shown = cover(parent, existing, source, flags, this.#around.mounter, tell);
+    return { ...shown, subPath, pinnedGeneration };
   }
 
   /**
@@ -207,20 +203,27 @@ export class BoundVolume implements HostedVolume {
    * in the way, and is gone. `failed-precondition` when the mount is another's, or shows another part.
    */
   #standing(existing: OpenedTarget, found: FileIdentity, subPath: RelativePath | undefined): Publication | undefined {
-    const { mounter } = this.#around;
+    const { mounter, isPool } = this.#around;
     const known = this.#publications.get(existing.target);
     if (known !== undefined && isSame(known, found)) {
       if (known.subPath !== subPath) throw foreign(existing, 'it shows another part of this volume');
-      return known;
+      if (!found.isDeleted) return known;
+      mounter.unbind(existing);
+      return undefined;
     }
     const whole: Publication = { ...found, subPath: undefined, pinnedGeneration: undefined };
-    if (subPath === undefined && isSame(found, mounter.identify(this.#home.dataDirectory))) return whole;
+    if (subPath === undefined && isShowing(found, this.#home.dataDirectory, mounter)) return whole;
     const orphan = findPublication(mounter, found);
-    if (orphan?.home !== this.directoryName || orphan.isPoolMounted)
+    if (orphan?.home !== this.directoryName || (orphan.isPoolMounted && !(orphan.isDeleted && isPool(found.device))))
       throw foreign(existing, 'it is the mount of another');
+    if (orphan.isDeleted) {
+      // It shows nothing, or what cannot be found again: whoever has it mounted sees no update either way.
+      mounter.unbind(existing);
+      return undefined;
+    }
     if (orphan.subPath !== subPath) throw foreign(existing, 'it shows another part of this volume');
     if (subPath !== undefined) return { ...found, subPath, pinnedGeneration: orphan.generation };
-    if (this.#isPublishedWhole()) {
+    if (this.#publications.hasWhole) {
       // The volume has begun a new life elsewhere already, which an adoption would cut off from updates.
       mounter.unbind(existing);
       return undefined;
@@ -282,18 +285,10 @@ export class BoundVolume implements HostedVolume {
     const tried = `${what} of the volume "${this.directoryName}"`;
     const failure = toLanternError(error, tried);
     if (failure.code === 'not-found' && !this.#around.isPoolThere()) return poolIsGone(this.pool, tried);
-    if (errnoOf(error) !== 'ENOSPC') return failure;
-    return new LanternError(
-      'resource-exhausted',
-      `${tried}: the pool "${this.pool.directory}" of ${this.pool.bytes} bytes is full; what was there stays; unmount volumes, or start with a larger --pool-size`,
-      { cause: error, reason: 'POOL_FULL' },
-    );
+    return errnoOf(error) === 'ENOSPC' ? poolIsFull(this.pool, tried, error) : failure;
   }
 }
 
-function foreign(existing: OpenedTarget, obstacle: string): LanternError {
-  return new LanternError(
-    'failed-precondition',
-    `mount a volume at the target "${existing.target}": something is mounted there, and ${obstacle}; unmount that first, or choose another target`,
-  );
+function published({ pinnedGeneration, mountId }: Publication): PublishedTarget {
+  return { pinnedGeneration, mountId };
 }

@@ -90,9 +90,13 @@ export class DirectPublisher implements Publisher {
     return volume;
   }
 
-  /** Without a record nothing there is known to be ours but what is empty. */
+  /** Without a record nothing there is known to be ours. An empty directory is what a publish would take. */
   clear(_volumeId: VolumeId, target: string): void {
-    this.#targets.removeEmpty(target);
+    this.#targets.removeEmptyDirectory(target);
+  }
+
+  vanished(): ReadonlyMap<HostedVolume, readonly string[]> {
+    return new Map();
   }
 
   poolTotals(): PoolTotals {

@@ -62,6 +62,12 @@ export class DirectTargets {
     parent?.removeEmpty();
   }
 
+  /** Removes the target when it is an empty directory, whoever made it. */
+  removeEmptyDirectory(target: string): void {
+    using parent = this.#roots.openIfThere(target);
+    parent?.removeEmptyDirectory();
+  }
+
   /** An empty directory of the daemon's user, 0755; made when there is none. */
   prepareDirectory(target: string): PreparedTarget {
     using parent = this.#open(target);

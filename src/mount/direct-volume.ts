@@ -94,11 +94,24 @@ export class DirectVolume implements HostedVolume {
     return outcome;
   }
 
-  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Awaitable<PublishedTarget> {
-    return this.#around.slices.run(this.#publishing(target, subPath, flags));
+  publish(
+    target: string,
+    subPath: RelativePath | undefined,
+    flags: readonly MountFlag[],
+    announce: (shown: PublishedTarget) => void = () => {},
+  ): Awaitable<PublishedTarget> {
+    return this.#around.slices.run(this.#publishing(target, subPath, flags, announce));
   }
 
-  *#publishing(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Steps<PublishedTarget> {
+  *#publishing(
+    target: string,
+    subPath: RelativePath | undefined,
+    flags: readonly MountFlag[],
+    announce: (shown: PublishedTarget) => void,
+  ): Steps<PublishedTarget> {
+    const shown = (pinnedGeneration: string | undefined): PublishedTarget => {
+      return { pinnedGeneration, mountId: undefined };
+    };
     const refuse = (code: 'failed-precondition' | 'internal', why: string): LanternError =>
       new LanternError(code, `publish at "${target}": ${why}`);
     if (flags.length > 0) {
@@ -109,7 +122,10 @@ export class DirectVolume implements HostedVolume {
     }
     const known = this.#publications.get(target);
     if (known !== undefined && this.#publications.isVisible(known)) {
-      if (known.subPath === subPath) return { pinnedGeneration: known.pinnedGeneration };
+      if (known.subPath === subPath) {
+        announce(shown(known.pinnedGeneration));
+        return shown(known.pinnedGeneration);
+      }
       throw refuse('failed-precondition', 'another part of the volume is there; take it away first');
     }
     // Somebody took it away: what may be left goes, and the target is rendered anew.
@@ -119,13 +135,23 @@ export class DirectVolume implements HostedVolume {
       throw refuse('internal', 'nothing was written to the volume yet');
     }
     const contents = contentsAt(this.#held, subPath, generation);
+    announce(shown(subPath === undefined ? undefined : generation));
     const { pinnedGeneration } = yield* this.#publications.add(target, contents, this.#held);
-    return { pinnedGeneration };
+    return shown(pinnedGeneration);
   }
 
   unpublish(target: string): void {
     const publication = this.#publications.get(target);
     if (publication !== undefined) this.#publications.remove(publication);
+  }
+
+  /** What somebody removed is rendered anew by the next publish for it. */
+  isInPlace(): boolean {
+    return true;
+  }
+
+  forget(target: string): void {
+    this.unpublish(target);
   }
 
   isPublished(target: string): boolean {
@@ -162,7 +188,7 @@ export class DirectVolume implements HostedVolume {
   /** Where an earlier daemon's publications live on. */
   takeOver(): readonly LiveTarget[] {
     return this.#publications.takeOver().map(({ claim: { target }, subPath, pinnedGeneration }) => {
-      return { target, subPath, pinnedGeneration };
+      return { target, subPath, pinnedGeneration, mountId: undefined };
     });
   }
 

@@ -30,7 +30,7 @@ export function poolCautions(mounter: Mounter, runDirectory: string, noswap: boo
 
 function isOnSharedMount(mounter: Mounter, directory: string): boolean {
   const { mountId } = mounter.identify(directory);
-  const mount = mounter.table().find(({ id }) => BigInt(id) === mountId);
+  const mount = mounter.table().find(({ id }) => id === mountId);
   return mount?.propagation.some((field) => field.startsWith('shared:')) ?? false;
 }
 

@@ -54,20 +54,29 @@ export class LinuxMounter implements Mounter {
     }
   }
 
-  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): BoundMount {
+  bind(
+    source: string,
+    target: OpenedTarget,
+    flags: readonly MountFlag[],
+    announce?: (mount: FileIdentity) => void,
+  ): BoundMount {
     const wanted = flags.reduce((set, flag) => set | ATTRIBUTE_OF[flag], 0);
     const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | wanted;
     const mountFd = cloneMount(source);
     try {
+      // A detached mount has the id already that it will have where it is attached.
+      const identity = identifyFile(mountFd);
+      announce?.(identity);
       attach(mountFd, { set: attributes, clear: 0 }, target.fd, target.target);
+      return {
+        identity,
+        undo: () => umount(`/proc/self/fd/${mountFd}`, MNT_DETACH),
+        [Symbol.dispose]: () => closeSync(mountFd),
+      };
     } catch (error) {
       closeSync(mountFd);
       throw error;
     }
-    return {
-      undo: () => umount(`/proc/self/fd/${mountFd}`, MNT_DETACH),
-      [Symbol.dispose]: () => closeSync(mountFd),
-    };
   }
 
   unbind(target: OpenedTarget): void {

@@ -23,9 +23,15 @@ export interface Mounter {
   unmount(directory: string): void;
   /**
    * Shows `source`, a file or directory of the daemon's own, at the target: read-only, nosuid, nodev, and outside every
-   * peer group from the first moment on. The target is covered, whatever is there.
+   * peer group from the first moment on. The target is covered, whatever is there. `announce` hears which mount it will be
+   * before anybody sees it; what it throws leaves nothing mounted.
    */
-  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): BoundMount;
+  bind(
+    source: string,
+    target: OpenedTarget,
+    flags: readonly MountFlag[],
+    announce?: (mount: FileIdentity) => void,
+  ): BoundMount;
   /** Takes the mount the target is the root of away, in use or not. */
   unbind(target: OpenedTarget): void;
   /** Shows the publication's contents, writable, on a directory of the daemon's own. The publication stays as it is. */
@@ -38,6 +44,8 @@ export interface Mounter {
 
 /** A mount that was just made, wherever its target has been moved to meanwhile. Dispose of it in any case. */
 export interface BoundMount extends Disposable {
+  /** What it shows; the id is its own. */
+  readonly identity: FileIdentity;
   /** Takes the mount away again. */
   undo(): void;
 }

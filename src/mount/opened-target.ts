@@ -94,22 +94,45 @@ export class OpenedParent implements Disposable {
     } catch (error) {
       throw toLanternError(error, `create the target "${this.target}"`);
     }
-    const opened = this.#openNoLink();
+    const opened = this.#openCreated();
     if (opened !== undefined) return opened;
     throw new LanternError('aborted', `create the target "${this.target}": somebody removed it meanwhile; try again`);
   }
 
+  #openCreated(): OpenedTarget | undefined {
+    try {
+      return this.#openNoLink();
+    } catch (error) {
+      this.removeEmpty();
+      throw error;
+    }
+  }
+
   /**
-   * Removes the target when it is an empty directory or an empty file. Anything else stays: contents, links, mounts,
-   * devices. Returns whether nothing is there now.
+   * Removes what a publication was mounted on: an empty directory, or an empty file. Anything else stays: contents, links,
+   * mounts, devices. Returns whether nothing is there now.
    */
   removeEmpty(): boolean {
-    try {
+    return this.#removing(() => {
       const stats = lstatSync(this.path);
       if (stats.isDirectory()) rmdirSync(this.path);
       else if (stats.isFile() && stats.size === 0) unlinkSync(this.path);
       else return false;
       return true;
+    });
+  }
+
+  /** The same where nobody knows of a publication: a file is somebody's then, an empty one too (a lock, a marker). */
+  removeEmptyDirectory(): boolean {
+    return this.#removing(() => {
+      rmdirSync(this.path);
+      return true;
+    });
+  }
+
+  #removing(action: () => boolean): boolean {
+    try {
+      return action();
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'ENOENT') return true;

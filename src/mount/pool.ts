@@ -24,3 +24,11 @@ export function poolIsGone(pool: Pool, tried: string): LanternError {
     `${tried}: the pool "${pool.directory}" was unmounted by somebody else; restart the daemon, then mount its volumes again`,
   );
 }
+
+export function poolIsFull(pool: Pool, tried: string, cause: unknown): LanternError {
+  return new LanternError(
+    'resource-exhausted',
+    `${tried}: the pool "${pool.directory}" of ${pool.bytes} bytes is full; what was there stays; unmount volumes, or start with a larger --pool-size`,
+    { cause, reason: 'POOL_FULL' },
+  );
+}

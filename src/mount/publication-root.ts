@@ -9,7 +9,11 @@ export type PublicationRoot = {
   readonly home: string;
   readonly generation: string | undefined;
   readonly subPath: RelativePath | undefined;
+  /** Somebody removed it from its pool. What the mount shows, an empty directory or a file without a name, is never updated. */
+  readonly isDeleted: boolean;
 };
+
+const DELETED = '//deleted';
 
 /**
  * Reads the root field of a publication's mount: `/<home>/data`, or `/<home>/data/<generation>/<sub path>` for a pinned
@@ -17,11 +21,13 @@ export type PublicationRoot = {
  */
 export function publicationRoot(mount: MountEntry): PublicationRoot | undefined {
   if (mount.fileSystem !== 'tmpfs' || mount.source !== POOL_SOURCE) return undefined;
-  const [empty, home, data, generation, ...elements] = mount.root.replace(/\/\/deleted$/, '').split('/');
+  const [empty, home, data, generation, ...elements] = mount.root.replace(DELETED, '').split('/');
+  const isDeleted = mount.root.endsWith(DELETED);
   if (empty !== '' || home === undefined || home === '' || data !== DATA_DIRECTORY) return undefined;
-  if (generation === undefined) return { home, generation, subPath: undefined };
+  if (generation === undefined) return { home, generation, subPath: undefined, isDeleted };
   // The kernel prints a path that was cleaned when it was bound.
-  return elements.length === 0 ? undefined : { home, generation, subPath: elements.join('/') as RelativePath };
+  if (elements.length === 0) return undefined;
+  return { home, generation, subPath: elements.join('/') as RelativePath, isDeleted };
 }
 
 /** A publication found by what is visible at a target. */
@@ -33,7 +39,7 @@ export type FoundPublication = PublicationRoot & {
 /** Looks the mount up in the table; undefined when it is no publication. Reads the whole table. */
 export function findPublication(mounter: Mounter, found: FileIdentity): FoundPublication | undefined {
   const table = mounter.table();
-  const mount = table.find(({ id }) => BigInt(id) === found.mountId);
+  const mount = table.find(({ id }) => id === found.mountId);
   const root = mount && publicationRoot(mount);
   return root && { ...root, isPoolMounted: isPoolMounted(table, found.device) };
 }

@@ -38,10 +38,15 @@ export interface Publisher extends AsyncDisposable {
   open(volumeId: VolumeId, domain: string): HostedVolume;
   /**
    * Takes away whatever of this volume may still be at a target that no record knows, e.g. after a reboot: unmounts
-   * it when it is this volume's, removes an empty directory or empty file. Anything else stays. Never throws for
-   * "nothing there".
+   * it when it is this volume's, removes an empty directory. Anything else stays, an empty file too: nobody knows whose it
+   * is. Never throws for "nothing there".
    */
   clear(volumeId: VolumeId, target: string): void;
+  /**
+   * The targets, by real path, at which these volumes are not to be seen any more because others took the mounts away. What
+   * was moved or covered is still there. Reads the mount table at most once: ask only for volumes that are not `isInPlace`.
+   */
+  vanished(volumes: readonly HostedVolume[]): ReadonlyMap<HostedVolume, readonly string[]>;
   /** How full the pools are, all together. */
   poolTotals(): PoolTotals;
   /** Takes away every publication and pool (`--unmount-on-exit`). */
@@ -55,15 +60,17 @@ export type ResumedVolume = {
     | { readonly ok: true; readonly value: VolumeRecord }
     | { readonly ok: false; readonly problem: string };
   readonly inputs: KeptInputs | undefined;
-  /** Where the volume is really visible now, as the mount table (or the target itself) shows it. */
+  /**
+   * What is really visible now of the publications that the record names, at their targets or wherever the mounts were moved.
+   * Without a usable record, what lies below a target root. Other mounts of the volume are somebody else's.
+   */
   readonly liveTargets: readonly LiveTarget[];
 };
 
 /** A publication found at start. Sub path and generation are undefined for the whole volume. */
-export type LiveTarget = {
+export type LiveTarget = PublishedTarget & {
   readonly target: string;
   readonly subPath: RelativePath | undefined;
-  readonly pinnedGeneration: string | undefined;
 };
 
 /** One volume's generations and visible ends on this node. */
@@ -86,10 +93,25 @@ export interface HostedVolume {
    * Makes the volume, or `subPath` of its current generation, visible at `target`. Again with the same arguments:
    * nothing happens. `not-found` for a missing subPath, naming what there is; `failed-precondition` for a target
    * that must not be covered. On failure nothing is left at the target that was not there before.
+   *
+   * `announce` hears what will be there before anybody sees it, or what is there already, so that it can be written down
+   * before a crash loses it; what it throws ends the publishing.
    */
-  publish(target: string, subPath: RelativePath | undefined, flags: readonly MountFlag[]): Awaitable<PublishedTarget>;
-  /** Takes the volume away from the target and removes the path. Nothing there: nothing happens. */
+  publish(
+    target: string,
+    subPath: RelativePath | undefined,
+    flags: readonly MountFlag[],
+    announce?: (shown: PublishedTarget) => void,
+  ): Awaitable<PublishedTarget>;
+  /**
+   * Takes the volume away from the target, wherever its mount was moved meanwhile, and removes the path. Afterwards the
+   * publication is nowhere, or this throws and the publication stays known. Nothing there: nothing happens.
+   */
   unpublish(target: string): Awaitable<void>;
+  /** Nobody sees the publication any more, as `Publisher.vanished` found. What was kept for it is let go. */
+  forget(target: string): Awaitable<void>;
+  /** Whether each publication is where it was seen last. At most one system call for each. */
+  isInPlace(): boolean;
   /** Whether the target still shows this volume. */
   isPublished(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
@@ -109,6 +131,8 @@ export interface HostedVolume {
 export type PublishedTarget = {
   /** The generation a subPath publication is pinned to. */
   readonly pinnedGeneration: string | undefined;
+  /** The publication's own mount; undefined where there is none, as with `direct`. */
+  readonly mountId: number | undefined;
 };
 
 export type VolumeUsage = {

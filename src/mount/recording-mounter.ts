@@ -50,10 +50,17 @@ export class RecordingMounter implements Mounter {
     this.#remove((mount) => mount === top || mount.mountPoint.startsWith(`${directory}/`));
   }
 
-  bind(source: string, target: OpenedTarget, flags: readonly MountFlag[]): BoundMount {
+  bind(
+    source: string,
+    target: OpenedTarget,
+    flags: readonly MountFlag[],
+    announce?: (mount: FileIdentity) => void,
+  ): BoundMount {
+    const identity = { ...this.identify(source), isMountRoot: true, mountId: this.#lastId + 1 };
+    announce?.(identity);
     this.#record({ type: 'bind', source, target: target.target, flags });
     this.#addClone(source, target.target);
-    return { undo: () => this.unbind(target), [Symbol.dispose]: () => undefined };
+    return { identity, undo: () => this.unbind(target), [Symbol.dispose]: () => undefined };
   }
 
   unbind(target: OpenedTarget): void {
@@ -76,7 +83,8 @@ export class RecordingMounter implements Mounter {
       device: mount?.device ?? 'none:0',
       inode: top?.inode ?? lstatSync(path, { bigint: true }).ino,
       isMountRoot: top !== undefined,
-      mountId: BigInt(mount?.id ?? 0),
+      mountId: mount?.id ?? 0,
+      isDeleted: false,
     };
   }
 

@@ -5,14 +5,15 @@ import type { VolumeFs } from '../volume/file-system.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import type { RecordedPublication } from '../volume/record.ts';
 import { VolumeHome } from '../volume/volume-home.ts';
-import type { BoundVolume, Publication } from './bound-volume.ts';
-import type { Shown } from './cover.ts';
+import type { Publication } from './bound-publications.ts';
+import type { BoundVolume } from './bound-volume.ts';
 import type { Mounter } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { Pool } from './pool.ts';
 import type { Pools } from './pools.ts';
 import { publicationRoot } from './publication-root.ts';
 import type { ResumedVolume } from './publisher.ts';
+import type { FileIdentity } from './system-calls.ts';
 import type { TargetRoots } from './target.ts';
 
 export type ResumePoolOptions = {
@@ -30,9 +31,9 @@ export function homeDirectory(pool: Pool, name: string): string {
 }
 
 /**
- * Takes over the volumes of a pool that an earlier daemon left. Data comes from the pool, publications from the mount
- * table, the rest from the record. A volume with neither a usable record nor a publication belongs to nobody and is
- * removed.
+ * Takes over the volumes of a pool that an earlier daemon left. Data comes from the pool, and the record says which mounts
+ * are ours; without a usable one, those below a target root are. A volume with neither a usable record nor a publication
+ * belongs to nobody and is removed.
  */
 export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[] {
   const { pool } = options;
@@ -47,47 +48,77 @@ export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[]
 function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume | undefined {
   const { pool, mounter, fs, host } = options;
   const home = new VolumeHome({ fs, directory: homeDirectory(pool, name) });
-  const publications = publicationsOf(name, home, options);
   const record = ownRecord(name, home);
-  if (!record.ok && publications.size === 0) {
+  // Somebody may have removed the data, while publications and record are still there.
+  if (record.ok) tolerating(() => home.create());
+  const mounts = mountsOf(name, home, options);
+  const found = record.ok
+    ? recordedAmong(mounts, record.value.publications, options)
+    : mounts.flatMap(({ place, publication }) => {
+        return options.targets.allows(place) ? [{ target: place, path: place, publication }] : [];
+      });
+  if (!record.ok && found.length === 0) {
     sweep(home, mounter);
     return undefined;
   }
   const volume = host(name, home);
-  for (const [target, publication] of publications) volume.remember(target, publication);
-  const names = record.ok ? recordedNames(record.value.publications, options.targets) : new Map<string, string>();
-  const liveTargets = [...publications].map(([path, { subPath, pinnedGeneration }]) => {
-    return { target: names.get(path) ?? path, subPath, pinnedGeneration };
+  for (const { path, publication } of found) volume.remember(path, publication);
+  const liveTargets = found.map(({ target, publication: { subPath, pinnedGeneration, mountId } }) => {
+    return { target, subPath, pinnedGeneration, mountId };
   });
   return { volume, record, inputs: home.loadInputs(), liveTargets };
 }
 
+/** A mount that shows the volume or a part of it, whosever it is. */
+type FoundMount = {
+  /** Its mount point, a real path. */
+  readonly place: string;
+  readonly publication: Publication;
+};
+
 /**
- * By mount point, which is the target's real path. What each one shows is looked up in the pool, not at the target: the
- * mount may be covered by another one here and still be what a container sees.
+ * In the table's order. What each one shows is looked up in the pool, not at its mount point: it may be covered by another
+ * mount here and still be what a container sees.
  */
-function publicationsOf(
-  name: string,
-  home: VolumeHome,
-  { table, mounter, pools }: ResumePoolOptions,
-): ReadonlyMap<string, Publication> {
-  const device = identityOf(home.dataDirectory, mounter)?.device;
-  const publications = new Map<string, Publication>();
-  for (const mount of table) {
+function mountsOf(name: string, home: VolumeHome, options: ResumePoolOptions): readonly FoundMount[] {
+  const { table, mounter, pools, pool } = options;
+  const device = identityOf(home.dataDirectory, mounter)?.device ?? pool.device;
+  return table.flatMap((mount) => {
     const root = mount.device === device ? publicationRoot(mount) : undefined;
-    if (root?.home !== name || mount.mountPoint.startsWith(`${pools.directory}/`)) continue;
-    const { subPath, generation: pinnedGeneration } = root;
-    const shown = identityOf(join(home.dataDirectory, pinnedGeneration ?? '', subPath ?? ''), mounter);
-    if (shown !== undefined) publications.set(mount.mountPoint, { ...shown, subPath, pinnedGeneration });
-  }
-  return publications;
+    if (root?.home !== name || mount.mountPoint.startsWith(`${pools.directory}/`)) return [];
+    const { subPath, generation: pinnedGeneration, isDeleted } = root;
+    const there = isDeleted
+      ? identityOf(mount.mountPoint, mounter)
+      : identityOf(join(home.dataDirectory, pinnedGeneration ?? '', subPath ?? ''), mounter);
+    if (there === undefined || (isDeleted && there.mountId !== mount.id)) return [];
+    const publication = { device, inode: there.inode, mountId: mount.id, subPath, pinnedGeneration };
+    return [{ place: mount.mountPoint, publication }];
+  });
+}
+
+/**
+ * For each publication that a record names, its own mount: that with its id, wherever it was moved, or what shows the same
+ * at its target. The id says nothing to a daemon in another mount namespace, and the records of older daemons have none.
+ * What shows the volume in other places was made by others.
+ */
+function recordedAmong(
+  mounts: readonly FoundMount[],
+  publications: readonly RecordedPublication[],
+  { targets }: ResumePoolOptions,
+): readonly { readonly target: string; readonly path: string; readonly publication: Publication }[] {
+  return publications.flatMap(({ target, subPath, mountId }) => {
+    const path = targets.tryResolve(target) ?? target;
+    const same = mounts.filter(({ publication }) => publication.subPath === subPath);
+    const mount =
+      same.find(({ publication }) => publication.mountId === mountId) ?? same.findLast(({ place }) => place === path);
+    return mount === undefined ? [] : [{ target, path, publication: mount.publication }];
+  });
 }
 
 /** Undefined for what is not there, as the data of a home that was left half made or half removed. */
-function identityOf(path: string, mounter: Mounter): Shown | undefined {
+function identityOf(path: string, mounter: Mounter): FileIdentity | undefined {
   try {
-    const { device, inode } = mounter.identify(path);
-    return { device, inode };
+    return mounter.identify(path);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return undefined;
@@ -95,11 +126,18 @@ function identityOf(path: string, mounter: Mounter): Shown | undefined {
 }
 
 function sweep(home: VolumeHome, mounter: Mounter): void {
-  try {
+  // What cannot be removed goes with the pool at the latest.
+  tolerating(() => {
     mounter.unmount(home.dataDirectory);
     home.remove();
+  });
+}
+
+/** What the file system refuses must not cost the daemon its start. */
+function tolerating(action: () => void): void {
+  try {
+    action();
   } catch (error) {
-    // What cannot be removed goes with the pool at the latest; it must not cost the daemon its start.
     if (errnoOf(error) === undefined) throw error;
   }
 }
@@ -108,12 +146,4 @@ function ownRecord(name: string, home: VolumeHome): ResumedVolume['record'] {
   const record = home.loadRecord();
   if (!record.ok || volumeDirectoryName(record.value.volumeId) === name) return record;
   return { ok: false, problem: 'it is the record of another volume' };
-}
-
-/** The targets as the requests named them, by real path. Those of other roots than today's are known by that only. */
-function recordedNames(
-  publications: readonly RecordedPublication[],
-  targets: TargetRoots,
-): ReadonlyMap<string, string> {
-  return new Map(publications.map(({ target }) => [targets.tryResolve(target) ?? target, target]));
 }

@@ -1,4 +1,4 @@
-import { constants as fs } from 'node:fs';
+import { closeSync, constants as fs } from 'node:fs';
 import { arch, constants } from 'node:os';
 import koffi from 'koffi';
 import { LanternError } from '../base/errors.ts';
@@ -102,14 +102,34 @@ export function leaveMountNamespace(): void {
   mount('none', '/', '', MS_REC | MS_PRIVATE, '');
 }
 
-/** Opens a directory for naming (O_PATH); a symbolic link in any element, the last included, is ELOOP. */
+/**
+ * Opens a directory for naming (O_PATH); a symbolic link in any element, the last included, is ELOOP. `path` is absolute. It
+ * may be longer than PATH_MAX, as that of a mount whose target somebody moved deep down: such a one is opened in pieces.
+ */
 export function openDirectoryWithoutLinks(path: string): number {
+  if (Buffer.byteLength(path) < PATH_MAX) return openPiece(AT_FDCWD, path);
+  let fd = openPiece(AT_FDCWD, '/');
+  for (const piece of path.split('/').filter((element) => element !== '')) {
+    const above = fd;
+    try {
+      fd = openPiece(above, piece);
+    } finally {
+      closeSync(above);
+    }
+  }
+  return fd;
+}
+
+/** Bytes of a path that one call takes, its NUL included. */
+const PATH_MAX = 4096;
+
+function openPiece(fd: number, path: string): number {
   const RESOLVE_NO_MAGICLINKS = 2n;
   const RESOLVE_NO_SYMLINKS = 4n;
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | fs.O_DIRECTORY), 0);
   how.writeBigUInt64LE(RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
-  return checked(libc().openat2(OPENAT2, AT_FDCWD, path, how, how.length), 'openat2', path);
+  return checked(libc().openat2(OPENAT2, fd, path, how, how.length), 'openat2', path);
 }
 
 const OPEN_TREE_CLONE = 1;
@@ -145,13 +165,16 @@ export function attachMount(mountFd: number, targetFd: number, target: string): 
   checked(libc().moveMount(MOVE_MOUNT, mountFd, '', targetFd, '', flags), 'move_mount', target);
 }
 
-/** What a descriptor is open on. `mountId` is the first field of the mount's line in mountinfo. */
+/** What a descriptor is open on. */
 export type FileIdentity = {
   /** `major:minor` as mountinfo writes it. */
   readonly device: string;
   readonly inode: bigint;
   readonly isMountRoot: boolean;
-  readonly mountId: bigint;
+  /** The first field of the mount's line in mountinfo. The kernel gives it to another mount as soon as this one is gone. */
+  readonly mountId: number;
+  /** It has no name any more: it was removed, and lives on because it is mounted or open. */
+  readonly isDeleted: boolean;
 };
 
 export function identifyFile(fd: number): FileIdentity {
@@ -164,6 +187,7 @@ export function identifyPath(path: string): FileIdentity {
 }
 
 function readIdentity(fd: number, path: string, flags: number): FileIdentity {
+  const STATX_NLINK = 0x4;
   const STATX_INO = 0x100;
   const STATX_MNT_ID = 0x1000;
   const STATX_ATTR_MOUNT_ROOT = 0x2000n;
@@ -172,13 +196,14 @@ function readIdentity(fd: number, path: string, flags: number): FileIdentity {
     throw new LanternError('unimplemented', `bind volumes on a "${arch()}" processor: only x64 and arm64 are known`);
   }
   const buffer = Buffer.alloc(256);
-  const result = libc().statx(number, fd, path, flags, STATX_INO | STATX_MNT_ID, buffer);
+  const result = libc().statx(number, fd, path, flags, STATX_NLINK | STATX_INO | STATX_MNT_ID, buffer);
   checked(result, 'statx', path === '' ? undefined : path);
   return {
     device: `${buffer.readUInt32LE(136)}:${buffer.readUInt32LE(140)}`,
     inode: buffer.readBigUInt64LE(32),
     isMountRoot: (buffer.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n,
-    mountId: buffer.readBigUInt64LE(144),
+    mountId: Number(buffer.readBigUInt64LE(144)),
+    isDeleted: buffer.readUInt32LE(16) === 0,
   };
 }
 

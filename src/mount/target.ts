@@ -16,7 +16,10 @@ export class TargetRoots {
   readonly #roots: readonly Root[];
   readonly #forbidden: readonly string[];
 
-  /** `forbidden`: directories no target may lie in or be, such as the run directory. None of them need exist yet. */
+  /**
+   * `forbidden`: files and directories of the daemon's own, such as the run directory. No target may be one, lie in one, or
+   * cover one. None of them need exist yet.
+   */
   constructor(roots: readonly string[], forbidden: readonly string[]) {
     this.#roots = roots.map((given) => ({ given: cleanPath(given), real: realPath(given) }));
     this.#forbidden = forbidden.map(realPath);
@@ -47,6 +50,11 @@ export class TargetRoots {
     return opened instanceof OpenedParent ? opened : undefined;
   }
 
+  /** Whether a real path, as the mount table has it, lies below a root and is none of the daemon's own. */
+  allows(realTarget: string): boolean {
+    return this.#roots.some(({ real }) => isBelow(realTarget, real)) && this.#ownPlaceAt(realTarget) === undefined;
+  }
+
   /** The target as the mount table would name it. `invalid-argument` and `permission-denied` as `open`. */
   resolve(target: string): string {
     const resolved = this.tryResolve(target);
@@ -71,13 +79,19 @@ export class TargetRoots {
     const opened = openParent(resolved, target);
     if (opened instanceof LanternError) return opened;
     const real = join(readlinkSync(opened.parentPath), opened.name);
-    const place = this.#forbidden.find((path) => real === path || isBelow(real, path));
+    const place = this.#ownPlaceAt(real);
     if (place === undefined) return opened;
     opened[Symbol.dispose]();
+    const relation = isBelow(place, real) ? 'it would cover' : real === place ? 'it is' : 'it lies in';
     return new LanternError(
       'failed-precondition',
-      `open the target "${target}": it lies in "${place}", which is the daemon's own; choose a target elsewhere`,
+      `open the target "${target}": ${relation} "${place}", which is the daemon's own; choose a target elsewhere`,
     );
+  }
+
+  /** The place of the daemon's own that a real path is, lies in, or would cover. */
+  #ownPlaceAt(real: string): string | undefined {
+    return this.#forbidden.find((path) => real === path || isBelow(real, path) || isBelow(path, real));
   }
 
   #outside(target: string): LanternError {

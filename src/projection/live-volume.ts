@@ -33,7 +33,7 @@ export const UNKNOWN_ID = 'unknown:';
 export class LiveVolume {
   readonly hosted: HostedVolume;
   readonly publications = new Map<string, RecordedPublication>();
-  /** Targets of which only the mount is known, not what was asked for. They stay out of the record, to be found again. */
+  /** Targets of which only the mount is known, not what was asked for. */
   readonly assumed = new Set<string>();
   wanted: Wanted | undefined;
   provenance: Provenance = NO_PROVENANCE;
@@ -89,7 +89,9 @@ export class LiveVolume {
     const { inputs, ...rest } = this.wanted;
     const isEmpty = inputs.data.size === 0 && inputs.tokens.size === 0 && this.tokens.size === 0;
     this.hosted.saveInputs(isEmpty ? undefined : { ...inputs, issued: this.tokens });
-    const publications = [...this.publications.values()].filter(({ target }) => !this.assumed.has(target));
+    const publications = [...this.publications.values()].map((publication): RecordedPublication => {
+      return this.assumed.has(publication.target) ? { ...publication, isAssumed: true } : publication;
+    });
     const record: VolumeRecord = { ...rest, publications, ...this.provenance };
     this.hosted.saveRecord(record);
     this.#isSaved = true;

@@ -2,6 +2,7 @@ import { LanternError } from '../base/errors.ts';
 import type { ObjectRef } from '../objects/object.ts';
 import { requireAgreement } from './agreement.ts';
 import { announceUpdate, eventHead } from './announce-update.ts';
+import type { Leftovers } from './leftovers.ts';
 import { LiveVolume, NO_PROVENANCE, type Wanted } from './live-volume.ts';
 import { type Projection, type ProjectionTarget, projectVolume } from './project-volume.ts';
 import type { PublishRequest, UpdateRequest } from './projector.ts';
@@ -15,6 +16,7 @@ export type Desk = {
   readonly registry: VolumeRegistry;
   readonly refresher: Refresher;
   readonly events: VolumeEvents;
+  readonly leftovers: Leftovers;
 };
 
 /**
@@ -32,7 +34,8 @@ export async function publishOnce(
   return await desk.registry.exclusively(key, signal, async () => {
     const known = desk.registry.get(key);
     const request = known ? { ...asked, target: known.knownTarget(asked.target, stages.publisher) } : asked;
-    if (known !== undefined) requireAgreement(known, request);
+    if (known === undefined) await desk.leftovers.clear(key);
+    else requireAgreement(known, request);
     const domain = stages.isolation === 'volume' ? request.volumeId : request.namespace;
     // The volume's place is made only when there is something to put there.
     const place: { volume: LiveVolume | undefined } = { volume: known };
@@ -61,7 +64,7 @@ export async function publishOnce(
     } catch (error) {
       if (known === undefined) {
         desk.refresher.forget(key);
-        await place.volume?.hosted.remove();
+        if (place.volume !== undefined) await desk.leftovers.discard(place.volume.hosted);
       } else {
         goBack(known, before, stages, desk);
       }
@@ -147,33 +150,22 @@ function accept(volume: LiveVolume, wanted: Wanted, projection: Projection, stag
 }
 
 /**
- * Makes the volume visible at the request's target. The record is there before the mount: a crash between loses nothing.
- * What is really pinned is the publisher's to say: a mount that was there already keeps its own generation.
+ * Makes the volume visible at the request's target. The record is there before the mount, and knows it: a crash between
+ * loses nothing. What is pinned is the publisher's to say: a mount that was there already keeps its own generation.
  */
 async function mount(volume: LiveVolume, request: PublishRequest, stages: Stages, desk: Desk): Promise<void> {
   const { target, subPath, accessMode, readonly, mountFlags } = request;
   const published = volume.publications.get(target);
-  const pinnedGeneration =
-    subPath === undefined ? undefined : (published?.pinnedGeneration ?? volume.hosted.generation);
-  const publication = { target, subPath, pinnedGeneration, accessMode, readonly, mountFlags };
-  volume.publications.set(target, publication);
   const wasAssumed = volume.assumed.delete(target);
-  let isShown = false;
   try {
-    volume.save();
-    const shown = await volume.hosted.publish(target, subPath, mountFlags);
-    isShown = true;
-    if (shown.pinnedGeneration !== pinnedGeneration) {
-      volume.publications.set(target, { ...publication, ...shown });
+    await volume.hosted.publish(target, subPath, mountFlags, (shown) => {
+      volume.publications.set(target, { target, subPath, ...shown, accessMode, readonly, mountFlags });
       volume.save();
-    }
+    });
   } catch (error) {
     if (wasAssumed) volume.assumed.add(target);
     if (published !== undefined) volume.publications.set(target, published);
-    else {
-      volume.publications.delete(target);
-      if (isShown) await volume.hosted.unpublish(target);
-    }
+    else volume.publications.delete(target);
     throw error;
   }
   if (published !== undefined) return;

@@ -12,7 +12,7 @@ export async function resumeVolumes(stages: Stages, desk: Desk): Promise<void> {
   for (const resumed of stages.publisher.resume()) {
     const volume = takeOver(resumed);
     if (volume.publications.size === 0) {
-      await volume.hosted.remove();
+      await desk.leftovers.discard(volume.hosted);
       continue;
     }
     desk.registry.add(volume);
@@ -47,13 +47,12 @@ function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume
   });
   volume.tokens = inputs?.issued ?? new Map();
   volume.provenance = { storeId, objects };
-  const live = new Set(liveTargets.map(({ target }) => target));
-  for (const publication of publications) {
-    if (live.has(publication.target)) volume.publications.set(publication.target, publication);
-  }
-  // Mounted, but the crash came before the record said so, or an older record was restored.
-  for (const found of liveTargets) {
-    if (!volume.publications.has(found.target)) assume(volume, found);
+  const live = new Map(liveTargets.map((target) => [target.target, target]));
+  for (const { isAssumed, ...publication } of publications) {
+    const found = live.get(publication.target);
+    // What the mount shows is what is pinned, should the crash have come between record and mount.
+    if (found !== undefined) volume.publications.set(publication.target, { ...publication, ...found });
+    if (found !== undefined && isAssumed === true) volume.assumed.add(publication.target);
   }
   return volume;
 }

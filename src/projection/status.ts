@@ -1,3 +1,4 @@
+import { toLanternError } from '../base/errors.ts';
 import { parseRefKey } from '../objects/object.ts';
 import type { Staleness } from '../sources/staleness.ts';
 import type { LiveVolume } from './live-volume.ts';
@@ -5,21 +6,35 @@ import type { ObjectRevision, VolumeState, VolumeStatus } from './projector.ts';
 
 /** What can be said of a volume, without a secret byte. */
 export function statusOf(volume: LiveVolume, staleness: Staleness | undefined): VolumeStatus {
+  const { files, generation, problem } = contentsOf(volume);
+  const state = stateOf(volume);
   return {
     volumeId: volume.name,
     namespace: volume.namespace,
-    state: stateOf(volume),
-    generation: volume.hosted.generation,
+    state: problem !== undefined && state === 'ready' ? 'stale' : state,
+    generation,
     definition: volume.wanted?.definition,
-    files: volume.hosted.files(),
+    files,
     publications: [...volume.publications.values()],
-    lastError: volume.lastError,
+    lastError: volume.lastError ?? problem,
     staleSince: staleSince(volume, staleness),
     objects: [...volume.provenance.objects].map(([key, revision]) => revisionOf(key, revision)),
     mountGroup: volume.wanted?.mountGroup,
     pod: volume.wanted?.pod,
     podVolume: volume.wanted?.podVolume,
   };
+}
+
+type Contents = Pick<VolumeStatus, 'files' | 'generation'> & { readonly problem: string | undefined };
+
+/** What cannot be read now costs this volume its list, and no other one. */
+function contentsOf({ name, hosted }: LiveVolume): Contents {
+  try {
+    return { files: hosted.files(), generation: hosted.generation, problem: undefined };
+  } catch (error) {
+    const { message } = toLanternError(error, `list the files of volume "${name}"`);
+    return { files: [], generation: undefined, problem: message };
+  }
 }
 
 /** Since when the source cannot say whether the contents are still the newest; undefined where it can. */

@@ -29,15 +29,26 @@ export async function unpublish(
         failures.push(error);
       }
     }
-    if (volume !== undefined && volume.publications.size > 0) volume.save();
-    else if (volume !== undefined) {
-      desk.refresher.forget(key);
-      // Last, so that a repeat finds what could not be removed.
-      await volume.hosted.remove();
-      desk.registry.remove(volume);
+    try {
+      await settle(key, volume, desk);
+    } catch (error) {
+      failures.push(error);
     }
     if (failures.length > 0) throw failures[0];
   });
+}
+
+/** Writes down what is left of the volume, or removes it with its last publication. */
+async function settle(key: string, volume: LiveVolume | undefined, desk: Desk): Promise<void> {
+  if (volume === undefined) {
+    await desk.leftovers.clear(key);
+  } else if (volume.publications.size > 0) {
+    volume.save();
+  } else {
+    desk.refresher.forget(key);
+    desk.registry.remove(volume);
+    await desk.leftovers.remove(volume.hosted);
+  }
 }
 
 async function withdraw(volume: LiveVolume, target: string, stages: Stages, desk: Desk): Promise<void> {

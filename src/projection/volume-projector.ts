@@ -9,6 +9,7 @@ import { StalenessAnnouncer } from './announce-staleness.ts';
 import { eventHead } from './announce-update.ts';
 import { takeCensus, type VolumeCensus } from './census.ts';
 import { Following } from './following.ts';
+import { Leftovers } from './leftovers.ts';
 import type { LiveVolume } from './live-volume.ts';
 import type {
   CredentialsRequest,
@@ -35,6 +36,7 @@ import type { Stages } from './stages.ts';
 import { statusOf } from './status.ts';
 import { SyncLoop } from './sync-loop.ts';
 import { unpublish } from './unpublish.ts';
+import { dropVanished } from './vanished.ts';
 import { type VolumeEvent, VolumeEvents } from './volume-events.ts';
 
 /** While a mount waits for missing objects: their arrival ends a pause early. */
@@ -46,6 +48,9 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   readonly #desk: Desk;
   readonly #sync: SyncLoop;
   readonly #announcer: StalenessAnnouncer | undefined;
+  readonly #stop = new AbortController();
+  /** The round of the sync period that is under way. */
+  #look: Promise<void> = Promise.resolve();
   #isReady = false;
 
   /** `hear` is told of every event of every volume, at once. */
@@ -56,12 +61,13 @@ export class VolumeProjector implements Projector, AsyncDisposable {
       hear(event);
     });
     this.#stages = stages;
-    this.#desk = { registry, events, refresher: new Refresher(stages, registry, events) };
+    const leftovers = new Leftovers(stages, registry);
+    this.#desk = { registry, events, refresher: new Refresher(stages, registry, events), leftovers };
     const { staleness, clock } = stages;
     if (staleness !== undefined) {
       this.#announcer = new StalenessAnnouncer({ staleness, clock, volumes: () => registry.all(), events });
     }
-    this.#sync = new SyncLoop(stages.clock, stages.syncPeriodMs, () => refreshAll(this.#desk));
+    this.#sync = new SyncLoop(stages.clock, stages.syncPeriodMs, () => this.#lookAtAll());
   }
 
   get isReady(): boolean {
@@ -182,6 +188,7 @@ export class VolumeProjector implements Projector, AsyncDisposable {
 
   /** Resolves when every change known so far has reached its volumes. */
   async settled(): Promise<void> {
+    await this.#look;
     await this.#desk.refresher.idle();
   }
 
@@ -189,7 +196,26 @@ export class VolumeProjector implements Projector, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#sync[Symbol.dispose]();
     this.#announcer?.[Symbol.dispose]();
+    this.#stop.abort();
+    await this.#look;
+    this.#desk.leftovers[Symbol.dispose]();
     await this.#desk.refresher[Symbol.asyncDispose]();
+  }
+
+  /** One round of the sync period. One that takes longer than the period is not overtaken. */
+  #lookAtAll(): void {
+    refreshAll(this.#desk);
+    this.#look = this.#look.then(() => this.#dropVanished());
+  }
+
+  async #dropVanished(): Promise<void> {
+    try {
+      await dropVanished(this.#stages, this.#desk, this.#stop.signal);
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      const { message } = toLanternError(error, 'look for volumes that others unmounted');
+      this.#stages.log.warn({ problem: message }, 'what is mounted could not be looked at');
+    }
   }
 
   #statusOf(volume: LiveVolume): VolumeStatus {

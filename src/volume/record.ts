@@ -39,6 +39,10 @@ export type RecordedPublication = {
   readonly target: string;
   readonly subPath: RelativePath | undefined;
   readonly pinnedGeneration: string | undefined;
+  /** The publication's own mount, while the daemon stays in one mount namespace; where there is one and it is known. */
+  readonly mountId?: number | undefined;
+  /** Only the mount is known, not what was asked for: the rest is a guess. */
+  readonly isAssumed?: true | undefined;
   readonly accessMode: AccessMode;
   readonly readonly: boolean;
   readonly mountFlags: readonly MountFlag[];
@@ -97,6 +101,8 @@ const PUBLICATION = z.strictObject({
   target: z.string().refine((path) => path.startsWith('/'), 'must be an absolute path'),
   subPath: optional(through(z.string(), parseSubPath)),
   pinnedGeneration: optional(generation),
+  mountId: optional(z.int().nonnegative()),
+  isAssumed: optional(z.literal(true)),
   accessMode: z.enum(ACCESS_MODES),
   readonly: z.boolean(),
   mountFlags: z.array(z.enum(MOUNT_FLAGS)),

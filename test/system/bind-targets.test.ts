@@ -23,10 +23,10 @@ describe.runIf(isRoot)('targets of the bind publisher (needs root)', () => {
     const { target } = hostVolume(world);
     const moved = join(world.targets, 'moved');
     class Racing extends LinuxMounter {
-      override bind(...[source, opened, flags]: Parameters<LinuxMounter['bind']>) {
+      override bind(...[source, opened, flags, announce]: Parameters<LinuxMounter['bind']>) {
         renameSync(target, moved);
         symlinkSync('/etc', target);
-        return super.bind(source, opened, flags);
+        return super.bind(source, opened, flags, announce);
       }
     }
     const mounter = new Racing({ noswap: false });
@@ -66,8 +66,13 @@ describe.runIf(isRoot)('targets of the bind publisher (needs root)', () => {
     volume.publish(target, undefined, []);
     execFileSync('mount', ['-t', 'tmpfs', 'foreign', target]);
     const before = world.mounts();
-    volume.unpublish(target);
-    expect(world.mounts()).toEqual(before);
+    for (let round = 0; round < 2; round += 1) {
+      expect(lanternErrorOf(() => volume.unpublish(target))).toMatchObject({
+        code: 'failed-precondition',
+        message: expect.stringMatching(`unmount the target "${target}".*another mount covers it`),
+      });
+      expect(world.mounts()).toEqual(before);
+    }
     execFileSync('umount', [target]);
     volume.unpublish(target);
     expect(readdirSync(world.targets)).toEqual([]);

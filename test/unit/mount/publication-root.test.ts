@@ -10,10 +10,10 @@ function rootOf(root: string, fileSystem = 'tmpfs lantern') {
 
 describe('publicationRoot', () => {
   test.each([
-    ['/h/data', { home: 'h', generation: undefined, subPath: undefined }],
-    ['/h/data/..2026_1/a', { home: 'h', generation: '..2026_1', subPath: 'a' }],
-    ['/h/data/..2026_1/a/b', { home: 'h', generation: '..2026_1', subPath: 'a/b' }],
-    ['/h/data/..2026_1/a//deleted', { home: 'h', generation: '..2026_1', subPath: 'a' }],
+    ['/h/data', { home: 'h', generation: undefined, subPath: undefined, isDeleted: false }],
+    ['/h/data/..2026_1/a', { home: 'h', generation: '..2026_1', subPath: 'a', isDeleted: false }],
+    ['/h/data/..2026_1/a/b', { home: 'h', generation: '..2026_1', subPath: 'a/b', isDeleted: false }],
+    ['/h/data/..2026_1/a//deleted', { home: 'h', generation: '..2026_1', subPath: 'a', isDeleted: true }],
   ])('%s', (root, expected) => {
     expect(rootOf(root)).toEqual(expected);
   });
