@@ -1,14 +1,13 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 /**
- * Base64 as Kubernetes takes it from a manifest: the standard alphabet, padded, without line breaks (which Go's own
- * decoder would skip, and which mean that something was pasted wrongly). The messages never show the text.
+ * Base64 as every API server takes it from a manifest: the standard alphabet, padded. Carriage returns and line feeds are
+ * skipped wherever they are, as Go's decoder does; kustomize and `base64` break long values with them. The messages never
+ * show the text.
  */
-export function parseBase64(text: string, field: string): Parsed<Uint8Array> {
+export function parseBase64(written: string, field: string): Parsed<Uint8Array> {
   const refuse = (message: string): Parsed<Uint8Array> => faulty([{ field, message }]);
-  if (/[\r\n]/.test(text)) {
-    return refuse('must be base64 in one line; remove the line breaks, or use stringData for plain text');
-  }
+  const text = written.replace(/[\r\n]+/g, '');
   if (/[-_]/.test(text) && /^[-\w]+=*$/.test(text)) {
     return refuse('must be base64 of the standard alphabet, with + and / rather than - and _');
   }
