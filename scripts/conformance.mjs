@@ -1,13 +1,14 @@
 // `npm run test:conformance`: other people's tools against the compiled daemon. csi-sanity, the public conformance suite of
-// the Container Storage Interface, once per publisher; and grpcurl, which knows our services by reflection only. A tool that
-// cannot be had is said; with CI=true it is a failure, as is a publisher that cannot run here.
+// the Container Storage Interface, once per publisher; grpcurl, which knows our services by reflection only; and kustomize, which
+// builds what we build. A tool that cannot be had is said; with CI=true it is a failure, as is a publisher that cannot run here.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
 import { runCsiSanity } from './conformance/csi-sanity.mjs';
 import { withFreshDaemon } from './conformance/fresh-daemon.mjs';
-import { CSI_SANITY, findGoTool, GRPCURL } from './conformance/go-tool.mjs';
+import { CSI_SANITY, findGoTool, GRPCURL, KUSTOMIZE } from './conformance/go-tool.mjs';
 import { runGrpcurl } from './conformance/grpcurl.mjs';
+import { runKustomize, runKustomizePipe } from './conformance/kustomize.mjs';
 import { runTool } from './conformance/run-tool.mjs';
 import { mayMount } from './prerequisites.mjs';
 
@@ -42,9 +43,12 @@ async function runAll() {
   if (!publishers.includes('bind')) notRun.push('the bind publisher: needs root that may mount');
   const csiSanity = await findGoTool(CSI_SANITY, CACHE, signal);
   const grpcurl = await findGoTool(GRPCURL, CACHE, signal);
-  for (const tool of [csiSanity, grpcurl]) if (tool.path === undefined) notRun.push(tool.reason);
+  const kustomize = await findGoTool(KUSTOMIZE, CACHE, signal);
+  const tools = [csiSanity, grpcurl, kustomize];
+  for (const tool of tools) if (tool.path === undefined) notRun.push(tool.reason);
 
-  if (csiSanity.path === undefined && grpcurl.path === undefined) return notRun;
+  if (kustomize.path !== undefined) report('kustomize', 'kustomizations', await runKustomize(kustomize.path, signal));
+  if (tools.every(({ path }) => path === undefined)) return notRun;
   for (const publisher of publishers) {
     await withFreshDaemon(publisher, async (daemon) => {
       await applySecret(daemon);
@@ -53,6 +57,9 @@ async function runAll() {
       }
       if (grpcurl.path !== undefined) {
         report(`grpcurl, ${publisher} publisher`, 'checks', await runGrpcurl(grpcurl.path, daemon, signal));
+      }
+      if (kustomize.path !== undefined && publisher === 'direct') {
+        report('kustomize build | lantern apply', 'checks', await runKustomizePipe(kustomize.path, daemon, signal));
       }
     });
   }

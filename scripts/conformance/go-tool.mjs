@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { runTool } from './run-tool.mjs';
 
 /**
- * A command written in Go that tests us. `variable` names an environment variable that may hold its path; `go` is the
+ * A command written in Go that tests us, or does what we do. `variable` names an environment variable that may hold its path; `go` is the
  * oldest Go that compiles it.
  *
  * @typedef {{ name: string, variable: string, module: string, version: string, go: readonly [number, number] }} GoTool
@@ -25,6 +25,15 @@ export const GRPCURL = {
   module: 'github.com/fullstorydev/grpcurl/cmd/grpcurl',
   version: 'v1.9.3',
   go: [1, 23],
+};
+
+/** @type {GoTool} */
+export const KUSTOMIZE = {
+  name: 'kustomize',
+  variable: 'KUSTOMIZE',
+  module: 'sigs.k8s.io/kustomize/kustomize/v5',
+  version: 'v5.8.1',
+  go: [1, 24],
 };
 
 /**

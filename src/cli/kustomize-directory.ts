@@ -1,76 +1,90 @@
-import { readdir } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { readdir, readlink } from 'node:fs/promises';
+import { isAbsolute, relative } from 'node:path';
 import { ContainedDirectory, type ContainedFile } from '../base/contained-directory.ts';
 import { errnoOf, invalid, toLanternError } from '../base/errors.ts';
-import type { KustomizeFiles } from '../objects/kustomize-files.ts';
+import type { KustomizeDirectory } from '../objects/kustomize-files.ts';
 import { printable } from './output/printable.ts';
 
-/** Hands `use` the files in and below `directory`, which is held meanwhile; links that leave it are refused. */
-export async function withKustomizeDirectory<T>(
-  directory: string,
-  use: (files: KustomizeFiles) => Promise<T>,
-): Promise<T> {
-  await using root = await ContainedDirectory.open(directory).catch((error: unknown) => {
-    throw toLanternError(error, `read the directory "${directory}"`);
-  });
-  return await use(new HeldFiles(root, directory));
+/** The directory that the user named, held open. */
+export async function openKustomizeDirectory(path: string): Promise<KustomizeDirectory> {
+  return await HeldDirectory.open(path, path);
 }
 
-class HeldFiles implements KustomizeFiles {
-  readonly #root: ContainedDirectory;
-  readonly #name: string;
+/** Errors that say that a path leads to a file, or to nothing that a file could be reached by either. */
+const NO_DIRECTORY = new Set(['ENOTDIR', 'ENOENT']);
 
-  constructor(root: ContainedDirectory, name: string) {
-    this.#root = root;
-    this.#name = name;
+class HeldDirectory implements KustomizeDirectory {
+  readonly path: string;
+  readonly #held: ContainedDirectory;
+
+  private constructor(held: ContainedDirectory, path: string) {
+    this.#held = held;
+    this.path = path;
   }
 
-  async resolve(path: string): Promise<string> {
-    using file = await this.#open(path);
-    const inside = await this.#root.locate(file);
-    if (inside === undefined) throw this.#outside(path);
-    return inside;
-  }
-
-  async list(path: string): Promise<readonly string[] | undefined> {
-    using file = await this.#open(path);
+  static async open(path: string, name: string): Promise<HeldDirectory> {
     try {
-      return (await file.stat()).isDirectory ? await readdir(file.path) : undefined;
+      const held = await ContainedDirectory.open(path);
+      return new HeldDirectory(held, await readlink(held.path));
     } catch (error) {
-      throw this.#failure(path, error);
+      throw toLanternError(error, `read the directory "${printable(name)}"`);
     }
   }
 
-  async read(path: string): Promise<Uint8Array> {
+  async names(): Promise<readonly string[]> {
+    try {
+      return await readdir(this.#held.path);
+    } catch (error) {
+      throw this.#failure('.', error);
+    }
+  }
+
+  async read(path: string, mostBytes: number): Promise<Uint8Array> {
     using file = await this.#open(path);
     try {
       // A pipe would be waited for without end.
-      if ((await file.stat()).isFile) {
-        await using handle = await file.openToRead();
-        return await handle.readFile();
-      }
+      if (!(await file.stat()).isFile) throw refused(path, 'must be a regular file');
+      await using handle = await file.openToRead();
+      const { size } = await handle.stat();
+      if (size > mostBytes) throw refused(path, `its ${size} bytes are more than are left of what all files may have`);
+      return await handle.readFile();
     } catch (error) {
       throw this.#failure(path, error);
     }
-    throw invalid([{ field: `file "${printable(path)}"`, message: 'must be a regular file' }]);
+  }
+
+  async directory(path: string): Promise<KustomizeDirectory | undefined> {
+    // By the descriptor: the directory may have another name by now.
+    const from = isAbsolute(path) ? path : `${this.#held.path}/${path}`;
+    try {
+      const held = await ContainedDirectory.open(from);
+      return new HeldDirectory(held, await readlink(held.path));
+    } catch (error) {
+      if (NO_DIRECTORY.has(errnoOf(error) ?? '')) return undefined;
+      throw this.#failure(path, error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held[Symbol.asyncDispose]();
   }
 
   /** Refuses what leaves the directory before anything is looked up, so that the answer does not tell what exists elsewhere. */
   async #open(path: string): Promise<ContainedFile> {
-    if (isAbsolute(path)) throw this.#outside(path);
     try {
-      return await this.#root.open(join('.', path));
+      return await this.#held.open(isAbsolute(path) ? relative(this.path, path) : path);
     } catch (error) {
-      throw errnoOf(error) === 'EXDEV' ? this.#outside(path) : this.#failure(path, error);
+      if (errnoOf(error) !== 'EXDEV') throw this.#failure(path, error);
+      const remedy = 'copy it there, or make a kustomization where it lies and name that directory in "resources"';
+      throw refused(path, `must lie inside "${printable(this.path)}", links followed; ${remedy}`);
     }
   }
 
   #failure(path: string, error: unknown): Error {
-    return toLanternError(error, `read "${join(this.#name, path)}"`);
+    return toLanternError(error, `read "${printable(path)}" in "${printable(this.path)}"`);
   }
+}
 
-  #outside(path: string): Error {
-    const message = `must lie inside "${printable(this.#name)}", links followed; copy it there`;
-    return invalid([{ field: `file "${printable(path)}"`, message }]);
-  }
+function refused(path: string, message: string): Error {
+  return invalid([{ field: `file "${printable(path)}"`, message }]);
 }

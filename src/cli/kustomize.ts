@@ -1,14 +1,15 @@
 import { type Command, Option } from 'commander';
 import { invalid } from '../base/errors.ts';
 import { parsed } from '../base/parsed.ts';
+import type { Finished } from '../objects/kustomize-finish.ts';
 import { SUFFIX_RULES, type SuffixRule } from '../objects/name-suffix.ts';
 import type { ObjectDraft } from '../objects/object.ts';
-import type { ManifestDocument } from '../objects/parse-manifest.ts';
 import type { Cli } from './cli.ts';
 import { wrongUsage } from './exit.ts';
 import { manifestFiles } from './input-files.ts';
-import { withKustomizeDirectory } from './kustomize-directory.ts';
-import { type Manifests, nameOfPod, readManifests, sortDocuments } from './manifests.ts';
+import { openKustomizeDirectory } from './kustomize-directory.ts';
+import { isPod, type Manifests, nameOfPod, readManifests, sortDocuments } from './manifests.ts';
+import { printable } from './output/printable.ts';
 
 /** Options of commands that take objects from manifests or from a kustomization. */
 export type ManifestOptions = {
@@ -48,23 +49,41 @@ export async function readFilesOrKustomization(cli: Cli, options: ManifestOption
   const { filename, kustomize, namespace, suffixHash } = options;
   if (filename !== undefined && kustomize !== undefined) throw wrongUsage('take objects from -f or from -k, not both');
   if (kustomize !== undefined) {
-    const documents = await buildDocuments(cli, kustomize, namespace ?? 'default', suffixHash);
+    const built = await buildDocuments(cli, kustomize, namespace ?? 'default', suffixHash);
+    const passed = passedThrough(built);
+    if (passed.length > 0)
+      cli.terminal.complain(`lantern: left out, as such kinds are not kept here: ${passed.join(', ')}`);
+    const documents = built.filter((one) => !isPassedThrough(one)).map(({ document }) => document);
     return sortDocuments([{ place: kustomize, documents: parsed(documents) }], namespace);
   }
   if (filename === undefined) throw wrongUsage('say where the objects are, with -f FILE or -k DIR');
   return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
 }
 
-/** What the kustomization in `directory` stands for. Throws `invalid-argument` with all its faults. */
+/**
+ * What the kustomization in `directory` stands for; what was left out of it is said on stderr. Throws `invalid-argument`
+ * with all its faults.
+ */
 export async function buildDocuments(
   cli: Cli,
   directory: string,
   defaultNamespace: string,
   suffixRule: SuffixRule,
-): Promise<ManifestDocument[]> {
+): Promise<readonly Finished[]> {
   const { buildKustomization } = await import('../objects/kustomize-build.ts');
   const options = { defaultNamespace, suffixRule, environment: cli.environment };
-  const built = await withKustomizeDirectory(directory, (files) => buildKustomization(files, options));
+  await using top = await openKustomizeDirectory(directory);
+  const built = await buildKustomization(top, options);
   if (!built.ok) throw invalid(built.faults);
-  return built.value;
+  for (const notice of built.value.notices) cli.terminal.complain(printable(`lantern: ${notice}`));
+  return built.value.documents;
+}
+
+/** Kinds that are neither kept nor mounted, by names for a message. */
+export function passedThrough(built: readonly Finished[]): string[] {
+  return built.filter(isPassedThrough).map(({ raw }) => printable(`${raw.kind} "${nameOfPod({ raw })}"`));
+}
+
+function isPassedThrough({ document }: Finished): boolean {
+  return document.kind === 'other' && !isPod(document);
 }

@@ -3,46 +3,94 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { optional, through } from '../base/schemas.ts';
 import { parseNamespace, parseObjectName } from './names.ts';
+import { isFields } from './parse-manifest.ts';
 import { TEXT_LIMITS } from './text-limits.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
 /** The names a kustomization file may have; a directory has exactly one of them. */
 export const KUSTOMIZATION_NAMES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'] as const;
 
+/** Said wherever kustomize can do more than is built here. */
+export const USE_KUSTOMIZE = 'is not supported here; use kustomize itself: kustomize build DIR | lantern apply -f -';
+
+const flag = optional(z.boolean());
+const text = optional(z.string());
 const texts = optional(z.array(z.string()));
 const labels = optional(z.record(z.string(), z.string()));
-const namespace = through(optional(z.string()), (value, field): Parsed<string | undefined> => {
+const namespace = through(text, (value, field): Parsed<string | undefined> => {
   return value === undefined || value === '' ? parsed(undefined) : parseNamespace(value, field);
 });
+/** What kustomize does with it has no meaning for the objects that are kept. */
+const withoutEffect = optional(z.unknown());
 
-const options = optional(
-  z.strictObject({
-    labels,
-    annotations: labels,
-    disableNameSuffixHash: optional(z.boolean()),
-    immutable: optional(z.boolean()),
-  }),
-);
+const options = optional(z.strictObject({ labels, annotations: labels, disableNameSuffixHash: flag, immutable: flag }));
 
 const generator = {
   name: through(z.string(), parseObjectName),
   namespace,
-  behavior: optional(z.literal('create')),
+  behavior: optional(z.enum(['create', 'merge', 'replace'])),
   files: texts,
   literals: texts,
   envs: texts,
-  env: optional(z.string()),
+  env: text,
   options,
 };
 
+const target = optional(
+  z.strictObject({
+    group: text,
+    version: text,
+    kind: text,
+    name: text,
+    namespace: text,
+    labelSelector: text,
+    annotationSelector: text,
+  }),
+);
+
+const patches = optional(
+  z.array(
+    z.strictObject({
+      path: text,
+      patch: text,
+      target,
+      options: optional(z.strictObject({ allowNameChange: flag, allowKindChange: flag })),
+    }),
+  ),
+);
+
+const labelling = z.strictObject({
+  pairs: labels,
+  includeSelectors: flag,
+  includeTemplates: flag,
+  fields: through(optional(z.unknown()), (value) => {
+    return isNothing(value) ? parsed(undefined) : faulty([{ field: '', message: USE_KUSTOMIZE }]);
+  }),
+});
+
 const kustomization = z.strictObject({
-  apiVersion: optional(z.literal('kustomize.config.k8s.io/v1beta1')),
-  kind: optional(z.literal('Kustomization')),
+  apiVersion: optional(z.enum(['kustomize.config.k8s.io/v1beta1', 'kustomize.config.k8s.io/v1alpha1'])),
+  kind: optional(z.enum(['Kustomization', 'Component'])),
   namespace,
+  namePrefix: text,
+  nameSuffix: text,
+  labels: optional(z.array(labelling)),
+  commonLabels: labels,
+  commonAnnotations: labels,
   resources: texts,
-  secretGenerator: optional(z.array(z.strictObject({ ...generator, type: optional(z.string()) }))),
+  bases: texts,
+  components: texts,
+  secretGenerator: optional(z.array(z.strictObject({ ...generator, type: text }))),
   configMapGenerator: optional(z.array(z.strictObject(generator))),
   generatorOptions: options,
+  patches,
+  patchesStrategicMerge: texts,
+  patchesJson6902: patches,
+  metadata: withoutEffect,
+  sortOptions: withoutEffect,
+  buildMetadata: withoutEffect,
+  images: withoutEffect,
+  replicas: withoutEffect,
 });
 
 /** What a kustomization file says; paths in it are relative to its directory. */
@@ -52,13 +100,14 @@ export type GeneratorOptions = NonNullable<Kustomization['generatorOptions']>;
 export type Generator = NonNullable<Kustomization['configMapGenerator']>[number] & {
   readonly type?: string | undefined;
 };
+export type WrittenPatch = NonNullable<Kustomization['patches']>[number];
+export type PatchTarget = NonNullable<WrittenPatch['target']>;
 
 /** Fields that kustomize knows and Lantern does not: a misspelling is another matter. */
 const UNSUPPORTED: ReadonlySet<string> = new Set(
   (
-    'bases buildMetadata commonAnnotations commonLabels components configurations crds generators helmCharts ' +
-    'helmGlobals images labels metadata namePrefix nameSuffix openapi patches patchesJson6902 patchesStrategicMerge ' +
-    'replacements replicas sortOptions transformers validators vars'
+    'configurations crds generators helmChartInflationGenerator helmCharts helmGlobals openapi replacements ' +
+    'transformers validators vars'
   ).split(' '),
 );
 
@@ -76,14 +125,16 @@ export function parseKustomization(text: string): Parsed<Kustomization> {
 }
 
 function withoutUnsupported(document: unknown): { supported: unknown; faults: Fault[] } {
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    return { supported: document, faults: [] };
-  }
+  if (!isFields(document)) return { supported: document, faults: [] };
   const fields = Object.entries(document);
   return {
     supported: Object.fromEntries(fields.filter(([name]) => !UNSUPPORTED.has(name))),
     faults: fields
-      .filter(([name]) => UNSUPPORTED.has(name))
-      .map(([name]) => ({ field: name, message: 'is not supported here; write what it does into the resources' })),
+      .filter(([name, value]) => UNSUPPORTED.has(name) && !isNothing(value))
+      .map(([name]) => ({ field: name, message: USE_KUSTOMIZE })),
   };
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }

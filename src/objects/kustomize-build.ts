@@ -1,13 +1,15 @@
 import { posix } from 'node:path';
-import type { Fault } from '../base/errors.ts';
+import { type Fault, invalid } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { KUSTOMIZATION_NAMES, type Kustomization, parseKustomization } from './kustomization.ts';
-import type { KustomizeFiles } from './kustomize-files.ts';
-import { generateObject } from './kustomize-generate.ts';
-import { renameReferences } from './kustomize-references.ts';
+import { KUSTOMIZATION_NAMES, type Kustomization, parseKustomization, type WrittenPatch } from './kustomization.ts';
+import type { KustomizeDirectory } from './kustomize-files.ts';
+import { type Finished, finishMembers } from './kustomize-finish.ts';
+import { type GenerateContext, type Generated, generate, generatedOver } from './kustomize-generate.ts';
+import { hasName, identityOf, type Member, newMember, withoutRepeated } from './kustomize-member.ts';
+import { applyPatch, parsePatchBody } from './kustomize-patch.ts';
+import { transform } from './kustomize-transform.ts';
 import type { SuffixRule } from './name-suffix.ts';
-import { describeRef, refKey, refOf } from './object.ts';
-import { type Fields, type ManifestDocument, parseManifest } from './parse-manifest.ts';
+import { isFields, parseDocument, readDocuments } from './parse-manifest.ts';
 
 export type BuildOptions = {
   /** Of objects for which neither manifest nor kustomization names one. */
@@ -17,112 +19,257 @@ export type BuildOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
-/** A document, and of a generated one the name that references use. */
-type Member = { readonly document: ManifestDocument; readonly writtenName?: string };
+/** `notices`: what was left out, for the user to know. */
+export type Built = { readonly documents: readonly Finished[]; readonly notices: readonly string[] };
+
+/** Bases that are reached on many ways count each time: without a bound twenty directories could mean a million. */
+const MOST_KUSTOMIZATIONS = 1000;
+const MOST_OBJECTS = 10_000;
+const MOST_BYTES = 64 * 1024 ** 2;
+const MOST_PATCHES = 1000;
+
+/** Each is held open while those below it are built. */
+const MOST_LEVELS = 100;
 
 /**
  * What the kustomization in the top directory stands for: its generated objects, then its resources in order, each
- * under its final name and namespace, with references to generated names rewritten. The field of a fault starts with
- * the file. Throws what `files` throws.
+ * under its final name and namespace, with references to other names rewritten. Directories may lie anywhere; files are
+ * read only in and below the directory of the kustomization that names them. The field of a fault starts with the file.
+ * Throws what `top` throws, and `invalid-argument` for what is too large.
  */
-export async function buildKustomization(
-  files: KustomizeFiles,
-  options: BuildOptions,
-): Promise<Parsed<ManifestDocument[]>> {
-  const build = new Build(files, options);
-  const members = await build.directory('');
-  const faults = [...build.faults, ...repeated(members)];
-  return faults.length > 0 ? faulty(faults) : parsed(renamed(members, options.defaultNamespace));
+export async function buildKustomization(top: KustomizeDirectory, options: BuildOptions): Promise<Parsed<Built>> {
+  const build = new Build(top.path, options);
+  const members = await build.directory(top, 'top', [], []);
+  const finished = finishMembers(members, options);
+  const faults = [...build.faults, ...(finished.ok ? [] : finished.faults)];
+  if (!finished.ok || faults.length > 0) return faulty(faults);
+  return parsed({ documents: finished.value, notices: build.notices });
 }
 
 class Build {
   readonly faults: Fault[] = [];
-  readonly #files: KustomizeFiles;
+  readonly notices: string[] = [];
+  readonly #top: string;
   readonly #options: BuildOptions;
-  /** Files and directories taken in already: a circle, or the same objects twice. */
-  readonly #taken = new Set<string>(['']);
+  #kustomizations = 0;
+  #bytes = 0;
 
-  constructor(files: KustomizeFiles, options: BuildOptions) {
-    this.#files = files;
+  constructor(top: string, options: BuildOptions) {
+    this.#top = top;
     this.#options = options;
   }
 
-  /** The members of a directory's kustomization. */
-  async directory(directory: string): Promise<Member[]> {
+  /**
+   * What becomes of `given` by a directory's kustomization, with all that it adds: a component gets everything that there
+   * is so far, a resource nothing. `above`: the directories on the way here.
+   */
+  async directory(
+    directory: KustomizeDirectory,
+    role: 'top' | 'resource' | 'component',
+    above: readonly string[],
+    given: readonly Member[],
+  ): Promise<readonly Member[]> {
+    this.#kustomizations += 1;
+    if (this.#kustomizations > MOST_KUSTOMIZATIONS) throw tooMuch(`more than ${MOST_KUSTOMIZATIONS} kustomizations`);
+    if (above.length >= MOST_LEVELS) throw tooMuch(`more than ${MOST_LEVELS} levels of bases`);
     const file = await this.#kustomizationIn(directory);
-    if (file === undefined) return [];
-    const read = this.#kept(file, parseKustomization(await this.#text(file)));
-    if (read === undefined) return [];
-    const generated = await this.#generated(file, directory, read);
-    const resources: Member[] = [];
-    for (const [at, path] of (read.resources ?? []).entries()) {
-      resources.push(...(await this.#resource(path, directory, `${file}: resources[${at}]`)));
+    if (file === undefined) return given;
+    const place = this.#place(directory, file);
+    const read = this.#kept(place, parseKustomization(await this.#text(directory, file)));
+    if (read === undefined) return given;
+    if (role !== 'top' && (role === 'component') !== (read.kind === 'Component')) {
+      const field = role === 'component' ? 'components" must be of this kind' : 'resources" must not be of this kind';
+      this.faults.push({ field: `${place}: kind`, message: `what stands in "${field}: Component` });
     }
-    const members = [...generated, ...resources];
-    const { namespace } = read;
-    return namespace === undefined ? members : members.map((member) => inNamespace(member, namespace));
+    const way = [...above, directory.path];
+    const resources = await this.#resources(read, place, directory, way);
+    let members = this.#unique([...given, ...resources]);
+    members = await this.#generated(members, read, place, directory);
+    for (const [at, path] of (read.components ?? []).entries()) {
+      const component = await directory.directory(path);
+      const here = `${place}: components[${at}]`;
+      if (component === undefined) this.faults.push({ field: here, message: 'must be a directory' });
+      else members = await this.#base(component, 'component', path, here, way, members);
+    }
+    const { patchesStrategicMerge = [], patches = [], patchesJson6902 = [] } = read;
+    const merges = patchesStrategicMerge.map((written) =>
+      /\n|^\s*\{/.test(written) ? { patch: written } : { path: written },
+    );
+    members = await this.#patched(members, merges, `${place}: patchesStrategicMerge`, directory);
+    members = await this.#patched(members, patches, `${place}: patches`, directory);
+    members = this.#unique(transform(members, read));
+    return await this.#patched(members, patchesJson6902, `${place}: patchesJson6902`, directory);
   }
 
-  async #kustomizationIn(directory: string): Promise<string | undefined> {
-    const names = (await this.#files.list(directory)) ?? [];
+  async #kustomizationIn(directory: KustomizeDirectory): Promise<string | undefined> {
+    const names = await directory.names();
     const found = KUSTOMIZATION_NAMES.filter((name) => names.includes(name));
     const [name] = found;
-    if (name !== undefined && found.length === 1) return this.#files.resolve(posix.join(directory, name));
+    if (name !== undefined && found.length === 1) return name;
     const message = name === undefined ? `has no ${KUSTOMIZATION_NAMES[0]}` : `has both ${found.join(' and ')}`;
-    this.faults.push({ field: `directory "${directory || '.'}"`, message });
+    this.faults.push({ field: `directory "${this.#place(directory, '.')}"`, message });
     return undefined;
   }
 
-  async #generated(file: string, directory: string, kustomization: Kustomization): Promise<Member[]> {
-    const { secretGenerator = [], configMapGenerator = [], generatorOptions } = kustomization;
-    const context = {
-      files: this.#files,
-      directory,
-      namespace: this.#options.defaultNamespace,
-      suffixRule: this.#options.suffixRule,
-      options: generatorOptions,
-      environment: this.#options.environment,
-    };
+  async #resources(
+    kustomization: Kustomization,
+    place: string,
+    directory: KustomizeDirectory,
+    way: readonly string[],
+  ): Promise<readonly Member[]> {
     const members: Member[] = [];
-    for (const [kind, field, generators] of [
-      ['ConfigMap', 'configMapGenerator', configMapGenerator],
-      ['Secret', 'secretGenerator', secretGenerator],
-    ] as const) {
-      for (const [at, generator] of generators.entries()) {
-        const draft = this.#kept(`${file}: ${field}[${at}]`, await generateObject(kind, generator, context));
-        if (draft !== undefined) members.push({ document: { kind: 'object', draft }, writtenName: generator.name });
+    for (const field of ['resources', 'bases'] as const) {
+      for (const [at, path] of (kustomization[field] ?? []).entries()) {
+        const here = `${place}: ${field}[${at}]`;
+        if (path.includes('://')) {
+          this.faults.push({ field: here, message: 'must be a file or directory; nothing is fetched from elsewhere' });
+          continue;
+        }
+        const base = await directory.directory(path);
+        if (base === undefined) members.push(...(await this.#manifest(path, directory)));
+        else members.push(...(await this.#base(base, 'resource', path, here, way, [])));
+        if (members.length > MOST_OBJECTS) throw tooMuch(`more than ${MOST_OBJECTS} objects`);
       }
     }
     return members;
   }
 
-  /** The members of one entry of `resources`: a manifest, or a directory with a kustomization of its own. */
-  async #resource(written: string, directory: string, field: string): Promise<Member[]> {
-    if (written.includes('://')) {
-      this.faults.push({ field, message: 'must be a file or directory; nothing is fetched from elsewhere' });
-      return [];
+  /** Another directory may lie anywhere, but not around one that is on the way to it. */
+  async #base(
+    opened: KustomizeDirectory,
+    role: 'resource' | 'component',
+    path: string,
+    field: string,
+    way: readonly string[],
+    given: readonly Member[],
+  ): Promise<readonly Member[]> {
+    await using base = opened;
+    const refuse = (message: string): readonly Member[] => {
+      this.faults.push({ field, message });
+      return given;
+    };
+    if (posix.isAbsolute(path)) return refuse('a directory must be named by a path relative to this one');
+    const around = base.path === '/' ? '/' : `${base.path}/`;
+    if (way.some((visited) => `${visited}/`.startsWith(around))) {
+      return refuse(`"${path}" would be taken in by itself: it is this directory, or around one that leads here`);
     }
-    const path = await this.#files.resolve(posix.isAbsolute(written) ? written : posix.join(directory, written));
-    if (this.#taken.has(path)) {
-      this.faults.push({ field, message: `"${written}" is taken in already` });
-      return [];
-    }
-    this.#taken.add(path);
-    if ((await this.#files.list(path)) !== undefined) return this.directory(path);
-    const { defaultNamespace } = this.#options;
-    const documents = this.#kept(path, parseManifest(await this.#text(path), { defaultNamespace })) ?? [];
-    return documents.map((document) => ({ document }));
+    return await this.directory(base, role, way, given);
   }
 
-  async #text(path: string): Promise<string> {
-    return Buffer.from(await this.#files.read(path)).toString('utf8');
+  async #manifest(path: string, directory: KustomizeDirectory): Promise<Member[]> {
+    const place = this.#place(directory, path);
+    const { defaultNamespace } = this.#options;
+    const members: Member[] = [];
+    for (const { raw, where } of this.#kept(place, readDocuments(await this.#text(directory, path))) ?? []) {
+      const here = `${place}: ${where}`;
+      if (isFields(raw)) members.push(newMember(raw, here, defaultNamespace, false));
+      else this.#kept('', parseDocument({ raw, where: here }, { defaultNamespace }));
+    }
+    return members;
+  }
+
+  /** What generators make comes first, what they change stays where it is. */
+  async #generated(
+    given: readonly Member[],
+    { configMapGenerator = [], secretGenerator = [], generatorOptions }: Kustomization,
+    place: string,
+    directory: KustomizeDirectory,
+  ): Promise<readonly Member[]> {
+    const read = (path: string) => this.#read(directory, path);
+    const context: GenerateContext = { read, options: generatorOptions, environment: this.#options.environment };
+    const made: Member[] = [];
+    let members = [...given];
+    for (const [kind, field, generators] of [
+      ['ConfigMap', 'configMapGenerator', configMapGenerator],
+      ['Secret', 'secretGenerator', secretGenerator],
+    ] as const) {
+      for (const [at, generator] of generators.entries()) {
+        const here = `${place}: ${field}[${at}]`;
+        const result = this.#kept(here, await generate(kind, generator, context));
+        if (result === undefined) continue;
+        const member = newMember(result.raw, here, this.#options.defaultNamespace, result.hasHash);
+        const meant = [...made, ...members].filter((other) => hasName(other, identityOf(member)));
+        const { behavior = 'create' } = generator;
+        if (behavior === 'create' && meant.length === 0) made.push(member);
+        else members = this.#over(members, meant, result, behavior, here);
+      }
+    }
+    return [...made, ...members];
+  }
+
+  #over(
+    members: Member[],
+    meant: readonly Member[],
+    result: Generated,
+    behavior: 'create' | 'merge' | 'replace',
+    place: string,
+  ): Member[] {
+    const [old] = meant;
+    const refuse = (message: string): Member[] => {
+      // What could not be read may be what is missing.
+      if (this.faults.length === 0) this.faults.push({ field: place, message });
+      return members;
+    };
+    if (behavior === 'create') return refuse('there is an object of this name already; say behavior: merge or replace');
+    if (old === undefined) return refuse(`there is no object of this name to ${behavior}`);
+    if (meant.length > 1) return refuse(`more than one object has this name; ${behavior} can mean one only`);
+    if (!members.includes(old)) return refuse(`cannot ${behavior} what is generated beside it; write it once`);
+    return members.map((member) => (member === old ? generatedOver(old, result, behavior) : member));
+  }
+
+  async #patched(
+    given: readonly Member[],
+    written: readonly Partial<WrittenPatch>[],
+    place: string,
+    directory: KustomizeDirectory,
+  ): Promise<readonly Member[]> {
+    if (written.length > MOST_PATCHES) throw tooMuch(`more than ${MOST_PATCHES} patches`);
+    let members = given;
+    for (const [at, { path, patch, target, options }] of written.entries()) {
+      const here = `${place}[${at}]`;
+      if ((path === undefined) === (patch === undefined)) {
+        this.faults.push({ field: here, message: 'must have exactly one of path, patch' });
+        continue;
+      }
+      const text = path === undefined ? (patch ?? '') : await this.#text(directory, path);
+      const body = this.#kept(here, parsePatchBody(text));
+      // A patch of what could not be read says nothing that helps.
+      if (body === undefined || this.faults.length > 0) continue;
+      const result = applyPatch(members, { place: here, target, options, body }, this.#options.defaultNamespace);
+      this.faults.push(...result.faults);
+      this.notices.push(...result.notices);
+      members = result.members;
+    }
+    return members;
+  }
+
+  #unique(members: readonly Member[]): readonly Member[] {
+    if (members.length > MOST_OBJECTS) throw tooMuch(`more than ${MOST_OBJECTS} objects`);
+    const { unique, faults } = withoutRepeated(members);
+    this.faults.push(...faults);
+    return unique;
+  }
+
+  async #text(directory: KustomizeDirectory, path: string): Promise<string> {
+    return Buffer.from(await this.#read(directory, path)).toString('utf8');
+  }
+
+  async #read(directory: KustomizeDirectory, path: string): Promise<Uint8Array> {
+    const bytes = await directory.read(path, MOST_BYTES - this.#bytes);
+    this.#bytes += bytes.length;
+    return bytes;
+  }
+
+  /** The path as messages show it. */
+  #place(directory: KustomizeDirectory, path: string): string {
+    return posix.relative(this.#top, posix.resolve(directory.path, path)) || '.';
   }
 
   /** The value; undefined when there are faults, which are kept with their place. */
   #kept<T>(where: string, result: Parsed<T>): T | undefined {
     if (result.ok) return result.value;
     const placed = result.faults.map(({ field, message }) => ({
-      field: field === '' ? where : `${where}: ${field}`,
+      field: [where, field].filter((part) => part !== '').join(': '),
       message,
     }));
     this.faults.push(...placed);
@@ -130,50 +277,6 @@ class Build {
   }
 }
 
-function inNamespace({ document, ...rest }: Member, namespace: string): Member {
-  if (document.kind === 'object') {
-    const { draft } = document;
-    const moved = { ...draft, metadata: { ...draft.metadata, namespace } };
-    return { ...rest, document: { kind: 'object', draft: moved } };
-  }
-  const metadata = { ...(document.raw.metadata as Fields | undefined), namespace };
-  return { ...rest, document: { ...document, raw: { ...document.raw, metadata } } };
-}
-
-/** Two objects of one final name, or two generated ones that a reference could mean, which only one can be. */
-function repeated(members: readonly Member[]): Fault[] {
-  const seen = new Set<string>();
-  const faults: Fault[] = [];
-  for (const { document, writtenName } of members) {
-    if (document.kind !== 'object') continue;
-    const ref = refOf(document.draft);
-    const keys = new Set([refKey(ref), refKey({ ...ref, name: writtenName ?? ref.name })]);
-    if ([...keys].some((key) => seen.has(key))) {
-      faults.push({
-        field: describeRef({ ...ref, name: writtenName ?? ref.name }),
-        message: 'is there more than once',
-      });
-    }
-    for (const key of keys) seen.add(key);
-  }
-  return faults;
-}
-
-function renamed(members: readonly Member[], defaultNamespace: string): ManifestDocument[] {
-  const names = new Map<string, string>();
-  for (const { document, writtenName } of members) {
-    if (document.kind !== 'object' || writtenName === undefined) continue;
-    const ref = refOf(document.draft);
-    names.set(refKey({ ...ref, name: writtenName }), ref.name);
-  }
-  return members.map(({ document }) => {
-    const namespace = namespaceOf(document) ?? defaultNamespace;
-    return renameReferences(document, (kind, name) => names.get(refKey({ kind, namespace, name })) ?? name);
-  });
-}
-
-function namespaceOf(document: ManifestDocument): string | undefined {
-  if (document.kind === 'object') return document.draft.metadata.namespace;
-  const namespace = (document.raw.metadata as Fields | null | undefined)?.namespace;
-  return typeof namespace === 'string' && namespace !== '' ? namespace : undefined;
+function tooMuch(what: string): Error {
+  return invalid([{ field: 'kustomization', message: `means ${what}; build it in parts` }]);
 }

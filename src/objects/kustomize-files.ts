@@ -1,11 +1,13 @@
 /**
- * The files of a kustomization. Paths are relative to its top directory, with `/`; "" is that directory. Whatever
- * leaves the directory, by `..` or by a link, is refused with `invalid-argument`.
+ * A directory with a kustomization, and what may be reached from it: files in and below it, links followed as long as they
+ * end there, and other directories, wherever they lie. What cannot be read is thrown as a LanternError.
  */
-export type KustomizeFiles = {
-  /** The path without links, which names a file or directory in one way only. */
-  resolve(path: string): Promise<string>;
-  /** The names in a directory; undefined for a file. */
-  list(path: string): Promise<readonly string[] | undefined>;
-  read(path: string): Promise<Uint8Array>;
+export type KustomizeDirectory = AsyncDisposable & {
+  /** Absolute and without links, which names it in one way only. */
+  readonly path: string;
+  names(): Promise<readonly string[]>;
+  /** A regular file of at most so many bytes; `invalid-argument` for one that lies elsewhere. */
+  read(path: string, mostBytes: number): Promise<Uint8Array>;
+  /** Undefined when the path does not lead to a directory. */
+  directory(path: string): Promise<KustomizeDirectory | undefined>;
 };

@@ -3,41 +3,65 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { Generator, GeneratorOptions } from './kustomization.ts';
-import type { KustomizeFiles } from './kustomize-files.ts';
-import { generatedSuffix, type Suffixed, type SuffixRule } from './name-suffix.ts';
+import { type Member, metadataOf } from './kustomize-member.ts';
 import { parseDataKey } from './names.ts';
-import type { ObjectDraft } from './object.ts';
-import { parseObject } from './parse-object.ts';
+import { type Fields, isFields } from './parse-manifest.ts';
 
 export type GenerateContext = {
-  readonly files: KustomizeFiles;
-  /** Where the kustomization lies. */
-  readonly directory: string;
-  /** Of objects whose generator names none. */
-  readonly namespace: string;
-  readonly suffixRule: SuffixRule;
+  /** By a path relative to the kustomization. */
+  readonly read: (path: string) => Promise<Uint8Array>;
   readonly options: GeneratorOptions | undefined;
   /** Where a name alone in an environment file takes its value from. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
-type Entry = readonly [key: string, value: Uint8Array];
-type Kind = 'Secret' | 'ConfigMap';
+/** The manifest that a generator makes, under the name that it was given, and whether a hash follows that. */
+export type Generated = { readonly raw: Fields; readonly hasHash: boolean };
 
-/** The object that a generator makes, under the name with its suffix. Faults name the field below the generator. */
-export async function generateObject(
-  kind: Kind,
+type Entry = readonly [key: string, value: Uint8Array];
+/** Faults name the field below the generator. */
+export async function generate(
+  kind: 'Secret' | 'ConfigMap',
   generator: Generator,
   context: GenerateContext,
-): Promise<Parsed<ObjectDraft>> {
+): Promise<Parsed<Generated>> {
   const values = await valuesOf(generator, context);
   if (!values.ok) return values;
-  const contents = contentsOf(kind, generator, values.value);
   const options = mergeOptions(context.options, generator.options);
-  const suffix = options.disableNameSuffixHash ? '' : `-${generatedSuffix(contents, context.suffixRule)}`;
+  const { name, namespace } = generator;
   const { labels, annotations, immutable } = options;
-  const metadata = { name: `${generator.name}${suffix}`, namespace: generator.namespace, labels, annotations };
-  return parseObject({ apiVersion: 'v1', metadata, immutable, ...bodyOf(contents) }, context.namespace);
+  const raw = {
+    apiVersion: 'v1',
+    kind,
+    metadata: present({ name, namespace, labels: unlessEmpty(labels), annotations: unlessEmpty(annotations) }),
+    ...present({ immutable: immutable || undefined }),
+    ...(kind === 'Secret' ? secretBody(generator, values.value) : configMapBody(values.value)),
+  };
+  return parsed({ raw, hasHash: !options.disableNameSuffixHash });
+}
+
+/**
+ * What a generator that merges or replaces makes of the object that there is: its name, namespace, labels and annotations
+ * stay, with the new ones over them. Everything else is the new one's, type included; a merge keeps the old data.
+ */
+export function generatedOver(old: Member, { raw, hasHash }: Generated, behavior: 'merge' | 'replace'): Member {
+  const [before, after] = [metadataOf(old.raw), metadataOf(raw)];
+  const both = (a: unknown, b: unknown) => unlessEmpty({ ...(isFields(a) && a), ...(isFields(b) && b) });
+  const data = both(old.raw.data, raw.data) ?? raw.data;
+  const merged = behavior === 'replace' ? {} : { data, binaryData: both(old.raw.binaryData, raw.binaryData) };
+  const { name, namespace } = before;
+  const labels = both(before.labels, after.labels);
+  const annotations = both(before.annotations, after.annotations);
+  const metadata = present({ name, namespace, labels, annotations });
+  return { ...old, raw: present({ ...raw, ...merged, metadata }), hasHash: old.hasHash && hasHash };
+}
+
+function present(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function unlessEmpty(fields: Fields | undefined): Fields | undefined {
+  return fields === undefined || Object.keys(fields).length === 0 ? undefined : fields;
 }
 
 /** A generator's own options win over those of the kustomization; what either of them turns on is on. */
@@ -50,29 +74,30 @@ function mergeOptions(all: GeneratorOptions | undefined, own: GeneratorOptions |
   };
 }
 
-function contentsOf(kind: Kind, { name, type }: Generator, values: ReadonlyMap<string, Uint8Array>): Suffixed {
-  if (kind === 'Secret') return { kind, name, type: type || 'Opaque', data: values };
+function secretBody({ type }: Generator, values: ReadonlyMap<string, Uint8Array>): Fields {
+  return { type: type || 'Opaque', data: Object.fromEntries([...values].map(([key, bytes]) => [key, inLines(bytes)])) };
+}
+
+function configMapBody(values: ReadonlyMap<string, Uint8Array>): Fields {
   const data = new Map<string, string>();
-  const binaryData = new Map<string, Uint8Array>();
+  const binaryData = new Map<string, string>();
   for (const [key, bytes] of values) {
     const text = textOf(bytes);
-    if (text === undefined) binaryData.set(key, bytes);
+    if (text === undefined) binaryData.set(key, inLines(bytes));
     else data.set(key, text);
   }
-  return { kind, name, data, binaryData };
+  return present({
+    data: unlessEmpty(Object.fromEntries(data)),
+    binaryData: unlessEmpty(Object.fromEntries(binaryData)),
+  });
 }
 
-function bodyOf(contents: Suffixed): Record<string, unknown> {
-  if (contents.kind === 'Secret') return { kind: 'Secret', type: contents.type, data: encoded(contents.data) };
-  return {
-    kind: 'ConfigMap',
-    data: Object.fromEntries(contents.data),
-    binaryData: encoded(contents.binaryData),
-  };
-}
+const LINE_LENGTH = 70;
 
-function encoded(map: ReadonlyMap<string, Uint8Array>): Record<string, string> {
-  return Object.fromEntries([...map].map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')]));
+/** Base64 that is longer than a line is broken into lines, each with its end: kustomize hashes it so. */
+function inLines(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString('base64');
+  return text.length < LINE_LENGTH ? text : text.replace(/.{1,70}/g, '$&\n');
 }
 
 /** Undefined when the bytes are not UTF-8. */
@@ -138,14 +163,10 @@ async function fileEntry(source: string, context: GenerateContext): Promise<Pars
     return faulty([{ field: '', message: `"${source}" must be PATH or KEY=PATH, neither of them with "="` }]);
   }
   const path = second ?? first;
-  return parsed([[second === undefined ? posix.basename(path) : first, await readFile(path, context)]]);
+  return parsed([[second === undefined ? posix.basename(path) : first, await context.read(path)]]);
 }
 
 async function envEntries(path: string, context: GenerateContext): Promise<Parsed<Entry[]>> {
-  const result = parseEnvFile(await readFile(path, context), context.environment);
+  const result = parseEnvFile(await context.read(path), context.environment);
   return result.ok ? parsed(result.value.map(([key, value]) => [key, Buffer.from(value)] as const)) : result;
-}
-
-async function readFile(path: string, { files, directory }: GenerateContext): Promise<Uint8Array> {
-  return files.read(await files.resolve(posix.isAbsolute(path) ? path : posix.join(directory, path)));
 }

@@ -1,10 +1,13 @@
-import type { ObjectDraft } from './object.ts';
-import type { Fields, ManifestDocument } from './parse-manifest.ts';
+import { type Fields, isFields } from './parse-manifest.ts';
+import { SERVICE_ACCOUNT_ANNOTATION } from './secret-types.ts';
+
+const REFERRED_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount'] as const;
+export type ReferredKind = (typeof REFERRED_KINDS)[number];
 
 /** The name an object has now, of the name a reference to it was written with. */
-export type Rename = (kind: 'Secret' | 'ConfigMap', name: string) => string;
+export type Rename = (kind: ReferredKind, name: string) => string;
 
-type Reference = { readonly kind: 'Secret' | 'ConfigMap'; readonly path: readonly string[] };
+type Reference = { readonly kind: ReferredKind; readonly path: readonly string[] };
 
 /** Every item of a list. */
 const EACH = '*';
@@ -19,30 +22,32 @@ const IN_CONTAINER = references({
   ConfigMap: ['envFrom.*.configMapRef.name', 'env.*.valueFrom.configMapKeyRef.name'],
 });
 
-const IN_POD: readonly Reference[] = [
-  ...below('spec.volumes.*', IN_VOLUME),
-  ...['containers', 'initContainers', 'ephemeralContainers'].flatMap((list) => below(`spec.${list}.*`, IN_CONTAINER)),
-  ...references({ Secret: ['spec.imagePullSecrets.*.name'], ConfigMap: [] }),
+const IN_POD_SPEC: readonly Reference[] = [
+  ...below('volumes.*', IN_VOLUME),
+  ...['containers', 'initContainers', 'ephemeralContainers'].flatMap((list) => below(`${list}.*`, IN_CONTAINER)),
+  ...references({
+    Secret: ['imagePullSecrets.*.name'],
+    ServiceAccount: ['serviceAccountName', 'serviceAccount'],
+  }),
 ];
 
-/** The document with every reference to a Secret or ConfigMap renamed. What is malformed stays as it is. */
-export function renameReferences(document: ManifestDocument, rename: Rename): ManifestDocument {
-  if (document.kind === 'object') return { kind: 'object', draft: renameInDraft(document.draft, rename) };
-  if (document.objectKind !== 'Pod') return document;
-  return { ...document, raw: renameAll(document.raw, IN_POD, rename) as Fields };
-}
+const IN_TEMPLATE = below('spec.template.spec', IN_POD_SPEC);
 
-function renameInDraft(draft: ObjectDraft, rename: Rename): ObjectDraft {
-  switch (draft.kind) {
-    case 'ServiceAccount': {
-      const renamed = (names: readonly string[]) => names.map((name) => rename('Secret', name));
-      return { ...draft, secrets: renamed(draft.secrets), imagePullSecrets: renamed(draft.imagePullSecrets) };
-    }
-    case 'ProjectedVolume':
-      return { ...draft, spec: renameAll(draft.spec, IN_VOLUME, rename) };
-    default:
-      return draft;
-  }
+/** Where a manifest of each kind names others; the workloads are only printed, but would not find them otherwise. */
+const REFERENCES: ReadonlyMap<unknown, readonly Reference[]> = new Map([
+  ['Pod', below('spec', IN_POD_SPEC)],
+  ...['DaemonSet', 'Deployment', 'Job', 'ReplicaSet', 'ReplicationController', 'StatefulSet'].map(
+    (kind) => [kind, IN_TEMPLATE] as const,
+  ),
+  ['CronJob', below('spec.jobTemplate', IN_TEMPLATE)],
+  ['ServiceAccount', references({ Secret: ['secrets.*.name', 'imagePullSecrets.*.name'] })],
+  ['ProjectedVolume', below('spec', IN_VOLUME)],
+  ['Secret', [{ kind: 'ServiceAccount', path: ['metadata', 'annotations', SERVICE_ACCOUNT_ANNOTATION] }]],
+] as const);
+
+/** The manifest with every reference renamed. What is malformed stays as it is. */
+export function renameReferences(raw: Fields, rename: Rename): Fields {
+  return renameAll(raw, REFERENCES.get(raw.kind) ?? [], rename) as Fields;
 }
 
 function renameAll(value: unknown, all: readonly Reference[], rename: Rename): unknown {
@@ -53,14 +58,12 @@ function renameAll(value: unknown, all: readonly Reference[], rename: Rename): u
 function changeAt(value: unknown, [step, ...rest]: readonly string[], change: (text: string) => string): unknown {
   if (step === undefined) return typeof value === 'string' ? change(value) : value;
   if (step === EACH) return Array.isArray(value) ? value.map((item) => changeAt(item, rest, change)) : value;
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return value;
-  return { ...value, [step]: changeAt((value as Fields)[step], rest, change) };
+  if (!isFields(value) || !Object.hasOwn(value, step)) return value;
+  return { ...value, [step]: changeAt(value[step], rest, change) };
 }
 
-function references(paths: Readonly<Record<'Secret' | 'ConfigMap', readonly string[]>>): Reference[] {
-  return (['Secret', 'ConfigMap'] as const).flatMap((kind) => {
-    return paths[kind].map((path) => ({ kind, path: path.split('.') }));
-  });
+function references(paths: Partial<Readonly<Record<ReferredKind, readonly string[]>>>): Reference[] {
+  return REFERRED_KINDS.flatMap((kind) => (paths[kind] ?? []).map((path) => ({ kind, path: path.split('.') })));
 }
 
 function below(prefix: string, inner: readonly Reference[]): Reference[] {

@@ -30,37 +30,29 @@ export const SUFFIX_RULES = ['kustomize', 'legacy'] as const;
 export type SuffixRule = (typeof SUFFIX_RULES)[number];
 
 /**
- * The suffix of what a kustomization generates. The legacy rule is kubectl's own; today's (kustomize's `api/hasher`)
- * leaves the name out, writes maps that are absent as "" and hashes base64 in lines, as the generated manifest has it.
+ * The suffix that kustomize (`api/hasher`, 5.5 and newer) makes of a Secret's or ConfigMap's manifest as it stands,
+ * base64 with its line breaks. The name is left out, and a field that is not there is "".
  */
-export function generatedSuffix(object: Suffixed, rule: SuffixRule): string {
-  return rule === 'legacy' ? nameSuffix(object) : suffixOf(kustomizeFields(object));
+export function manifestSuffix(manifest: Readonly<Record<string, unknown>>): string {
+  const { kind, type = '', data, binaryData, stringData } = manifest;
+  const map = (field: unknown): unknown => (isMapping(field) ? sorted(new Map(Object.entries(field)), String) : '');
+  return suffixOf({
+    ...(isMapping(binaryData) && { binaryData: map(binaryData) }),
+    data: map(data),
+    kind,
+    name: '',
+    ...(isMapping(stringData) && { stringData: map(stringData) }),
+    ...(kind === 'Secret' && { type }),
+  });
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function suffixOf(fields: Record<string, unknown>): string {
   const digest = createHash('sha256').update(goJson(fields)).digest('hex');
   return digest.slice(0, LENGTH).replace(/[013ae]/g, (digit) => INSTEAD[digit] ?? digit);
-}
-
-function kustomizeFields(object: Suffixed): Record<string, unknown> {
-  const { kind } = object;
-  if (object.kind === 'Secret') {
-    return { data: sortedOrEmpty(object.data, base64Lines), kind, name: '', type: object.type };
-  }
-  const binaryData = object.binaryData.size === 0 ? {} : { binaryData: sorted(object.binaryData, base64Lines) };
-  return { ...binaryData, data: sortedOrEmpty(object.data, String), kind, name: '' };
-}
-
-function sortedOrEmpty<T>(map: ReadonlyMap<string, T>, show: (value: T) => string): GoMap | '' {
-  return map.size === 0 ? '' : sorted(map, show);
-}
-
-const LINE_LENGTH = 70;
-
-/** Base64 that is longer than a line is broken into lines, each with its end, as kustomize's generators write it. */
-function base64Lines(bytes: Uint8Array): string {
-  const text = base64(bytes);
-  return text.length < LINE_LENGTH ? text : text.replace(/.{1,70}/g, '$&\n');
 }
 
 /** Fields in order of the alphabet, as Go writes a map. */

@@ -46,20 +46,55 @@ export type ManifestPart = {
 
 /** One of `documentsIn` a manifest; `before` is the `count` of all those before it. See `parseManifest`. */
 export function parseManifestDocument(text: DocumentText, before: number, options: ManifestOptions): ManifestPart {
+  const part = readPart(text, before);
+  const documents: ManifestDocument[] = [];
+  const faults = [...part.faults];
+  for (const place of part.places) {
+    const result = parseDocument(place, options);
+    if (result.ok) documents.push(result.value);
+    else for (const fault of result.faults) faults.push(fault);
+  }
+  return { count: part.count, documents, faults };
+}
+
+/** One document as it was written, and the words for its place: `document 2`, `document 1, items[3]`. */
+export type DocumentPlace = { readonly raw: unknown; readonly where: string };
+
+/** The documents of a manifest before they are given a meaning; see `parseManifest`. */
+export function readDocuments(text: string): Parsed<DocumentPlace[]> {
+  const places: DocumentPlace[] = [];
+  const faults: Fault[] = [];
+  let before = 0;
+  for (const document of documentsIn(text)) {
+    const part = readPart(document, before);
+    before += part.count;
+    for (const fault of part.faults) faults.push(fault);
+    for (const place of part.places) places.push(place);
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(places);
+}
+
+type ReadPart = {
+  readonly count: number;
+  readonly places: readonly DocumentPlace[];
+  readonly faults: readonly Fault[];
+};
+
+function readPart(text: DocumentText, before: number): ReadPart {
   const yaml = parseYamlDocuments(text.text, TEXT_LIMITS.document, text.line);
   // Nobody knows how many it would have been; it is one in all but contrived cases.
-  if (!yaml.ok) return { count: 1, documents: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
+  if (!yaml.ok) return { count: 1, places: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
   const given = yaml.value.flatMap((raw, index) => {
     return raw === null ? [] : [{ raw, where: `document ${before + index + 1}` }];
   });
-  const documents: ManifestDocument[] = [];
-  const faults: Fault[] = [];
-  for (const place of given.flatMap(itemsOf)) {
-    const result = parseDocument(place.raw, options);
-    if (result.ok) documents.push(result.value);
-    else for (const fault of result.faults) faults.push({ ...fault, field: fieldIn(place, fault.field) });
-  }
-  return { count: yaml.value.length, documents, faults };
+  return { count: yaml.value.length, places: given.flatMap(itemsOf), faults: [] };
+}
+
+/** The meaning of one document; the field of a fault starts with its place. */
+export function parseDocument(place: DocumentPlace, options: ManifestOptions): Parsed<ManifestDocument> {
+  const result = meaningOf(place.raw, options);
+  if (result.ok) return result;
+  return faulty(result.faults.map((fault) => ({ ...fault, field: fieldIn(place, fault.field) })));
 }
 
 /** A fault of the syntax says its line itself. */
@@ -67,10 +102,8 @@ function inDocument(fault: Fault, number: number): Fault {
   return /^line \d|^and \d/.test(fault.message) ? fault : { ...fault, field: `document ${number}` };
 }
 
-type Place = { readonly raw: unknown; readonly where: string };
-
 /** The document itself, or what a list holds, and the lists in it. Items of a typed list may leave their kind out. */
-function itemsOf({ raw, where }: Place): Place[] {
+function itemsOf({ raw, where }: DocumentPlace): DocumentPlace[] {
   if (!isFields(raw) || typeof raw.kind !== 'string' || !raw.kind.endsWith('List')) return [{ raw, where }];
   const { apiVersion, kind, items } = raw;
   if (!Array.isArray(items)) return [{ raw, where }];
@@ -81,7 +114,7 @@ function itemsOf({ raw, where }: Place): Place[] {
   });
 }
 
-function parseDocument(raw: unknown, { defaultNamespace }: ManifestOptions): Parsed<ManifestDocument> {
+function meaningOf(raw: unknown, { defaultNamespace }: ManifestOptions): Parsed<ManifestDocument> {
   if (!isFields(raw)) return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
   const { apiVersion, kind } = raw;
   if (isOurs(kind, apiVersion)) {
@@ -110,11 +143,11 @@ function groupOf(apiVersion: string): string {
   return apiVersion.split('/').slice(0, -1).join('/');
 }
 
-function isFields(raw: unknown): raw is Fields {
+export function isFields(raw: unknown): raw is Fields {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
 }
 
-function fieldIn({ raw, where }: Place, field: string): string {
+function fieldIn({ raw, where }: DocumentPlace, field: string): string {
   const subject = subjectOf(raw);
   const place = subject === undefined ? where : `${where} (${subject})`;
   return field === '' ? place : `${place}: ${field}`;

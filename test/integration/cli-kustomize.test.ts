@@ -1,4 +1,5 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { CommandLine } from '../support/command-line.ts';
@@ -15,7 +16,10 @@ afterAll(async () => {
 /** A directory with these files; links leave it. */
 function directory(name: string, files: Readonly<Record<string, string>>): string {
   mkdirSync(shell.at(name));
-  for (const [path, contents] of Object.entries(files)) shell.file(`${name}/${path}`, contents);
+  for (const [path, contents] of Object.entries(files)) {
+    mkdirSync(shell.at(name, dirname(path)), { recursive: true });
+    shell.file(`${name}/${path}`, contents);
+  }
   return shell.at(name);
 }
 
@@ -98,11 +102,28 @@ describe('refused, and nothing is stored', () => {
     expect(await shell.output('get', 'secrets', '-o', 'name')).not.toContain('stolen');
   });
 
+  test('a base that is a link to a kustomization is one; a link to a file there is none of it', async () => {
+    const at = directory('links', {
+      'base/kustomization.yaml': 'secretGenerator:\n- {name: linked, files: [f]}\n',
+      'base/f': 'of the base',
+      'top/kustomization.yaml': 'resources: [base]\n',
+      'leads-out/kustomization.yaml': 'configMapGenerator: [{name: m}]\n',
+    });
+    symlinkSync('../base', shell.at('links/top/base'));
+    expect(await shell.output('kustomize', `${at}/top`)).toContain(Buffer.from('of the base').toString('base64'));
+    rmSync(shell.at('links/leads-out/kustomization.yaml'));
+    symlinkSync('../base/kustomization.yaml', shell.at('links/leads-out/kustomization.yaml'));
+    const { code, stderr } = await shell.run('kustomize', `${at}/leads-out`);
+    expect(code).toBe(1);
+    expect(stderr).toContain('must lie inside');
+  });
+
   test('fields without a meaning here, all at once', async () => {
-    const at = directory('fields', { 'kustomization.yaml': 'namePrefix: a-\nsecretGenerators: []\n' });
+    const at = directory('fields', { 'kustomization.yaml': 'replacements: [{}]\nsecretGenerators: []\n' });
     const { code, stderr } = await shell.run('apply', '-k', at);
     expect(code).toBe(1);
-    expect(stderr).toContain('kustomization.yaml: namePrefix: is not supported here');
+    expect(stderr).toContain('kustomization.yaml: replacements: is not supported here');
+    expect(stderr).toContain('kustomize build DIR | lantern apply -f -');
     expect(stderr).toContain('kustomization.yaml: secretGenerators: unknown field; did you mean "secretGenerator"?');
   });
 
@@ -159,13 +180,37 @@ describe('lantern kustomize', () => {
     expect(parse(stdout).metadata).toEqual({ name: 'db-user-pass-dddghtt9b5' });
   });
 
-  test('a kind whose references nobody rewrites is refused, and nothing is printed', async () => {
+  test('a Deployment is passed through with the names in its Pods, and left out of what is stored and deleted', async () => {
     const at = directory('other-kinds', {
-      'kustomization.yaml': `${generators}resources: [web.yaml]\n`,
-      'web.yaml': 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n',
+      'base/kustomization.yaml': `${generators}resources: [web.yaml]\n`,
+      'base/web.yaml':
+        'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {volumes: [{secret: {secretName: db}}]}}}\n',
+      'overlays/test/kustomization.yaml':
+        'resources: [../../base]\nnamePrefix: t-\npatches:\n' +
+        '- {target: {labelSelector: "!none"}, patch: \'[{"op": "add", "path": "/immutable", "value": true}]\'}\n',
     });
-    const { code, stdout, stderr } = await shell.run('kustomize', at);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('"Deployment" (apps/v1) is not kept here');
+    const overlay = `${at}/overlays/test`;
+    const printed = await shell.run('kustomize', overlay);
+    const [, db, web] = printed.stdout.split(/^---$/m).map((document) => parse(document));
+    expect(db).toMatchObject({ immutable: true, metadata: { name: expect.stringMatching(/^t-db-\w{10}$/) } });
+    expect(web).toEqual({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 't-web' },
+      spec: { template: { spec: { volumes: [{ secret: { secretName: db.metadata.name } }] } } },
+    });
+    const skipped = 'patches[0] is skipped for Deployment "web", which is only passed through\n';
+    expect(printed.stderr).toContain(skipped);
+    expect(printed.stderr).toMatch(/passed through with no more than .*: Deployment "t-web"\n/);
+
+    for (const command of ['apply', 'delete']) {
+      const { code, stdout, stderr } = await shell.run(command, '-k', overlay, '-o', 'name');
+      expect({ code, names: stdout.split('\n') }).toEqual({
+        code: 0,
+        names: [expect.stringMatching(/^configmap\/t-settings-/), `secret/${db.metadata.name}`, ''],
+      });
+      expect(stderr).toContain(skipped);
+      expect(stderr).toContain('left out, as such kinds are not kept here: Deployment "t-web"\n');
+    }
   });
 });

@@ -2,34 +2,45 @@ import { posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Fault } from '../../../src/base/errors.ts';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { type BuildOptions, buildKustomization } from '../../../src/objects/kustomize-build.ts';
-import type { KustomizeFiles } from '../../../src/objects/kustomize-files.ts';
+import { type BuildOptions, type Built, buildKustomization } from '../../../src/objects/kustomize-build.ts';
+import type { KustomizeDirectory } from '../../../src/objects/kustomize-files.ts';
 import { objectToManifest } from '../../../src/objects/object-to-manifest.ts';
 
 type Tree = Readonly<Record<string, string | Uint8Array>>;
 
 const OPTIONS: BuildOptions = { defaultNamespace: 'default', suffixRule: 'kustomize', environment: { HOME: '/h' } };
 
-function filesOf(tree: Tree): KustomizeFiles {
-  const below = (path: string) => Object.keys(tree).filter((name) => path === '' || name.startsWith(`${path}/`));
+const TOP = '/k/top';
+
+function directoryOf(tree: Tree, path = TOP): KustomizeDirectory {
+  const at = new Map(Object.entries(tree).map(([name, contents]) => [posix.join(TOP, name), contents]));
+  const below = (directory: string) => [...at.keys()].filter((name) => name.startsWith(`${directory}/`));
   return {
-    resolve: async (path) => (posix.normalize(path) === '.' ? '' : posix.normalize(path).replace(/\/$/, '')),
-    list: async (path) =>
-      Object.hasOwn(tree, path) ? undefined : below(path).map((name) => posix.relative(path, name)),
-    read: async (path) => Buffer.from(tree[path] ?? ''),
+    path,
+    names: async () => below(path).map((name) => posix.relative(path, name)),
+    read: async (name) => Buffer.from(at.get(posix.resolve(path, name)) ?? ''),
+    directory: async (name) => {
+      const found = posix.resolve(path, name);
+      return below(found).length > 0 ? directoryOf(tree, found) : undefined;
+    },
+    [Symbol.asyncDispose]: async () => {},
   };
 }
 
-/** The manifests, Pods as they stand. */
+async function built(tree: Tree): Promise<Built> {
+  return orThrow(await buildKustomization(directoryOf(tree), OPTIONS));
+}
+
+/** The manifests as they are printed; a Secret or ConfigMap as it is understood. */
 async function build(tree: Tree): Promise<Record<string, unknown>[]> {
-  const documents = orThrow(await buildKustomization(filesOf(tree), OPTIONS));
-  return documents.map((document) => {
-    return document.kind === 'object' ? objectToManifest(document.draft, { withData: true }) : { ...document.raw };
+  const { documents } = await built(tree);
+  return documents.map(({ raw, document }) => {
+    return document.kind === 'object' ? objectToManifest(document.draft, { withData: true }) : { ...raw };
   });
 }
 
 async function faultsOf(tree: Tree): Promise<readonly Fault[]> {
-  const result = await buildKustomization(filesOf(tree), OPTIONS);
+  const result = await buildKustomization(directoryOf(tree), OPTIONS);
   return result.ok ? [] : result.faults;
 }
 
@@ -156,13 +167,13 @@ describe('faults', () => {
     ['no kustomization', { x: '' }, 'directory "."', 'has no kustomization.yaml'],
     ['two of them', { ...one(PLAIN), Kustomization: PLAIN }, 'directory "."', 'has both'],
     ['an empty one', one('# nothing'), 'kustomization.yaml', 'is empty'],
-    ['nameSuffix', one('nameSuffix: x'), 'kustomization.yaml: nameSuffix', 'not supported'],
+    ['replacements', one('replacements: [{}]'), 'kustomization.yaml: replacements', 'kustomize build DIR | lantern'],
     ['a misspelling', one('resource: [x]'), 'kustomization.yaml: resource', 'did you mean "resources"?'],
     [
-      'a merge',
+      'a merge of nothing',
       one('secretGenerator: [{name: s, behavior: merge}]'),
-      'secretGenerator[0].behavior',
-      'must be "create"',
+      'secretGenerator[0]',
+      'no object of this name to merge',
     ],
     [
       'a literal',
@@ -173,8 +184,13 @@ describe('faults', () => {
     ['a key twice', one('secretGenerator: [{name: s, literals: [a=1, a=2]}]'), 'literals[1]', 'cannot add key a'],
     ['a bad key', one('secretGenerator: [{name: s, literals: ["a b=1"]}]'), 'literals[0]', ''],
     ['a remote resource', one('resources: ["https://example.org/x"]'), 'resources[0]', 'nothing is fetched'],
-    ['a circle', one('resources: ["."]'), 'resources[0]', 'taken in already'],
-    ['a name twice', one(`${PLAIN}secretGenerator: [{name: s}, {name: s}]`), 'Secret default/s', 'more than once'],
+    ['a circle', one('resources: ["."]'), 'resources[0]', 'taken in by itself'],
+    [
+      'a name twice',
+      one(`${PLAIN}secretGenerator: [{name: s}, {name: s}]`),
+      'secretGenerator[1]',
+      'behavior: merge or replace',
+    ],
     ['a bad resource', { ...one('resources: [r]'), r: 'kind: Secret' }, 'r: document 1 (Secret)', ''],
   ])('%s', async (_, tree, field, message) => {
     const faults = await faultsOf(tree);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { generatedSuffix, nameSuffix } from '../../../src/objects/name-suffix.ts';
+import { manifestSuffix, nameSuffix } from '../../../src/objects/name-suffix.ts';
 
 const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
 
@@ -60,62 +60,38 @@ describe("kubectl's suffix of a ConfigMap", () => {
   });
 });
 
-describe('the suffix of a generated name', () => {
-  const files = { 'username.txt': 'admin', 'password.txt': '1f2d1e2e67df' };
-  const literals = { username: 'admin', password: 'secret' };
+describe("kustomize's suffix of a manifest", () => {
+  const secret = (fields: Record<string, unknown>) => ({ kind: 'Secret', type: 'Opaque', ...fields });
   test.each([
-    // What kustomize answers.
-    { rule: 'kustomize', name: 'x', type: 'my-type', data: {}, suffix: '5gmgkf8578' },
-    { rule: 'kustomize', name: 'x', type: 'my-type', data: { one: '' }, suffix: '74bd68bm66' },
-    { rule: 'kustomize', name: 'app-secret', type: 'Opaque', data: { a: '<&>' }, suffix: 't8dd8d42gk' },
-    // The document of Kubernetes 1.15 on Secrets.
-    { rule: 'legacy', name: 'db-user-pass', type: 'Opaque', data: files, suffix: '96mffmfh4k' },
-    { rule: 'legacy', name: 'db-user-pass', type: 'Opaque', data: literals, suffix: 'dddghtt9b5' },
-  ] as const)('$rule: $name of type "$type" → $suffix', ({ rule, name, type, data, suffix }) => {
-    expect(generatedSuffix({ kind: 'Secret', name, type, data: bytes(data) }, rule)).toBe(suffix);
+    // What kustomize 5.8 answers.
+    { manifest: { kind: 'Secret', type: 'Opaque', data: {} }, suffix: '46f8b28mk5' },
+    { manifest: secret({ type: 'my-type' }), suffix: '5gmgkf8578' },
+    { manifest: secret({ type: 'my-type', data: { one: '' } }), suffix: '74bd68bm66' },
+    { manifest: secret({ data: { a: 'PCY+' } }), suffix: 't8dd8d42gk' },
+    { manifest: secret({ data: { a: 'MQ==' }, immutable: true }), suffix: '25khgmg44c' },
+    { manifest: secret({ data: { a: 'MQ==' }, stringData: { q: '<b>' } }), suffix: 'tm8tfk72fm' },
+    { manifest: { kind: 'ConfigMap' }, suffix: '6ct58987ht' },
+    { manifest: { kind: 'ConfigMap', data: { one: '' } }, suffix: '9g67k2htb6' },
+    { manifest: { kind: 'ConfigMap', data: { query: 'a < b && c > d' } }, suffix: '5d5fgfc647' },
+    { manifest: { kind: 'ConfigMap', binaryData: { one: '' } }, suffix: '6mtk2m274t' },
+    { manifest: { kind: 'ConfigMap', data: { one: '' }, binaryData: { two: '' } }, suffix: '698h7c7t9m' },
+  ])('$manifest → $suffix', ({ manifest, suffix }) => {
+    expect(manifestSuffix(manifest)).toBe(suffix);
+    expect(manifestSuffix({ ...manifest, metadata: { name: 'x', labels: { a: 'b' } } })).toBe(suffix);
+  });
+});
+
+describe('the suffix that kubectl 1.14 and 1.15 gave to generated names', () => {
+  test.each([
+    { data: { 'username.txt': 'admin', 'password.txt': '1f2d1e2e67df' }, suffix: '96mffmfh4k' },
+    { data: { username: 'admin', password: 'secret' }, suffix: 'dddghtt9b5' },
+  ])('$data → $suffix', ({ data, suffix }) => {
+    expect(nameSuffix({ kind: 'Secret', name: 'db-user-pass', type: 'Opaque', data: bytes(data) })).toBe(suffix);
   });
 
-  test.each([
-    { data: {}, suffix: '6ct58987ht' },
-    { data: { one: '' }, suffix: '9g67k2htb6' },
-    { data: { query: 'a < b && c > d' }, suffix: '5d5fgfc647' },
-  ])('kustomize: a ConfigMap with $data → $suffix', ({ data, suffix }) => {
-    const object = { kind: 'ConfigMap', name: 'x', data: new Map(Object.entries(data)), binaryData: NOTHING } as const;
-    expect(generatedSuffix(object, 'kustomize')).toBe(suffix);
-  });
-
-  test.each([
-    { data: {}, binaryData: { one: '' }, suffix: '6mtk2m274t' },
-    { data: { one: '' }, binaryData: { two: '' }, suffix: '698h7c7t9m' },
-  ])('kustomize: a ConfigMap with $data and $binaryData → $suffix', ({ data, binaryData, suffix }) => {
-    const texts = new Map(Object.entries(data));
-    const object = { kind: 'ConfigMap', name: 'x', data: texts, binaryData: bytes(binaryData) } as const;
-    expect(generatedSuffix(object, 'kustomize')).toBe(suffix);
-  });
-
-  test.each([
-    { length: 51, lines: [68] },
-    { length: 54, lines: [70, 2] },
-    { length: 105, lines: [70, 70] },
-  ])('kustomize hashes the base64 of $length bytes in lines of $lines', ({ length, lines }) => {
-    const value = Buffer.alloc(length, 'x');
-    let rest = value.toString('base64');
-    let written = '';
-    for (const size of lines) {
-      written += `${rest.slice(0, size)}${lines.length > 1 ? '\n' : ''}`;
-      rest = rest.slice(size);
-    }
-    const json = JSON.stringify({ data: { k: written }, kind: 'Secret', name: '', type: 'Opaque' });
-    const hex = createHash('sha256').update(json).digest('hex').slice(0, 10);
-    const letters = new Map(Object.entries({ '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' }));
-    const expected = [...hex].map((digit) => letters.get(digit) ?? digit).join('');
-    const object = { kind: 'Secret', name: 'x', type: 'Opaque', data: new Map([['k', value]]) } as const;
-    expect(generatedSuffix(object, 'kustomize')).toBe(expected);
-  });
-
-  test('legacy: a ConfigMap of the documentation of Kubernetes 1.14', () => {
+  test('a ConfigMap of the documentation', () => {
     const data = new Map([['application.properties', 'FOO=Bar\n']]);
     const object = { kind: 'ConfigMap', name: 'example-configmap-1', data, binaryData: NOTHING } as const;
-    expect(generatedSuffix(object, 'legacy')).toBe('8mbdf7882g');
+    expect(nameSuffix(object)).toBe('8mbdf7882g');
   });
 });

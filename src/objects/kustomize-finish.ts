@@ -1,0 +1,91 @@
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { type Identity, identityOf, type Member, metadataOf, renamed, withoutRepeated } from './kustomize-member.ts';
+import { type ReferredKind, renameReferences } from './kustomize-references.ts';
+import { manifestSuffix, nameSuffix, type SuffixRule } from './name-suffix.ts';
+import type { ObjectDraft } from './object.ts';
+import { type Fields, isFields, type ManifestDocument, parseDocument } from './parse-manifest.ts';
+
+/** A manifest as it is printed, and what it means. */
+export type Finished = { readonly raw: Fields; readonly document: ManifestDocument };
+
+export type FinishOptions = { readonly defaultNamespace: string; readonly suffixRule: SuffixRule };
+
+/** kustomize reads such an object, for patches and generators to use, and does not put it out. */
+const LOCAL = 'config.kubernetes.io/local-config';
+
+/** What can only be done once all is known: hashes behind names, then the references to whatever has another name now. */
+export function finishMembers(members: readonly Member[], options: FinishOptions): Parsed<Finished[]> {
+  const hashed = members.map((member) => withHash(member, options));
+  const { unique, faults: repeated } = withoutRepeated(hashed);
+  const names = new Names(unique);
+  const faults = [...repeated];
+  const finished: Finished[] = [];
+  for (const member of unique.filter((member) => !isLocal(member))) {
+    const raw = renameReferences(member.raw, (kind, name) => names.nameNow(member, kind, name));
+    const document = parseDocument({ raw, where: member.place }, options);
+    if (document.ok) finished.push({ raw, document: document.value });
+    else faults.push(...document.faults);
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(finished);
+}
+
+function isLocal({ raw }: Member): boolean {
+  const { annotations } = metadataOf(raw);
+  return isFields(annotations) && Object.hasOwn(annotations, LOCAL) && annotations[LOCAL] !== 'false';
+}
+
+function withHash(member: Member, options: FinishOptions): Member {
+  if (!member.hasHash) return member;
+  const suffix = options.suffixRule === 'kustomize' ? manifestSuffix(member.raw) : legacySuffix(member, options);
+  return suffix === undefined ? member : renamed(member, `${identityOf(member).name}-${suffix}`);
+}
+
+/** Undefined when the manifest is not valid, which is told later. */
+function legacySuffix({ raw, place }: Member, options: FinishOptions): string | undefined {
+  const read = parseDocument({ raw, where: place }, options);
+  const draft: ObjectDraft | undefined = read.ok && read.value.kind === 'object' ? read.value.draft : undefined;
+  if (draft?.kind !== 'Secret' && draft?.kind !== 'ConfigMap') return undefined;
+  return nameSuffix({ ...draft, name: draft.metadata.name });
+}
+
+/** What objects are called, by what they were called. */
+class Names {
+  readonly #byEarlier = new Map<string, Set<Member>>();
+
+  constructor(members: readonly Member[]) {
+    for (const member of members) {
+      const { namespace } = identityOf(member);
+      for (const { apiVersion, kind, name } of member.earlier) {
+        if (apiVersion !== 'v1') continue;
+        const key = keyOf({ kind, namespace, name });
+        this.#byEarlier.set(key, (this.#byEarlier.get(key) ?? new Set()).add(member));
+      }
+    }
+  }
+
+  /** Several may have had the name: the one that went through the same prefixes and suffixes is meant, or none. */
+  nameNow(referrer: Member, kind: ReferredKind, name: string): string {
+    const { namespace } = identityOf(referrer);
+    let candidates = [...(this.#byEarlier.get(keyOf({ kind, namespace, name })) ?? [])];
+    for (const mayBeEmpty of [true, false]) {
+      if (candidates.length > 1)
+        candidates = candidates.filter((candidate) => isAlike(candidate, referrer, mayBeEmpty));
+    }
+    const [found, ...others] = candidates;
+    return found === undefined || others.length > 0 ? name : identityOf(found).name;
+  }
+}
+
+function isAlike(a: Member, b: Member, mayBeEmpty: boolean): boolean {
+  return haveSameEnd(a.prefixes, b.prefixes, mayBeEmpty) && haveSameEnd(a.suffixes, b.suffixes, mayBeEmpty);
+}
+
+function haveSameEnd(a: readonly string[], b: readonly string[], mayBeEmpty: boolean): boolean {
+  const length = Math.min(a.length, b.length);
+  if (length === 0) return mayBeEmpty || a.length === b.length;
+  return a.slice(-length).every((text, at) => text === b.at(at - length));
+}
+
+function keyOf({ kind, namespace, name }: Omit<Identity, 'apiVersion'>): string {
+  return JSON.stringify([kind, namespace, name]);
+}
