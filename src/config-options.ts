@@ -74,6 +74,10 @@ export const CONFIG_OPTIONS = {
     'auto',
   ),
   allowDisk: toggle('--allow-disk', 'let the direct publisher write secrets to a real disk'),
+  directInSharedDirectories: toggle(
+    '--direct-in-shared-directories',
+    'let the direct publisher use targets in directories that others can write to, who may then move or remove them',
+  ),
   isolation: option(
     '--isolation',
     'namespace|volume',

@@ -12,6 +12,7 @@ import {
   type StoreChoice,
 } from './config-options.ts';
 import { MAX_SOCKET_PATH_BYTES } from './rpc/limits.ts';
+import { type TcpConfig, tcpOf } from './rpc/tcp-config.ts';
 import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
 import { defaultDataDirectory, defaultKeyFile } from './sources/data-directory.ts';
 import { type EtcdConfig, etcdOf } from './sources/etcd-config.ts';
@@ -28,6 +29,8 @@ export type Config = {
   readonly publisher: PublisherChoice;
   /** `direct` may use targets that are not on a memory file system. */
   readonly allowDisk: boolean;
+  /** `direct` may use targets in directories that others can write to. */
+  readonly directInSharedDirectories: boolean;
   readonly isolation: Isolation;
   /** Size of one pool. */
   readonly poolBytes: number;
@@ -62,17 +65,6 @@ export type Config = {
   readonly logFormat: LogFormat;
   readonly unmountOnExit: boolean;
 };
-
-/** `insecure` and `tls` exclude each other. */
-export type TcpConfig = {
-  /** `host:port`, as gRPC takes it. */
-  readonly address: string;
-  readonly insecure: boolean;
-  readonly tls?: TlsFiles;
-};
-
-/** Paths of PEM files. */
-export type TlsFiles = { readonly cert: string; readonly key: string; readonly clientCa: string };
 
 /** What a configuration depends on besides flags. */
 export type Surroundings = {
@@ -123,6 +115,7 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     tcp,
     publisher: read(options.publisher) ?? 'auto',
     allowDisk: read(options.allowDisk) ?? false,
+    directInSharedDirectories: read(options.directInSharedDirectories) ?? false,
     isolation: read(options.isolation) ?? 'namespace',
     poolBytes: read(options.poolSize) ?? Math.min(options.poolSize.defaultValue, limitBytes),
     poolTotalBytes,
@@ -228,49 +221,15 @@ function attributeName(flag: string): string {
   return flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-type TcpOptions = {
-  readonly address: string | undefined;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-  readonly clientCa: string | undefined;
-  readonly insecure: boolean;
-};
-
-/** TCP is off, mutual TLS, or plain on a flag that says so; anything between is a fault. */
-function tcpOf(given: TcpOptions, faults: Fault[]): TcpConfig | undefined {
-  const { address, cert, key, clientCa, insecure } = given;
-  const tls = Object.entries({ '--tls-cert': cert, '--tls-key': key, '--tls-client-ca': clientCa });
-  const present = tls.flatMap(([flag, path]) => (path === undefined ? [] : [flag]));
-  const refuse = (field: string, message: string) => void faults.push({ field, message });
-  if (address === undefined) {
-    for (const flag of insecure ? ['--insecure-plain-tcp', ...present] : present) {
-      refuse(flag, 'needs --listen HOST:PORT as well');
-    }
-    return undefined;
-  }
-  if (insecure) {
-    if (present.length > 0)
-      refuse('--insecure-plain-tcp', 'contradicts --tls-cert, --tls-key and --tls-client-ca; choose one');
-    return { address, insecure };
-  }
-  if (cert === undefined || key === undefined || clientCa === undefined) {
-    const missing = tls.flatMap(([flag, path]) => (path === undefined ? [flag] : []));
-    refuse(
-      '--listen',
-      `TCP needs mutual TLS: add ${missing.join(', ')} (or, on a network of your own, --insecure-plain-tcp)`,
-    );
-    return undefined;
-  }
-  return { address, insecure, tls: { cert, key, clientCa } };
-}
-
 /** Fields that are fine alone but not together. */
 function contradictions(config: Config, nameOf: (option: ConfigOption<unknown>) => string): Fault[] {
   const faults: Fault[] = [];
   const refuse = (option: ConfigOption<unknown>, message: string) =>
     void faults.push({ field: nameOf(option), message });
-  if (config.allowDisk && config.publisher === 'bind') {
-    refuse(CONFIG_OPTIONS.allowDisk, 'has no meaning with --publisher bind, which always keeps volumes in memory');
+  if (config.publisher === 'bind') {
+    const noMeaning = 'has no meaning with --publisher bind, which always keeps volumes in memory of its own';
+    if (config.allowDisk) refuse(CONFIG_OPTIONS.allowDisk, noMeaning);
+    if (config.directInSharedDirectories) refuse(CONFIG_OPTIONS.directInSharedDirectories, noMeaning);
   }
   if (config.poolTotalBytes !== undefined && config.poolTotalBytes < config.poolBytes) {
     refuse(CONFIG_OPTIONS.poolTotal, `must be at least the size of one pool (--pool-size, ${config.poolBytes} bytes)`);

@@ -29,6 +29,8 @@ export type PublisherOptions = {
   readonly requireNoswap: boolean;
   /** Whether `direct` may write to a real disk. */
   readonly allowDisk: boolean;
+  /** Whether `direct` may use targets in directories that others can write to. */
+  readonly directInSharedDirectories: boolean;
   readonly clock: Clock;
   readonly log?: Log;
 };
@@ -50,8 +52,8 @@ export function detectPublisher(options: PublisherOptions): Publisher {
     );
   }
   if (options.requireNoswap && isSwapOn()) throw swappable('the file systems of its targets are not its own');
-  const { clock, allowDisk } = options;
-  return new DirectPublisher({ runDirectory, targets, clock, allowDisk });
+  const { clock, allowDisk, directInSharedDirectories: inSharedDirectories } = options;
+  return new DirectPublisher({ runDirectory, targets, clock, allowDisk, inSharedDirectories });
 }
 
 function bindPublisher(

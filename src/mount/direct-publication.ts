@@ -1,13 +1,15 @@
-import { statSync } from 'node:fs';
+import { chmodSync, fstatSync, truncateSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
-import { LanternError, toLanternError } from '../base/errors.ts';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import type { Slices } from '../base/slices.ts';
 import { guarded, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
-import { nodeFileSystem } from '../volume/node-file-system.ts';
+import type { VolumeFs } from '../volume/file-system.ts';
+import { DATA_LINK, isGenerationName } from '../volume/layout.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
+import { descriptorFileSystem } from './descriptor-file-system.ts';
 import type { Claim } from './direct-claims.ts';
 import { isOfCopy, isOfVolume, removeOurs } from './direct-removal.ts';
 import { selectSubPath, writeDirectoryCopy, writeFileCopy } from './direct-sub-path.ts';
@@ -22,6 +24,8 @@ export class DirectPublication implements Disposable {
   readonly opened: OpenedTarget;
   /** For a whole volume. */
   readonly writer: VolumeWriter | undefined;
+  /** Of a directory: what is in it, and nothing else. Its paths begin with the target's own. */
+  readonly #fs: VolumeFs;
   #claim: Claim;
   #isDisposed = false;
 
@@ -29,8 +33,9 @@ export class DirectPublication implements Disposable {
   constructor(claim: Claim, opened: OpenedTarget, clock: Clock, slices: Slices) {
     this.opened = opened;
     this.#claim = claim;
+    this.#fs = descriptorFileSystem(() => this.#requireLife().opened.fd, claim.target);
     if (claim.contents.kind === 'volume') {
-      this.writer = new VolumeWriter({ fs: nodeFileSystem, directory: opened.path, clock, slices });
+      this.writer = new VolumeWriter({ fs: this.#fs, directory: claim.target, clock, slices });
     }
   }
 
@@ -65,7 +70,7 @@ export class DirectPublication implements Disposable {
     if (selected?.kind === 'file') {
       writeFileCopy(this.opened.path, selected.file, mountGroup);
     } else if (selected?.kind === 'directory') {
-      yield* writeDirectoryCopy(this.opened.path, selected.files, mountGroup);
+      yield* writeDirectoryCopy(this.#fs, this.#claim.target, selected.files, mountGroup);
     } else if (this.writer !== undefined) {
       yield* this.writer.writing(payload);
     }
@@ -81,46 +86,65 @@ export class DirectPublication implements Disposable {
     const { target, identity, contents, isComplete } = this.#claim;
     using found = targets.find(target, identity);
     if (found === undefined || !isComplete) return false;
-    return contents.kind !== 'volume' || isDirectory(`${found.path}/..data`);
+    // An earlier daemon may have been led to render in another user's directory.
+    if (found.isDirectory && !targets.isOwn(found)) return false;
+    return contents.kind !== 'volume' || this.#showsGeneration();
+  }
+
+  /** Whether `..data` leads to a generation in this very directory, rather than out of it. */
+  #showsGeneration(): boolean {
+    const { target } = this.#claim;
+    if (this.#fs.lstat(`${target}/${DATA_LINK}`)?.type !== 'symlink') return false;
+    const generation = this.#fs.readlink(`${target}/${DATA_LINK}`);
+    return isGenerationName(generation) && this.#fs.lstat(`${target}/${generation}`)?.type === 'directory';
   }
 
   /** Takes away what was rendered, and the target when nothing else is in it. */
   withdraw(targets: DirectTargets): void {
     this.removeContents();
     targets.remove(this.#claim.target, this.#claim.identity);
+    if (this.#claim.contents.kind === 'file') this.#emptyIfMoved();
   }
 
   /** Takes away what was rendered; the target itself stays, a file with its bytes. */
   removeContents(): void {
-    const { contents } = this.#claim;
-    if (contents.kind === 'volume') removeOurs(this.opened.fd, isOfVolume);
-    if (contents.kind === 'directory') removeOurs(this.opened.fd, isOfCopy(contents.files));
+    const { contents, target } = this.#claim;
+    if (contents.kind === 'volume') removeOurs(this.#fs, target, isOfVolume);
+    if (contents.kind === 'directory') removeOurs(this.#fs, target, isOfCopy(contents.files));
   }
 
-  /** A failure names the target rather than the descriptor, which says nothing to anybody. */
-  *#naming<T>(steps: Steps<T>): Steps<T> {
-    const { target } = this.#claim;
+  /** A file that somebody moved has a name yet, but is nowhere known to be: its bytes go, as those of a moved directory do. */
+  #emptyIfMoved(): void {
+    if (fstatSync(this.opened.fd).nlink === 0) return;
     try {
-      return yield* guarded(steps, () => this.#requireLife());
+      chmodSync(this.opened.path, 0o600);
+      truncateSync(this.opened.path);
     } catch (error) {
-      const { code, message, faults, reason } = toLanternError(error, `render the volume at "${target}"`);
-      const named = message.replaceAll(this.opened.path, target);
-      throw new LanternError(code, named, { cause: error, faults, ...(reason !== undefined && { reason }) });
+      // It was given to somebody else, and no privilege is left to take it back.
+      if (errnoOf(error) === undefined) throw error;
     }
   }
 
-  #requireLife(): void {
-    if (!this.#isDisposed) return;
+  /** A failure names the target. */
+  *#naming<T>(steps: Steps<T>): Steps<T> {
+    const { target } = this.#claim;
+    try {
+      return yield* guarded(steps, () => void this.#requireLife());
+    } catch (error) {
+      throw toLanternError(error, `render the volume at "${target}"`);
+    }
+  }
+
+  /** A descriptor's number may be another file's after it was closed. */
+  #requireLife(): this {
+    if (!this.#isDisposed) return this;
     throw new LanternError('unavailable', 'render the volume: the daemon stops; try again');
   }
 
   [Symbol.dispose](): void {
-    this.#isDisposed = true;
+    // This still removes what is retired.
     this.writer?.[Symbol.dispose]();
+    this.#isDisposed = true;
     this.opened[Symbol.dispose]();
   }
-}
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

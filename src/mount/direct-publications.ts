@@ -46,7 +46,7 @@ export class DirectPublications implements Disposable {
       this.#save();
       yield* publication.render(payload);
       this.#save();
-      this.#targets.take(target);
+      this.#targets.take(publication.claim.identity);
       return publication;
     } catch (error) {
       if (publication.isDisposed) throw error;
@@ -81,7 +81,7 @@ export class DirectPublications implements Disposable {
       if (opened === undefined) continue;
       const publication = new DirectPublication(claim, opened, this.#clock, this.#slices);
       this.#byTarget.set(claim.target, publication);
-      if (publication.isVisible(this.#targets)) this.#targets.take(claim.target);
+      if (publication.isVisible(this.#targets)) this.#targets.take(claim.identity);
       else quietly(() => this.remove(publication));
     }
     if (intended !== undefined) quietly(() => this.#targets.removeEmpty(intended));
@@ -111,9 +111,9 @@ export class DirectPublications implements Disposable {
   }
 
   #forget(publication: DirectPublication): void {
-    const { target } = publication.claim;
+    const { target, identity } = publication.claim;
     this.#byTarget.delete(target);
-    this.#targets.release(target);
+    this.#targets.release(identity);
     publication[Symbol.dispose]();
     this.#save();
   }

@@ -23,6 +23,8 @@ export type DirectPublisherOptions = {
   readonly clock: Clock;
   /** Whether secret bytes may be written to a real disk. */
   readonly allowDisk: boolean;
+  /** Whether targets may lie where others than root and the daemon's user can write. */
+  readonly inSharedDirectories: boolean;
   /** Whom files can be given to; asked of the kernel where undefined. */
   readonly ownership?: Ownership;
 };
@@ -36,6 +38,7 @@ export class DirectPublisher implements Publisher {
   readonly #directory: string;
   readonly #runDirectory: string;
   readonly #allowDisk: boolean;
+  readonly #inSharedDirectories: boolean;
   readonly #clock: Clock;
   readonly #slices: Slices;
   readonly #ownership: Ownership;
@@ -47,11 +50,17 @@ export class DirectPublisher implements Publisher {
     this.#runDirectory = options.runDirectory;
     this.#directory = join(options.runDirectory, 'direct');
     this.#allowDisk = options.allowDisk;
+    this.#inSharedDirectories = options.inSharedDirectories;
     this.#clock = options.clock;
     this.#slices = new Slices(options.clock);
     this.#ownership = options.ownership ?? readOwnership();
     this.#roots = options.targets;
-    this.#targets = new DirectTargets(options.targets, options.allowDisk, this.#ownership.user);
+    this.#targets = new DirectTargets({
+      roots: options.targets,
+      allowDisk: options.allowDisk,
+      inSharedDirectories: options.inSharedDirectories,
+      daemon: { user: this.#ownership.user, group: process.getegid?.() ?? -1 },
+    });
   }
 
   get canChangeOwners(): boolean {
@@ -62,6 +71,8 @@ export class DirectPublisher implements Publisher {
     const cautions = ['targets are read-only by convention only: a process of the same user can write to them'];
     if (isSwapOn()) cautions.push('targets can be swapped out to disk: swap is on; turn it off, or encrypt it');
     if (this.#allowDisk) cautions.push('secrets may reach a disk: targets and run directory are not checked');
+    if (this.#inSharedDirectories)
+      cautions.push('whoever can write to a directory can move or remove the targets in it');
     return cautions;
   }
 

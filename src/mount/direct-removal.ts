@@ -1,95 +1,75 @@
-import {
-  closeSync,
-  type Dirent,
-  constants as fs,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  rmdirSync,
-  unlinkSync,
-} from 'node:fs';
 import { errnoOf } from '../base/errors.ts';
+import type { DirectoryEntry, FileType, VolumeFs } from '../volume/file-system.ts';
 import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from '../volume/layout.ts';
 import { directoriesOf } from './direct-sub-path.ts';
-import { identifyFile, O_PATH } from './system-calls.ts';
 
-/** Whether an entry is of our making. `path` is relative to the target, `directory` leads to the entry's parent. */
-export type IsOurs = (path: string, entry: Dirent, directory: string) => boolean;
+/** Whether an entry is of our making. `path` is relative to the target; `linkTarget` reads what a link says. */
+export type IsOurs = (path: string, type: FileType, linkTarget: () => string) => boolean;
 
 /**
- * Removes what is ours below an opened directory, and leaves the rest. Goes from descriptor to descriptor: no link is
- * followed, and a directory that something is mounted on is not entered.
+ * Removes what is ours below `root`, and leaves the rest. `fs` is that of a directory held open, which follows no link and
+ * enters no mount: what an entry was exchanged for is not ours, or not entered.
  */
-export function removeOurs(directoryFd: number, isOurs: IsOurs): void {
-  const { mountId } = identifyFile(directoryFd);
-  const walk = (fd: number, prefix: string): void => {
-    const directory = `/proc/self/fd/${fd}`;
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      const path = `${prefix}${entry.name}`;
-      if (!isOurs(path, entry, directory)) continue;
-      if (!entry.isDirectory()) {
-        tolerating(GONE_OR_FOREIGN, () => unlinkSync(`${directory}/${entry.name}`));
-        continue;
+export function removeOurs(fs: VolumeFs, root: string, isOurs: IsOurs): void {
+  const walk = (directory: string, prefix: string): void => {
+    for (const { name, type } of listIfPossible(fs, directory)) {
+      const path = `${prefix}${name}`;
+      const place = `${directory}/${name}`;
+      if (!isOurs(path, type, () => fs.readlink(place))) continue;
+      if (type === 'directory') {
+        walk(place, `${path}/`);
+        tolerating(() => fs.rmdir(place));
+      } else {
+        tolerating(() => fs.unlink(place));
       }
-      const child = openDirectory(`${directory}/${entry.name}`);
-      if (child === undefined) continue;
-      try {
-        if (identifyFile(child).mountId === mountId) walk(child, `${path}/`);
-      } finally {
-        closeSync(child);
-      }
-      tolerating(GONE_OR_FOREIGN, () => rmdirSync(`${directory}/${entry.name}`));
     }
   };
-  walk(directoryFd, '');
+  walk(root, '');
 }
 
 /**
  * Of a target that a volume was rendered in: generations, the links to the current one, and the visible links. Whatever
  * lies in a generation is taken for ours.
  */
-export const isOfVolume: IsOurs = (path, entry, directory) => {
+export const isOfVolume: IsOurs = (path, type, linkTarget) => {
   if (path.includes('/')) return true;
-  if (entry.isDirectory()) return isGenerationName(path);
-  if (!entry.isSymbolicLink()) return false;
+  if (type === 'directory') return isGenerationName(path);
+  if (type !== 'symlink') return false;
   if (path === DATA_LINK || path === NEXT_DATA_LINK) return true;
-  return linkTarget(`${directory}/${path}`) === visibleLinkTarget(path);
+  return tolerating(linkTarget) === visibleLinkTarget(path);
 };
 
 /** Of a target that holds a copy of exactly these files. */
 export function isOfCopy(files: Iterable<string>): IsOurs {
   const paths = new Set(files);
   const directories = directoriesOf(paths);
-  return (path, entry) => (entry.isDirectory() ? directories.has(path) : paths.has(path));
+  return (path, type) => (type === 'directory' ? directories.has(path) : paths.has(path));
 }
 
-/** Gone already, mounted on, or with something in it that is not ours. */
-const GONE_OR_FOREIGN: ReadonlySet<string> = new Set(['ENOENT', 'EBUSY', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EISDIR']);
+/** Nothing where it is gone, has become something else meanwhile, or is mounted on. */
+function listIfPossible(fs: VolumeFs, directory: string): readonly DirectoryEntry[] {
+  return tolerating(() => fs.readdir(directory)) ?? [];
+}
 
-function tolerating(errnos: ReadonlySet<string>, action: () => void): void {
+/** Gone already, exchanged, mounted on, or with something in it that is not ours. */
+const GONE_OR_FOREIGN: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'EBUSY',
+  'ENOTEMPTY',
+  'EEXIST',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'EXDEV',
+  'EINVAL',
+]);
+
+function tolerating<T>(action: () => T): T | undefined {
   try {
-    action();
+    return action();
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === undefined || !errnos.has(errno)) throw error;
-  }
-}
-
-/** Undefined when it has become something else meanwhile. */
-function openDirectory(path: string): number | undefined {
-  try {
-    return openSync(path, O_PATH | fs.O_DIRECTORY | fs.O_NOFOLLOW);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP') return undefined;
-    throw error;
-  }
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
+    if (errno === undefined || !GONE_OR_FOREIGN.has(errno)) throw error;
     return undefined;
   }
 }

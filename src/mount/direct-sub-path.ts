@@ -1,13 +1,12 @@
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, writeFileSync } from 'node:fs';
 import { LanternError } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import { parentsOf } from '../payload/build-payload.ts';
 import type { Payload, PayloadFile } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import { createFile } from '../volume/create-file.ts';
-import type { Owner } from '../volume/file-system.ts';
+import type { Owner, VolumeFs } from '../volume/file-system.ts';
 import { directoryAttributes } from '../volume/generation-contents.ts';
-import { nodeFileSystem } from '../volume/node-file-system.ts';
 import type { ClaimedContents } from './direct-claims.ts';
 
 /** What a payload holds at one path. Paths of a directory's files are relative to it, in byte order. */
@@ -49,25 +48,29 @@ export function directoriesOf(paths: Iterable<string>): Set<string> {
   return directories;
 }
 
-/** Makes an empty directory one of plain files and directories; nothing may be in the way. */
+/** Makes the empty directory `root` one of plain files and directories; nothing may be in the way. */
 export function* writeDirectoryCopy(
+  fs: VolumeFs,
   root: string,
   files: ReadonlyMap<string, PayloadFile>,
   mountGroup: number | undefined,
 ): Steps<void> {
-  setDirectoryMode(root, mountGroup);
+  setDirectoryMode(fs, root, mountGroup);
   for (const directory of directoriesOf(files.keys())) {
-    mkdirSync(`${root}/${directory}`, 0o700);
-    setDirectoryMode(`${root}/${directory}`, mountGroup);
+    fs.mkdir(`${root}/${directory}`, 0o700);
+    setDirectoryMode(fs, `${root}/${directory}`, mountGroup);
     yield;
   }
   for (const [path, file] of files) {
-    createFile(nodeFileSystem, `${root}/${path}`, file.bytes, ownerOf(file, mountGroup), file.mode);
+    createFile(fs, `${root}/${path}`, file.bytes, ownerOf(file, mountGroup), file.mode);
     yield;
   }
 }
 
-/** Fills a file that is there already, empty and 0600: bytes first, then the owner, then the mode. */
+/**
+ * Fills a file that is there already, empty and 0600: bytes first, then the owner, then the mode. `path` leads to the
+ * opened file, in `/proc/self/fd`.
+ */
 export function writeFileCopy(path: string, file: PayloadFile, mountGroup: number | undefined): void {
   writeFileSync(path, file.bytes, { flag: 'r+' });
   const { user, group } = ownerOf(file, mountGroup);
@@ -76,10 +79,10 @@ export function writeFileCopy(path: string, file: PayloadFile, mountGroup: numbe
 }
 
 /** A directory as volumes have them, whatever the umask. */
-function setDirectoryMode(path: string, mountGroup: number | undefined): void {
-  const { mode, group } = directoryAttributes(mountGroup, nodeFileSystem.owner);
-  if (mountGroup !== undefined) chownSync(path, -1, group);
-  chmodSync(path, mode);
+function setDirectoryMode(fs: VolumeFs, path: string, mountGroup: number | undefined): void {
+  const { mode, group } = directoryAttributes(mountGroup, fs.owner);
+  if (mountGroup !== undefined) fs.chown(path, { group });
+  fs.chmod(path, mode);
 }
 
 function ownerOf({ user, group }: PayloadFile, mountGroup: number | undefined): Partial<Owner> {

@@ -1,7 +1,8 @@
 import { chmodSync, chownSync, unlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { LanternError } from '../base/errors.ts';
+import { type Ancestor, ancestorsOf, type DirectUser, isStickyAndOpen, opennessOf } from './direct-ancestors.ts';
 import { isInMemory } from './direct-memory.ts';
+import { type EntryStatus, removeAccessLists } from './directory-calls.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
 import { identifyFile } from './system-calls.ts';
 import type { TargetRoots } from './target.ts';
@@ -9,30 +10,36 @@ import type { TargetRoots } from './target.ts';
 /** A target made ready to be rendered in. `undo` puts back what was there; call it when nothing of ours is in it. */
 export type PreparedTarget = { readonly opened: OpenedTarget; readonly undo: () => void };
 
+export type DirectTargetsOptions = {
+  readonly roots: TargetRoots;
+  /** Whether a target may lie on a real disk. */
+  readonly allowDisk: boolean;
+  /** Whether a target may lie where others can exchange it. */
+  readonly inSharedDirectories: boolean;
+  readonly daemon: DirectUser;
+};
+
 /**
  * The targets that may be rendered in. What is there already must be empty and the daemon's user's own: whoever owns a
- * directory can exchange what is written there for links that lead elsewhere.
+ * directory can exchange what is written there for links that lead elsewhere. So can whoever may write to a directory
+ * that the target lies in; where that is allowed all the same, what was made is known by its descriptor.
  */
 export class DirectTargets {
-  readonly #roots: TargetRoots;
-  readonly #allowDisk: boolean;
-  readonly #user: number;
-  /** Resolved paths of the publications. */
+  readonly #options: DirectTargetsOptions;
+  /** What files and directories the publications are. */
   readonly #taken = new Set<string>();
 
-  constructor(roots: TargetRoots, allowDisk: boolean, user: number) {
-    this.#roots = roots;
-    this.#allowDisk = allowDisk;
-    this.#user = user;
+  constructor(options: DirectTargetsOptions) {
+    this.#options = options;
   }
 
-  /** From now until `release`, nothing else is rendered at or below this target. */
-  take(target: string): void {
-    this.#taken.add(this.#roots.resolve(target));
+  /** From now until `release`, nothing else is rendered in what has this identity, or below it. */
+  take(identity: string): void {
+    this.#taken.add(identity);
   }
 
-  release(target: string): void {
-    this.#taken.delete(this.#roots.resolve(target));
+  release(identity: string): void {
+    this.#taken.delete(identity);
   }
 
   /**
@@ -47,9 +54,17 @@ export class DirectTargets {
     return undefined;
   }
 
-  /** Removes the target when it still is the file of this identity, or the directory of this identity and empty. */
+  /** Whether it belongs to the daemon's user; whoever owns a directory can exchange what is in it. */
+  isOwn({ stats }: OpenedTarget): boolean {
+    return stats.uid === this.#options.daemon.user;
+  }
+
+  /**
+   * Removes the target when it still is the file of this identity, or the directory of this identity and empty. What takes
+   * its name between look and removal is in a directory whose owner could have removed it as well.
+   */
   remove(target: string, identity: string): void {
-    using parent = this.#roots.openIfThere(target);
+    using parent = this.#options.roots.openIfThere(target);
     using opened = parent?.openUnlessLink();
     if (parent === undefined || opened === undefined || identityOf(opened) !== identity) return;
     if (opened.stats.isFile()) unlinkSync(parent.path);
@@ -58,46 +73,57 @@ export class DirectTargets {
 
   /** Removes the target when it is an empty directory or file, whoever made it. */
   removeEmpty(target: string): void {
-    using parent = this.#roots.openIfThere(target);
+    using parent = this.#options.roots.openIfThere(target);
     parent?.removeEmpty();
   }
 
   /** Removes the target when it is an empty directory, whoever made it. */
   removeEmptyDirectory(target: string): void {
-    using parent = this.#roots.openIfThere(target);
+    using parent = this.#options.roots.openIfThere(target);
     parent?.removeEmptyDirectory();
   }
 
   /** An empty directory of the daemon's user, 0755; made when there is none. */
   prepareDirectory(target: string): PreparedTarget {
-    using parent = this.#open(target);
+    const { parent, isShared, isSticky } = this.#open(target);
+    using _ = parent;
     const found = parent.openExisting();
     if (found === undefined) {
       this.#requireMemory(parent.parentPath, target);
       const opened = parent.createDirectory();
-      chmodSync(opened.path, 0o755);
-      return { opened, undo: () => this.remove(target, identityOf(opened)) };
+      return disposingOnError(opened, () => {
+        this.#settle(opened, 0o755, isShared);
+        return { opened, undo: () => this.remove(target, identityOf(opened)) };
+      });
     }
     return disposingOnError(found, () => {
+      this.#requireUntaken(found, target);
       if (!found.isDirectory) throw refusal(target, 'there is a file; remove it, or choose a path that does not exist');
       this.#requireMemory(found.path, target);
       this.#requireOwnAndEmpty(found, target);
-      chmodSync(found.path, 0o755);
       const { gid, mode } = found.stats;
       const undo = () => {
         chownSync(found.path, -1, gid);
         chmodSync(found.path, mode & 0o7777);
       };
+      try {
+        this.#settle(found, 0o755, isShared || isSticky);
+      } catch (error) {
+        undo();
+        throw error;
+      }
       return { opened: found, undo };
     });
   }
 
   /** An empty file of the daemon's user, 0600. An empty file that is there already is replaced. */
   prepareFile(target: string): PreparedTarget {
-    using parent = this.#open(target);
+    const { parent, isShared } = this.#open(target);
+    using _ = parent;
     this.#requireMemory(parent.parentPath, target);
     using found = parent.openExisting();
     if (found !== undefined) {
+      this.#requireUntaken(found, target);
       if (found.isDirectory) {
         throw refusal(target, 'there is a directory where the subPath is a file; remove it, or choose another path');
       }
@@ -105,29 +131,66 @@ export class DirectTargets {
       parent.removeEmpty();
     }
     const opened = parent.createFile();
-    return { opened, undo: () => this.remove(target, identityOf(opened)) };
+    return disposingOnError(opened, () => {
+      this.#settle(opened, 0o600, isShared);
+      return { opened, undo: () => this.remove(target, identityOf(opened)) };
+    });
+  }
+
+  /**
+   * Nobody else can write to it from now on, and nobody wrote to it before: a directory that was found by its name may be
+   * another than was made. It keeps neither access lists nor a group that it may have from a directory of others.
+   */
+  #settle(opened: OpenedTarget, mode: number, isFromOthers: boolean): void {
+    if (isFromOthers) {
+      removeAccessLists(opened.path);
+      chownSync(opened.path, -1, this.#options.daemon.group);
+    }
+    chmodSync(opened.path, mode);
+    if (opened.isDirectory && !opened.isEmpty()) {
+      throw refusal(opened.target, 'somebody wrote to it meanwhile; empty it, or choose another target');
+    }
   }
 
   #openIfAllowed(target: string): OpenedParent | undefined {
     try {
-      return this.#roots.openIfThere(target);
+      return this.#options.roots.openIfThere(target);
     } catch (error) {
       if (error instanceof LanternError && error.code === 'permission-denied') return undefined;
       throw error;
     }
   }
 
-  #open(target: string): OpenedParent {
-    for (let path = this.#roots.resolve(target); path !== '/'; path = dirname(path)) {
-      if (this.#taken.has(path)) {
-        throw refusal(target, `"${path}" is a publication already; choose a target outside of it`);
-      }
+  #open(target: string): Place {
+    const parent = this.#options.roots.open(target);
+    return disposingOnError(parent, () => {
+      const ancestors = ancestorsOf(parent);
+      const taken = ancestors.find((ancestor) => this.#taken.has(identityText(ancestor)));
+      if (taken !== undefined) throw taker(target, taken.path);
+      const isSticky = ancestors.slice(0, 1).some(isStickyAndOpen);
+      return { parent, isShared: this.#isShared(target, ancestors), isSticky };
+    });
+  }
+
+  /** Up to the target root, which the operator answers for. */
+  #isShared(target: string, ancestors: readonly Ancestor[]): boolean {
+    const { roots, daemon, inSharedDirectories } = this.#options;
+    const root = roots.rootOf(target);
+    for (const ancestor of ancestors) {
+      const openness = opennessOf(ancestor, daemon);
+      if (openness !== undefined && inSharedDirectories) return true;
+      if (openness !== undefined) throw shared(target, ancestor.path, openness);
+      if (ancestor.path === root) break;
     }
-    return this.#roots.open(target);
+    return false;
+  }
+
+  #requireUntaken(found: OpenedTarget, target: string): void {
+    if (this.#taken.has(identityOf(found))) throw taker(target, target);
   }
 
   #requireMemory(path: string, target: string): void {
-    if (this.#allowDisk || isInMemory(path)) return;
+    if (this.#options.allowDisk || isInMemory(path)) return;
     throw refusal(
       target,
       'it does not lie on a tmpfs or ramfs, so secrets would reach a disk; choose a target in memory (such as below "/dev/shm"), or start with --allow-disk',
@@ -135,21 +198,43 @@ export class DirectTargets {
   }
 
   #requireOwnAndEmpty(found: OpenedTarget, target: string): void {
-    const { uid } = found.stats;
-    if (uid !== this.#user) {
+    if (!this.isOwn(found)) {
       throw refusal(
         target,
-        `it belongs to the user ${uid}, who could exchange what is written there; choose a path that does not exist yet`,
+        `it belongs to the user ${found.stats.uid}, who could exchange what is written there; choose a path that does not exist yet`,
       );
     }
     if (!found.isEmpty()) throw refusal(target, 'it is not empty; empty it, or choose another target');
   }
 }
 
+/** Where a target is made. */
+type Place = {
+  readonly parent: OpenedParent;
+  /** Whether others can exchange what is made in it. */
+  readonly isShared: boolean;
+  /** Whether others can make entries in it, and exchange what is theirs only. */
+  readonly isSticky: boolean;
+};
+
 /** Says which file or directory it is, for as long as the machine runs. */
 export function identityOf(opened: OpenedTarget): string {
-  const { device, inode } = identifyFile(opened.fd);
+  return identityText(identifyFile(opened.fd));
+}
+
+function identityText({ device, inode }: Pick<EntryStatus, 'device' | 'inode'>): string {
   return `${device} ${inode}`;
+}
+
+function taker(target: string, path: string): LanternError {
+  return refusal(target, `"${path}" is a publication already; choose a target outside of it`);
+}
+
+function shared(target: string, path: string, openness: string): LanternError {
+  return refusal(
+    target,
+    `"${path}" ${openness}, so that others could exchange what is written there; choose a target in directories that only the daemon's user and root can write to, or start with --direct-in-shared-directories`,
+  );
 }
 
 function refusal(target: string, why: string): LanternError {

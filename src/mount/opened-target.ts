@@ -69,39 +69,56 @@ export class OpenedParent implements Disposable {
       return new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
-      throw toLanternError(error, `open the target "${this.target}"`);
+      throw this.#unopened(error);
     }
+  }
+
+  #unopened(error: unknown): LanternError {
+    return toLanternError(error, `open the target "${this.target}"`);
   }
 
   /**
    * A new directory, 0750 whatever the umask: what is mounted on it has modes of its own. `already-exists` when
-   * something got there first.
+   * something got there first, `aborted` when another user's file or directory has taken its name meanwhile.
    */
   createDirectory(): OpenedTarget {
-    return this.#create(() => mkdirSync(this.path, 0o750));
+    this.#create(() => mkdirSync(this.path, 0o750));
+    // A directory has to be opened by its name, which is not sure to be its own where others can write.
+    const opened = this.#openingCreated(() => this.#openNoLink());
+    if (opened?.isDirectory === true && opened.stats.uid === process.geteuid?.()) return opened;
+    opened?.[Symbol.dispose]();
+    throw new LanternError(
+      'aborted',
+      `create the target "${this.target}": somebody removed it, or put something else in its place, meanwhile; try again, or choose a directory that others cannot write to`,
+    );
   }
 
   /** A new empty file, 0600, to mount a file on. `already-exists` when something got there first. */
   createFile(): OpenedTarget {
-    return this.#create(() =>
-      closeSync(openSync(this.path, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY | fs.O_NOFOLLOW, 0o600)),
-    );
+    const flags = fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY | fs.O_NOFOLLOW;
+    const fd = this.#create(() => openSync(this.path, flags, 0o600));
+    try {
+      // This very file, whatever has its name by now; one that stays open for writing could not be executed.
+      return this.#openingCreated(() => new OpenedTarget(openSync(`/proc/self/fd/${fd}`, O_PATH), this.target));
+    } catch (error) {
+      throw this.#unopened(error);
+    } finally {
+      closeSync(fd);
+    }
   }
 
-  #create(make: () => void): OpenedTarget {
+  #create<T>(make: () => T): T {
     try {
-      make();
+      return make();
     } catch (error) {
       throw toLanternError(error, `create the target "${this.target}"`);
     }
-    const opened = this.#openCreated();
-    if (opened !== undefined) return opened;
-    throw new LanternError('aborted', `create the target "${this.target}": somebody removed it meanwhile; try again`);
   }
 
-  #openCreated(): OpenedTarget | undefined {
+  /** Where no descriptor is left, say, what was made goes again. */
+  #openingCreated<T>(open: () => T): T {
     try {
-      return this.#openNoLink();
+      return open();
     } catch (error) {
       this.removeEmpty();
       throw error;

@@ -12,9 +12,9 @@ import { SystemCallError } from '../base/system-call-error.ts';
 /** Since 5.1, new calls have one number on all architectures; statx is older and does not. */
 const OPEN_TREE = 428;
 const MOVE_MOUNT = 429;
-const OPENAT2 = 437;
+export const OPENAT2 = 437;
 const MOUNT_SETATTR = 442;
-const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
+export const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
 
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;

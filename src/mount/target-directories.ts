@@ -87,6 +87,9 @@ function makeOne(parent: OpenedParent, path: string): boolean {
     );
   }
   using created = parent.createDirectory();
+  if (!created.isEmpty()) {
+    throw new LanternError('aborted', `make the directory "${path}": somebody put another in its place; try again`);
+  }
   chmodSync(created.path, 0o755);
   return true;
 }

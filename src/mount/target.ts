@@ -65,11 +65,20 @@ export class TargetRoots {
   /** The same, and undefined outside the roots. */
   tryResolve(target: string): string | undefined {
     const clean = checkText(target);
+    const best = this.#rootOf(clean);
+    return best && join(best.root.real, clean.slice(best.prefix.length));
+  }
+
+  /** The real path of the root that the target lies below; undefined outside the roots. */
+  rootOf(target: string): string | undefined {
+    return this.#rootOf(checkText(target))?.root.real;
+  }
+
+  #rootOf(clean: string): { readonly root: Root; readonly prefix: string } | undefined {
     const candidates = this.#roots.flatMap((root) => {
       return [root.given, root.real].filter((prefix) => isBelow(clean, prefix)).map((prefix) => ({ root, prefix }));
     });
-    const [best] = candidates.sort((a, b) => b.prefix.length - a.prefix.length);
-    return best && join(best.root.real, clean.slice(best.prefix.length));
+    return candidates.sort((a, b) => b.prefix.length - a.prefix.length)[0];
   }
 
   /** The parent, or why there is none to work in. */

@@ -12,10 +12,16 @@ export interface FileSystemPlace extends Disposable {
 export type FileSystemTraits = {
   /** Whether files can be given to other users. */
   readonly givesOwners: boolean;
+  /** A link inside of a path is not followed, but refused. */
+  readonly refusesLinks?: boolean;
 };
 
 /** What the writer relies on, on every file system it may meet. */
-export function fileSystemContract(name: string, open: () => FileSystemPlace, { givesOwners }: FileSystemTraits): void {
+export function fileSystemContract(
+  name: string,
+  open: () => FileSystemPlace,
+  { givesOwners, refusesLinks = false }: FileSystemTraits,
+): void {
   describe(`VolumeFs: ${name}`, () => {
     test('a new file has its bytes and its exact mode, belongs to the owner, and its name is taken', () => {
       using place = open();
@@ -141,8 +147,39 @@ export function fileSystemContract(name: string, open: () => FileSystemPlace, { 
       expect(fs.readlink(`${directory}/..data`)).toBe('new');
       expect(fs.lstat(`${directory}/..data_tmp`)).toBeUndefined();
       for (const name of ['old', 'new']) expect(fs.lstat(`${directory}/${name}/file`)?.type).toBe('file');
-      expect(Buffer.from(fs.readFile(`${directory}/..data/file`)).toString()).toBe('new');
+      if (!refusesLinks) expect(Buffer.from(fs.readFile(`${directory}/..data/file`)).toString()).toBe('new');
     });
+
+    test.runIf(refusesLinks)(
+      'no call goes through a link, whether in the middle of a path or to list a directory',
+      () => {
+        using place = open();
+        const { fs, directory } = place;
+        fs.mkdir(`${directory}/real`, 0o755);
+        createFile(fs, `${directory}/real/file`, Buffer.from('x'), {}, 0o644);
+        fs.symlink('real', `${directory}/link`);
+        const path = `${directory}/link/file`;
+        const actions = [
+          () => fs.readFile(path),
+          () => fs.readdir(`${directory}/link`),
+          () => fs.readlink(path),
+          () => fs.unlink(path),
+          () => fs.rmdir(path),
+          () => fs.rename(path, `${directory}/x`),
+          () => fs.rename(`${directory}/real/file`, `${directory}/link/x`),
+          () => fs.chmod(`${directory}/link`, 0o700),
+          () => fs.chown(path, { group: 1 }),
+          () => fs.lstat(path),
+          () => fs.create(`${directory}/link/x`, 0o600),
+          () => fs.createOrEmpty(path, 0o600),
+          () => fs.mkdir(`${directory}/link/x`, 0o755),
+          () => fs.symlink('x', `${directory}/link/x`),
+        ];
+        expect(actions.map(errnoBy)).toEqual(actions.map(() => 'ELOOP'));
+        expect(fs.readdir(`${directory}/real`)).toEqual([{ name: 'file', type: 'file' }]);
+        expect(fs.lstat(`${directory}/real/file`)).toEqual({ type: 'file', mode: 0o644, size: 1, ...fs.owner });
+      },
+    );
 
     test('what is missing is ENOENT, or undefined where asked for by lstat', () => {
       using place = open();

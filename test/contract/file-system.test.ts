@@ -1,3 +1,6 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { descriptorFileSystem } from '../../src/mount/descriptor-file-system.ts';
+import { O_PATH } from '../../src/mount/system-calls.ts';
 import { createMemoryFileSystem } from '../../src/volume/memory-file-system.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { TempDir } from '../support/temp-dir.ts';
@@ -10,8 +13,27 @@ function onHost(parent?: string): FileSystemPlace {
   return { fs: nodeFileSystem, directory: directory.path, [Symbol.dispose]: () => directory[Symbol.dispose]() };
 }
 
+/** The path is a name only: it need not even be that of the directory. */
+function byDescriptor(parent?: string): FileSystemPlace {
+  const directory = new TempDir(parent);
+  const fd = openSync(directory.path, O_PATH | constants.O_DIRECTORY);
+  return {
+    fs: descriptorFileSystem(() => fd, '/some/name'),
+    directory: '/some/name',
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+      directory[Symbol.dispose]();
+    },
+  };
+}
+
 fileSystemContract('tmpfs', () => onHost('/dev/shm'), { givesOwners: isRoot });
 fileSystemContract('a plain directory', () => onHost(), { givesOwners: isRoot });
+fileSystemContract('tmpfs by descriptor', () => byDescriptor('/dev/shm'), { givesOwners: isRoot, refusesLinks: true });
+fileSystemContract('a plain directory by descriptor', () => byDescriptor(), {
+  givesOwners: isRoot,
+  refusesLinks: true,
+});
 fileSystemContract(
   'memfs',
   () => {

@@ -29,6 +29,7 @@ export class BindWorld implements PublisherWorld {
       poolTotalBytes: 16 * 1024 * 1024,
       requireNoswap: false,
       allowDisk: false,
+      directInSharedDirectories: false,
       clock: this.clock,
       ...this.#overrides,
     });

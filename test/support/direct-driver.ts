@@ -13,7 +13,7 @@ import { type ContentFile, payloadOf, recordOf, volumeId } from './volume-conten
 
 /**
  * A process without privileges that holds a DirectPublisher, for DirectDaemon. Arguments: the run directory, and
- * `--allow-disk`. One JSON array per line on stdin, command and arguments; one JSON answer per line on stdout.
+ * `--allow-disk` or `--direct-in-shared-directories`. One JSON array per line on stdin, command and arguments; one JSON answer per line on stdout.
  */
 const [, , runDirectory = '', ...flags] = process.argv;
 
@@ -25,6 +25,7 @@ const publisher = new DirectPublisher({
   targets: new TargetRoots(['/'], [runDirectory]),
   clock: systemClock,
   allowDisk: flags.includes('--allow-disk'),
+  inSharedDirectories: flags.includes('--direct-in-shared-directories'),
 });
 const volumes = new Map<string, HostedVolume>();
 

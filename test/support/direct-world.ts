@@ -23,7 +23,13 @@ export class DirectWorld implements PublisherWorld {
     // Everything that matters happens before its first await.
     void this.#publisher?.[Symbol.asyncDispose]();
     const targets = new TargetRoots([this.targets], [this.#run]);
-    this.#publisher = new DirectPublisher({ runDirectory: this.#run, targets, clock: this.clock, allowDisk: false });
+    this.#publisher = new DirectPublisher({
+      runDirectory: this.#run,
+      targets,
+      clock: this.clock,
+      allowDisk: false,
+      inSharedDirectories: false,
+    });
     return this.#publisher;
   }
 

@@ -169,7 +169,7 @@ describe.runIf(mayMount)('what takes mounts to arrange', () => {
   test('invariant 7: no room, the old contents stay whole in every target, and it succeeds once there is room', async () => {
     await using scene = new DirectScene();
     mkdirSync(scene.at('small'));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0777', 'lantern-test', scene.at('small')]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=1777', 'lantern-test', scene.at('small')]);
     try {
       const daemon = await scene.withVolume();
       for (const target of [scene.at('small/t'), scene.at('t')]) await daemon.do('publish', 'v', { target });
@@ -193,7 +193,7 @@ describe.runIf(mayMount)('what takes mounts to arrange', () => {
   test('a failed first publication leaves the target as it was', async () => {
     await using scene = new DirectScene();
     mkdirSync(scene.at('small'));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0777', 'lantern-test', scene.at('small')]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=1777', 'lantern-test', scene.at('small')]);
     try {
       const daemon = await scene.withVolume({ 'a/b': 'x'.repeat(100_000), c: 'y'.repeat(100_000) });
       for (const subPath of [undefined, 'a', 'c']) {

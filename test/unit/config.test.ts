@@ -31,6 +31,7 @@ describe('defaults', () => {
       tcp: undefined,
       publisher: 'auto',
       allowDisk: false,
+      directInSharedDirectories: false,
       isolation: 'namespace',
       poolBytes: 67_108_864,
       poolTotalBytes: undefined,
@@ -200,6 +201,10 @@ describe('bad values', () => {
     [{ socketGroup: '4294967295' }, /^--socket-group: .* no group id/],
     [{ publisher: 'fuse' }, /^--publisher: "fuse" must be one of auto, bind, direct/],
     [{ publisher: 'bind', allowDisk: true }, /^--allow-disk: has no meaning with --publisher bind/],
+    [
+      { publisher: 'bind', directInSharedDirectories: true },
+      /^--direct-in-shared-directories: has no meaning with --publisher bind/,
+    ],
     [{ isolation: 'pod' }, /^--isolation: .* namespace, volume/],
     [{ poolSize: '64 MiB' }, /^--pool-size: "64 MiB" must be a size, e.g. 64Mi/],
     [{ poolSize: '64Mb' }, /^--pool-size: /],

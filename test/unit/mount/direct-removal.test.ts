@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { descriptorFileSystem } from '../../../src/mount/descriptor-file-system.ts';
 import { type IsOurs, isOfCopy, isOfVolume, removeOurs } from '../../../src/mount/direct-removal.ts';
 import { listTree } from '../../support/list-tree.ts';
 import { openDescriptors } from '../../support/open-descriptors.ts';
@@ -21,8 +22,9 @@ function plant(dir: TempDir, entries: readonly string[]): void {
 function remains(dir: TempDir, isOurs: IsOurs): readonly string[] {
   const before = openDescriptors();
   const fd = openSync(dir.at('t'), 'r');
-  removeOurs(fd, isOurs);
-  removeOurs(fd, isOurs);
+  const fs = descriptorFileSystem(() => fd, '/t');
+  removeOurs(fs, '/t', isOurs);
+  removeOurs(fs, '/t', isOurs);
   closeSync(fd);
   expect(openDescriptors()).toBe(before);
   return listTree(dir.at('t'));

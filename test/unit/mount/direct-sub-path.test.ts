@@ -11,6 +11,7 @@ import {
 } from '../../../src/mount/direct-sub-path.ts';
 import { buildPayload } from '../../../src/payload/build-payload.ts';
 import type { RelativePath } from '../../../src/spec/relative-path.ts';
+import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
 import { lanternErrorOf } from '../../support/lantern-error.ts';
 import { TempDir } from '../../support/temp-dir.ts';
 
@@ -62,7 +63,7 @@ test('copies have the bytes and modes of the payload, whatever the umask', () =>
     mkdirSync(dir.at('copy'));
     const selected = at('a');
     if (selected.kind !== 'directory') throw new Error('"a" is a directory');
-    finish(writeDirectoryCopy(dir.at('copy'), selected.files, undefined));
+    finish(writeDirectoryCopy(nodeFileSystem, dir.at('copy'), selected.files, undefined));
     writeFileSync(dir.at('file'), '', { mode: 0o600 });
     writeFileCopy(dir.at('file'), file('x', 0o777), undefined);
   } finally {
@@ -78,6 +79,7 @@ test('copies have the bytes and modes of the payload, whatever the umask', () =>
 test('a copy never writes through what is in the way', () => {
   using dir = new TempDir();
   writeFileSync(dir.at('c'), 'mine');
-  expect(() => finish(writeDirectoryCopy(dir.path, new Map([['c', file('theirs')]]), undefined))).toThrow(/EEXIST/);
+  const files = new Map([['c', file('theirs')]]);
+  expect(() => finish(writeDirectoryCopy(nodeFileSystem, dir.path, files, undefined))).toThrow(/EEXIST/);
   expect(readFileSync(dir.at('c'), 'utf8')).toBe('mine');
 });

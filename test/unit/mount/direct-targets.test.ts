@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { isInMemory } from '../../../src/mount/direct-memory.ts';
-import { DirectTargets, identityOf } from '../../../src/mount/direct-targets.ts';
+import { DirectTargets, type DirectTargetsOptions, identityOf } from '../../../src/mount/direct-targets.ts';
 import { TargetRoots } from '../../../src/mount/target.ts';
 import { lanternErrorOf } from '../../support/lantern-error.ts';
 import { listTree } from '../../support/list-tree.ts';
@@ -11,7 +11,15 @@ import { TempDir } from '../../support/temp-dir.ts';
 
 const ROOTS = new TargetRoots(['/'], []);
 const USER = process.geteuid?.() ?? -1;
-const inMemory = () => new DirectTargets(ROOTS, false, USER);
+const targetsWith = (options: Partial<DirectTargetsOptions>, user = USER) =>
+  new DirectTargets({
+    roots: ROOTS,
+    allowDisk: false,
+    inSharedDirectories: false,
+    daemon: { user, group: process.getegid?.() ?? -1 },
+    ...options,
+  });
+const inMemory = () => targetsWith({});
 const modeOf = (path: string) => statSync(path).mode & 0o7777;
 /** A directory that is not in memory, for machines whose /tmp is. */
 const disk = [tmpdir(), process.cwd()].find((path) => !isInMemory(path));
@@ -45,7 +53,7 @@ describe('a target that is refused stays as it was', () => {
     if (prepare === 'prepareFile') writeFileSync(dir.at('t'), '');
     else mkdirSync(dir.at('t'), 0o700);
     const mode = modeOf(dir.at('t'));
-    const targets = new DirectTargets(ROOTS, false, USER + 1);
+    const targets = targetsWith({}, USER + 1);
     expect(lanternErrorOf(() => targets[prepare](dir.at('t'))).message).toContain(`belongs to the user ${USER}`);
     expect(modeOf(dir.at('t'))).toBe(mode);
   });
@@ -64,22 +72,26 @@ describe('a target that is refused stays as it was', () => {
       });
     }
     expect(listTree(dir.path)).toEqual(['there']);
-    using _opened = new DirectTargets(ROOTS, true, USER).prepareDirectory(dir.at('new')).opened;
+    using _opened = targetsWith({ allowDisk: true }).prepareDirectory(dir.at('new')).opened;
     expect(modeOf(dir.at('new'))).toBe(0o755);
   });
 
   test('what lies at or below a publication, until that is released', () => {
     using dir = new TempDir('/dev/shm');
-    mkdirSync(dir.at('t'));
     const targets = inMemory();
-    targets.take(dir.at('t'));
-    for (const path of ['t', 't/x', 't/x/y']) {
+    using opened = targets.prepareDirectory(dir.at('t')).opened;
+    const identity = identityOf(opened);
+    targets.take(identity);
+    mkdirSync(dir.at('t/x'));
+    for (const path of ['t', 't/x', 't/x/y', 'moved', 'moved/x/y']) {
+      // Whatever its name is, it stays the same directory.
+      if (path === 'moved') renameSync(dir.at('t'), dir.at('moved'));
       expect(lanternErrorOf(() => targets.prepareDirectory(dir.at(path))).message).toContain(
         'is a publication already',
       );
     }
-    targets.release(dir.at('t'));
-    targets.prepareDirectory(dir.at('t/x')).opened[Symbol.dispose]();
+    targets.release(identity);
+    targets.prepareDirectory(dir.at('moved/x')).opened[Symbol.dispose]();
   });
 });
 
@@ -141,7 +153,7 @@ describe('a target that is prepared', () => {
     const identity = identityOf(opened);
     opened[Symbol.dispose]();
     mkdirSync(dir.at('root'));
-    const elsewhere = new DirectTargets(new TargetRoots([dir.at('root')], []), false, USER);
+    const elsewhere = targetsWith({ roots: new TargetRoots([dir.at('root')], []) });
     expect(elsewhere.find(dir.at('t'), identity)).toBeUndefined();
   });
 });
