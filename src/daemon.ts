@@ -38,6 +38,7 @@ import { MemoryStore } from './sources/memory-store.ts';
 import { SigningKeys } from './sources/signing-keys.ts';
 import type { Store } from './sources/source.ts';
 import type { Staleness } from './sources/staleness.ts';
+import type { Writability } from './sources/store-trouble.ts';
 import { TokenSecrets } from './sources/token-secrets.ts';
 import { TokenSigner } from './sources/token-signer.ts';
 import { UnfollowedSource } from './sources/unfollowed-source.ts';
@@ -121,6 +122,7 @@ export class Daemon implements AsyncDisposable {
           log,
         }),
       );
+      const writability = store instanceof EmbeddedStore ? store.writability : undefined;
       observation?.observe({
         census: () => projector.census(),
         pools: () => publisher.poolTotals(),
@@ -130,8 +132,10 @@ export class Daemon implements AsyncDisposable {
         version: packageVersion(),
         publisher: publisher.kind,
         store: config.store,
-        readiness: readinessOf({ source: store, projector, server }, signal),
+        writability,
+        readiness: readinessOf({ source: store, projector, server, writability }, signal),
       });
+      if (writability !== undefined) parts.use(tellOf(writability, server, log));
       await projector.takeOver();
       // Answering before it is ready: a probe says "not yet", and calls wait for the source.
       await server.start();
@@ -232,6 +236,20 @@ function facesOf(store: Store, config: Config, clock: Clock): Pick<Stages, 'sour
 
 function stalenessOf(store: Store): Staleness | undefined {
   return store instanceof EtcdStore ? store.staleness : undefined;
+}
+
+/** Whoever asks for the store's health learns of it, and the log has both ends. */
+function tellOf(writability: Writability, server: RpcServer, log: Log): Disposable {
+  let wasWell = true;
+  const tell = () => {
+    const { problem } = writability;
+    server.setStoring(problem === undefined);
+    if (problem !== undefined) log.error(problem);
+    else if (!wasWell) log.info('the store takes every write again');
+    wasWell = problem === undefined;
+  };
+  tell();
+  return writability.onChange(tell);
 }
 
 function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isolation'> {

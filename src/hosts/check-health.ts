@@ -7,8 +7,8 @@ export type Health =
   | { readonly status: 'serving' | 'not-serving' }
   | { readonly status: 'unreachable' | 'failed'; readonly problem: string };
 
-/** A gRPC message of no bytes: not compressed, length 0. It asks for the server as a whole. */
-const EMPTY_REQUEST = Buffer.alloc(5);
+/** Of the request's only field, `service`: protobuf's text of field 1. */
+const SERVICE_TAG = 0x0a;
 const SERVING = 1;
 /** The only field of the answer, `status`, as protobuf's varint of field 1. */
 const STATUS_TAG = 0x08;
@@ -16,9 +16,10 @@ const MAX_ANSWER_BYTES = 1024;
 
 /**
  * grpc.health.v1.Health/Check over a unix socket. Written on Node's HTTP/2 alone: a container's health check runs every
- * few seconds, and loading gRPC takes longer than all the rest. It never rejects.
+ * few seconds, and loading gRPC takes longer than all the rest. It never rejects. Without a `service` it asks for
+ * the daemon as a whole.
  */
-export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: number): Promise<Health> {
+export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: number, service = ''): Promise<Health> {
   return new Promise((resolve) => {
     const session = connect('http://localhost', { createConnection: () => connectSocket(socketPath) });
     const done = (health: Health): void => {
@@ -63,8 +64,17 @@ export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: 
       else if (grpcStatus !== '0') done({ status: 'failed', problem: `it answered with gRPC status ${grpcStatus}` });
       else done({ status: isServing(answer) ? 'serving' : 'not-serving' });
     });
-    stream.end(EMPTY_REQUEST);
+    stream.end(requestFor(service));
   });
+}
+
+/** A gRPC message that is not compressed: its length, then the field. A name of no bytes is not sent at all. */
+function requestFor(service: string): Buffer {
+  const message =
+    service === '' ? Buffer.alloc(0) : Buffer.from([SERVICE_TAG, service.length, ...Buffer.from(service)]);
+  const frame = Buffer.alloc(5);
+  frame.writeUInt32BE(message.length, 1);
+  return Buffer.concat([frame, message]);
 }
 
 /** A message's five bytes of frame, then the field. A status of 0 is not sent at all. */

@@ -72,6 +72,8 @@ export type DoctorFacts = {
   readonly isInOwnMountNamespace: boolean | undefined;
   readonly sockets: readonly PathFact[];
   readonly health: Health;
+  /** Of the daemon's store. */
+  readonly storeHealth: Health;
   /** Mounted pools in the run directory. */
   readonly pools: number;
   readonly dataDirectory: PathFact;

@@ -84,6 +84,15 @@ export const checkDaemon: Check = ({ health, options, sockets }) => {
   }
 };
 
+export const checkStore: Check = ({ health, storeHealth }) => {
+  if (health.status !== 'serving') return undefined;
+  if (storeHealth.status !== 'not-serving') return ok("The daemon's store takes what is stored.");
+  return problem(
+    'The daemon cannot store objects; volumes keep their contents.',
+    "Read its log for why, and make room on the store's disk: it goes on by itself.",
+  );
+};
+
 export const checkLeftovers: Check = ({ pools, health, options }) => {
   if (options.publisher === 'direct' && pools === 0) return undefined;
   const many = pools === 1 ? '1 pool' : `${pools} pools`;

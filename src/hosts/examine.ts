@@ -18,6 +18,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   propagation: place.checkPropagation,
   sockets: place.checkSockets,
   daemon: place.checkDaemon,
+  store: place.checkStore,
   pools: place.checkLeftovers,
   'data directory': place.checkDataDirectory,
   'key files': place.checkKeyFiles,

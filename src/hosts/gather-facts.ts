@@ -17,6 +17,7 @@ import {
   openDirectoryWithoutLinks,
   setMountAttributes,
 } from '../mount/system-calls.ts';
+import { STORE_SERVICE } from '../rpc/health-services.ts';
 import { dataPaths } from '../sources/data-directory.ts';
 import { checkHealth } from './check-health.ts';
 import type { DoctorFacts, DoctorOptions, PathFact, Propagation, SecurityModule } from './doctor-facts.ts';
@@ -33,7 +34,8 @@ export type Inquiry = {
 
 /** Looks everything up. Nothing is made, changed or mounted. */
 export async function gatherFacts(options: DoctorOptions, { probe, clock, signal }: Inquiry): Promise<DoctorFacts> {
-  const [bind, health] = await Promise.all([probe(), checkHealth(options.lanternSocket, signal, HEALTH_MS)]);
+  const ask = (service?: string) => checkHealth(options.lanternSocket, signal, HEALTH_MS, service);
+  const [bind, health, storeHealth] = await Promise.all([probe(), ask(), ask(STORE_SERVICE)]);
   const place = existingPartOf(options.runDirectory);
   const table = attempt(() => parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'))) ?? [];
   const ownership = readOwnership();
@@ -57,6 +59,7 @@ export async function gatherFacts(options: DoctorOptions, { probe, clock, signal
     isInOwnMountNamespace: isInOwnMountNamespace(),
     sockets: [options.lanternSocket, options.csiSocket].map(look),
     health,
+    storeHealth,
     pools: countPools(join(place, 'pools'), table),
     dataDirectory: look(options.dataDirectory),
     hasDatabase: existsSync(dataPaths(options.dataDirectory).database),

@@ -4,6 +4,7 @@ import type { VolumeCensus } from '../projection/census.ts';
 import type { VolumeEvent } from '../projection/volume-events.ts';
 import type { CallObserver, CallOutcome } from '../rpc/call-observer.ts';
 import type { Staleness } from '../sources/staleness.ts';
+import type { Writability } from '../sources/store-trouble.ts';
 
 /** What is looked up when somebody asks, rather than counted on. Each is cheap: nothing is read from a disk. */
 export type Readings = {
@@ -13,6 +14,8 @@ export type Readings = {
   readonly revision: () => number;
   /** Of a store that other machines share; undefined for one that is always in touch. */
   readonly staleness: Pick<Staleness, 'staleSince' | 'watchRestarts'> | undefined;
+  /** Of a store that can run out of room; undefined for others. */
+  readonly writability?: Pick<Writability, 'refusingSince'> | undefined;
   /** How many things about this host the daemon warned of at its start. */
   readonly cautions: number;
   readonly version: string;
@@ -155,7 +158,7 @@ export class Metrics implements CallObserver {
 
   /** From now on what there is can be asked for. Call it once, when its parts have been put together. */
   readAtScrape(readings: Readings): void {
-    const { census, pools, revision, staleness, cautions, version, publisher, store } = readings;
+    const { census, pools, revision, staleness, writability, cautions, version, publisher, store } = readings;
     const registers = [this.registry];
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
@@ -210,6 +213,11 @@ export class Metrics implements CallObserver {
       'lantern_store_stale_since_seconds',
       'Since when the store is out of touch, in seconds since 1970; 0 while it is in touch.',
       () => (staleness?.staleSince ?? 0) / 1000,
+    );
+    gauge(
+      'lantern_store_refusing_since_seconds',
+      'Since when objects cannot be stored, in seconds since 1970, e.g. because the disk is full; 0 while they can.',
+      () => (writability?.refusingSince ?? 0) / 1000,
     );
     gauge(
       'lantern_store_watch_restarts',

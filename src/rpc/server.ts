@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import { boundedDefinition } from './bounded-messages.ts';
 import type { CallObserver } from './call-observer.ts';
 import { CallDesk } from './handler.ts';
+import { STORE_SERVICE } from './health-services.ts';
 import { endLibraryStreams } from './library-streams.ts';
 import { MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES } from './limits.ts';
 import { csi, lantern } from './protos.ts';
@@ -66,7 +67,7 @@ export class RpcServer implements AsyncDisposable {
   readonly #shutdown = new AbortController();
   readonly #csi = new Server(SERVER_OPTIONS);
   readonly #all = new Server({ ...SERVER_OPTIONS, interceptors: [endLibraryStreams(this.#shutdown.signal)] });
-  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [STORE_SERVICE]: 'SERVING' });
   readonly #sockets: UnixSocket[] = [];
   #isServing = false;
 
@@ -113,6 +114,11 @@ export class RpcServer implements AsyncDisposable {
   setServing(isServing: boolean): void {
     this.#isServing = isServing;
     this.#health.setStatus('', isServing ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /** What it says of the store. */
+  setStoring(canStore: boolean): void {
+    this.#health.setStatus(STORE_SERVICE, canStore ? 'SERVING' : 'NOT_SERVING');
   }
 
   /** Takes no new calls, ends waits and streams, lets what is under way finish, within a bound. */

@@ -10,10 +10,17 @@ export type DataPaths = {
   readonly database: string;
   /** The newest head, outside the database so that an older copy of that is noticed. */
   readonly head: string;
+  /** Room for when there is none else: see `SpaceReserve`. */
+  readonly reserve: string;
 };
 
 export function dataPaths(directory: string): DataPaths {
-  return { directory, database: join(directory, 'db'), head: join(directory, 'head') };
+  return {
+    directory,
+    database: join(directory, 'db'),
+    head: join(directory, 'head'),
+    reserve: join(directory, 'reserve'),
+  };
 }
 
 /** The data directory when nobody says otherwise: /var/lib/lantern for root, else below $XDG_STATE_HOME or ~/.local/state. */

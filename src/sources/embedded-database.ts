@@ -26,18 +26,22 @@ export type EmbeddedLocation = { readonly directory: string; readonly keyFiles: 
  * database first, so after a crash that is at the head or ahead of it, never behind.
  */
 export class EmbeddedDatabase implements AsyncDisposable {
-  readonly #level: Level;
+  #level: Level;
   readonly #paths: DataPaths;
+  readonly #keys: KeyRing;
   readonly #key: StoreKey;
   /** By `refKey`, the revision each object is at. */
   readonly #revisions: Map<string, string>;
   /** Its digest is under `#key`. */
   #head: Head;
+  /** What a commit that failed would have led to. */
+  #undecided: NextState | undefined;
 
-  private constructor(level: Level, paths: DataPaths, key: StoreKey, head: Head, revisions: Map<string, string>) {
+  private constructor(level: Level, paths: DataPaths, keys: KeyRing, head: Head, revisions: Map<string, string>) {
     this.#level = level;
     this.#paths = paths;
-    this.#key = key;
+    this.#keys = keys;
+    this.#key = keys.first;
     this.#head = head;
     this.#revisions = revisions;
   }
@@ -66,7 +70,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
         digest: digestOf(keys.first, revisionsOf(contents.objects)),
       };
       const revisions = new Map(revisionsOf(contents.objects));
-      const database = new EmbeddedDatabase(level, paths, keys.first, head, revisions);
+      const database = new EmbeddedDatabase(level, paths, keys, head, revisions);
       await database.#write([], head);
       return { database, objects: contents.objects };
     } catch (error) {
@@ -83,26 +87,40 @@ export class EmbeddedDatabase implements AsyncDisposable {
     return this.#head.revision;
   }
 
-  /** Makes the changes durable, all or none. After an error nobody knows which: open the store again to find out. */
+  /** Makes the changes durable, all or none. After an error nobody knows which, and nothing more is written: `reopen`. */
   async commit(events: readonly ObjectEvent[]): Promise<void> {
-    const operations: Operation[] = [];
-    let { digest, revision } = this.#head;
-    for (const event of events) {
-      const objectKey = refKey(refOf(event.object));
-      const before = this.#revisions.get(objectKey);
-      if (before !== undefined) digest = toggled(digest, this.#key, objectKey, before);
-      if (event.type === 'deleted') {
-        this.#revisions.delete(objectKey);
-        operations.push({ type: 'del', key: recordKey(objectKey) });
-      } else {
-        const { resourceVersion } = event.object.metadata;
-        digest = toggled(digest, this.#key, objectKey, resourceVersion);
-        this.#revisions.set(objectKey, resourceVersion);
-        operations.push(put(objectRecord(this.#key, event.object)));
+    const next = this.#after(events);
+    this.#undecided = next;
+    await this.#write(next.operations, next.head);
+    this.#adopt(next);
+  }
+
+  /**
+   * Opens the files again after a commit that failed, and tells whether what it wrote was kept: which of the two heads
+   * the database is at says so. It is durable then. Throws when there is still no writing, or `data-loss` when the
+   * database is at neither. May be repeated.
+   */
+  async reopen(): Promise<'kept' | 'dropped'> {
+    const what = `open the store in "${this.#paths.directory}" again`;
+    await this.#level.close();
+    const level = await openLevel(this.#paths.database, false, what);
+    try {
+      const head = await this.#headIn(level, what);
+      const undecided = this.#undecided?.head;
+      const found = [undecided, this.#head].find((known) => known !== undefined && isSameHead(known, head));
+      if (found === undefined) {
+        throw new LanternError('data-loss', `${what}: it was changed by somebody else; restart the daemon`);
       }
-      revision = event.revision;
+      this.#level = level;
+      await this.#write([], found);
+    } catch (error) {
+      await level.close();
+      throw levelError(error, what);
     }
-    await this.#write(operations, { ...this.#head, revision, count: this.#revisions.size, digest });
+    const next = this.#undecided;
+    if (next === undefined || !isSameHead(next.head, this.#head)) return 'dropped';
+    this.#adopt(next);
+    return 'kept';
   }
 
   /** Seals all objects, and nothing else, with the first key, and drops what the others had sealed. */
@@ -123,6 +141,50 @@ export class EmbeddedDatabase implements AsyncDisposable {
     await this.#level.close();
   }
 
+  /** What the events lead to; nothing is changed. */
+  #after(events: readonly ObjectEvent[]): NextState {
+    const operations: Operation[] = [];
+    const revisions = new Map<string, string | undefined>();
+    let { digest, revision, count } = this.#head;
+    for (const event of events) {
+      const objectKey = refKey(refOf(event.object));
+      const before = revisions.has(objectKey) ? revisions.get(objectKey) : this.#revisions.get(objectKey);
+      if (before !== undefined) digest = toggled(digest, this.#key, objectKey, before);
+      if (event.type === 'deleted') {
+        revisions.set(objectKey, undefined);
+        operations.push({ type: 'del', key: recordKey(objectKey) });
+      } else {
+        const { resourceVersion } = event.object.metadata;
+        digest = toggled(digest, this.#key, objectKey, resourceVersion);
+        revisions.set(objectKey, resourceVersion);
+        operations.push(put(objectRecord(this.#key, event.object)));
+      }
+      count += Number(revisions.get(objectKey) !== undefined) - Number(before !== undefined);
+      revision = event.revision;
+    }
+    return { operations, revisions, head: { ...this.#head, revision, count, digest } };
+  }
+
+  #adopt({ revisions }: NextState): void {
+    for (const [objectKey, revision] of revisions) {
+      if (revision === undefined) this.#revisions.delete(objectKey);
+      else this.#revisions.set(objectKey, revision);
+    }
+    this.#undecided = undefined;
+  }
+
+  /** The head that the database is at, as long as that is not behind the one beside it. */
+  async #headIn(level: Level, what: string): Promise<Head> {
+    const [inside, outside] = [await level.get(HEAD_KEY), await readHeadFile(this.#paths.head)];
+    if (inside === undefined || outside === undefined) {
+      throw new LanternError('data-loss', `${what}: its head is missing; ${WAY_BACK}`);
+    }
+    const { head } = openHead(this.#keys, inside, what);
+    const acknowledged = openHead(this.#keys, outside, what).head;
+    if (acknowledged.storeId === head.storeId && acknowledged.revision <= head.revision) return head;
+    throw new LanternError('data-loss', `${what}: it lacks what was acknowledged; ${WAY_BACK}`);
+  }
+
   async #write(operations: Operation[], head: Head): Promise<void> {
     const what = `write to the store in "${this.#paths.directory}"`;
     const sealed = sealHead(this.#key, head);
@@ -134,6 +196,18 @@ export class EmbeddedDatabase implements AsyncDisposable {
       throw levelError(error, what);
     }
   }
+}
+
+/** What the store is after a group of changes. */
+type NextState = {
+  readonly operations: Operation[];
+  readonly head: Head;
+  /** By `refKey`, of the changed objects; undefined for those that are gone. */
+  readonly revisions: ReadonlyMap<string, string | undefined>;
+};
+
+function isSameHead(a: Head, b: Head): boolean {
+  return a.storeId === b.storeId && a.revision === b.revision && a.count === b.count && a.digest === b.digest;
 }
 
 type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string };

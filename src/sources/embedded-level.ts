@@ -80,6 +80,8 @@ export function levelError(error: unknown, what: string): LanternError {
   if (text.includes('LEVEL_LOCKED')) return lockedError(what);
   if (/No space left|quota/i.test(text)) return refuse('resource-exhausted', 'no space is left on its disk; make room');
   if (/Permission denied|not permitted/i.test(text)) return refuse('permission-denied', 'the permission is missing');
+  if (/Read-only file system/i.test(text)) return refuse('failed-precondition', 'its file system is read-only');
+  if (/Input\/output error/i.test(text)) return refuse('unavailable', 'its disk fails (EIO)');
   if (/Too many open files/i.test(text)) return refuse('resource-exhausted', 'too many files are open');
   return refuse('data-loss', `the database is damaged; ${WAY_BACK}`);
 }

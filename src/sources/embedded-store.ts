@@ -1,9 +1,12 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import { type Backoff, delays } from '../base/retry.ts';
 import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../objects/object.ts';
+import { dataPaths } from './data-directory.ts';
 import { EmbeddedDatabase, type EmbeddedLocation } from './embedded-database.ts';
 import { DEFAULT_HISTORY, KeptObjects } from './kept-objects.ts';
 import { applicationOf, requireVersion } from './next-state.ts';
+import { PendingChanges } from './pending-changes.ts';
 import type {
   Applied,
   ApplyOptions,
@@ -14,6 +17,8 @@ import type {
   Store,
   WatchFilter,
 } from './source.ts';
+import { SpaceReserve } from './space-reserve.ts';
+import { type Remaining, StoreTrouble, type Writability } from './store-trouble.ts';
 
 export type EmbeddedStoreOptions = EmbeddedLocation & {
   readonly clock?: Clock;
@@ -32,38 +37,69 @@ type Task = {
 
 /** The most writes that share one commit, which bounds the memory of it. */
 const MAX_GROUP = 64;
+/** How long a store that cannot write waits before it tries again by itself, in milliseconds… */
+const RETRIES: Backoff = { firstMs: 2_000, mostMs: 30_000, jitter: 0.2 };
+/** …and at least after the last attempt when somebody wants to write: this, and four times what that took. */
+const LEAST_PAUSE_MS = 250;
 
 /**
  * Objects on one machine's disk, encrypted, and all of them in memory for reading. A write is answered, seen and told
  * of once it is durable. Writes that wait together are committed together.
+ *
+ * A write that fails, for lack of room for instance, closes the database, since LevelDB takes no more then, and opens it
+ * again, which tells whether the write was kept. From then on it takes deletions, in the room that it had reserved, or
+ * nothing where it could not be opened; until the reserve can be made anew. `writability` says so.
  */
 export class EmbeddedStore implements Store, AsyncDisposable {
   readonly storeId: string;
   readonly #database: EmbeddedDatabase;
   readonly #kept: KeptObjects;
   readonly #clock: Clock;
+  readonly #reserve: SpaceReserve;
+  readonly #trouble = new StoreTrouble();
   readonly #queue: Task[] = [];
   #draining: Promise<void> = Promise.resolve();
   #isDraining = false;
-  /** Why no more writes are taken. */
-  #refusal: LanternError | undefined;
+  #isClosed = false;
+  /** The changes of a commit that failed, until it is known whether they were kept. */
+  #undecided: readonly ObjectEvent[] = [];
+  #retry:
+    | { readonly delays: Iterator<number, never>; timer?: Disposable; isDue: boolean; notBefore: number }
+    | undefined;
 
-  private constructor(database: EmbeddedDatabase, kept: KeptObjects, clock: Clock) {
+  private constructor(database: EmbeddedDatabase, kept: KeptObjects, clock: Clock, reserve: SpaceReserve) {
     this.storeId = database.storeId;
     this.#database = database;
     this.#kept = kept;
     this.#clock = clock;
+    this.#reserve = reserve;
   }
 
   /** Loads the store; makes it on the first start. Errors as `EmbeddedDatabase.open`. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     const clock = options.clock ?? systemClock;
     // Not zero: a store that was lost and made anew must not repeat revisions that somebody may still hold.
-    const { database, objects } = await EmbeddedDatabase.open(options, Math.floor(clock.now()));
+    const open = () => EmbeddedDatabase.open(options, Math.floor(clock.now()));
+    const reserve = new SpaceReserve(dataPaths(options.directory).reserve);
+    let shortage: LanternError | undefined;
+    const { database, objects } = await open().catch(async (error: unknown) => {
+      // A disk that filled up while nobody was here.
+      if (!isShortage(error) || !(await reserve.release())) throw error;
+      shortage = error;
+      return open();
+    });
     const limits = { ...DEFAULT_HISTORY, events: options.historyEvents ?? DEFAULT_HISTORY.events };
     const kept = new KeptObjects(objects, database.revision, limits);
     if (options.ready ?? true) kept.markReady();
-    return new EmbeddedStore(database, kept, clock);
+    const store = new EmbeddedStore(database, kept, clock, reserve);
+    if (shortage !== undefined) store.#meetTrouble(shortage, 'deletions');
+    else await reserve.hold();
+    return store;
+  }
+
+  /** Whether it takes every write. */
+  get writability(): Writability {
+    return this.#trouble;
   }
 
   /** The newest. */
@@ -89,7 +125,10 @@ export class EmbeddedStore implements Store, AsyncDisposable {
       const current = pending.get(refKey(refOf(draft)));
       const moment = { revision: pending.revision + 1, now: this.#clock.now() };
       const { applied, event } = applicationOf(current, draft, options, moment);
-      if (event !== undefined) pending.add(event);
+      if (event !== undefined) {
+        if (this.#trouble.remaining !== undefined) throw this.#trouble.refusal();
+        pending.add(event);
+      }
       return applied;
     });
   }
@@ -117,7 +156,8 @@ export class EmbeddedStore implements Store, AsyncDisposable {
 
   /** Ends the writes that wait, then releases the data directory. A repeat does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#refusal ??= new LanternError('unavailable', 'write to the store: it is closed');
+    this.#isClosed = true;
+    this.#retry?.timer?.[Symbol.dispose]();
     await this.#draining;
     await this.#database[Symbol.asyncDispose]();
   }
@@ -125,7 +165,7 @@ export class EmbeddedStore implements Store, AsyncDisposable {
   #write<T>(signal: AbortSignal, decide: (pending: PendingChanges) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      if (this.#refusal !== undefined) throw this.#refusal;
+      if (this.#isClosed) throw new LanternError('unavailable', 'write to the store: it is closed');
       this.#queue.push({
         decide: (pending) => {
           try {
@@ -139,59 +179,119 @@ export class EmbeddedStore implements Store, AsyncDisposable {
         },
         fail: reject,
       });
-      if (!this.#isDraining) this.#draining = this.#drain();
+      this.#startDraining();
     });
+  }
+
+  #startDraining(): void {
+    if (!this.#isDraining) this.#draining = this.#drain();
   }
 
   async #drain(): Promise<void> {
     this.#isDraining = true;
-    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, MAX_GROUP));
+    do {
+      await this.#tryAgain();
+      if (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, MAX_GROUP));
+    } while (this.#queue.length > 0 || this.#retry?.isDue);
     this.#isDraining = false;
   }
 
   async #commit(tasks: readonly Task[]): Promise<void> {
+    if (this.#trouble.remaining === 'none') {
+      for (const task of tasks) task.fail(this.#trouble.refusal());
+      return;
+    }
     const pending = new PendingChanges(this.#kept);
+    const answers = tasks.flatMap((task) => task.decide(pending) ?? []);
+    if (pending.events.length > 0) {
+      const failure = await this.#makeDurable(pending.events);
+      if (failure !== undefined) {
+        for (const task of tasks) task.fail(failure);
+        return;
+      }
+    }
+    for (const answer of answers) answer();
+  }
+
+  /** On return the changes are durable and told of; or the answer is why they are not, or not for certain. */
+  async #makeDurable(events: readonly ObjectEvent[]): Promise<LanternError | undefined> {
     try {
-      const answers = tasks.flatMap((task) => task.decide(pending) ?? []);
-      if (pending.events.length > 0) await this.#database.commit(pending.events);
-      for (const event of pending.events) this.#kept.change(event, this.#clock.monotonic());
-      for (const answer of answers) answer();
+      await this.#database.commit(events);
+      this.#publish(events);
+      return undefined;
     } catch (error) {
-      this.#refusal = failedWrite(error);
-      for (const task of [...tasks, ...this.#queue.splice(0)]) task.fail(this.#refusal);
+      const failure = toLanternError(error, 'write to the store');
+      this.#undecided = events;
+      const outcome = await this.#reopen(failure);
+      if (outcome === 'kept') return undefined;
+      return outcome === 'dropped' ? failure : unknownOutcome(failure);
     }
   }
+
+  #publish(events: readonly ObjectEvent[]): void {
+    for (const event of events) this.#kept.change(event, this.#clock.monotonic());
+  }
+
+  /** Finds out what became of the last commit; `failure` is why it is asked. */
+  async #reopen(failure: LanternError): Promise<'kept' | 'dropped' | 'unknown'> {
+    try {
+      // Room that is not given back does no harm.
+      await this.#reserve.release().catch(() => false);
+      const outcome = await this.#database.reopen();
+      if (outcome === 'kept') this.#publish(this.#undecided);
+      this.#undecided = [];
+      this.#meetTrouble(failure, 'deletions');
+      return outcome;
+    } catch (error) {
+      this.#meetTrouble(toLanternError(error, 'open the store again'), 'none');
+      return 'unknown';
+    }
+  }
+
+  #meetTrouble(error: LanternError, remaining: Remaining): void {
+    this.#trouble.begin(error, remaining, this.#clock.now());
+    this.#retry ??= { delays: delays(RETRIES), isDue: false, notBefore: 0 };
+    this.#tryLater();
+  }
+
+  #tryLater(): void {
+    const retry = this.#retry;
+    if (retry === undefined || this.#isClosed) return;
+    retry.timer?.[Symbol.dispose]();
+    retry.timer = this.#clock.after(retry.delays.next().value, () => {
+      retry.isDue = true;
+      this.#startDraining();
+    });
+  }
+
+  /** Ends the trouble if it can be ended: the files are open, and there is room for all that was reserved. */
+  async #tryAgain(): Promise<void> {
+    const [retry, failure] = [this.#retry, this.#trouble.error];
+    const start = this.#clock.monotonic();
+    if (retry === undefined || failure === undefined) return;
+    const isTime = retry.isDue || start >= retry.notBefore;
+    retry.isDue = false;
+    if (this.#isClosed || !isTime) return;
+    if (this.#trouble.remaining === 'none') await this.#reopen(failure);
+    if (this.#trouble.remaining === 'deletions' && (await this.#reserve.hold())) {
+      retry.timer?.[Symbol.dispose]();
+      this.#retry = undefined;
+      this.#trouble.end();
+      return;
+    }
+    const end = this.#clock.monotonic();
+    retry.notBefore = end + LEAST_PAUSE_MS + 4 * (end - start);
+    this.#tryLater();
+  }
 }
 
-/** The state after the writes of one group that are decided but not yet durable. */
-class PendingChanges {
-  readonly events: ObjectEvent[] = [];
-  readonly #kept: KeptObjects;
-  readonly #latest = new Map<string, StoredObject | undefined>();
-
-  constructor(kept: KeptObjects) {
-    this.#kept = kept;
-  }
-
-  get revision(): number {
-    return this.events.at(-1)?.revision ?? this.#kept.revision;
-  }
-
-  get(key: string): StoredObject | undefined {
-    return this.#latest.has(key) ? this.#latest.get(key) : this.#kept.peek(key);
-  }
-
-  add(event: ObjectEvent): void {
-    this.events.push(event);
-    this.#latest.set(refKey(refOf(event.object)), event.type === 'deleted' ? undefined : event.object);
-  }
+function isShortage(error: unknown): error is LanternError {
+  return error instanceof LanternError && error.code === 'resource-exhausted';
 }
 
-function failedWrite(error: unknown): LanternError {
-  const { code, message } = toLanternError(error, 'write to the store');
+function unknownOutcome({ code, message }: LanternError): LanternError {
   return new LanternError(
     code,
-    `${message}; whether the last write was kept is not known, so reads go on and writes are refused until the daemon is restarted`,
-    { cause: error },
+    `${message}; whether this write was kept is not known until the store can be opened again: read it then, or write it again`,
   );
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import { checkHealth, type Health } from '../../hosts/check-health.ts';
+import { STORE_SERVICE } from '../../rpc/health-services.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
 import { socketOf } from '../with-daemon.ts';
@@ -18,7 +19,10 @@ export function healthCommand(cli: Cli): Command {
     if (health.status !== 'serving') {
       throw new LanternError('unavailable', `the daemon at "${socket}" does not serve: ${problemOf(health)}`);
     }
-    cli.terminal.print('serving');
+    const store = await checkHealth(socket, cli.signal, TIMEOUT_MS, STORE_SERVICE);
+    // It ends with 0 all the same: volumes are served, and a restart would not make room.
+    const isFull = store.status === 'not-serving';
+    cli.terminal.print(isFull ? 'serving, but objects cannot be stored; the log says why' : 'serving');
   });
 }
 

@@ -52,6 +52,7 @@ const FACTS: DoctorFacts = {
   isInOwnMountNamespace: false,
   sockets: [missing('/run/lantern/lantern.sock'), missing('/run/lantern/csi/csi.sock')],
   health: { status: 'unreachable', problem: 'there is no such socket' },
+  storeHealth: { status: 'unreachable', problem: 'there is no such socket' },
   pools: 0,
   dataDirectory: missing('/var/lib/lantern'),
   hasDatabase: false,
@@ -187,6 +188,13 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ],
     [{ health: { status: 'failed', problem: 'it did not answer within 2 s' } }, 'problem', /did not answer/],
   ],
+  store: [
+    [{}, 'absent'],
+    [{ ...serving, storeHealth: { status: 'serving' } }, 'ok', /takes what is stored/],
+    // An older daemon does not know the question.
+    [{ ...serving, storeHealth: { status: 'failed', problem: 'it answered with gRPC status 5' } }, 'ok'],
+    [{ ...serving, storeHealth: { status: 'not-serving' } }, 'problem', /cannot store objects/],
+  ],
   pools: [
     [{}, 'ok', /No pools are left/],
     [{ pools: 2 }, 'warning', /does not run left 2 pools/],
@@ -241,7 +249,7 @@ describe.each(Object.entries(CASES))('%s', (name, cases) => {
 });
 
 test('every check is in the table', () => {
-  const everywhere = examine({ ...FACTS, ...kubelet({}) }).map(({ name }) => name);
+  const everywhere = examine({ ...FACTS, ...serving, ...kubelet({}) }).map(({ name }) => name);
   expect(everywhere).toEqual(Object.keys(CASES));
 });
 

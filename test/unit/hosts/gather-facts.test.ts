@@ -86,6 +86,7 @@ test('a daemon that serves', async () => {
   const { lanternSocket, csiSocket } = fixture;
   expect(await facts({ lanternSocket, csiSocket })).toMatchObject({
     health: { status: 'serving' },
+    storeHealth: { status: 'serving' },
     sockets: [
       { type: 'socket', mode: 0o600 },
       { type: 'socket', mode: 0o600 },
