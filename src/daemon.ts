@@ -11,6 +11,7 @@ import type { Observation } from './hosts/observation.ts';
 import { readinessOf } from './hosts/readiness.ts';
 import { detectPublisher } from './mount/detect-publisher.ts';
 import { lockFile } from './mount/file-lock.ts';
+import { ownPlaces } from './mount/own-places.ts';
 import { hardenProcess } from './mount/process-hardening.ts';
 import type { Publisher } from './mount/publisher.ts';
 import { TargetRoots } from './mount/target.ts';
@@ -183,6 +184,7 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
     ...config,
     kind: config.publisher,
     targetRoots: targetRootsOf(config),
+    ownPlaces: ownPlacesOf(config),
     poolTotalBytes: config.poolTotalBytes ?? defaultPoolTotal(availableMemory()),
     // A volume of its own pool comes back to it only when it is mounted again.
     keepIdlePools: config.isolation === 'namespace',
@@ -193,7 +195,15 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
 
 /** What pods are mounted in has the same limits as what is mounted there. */
 function targetDirectories(config: Config): TargetDirectories {
-  return new TargetDirectories(new TargetRoots(targetRootsOf(config), [config.runDirectory]));
+  return new TargetDirectories(new TargetRoots(targetRootsOf(config), ownPlacesOf(config)));
+}
+
+function ownPlacesOf(config: Config): readonly string[] {
+  const { runDirectory, dataDirectory, keyFiles, manifests, jwksFile, rootCa, tcp, etcd } = config;
+  const certificates = [tcp?.tls?.cert, tcp?.tls?.key, tcp?.tls?.clientCa, rootCa];
+  const login = [etcd?.ca, etcd?.pair?.cert, etcd?.pair?.key, etcd?.login?.passwordFile];
+  const places = [runDirectory, dataDirectory, ...keyFiles, manifests, jwksFile, ...certificates, ...login];
+  return ownPlaces(places, [config.csiSocket, config.lanternSocket]);
 }
 
 function targetRootsOf({ targetRoots }: Config): readonly string[] {

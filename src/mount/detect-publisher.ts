@@ -20,6 +20,8 @@ export type PublisherOptions = {
   readonly runDirectory: string;
   /** Where targets may lie. */
   readonly targetRoots: readonly string[];
+  /** Files and directories of the daemon's besides the run directory, for `TargetRoots`. */
+  readonly ownPlaces?: readonly string[];
   /** Bytes of one pool, and of all together. */
   readonly poolBytes: number;
   readonly poolTotalBytes: number;
@@ -41,7 +43,7 @@ export type PublisherOptions = {
  */
 export function detectPublisher(options: PublisherOptions): Publisher {
   const runDirectory = makeRunDirectory(options.runDirectory);
-  const targets = new TargetRoots(options.targetRoots, [runDirectory]);
+  const targets = new TargetRoots(options.targetRoots, [runDirectory, ...(options.ownPlaces ?? [])]);
   if (options.kind !== 'direct') {
     const probe = probeBind(runDirectory);
     if (probe.works) return bindPublisher(probe, runDirectory, targets, options);

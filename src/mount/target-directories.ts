@@ -26,7 +26,7 @@ export class TargetDirectories {
     this.#roots.resolve(target);
     try {
       for (const path of directoriesTo(root, target)) {
-        using parent = this.#roots.open(path);
+        using parent = this.#roots.openDirectory(path);
         if (makeOne(parent, path)) made.push(path);
       }
       return made;

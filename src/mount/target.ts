@@ -30,7 +30,16 @@ export class TargetRoots {
    * roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own.
    */
   open(target: string): OpenedParent {
-    const opened = this.#open(target);
+    return this.#opened(target, 'cover');
+  }
+
+  /** The same for a directory that targets lie in, which may also be one that places of the daemon's own lie in. */
+  openDirectory(directory: string): OpenedParent {
+    return this.#opened(directory, 'enter');
+  }
+
+  #opened(target: string, purpose: Purpose): OpenedParent {
+    const opened = this.#open(target, purpose);
     if (opened instanceof OpenedParent) return opened;
     throw opened;
   }
@@ -40,7 +49,7 @@ export class TargetRoots {
    * the roots or the daemon's own. Throws only `invalid-argument`.
    */
   openIfThere(target: string): OpenedParent | undefined {
-    const opened = this.#open(target);
+    const opened = this.#open(target, 'cover');
     return opened instanceof OpenedParent ? opened : undefined;
   }
 
@@ -82,14 +91,14 @@ export class TargetRoots {
   }
 
   /** The parent, or why there is none to work in. */
-  #open(target: string): OpenedParent | LanternError {
+  #open(target: string, purpose: Purpose): OpenedParent | LanternError {
     const resolved = this.tryResolve(target);
     if (resolved === undefined) return this.#outside(target);
     const opened = openParent(resolved, target);
     if (opened instanceof LanternError) return opened;
     const real = join(readlinkSync(opened.parentPath), opened.name);
     const place = this.#ownPlaceAt(real);
-    if (place === undefined) return opened;
+    if (place === undefined || (purpose === 'enter' && isBelow(place, real))) return opened;
     opened[Symbol.dispose]();
     const relation = isBelow(place, real) ? 'it would cover' : real === place ? 'it is' : 'it lies in';
     return new LanternError(
@@ -111,6 +120,8 @@ export class TargetRoots {
     );
   }
 }
+
+type Purpose = 'cover' | 'enter';
 
 /** As the operator named it, and where that leads. */
 type Root = { readonly given: string; readonly real: string };

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../cli.ts';
@@ -53,15 +54,17 @@ async function find(
   given: readonly string[],
   { id }: Options,
 ): Promise<readonly Unmounting[]> {
-  const targets = given.map(absoluteTarget);
   if (id !== undefined) {
-    return targets.length === 0
+    return given.length === 0
       ? [{ volumeId: id, target: undefined }]
-      : targets.map((target) => ({ volumeId: id, target }));
+      : given.map((target) => ({ volumeId: id, target: absoluteTarget(target) }));
   }
   const volumes = await listVolumes(cli, daemon);
-  return targets.map((target) => {
-    const mounted = volumes.find(({ publications }) => publications.some(({ targetPath }) => targetPath === target));
-    return { volumeId: mounted?.volumeId ?? volumeIdFor(target), target };
+  const idAt = (target: string): string | undefined =>
+    volumes.find(({ publications }) => publications.some(({ targetPath }) => targetPath === target))?.volumeId;
+  return given.map((named) => {
+    // A link that stands in the way since the mount does not change what was mounted.
+    const target = idAt(resolve(named)) === undefined ? absoluteTarget(named) : resolve(named);
+    return { volumeId: idAt(target) ?? volumeIdFor(target), target };
   });
 }

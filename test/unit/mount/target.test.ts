@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { ownPlaces } from '../../../src/mount/own-places.ts';
 import { TargetRoots } from '../../../src/mount/target.ts';
 import { lanternErrorOf } from '../../support/lantern-error.ts';
 import { openDescriptors } from '../../support/open-descriptors.ts';
@@ -74,6 +77,43 @@ describe('TargetRoots: what is refused', () => {
     using parent = roots.openPublished(dir.at('run/t'));
     expect(parent?.target).toBe(dir.at('run/t'));
     expect(roots.openPublished(dir.at('link/a/t'))).toBeUndefined();
+  });
+});
+
+describe("TargetRoots: files and directories of the daemon's own", () => {
+  test.each([
+    ['lib/data', 'it is'],
+    ['lib/data/db', 'it lies in'],
+    ['lib/later/keys/key', 'it is'],
+    ['lib/later/keys', 'it would cover'],
+    ['lib/later', 'it would cover'],
+  ] as const)('%j is no target', (path, relation) => {
+    const { dir } = arrange();
+    using _ = dir;
+    for (const directory of ['lib/data', 'lib/later/keys']) mkdirSync(dir.at(directory), { recursive: true });
+    const roots = new TargetRoots([dir.path], [dir.at('lib/data'), dir.at('lib/later/keys/key')]);
+    const error = lanternErrorOf(() => roots.open(dir.at(path)));
+    expect(error).toMatchObject({ code: 'failed-precondition', message: expect.stringContaining(relation) });
+    expect(roots.openIfThere(dir.at(path))).toBeUndefined();
+    expect(roots.allows(dir.at(path))).toBe(false);
+    using beside = roots.open(dir.at('lib/other'));
+    expect(beside.name).toBe('other');
+    // Targets elsewhere below it may still be made and removed.
+    using entered = roots.openDirectory(dir.at('lib'));
+    expect(entered.name).toBe('lib');
+  });
+});
+
+describe('ownPlaces', () => {
+  test("a socket's directory is the daemon's own when it is for sockets", async () => {
+    using dir = new TempDir();
+    for (const name of ['csi', 'shared']) mkdirSync(dir.at(name));
+    writeFileSync(dir.at('shared/other'), '');
+    const server = createServer().listen(dir.at('csi/csi.sock'));
+    await once(server, 'listening');
+    const sockets = [dir.at('csi/csi.sock'), dir.at('later/s'), dir.at('shared/s')];
+    expect(ownPlaces(['/key', undefined], sockets)).toEqual(['/key', ...sockets, dir.at('csi'), dir.at('later')]);
+    server.close();
   });
 });
 
