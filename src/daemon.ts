@@ -81,7 +81,7 @@ export class Daemon implements AsyncDisposable {
       const clock = systemClock;
       const publisher = parts.use(makePublisher(config, log, parts));
       for (const caution of publisher.cautions) log.warn(caution);
-      const observation = await startObservation(config, parts);
+      const observation = await startObservation(config, log, parts);
       if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
 
       const store = await openStore(config, log, parts);
@@ -119,6 +119,7 @@ export class Daemon implements AsyncDisposable {
             tokens: tokensService(signer, store),
           },
           calls: observation?.metrics,
+          connections: observation?.metrics,
           clock,
           log,
         }),
@@ -211,10 +212,10 @@ function targetRootsOf({ targetRoots }: Config): readonly string[] {
 }
 
 /** The pages' code is loaded for those who want them. Busy addresses are refused before anything is opened. */
-async function startObservation(config: Config, parts: DisposalStack): Promise<Observation | undefined> {
+async function startObservation(config: Config, log: Log, parts: DisposalStack): Promise<Observation | undefined> {
   if (config.metricsAddress === undefined) return undefined;
   const { Observation } = await import('./hosts/observation.ts');
-  return parts.use(await Observation.start(config.metricsAddress));
+  return parts.use(await Observation.start(config.metricsAddress, systemClock, log));
 }
 
 /** With manifests to read first, absence means nothing until they are. */

@@ -1,4 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Listener } from '../base/connection-limits.ts';
+import type { ConnectionObserver, RefusalReason } from '../base/refused-connections.ts';
 import type { PoolTotals } from '../mount/publisher.ts';
 import type { VolumeCensus } from '../projection/census.ts';
 import type { VolumeEvent } from '../projection/volume-events.ts';
@@ -32,7 +34,7 @@ type MethodLabels = { readonly grpc_service: string; readonly grpc_method: strin
  * What a daemon counts, in a registry of its own. Labels are words from this code alone: never the name of an object, a
  * namespace, a pod or a volume. `docs/metrics.md` lists everything.
  */
-export class Metrics implements CallObserver {
+export class Metrics implements CallObserver, ConnectionObserver {
   readonly registry = new Registry();
   readonly #publishes: Counter;
   readonly #unpublishes: Counter;
@@ -46,6 +48,8 @@ export class Metrics implements CallObserver {
   readonly #inFlight: Gauge<'grpc_service' | 'grpc_method'>;
   readonly #unreadable: Counter;
   readonly #watchRestarts: Counter<'reason'>;
+  readonly #connections: Gauge<'listener'>;
+  readonly #refusedConnections: Counter<'listener' | 'reason'>;
   readonly #labels = new Map<string, MethodLabels>();
 
   constructor() {
@@ -112,6 +116,18 @@ export class Metrics implements CallObserver {
       'Watches that ended early and start over with a list: the history did not go back far enough, or the reader was too slow.',
       'reason',
     );
+    this.#connections = new Gauge({
+      name: 'lantern_connections',
+      help: 'Open connections, by where they came in: lantern.sock, csi.sock, TCP, or these pages.',
+      labelNames: ['listener'],
+      registers,
+    });
+    this.#refusedConnections = counter(
+      'lantern_refused_connections_total',
+      'Connections that were refused or cut off, by where and why: a limit, silence, a failed handshake, too many resets.',
+      'listener',
+      'reason',
+    );
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -138,6 +154,18 @@ export class Metrics implements CallObserver {
         this.#warnings.inc({ reason: event.reason });
     }
   };
+
+  opened(listener: Listener): void {
+    this.#connections.inc({ listener });
+  }
+
+  closed(listener: Listener): void {
+    this.#connections.dec({ listener });
+  }
+
+  refused(listener: Listener, reason: RefusalReason): void {
+    this.#refusedConnections.inc({ listener, reason });
+  }
 
   begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void {
     const labels = this.#labelsOf(method);

@@ -1,3 +1,8 @@
+import type { Clock } from '../base/clock.ts';
+import { connectionLimits } from '../base/connection-limits.ts';
+import { descriptorLimit } from '../base/descriptor-limit.ts';
+import type { Log } from '../base/log.ts';
+import { RefusedConnections } from '../base/refused-connections.ts';
 import { Metrics, type Readings } from './metrics.ts';
 import { type Page, PageServer, plainPage } from './page-server.ts';
 import type { ReadinessCheck } from './readiness.ts';
@@ -23,7 +28,7 @@ export class Observation implements AsyncDisposable {
   }
 
   /** Answers from now on. `failed-precondition` when the address cannot be listened on. */
-  static async start(address: string): Promise<Observation> {
+  static async start(address: string, clock: Clock, log: Log): Promise<Observation> {
     const metrics = new Metrics();
     const readiness = { check: () => STARTING };
     const { registry } = metrics;
@@ -32,7 +37,9 @@ export class Observation implements AsyncDisposable {
       ['/healthz', () => plainPage(200, 'ok\n')],
       ['/readyz', () => readyPage(readiness.check())],
     ]);
-    return new Observation(metrics, await PageServer.listen(address, pages), readiness);
+    const { pages: limits } = connectionLimits(descriptorLimit());
+    const gate = { limits, refused: new RefusedConnections(log, clock, metrics), clock };
+    return new Observation(metrics, await PageServer.listen(address, pages, gate), readiness);
   }
 
   get port(): number {

@@ -1,6 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Admission, type AdmissionLimits, type Admitted } from '../base/admission.ts';
+import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import type { RefusalReason, RefusedConnections } from '../base/refused-connections.ts';
+import { tcpPeer } from '../rpc/connecting-peer.ts';
 
 /** One answer; `type` is its media type. */
 export type Page = { readonly status: number; readonly type: string; readonly body: string };
@@ -12,7 +17,6 @@ const PLAIN = 'text/plain; charset=utf-8';
 
 /** Nobody who asks for these pages needs more. */
 const MAX_HEADER_BYTES = 8 * 1024;
-const MAX_CONNECTIONS = 64;
 const REQUEST_MS = 5_000;
 const IDLE_MS = 30_000;
 
@@ -23,19 +27,26 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not use that port',
 };
 
+/** Who may connect, and who hears of those that may not. */
+export type PageGate = {
+  readonly limits: AdmissionLimits;
+  readonly refused: RefusedConnections;
+  readonly clock: Clock;
+};
+
 /** A few pages over plain HTTP: GET alone, without a body, of bounded size and time. */
 export class PageServer implements AsyncDisposable {
   readonly #server: Server;
+  readonly #pages: Pages;
+  readonly #gate: PageGate;
+  readonly #admission: Admission;
+  readonly #admitted = new WeakMap<Socket, Admitted>();
 
-  private constructor(server: Server) {
-    this.#server = server;
-  }
-
-  /** `address` is `HOST:PORT`, an IPv6 host in brackets. `failed-precondition` when nobody can listen there. */
-  static async listen(address: string, pages: Pages): Promise<PageServer> {
-    const what = `serve pages on "${address}"`;
-    const { host, port } = hostAndPortOf(address);
-    const server = createServer(
+  private constructor(pages: Pages, gate: PageGate) {
+    this.#pages = pages;
+    this.#gate = gate;
+    this.#admission = new Admission(gate.limits, gate.clock);
+    this.#server = createServer(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
         headersTimeout: REQUEST_MS,
@@ -43,18 +54,24 @@ export class PageServer implements AsyncDisposable {
         keepAliveTimeout: IDLE_MS,
         connectionsCheckingInterval: 1_000,
       },
-      (request, response) => void answer(request, response, pages),
+      (request, response) => void this.#answer(request, response),
     );
-    server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  /** `address` is `HOST:PORT`, an IPv6 host in brackets. `failed-precondition` when nobody can listen there. */
+  static async listen(address: string, pages: Pages, gate: PageGate): Promise<PageServer> {
+    const what = `serve pages on "${address}"`;
+    const made = new PageServer(pages, gate);
     try {
-      server.listen({ host, port });
-      await once(server, 'listening');
+      made.#server.listen(hostAndPortOf(address));
+      await once(made.#server, 'listening');
     } catch (error) {
       const problem = PROBLEMS[errnoOf(error) ?? ''];
       if (problem === undefined) throw toLanternError(error, what);
       throw new LanternError('failed-precondition', `${what}: ${problem}`, { cause: error });
     }
-    return new PageServer(server);
+    return made;
   }
 
   /** Where it listens. */
@@ -70,26 +87,54 @@ export class PageServer implements AsyncDisposable {
     this.#server.closeAllConnections();
     await closed;
   }
+
+  /** Who waits for a request, sends it slowly or reads slowly makes room for who comes: so a probe is always answered. */
+  #accept(socket: Socket): void {
+    const { refused } = this.#gate;
+    const peer = tcpPeer(socket);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
+    const end = (reason: RefusalReason) => {
+      refused.note('pages', reason, peer.name);
+      socket.destroy();
+    };
+    const admitted = this.#admission.admit(peer, () => end('displaced'));
+    if (typeof admitted === 'string') {
+      end(admitted);
+      return;
+    }
+    this.#admitted.set(socket, admitted);
+    refused.observer.opened('pages');
+    socket.once('close', () => {
+      admitted[Symbol.dispose]();
+      refused.observer.closed('pages');
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const admitted = this.#admitted.get(request.socket);
+    admitted?.engage();
+    // A body would be read to its end before the next request of the connection.
+    if (hasBody(request)) response.shouldKeepAlive = false;
+    const { status, type, body } = await pageFor(request, this.#pages);
+    const bytes = Buffer.from(body);
+    response.writeHead(status, {
+      'content-type': type,
+      'content-length': bytes.length,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...(status === 405 ? { allow: 'GET' } : {}),
+    });
+    response.end(bytes);
+    admitted?.wait();
+  }
 }
 
 function hostAndPortOf(address: string): { readonly host: string; readonly port: number } {
   const colon = address.lastIndexOf(':');
   return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
-}
-
-async function answer(request: IncomingMessage, response: ServerResponse, pages: Pages): Promise<void> {
-  // A body would be read to its end before the next request of the connection.
-  if (hasBody(request)) response.shouldKeepAlive = false;
-  const { status, type, body } = await pageFor(request, pages);
-  const bytes = Buffer.from(body);
-  response.writeHead(status, {
-    'content-type': type,
-    'content-length': bytes.length,
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...(status === 405 ? { allow: 'GET' } : {}),
-  });
-  response.end(bytes);
 }
 
 async function pageFor(request: IncomingMessage, pages: Pages): Promise<Page> {

@@ -3,7 +3,12 @@ import { Server, type ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../base/clock.ts';
+import { type ConnectionLimits, connectionLimits, type Listener } from '../base/connection-limits.ts';
+import { descriptorLimit } from '../base/descriptor-limit.ts';
+import { LanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { type ConnectionObserver, RefusedConnections } from '../base/refused-connections.ts';
+import { Acceptor } from './acceptor.ts';
 import { boundedDefinition } from './bounded-messages.ts';
 import type { CallObserver } from './call-observer.ts';
 import { CallDesk } from './handler.ts';
@@ -24,6 +29,8 @@ import {
   type TokensMethods,
 } from './services.ts';
 import { listenOnTcp, type TcpOptions } from './tcp-listener.ts';
+import { TlsIdentityFiles } from './tls-files.ts';
+import { TlsHandshakes } from './tls-handshakes.ts';
 import { UnixSocket } from './unix-socket.ts';
 
 export type RpcServerOptions = {
@@ -45,6 +52,10 @@ export type RpcServerOptions = {
   };
   /** Hears of every call. */
   readonly calls?: CallObserver | undefined;
+  /** Hears of every connection. */
+  readonly connections?: ConnectionObserver | undefined;
+  /** What each listener may have open; what this process's descriptors allow where left out. */
+  readonly limits?: ConnectionLimits | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -55,10 +66,11 @@ const DRAIN_MS = 5_000;
 const SERVER_OPTIONS: ServerOptions = {
   'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  // A watch may be silent for days: the server asks whether its client is still there, and lets clients ask.
-  'grpc.keepalive_time_ms': 60_000,
-  'grpc.keepalive_timeout_ms': 20_000,
+  // Of one session. Every call under way costs memory, and nobody has that many watches.
+  'grpc.max_concurrent_streams': 1_000,
   'grpc.keepalive_permit_without_calls': 1,
+  // What it keeps of every session and call is never asked for here.
+  'grpc.enable_channelz': 0,
 };
 
 /** The daemon's gRPC servers: one for CSI hosts, one for everything, and the latter on TCP where asked for. */
@@ -68,11 +80,15 @@ export class RpcServer implements AsyncDisposable {
   readonly #csi = new Server(SERVER_OPTIONS);
   readonly #all = new Server({ ...SERVER_OPTIONS, interceptors: [endLibraryStreams(this.#shutdown.signal)] });
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [STORE_SERVICE]: 'SERVING' });
+  readonly #refused: RefusedConnections;
+  readonly #acceptors: Acceptor[] = [];
   readonly #sockets: UnixSocket[] = [];
   #isServing = false;
+  #tcpPort: number | undefined;
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
+    this.#refused = new RefusedConnections(options.log, options.clock, options.connections);
     // One listener per call under way is no leak, whatever their number.
     setMaxListeners(0, this.#shutdown.signal);
     const { identity, controller, node, projector, objects, events, tokens } = options.methods;
@@ -98,12 +114,40 @@ export class RpcServer implements AsyncDisposable {
     new ReflectionService(reflectedProtos()).addToServer(this.#all);
   }
 
-  /** Begins to answer. `failed-precondition` when a socket is taken. */
+  /** Begins to answer. `failed-precondition` when a socket or an address is taken. */
   async start(): Promise<void> {
     const { csiSocket, lanternSocket, socketGroup, tcp } = this.#options;
-    this.#sockets.push(await UnixSocket.bind(this.#all, lanternSocket, socketGroup));
-    this.#sockets.push(await UnixSocket.bind(this.#csi, csiSocket, socketGroup));
-    if (tcp !== undefined) await listenOnTcp(this.#all, tcp);
+    const lantern = this.#acceptor('lantern', this.#all);
+    this.#sockets.push(await UnixSocket.bind(lantern.newListener(), lanternSocket, socketGroup));
+    const csi = this.#acceptor('csi', this.#csi);
+    this.#sockets.push(await UnixSocket.bind(csi.newListener(), csiSocket, socketGroup));
+    if (tcp !== undefined) await this.#startTcp(tcp);
+  }
+
+  async #startTcp({ address, insecure, tls }: TcpOptions): Promise<void> {
+    let handshake: TlsHandshakes | undefined;
+    if (!insecure) {
+      if (tls === undefined) {
+        throw new LanternError('invalid-argument', 'TCP needs --tls-cert, --tls-key and --tls-client-ca');
+      }
+      handshake = new TlsHandshakes(await TlsIdentityFiles.open(tls, this.#options.log));
+    }
+    const acceptor = this.#acceptor('tcp', this.#all, handshake);
+    this.#tcpPort = await listenOnTcp(() => acceptor.newListener(), address);
+  }
+
+  #acceptor(listener: Exclude<Listener, 'pages'>, server: Server, handshakes?: TlsHandshakes): Acceptor {
+    const { clock } = this.#options;
+    const limits = (this.#options.limits ?? connectionLimits(descriptorLimit()))[listener];
+    const options = { listener, server, limits, refused: this.#refused, clock, handshake: handshakes?.begin };
+    const acceptor = new Acceptor(options);
+    this.#acceptors.push(acceptor);
+    return acceptor;
+  }
+
+  /** The port of TCP; undefined without it. */
+  get tcpPort(): number | undefined {
+    return this.#tcpPort;
   }
 
   get isServing(): boolean {
@@ -125,7 +169,11 @@ export class RpcServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.setServing(false);
     this.#shutdown.abort();
-    await Promise.all([this.#csi, this.#all].map((server) => this.#drain(server)));
+    const drained = [this.#csi, this.#all].map((server) => this.#drain(server));
+    // Listeners first, then what has said nothing: a server that shuts down would serve the ones, and wait for the others.
+    for (const acceptor of this.#acceptors) acceptor.stop();
+    await Promise.all(drained);
+    await Promise.all(this.#acceptors.splice(0).map((acceptor) => acceptor.close()));
     for (const socket of this.#sockets.splice(0)) socket[Symbol.dispose]();
   }
 

@@ -1,7 +1,7 @@
+import { once } from 'node:events';
 import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import { bindError } from './bind-error.ts';
 import { MAX_SOCKET_PATH_BYTES } from './limits.ts';
@@ -123,16 +123,17 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-/** Not even the hidden name has more than the owner's rights for a moment. */
+/** Not even the hidden name has more than the owner's rights for a moment. Binding is synchronous: nobody else runs under the mask. */
 async function bindWithUmask(server: Server, path: string): Promise<void> {
   const before = process.umask(0o177);
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) =>
-        error ? reject(bindError(error, `listen on "${path}"`)) : resolve(),
-      );
-    });
+    server.listen(path);
   } finally {
     process.umask(before);
+  }
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw bindError(error, `listen on "${path}"`);
   }
 }

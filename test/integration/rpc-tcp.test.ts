@@ -1,25 +1,27 @@
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { type ChannelCredentials, Client, credentials, Server, type ServiceError, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { listenOnTcp, type TlsFiles } from '../../src/rpc/tcp-listener.ts';
+import type { TcpOptions } from '../../src/rpc/tcp-listener.ts';
+import type { TlsFiles } from '../../src/rpc/tls-files.ts';
 import { Authority, type Identity } from '../support/certificates.ts';
 import { rejectionOf } from '../support/rejection.ts';
+import { RpcFixture } from '../support/rpc-fixture.ts';
 import { TempDir } from '../support/temp-dir.ts';
 
 const authority = new Authority('clients');
 const daemon = authority.issue('daemon');
 const client = authority.issue('client');
 
-/** A gRPC server on a port of the system's choice, with the files of its TLS in a directory of its own. */
-class TcpWorld implements Disposable {
+/** A daemon's gRPC servers on a port of the system's choice, with the files of its TLS in a directory of its own. */
+class TcpWorld implements AsyncDisposable {
   readonly directory = new TempDir();
-  readonly server = new Server();
   readonly files: TlsFiles = {
     cert: this.#write('daemon.pem', daemon.cert),
     key: this.#write('daemon.key', daemon.key),
     clientCa: this.#write('clients.pem', authority.cert),
   };
+  #fixture: RpcFixture | undefined;
 
   #write(name: string, text: string): string {
     writeFileSync(this.directory.at(name), text);
@@ -27,12 +29,16 @@ class TcpWorld implements Disposable {
   }
 
   async listen(tls: Partial<TlsFiles> = {}): Promise<number> {
-    const options = { address: 'localhost:0', insecure: false, tls: { ...this.files, ...tls } };
-    return await listenOnTcp(this.server, options);
+    return await this.start({ address: 'localhost:0', insecure: false, tls: { ...this.files, ...tls } });
   }
 
-  [Symbol.dispose](): void {
-    this.server.forceShutdown();
+  async start(tcp: TcpOptions): Promise<number> {
+    this.#fixture = await RpcFixture.start({ tcp });
+    return this.#fixture.server.tcpPort ?? 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#fixture?.[Symbol.asyncDispose]();
     this.directory[Symbol.dispose]();
   }
 }
@@ -54,7 +60,7 @@ function withCertificate({ cert, key }: Identity): ChannelCredentials {
 
 describe('TCP', () => {
   it('answers clients that show a certificate of the client authority, and nobody else', async () => {
-    using world = new TcpWorld();
+    await using world = new TcpWorld();
     const port = await world.listen();
     expect(await statusOfCall(port, withCertificate(client))).toBe(status.UNIMPLEMENTED);
     const strangers = [
@@ -66,15 +72,15 @@ describe('TCP', () => {
   });
 
   it('is plain only when asked for by name', async () => {
-    using world = new TcpWorld();
-    const refused = await rejectionOf(listenOnTcp(world.server, { address: 'localhost:0', insecure: false }));
+    await using world = new TcpWorld();
+    const refused = await rejectionOf(world.start({ address: 'localhost:0', insecure: false }));
     expect(refused.code).toBe('invalid-argument');
-    const port = await listenOnTcp(world.server, { address: 'localhost:0', insecure: true });
+    const port = await world.start({ address: 'localhost:0', insecure: true });
     expect(await statusOfCall(port, credentials.createInsecure())).toBe(status.UNIMPLEMENTED);
   });
 
   it('names every file that cannot be used, and never what is in it', async () => {
-    using world = new TcpWorld();
+    await using world = new TcpWorld();
     const garbage = world.directory.at('garbage');
     writeFileSync(garbage, '-----BEGIN PRIVATE KEY-----\nPLANTED\n-----END PRIVATE KEY-----\n');
     const missing = world.directory.at('missing');
@@ -92,7 +98,7 @@ describe('TCP', () => {
   });
 
   it('refuses a key of another certificate', async () => {
-    using world = new TcpWorld();
+    await using world = new TcpWorld();
     writeFileSync(world.files.key, client.key);
     const { faults } = await rejectionOf(world.listen());
     expect(faults).toEqual([
@@ -104,12 +110,12 @@ describe('TCP', () => {
   });
 
   it('says that an address is taken, or not of this machine', async () => {
-    using world = new TcpWorld();
+    await using world = new TcpWorld();
     const other = createServer();
     const port = await new Promise<number>((resolve) => {
       other.listen(0, '127.0.0.1', () => resolve(Number(Object(other.address()).port)));
     });
-    const listen = (address: string) => rejectionOf(listenOnTcp(world.server, { address, insecure: true }));
+    const listen = (address: string) => rejectionOf(world.start({ address, insecure: true }));
     expect(await listen(`127.0.0.1:${port}`)).toMatchObject({
       code: 'failed-precondition',
       message: expect.stringContaining(`"127.0.0.1:${port}": another process listens there`),

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
 import { LanternError } from '../../../src/base/errors.ts';
+import { silentLog } from '../../../src/base/log.ts';
 import { Observation } from '../../../src/hosts/observation.ts';
 import { readinessOf } from '../../../src/hosts/readiness.ts';
 
@@ -21,7 +23,7 @@ const READINGS = {
 let observation: Observation;
 
 beforeEach(async () => {
-  observation = await Observation.start('127.0.0.1:0');
+  observation = await Observation.start('127.0.0.1:0', systemClock, silentLog);
 });
 
 afterEach(async () => {

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Page, PageServer, plainPage } from '../../../src/hosts/page-server.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { connectionLimits } from '../../../src/base/connection-limits.ts';
+import { silentLog } from '../../../src/base/log.ts';
+import { RefusedConnections } from '../../../src/base/refused-connections.ts';
+import { type Page, type PageGate, PageServer, plainPage } from '../../../src/hosts/page-server.ts';
 import { rejectionOf } from '../../support/rejection.ts';
 
 const PAGES = new Map<string, () => Promise<Page> | Page>([
@@ -16,10 +20,19 @@ const PAGES = new Map<string, () => Promise<Page> | Page>([
   ],
 ]);
 
+const refused: string[] = [];
+
+/** Eight connections at most. */
+function gate(): PageGate {
+  const observer = { opened: () => {}, closed: () => {}, refused: (_: string, reason: string) => refused.push(reason) };
+  const { pages } = connectionLimits(128);
+  return { limits: pages, refused: new RefusedConnections(silentLog, systemClock, observer), clock: systemClock };
+}
+
 let server: PageServer;
 
 beforeEach(async () => {
-  server = await PageServer.listen('127.0.0.1:0', PAGES);
+  server = await PageServer.listen('127.0.0.1:0', PAGES, gate());
 });
 
 afterEach(async () => {
@@ -73,6 +86,52 @@ describe('bounds', () => {
   });
 });
 
+test.each([
+  ['says nothing', ''],
+  ['sends its request slowly', 'GET /page HTTP/1.1\r\nHost: x\r\nX: '],
+])('a probe is answered while somebody holds all connections and %s', async (_, bytes) => {
+  refused.length = 0;
+  const held = Array.from({ length: 100 }, () => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => {}).resume();
+    socket.write(bytes);
+    return socket;
+  });
+  const closed = Promise.all(held.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+  await vi.waitFor(() => expect(refused.length).toBeGreaterThanOrEqual(96));
+  for (let probe = 0; probe < 10; probe += 1) {
+    expect(await exchange('GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toContain('hello');
+  }
+  expect(new Set(refused)).toEqual(new Set(['displaced']));
+  await server[Symbol.asyncDispose]();
+  await closed;
+});
+
+test('who is being answered does not make room', async () => {
+  let answer: () => void = () => {};
+  const slow = new Map([
+    [
+      '/slow',
+      () =>
+        new Promise<Page>((resolve) => {
+          answer = () => resolve(plainPage(200, 'at last\n'));
+        }),
+    ],
+  ]);
+  await using busy = await PageServer.listen('127.0.0.1:0', slow, gate());
+  const asked = fetch(`http://127.0.0.1:${busy.port}/slow`);
+  const begun = answer;
+  await vi.waitFor(() => expect(answer).not.toBe(begun));
+  const others = Array.from({ length: 20 }, () =>
+    connect(busy.port, '127.0.0.1')
+      .on('error', () => {})
+      .resume(),
+  );
+  await Promise.all(others.slice(0, 10).map((socket) => once(socket, 'close')));
+  answer();
+  expect(await (await asked).text()).toBe('at last\n');
+});
+
 test('the end closes connections that wait for a request, or for the rest of one, and comes once', async () => {
   const sockets = ['GET /page HTTP/1.1\r\nHost: x\r\n\r\n', 'GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa'].map(
     (bytes) => {
@@ -90,14 +149,14 @@ test('the end closes connections that wait for a request, or for the rest of one
 });
 
 test('a name of this machine', async () => {
-  await using named = await PageServer.listen('localhost:0', PAGES);
+  await using named = await PageServer.listen('localhost:0', PAGES, gate());
   expect(await (await fetch(`http://localhost:${named.port}/page`)).text()).toBe('hello\n');
 });
 
 describe('an address that cannot be listened on', () => {
   test('a busy one', async () => {
     const address = `127.0.0.1:${server.port}`;
-    expect(await rejectionOf(PageServer.listen(address, PAGES))).toMatchObject({
+    expect(await rejectionOf(PageServer.listen(address, PAGES, gate()))).toMatchObject({
       code: 'failed-precondition',
       message: `serve pages on "${address}": another process listens there; stop it, or choose another address`,
     });
@@ -105,7 +164,7 @@ describe('an address that cannot be listened on', () => {
 
   test("one of another machine's", async () => {
     // TEST-NET-1 of RFC 5737.
-    expect(await rejectionOf(PageServer.listen('192.0.2.1:9090', PAGES))).toMatchObject({
+    expect(await rejectionOf(PageServer.listen('192.0.2.1:9090', PAGES, gate()))).toMatchObject({
       code: 'failed-precondition',
       message: 'serve pages on "192.0.2.1:9090": this machine does not have that address',
     });
