@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, unlinkSync } from 'node:fs';
-import { LanternError } from '../base/errors.ts';
+import { errnoOf, LanternError } from '../base/errors.ts';
 import { type Ancestor, ancestorsOf, type DirectUser, isStickyAndOpen, opennessOf } from './direct-ancestors.ts';
 import { isInMemory } from './direct-memory.ts';
 import { type EntryStatus, removeAccessLists } from './directory-calls.ts';
@@ -67,7 +67,7 @@ export class DirectTargets {
     using parent = this.#options.roots.openIfThere(target);
     using opened = parent?.openUnlessLink();
     if (parent === undefined || opened === undefined || identityOf(opened) !== identity) return;
-    if (opened.stats.isFile()) unlinkSync(parent.path);
+    if (opened.stats.isFile()) unlinkUnlessExchanged(parent.path);
     else parent.removeEmpty();
   }
 
@@ -138,18 +138,17 @@ export class DirectTargets {
   }
 
   /**
-   * Nobody else can write to it from now on, and nobody wrote to it before: a directory that was found by its name may be
-   * another than was made. It keeps neither access lists nor a group that it may have from a directory of others.
+   * Nobody else can write to it from now on, and nobody wrote to it before (looked at before anything is changed, and again):
+   * a directory that was found by its name may be another than was made. It keeps neither access lists nor a group that it may have from a directory of others.
    */
   #settle(opened: OpenedTarget, mode: number, isFromOthers: boolean): void {
+    requireStillEmpty(opened);
     if (isFromOthers) {
       removeAccessLists(opened.path);
       chownSync(opened.path, -1, this.#options.daemon.group);
     }
     chmodSync(opened.path, mode);
-    if (opened.isDirectory && !opened.isEmpty()) {
-      throw refusal(opened.target, 'somebody wrote to it meanwhile; empty it, or choose another target');
-    }
+    requireStillEmpty(opened);
   }
 
   #openIfAllowed(target: string): OpenedParent | undefined {
@@ -239,6 +238,20 @@ function shared(target: string, path: string, openness: string): LanternError {
 
 function refusal(target: string, why: string): LanternError {
   return new LanternError('failed-precondition', `publish at "${target}": ${why}`);
+}
+
+function unlinkUnlessExchanged(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOENT' && errno !== 'EISDIR') throw error;
+  }
+}
+
+function requireStillEmpty(opened: OpenedTarget): void {
+  if (!opened.isDirectory || opened.isEmpty()) return;
+  throw refusal(opened.target, 'somebody wrote to it meanwhile; empty it, or choose another target');
 }
 
 function disposingOnError<T>(resource: Disposable, action: () => T): T {

@@ -13,9 +13,11 @@ export class DirectWorld implements PublisherWorld {
   readonly #directory = new TempDir('/dev/shm');
   readonly targets = this.#directory.at('targets');
   readonly #run = this.#directory.at('run');
+  readonly #inSharedDirectories: boolean;
   #publisher: DirectPublisher | undefined;
 
-  constructor() {
+  constructor({ inSharedDirectories = false } = {}) {
+    this.#inSharedDirectories = inSharedDirectories;
     for (const path of [this.targets, this.#run]) mkdirSync(path);
   }
 
@@ -28,7 +30,7 @@ export class DirectWorld implements PublisherWorld {
       targets,
       clock: this.clock,
       allowDisk: false,
-      inSharedDirectories: false,
+      inSharedDirectories: this.#inSharedDirectories,
     });
     return this.#publisher;
   }
