@@ -147,6 +147,13 @@ export const KUSTOMIZE_CASES = [
     },
   },
   {
+    name: 'a reference that means two of the same way',
+    outcome: 'both refuse',
+    files: alone('resources: [pod.yaml]\nnamePrefix: p-\nconfigMapGenerator: [{name: a}, {name: p-a}]\n', {
+      'pod.yaml': pod('p', 'p-a'),
+    }),
+  },
+  {
     name: 'a Pod of another namespace',
     files: alone(`${MAP_A}${SECRET_A}resources: [p.yaml, q.yaml]\n`, {
       'p.yaml': pod('p', 'a', ', namespace: other'),
@@ -261,6 +268,10 @@ export const KUSTOMIZE_CASES = [
       'configMapGenerator: [{name: a, namespace: team}]\n',
       'configMapGenerator: [{name: a, behavior: merge}]\n',
     ),
+  },
+  {
+    name: 'a merge into what is generated beside it',
+    files: alone('configMapGenerator: [{name: m, literals: [a=1]}, {name: m, behavior: merge, literals: [b=2]}]\n'),
   },
   { name: 'a second one by that name', outcome: 'both refuse', at: OVERLAY, files: layered(MAP_A, MAP_A) },
 
@@ -379,7 +390,7 @@ export const KUSTOMIZE_CASES = [
   {
     name: 'a merge patch with a target: name, kind and namespace stay',
     files: patching(
-      `patches:\n- target: {name: "[sm]"}\n  patch: '{apiVersion: v1, kind: Whatever, metadata: {name: w, namespace: z, labels: null}, data: {a: Yg==}}'\n`,
+      `patches:\n- target: {name: "[sm]"}\n  patch: '{apiVersion: v1, kind: Whatever, metadata: {name: w, namespace: z}, data: {a: Yg==}}'\n`,
     ),
   },
   {
@@ -526,10 +537,16 @@ export const KUSTOMIZE_CASES = [
     name: 'annotations: null in a patch with a target',
     decided: '`annotations: null`',
     files: alone(
-      `resources: [s.yaml]\n${merging('metadata: {name: s, annotations: null}', ', target: {kind: Secret}').replace('metadata: {name: s}, ', '')}`,
+      `resources: [s.yaml]\n${merging('metadata: {name: s, annotations: null, labels: null}', ', target: {kind: Secret}').replace('metadata: {name: s}, ', '')}`,
       { 's.yaml': secret('s') },
     ),
-    ours: secret('s').replace(', annotations: {note: v}', ''),
+    ours: secret('s').replace(', labels: {app: x}, annotations: {note: v}', ''),
+  },
+  {
+    name: 'a copy of what is not there',
+    decided: '`copy` of what is not there',
+    files: patching(json('{"op": "copy", "from": "/data/q", "path": "/data/r"}')),
+    ours: 'refused',
   },
   {
     name: 'an object that no API server would take',

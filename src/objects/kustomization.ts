@@ -100,6 +100,7 @@ export type GeneratorOptions = NonNullable<Kustomization['generatorOptions']>;
 export type Generator = NonNullable<Kustomization['configMapGenerator']>[number] & {
   readonly type?: string | undefined;
 };
+export type GeneratorBehavior = NonNullable<Generator['behavior']>;
 export type WrittenPatch = NonNullable<Kustomization['patches']>[number];
 export type PatchTarget = NonNullable<WrittenPatch['target']>;
 

@@ -1,10 +1,16 @@
 import { posix } from 'node:path';
 import { type Fault, invalid } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { KUSTOMIZATION_NAMES, type Kustomization, parseKustomization, type WrittenPatch } from './kustomization.ts';
+import {
+  type GeneratorBehavior,
+  KUSTOMIZATION_NAMES,
+  type Kustomization,
+  parseKustomization,
+  type WrittenPatch,
+} from './kustomization.ts';
 import type { KustomizeDirectory } from './kustomize-files.ts';
 import { type Finished, finishMembers } from './kustomize-finish.ts';
-import { type GenerateContext, type Generated, generate, generatedOver } from './kustomize-generate.ts';
+import { type GenerateContext, generate, generatedOver } from './kustomize-generate.ts';
 import { hasName, identityOf, type Member, newMember, withoutRepeated } from './kustomize-member.ts';
 import { applyPatch, parsePatchBody } from './kustomize-patch.ts';
 import { transform } from './kustomize-transform.ts';
@@ -177,7 +183,7 @@ class Build {
   ): Promise<readonly Member[]> {
     const read = (path: string) => this.#read(directory, path);
     const context: GenerateContext = { read, options: generatorOptions, environment: this.#options.environment };
-    const made: Member[] = [];
+    let made: Member[] = [];
     let members = [...given];
     for (const [kind, field, generators] of [
       ['ConfigMap', 'configMapGenerator', configMapGenerator],
@@ -187,34 +193,23 @@ class Build {
         const here = `${place}: ${field}[${at}]`;
         const result = this.#kept(here, await generate(kind, generator, context));
         if (result === undefined) continue;
-        const member = newMember(result.raw, here, this.#options.defaultNamespace, result.hasHash);
-        const meant = [...made, ...members].filter((other) => hasName(other, identityOf(member)));
         const { behavior = 'create' } = generator;
-        if (behavior === 'create' && meant.length === 0) made.push(member);
-        else members = this.#over(members, meant, result, behavior, here);
+        const member = newMember(result.raw, here, this.#options.defaultNamespace, result.hasHash);
+        const [old, ...others] = [...made, ...members].filter((other) => hasName(other, identityOf(member)));
+        const problem = problemOf(behavior, old, others.length);
+        // What could not be read may be what is missing.
+        if (problem !== undefined && this.faults.length === 0) this.faults.push({ field: here, message: problem });
+        if (problem !== undefined) continue;
+        if (old === undefined || behavior === 'create') made.push(member);
+        else {
+          const next = generatedOver(old, result, behavior);
+          const exchanged = (one: Member) => (one === old ? next : one);
+          made = made.map(exchanged);
+          members = members.map(exchanged);
+        }
       }
     }
     return [...made, ...members];
-  }
-
-  #over(
-    members: Member[],
-    meant: readonly Member[],
-    result: Generated,
-    behavior: 'create' | 'merge' | 'replace',
-    place: string,
-  ): Member[] {
-    const [old] = meant;
-    const refuse = (message: string): Member[] => {
-      // What could not be read may be what is missing.
-      if (this.faults.length === 0) this.faults.push({ field: place, message });
-      return members;
-    };
-    if (behavior === 'create') return refuse('there is an object of this name already; say behavior: merge or replace');
-    if (old === undefined) return refuse(`there is no object of this name to ${behavior}`);
-    if (meant.length > 1) return refuse(`more than one object has this name; ${behavior} can mean one only`);
-    if (!members.includes(old)) return refuse(`cannot ${behavior} what is generated beside it; write it once`);
-    return members.map((member) => (member === old ? generatedOver(old, result, behavior) : member));
   }
 
   async #patched(
@@ -275,6 +270,15 @@ class Build {
     this.faults.push(...placed);
     return undefined;
   }
+}
+
+/** Why a generator cannot do to the objects of its name what it is to do. */
+function problemOf(behavior: GeneratorBehavior, old: Member | undefined, others: number): string | undefined {
+  if (behavior === 'create') {
+    return old === undefined ? undefined : 'there is an object of this name already; say behavior: merge or replace';
+  }
+  if (old === undefined) return `there is no object of this name to ${behavior}`;
+  return others === 0 ? undefined : `more than one object has this name; ${behavior} can mean one only`;
 }
 
 function tooMuch(what: string): Error {

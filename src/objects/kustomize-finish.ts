@@ -21,7 +21,11 @@ export function finishMembers(members: readonly Member[], options: FinishOptions
   const faults = [...repeated];
   const finished: Finished[] = [];
   for (const member of unique.filter((member) => !isLocal(member))) {
-    const raw = renameReferences(member.raw, (kind, name) => names.nameNow(member, kind, name));
+    const raw = renameReferences(member.raw, (kind, name) => {
+      const candidates = names.candidates(member, kind, name);
+      if (candidates.length > 1) faults.push({ field: member.place, message: ambiguous(kind, name, candidates) });
+      return candidates[0] === undefined ? name : identityOf(candidates[0]).name;
+    });
     const document = parseDocument({ raw, where: member.place }, options);
     if (document.ok) finished.push({ raw, document: document.value });
     else faults.push(...document.faults);
@@ -63,17 +67,24 @@ class Names {
     }
   }
 
-  /** Several may have had the name: the one that went through the same prefixes and suffixes is meant, or none. */
-  nameNow(referrer: Member, kind: ReferredKind, name: string): string {
+  /**
+   * What a name that stands in `referrer` may mean: of several that had it, those that went through the same prefixes and
+   * suffixes.
+   */
+  candidates(referrer: Member, kind: ReferredKind, name: string): readonly Member[] {
     const { namespace } = identityOf(referrer);
     let candidates = [...(this.#byEarlier.get(keyOf({ kind, namespace, name })) ?? [])];
     for (const mayBeEmpty of [true, false]) {
       if (candidates.length > 1)
         candidates = candidates.filter((candidate) => isAlike(candidate, referrer, mayBeEmpty));
     }
-    const [found, ...others] = candidates;
-    return found === undefined || others.length > 0 ? name : identityOf(found).name;
+    return candidates;
   }
+}
+
+function ambiguous(kind: ReferredKind, name: string, candidates: readonly Member[]): string {
+  const names = candidates.map((candidate) => `"${identityOf(candidate).name}"`).join(' or ');
+  return `the ${kind} "${name}" may mean ${names}; write the one that is meant`;
 }
 
 function isAlike(a: Member, b: Member, mayBeEmpty: boolean): boolean {

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseEnvFile } from './env-file.ts';
-import type { Generator, GeneratorOptions } from './kustomization.ts';
+import type { Generator, GeneratorBehavior, GeneratorOptions } from './kustomization.ts';
 import { type Member, metadataOf } from './kustomize-member.ts';
 import { parseDataKey } from './names.ts';
 import { type Fields, isFields } from './parse-manifest.ts';
@@ -44,7 +44,11 @@ export async function generate(
  * What a generator that merges or replaces makes of the object that there is: its name, namespace, labels and annotations
  * stay, with the new ones over them. Everything else is the new one's, type included; a merge keeps the old data.
  */
-export function generatedOver(old: Member, { raw, hasHash }: Generated, behavior: 'merge' | 'replace'): Member {
+export function generatedOver(
+  old: Member,
+  { raw, hasHash }: Generated,
+  behavior: Exclude<GeneratorBehavior, 'create'>,
+): Member {
   const [before, after] = [metadataOf(old.raw), metadataOf(raw)];
   const both = (a: unknown, b: unknown) => unlessEmpty({ ...(isFields(a) && a), ...(isFields(b) && b) });
   const data = both(old.raw.data, raw.data) ?? raw.data;

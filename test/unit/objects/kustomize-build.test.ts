@@ -161,6 +161,121 @@ describe('references to generated names', () => {
   });
 });
 
+describe('layers', () => {
+  const BASE = 'configMapGenerator: [{name: m, literals: [a=1]}]';
+
+  test('a base elsewhere, merged into, renamed, labelled and referred to by any of its names', async () => {
+    const [map, ...pods] = await build({
+      'kustomization.yaml': `
+resources: [../base, p.yaml, q.yaml]
+namePrefix: t-
+nameSuffix: -v
+namespace: team
+labels: [{pairs: {a: b}}]
+commonLabels: {c: d}
+commonAnnotations: {e: f}
+configMapGenerator: [{name: m, behavior: merge, literals: [b=2]}]`,
+      '../base/kustomization.yaml': `namePrefix: x-\n${BASE}`,
+      'p.yaml': JSON.stringify(POD('s', 'm')),
+      'q.yaml': JSON.stringify({ ...POD('s', 'x-m'), metadata: { name: 'q' } }),
+    });
+    expect(map).toMatchObject({
+      metadata: { namespace: 'team', labels: { a: 'b', c: 'd' }, annotations: { e: 'f' } },
+      data: { a: '1', b: '2' },
+    });
+    expect(nameOf(map)).toMatch(/^t-x-m-v-\w{10}$/);
+    expect(pods.map(nameOf)).toEqual(['t-p-v', 't-q-v']);
+    for (const { spec } of pods) expect(spec).toEqual(POD('s', nameOf(map)).spec);
+  });
+
+  test('a base by two ways: each Pod means its own', async () => {
+    const pod = { ...POD('m', 'm'), metadata: { name: 'p' } };
+    const built = await build({
+      'kustomization.yaml': 'resources: [../a, ../b]',
+      '../a/kustomization.yaml': 'namePrefix: a-\nresources: [../base]',
+      '../b/kustomization.yaml': 'namePrefix: b-\nresources: [../base]',
+      '../base/kustomization.yaml': `${BASE}\nresources: [p.yaml]`,
+      '../base/p.yaml': JSON.stringify(pod),
+    });
+    expect(built.map(nameOf)).toEqual(['a-m-h29d89cmmt', 'a-p', 'b-m-h29d89cmmt', 'b-p']);
+    expect(built[1]?.spec).toEqual(POD('m', 'a-m-h29d89cmmt').spec);
+    expect(built[3]?.spec).toEqual(POD('m', 'b-m-h29d89cmmt').spec);
+  });
+
+  test('the legacy suffix is over the name that it follows', async () => {
+    const tree = {
+      'kustomization.yaml': 'secretGenerator: [{name: db-user-pass, literals: [username=admin, password=secret]}]',
+    };
+    const legacy = orThrow(await buildKustomization(directoryOf(tree), { ...OPTIONS, suffixRule: 'legacy' }));
+    expect(legacy.documents.map(({ raw }) => nameOf(raw))).toEqual(['db-user-pass-dddghtt9b5']);
+  });
+
+  test('a patch is skipped for what is only passed through, and refused for a Pod', async () => {
+    const tree = (kind: string, apiVersion: string) => ({
+      'kustomization.yaml': `
+resources: [r.yaml]
+${BASE}
+patches: [{target: {kind: .*}, patch: '[{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}]'}]`,
+      'r.yaml': JSON.stringify({ apiVersion, kind, metadata: { name: 'r' } }),
+    });
+    const { documents, notices } = await built(tree('Service', 'v1'));
+    expect(documents.map(({ raw }) => raw.metadata)).toEqual([
+      { name: 'm-h29d89cmmt', labels: { a: 'b' } },
+      { name: 'r' },
+    ]);
+    expect(notices).toEqual([
+      'kustomization.yaml: patches[0] is skipped for Service "r", which is only passed through',
+    ]);
+    for (const [kind, apiVersion] of [
+      ['Pod', 'v1'],
+      ['ServiceAccount', 'v1'],
+      ['ProjectedVolume', 'lantern.dev/v1'],
+    ] as const) {
+      expect(await faultsOf(tree(kind, apiVersion))).toContainEqual({
+        field: 'kustomization.yaml: patches[0]',
+        message: expect.stringMatching(
+          /^a patch of .* use kustomize itself: kustomize build DIR \| lantern apply -f -$/,
+        ),
+      });
+    }
+  });
+});
+
+describe('what a small tree could mean is bounded', () => {
+  const chain = (length: number, entries: (next: string) => string): Tree =>
+    Object.fromEntries(
+      Array.from({ length }, (_, at) => [
+        `../${at}/kustomization.yaml`,
+        at === length - 1 ? 'configMapGenerator: [{name: m}]' : entries(`../${at + 1}`),
+      ]).concat([['kustomization.yaml', 'resources: [../0]']]),
+    );
+
+  test.each<[string, Tree, string]>([
+    ['levels', chain(101, (next) => `resources: [${next}]`), '100 levels'],
+    ['ways', chain(40, (next) => `resources: [${next}, ${next}]`), '1000 kustomizations'],
+    [
+      'objects',
+      {
+        'kustomization.yaml': 'resources: [a.yaml]',
+        'a.yaml': JSON.stringify({
+          kind: 'List',
+          items: Array.from({ length: 10_001 }, (_, at) => ({ kind: 'P', metadata: { name: `n${at}` } })),
+        }),
+      },
+      '10000 objects',
+    ],
+    [
+      'patches',
+      {
+        'kustomization.yaml': `configMapGenerator: [{name: m}]\npatches:\n${'- {patch: p, target: {}}\n'.repeat(1001)}`,
+      },
+      '1000 patches',
+    ],
+  ])('%s', async (_, tree, message) => {
+    await expect(buildKustomization(directoryOf(tree), OPTIONS)).rejects.toThrow(message);
+  });
+});
+
 describe('faults', () => {
   const one = (text: string): Tree => ({ 'kustomization.yaml': text });
   test.each<[string, Tree, string, string]>([
@@ -184,6 +299,25 @@ describe('faults', () => {
     ['a key twice', one('secretGenerator: [{name: s, literals: [a=1, a=2]}]'), 'literals[1]', 'cannot add key a'],
     ['a bad key', one('secretGenerator: [{name: s, literals: ["a b=1"]}]'), 'literals[0]', ''],
     ['a remote resource', one('resources: ["https://example.org/x"]'), 'resources[0]', 'nothing is fetched'],
+    [
+      'a prefix that no name can have',
+      one('namePrefix: Bad_\nsecretGenerator: [{name: s}]'),
+      'secretGenerator[0] (Secret)',
+      'DNS-1123',
+    ],
+    [
+      'a wild pattern',
+      one("secretGenerator: [{name: s}]\npatches: [{target: {name: '('}, patch: '[]'}]"),
+      'patches[0]: target.name',
+      'regular expression',
+    ],
+    ['a directory by its absolute path', one('resources: [/k/top]'), 'resources[0]', 'relative'],
+    [
+      'a component that is none',
+      { ...one('components: [c]'), 'c/kustomization.yaml': PLAIN },
+      'c/kustomization.yaml: kind',
+      'Component',
+    ],
     ['a circle', one('resources: ["."]'), 'resources[0]', 'taken in by itself'],
     [
       'a name twice',
