@@ -10,6 +10,7 @@ import { CSI_SANITY, findGoTool, GRPCURL, KUSTOMIZE } from './conformance/go-too
 import { runGrpcurl } from './conformance/grpcurl.mjs';
 import { runKustomize, runKustomizePipe } from './conformance/kustomize.mjs';
 import { runTool } from './conformance/run-tool.mjs';
+import { checkSeccompProfile } from './conformance/seccomp.mjs';
 import { mayMount } from './prerequisites.mjs';
 
 const TOP = fileURLToPath(new URL('..', import.meta.url));
@@ -41,6 +42,9 @@ async function runAll() {
   const notRun = [];
   const publishers = /** @type {('bind' | 'direct')[]} */ (mayMount() ? ['bind', 'direct'] : ['direct']);
   if (!publishers.includes('bind')) notRun.push('the bind publisher: needs root that may mount');
+  const seccomp = checkSeccompProfile();
+  if ('reason' in seccomp) notRun.push(seccomp.reason);
+  else report('the seccomp profile', 'check', seccomp);
   const csiSanity = await findGoTool(CSI_SANITY, CACHE, signal);
   const grpcurl = await findGoTool(GRPCURL, CACHE, signal);
   const kustomize = await findGoTool(KUSTOMIZE, CACHE, signal);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { canCompose } from './docker.mjs';
 
 /**
@@ -25,6 +26,12 @@ export const PREREQUISITES = [
     isThere: hasEtcd,
     isHeavy: true,
   },
+  {
+    suite: 'AppArmor in the kernel',
+    reason: 'needs a kernel with AppArmor, and apparmor_parser',
+    isThere: hasAppArmor,
+    isHeavy: true,
+  },
 ];
 
 /** Found out by mounting, in a mount namespace that ends with the command: a capability bit does not tell what AppArmor denies. */
@@ -32,6 +39,17 @@ export function mayMount() {
   if (process.getuid?.() !== 0) return false;
   const mount = 'mount -t tmpfs lantern-probe /tmp';
   return spawnSync('unshare', ['--mount', 'sh', '-c', mount], { stdio: 'ignore' }).status === 0;
+}
+
+/** Whether profiles can be loaded here, and are enforced. */
+export function hasAppArmor() {
+  const enabled = '/sys/module/apparmor/parameters/enabled';
+  return hasAppArmorParser() && existsSync(enabled) && readFileSync(enabled, 'utf8').startsWith('Y');
+}
+
+/** Whether profiles can be read here, which takes no AppArmor in the kernel. */
+export function hasAppArmorParser() {
+  return spawnSync('apparmor_parser', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
 /** Whether an etcd can be started here, and asked. */

@@ -94,7 +94,7 @@ function missing({ name, variable }, problem) {
 }
 
 /** @param {string} name */
-function findOnPath(name) {
+export function findOnPath(name) {
   const directories = (process.env.PATH ?? '').split(delimiter).filter((directory) => directory !== '');
   return directories.map((directory) => join(directory, name)).find(isExecutable);
 }

@@ -128,7 +128,7 @@ export const checkSecurityModule: Check = ({ securityModule, bind }) => {
       if (bind?.works) return ok(`AppArmor confines this process ("${profile}") and lets it mount.`);
       return warning(
         `AppArmor confines this process ("${profile}") and may deny mounting.`,
-        'In a container run with apparmor:unconfined beside CAP_SYS_ADMIN.',
+        'In a container use the profile in deploy/security/apparmor, or apparmor:unconfined.',
       );
     }
   }

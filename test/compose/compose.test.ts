@@ -1,7 +1,9 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canCompose } from '../../scripts/docker.mjs';
+import { hasAppArmor, hasAppArmorParser } from '../../scripts/prerequisites.mjs';
 import { DisposalStack } from '../../src/base/disposal-stack.ts';
 import { TOP } from '../support/compiled.ts';
 import { mountsBelow } from '../support/daemon-harness.ts';
@@ -12,9 +14,18 @@ import { TempDir } from '../support/temp-dir.ts';
 
 const STAND_IN = 'lantern-test-stand-in';
 const IMAGE = 'lantern-test';
+const APPARMOR_PROFILE = `${TOP}/deploy/security/apparmor`;
 /** How long an update may take to be seen in a container. */
 const UPDATE_MS = 1_000;
 const PROFILES = ['--profile', 'bind', '--profile', 'bind-client', '--profile', 'direct', '--profile', 'direct-client'];
+
+test.runIf(hasAppArmorParser())('the profile for AppArmor is one (needs apparmor_parser)', () => {
+  const { status, stderr } = spawnSync('apparmor_parser', ['-QK', APPARMOR_PROFILE], { encoding: 'utf8' });
+  expect({ status, stderr: stderr.replaceAll(/^Cache read.write disabled.*\n/gm, '') }).toEqual({
+    status: 0,
+    stderr: '',
+  });
+});
 
 describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', () => {
   const parts = new DisposalStack();
@@ -33,6 +44,7 @@ describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', 
     LANTERN_BUILD_IMAGE: STAND_IN,
     LANTERN_BASE_IMAGE: STAND_IN,
     LANTERN_BUILD_NETWORK: 'host',
+    ...(hasAppArmor() ? { LANTERN_APPARMOR_PROFILE: 'lantern' } : {}),
     DOCKER_BUILDKIT: '0',
     COMPOSE_DOCKER_CLI_BUILD: '0',
   });
@@ -85,6 +97,7 @@ describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', 
     engine = parts.use(await DockerEngine.start());
     parts.defer(async () => void (await engine.docker('rmi', '--force', IMAGE, STAND_IN)));
     parts.defer(async () => void (await compose(...PROFILES, 'down', '--volumes', '--timeout', '5')));
+    if (hasAppArmor()) execFileSync('apparmor_parser', ['--replace', '--skip-cache', APPARMOR_PROFILE]);
     cpSync(`${TOP}/deploy/compose`, manifests.path, { recursive: true });
     // The daemon of the profile without privileges is a user who must be let in.
     chmodSync(manifests.path, 0o755);
@@ -114,8 +127,19 @@ describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', 
     expect(await engine.docker('run', '--rm', '--network=none', IMAGE, '--version')).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  test.runIf(hasAppArmor())('the daemon is confined by our profile (needs AppArmor in the kernel)', async () => {
+    await compose('--profile', 'bind', 'up', '--detach', 'lantern');
+    expect(await inside('lantern', 'cat', '/proc/1/attr/current')).toBe('lantern (enforce)\n');
+  });
+
   test('profile bind: mounts reach the services, updates and a killed daemon included', async () => {
     await compose('--profile', 'bind', 'up', '--detach');
+    const status = await inside('lantern', 'cat', '/proc/1/status');
+    // A filter, and CAP_CHOWN, CAP_FOWNER, CAP_FSETID and CAP_SYS_ADMIN.
+    expect(status).toMatch(/^Seccomp:\s+2$/m);
+    expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+    expect(status).toMatch(/^CapEff:\s+0000000000200019$/m);
+    expect(status).toMatch(/^CapBnd:\s+0000000000200019$/m);
     expect(await inside('web', 'cat', '/run/secrets/app/password')).toBe('change-me');
     expect(await inside('web', 'stat', '-L', '-c', '%a %u:%g', '/run/secrets/app/password')).toBe('400 1001:1001\n');
     expect(await inside('worker', 'cat', '/run/secrets/password')).toBe('change-me');
