@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
@@ -28,6 +28,7 @@ import { objectsService } from './rpc/objects-service.ts';
 import { projectorService } from './rpc/projector-service.ts';
 import { RpcServer } from './rpc/server.ts';
 import { tokensService } from './rpc/tokens-service.ts';
+import { prepareRunDirectory } from './run-directory.ts';
 import { BoundedSource } from './sources/bounded-source.ts';
 import { CachedSource } from './sources/cached-source.ts';
 import { EmbeddedStore } from './sources/embedded-store.ts';
@@ -179,7 +180,7 @@ export class Daemon implements AsyncDisposable {
 
 /** The lock is taken first and released last: nobody else is in the run directory in between. */
 function makePublisher(config: Config, log: Log, parts: DisposalStack): Publisher {
-  mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
+  prepareRunDirectory(config.runDirectory, process.geteuid?.());
   parts.use(lockFile(join(config.runDirectory, 'lock')));
   return detectPublisher({
     ...config,

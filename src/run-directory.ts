@@ -1,6 +1,7 @@
-import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
-import { errnoOf, type Fault } from './base/errors.ts';
+import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { errnoOf, type Fault, LanternError, toLanternError } from './base/errors.ts';
+import { makeDirectories } from './base/make-directories.ts';
 
 /** The user a process runs as; `uid` is numeric. */
 export type User = { readonly uid: number };
@@ -33,6 +34,52 @@ export function checkRunDirectory(path: string, user: User): Fault[] {
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? [] : refuse(`cannot be looked at (${errnoOf(error) ?? 'unknown error'})`);
   }
+}
+
+/** Bits by which others than a directory's owner make names in it. */
+const WRITE_BY_OTHERS = 0o022;
+const WRITE_BY_ALL = 0o002;
+const STICKY = 0o1000;
+
+/**
+ * Makes the daemon's own directory, 0700, when it is missing. `failed-precondition` when others than root and this user could
+ * put their own sockets and records into it, or another directory in its place.
+ */
+export function prepareRunDirectory(path: string, uid: number | undefined): void {
+  try {
+    makeDirectories(path, 0o700);
+    const real = realpathSync(path);
+    requireOwn(path, real, WRITE_BY_OTHERS, uid);
+    for (let at = real; at !== '/'; ) {
+      at = dirname(at);
+      // In a sticky directory nobody renames what is another's.
+      if ((statSync(at).mode & STICKY) === 0) requireOwn(path, at, WRITE_BY_ALL, uid);
+    }
+  } catch (error) {
+    throw toLanternError(error, `make the run directory "${path}"`);
+  }
+}
+
+function requireOwn(path: string, directory: string, forbidden: number, uid: number | undefined): void {
+  const found = statSync(directory);
+  const refuse = (why: string, remedy: string) =>
+    new LanternError(
+      'failed-precondition',
+      `use the run directory "${path}": "${directory}" ${why}, who could put sockets and records of their own there; ${remedy}, or name another --run-dir`,
+    );
+  if (uid !== undefined && ![0, uid, unmappedUser()].includes(found.uid)) {
+    throw refuse(`belongs to user ${found.uid}`, `chown it to user ${uid}`);
+  }
+  if ((found.mode & forbidden) !== 0) {
+    const mode = (found.mode & 0o7777).toString(8).padStart(4, '0');
+    throw refuse(`has mode ${mode}, which lets others write`, 'chmod it to 0700, or 0750 with --socket-group');
+  }
+}
+
+/** In a user namespace, what root of the host owns appears as this user's; undefined where every user has its own number. */
+function unmappedUser(): number | undefined {
+  const isWhole = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  return isWhole ? undefined : Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'));
 }
 
 function sharedRunDirectory(user: User): string {

@@ -2,7 +2,6 @@ import {
   closeSync,
   constants,
   lstatSync,
-  mkdirSync,
   openSync,
   readlinkSync,
   realpathSync,
@@ -11,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { makeDirectories } from '../base/make-directories.ts';
 import { changeDirectory, joinMounts, rootHere } from '../mount/namespace-calls.ts';
 import {
   attachMount,
@@ -165,7 +165,7 @@ class Places {
       mirrorDirectory(existing, this.#stage);
       this.#mirrors.add(statSync(existing).dev);
     }
-    mkdirSync(isDirectory ? path : dirname(path), { recursive: true, mode: 0o755 });
+    makeDirectories(isDirectory ? path : dirname(path), 0o755);
     if (!isDirectory) writeFileSync(path, '', { mode: 0o644 });
     return path;
   }

@@ -1,8 +1,9 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { makeDirectories } from '../base/make-directories.ts';
 import { nodeFileSystem } from '../volume/node-file-system.ts';
 import { BindPublisher } from './bind-publisher.ts';
 import { DirectPublisher } from './direct-publisher.ts';
@@ -89,7 +90,7 @@ function bindPublisher(
 
 function makeRunDirectory(path: string): string {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectories(path, 0o700);
     return realpathSync(path);
   } catch (error) {
     throw toLanternError(error, `make the run directory "${path}"`);

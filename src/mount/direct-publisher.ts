@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import { makeDirectories } from '../base/make-directories.ts';
 import { Slices } from '../base/slices.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
@@ -77,7 +78,7 @@ export class DirectPublisher implements Publisher {
   }
 
   resume(): readonly ResumedVolume[] {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    makeDirectories(this.#directory, 0o700);
     const entries = readdirSync(this.#directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return entries.flatMap((entry) => this.#resumeOne(entry.name) ?? []);
   }
@@ -92,7 +93,7 @@ export class DirectPublisher implements Publisher {
     if (known !== undefined) return known;
     const { volume, home } = this.#host(directoryName);
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      makeDirectories(this.#directory, 0o700);
       home.create();
     } catch (error) {
       throw toLanternError(error, `make a place for the volume "${volumeId}" in "${this.#directory}"`);

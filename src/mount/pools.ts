@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { makeDirectories } from '../base/make-directories.ts';
 import { fileSystemUsage } from './file-system-usage.ts';
 import { IdlePools } from './idle-pools.ts';
 import { type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
@@ -147,7 +148,7 @@ export class Pools implements Disposable {
     }
     const directory = join(this.directory, name);
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeDirectories(directory, 0o700);
       this.#mounter.mountPool(directory, limitsOf(this.#poolBytes));
     } catch (error) {
       removeIfEmpty(directory);

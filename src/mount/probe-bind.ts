@@ -2,6 +2,7 @@ import { chownSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
+import { makeDirectories } from '../base/make-directories.ts';
 import { LinuxMounter } from './linux-mounter.ts';
 import { OpenedParent } from './opened-target.ts';
 import { openDirectoryWithoutLinks } from './system-calls.ts';
@@ -23,7 +24,7 @@ export type BindProbe =
 export function probeBind(runDirectory: string): BindProbe {
   const scratch = join(runDirectory, 'probe');
   try {
-    mkdirSync(scratch, { recursive: true, mode: 0o700 });
+    makeDirectories(scratch, 0o700);
     // A probe that was killed may have left its mount.
     new LinuxMounter({ noswap: false }).unmount(scratch);
     return probeIn(scratch);

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, linkSync, lstatSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
+import { makeDirectories } from '../base/make-directories.ts';
 import { bindError } from './bind-error.ts';
 import { MAX_SOCKET_PATH_BYTES } from './limits.ts';
 
@@ -88,7 +89,7 @@ const DIRECTORY = 0o700;
 const DIRECTORY_WITH_GROUP = 0o750;
 
 function makeDirectory(directory: string, group: number | undefined): void {
-  mkdirSync(directory, { recursive: true, mode: DIRECTORY });
+  makeDirectories(directory, DIRECTORY);
   if (group === undefined) return;
   const { mode, uid } = statSync(directory);
   const isOurs = uid === process.geteuid?.() && [DIRECTORY, DIRECTORY_WITH_GROUP].includes(mode & 0o7777);

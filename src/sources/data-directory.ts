@@ -1,7 +1,8 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import { makeDirectories } from '../base/make-directories.ts';
 
 /** Where the embedded store keeps what, below its data directory. */
 export type DataPaths = {
@@ -42,7 +43,7 @@ export function defaultKeyFile(dataDirectory: string): string {
 export async function prepareDataDirectory(path: string): Promise<void> {
   const what = `open the data directory "${path}"`;
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    makeDirectories(path, 0o700);
     const found = await stat(path);
     const mode = found.mode & 0o777;
     const user = process.geteuid?.();
