@@ -256,11 +256,13 @@ describe('what a small tree could mean is bounded', () => {
     [
       'objects',
       {
-        'kustomization.yaml': 'resources: [a.yaml]',
-        'a.yaml': JSON.stringify({
-          kind: 'List',
-          items: Array.from({ length: 10_001 }, (_, at) => ({ kind: 'P', metadata: { name: `n${at}` } })),
-        }),
+        'kustomization.yaml': 'resources: [a.yaml, b.yaml]',
+        ...Object.fromEntries(
+          ['a', 'b'].map((file) => {
+            const items = Array.from({ length: 5001 }, (_, at) => ({ kind: 'P', metadata: { name: `${file}${at}` } }));
+            return [`${file}.yaml`, JSON.stringify({ kind: 'List', items })];
+          }),
+        ),
       },
       '10000 objects',
     ],
