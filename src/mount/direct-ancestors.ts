@@ -1,9 +1,7 @@
-import { closeSync, constants as fs, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { toLanternError } from '../base/errors.ts';
 import { directoryCalls, type EntryStatus } from './directory-calls.ts';
 import type { OpenedParent } from './opened-target.ts';
-import { O_PATH } from './system-calls.ts';
 
 /** A directory that a target lies in. */
 export type Ancestor = EntryStatus & {
@@ -21,19 +19,14 @@ export type DirectUser = { readonly user: number; readonly group: number };
 export function ancestorsOf(parent: OpenedParent): readonly Ancestor[] {
   const found: Ancestor[] = [];
   let path = dirname(parent.target);
-  let way = parent.parentPath;
+  let way = `${parent.parentPath}/.`;
   try {
     for (;;) {
-      const fd = openSync(way, O_PATH | fs.O_DIRECTORY);
-      try {
-        const status = directoryCalls.status(fd, '.');
-        // Above the top there is the top again; so may a directory be that is bound inside of itself.
-        const isTop = path === '/' && isSame(status, found.at(-1));
-        if (status === undefined || isTop) return found;
-        found.push({ ...status, path });
-      } finally {
-        closeSync(fd);
-      }
+      const status = directoryCalls.status(AT_FDCWD, way);
+      // Above the top there is the top again; so may a directory be that is bound inside of itself.
+      const isTop = path === '/' && isSame(status, found.at(-1));
+      if (status === undefined || isTop) return found;
+      found.push({ ...status, path });
       path = dirname(path);
       way += '/..';
     }
@@ -65,6 +58,9 @@ export function isStickyAndOpen({ mode }: EntryStatus): boolean {
 function isSame(a: EntryStatus | undefined, b: EntryStatus | undefined): boolean {
   return a !== undefined && a.inode === b?.inode && a.device === b.device;
 }
+
+/** Paths are absolute: they begin at an opened directory. */
+const AT_FDCWD = -100;
 
 const ROOT = 0;
 const STICKY = 0o1000;

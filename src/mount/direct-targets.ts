@@ -2,7 +2,7 @@ import { chmodSync, chownSync, unlinkSync } from 'node:fs';
 import { errnoOf, LanternError } from '../base/errors.ts';
 import { type Ancestor, ancestorsOf, type DirectUser, isStickyAndOpen, opennessOf } from './direct-ancestors.ts';
 import { isInMemory } from './direct-memory.ts';
-import { type EntryStatus, removeAccessLists } from './directory-calls.ts';
+import { type EntryStatus, isEmptyDirectory, removeAccessLists } from './directory-calls.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
 import { identifyFile } from './system-calls.ts';
 import type { TargetRoots } from './target.ts';
@@ -250,7 +250,7 @@ function unlinkUnlessExchanged(path: string): void {
 }
 
 function requireStillEmpty(opened: OpenedTarget): void {
-  if (!opened.isDirectory || opened.isEmpty()) return;
+  if (!opened.isDirectory || isEmptyDirectory(opened.fd)) return;
   throw refusal(opened.target, 'somebody wrote to it meanwhile; empty it, or choose another target');
 }
 

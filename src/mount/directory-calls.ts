@@ -26,7 +26,7 @@ export interface DirectoryCalls {
   rename(fromDirectory: number, from: string, toDirectory: number, to: string): void;
   /** -1 leaves the user or the group as it is. */
   chown(directory: number, name: string, user: number, group: number): void;
-  /** Undefined when nothing is there. */
+  /** Undefined when nothing is there. Of a path all but the last element is followed wherever it leads. */
   status(directory: number, name: string): EntryStatus | undefined;
 }
 
@@ -53,6 +53,7 @@ class Libc {
   readonly fchownat: Native;
   readonly removexattr: Native;
   readonly openat2: Native;
+  readonly getdents64: Native;
   readonly statx: Native;
 
   constructor() {
@@ -67,6 +68,7 @@ class Libc {
     this.removexattr = library.func('removexattr', 'int', ['str', 'str']);
     const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
     this.openat2 = numbered('long', 'str', 'void *', 'size_t');
+    this.getdents64 = numbered('long', 'void *', 'size_t');
     this.statx = numbered('long', 'str', 'ulong', 'ulong', 'void *');
   }
 }
@@ -112,12 +114,7 @@ export const directoryCalls: DirectoryCalls = {
   status(directory, name) {
     const STATX_BASIC_STATS = 0x7ff;
     const number = STATX[arch()];
-    if (number === undefined) {
-      throw new LanternError(
-        'unimplemented',
-        `look at "${name}" on a "${arch()}" processor: only x64 and arm64 are known`,
-      );
-    }
+    if (number === undefined) throw unknownProcessor(`look at "${name}"`);
     const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
     if (libc().statx(number, directory, name, flags, STATX_BASIC_STATS, statusBuffer) < 0) {
       const errno = koffi.errno();
@@ -152,6 +149,41 @@ const TYPES: ReadonlyMap<number, FileType> = new Map([
   [fs.S_IFDIR, 'directory'],
   [fs.S_IFLNK, 'symlink'],
 ]);
+
+/** Whether nothing is in the directory that `fd` is open on; reads no further than to the first entry. */
+export function isEmptyDirectory(fd: number): boolean {
+  const number = GETDENTS64[arch()];
+  if (number === undefined) throw unknownProcessor('list a directory');
+  const listing = directoryCalls.open(fd, '.', fs.O_RDONLY | fs.O_DIRECTORY);
+  try {
+    for (;;) {
+      const length = checked(libc().getdents64(number, listing, entryBuffer, entryBuffer.length), 'getdents64', '.');
+      if (length === 0) return true;
+      if (holdsName(entryBuffer, length)) return false;
+    }
+  } finally {
+    closeSync(listing);
+  }
+}
+
+/** Whether there is another entry than `.` and `..`: each has its length at 16, and its name, ended by NUL, from 19 on. */
+function holdsName(entries: Buffer, length: number): boolean {
+  const dot = 0x2e;
+  for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
+    const [first, second, third] = entries.subarray(at + 19, at + 22);
+    if (first !== dot || (second !== 0 && (second !== dot || third !== 0))) return true;
+  }
+  return false;
+}
+
+/** Room for some entries, of which the longest takes 280 bytes. */
+const entryBuffer = Buffer.alloc(1024);
+
+const GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 };
+
+function unknownProcessor(what: string): LanternError {
+  return new LanternError('unimplemented', `${what} on a "${arch()}" processor: only x64 and arm64 are known`);
+}
 
 /** Takes access control lists away, inherited ones included. `path` leads to an opened file, in `/proc/self/fd`. */
 export function removeAccessLists(path: string): void {
