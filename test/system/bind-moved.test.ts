@@ -1,0 +1,234 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { BindWorld, hostVolume } from '../support/bind-world.ts';
+import { relativePath } from '../support/builders.ts';
+import { lanternErrorOf } from '../support/lantern-error.ts';
+import { mountTable } from '../support/mount-fixture.ts';
+import { openDescriptors } from '../support/open-descriptors.ts';
+import { isRoot } from '../support/privileges.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+
+const ID = volumeId('db');
+const FIRST = payloadOf({ key: 'again' });
+
+/** A whole volume and one file of it, published below a directory that is renamed afterwards. */
+function moveAway(world: BindWorld) {
+  const { publisher, volume } = hostVolume(world);
+  const parent = join(world.targets, 'home');
+  mkdirSync(parent);
+  const targets = [join(parent, 't'), join(parent, 'f')] as const;
+  volume.publish(targets[0], undefined, []);
+  volume.publish(targets[1], relativePath('key'), []);
+  const moved = join(world.targets, 'moved');
+  renameSync(parent, moved);
+  return { publisher, volume, targets, parent, moved };
+}
+
+const idAt = (path: string) => mountTable().find(({ mountPoint }) => mountPoint === path)?.id;
+
+const publications = (world: BindWorld) => world.mounts().filter((line) => line.includes(world.targets));
+
+describe.runIf(isRoot)('publications whose targets were moved (needs root)', () => {
+  test.each([
+    ['nothing is there now', () => undefined],
+    ['a link is there now', (parent: string, moved: string) => symlinkSync(moved, parent)],
+    ['others are there now', (parent: string) => mkdirSync(join(parent, 't', 'theirs'), { recursive: true })],
+  ] as const)('are taken away where they are: %s', (_, replace) => {
+    using world = new BindWorld();
+    const { volume, targets, parent, moved } = moveAway(world);
+    replace(parent, moved);
+    const before = openDescriptors();
+    expect(publications(world)).toHaveLength(2);
+    for (const target of targets) {
+      volume.unpublish(target);
+      volume.unpublish(target);
+    }
+    expect(publications(world)).toEqual([]);
+    expect(readdirSync(moved)).toEqual([]);
+    expect(openDescriptors()).toBe(before);
+    volume.remove();
+    expect(world.mounts()).toEqual([]);
+  });
+
+  test('are found below paths that are longer than one system call takes', () => {
+    using world = new BindWorld();
+    const { volume, targets, moved } = moveAway(world);
+    const script = 'i=0; while [ $i -lt 25 ]; do mkdir "$1" && cd "$1" || exit 1; i=$((i+1)); done; mv "$2" deep';
+    execFileSync('bash', ['-c', script, 'bash', 'd'.repeat(200), moved], { cwd: world.targets });
+    for (const target of targets) volume.unpublish(target);
+    expect(publications(world)).toEqual([]);
+  });
+
+  test('a bind that others made of a publication stays', () => {
+    using world = new BindWorld();
+    const { volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    const mirror = world.fixture.at('mirror');
+    mkdirSync(mirror);
+    execFileSync('mount', ['--bind', target, mirror]);
+    volume.unpublish(target);
+    expect(world.mounts().filter((line) => line.endsWith(mirror))).toHaveLength(1);
+    expect(readFileSync(join(mirror, 'key'), 'utf8')).toBe('one');
+  });
+
+  test("another's mount that got the id of ours is not taken away", () => {
+    using world = new BindWorld();
+    const { volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    const mountId = idAt(target);
+    execFileSync('umount', [target]);
+    const mirror = world.fixture.at('mirror');
+    mkdirSync(mirror);
+    const generation = join(world.recordFile(volume), '../data', volume.generation ?? '');
+    const mirrorIt = () => {
+      execFileSync('mount', ['--bind', generation, mirror]);
+      return idAt(mirror);
+    };
+    // The lowest free id is given next, unless another process of the machine takes it for a while.
+    for (let tries = 0; mirrorIt() !== mountId && tries < 100; tries += 1) execFileSync('umount', [mirror]);
+    expect(idAt(mirror)).toBe(mountId);
+    volume.unpublish(target);
+    expect(world.mounts().filter((line) => line.endsWith(mirror))).toHaveLength(1);
+    expect(volume.isPublished(target)).toBe(false);
+  });
+
+  test('are seen where they are, and not taken for gone', () => {
+    using world = new BindWorld();
+    const { publisher, volume, targets } = moveAway(world);
+    expect(volume.isInPlace()).toBe(false);
+    expect([...(publisher.vanished([volume]).get(volume) ?? [])]).toEqual([]);
+    // From now on one system call for each tells.
+    expect(volume.isInPlace()).toBe(true);
+    execFileSync('umount', [join(world.targets, 'moved/t')]);
+    expect(volume.isInPlace()).toBe(false);
+    expect(publisher.vanished([volume]).get(volume)).toEqual([targets[0]]);
+  });
+
+  test('a covered publication is not taken for gone', () => {
+    using world = new BindWorld();
+    const { publisher, volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    execFileSync('mount', ['-t', 'tmpfs', 'foreign', target]);
+    expect(publisher.vanished([volume]).get(volume)).toEqual([]);
+  });
+});
+
+describe.runIf(isRoot)('a restart among mounts of others (needs root)', () => {
+  /** Published at `target` and recorded so; others bound it and a file of it elsewhere. */
+  function mirrored(world: BindWorld) {
+    const { volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    const mountId = idAt(target);
+    volume.saveRecord(recordOf(ID, [{ target, mountId }]));
+    const [inside, outside] = [join(world.targets, 'mirror'), world.fixture.at('outside')];
+    for (const path of [inside, outside]) {
+      mkdirSync(path);
+      execFileSync('mount', ['--bind', target, path]);
+    }
+    return { volume, target, inside, outside };
+  }
+
+  test('what the record names is ours, and nothing else', () => {
+    using world = new BindWorld();
+    const { target, inside, outside } = mirrored(world);
+    const publisher = world.start();
+    const [resumed] = publisher.resume();
+    expect(resumed?.liveTargets).toMatchObject([{ target }]);
+    publisher.removeAll();
+    expect(world.mounts().map((line) => line.split(' on ')[1])).toEqual([inside, outside]);
+  });
+
+  test('without a record, what lies below a target root is', () => {
+    using world = new BindWorld();
+    const { volume, target, inside } = mirrored(world);
+    execFileSync('rm', [world.recordFile(volume)]);
+    const [resumed] = world.start().resume();
+    expect(resumed?.record.ok).toBe(false);
+    expect(resumed?.liveTargets.map((live) => live.target).sort()).toEqual([target, inside].sort());
+  });
+
+  test('a record without mount ids, of an older daemon, is known by its targets', () => {
+    using world = new BindWorld();
+    const { volume, target } = mirrored(world);
+    volume.saveRecord(recordOf(ID, [{ target }]));
+    const [resumed] = world.start().resume();
+    expect(resumed?.liveTargets).toMatchObject([{ target }]);
+    resumed?.volume.unpublish(target);
+    expect(world.mounts().filter((line) => line.endsWith(target))).toEqual([]);
+  });
+
+  test('a publication that was moved while no daemon ran is still known', () => {
+    using world = new BindWorld();
+    const { volume, targets, moved } = moveAway(world);
+    volume.saveRecord(
+      recordOf(ID, [
+        { target: targets[0], mountId: idAt(join(moved, 't')) },
+        {
+          target: targets[1],
+          subPath: relativePath('key'),
+          pinnedGeneration: volume.generation,
+          mountId: idAt(join(moved, 'f')),
+        },
+      ]),
+    );
+    const [resumed] = world.start().resume();
+    expect(resumed?.liveTargets.map(({ target }) => target)).toEqual(targets);
+    for (const target of targets) resumed?.volume.unpublish(target);
+    expect(publications(world)).toEqual([]);
+  });
+});
+
+describe.runIf(isRoot)('a publication whose root was deleted (needs root)', () => {
+  test.each([
+    ['with its record', (directory: string) => execFileSync('rm', ['-rf', join(directory, 'data')])],
+    ['with all of the volume', (directory: string) => execFileSync('rm', ['-rf', directory])],
+  ] as const)('%s is replaced by the next publish', (_, destroy) => {
+    using world = new BindWorld();
+    const { volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    const mountId = idAt(target);
+    volume.saveRecord(recordOf(ID, [{ target, mountId }]));
+    destroy(join(world.recordFile(volume), '..'));
+    expect(readdirSync(target)).toEqual([]);
+    const publisher = world.start();
+    publisher.resume();
+    const again = publisher.open(ID, 'default');
+    again.write(FIRST);
+    for (let round = 0; round < 3; round += 1) again.publish(target, undefined, []);
+    expect(readFileSync(join(target, 'key'), 'utf8')).toBe('again');
+    expect(publications(world)).toHaveLength(1);
+    again.unpublish(target);
+    again.remove();
+    expect(world.mounts()).toEqual([]);
+    expect(readdirSync(world.targets)).toEqual([]);
+  });
+
+  test('is taken away by unpublishing the unknown volume', () => {
+    using world = new BindWorld();
+    const { volume, target } = hostVolume(world);
+    volume.publish(target, undefined, []);
+    execFileSync('rm', ['-rf', join(world.recordFile(volume), '..')]);
+    const publisher = world.start();
+    publisher.resume();
+    publisher.clear(volumeId('other'), target);
+    expect(publications(world)).toHaveLength(1);
+    publisher.clear(ID, target);
+    expect(world.mounts()).toEqual([]);
+    expect(readdirSync(world.targets)).toEqual([]);
+  });
+});
+
+describe.runIf(isRoot)('a foreign mount over a target (needs root)', () => {
+  test('is named as the obstacle, and nothing is left', () => {
+    using world = new BindWorld();
+    const { volume, target } = hostVolume(world);
+    mkdirSync(target);
+    execFileSync('mount', ['-t', 'tmpfs', 'foreign', target]);
+    const error = lanternErrorOf(() => volume.publish(target, undefined, []));
+    expect(error).toMatchObject({ code: 'failed-precondition' });
+    expect(error.message).toContain(`"${target}": something is mounted there, and it is the mount of another`);
+    expect(volume.isPublished(target)).toBe(false);
+  });
+});
