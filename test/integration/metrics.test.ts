@@ -53,7 +53,7 @@ describe.each(['direct', ...(mayMount ? ['bind'] : [])])('the %s publisher', (pu
     const ready = await pages.get('/readyz');
     expect({ status: ready.status, body: await ready.text() }).toEqual({
       status: 200,
-      body: 'ok source\nok volumes\nok grpc\n',
+      body: 'ok source\nok volumes\nok grpc\nok store\n',
     });
     expect(Object.keys(await pages.samples('lantern_info'))).toEqual([
       expect.stringContaining(`publisher="${publisher}",store="embedded"`),

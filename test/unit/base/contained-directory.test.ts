@@ -98,13 +98,14 @@ describe('what is opened', () => {
   });
 });
 
-/** Until it is killed: `sub` is a directory, then a link to the outside, and so on. */
+/** Until it is killed, or its parent is: `sub` is a directory, then a link to the outside, and so on. */
 const FLIPPER = `
 const { renameSync, symlinkSync } = require('node:fs');
 process.chdir(process.argv[1]);
 symlinkSync('../out', 'evil');
+const parent = process.ppid;
 process.stdout.write('ready');
-for (;;) {
+while (process.ppid === parent) {
   renameSync('sub', 'real');
   renameSync('evil', 'sub');
   renameSync('sub', 'evil');
