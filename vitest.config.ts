@@ -21,6 +21,8 @@ export default defineConfig({
       suite('integration', 30_000),
       suite('system', 120_000),
       suite('compose', 600_000),
+      // As long as it was asked to last, and what goes before and after.
+      suite('hostile', Number(process.env.LANTERN_HOSTILE_SECONDS ?? 0) * 1_000 + 240_000),
     ],
   },
 });

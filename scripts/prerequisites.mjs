@@ -21,6 +21,12 @@ export const PREREQUISITES = [
     isHeavy: true,
   },
   {
+    suite: 'hostile',
+    reason: 'needs root that may mount, and "npm run test:hostile"',
+    isThere: () => process.env.LANTERN_HOSTILE_SEED !== undefined && mayMount(),
+    isHeavy: true,
+  },
+  {
     suite: 'etcd',
     reason: "needs etcd and etcdctl in PATH, e.g. Debian's etcd-server and etcd-client",
     isThere: hasEtcd,
