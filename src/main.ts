@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { systemClock } from './base/clock.ts';
+import { toLanternError } from './base/errors.ts';
 import type { Cli } from './cli/cli.ts';
 import type { RunDaemon } from './cli/commands/serve.ts';
 import { endingOf } from './cli/exit.ts';
@@ -46,8 +47,10 @@ const cli: Cli = {
 
 // `lantern get secrets | head`: whoever reads may leave; there is nobody to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  // What has to be read to its end has said so.
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+  cli.terminal.complain(`lantern: ${toLanternError(error, 'write to stdout').message}`);
+  process.exit(1);
 });
 
 // The same for complaints, but that what was begun goes on: `exec` has a pod to unmount.

@@ -6,8 +6,8 @@ import { type Style, styleFor } from './output/style.ts';
 export type Terminal = {
   /** One or more lines on stdout. */
   readonly print: (text: string) => void;
-  /** These bytes on stdout, and nothing after them. */
-  readonly write: (bytes: Uint8Array) => void;
+  /** These bytes on stdout, and nothing after them. Resolves when they are out, or cannot be: that ends the process. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
   /** One or more lines on stderr. */
   readonly complain: (text: string) => void;
   /** All of stdin; asked for a second time it is wrong usage. */
@@ -22,7 +22,7 @@ export function processTerminal(environment: Readonly<Record<string, string | un
   let isRead = false;
   return {
     print: (text) => void process.stdout.write(`${text}\n`),
-    write: (bytes) => void process.stdout.write(bytes),
+    write: (bytes) => new Promise((resolve) => process.stdout.write(bytes, () => resolve())),
     complain: (text) => void process.stderr.write(`${text}\n`),
     readInput: async () => {
       if (isRead) throw wrongUsage('"-" stands for stdin, which can be read only once');

@@ -106,6 +106,12 @@ export class EtcdElection implements AsyncDisposable {
   async #end(): Promise<void> {
     const work = this.#work;
     this.#work = undefined;
-    await work?.[Symbol.asyncDispose]();
+    try {
+      await work?.[Symbol.asyncDispose]();
+    } catch (error) {
+      // Whoever has the key next does the work all the same.
+      const failure = toLanternError(error, `end the work of "${this.#options.key}"`);
+      this.#options.log.warn({ error: failure }, 'work that is done for all daemons did not end well');
+    }
   }
 }

@@ -41,16 +41,16 @@ function merged(coming: SigningKeySet, here: SigningKeySet, now: number): Signin
   const isSame = coming.signing.kid === here.signing.kid;
   if (isSame) {
     const longestSeconds = Math.max(coming.longestSeconds, here.longestSeconds);
-    return { ...here, longestSeconds, retired: joined(here, coming.retired, now) };
+    return { ...here, longestSeconds, retired: joined(here, coming.retired) };
   }
   const isKnown = keyIdsOf(here).includes(coming.signing.kid);
-  const retired = isKnown ? joined(here, coming.retired, now) : joined(coming, retiredBy(here, now), now);
+  const retired = isKnown ? joined(here, coming.retired) : joined(coming, retiredBy(here, now));
   return { ...(isKnown ? here : coming), retired };
 }
 
-/** The retired keys of a set and others that are still needed, each for as long as either says. */
-function joined(set: SigningKeySet, others: SigningKeySet['retired'], now: number): SigningKeySet['retired'] {
-  const needed = others.filter(({ key, untilSeconds }) => key.kid !== set.signing.kid && untilSeconds * 1000 > now);
+/** The retired keys of a set and others, each for as long as either says. Those whose time is over stay known. */
+function joined(set: SigningKeySet, others: SigningKeySet['retired']): SigningKeySet['retired'] {
+  const needed = others.filter(({ key }) => key.kid !== set.signing.kid);
   const byId = new Map(set.retired.map((each) => [each.key.kid, each]));
   for (const each of needed) {
     const known = byId.get(each.key.kid);

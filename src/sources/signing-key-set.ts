@@ -14,6 +14,9 @@ const FIRST_LONGEST_SECONDS = 86_400;
 /** How long another daemon on the same store may go on signing before it has heard that its key is retired. */
 const LAG_SECONDS = 3_600;
 
+/** How many keys are remembered after their time, newest first: an old archive shall not have one of them sign again. */
+const MAX_REMEMBERED = 100;
+
 /** 32 bytes in base64url. */
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url');
 const publicKey = z.strictObject({
@@ -41,7 +44,10 @@ export type SigningKeySet = {
   readonly signing: PrivateKey;
   /** No token that the signing key has signed, or may sign, lives longer. */
   readonly longestSeconds: number;
-  /** They verify until then, in seconds since 1970: the last token they signed has expired. */
+  /**
+   * They verify until then, in seconds since 1970: the last token they signed has expired. After that a key verifies
+   * nothing, and is kept to be known.
+   */
   readonly retired: readonly { readonly key: PublicKey; readonly untilSeconds: number }[];
 };
 
@@ -53,7 +59,7 @@ export async function newKeySet(): Promise<SigningKeySet> {
   return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: [] };
 }
 
-/** A new key signs; the one before goes on verifying while a token of it may live, and those whose time is over go. */
+/** A new key signs; the one before goes on verifying while a token of it may live. */
 export async function rotated(set: SigningKeySet, now: number): Promise<SigningKeySet> {
   return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: retiredBy(set, now) };
 }
@@ -62,7 +68,8 @@ export async function rotated(set: SigningKeySet, now: number): Promise<SigningK
 export function retiredBy(set: SigningKeySet, now: number): SigningKeySet['retired'] {
   const { d: _, ...key } = set.signing;
   const untilSeconds = Math.ceil(now / 1000) + set.longestSeconds + LAG_SECONDS;
-  return [{ key, untilSeconds }, ...stillNeeded(set, now)];
+  const over = set.retired.filter((each) => !isNeeded(each, now)).slice(0, MAX_REMEMBERED);
+  return [{ key, untilSeconds }, ...stillNeeded(set, now), ...over];
 }
 
 /** The set with the note that a token may live this long; the very same set where it says so already. */
@@ -130,5 +137,9 @@ function hasItsPublicHalf({ d, x, y }: PrivateKey): boolean {
 }
 
 function stillNeeded({ retired }: SigningKeySet, now: number): SigningKeySet['retired'] {
-  return retired.filter(({ untilSeconds }) => untilSeconds * 1000 > now);
+  return retired.filter((each) => isNeeded(each, now));
+}
+
+function isNeeded({ untilSeconds }: SigningKeySet['retired'][number], now: number): boolean {
+  return untilSeconds * 1000 > now;
 }

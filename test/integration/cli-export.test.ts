@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   linkSync,
@@ -16,6 +17,7 @@ import { connect } from '../../src/rpc/client.ts';
 import { objectFromWire } from '../../src/rpc/object-messages.ts';
 import { isSameContents } from '../../src/sources/same-contents.ts';
 import { CommandLine } from '../support/command-line.ts';
+import { compiled } from '../support/compiled.ts';
 
 // Values that must show up in the stores alone, and in what was asked for in the clear.
 const PLANTED = ['pl4nted-secret', 'pl4nted-label', 'pl4nted-annotation', 'pl4nted-config', 'pl4nted-name'];
@@ -342,6 +344,19 @@ describe('import refuses', () => {
 
 describe('--plain, asked for twice', () => {
   const flags = ['export', '--plain', '--yes-write-secrets-in-the-clear'];
+
+  test.each([
+    ['a full device', '>/dev/full', /^lantern: write to stdout: .*ENOSPC/],
+    ['a reader that leaves', '| (exec <&-; sleep 0.1)', /^$/],
+  ])('to %s is no success', async (_, destination, complaint) => {
+    const command = [process.execPath, compiled('src/main.ts'), '--socket', from.socket, ...flags, '-'];
+    const script = `set -o pipefail; ${command.map((word) => `'${word}'`).join(' ')} ${destination}`;
+    const shell = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+    expect({ status: shell.status, stderr: shell.stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(complaint),
+    });
+  });
 
   test('writes manifests that apply takes, to a file of nobody else and to stdout', async () => {
     const path = from.at('plain.yaml');

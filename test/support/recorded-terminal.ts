@@ -13,7 +13,8 @@ export class RecordedTerminal implements Terminal {
   }
 
   readonly print = (text: string): void => void this.printed.push(...text.split('\n'));
-  readonly write = (bytes: Uint8Array): void => this.print(Buffer.from(bytes).toString().replace(/\n$/, ''));
+  readonly write = async (bytes: Uint8Array): Promise<void> =>
+    this.print(Buffer.from(bytes).toString().replace(/\n$/, ''));
   readonly complain = (text: string): void => void this.complaints.push(...text.split('\n'));
   readonly readInput = async (): Promise<Uint8Array> => Buffer.from(this.#input);
 }

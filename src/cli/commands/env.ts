@@ -41,7 +41,7 @@ export function envCommand(cli: Cli): Command {
       for (const name of leftOut) {
         cli.terminal.complain(`warning: no shell has a variable of the name "${name}"; left out, -o null has it`);
       }
-      cli.terminal.write(bytes);
+      await cli.terminal.write(bytes);
     });
 }
 

@@ -99,7 +99,13 @@ async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { forc
   ]);
   if (file === '-') {
     await using spool = await describing('stdout', () => Spool.fill(tmpdir(), daemon, cli.signal));
-    for await (const text of manifestTexts(spool.objects())) cli.terminal.write(Buffer.from(text));
+    // Whoever reads only a part has no export.
+    process.exitCode = 1;
+    try {
+      for await (const text of manifestTexts(spool.objects())) await cli.terminal.write(Buffer.from(text));
+    } finally {
+      process.exitCode = 0;
+    }
     return;
   }
   const path = resolve(file);

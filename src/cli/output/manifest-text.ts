@@ -26,7 +26,7 @@ export function isManifestFormat(format: string | JsonPathTemplate | undefined):
 
 /** A manifest, or a list of them, on stdout. What a template says ends as the template does, without a newline of ours. */
 export async function showManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
-  if (typeof format === 'object') terminal.write(Buffer.from(renderJsonPath(format, manifest)));
+  if (typeof format === 'object') await terminal.write(Buffer.from(renderJsonPath(format, manifest)));
   else terminal.print(await formatManifest(manifest, format));
 }
 

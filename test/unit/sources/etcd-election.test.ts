@@ -6,11 +6,13 @@ import { ManualClock } from '../../support/manual-clock.ts';
 
 /** One key of an etcd, of which every answer to a transaction is lost: the client's second attempt is what answers. */
 class LossyEtcd {
+  isAway = false;
   holds = 0;
   #value: Buffer | undefined;
   #revision = 0;
 
   async range(): Promise<IRangeResponse> {
+    if (this.isAway) throw new Error('away');
     return { kvs: this.#kvs() } as unknown as IRangeResponse;
   }
 
@@ -63,4 +65,26 @@ test('who got the key, or kept it, works on although the answer was lost', async
   }
   await election[Symbol.asyncDispose]();
   expect(ended).toBe(1);
+});
+
+test('work that throws when it ends does not end the election', async () => {
+  const etcd = new LossyEtcd();
+  const clock = new ManualClock();
+  let begun = 0;
+  const begin = () => {
+    begun += 1;
+    return { [Symbol.asyncDispose]: () => Promise.reject(new Error('the work')) };
+  };
+  const election = new EtcdElection({ client: etcd, key: '/lantern/elections/chore', begin, clock, log: silentLog });
+  election.start();
+  const settled = () => vi.waitFor(() => expect(clock.pending).toBe(1));
+  await settled();
+  etcd.isAway = true;
+  clock.advance(100_000);
+  await vi.waitFor(() => expect(election.isHolder).toBe(false));
+  await settled();
+  etcd.isAway = false;
+  clock.advance(100_000);
+  await vi.waitFor(() => expect(begun).toBe(2));
+  await election[Symbol.asyncDispose]();
 });

@@ -53,6 +53,19 @@ describe('signing keys', () => {
     expect(await to.signer.keyIds(NEVER)).toHaveLength(5);
   });
 
+  test('an old archive does not revive a key whose time is over here', async () => {
+    const from = new SigningWorld();
+    const to = new SigningWorld({ clock: from.clock });
+    for (const world of [from, to]) await world.signer.keyIds(NEVER);
+    await moveKeys(from, to);
+    await to.signer.rotate(NEVER);
+    from.clock.advance(90 * 86_400_000);
+    const newest = await to.signer.rotate(NEVER);
+    await moveKeys(from, to);
+    expect((await to.signer.keyIds(NEVER))[0]).toBe(newest);
+    expect((await keySetIn(await keysIn(to.store)))?.signing.kid).toBe(newest);
+  });
+
   test('a rotation there after the move counts here with the next one, and knows a longer life', async () => {
     const from = new SigningWorld();
     const to = new SigningWorld({ clock: from.clock });
