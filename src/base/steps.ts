@@ -17,6 +17,12 @@ export function* guarded<T>(steps: Steps<T>, check: () => void): Steps<T> {
   }
 }
 
+/** Work that is not cut. */
+export function* inOneStep<T>(action: () => T): Steps<T> {
+  yield;
+  return action();
+}
+
 /** Runs the work to its end, whoever waits. */
 export function finish<T>(steps: Steps<T>): T {
   for (;;) {

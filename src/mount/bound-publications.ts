@@ -42,6 +42,16 @@ export class BoundPublications {
     this.#moved.delete(target);
   }
 
+  /** A sentence for each that shows a part of one of these generations, which somebody changed. */
+  damaged(generations: ReadonlySet<string>): readonly string[] {
+    if (generations.size === 0) return [];
+    return [...this.#byTarget].flatMap(([target, { subPath, pinnedGeneration = '' }]) => {
+      if (!generations.has(pinnedGeneration)) return [];
+      const part = `the subPath "${subPath}" at "${target}"`;
+      return [`what ${part} shows was changed on disk, and stays so until it is unmounted and mounted again`];
+    });
+  }
+
   /** Targets whose mount is not where it was seen last. One system call for each publication. */
   get displaced(): readonly string[] {
     return this.targets.filter((target) => !this.#isAt(this.#moved.get(target) ?? target, target));

@@ -1,5 +1,5 @@
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
-import { type Awaitable, finish, type Steps } from '../base/steps.ts';
+import { type Awaitable, finish, inOneStep, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
@@ -17,7 +17,7 @@ import type { MountEntry } from './mountinfo.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
 import { type Pool, poolIsFull, poolIsGone } from './pool.ts';
 import { findPublication } from './publication-root.ts';
-import type { HostedVolume, PublishedTarget, VolumeUsage } from './publisher.ts';
+import type { Findings, HostedVolume, PublishedTarget, VolumeUsage } from './publisher.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { FileIdentity } from './system-calls.ts';
 import { uncover } from './uncover.ts';
@@ -59,6 +59,10 @@ export class BoundVolume implements HostedVolume {
   write(payload: Payload): Awaitable<WriteOutcome> {
     if (this.#around.hasOrphan && !this.#publications.hasWhole) this.#unpublished = payload;
     return this.#around.slices.run(this.#withRoom('write a new generation', () => this.#writer.writing(payload)));
+  }
+
+  look(): Awaitable<Findings> {
+    return this.#around.slices.run(this.#looking());
   }
 
   saveRecord(record: VolumeRecord): void {
@@ -198,6 +202,11 @@ export class BoundVolume implements HostedVolume {
     return { ...shown, subPath, pinnedGeneration };
   }
 
+  *#looking(): Steps<Findings> {
+    const repaired = yield* this.#withRoom('write a damaged generation anew', () => this.#writer.looking());
+    return { repaired, lasting: this.#publications.damaged(this.#writer.damagedPins) };
+  }
+
   /**
    * What a mount at the target means for a publication of `subPath`: that it is there already, or (undefined) that it was
    * in the way, and is gone. `failed-precondition` when the mount is another's, or shows another part.
@@ -260,11 +269,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   #save(what: string, action: () => void): void {
-    const saving = function* (): Steps<void> {
-      action();
-      yield;
-    };
-    finish(this.#withRoom(what, saving));
+    finish(this.#withRoom(what, () => inOneStep(action)));
   }
 
   *#withRoom<T>(what: string, action: () => Steps<T>): Steps<T> {

@@ -4,10 +4,10 @@ import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { makeDirectories } from '../base/make-directories.ts';
-import { nodeFileSystem } from '../volume/node-file-system.ts';
 import { BindPublisher } from './bind-publisher.ts';
 import { DirectPublisher } from './direct-publisher.ts';
 import { isSwapOn, poolCautions } from './host-cautions.ts';
+import { hostFileSystem } from './host-file-system.ts';
 import { LinuxMounter } from './linux-mounter.ts';
 import { Pools } from './pools.ts';
 import { type BindProbe, probeBind } from './probe-bind.ts';
@@ -81,7 +81,7 @@ function bindPublisher(
     mounter,
     pools,
     targets,
-    fs: nodeFileSystem,
+    fs: hostFileSystem,
     clock: options.clock,
     canChangeOwners,
     cautions,

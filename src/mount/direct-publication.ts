@@ -81,6 +81,18 @@ export class DirectPublication implements Disposable {
     return this.writer && (yield* this.#naming(this.writer.writing(payload)));
   }
 
+  /** A look that repairs; a copy of a subPath stays as it is. Phrases for the damages. */
+  *looking(): Steps<readonly string[]> {
+    if (this.writer === undefined) return [];
+    return yield* this.#naming(this.writer.looking());
+  }
+
+  /** Whether the target's path still leads to what was made there, in whatever state that is. */
+  isThere(targets: DirectTargets): boolean {
+    using found = targets.find(this.#claim.target, this.#claim.identity);
+    return found !== undefined;
+  }
+
   /** Whether somebody who opens the target's path now finds all that was published. */
   isVisible(targets: DirectTargets): boolean {
     const { target, identity, contents, isComplete } = this.#claim;

@@ -35,6 +35,10 @@ export class DirectPublications implements Disposable {
     return this.#byTarget.get(target);
   }
 
+  isThere(publication: DirectPublication): boolean {
+    return publication.isThere(this.#targets);
+  }
+
   isVisible(publication: DirectPublication): boolean {
     return publication.isVisible(this.#targets);
   }

@@ -21,7 +21,7 @@ import { StampClock } from './direct-stamp.ts';
 import { contentsAt } from './direct-sub-path.ts';
 import type { DirectTargets } from './direct-targets.ts';
 import { fileSystemUsage } from './file-system-usage.ts';
-import type { HostedVolume, LiveTarget, PublishedTarget, VolumeUsage } from './publisher.ts';
+import type { Findings, HostedVolume, LiveTarget, PublishedTarget, VolumeUsage } from './publisher.ts';
 
 /** What a volume has around it: its place in the run directory, and what all volumes of the publisher share. */
 export type DirectSurroundings = {
@@ -92,6 +92,24 @@ export class DirectVolume implements HostedVolume {
     this.#held = payload;
     this.#lastGeneration = outcome.generation;
     return outcome;
+  }
+
+  look(): Awaitable<Findings> {
+    return this.#around.slices.run(this.#looking());
+  }
+
+  *#looking(): Steps<Findings> {
+    const repaired = new Set<string>();
+    const lasting: string[] = [];
+    for (const publication of this.#publications.all) {
+      if (publication.writer?.isUntouched === true) continue;
+      if (this.#publications.isThere(publication)) {
+        for (const phrase of yield* publication.looking()) repaired.add(phrase);
+      } else {
+        lasting.push(`the target "${publication.claim.target}" was taken away; mount the volume there again`);
+      }
+    }
+    return { repaired: [...repaired], lasting };
   }
 
   publish(

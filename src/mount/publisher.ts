@@ -88,6 +88,12 @@ export interface HostedVolume {
    */
   write(payload: Payload): Awaitable<WriteOutcome>;
   /**
+   * Looks whether what was written is still there as it was, at the cost of one call to the file system per file and
+   * directory where nobody touched any. What is damaged is written anew at once, by the same swap; that fails as `write`
+   * does, and the next look or write tries it again.
+   */
+  look(): Awaitable<Findings>;
+  /**
    * Flags that the way cannot give (any, for `direct`) are `failed-precondition`.
    *
    * Makes the volume, or `subPath` of its current generation, visible at `target`. Again with the same arguments:
@@ -127,6 +133,14 @@ export interface HostedVolume {
   remove(): Awaitable<void>;
   usage(): VolumeUsage;
 }
+
+/** Phrases for messages. */
+export type Findings = {
+  /** What was damaged, and is no more: `the file "tls.key" was removed`. */
+  readonly repaired: readonly string[];
+  /** What only a new mount can mend, as long as it is so. */
+  readonly lasting: readonly string[];
+};
 
 export type PublishedTarget = {
   /** The generation a subPath publication is pinned to. */

@@ -3,6 +3,8 @@ import { arch, constants } from 'node:os';
 import koffi from 'koffi';
 import { LanternError } from '../base/errors.ts';
 import { SystemCallError } from '../base/system-call-error.ts';
+import type { FileStamp } from '../volume/file-system.ts';
+import { nodeFileSystem } from '../volume/node-file-system.ts';
 
 /**
  * The Linux calls that Node does not have. libc's wrappers where every libc has them, numbers elsewhere: glibc before
@@ -227,4 +229,26 @@ export function setNotDumpable(): void {
 export function forbidCoreFiles(): void {
   const RLIMIT_CORE = 4;
   checked(libc().setrlimit(RLIMIT_CORE, Buffer.alloc(16)), 'setrlimit', undefined);
+}
+
+/** Read into by one call after the other. */
+const STAMP = Buffer.alloc(256);
+const TWO_TO_32 = 2 ** 32;
+
+/** What `lstat` says of inode and ctime, at half its cost; undefined where nothing is there. */
+export function stampPath(path: string): FileStamp | undefined {
+  const STATX_CTIME = 0x80;
+  const STATX_INO = 0x100;
+  const number = STATX[arch()];
+  if (number === undefined) return nodeFileSystem.stamp(path);
+  if (libc().statx(number, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_CTIME, STAMP) < 0) {
+    const errno = koffi.errno();
+    if (errno === constants.errno.ENOENT) return undefined;
+    throw new SystemCallError(errno, 'statx', path);
+  }
+  return {
+    inode: STAMP.readUInt32LE(32) + STAMP.readUInt32LE(36) * TWO_TO_32,
+    seconds: STAMP.readUInt32LE(96) + STAMP.readInt32LE(100) * TWO_TO_32,
+    nanoseconds: STAMP.readUInt32LE(104),
+  };
 }

@@ -39,6 +39,8 @@ export class LiveVolume {
   provenance: Provenance = NO_PROVENANCE;
   /** What the daemon issued for it, by audience. */
   tokens: ReadonlyMap<string, KeptToken> = new Map();
+  /** What on disk is not as it was written, and only a new mount can mend; as the last look found it. */
+  damage: string | undefined;
   /** Why the contents cannot be renewed; undefined while all is well. */
   lastError: string | undefined;
   #isSaved = true;

@@ -125,7 +125,8 @@ export type RenderRequest = {
  * - `ready`: the contents are those of the definition at the newest revisions known.
  * - `stale`: the last good contents stay, and `lastError` says why they cannot be renewed; or a token in them has expired
  *   that only the request can bring anew.
- * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again.
+ * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again. Or something on disk is
+ *   not as it was written, and only a new mount can mend that.
  */
 export type VolumeState = 'ready' | 'stale' | 'degraded';
 

@@ -4,6 +4,7 @@ import { requireAgreement } from './agreement.ts';
 import { announceUpdate, eventHead } from './announce-update.ts';
 import type { Leftovers } from './leftovers.ts';
 import { LiveVolume, NO_PROVENANCE, type Wanted } from './live-volume.ts';
+import { lookAtVolume } from './look-at-volume.ts';
 import { type Projection, type ProjectionTarget, projectVolume } from './project-volume.ts';
 import type { PublishRequest, UpdateRequest } from './projector.ts';
 import type { Refresher } from './refresher.ts';
@@ -53,6 +54,7 @@ export async function publishOnce(
     };
     const before = known?.wanted;
     try {
+      if (known !== undefined) await lookAtVolume(known, stages, desk.events);
       const projection = await projectVolume(request, target, stages, signal);
       const volume = place.volume;
       if (volume === undefined)

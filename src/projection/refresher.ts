@@ -5,6 +5,7 @@ import type { ObjectChange } from '../sources/source.ts';
 import { announceUpdate, eventHead } from './announce-update.ts';
 import { Following } from './following.ts';
 import type { LiveVolume, Provenance } from './live-volume.ts';
+import { lookAtVolume } from './look-at-volume.ts';
 import { type Projection, projectVolume } from './project-volume.ts';
 import type { RefreshResult } from './projector.ts';
 import type { VolumeRegistry } from './registry.ts';
@@ -15,6 +16,14 @@ import type { VolumeEvents } from './volume-events.ts';
 /** How many refreshes may wait for the source at once. */
 const CONCURRENCY = 16;
 const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+
+/** What asks for a refresh. */
+type Wish = {
+  /** The monotonic moment at which the oldest unseen change was observed, where there was one; milliseconds. */
+  readonly since: number | undefined;
+  /** Whether it was anything but such a change: then what is on disk is looked at as well. */
+  readonly isLook: boolean;
+};
 
 type Refreshed = Omit<RefreshResult, 'volumeId'>;
 
@@ -30,8 +39,7 @@ export class Refresher implements AsyncDisposable {
   readonly #registry: VolumeRegistry;
   readonly #events: VolumeEvents;
   readonly #stop = new AbortController();
-  /** Volumes that wait for a refresh, with the moment the oldest unseen change was observed, where there was one. */
-  readonly #waiting = new Map<string, number | undefined>();
+  readonly #waiting = new Map<string, Wish>();
   readonly #claimed = new Set<string>();
   readonly #followings = new Map<string, Following>();
   readonly #retries = new Map<string, { timer: Disposable; waits: Generator<number, never> }>();
@@ -98,16 +106,19 @@ export class Refresher implements AsyncDisposable {
   request(key: string, since?: number): void {
     // A claimed volume waits for its lock: its refresh has read nothing yet and will see this change.
     if (this.#stop.signal.aborted || this.#claimed.has(key)) return;
-    const isWaiting = this.#waiting.has(key);
-    this.#waiting.set(key, this.#waiting.get(key) ?? since);
-    if (isWaiting) return;
+    const waiting = this.#waiting.get(key);
+    const isLook = since === undefined || waiting?.isLook === true;
+    this.#waiting.set(key, { since: waiting?.since ?? since, isLook });
+    if (waiting !== undefined) return;
     if (this.#running.size < CONCURRENCY) this.#startWorker();
   }
 
   /** Refreshes the volume under its lock, from the newest objects. Undefined when there is no such volume any more. */
   async refreshNow(key: string, signal: AbortSignal): Promise<Refreshed | undefined> {
     await this.#stages.slices.next();
-    return await this.#registry.exclusively(key, signal, () => this.#refresh(key, undefined, this.#stages, signal));
+    return await this.#registry.exclusively(key, signal, () =>
+      this.#refresh(key, { since: undefined, isLook: true }, this.#stages, signal),
+    );
   }
 
   /** Resolves when nothing waits for a refresh and none is under way. */
@@ -146,22 +157,22 @@ export class Refresher implements AsyncDisposable {
       await this.#stages.slices.next();
       const next = this.#waiting.entries().next();
       if (next.done || this.#stop.signal.aborted) return;
-      const [key, since] = next.value;
+      const [key, wish] = next.value;
       this.#waiting.delete(key);
       this.#claimed.add(key);
       const refreshed = this.#registry.exclusively(key, this.#stop.signal, () => {
         this.#claimed.delete(key);
-        return this.#refresh(key, since, this.#background, this.#stop.signal);
+        return this.#refresh(key, wish, this.#background, this.#stop.signal);
       });
       // Only an abort gets here: a failed refresh is reported where it happens.
       await refreshed.catch(() => this.#claimed.delete(key));
     }
   }
 
-  /** `since` is the moment of the change, where there was one. Throws only when the signal aborts. */
+  /** Throws only when the signal aborts. */
   async #refresh(
     key: string,
-    since: number | undefined,
+    { since, isLook }: Wish,
     stages: Stages,
     signal: AbortSignal,
   ): Promise<Refreshed | undefined> {
@@ -170,6 +181,7 @@ export class Refresher implements AsyncDisposable {
     if (volume === undefined || volume.publications.size === 0) return undefined;
     if (volume.wanted === undefined) return { isChanged: false, error: volume.lastError };
     try {
+      if (isLook) await lookAtVolume(volume, stages, this.#events);
       const target = {
         write: volume.hosted.write.bind(volume.hosted),
         follow: (refs: readonly ObjectRef[]) => this.follow(key, [...volume.refs, ...refs]),

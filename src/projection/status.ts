@@ -16,7 +16,7 @@ export function statusOf(volume: LiveVolume, staleness: Staleness | undefined): 
     definition: volume.wanted?.definition,
     files,
     publications: [...volume.publications.values()],
-    lastError: volume.lastError ?? problem,
+    lastError: volume.lastError ?? volume.damage ?? problem,
     staleSince: staleSince(volume, staleness),
     objects: [...volume.provenance.objects].map(([key, revision]) => revisionOf(key, revision)),
     mountGroup: volume.wanted?.mountGroup,
@@ -43,7 +43,7 @@ export function staleSince({ provenance }: LiveVolume, staleness: Staleness | un
 }
 
 export function stateOf(volume: LiveVolume): VolumeState {
-  if (volume.wanted === undefined) return 'degraded';
+  if (volume.wanted === undefined || volume.damage !== undefined) return 'degraded';
   return volume.lastError === undefined ? 'ready' : 'stale';
 }
 

@@ -13,7 +13,7 @@ import {
 import type { GenerationNames } from './generation-names.ts';
 import type { KnownVolume } from './known-volume.ts';
 import { DATA_LINK, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
-import { tryRemovingTree } from './remove-tree.ts';
+import { removingTree, tryRemovingTree } from './remove-tree.ts';
 import { firstElement, requireWritable } from './require-writable.ts';
 import type { Retirement } from './retirement.ts';
 
@@ -69,7 +69,7 @@ export function* writeAtomically(
   yield* sweep(volume, retirement);
 
   // 1
-  yield* requireWritable(payload, volume.listing.strangers);
+  yield* requireWritable(payload, foreignNames(volume));
 
   yield;
 
@@ -116,6 +116,8 @@ export function* writeAtomically(
     }
 
     // 7
+    if (listing.hasFalseDataLink) yield* makeWay(volume, DATA_LINK);
+    listing.hasFalseDataLink = false;
     fs.symlink(generation, volume.at(NEXT_DATA_LINK));
 
     // 8
@@ -131,7 +133,7 @@ export function* writeAtomically(
     // 9
     for (const name of elements) {
       if (links.has(name)) continue;
-      fs.symlink(visibleLinkTarget(name), volume.at(name));
+      link(volume, name);
       links.add(name);
       yield;
     }
@@ -154,7 +156,7 @@ export function* writeAtomically(
 function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   const { listing } = volume;
   if (listing.hasNextDataLink) {
-    unlinkIfThere(volume, NEXT_DATA_LINK);
+    yield* makeWay(volume, NEXT_DATA_LINK);
     listing.hasNextDataLink = false;
   }
   for (const generation of [...listing.generations]) {
@@ -162,6 +164,33 @@ function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
     // What cannot be removed (something is mounted on it, say) must not stand in the way of updates.
     if (yield* tryRemovingTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
   }
+}
+
+/** What has these names is not ours, and never was: it stays. */
+function foreignNames(volume: KnownVolume): ReadonlySet<string> {
+  const { strangers } = volume.listing;
+  if (strangers.size === 0) return strangers;
+  const shown = new Set([...volume.contents.files.keys()].map(firstElement));
+  return new Set([...strangers].filter((name) => !shown.has(name) && !volume.isOwn(name)));
+}
+
+/** A visible link; in place of what somebody put where it was, an editor's copy for one. A directory must be empty. */
+function link(volume: KnownVolume, name: string): void {
+  const { fs, listing } = volume;
+  if (!listing.strangers.has(name)) {
+    fs.symlink(visibleLinkTarget(name), volume.at(name));
+    return;
+  }
+  if (fs.lstat(volume.at(name))?.type === 'directory') fs.rmdir(volume.at(name));
+  fs.symlink(visibleLinkTarget(name), volume.at(NEXT_DATA_LINK));
+  fs.rename(volume.at(NEXT_DATA_LINK), volume.at(name));
+  listing.strangers.delete(name);
+}
+
+/** Takes away what has one of the names that nobody else may have, whatever it is. */
+function* makeWay(volume: KnownVolume, name: string): Steps<void> {
+  if (volume.fs.lstat(volume.at(name))?.type === 'directory') yield* removingTree(volume.fs, volume.at(name));
+  else unlinkIfThere(volume, name);
 }
 
 /** The files a reader finds by their names: after a crash between the swap and the links, some have no link yet. */

@@ -14,9 +14,11 @@ export type Listing = {
   /** Visible names that lead into `..data`. */
   readonly links: Set<string>;
   /** Visible names that somebody else put there. */
-  readonly strangers: ReadonlySet<string>;
+  readonly strangers: Set<string>;
   /** Whether a `..data_tmp` was left behind. */
   hasNextDataLink: boolean;
+  /** Whether something that is no link has the name `..data`. */
+  hasFalseDataLink: boolean;
 };
 
 /** A volume's directory, read when first asked for and again after `forget`. */
@@ -25,6 +27,8 @@ export class KnownVolume {
   readonly directory: string;
   #listing: Listing | undefined;
   #contents: GenerationContents | undefined;
+  /** Visible names that this process has seen to be the volume's own. */
+  readonly #own = new Set<string>();
 
   constructor(fs: VolumeFs, directory: string) {
     this.fs = fs;
@@ -53,6 +57,30 @@ export class KnownVolume {
     this.#listing ??= yield* readingListing(this);
     const { generation } = this.#listing;
     if (generation !== undefined) this.#contents ??= yield* readingContents(this.fs, this.at(generation));
+  }
+
+  /** Whether there is something to compare the disk with. */
+  get isKnown(): boolean {
+    return this.#listing !== undefined && this.#contents !== undefined;
+  }
+
+  /** What all of it hangs on: the directory, `..data`, the current generation and what is in that. */
+  get paths(): readonly string[] {
+    const { generation } = this.listing;
+    const own = [`${this.directory}/.`];
+    return generation === undefined ? own : [...own, this.at(DATA_LINK), ...this.pathsOf(generation, this.contents)];
+  }
+
+  /** A generation and what is in it. */
+  pathsOf(generation: string, { files, directories }: GenerationContents): readonly string[] {
+    const root = this.at(generation);
+    const below = [...directories.keys(), ...files.keys()];
+    return below.map((path) => (path === '' ? root : `${root}/${path}`));
+  }
+
+  /** Whether what has this visible name, and is no link of ours, stands where one of ours was. */
+  isOwn(name: string): boolean {
+    return this.#own.has(name);
   }
 
   /** The generation is current now, and holds this. */
@@ -92,12 +120,13 @@ export class KnownVolume {
     this.fs.rmdir(this.directory);
     // Whoever asks still, for the answer to the mount before, hears that nothing is there.
     const nothing = { generation: undefined, generations: new Set<string>(), links: new Set<string>() };
-    this.#listing = { root: status, ...nothing, strangers: new Set(), hasNextDataLink: false };
+    this.#listing = { root: status, ...nothing, strangers: new Set(), hasNextDataLink: false, hasFalseDataLink: false };
     this.#contents = NO_CONTENTS;
   }
 
   /** After a failure only the disk knows how things stand. */
   forget(): void {
+    for (const name of this.#listing?.links ?? []) this.#own.add(name);
     this.#listing = undefined;
     this.#contents = undefined;
   }
@@ -114,13 +143,16 @@ function* readingListing(volume: KnownVolume): Steps<Listing> {
     links: new Set<string>(),
     strangers: new Set<string>(),
     hasNextDataLink: false,
+    hasFalseDataLink: false,
   };
   let current: string | undefined;
   for (const { name, type } of fs.readdir(directory)) {
     yield;
     const target = type === 'symlink' ? fs.readlink(volume.at(name)) : undefined;
-    if (name === DATA_LINK) current = target;
-    else if (name === NEXT_DATA_LINK) listing.hasNextDataLink = true;
+    if (name === DATA_LINK) {
+      current = target;
+      listing.hasFalseDataLink = type !== 'symlink';
+    } else if (name === NEXT_DATA_LINK) listing.hasNextDataLink = true;
     else if (isGenerationName(name) && type === 'directory') listing.generations.add(name);
     else if (target === visibleLinkTarget(name)) listing.links.add(name);
     else listing.strangers.add(name);

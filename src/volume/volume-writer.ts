@@ -7,11 +7,14 @@ import type { RelativePath } from '../spec/relative-path.ts';
 import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
 import type { FileSummary } from './file-summary.ts';
 import type { VolumeFs } from './file-system.ts';
+import { findDamages } from './find-damages.ts';
 import { GenerationNames } from './generation-names.ts';
 import { KnownVolume } from './known-volume.ts';
+import { PinnedStamps } from './pinned-stamps.ts';
 import { tryRemovingTree } from './remove-tree.ts';
 import { RetiredRoom } from './retired-room.ts';
 import { Retirement } from './retirement.ts';
+import { VolumeStamp } from './volume-stamp.ts';
 
 export type VolumeWriterOptions = {
   readonly fs: VolumeFs;
@@ -42,15 +45,29 @@ export class VolumeWriter implements Disposable {
   readonly #names: GenerationNames;
   readonly #retirement: Retirement;
   readonly #requireRoom: (payload: Payload) => void;
+  readonly #clock: Clock;
+  /** What the volume shall show; undefined before the first write, and after a restart. */
+  #payload: Payload | undefined;
   /** Of the payload that is known to be shown. */
   #digest: string | undefined;
+  /** Taken by the last look, as long as nothing was written since. */
+  #stamp: VolumeStamp | undefined;
+  /** Damages that could not be repaired yet. */
+  #unrepaired: readonly string[] = [];
+  /** Of generations that stay for subPath publications only. */
+  readonly #pinned: PinnedStamps;
   #isDisposed = false;
 
   constructor({ fs, directory, clock, requireRoom, ...shared }: VolumeWriterOptions) {
     const volume = new KnownVolume(fs, directory);
     this.#volume = volume;
     this.#requireRoom = requireRoom ?? (() => undefined);
+    this.#clock = clock;
+    this.#pinned = new PinnedStamps(volume);
     this.#names = new GenerationNames(clock);
+    const forgetStamp = () => {
+      this.#stamp = undefined;
+    };
     this.#retirement = new Retirement({
       clock,
       slices: shared.slices ?? new Slices(clock),
@@ -58,6 +75,8 @@ export class VolumeWriter implements Disposable {
       *remove(generation) {
         const isRemoved = yield* tryRemovingTree(fs, volume.at(generation));
         if (isRemoved) volume.removed(generation);
+        // It changed the directory.
+        forgetStamp();
         return isRemoved;
       },
     });
@@ -66,6 +85,11 @@ export class VolumeWriter implements Disposable {
   /** The current generation; undefined before the first write. */
   get generation(): string | undefined {
     return this.#try('look for the generation of', () => this.#volume.listing.generation);
+  }
+
+  /** Whether nothing was touched since the last look. */
+  get isUntouched(): boolean {
+    return this.#digest !== undefined && this.#stamp?.isUntouched() === true;
   }
 
   /** The digest of the current contents; undefined before the first write, after a restart and after a failure. */
@@ -98,6 +122,7 @@ export class VolumeWriter implements Disposable {
       if (generation !== undefined) return { changed: false, generation, previous: generation, changedPaths: [] };
     }
     try {
+      this.#stamp = undefined;
       const writing = writeAtomically(payload, {
         volume: this.#volume,
         names: this.#names,
@@ -105,7 +130,9 @@ export class VolumeWriter implements Disposable {
         requireRoom: this.#requireRoom,
       });
       const outcome = yield* guarded(writing, () => this.#requireLife());
+      this.#payload = payload;
       this.#digest = payload.digest;
+      this.#unrepaired = [];
       return outcome;
     } catch (error) {
       this.#digest = undefined;
@@ -114,14 +141,62 @@ export class VolumeWriter implements Disposable {
     }
   }
 
+  /**
+   * Looks whether the directory still holds what was written, and writes it anew where it does not, by the same swap. A
+   * call to the file system per file and directory where nobody touched anything since the look before. Returns a phrase
+   * for each damage that was repaired. What an earlier process wrote is read by the first write.
+   */
+  *looking(): Steps<readonly string[]> {
+    yield* this.#pinned.look();
+    const damages = this.#unrepaired.length > 0 ? this.#unrepaired : yield* this.#findDamages();
+    if (damages.length === 0 || this.#payload === undefined) return [];
+    yield* this.writing(this.#payload);
+    return damages;
+  }
+
+  *#findDamages(): Steps<readonly string[]> {
+    const volume = this.#volume;
+    if (this.#digest === undefined || !volume.isKnown || this.isUntouched) return [];
+    this.#stamp = undefined;
+    const damages = yield* this.#lookClosely();
+    if (damages.length === 0) return [];
+    this.#unrepaired = damages;
+    this.#digest = undefined;
+    volume.forget();
+    return damages;
+  }
+
+  *#lookClosely(): Steps<readonly string[]> {
+    const volume = this.#volume;
+    try {
+      const stamp = new VolumeStamp(volume.fs, volume.paths);
+      const isSettled = stamp.isSettled(this.#clock.now());
+      const damages = yield* guarded(findDamages(volume), () => this.#requireLife());
+      if (damages.length === 0 && isSettled) this.#stamp = stamp;
+      return damages;
+    } catch (error) {
+      // What cannot be read, a removed directory for one, is not what was written.
+      if (errnoOf(error) === undefined) throw error;
+      return ['its directory could not be read'];
+    }
+  }
+
   /** Keeps a generation for a publication that shows a part of it. Counted. */
   pin(generation: string): void {
     this.#retirement.pin(generation);
+    this.#pinned.pin(generation);
   }
 
   /** Takes one pin back; with the last one, a generation that is not current is retired. */
   unpin(generation: string): void {
-    if (this.#retirement.unpin(generation) && generation !== this.generation) this.#retirement.retire(generation);
+    if (!this.#retirement.unpin(generation)) return;
+    this.#pinned.unpin(generation);
+    if (generation !== this.generation) this.#retirement.retire(generation);
+  }
+
+  /** Pinned generations that somebody changed something in, as the last look found. They stay so until they are unpinned. */
+  get damagedPins(): ReadonlySet<string> {
+    return this.#pinned.damaged;
   }
 
   /** Removes what is kept for slow readers only, since its room is needed. True when something was freed. */

@@ -6,6 +6,7 @@ import { lanternErrorOf } from '../support/lantern-error.ts';
 import { openDescriptors } from '../support/open-descriptors.ts';
 import { recordOf, volumeId } from '../support/volume-content.ts';
 import { publisherContentsContract } from './publisher-contents-contract.ts';
+import { publisherDamageContract } from './publisher-damage-contract.ts';
 import { publisherRestartContract } from './publisher-restart-contract.ts';
 import { arrange, FIRST, ID, type PublisherDeviations, type PublisherWorld, SECOND } from './publisher-world.ts';
 
@@ -176,6 +177,10 @@ export function publisherContract(
 
   describe.runIf(deviations.showsNothing !== true)(`${name}: what is visible`, () => {
     publisherContentsContract(createWorld, deviations);
+  });
+
+  describe.runIf(deviations.showsNothing !== true)(`${name}: damages`, () => {
+    publisherDamageContract(createWorld, deviations);
   });
 
   describe(`${name}: a restart`, () => {
