@@ -41,6 +41,7 @@ import { SigningKeys } from './sources/signing-keys.ts';
 import type { Store } from './sources/source.ts';
 import type { Staleness } from './sources/staleness.ts';
 import type { Writability } from './sources/store-trouble.ts';
+import { ThreadParser } from './sources/thread-parser.ts';
 import { TokenSecrets } from './sources/token-secrets.ts';
 import { TokenSigner } from './sources/token-signer.ts';
 import { UnfollowedSource } from './sources/unfollowed-source.ts';
@@ -51,6 +52,8 @@ const MAX_ENTRIES = 10_000;
 /** What is said of the world around a daemon. */
 export type DaemonSurroundings = {
   readonly log: Log;
+  /** Where the compiled `sources/parse-thread.js` lies, if not beside this file. */
+  readonly parseThread?: () => URL;
   /** Ends waits of the start. */
   readonly signal: AbortSignal;
 };
@@ -75,7 +78,10 @@ export class Daemon implements AsyncDisposable {
    * Resolves when calls are answered and what an earlier daemon left is taken over. `failed-precondition` when another
    * daemon has the run directory, or when this machine cannot do what the configuration asks for.
    */
-  static async start(config: Config, { log, signal }: DaemonSurroundings): Promise<Daemon> {
+  static async start(
+    config: Config,
+    { log, signal, parseThread = parseThreadHere }: DaemonSurroundings,
+  ): Promise<Daemon> {
     const parts = new DisposalStack();
     try {
       hardenProcess();
@@ -85,6 +91,7 @@ export class Daemon implements AsyncDisposable {
       const observation = await startObservation(config, log, parts);
       if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
 
+      const parser = parts.use(new ThreadParser({ script: parseThread, clock }));
       const store = await openStore(config, log, parts);
       const events = new EventLog({ clock });
       const keys = parts.use(new SigningKeys({ store, clock }));
@@ -96,6 +103,7 @@ export class Daemon implements AsyncDisposable {
       const parties = {
         ...faces,
         staleness,
+        parser,
         publisher,
         clock,
         slices: new Slices(clock),
@@ -112,10 +120,10 @@ export class Daemon implements AsyncDisposable {
           ...config,
           methods: {
             identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
-            controller: controllerService({ ...config, store, projector }),
+            controller: controllerService({ ...config, store, parser, projector }),
             node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
-            projector: projectorService(projector, pods),
-            objects: objectsService(store),
+            projector: projectorService(projector, pods, parser),
+            objects: objectsService(store, parser),
             events: eventsService(events, config.nodeId),
             tokens: tokensService(signer, store),
           },
@@ -145,7 +153,7 @@ export class Daemon implements AsyncDisposable {
       // Etcd may be away; until it answers, nothing can be said of any object.
       if (store instanceof EtcdStore) await store.connected(signal);
       if (config.manifests !== undefined) {
-        const manifests = parts.use(new ManifestDirectory({ directory: config.manifests, store, clock, log }));
+        const manifests = parts.use(new ManifestDirectory({ directory: config.manifests, store, parser, clock, log }));
         await manifests.start(signal);
         store.markReady();
       }
@@ -176,6 +184,11 @@ export class Daemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts[Symbol.asyncDispose]();
   }
+}
+
+/** Beside this file, once it is compiled. */
+function parseThreadHere(): URL {
+  return new URL('./sources/parse-thread.js', import.meta.url);
 }
 
 /** The lock is taken first and released last: nobody else is in the run directory in between. */

@@ -1,8 +1,6 @@
 /** One document of a manifest, with the `---` line that begins it, and the line of the manifest it begins on, from 1. */
 export type DocumentText = { readonly text: string; readonly line: number };
 
-/** A line that begins a document or ends one, wherever it stands: YAML lets it stand inside of no value. */
-const MARK = /^(?:---|\.\.\.)(?=[ \t\r\n]|$)/gm;
 /** What may stand before the `---` of the same document: directives, comments, blank lines. */
 const PREAMBLE = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF)*$/;
 
@@ -11,7 +9,6 @@ const PREAMBLE = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF)*$/;
  * one that is empty is among them, comments alone may be.
  */
 export function* documentsIn(manifest: string): Generator<DocumentText, void> {
-  const mark = new RegExp(MARK);
   let start = 0;
   let line = 1;
   const cut = (end: number): DocumentText => {
@@ -20,11 +17,55 @@ export function* documentsIn(manifest: string): Generator<DocumentText, void> {
     start = end;
     return document;
   };
-  for (let match = mark.exec(manifest); match !== null; match = mark.exec(manifest)) {
-    if (match[0] === '...') yield cut(endOfLine(manifest, match.index));
-    else if (match.index > start && !isPreamble(manifest, start, match.index)) yield cut(match.index);
+  const begins = new Marks(manifest, '---');
+  const ends = new Marks(manifest, '...');
+  for (let from = 0; ; ) {
+    const begin = begins.next(from);
+    const end = ends.next(from);
+    if (begin === undefined && end === undefined) break;
+    const isEnd = end !== undefined && (begin === undefined || end < begin);
+    const at = isEnd ? end : (begin ?? 0);
+    if (isEnd) yield cut(endOfLine(manifest, at));
+    else if (at > start && !isPreamble(manifest, start, at)) yield cut(at);
+    from = at + 1;
   }
   if (start < manifest.length) yield cut(manifest.length);
+}
+
+/** The lines that are one mark, or start with it and a blank: YAML lets no value have such a line. */
+class Marks {
+  readonly #text: string;
+  readonly #mark: string;
+  /** Where the next one is; each stretch of the text is searched once. */
+  #at: number | undefined = -1;
+
+  constructor(text: string, mark: string) {
+    this.#text = text;
+    this.#mark = mark;
+  }
+
+  /** Where the first one at or behind `from` begins, which never decreases. */
+  next(from: number): number | undefined {
+    while (this.#at !== undefined && this.#at < from) this.#at = this.#find(from);
+    return this.#at;
+  }
+
+  #find(from: number): number | undefined {
+    if (from === 0 && this.#isAt(0)) return 0;
+    for (let at = from; ; at++) {
+      const before = this.#text.indexOf(`\n${this.#mark}`, Math.max(0, at - 1));
+      if (before === -1) return undefined;
+      at = before + 1;
+      if (this.#isAt(at)) return at;
+    }
+  }
+
+  #isAt(at: number): boolean {
+    const end = at + this.#mark.length;
+    return (
+      this.#text.startsWith(this.#mark, at) && (end === this.#text.length || ' \t\r\n'.includes(this.#text.charAt(end)))
+    );
+  }
 }
 
 /** Directives are few; what is longer than any is a document, whatever it holds. */

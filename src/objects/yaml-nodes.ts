@@ -1,9 +1,12 @@
 /** How many lexemes (blanks, line ends and comments among them) a node may come with. */
 const MOST_LEXEMES_PER_NODE = 8;
 
+/** A document has a schema of its own, of some 30 KB. */
+const NODES_PER_DOCUMENT = 100;
+
 /**
  * Counts the nodes of a YAML text from its lexemes, before anything is made of them: never fewer than two thirds of what
- * the composer will make, and no more than there are. Blank lines and comments take memory too, so there is a limit for
+ * the composer will make; a text or a flow collection on the line after its key counts twice. Blank lines and comments take memory too, so there is a limit for
  * lexemes of any kind.
  */
 export class NodeCounter {
@@ -28,6 +31,11 @@ export class NodeCounter {
   }
 
   #count(lexeme: string): void {
+    if (lexeme === '---') this.#nodes += NODES_PER_DOCUMENT;
+    else this.#countSign(lexeme);
+  }
+
+  #countSign(lexeme: string): void {
     switch (lexeme.charAt(0)) {
       case ' ':
       case '\t':
@@ -72,7 +80,7 @@ export class NodeCounter {
         this.#flowDepth++;
         this.#countValue();
         return;
-      // Anchors, tags, directives, marks of documents, and what is an error.
+      // Anchors, tags, directives, and what is an error.
       default:
         this.#nodes++;
     }

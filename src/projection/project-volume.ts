@@ -5,9 +5,9 @@ import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts'
 import type { Notice } from '../payload/notice.ts';
 import type { Payload } from '../payload/payload.ts';
 import { renderingPayload } from '../payload/render-payload.ts';
+import type { Parser } from '../sources/parser.ts';
 import { resolveObjects } from '../sources/resolve-objects.ts';
 import { objectRefsOf } from '../spec/object-refs.ts';
-import { parseVolumeSource } from '../spec/parse-volume-source.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import type { KeptToken } from '../volume/request-inputs.ts';
@@ -57,7 +57,7 @@ export async function projectVolume(
   const named = namedRefs(wanted);
   if (named.length > 0) target.follow(named);
   const definitions = await resolveObjects(stages.source, required(named), signal);
-  const spec = specOf(wanted.definition, named, definitions);
+  const spec = await specOf(wanted.definition, named, definitions, stages.parser, signal);
 
   const { inputs, ...facts } = wanted;
   const wishes = tokenWishesOf(spec, facts, inputs.tokens, stages.tokens);
@@ -94,11 +94,13 @@ function required(refs: readonly ObjectRef[]): { readonly ref: ObjectRef; readon
   return refs.map((ref) => ({ ref, optional: false }));
 }
 
-function specOf(
+async function specOf(
   definition: VolumeDefinition,
   named: readonly ObjectRef[],
   objects: ReadonlyMap<string, StoredObject>,
-): VolumeSpec {
+  parser: Parser,
+  signal: AbortSignal,
+): Promise<VolumeSpec> {
   if (definition.kind === 'inline') return definition.spec;
   const ref = named[0];
   const object = ref === undefined ? undefined : objects.get(refKey(ref));
@@ -107,7 +109,7 @@ function specOf(
       reason: 'MISSING_OBJECTS',
     });
   }
-  return orThrow(parseVolumeSource(object.spec, 'spec'));
+  return orThrow(await parser.run('source', { raw: object.spec, root: 'spec' }, signal));
 }
 
 function provenanceOf(

@@ -4,6 +4,7 @@ import type { Slices } from '../base/slices.ts';
 import type { Publisher } from '../mount/publisher.ts';
 import type { EventRecorder } from '../objects/event.ts';
 import type { PayloadBudget } from '../payload/render-payload.ts';
+import type { Parser } from '../sources/parser.ts';
 import type { Source } from '../sources/source.ts';
 import type { Staleness } from '../sources/staleness.ts';
 import type { TokenIssuer } from '../sources/token-issuer.ts';
@@ -16,6 +17,8 @@ export type Stages = {
   readonly background: Source;
   /** Whether the source is in touch with its store; undefined for one that always is. */
   readonly staleness?: Staleness | undefined;
+  /** Reads specs that are kept as objects. */
+  readonly parser: Parser;
   readonly publisher: Publisher;
   readonly clock: Clock;
   /** In which work on volumes takes its turns. */

@@ -2,6 +2,7 @@ import { invalid, LanternError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { refOf, type StoredObject } from '../objects/object.ts';
 import type { Projector } from '../projection/projector.ts';
+import type { Parser } from '../sources/parser.ts';
 import type { Store } from '../sources/source.ts';
 import { contextOf, type MadeVolume, madeVolumeOf, parseObjectId, volumeIdOf } from './controller-volume.ts';
 import { createVolume } from './create-volume.ts';
@@ -13,6 +14,7 @@ import { disagreements } from './validate-volume.ts';
 
 export type ControllerOptions = {
   readonly store: Store;
+  readonly parser: Parser;
   /** Knows which volumes are in use on this node. */
   readonly projector: Pick<Projector, 'get'>;
   /** What a volume may hold at most. */
@@ -20,7 +22,7 @@ export type ControllerOptions = {
 };
 
 /** csi.v1.Controller: volumes that are made first and published by name later are ProjectedVolume objects. */
-export function controllerService({ store, projector, poolBytes }: ControllerOptions): ControllerMethods {
+export function controllerService({ store, parser, projector, poolBytes }: ControllerOptions): ControllerMethods {
   const names = new KeyedLock();
   return {
     async createVolume(wire, signal) {
@@ -28,7 +30,7 @@ export function controllerService({ store, projector, poolBytes }: ControllerOpt
       const { volume, capacity } = request;
       if (capacity.requiredBytes > poolBytes) throw tooLarge(volume, poolBytes);
       await store.ready(signal);
-      const object = await names.run(volume.name, signal, () => createVolume(store, request, signal));
+      const object = await names.run(volume.name, signal, () => createVolume({ store, parser }, request, signal));
       return { volume: volumeOf(object) };
     },
 

@@ -1,5 +1,4 @@
-import type { Parsed } from '../base/parsed.ts';
-import { type ContainerEnv, type EnvFromSource, type EnvVar, parseContainerEnv } from '../spec/container-env.ts';
+import type { ContainerEnv, EnvFromSource, EnvVar } from '../spec/container-env.ts';
 import { formatEnvField, type PodPlacement } from '../spec/env-field.ts';
 import type { EnvFromSource as WireEnvFrom } from './generated/lantern/v1/EnvFromSource.ts';
 import type { EnvVar as WireEnvVar } from './generated/lantern/v1/EnvVar.ts';
@@ -12,9 +11,9 @@ import { plain } from './spec-messages.ts';
 
 type WireContainer = Pick<WireRequest, 'containerName' | 'envFrom' | 'env'>;
 
-/** The wire's fields are named as Kubernetes' are; faults name them so. */
-export function parseWireContainer({ containerName, envFrom, env }: WireRequestRead): Parsed<ContainerEnv> {
-  return parseContainerEnv(plain({ name: containerName, envFrom, env }, new Map()), '');
+/** For `parseContainerEnv`. The wire's fields are named as Kubernetes' are; faults name them so. */
+export function rawContainer({ containerName, envFrom, env }: WireRequestRead): unknown {
+  return plain({ name: containerName, envFrom, env }, new Map());
 }
 
 export function containerEnvToWire({ name, envFrom, env }: ContainerEnv): WireContainer {

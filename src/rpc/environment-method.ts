@@ -1,16 +1,17 @@
 import { parseNamespace } from '../objects/names.ts';
 import type { Projector } from '../projection/projector.ts';
-import { parseWireContainer, placementOf } from './environment-messages.ts';
+import type { Parser } from '../sources/parser.ts';
+import { placementOf, rawContainer } from './environment-messages.ts';
 import { Reading } from './reading.ts';
 import type { ProjectorMethods } from './services.ts';
 import { parseWirePod } from './spec-messages.ts';
 
 /** Projector.ResolveEnvironment. */
-export function resolveEnvironmentMethod(projector: Projector): ProjectorMethods['resolveEnvironment'] {
+export function resolveEnvironmentMethod(projector: Projector, parser: Parser): ProjectorMethods['resolveEnvironment'] {
   return async (request, signal) => {
     const reading = new Reading();
     const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
-    const container = reading.take(parseWireContainer(request));
+    const container = reading.take(await parser.run('environment', { raw: rawContainer(request), root: '' }, signal));
     const pod = reading.take(parseWirePod(request.pod, 'pod'));
     if (namespace === undefined || container === undefined || !reading.isGood) throw reading.error();
     const placement = placementOf(request.placement);

@@ -1,8 +1,8 @@
 import { type Fault, invalid } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { OBJECT_KINDS, type ObjectDraft, type ObjectKind, type StoredObject } from '../objects/object.ts';
-import { TEXT_LIMITS, type TextLimits } from '../objects/text-limits.ts';
-import { parseYamlDocuments } from '../objects/yaml.ts';
+import { TEXT_LIMITS } from '../objects/text-limits.ts';
+import { parseSpecText } from '../spec/parse-spec-text.ts';
 import type { Object as WireObject, Object__Output as WireObjectRead } from './generated/lantern/v1/Object.ts';
 
 /** An object on the wire. Values are left out unless asked for; their sizes are always there. */
@@ -72,18 +72,21 @@ export function sizeOfObject(object: StoredObject, withData: boolean): number {
   );
 }
 
+/** Reads the text of a ProjectedVolume's spec. */
+export type SpecReader = (text: string) => Parsed<unknown>;
+
 /**
  * A draft as the wire has it, checked by no rule but its shape, and what is wrong with that. A body that cannot be read
  * is an empty one, so that the rest can still be checked.
  */
 export function draftFromWire(
   wire: WireObjectRead,
-  limits: TextLimits = TEXT_LIMITS.spec,
+  readSpec: SpecReader = parseSpecText,
 ): {
   readonly draft: ObjectDraft;
   readonly faults: readonly Fault[];
 } {
-  const body = bodyFromWire(wire, limits);
+  const body = bodyFromWire(wire, readSpec);
   const { name = '', namespace = '', labels = {}, annotations = {}, resourceVersion = '' } = wire.metadata ?? {};
   const draft: ObjectDraft = {
     ...(body.ok ? body.value : NO_BODY),
@@ -100,7 +103,7 @@ export function draftFromWire(
 
 /** An object of an answer, which may have been stored when a spec could be larger. */
 export function objectFromWire(wire: WireObjectRead): StoredObject {
-  const { draft, faults } = draftFromWire(wire, TEXT_LIMITS.document);
+  const { draft, faults } = draftFromWire(wire, (text) => parseSpecText(text, TEXT_LIMITS.document));
   if (faults.length > 0) throw invalid(faults);
   const { uid = '', resourceVersion = '', creationTimestamp = '' } = wire.metadata ?? {};
   return { ...draft, metadata: { ...draft.metadata, uid, resourceVersion, creationTimestamp } };
@@ -117,7 +120,7 @@ const NO_BODY: Body = {
 
 function bodyFromWire(
   { secret, configMap, serviceAccount, projectedVolume }: WireObjectRead,
-  limits: TextLimits,
+  readSpec: SpecReader,
 ): Parsed<Body> {
   if (secret) {
     return parsed({
@@ -140,19 +143,13 @@ function bodyFromWire(
     const { secrets, imagePullSecrets, automountServiceAccountToken } = serviceAccount;
     return parsed({ kind: 'ServiceAccount', secrets, imagePullSecrets, automountServiceAccountToken });
   }
-  if (projectedVolume) return specFromWire(projectedVolume.specJson, limits);
+  if (projectedVolume) {
+    const spec = readSpec(projectedVolume.specJson);
+    return spec.ok ? parsed({ kind: 'ProjectedVolume', spec: spec.value }) : spec;
+  }
   return faulty([
     { field: 'object', message: 'must hold one of secret, config_map, service_account, projected_volume' },
   ]);
-}
-
-/** Deep nesting, which would overflow whoever walks the spec, is refused by the reader of manifests. */
-function specFromWire(text: string, limits: TextLimits): Parsed<Body> {
-  const refuse = (message: string) => faulty<Body>([{ field: 'object.projected_volume.spec_json', message }]);
-  const documents = parseYamlDocuments(text, limits);
-  if (!documents.ok) return refuse(documents.faults.map(({ message }) => message).join('; '));
-  const [spec, ...more] = documents.value;
-  return more.length > 0 ? refuse('must be one document') : parsed({ kind: 'ProjectedVolume', spec });
 }
 
 /** The kind that a request names. */

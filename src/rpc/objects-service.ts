@@ -4,8 +4,10 @@ import { DEFAULT_ACCOUNT, defaultAccountOf, isDefaultAccount } from '../objects/
 import { parseNamespace, parseObjectName } from '../objects/names.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import { admitObject } from '../sources/admit-object.ts';
+import { type Parser, parserHere } from '../sources/parser.ts';
 import { resolveAccount } from '../sources/resolve-account.ts';
 import type { Store, WatchFilter } from '../sources/source.ts';
+import type { Object__Output as WireObject } from './generated/lantern/v1/Object.ts';
 import type { ObjectReference__Output as WireReference } from './generated/lantern/v1/ObjectReference.ts';
 import { formatListToken, parseListToken } from './list-token.ts';
 import { draftFromWire, objectToWire, parseKind, sizeOfObject } from './object-messages.ts';
@@ -20,12 +22,11 @@ const EVENT_TYPES = { added: 'ADDED', modified: 'MODIFIED', deleted: 'DELETED' }
  * lantern.v1.Objects over a store. Values stay out of answers unless asked for. The default account of a namespace is shown
  * whether or not somebody has stored it: it exists.
  */
-export function objectsService(store: Store): ObjectsMethods {
+export function objectsService(store: Store, parser: Parser = parserHere): ObjectsMethods {
   return {
     async apply({ object, dryRun, createOnly }, signal) {
       if (object === null) throw invalid([{ field: 'object', message: 'is required' }]);
-      const { draft: given, faults } = draftFromWire(object);
-      const draft = admitObject(withoutVersionOfNobody(given));
+      const { given, faults, draft } = await readDraft(object, parser, signal);
       if (!draft.ok || faults.length > 0) throw invalid([...faults, ...(draft.ok ? [] : draft.faults)]);
       const options = { dryRun, createOnly: createOnly || isOfNobody(given) };
       const applied = await store.apply(draft.value, options, signal);
@@ -91,6 +92,18 @@ export function objectsService(store: Store): ObjectsMethods {
       }
     },
   };
+}
+
+/** Only specs can be large in a way that takes long; values are looked at, not parsed. */
+async function readDraft(object: WireObject, parser: Parser, signal: AbortSignal) {
+  const text = object.projectedVolume?.specJson;
+  if (text === undefined) {
+    const { draft: given, faults } = draftFromWire(object);
+    return { given, faults, draft: admitObject(withoutVersionOfNobody(given)) };
+  }
+  const spec = await parser.run('spec', text, signal);
+  const { draft: given, faults } = draftFromWire(object, () => spec);
+  return { given, faults, draft: await parser.run('object', withoutVersionOfNobody(given), signal) };
 }
 
 /** Why there is nothing to delete. */

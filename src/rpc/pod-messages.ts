@@ -1,29 +1,9 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { TEXT_LIMITS } from '../objects/text-limits.ts';
-import { parseYamlDocuments } from '../objects/yaml.ts';
 import type { MountedContainer, MountedPod, PodStatus } from '../projection/pods.ts';
-import { type Pod, parsePod } from '../spec/pod.ts';
 import type { MountPodResponse as WireMounted } from './generated/lantern/v1/MountPodResponse.ts';
 import type { Pod as WirePod } from './generated/lantern/v1/Pod.ts';
 import type { PodContainer as WireContainer } from './generated/lantern/v1/PodContainer.ts';
 import { publicationToWire, STATES } from './volume-messages.ts';
-
-/** A pod from a request's text: YAML or JSON, one document. The fields of faults start with `field`. */
-export function parsePodText(text: string, defaultNamespace: string, field: string): Parsed<Pod> {
-  const documents = parseYamlDocuments(text, TEXT_LIMITS.pod);
-  const pod = documents.ok ? parseOnly(documents.value, defaultNamespace) : documents;
-  if (pod.ok) return pod;
-  return faulty(
-    pod.faults.map((fault) => ({ ...fault, field: fault.field === '' ? field : `${field}.${fault.field}` })),
-  );
-}
-
-/** Empty documents, as a trailing `---` makes them, do not count. */
-function parseOnly(documents: readonly unknown[], defaultNamespace: string): Parsed<Pod> {
-  const [first, ...more] = documents.filter((document) => document !== null);
-  if (more.length > 0) return faulty([{ field: '', message: `must be one document, not ${1 + more.length}` }]);
-  return first === undefined ? faulty([{ field: '', message: 'is required' }]) : parsePod(first, defaultNamespace);
-}
 
 /** A request's root_path: given, absolute, without `..`. Where it may lie is the target roots' to check. */
 export function parseRootPath(root: string): Parsed<string> {

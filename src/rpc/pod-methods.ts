@@ -1,19 +1,24 @@
 import { parseNamespace, parseObjectName } from '../objects/names.ts';
 import type { PodStatus, Pods } from '../projection/pods.ts';
+import { type Parser, parserHere } from '../sources/parser.ts';
 import { heldTokensOf } from './held-tokens.ts';
 import { checkPage, pageOf } from './pages.ts';
-import { mountedPodToWire, parsePodText, parseRootPath, podToWire, sizeOfPod } from './pod-messages.ts';
+import { mountedPodToWire, parseRootPath, podToWire, sizeOfPod } from './pod-messages.ts';
 import { Reading } from './reading.ts';
 import type { ProjectorMethods } from './services.ts';
 
 /** Projector.MountPod, UnmountPod and ListPods. */
-export function podMethods(pods: Pods): Pick<ProjectorMethods, 'mountPod' | 'unmountPod' | 'listPods'> {
+export function podMethods(
+  pods: Pods,
+  parser: Parser = parserHere,
+): Pick<ProjectorMethods, 'mountPod' | 'unmountPod' | 'listPods'> {
   return {
     async mountPod(request, signal) {
       const reading = new Reading();
       const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
       const root = reading.take(parseRootPath(request.rootPath));
-      const pod = reading.take(parsePodText(request.manifest, namespace ?? 'default', 'manifest'));
+      const text = { text: request.manifest, defaultNamespace: namespace ?? 'default', field: 'manifest' };
+      const pod = reading.take(await parser.run('pod', text, signal));
       if (pod !== undefined && namespace !== undefined && request.namespace !== '' && pod.namespace !== namespace) {
         reading.refuse('namespace', `must be "${pod.namespace}", as the manifest says, or empty`);
       }

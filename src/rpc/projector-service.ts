@@ -3,6 +3,7 @@ import { orThrow } from '../base/parsed.ts';
 import { parseDataKey, parseNamespace } from '../objects/names.ts';
 import type { Pods } from '../projection/pods.ts';
 import type { Projector } from '../projection/projector.ts';
+import type { Parser } from '../sources/parser.ts';
 import { parseSubPath } from '../spec/sub-path.ts';
 import { parseVolumeId } from '../spec/volume-id.ts';
 import { resolveEnvironmentMethod } from './environment-method.ts';
@@ -20,14 +21,14 @@ import { parseTarget } from './target-path.ts';
 import { eventToWire, sizeOfVolume, treeEntryToWire, volumeToWire } from './volume-messages.ts';
 
 /** lantern.v1.Projector: reads requests, names every fault at once, and hands what is left to the projector. */
-export function projectorService(projector: Projector, pods: Pods): ProjectorMethods {
+export function projectorService(projector: Projector, pods: Pods, parser: Parser): ProjectorMethods {
   return {
     async mount(request, signal) {
       const reading = new Reading();
       const volumeId = reading.take(parseVolumeId(request.volumeId));
       const subPath = request.subPath === '' ? undefined : reading.take(parseSubPath(request.subPath, 'sub_path'));
       const target = reading.take(parseTarget(request.targetPath));
-      const contents = readContents(reading, request);
+      const contents = await readContents(reading, request, parser, signal);
       const { definition } = contents;
       if (volumeId === undefined || definition === undefined || target === undefined || !reading.isGood)
         throw reading.error();
@@ -62,7 +63,9 @@ export function projectorService(projector: Projector, pods: Pods): ProjectorMet
       const reading = new Reading();
       const volumeId = reading.take(parseVolumeId(request.volumeId));
       const definition =
-        request.definition === null ? undefined : reading.take(parseWireDefinition(request.definition, 'definition'));
+        request.definition === null
+          ? undefined
+          : reading.take(await parseWireDefinition(request.definition, 'definition', parser, signal));
       const data = request.data === null ? undefined : readData(reading, request.data.data, 'data.data');
       if (volumeId === undefined || !reading.isGood) throw reading.error();
       return { volume: volumeToWire(await projector.update({ volumeId, definition, data }, signal)) };
@@ -97,26 +100,26 @@ export function projectorService(projector: Projector, pods: Pods): ProjectorMet
 
     async renderVolume(request, signal) {
       const reading = new Reading();
-      const contents = readContents(reading, request);
+      const contents = await readContents(reading, request, parser, signal);
       const { definition } = contents;
       if (definition === undefined || !reading.isGood) throw reading.error();
       const tree = await projector.render({ ...contents, definition, withContents: request.withContents }, signal);
       return { entries: tree.map(treeEntryToWire) };
     },
 
-    resolveEnvironment: resolveEnvironmentMethod(projector),
+    resolveEnvironment: resolveEnvironmentMethod(projector, parser),
     resolveRegistryCredentials: resolveRegistryCredentialsMethod(projector),
     refresh: refreshMethod(projector),
-    ...podMethods(pods),
+    ...podMethods(pods, parser),
   };
 }
 
 type Contents = Pick<MountRequest, 'namespace' | 'definition' | 'pod' | 'data' | 'tokens'> & { mountGroup?: number };
 
 /** What Mount and RenderVolume have in common. */
-function readContents(reading: Reading, request: Contents) {
+async function readContents(reading: Reading, request: Contents, parser: Parser, signal: AbortSignal) {
   const namespace = reading.take(parseNamespace(request.namespace === '' ? 'default' : request.namespace, 'namespace'));
-  const definition = reading.take(parseWireDefinition(request.definition, 'definition'));
+  const definition = reading.take(await parseWireDefinition(request.definition, 'definition', parser, signal));
   const pod = reading.take(parseWirePod(request.pod, 'pod'));
   const data = readData(reading, request.data, 'data');
   const { mountGroup } = request;

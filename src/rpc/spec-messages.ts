@@ -1,6 +1,6 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseObjectName } from '../objects/names.ts';
-import { parseVolumeSource } from '../spec/parse-volume-source.ts';
+import type { Parser } from '../sources/parser.ts';
 import { type PodFacts, parsePodFacts } from '../spec/pod-facts.ts';
 import { volumeSpecToJson } from '../spec/volume-source-json.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
@@ -18,13 +18,18 @@ import type {
 const FROM_WIRE = new Map([['downwardApi', 'downwardAPI']]);
 const TO_WIRE = new Map([['downwardAPI', 'downwardApi']]);
 
-/** A typed volume source as a VolumeSpec. Fields are named as in Kubernetes, below `root`. */
-export function parseWireSource(source: WireSourceRead, root: string): Parsed<VolumeSpec> {
+/** A typed volume source with its fields named as in Kubernetes. */
+function rawSource(source: WireSourceRead): unknown {
   const { source: _whichIsSet, ...sources } = source;
-  return parseVolumeSource(plain(sources, FROM_WIRE), root);
+  return plain(sources, FROM_WIRE);
 }
 
-export function parseWireDefinition(definition: WireDefinitionRead | null, root: string): Parsed<VolumeDefinition> {
+export async function parseWireDefinition(
+  definition: WireDefinitionRead | null,
+  root: string,
+  parser: Parser,
+  signal: AbortSignal,
+): Promise<Parsed<VolumeDefinition>> {
   if (definition?.definition === 'projectedVolume') {
     const name = parseObjectName(definition.projectedVolume ?? '', `${root}.projected_volume`);
     return name.ok ? parsed({ kind: 'named', projectedVolume: name.value }) : faulty(name.faults);
@@ -32,7 +37,8 @@ export function parseWireDefinition(definition: WireDefinitionRead | null, root:
   if (definition?.source === undefined || definition.source === null) {
     return faulty([{ field: root, message: 'is required: give a source or the name of a projected_volume' }]);
   }
-  const spec = parseWireSource(definition.source, `${root}.source`);
+  const input = { raw: rawSource(definition.source), root: `${root}.source` };
+  const spec = await parser.run('source', input, signal);
   return spec.ok ? parsed({ kind: 'inline', spec: spec.value }) : spec;
 }
 

@@ -2,10 +2,12 @@ import type { Clock } from '../base/clock.ts';
 import { ContainedDirectory } from '../base/contained-directory.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { Slices } from '../base/slices.ts';
 import { DirectoryWatches } from './directory-watches.ts';
 import { isManifestName } from './manifest-file.ts';
 import { ManifestReconciler } from './manifest-reconciler.ts';
 import { ManifestSet } from './manifest-set.ts';
+import { type Parser, parserHere } from './parser.ts';
 import type { Store } from './source.ts';
 
 /** A burst of events is over when nothing came for this long, in milliseconds… */
@@ -24,6 +26,8 @@ export type ManifestDirectoryOptions = {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of their documents; on this thread where left out. */
+  readonly parser?: Parser;
   /** For manifests that name no namespace; `default` where left out. */
   readonly defaultNamespace?: string;
 };
@@ -53,7 +57,11 @@ export class ManifestDirectory implements AsyncDisposable {
 
   constructor(options: ManifestDirectoryOptions) {
     this.#options = options;
-    this.#manifests = new ManifestSet(options.defaultNamespace ?? 'default');
+    this.#manifests = new ManifestSet({
+      defaultNamespace: options.defaultNamespace ?? 'default',
+      parser: options.parser ?? parserHere,
+      slices: new Slices(options.clock),
+    });
     this.#reconciler = new ManifestReconciler(options);
     this.#watches = this.#newWatches();
   }

@@ -1,9 +1,10 @@
 import type { ContainedDirectory } from '../base/contained-directory.ts';
-import type { Fault } from '../base/errors.ts';
+import { type Fault, toLanternError } from '../base/errors.ts';
+import type { Slices } from '../base/slices.ts';
+import { documentsIn } from '../objects/manifest-documents.ts';
 import { describeRef, type ObjectDraft, refKey, refOf } from '../objects/object.ts';
-import { parseManifest } from '../objects/parse-manifest.ts';
-import { admitObject } from './admit-object.ts';
 import { readManifest } from './manifest-file.ts';
+import type { Parser } from './parser.ts';
 
 /** An object, and the file that says so. */
 export type ManifestObject = { readonly draft: ObjectDraft; readonly file: string };
@@ -17,14 +18,25 @@ type Manifest = {
   readonly problems: readonly string[];
 };
 
+export type ManifestSetOptions = {
+  /** Of objects that name none. */
+  readonly defaultNamespace: string;
+  readonly parser: Parser;
+  /** Let others have a turn between two documents. */
+  readonly slices: Slices;
+};
+
+/** Lines of one file; a reader has enough to mend with these. */
+const MOST_PROBLEMS = 100;
+
 /** The manifests of one directory: what they say now, or said when they were last good. */
 export class ManifestSet {
-  readonly #defaultNamespace: string;
+  readonly #options: ManifestSetOptions;
   /** In order of file name. */
   #manifests = new Map<string, Manifest>();
 
-  constructor(defaultNamespace: string) {
-    this.#defaultNamespace = defaultNamespace;
+  constructor(options: ManifestSetOptions) {
+    this.#options = options;
   }
 
   /** Reads these files, and forgets all others. See `readManifest`. */
@@ -40,7 +52,7 @@ export class ManifestSet {
       const file = await readManifest(directory, name, onDirectory, signal);
       if (file.kind === 'absent') continue;
       if (file.kind === 'text' && file.digest === before?.digest) manifests.set(name, before);
-      else if (file.kind === 'text') manifests.set(name, this.#parse(name, file, before));
+      else if (file.kind === 'text') manifests.set(name, await this.#parse(name, file, before, signal));
       else manifests.set(name, broken(before, undefined, [`manifest "${name}": ${file.problem}`]));
     }
     this.#manifests = manifests;
@@ -78,36 +90,45 @@ export class ManifestSet {
     return duplicates;
   }
 
-  #parse(name: string, file: { text: string; digest: string }, before: Manifest | undefined): Manifest {
-    const documents = parseManifest(file.text, { defaultNamespace: this.#defaultNamespace });
-    if (!documents.ok) return broken(before, file.digest, linesOf(name, documents.faults));
+  /** One document after another: a file may hold many. */
+  async #parse(
+    name: string,
+    file: { text: string; digest: string },
+    before: Manifest | undefined,
+    signal: AbortSignal,
+  ): Promise<Manifest> {
+    const { parser, slices, defaultNamespace } = this.#options;
     const drafts: ObjectDraft[] = [];
     const problems: string[] = [];
-    for (const document of documents.value) {
-      if (document.kind !== 'object') continue;
-      const admitted = admitObject(withoutVersion(document.draft));
-      if (admitted.ok) drafts.push(admitted.value);
-      else problems.push(...linesOf(name, admitted.faults, describeRef(refOf(document.draft))));
+    let count = 0;
+    let others = 0;
+    for (const document of documentsIn(file.text)) {
+      await slices.next();
+      signal.throwIfAborted();
+      const part = await parser
+        .run('manifest', { document, before: count, defaultNamespace }, signal)
+        .catch((error) => {
+          signal.throwIfAborted();
+          const { message } = toLanternError(error, 'parse');
+          return { count: 1, drafts: [], others: 0, faults: [{ field: `document ${count + 1}`, message }] };
+        });
+      count += part.count;
+      others += part.others;
+      for (const draft of part.drafts) drafts.push(draft);
+      if (problems.length < MOST_PROBLEMS) problems.push(...linesOf(name, part.faults));
     }
     if (problems.length > 0) return broken(before, file.digest, problems);
-    const others = documents.value.filter(({ kind }) => kind === 'other').length;
     const caution = `manifest "${name}": ${others} of its documents are of kinds that are not kept here; they are ignored`;
     return { digest: file.digest, drafts, problems: others === 0 ? [] : [caution] };
   }
-}
-
-/** The file says what shall be; at which version it was written down does not matter. */
-function withoutVersion(draft: ObjectDraft): ObjectDraft {
-  const { resourceVersion: _, ...metadata } = draft.metadata;
-  return { ...draft, metadata };
 }
 
 function broken(before: Manifest | undefined, digest: string | undefined, problems: readonly string[]): Manifest {
   return { digest, drafts: before?.drafts ?? [], problems };
 }
 
-function linesOf(name: string, faults: readonly Fault[], subject?: string): string[] {
+function linesOf(name: string, faults: readonly Fault[]): string[] {
   return faults.map(({ field, message }) => {
-    return [`manifest "${name}"`, subject, field, message].filter((part) => part).join(': ');
+    return [`manifest "${name}"`, field, message].filter((part) => part).join(': ');
   });
 }

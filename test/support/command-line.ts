@@ -17,8 +17,11 @@ export class CommandLine implements AsyncDisposable {
   readonly #program = compiled('src/main.ts');
   readonly #directory = new TempDir('/dev/shm');
   #daemon: ChildProcess | undefined;
+  readonly #nodeFlags: readonly string[];
 
-  constructor() {
+  /** `nodeFlags` are of every process, e.g. `--max-old-space-size=64`. */
+  constructor(nodeFlags: readonly string[] = []) {
+    this.#nodeFlags = nodeFlags;
     mkdirSync(this.at('targets'));
   }
 
@@ -69,7 +72,7 @@ export class CommandLine implements AsyncDisposable {
   /** A command that goes on until it is told to end. */
   start(...args: readonly string[]): ChildProcess {
     const env = { ...process.env, LANTERN_SOCKET: this.socket, LANTERN_DATA_DIR: this.at('data') };
-    return spawn(process.execPath, [this.#program, ...args], { env });
+    return spawn(process.execPath, [...this.#nodeFlags, this.#program, ...args], { env });
   }
 
   async run(...args: readonly string[]): Promise<Outcome> {

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { createLog } from '../../src/base/log.ts';
 import { type Config, parseConfig } from '../../src/config.ts';
 import { Daemon } from '../../src/daemon.ts';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
+import { compiled } from './compiled.ts';
 import { TempDir } from './temp-dir.ts';
 
 /**
@@ -65,6 +67,8 @@ export class DaemonHarness implements AsyncDisposable {
     if (!result.ok) throw new Error(JSON.stringify(result.faults));
     this.#daemon = await Daemon.start(result.value satisfies Config, {
       log: createLog('trace', 'json', { write: (line) => void this.logLines.push(line) }),
+      // Its script is a process of its own, as far as Node 20 is concerned.
+      parseThread: () => pathToFileURL(compiled('src/sources/parse-thread.ts')),
       signal: this.#stop.signal,
     });
     this.#client = connect(result.value.lanternSocket);

@@ -14,6 +14,7 @@ import type { Stages } from '../../src/projection/stages.ts';
 import type { VolumeEvent } from '../../src/projection/volume-events.ts';
 import { VolumeProjector } from '../../src/projection/volume-projector.ts';
 import { MemoryStore } from '../../src/sources/memory-store.ts';
+import { parserHere } from '../../src/sources/parser.ts';
 import { parseVolumeSource } from '../../src/spec/parse-volume-source.ts';
 import type { VolumeDefinition } from '../../src/spec/volume-spec.ts';
 import { volumeDirectoryName } from '../../src/volume/layout.ts';
@@ -202,6 +203,7 @@ export class ProjectionWorld implements AsyncDisposable {
       source,
       background,
       staleness,
+      parser: parserHere,
       publisher,
       clock,
       slices: new Slices(clock),

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lantern } from '../../../src/rpc/protos.ts';
 import { definitionToWire, parseWireDefinition, parseWirePod } from '../../../src/rpc/spec-messages.ts';
+import { parserHere } from '../../../src/sources/parser.ts';
 import type { VolumeDefinition } from '../../../src/spec/volume-spec.ts';
 import { arbitrarySpec } from '../../support/arbitrary-spec.ts';
 
@@ -13,28 +14,31 @@ function sent(request: MountRequest) {
   return requestDeserialize(requestSerialize(request));
 }
 
+const parse = (definition: Parameters<typeof parseWireDefinition>[0], root = 'definition') =>
+  parseWireDefinition(definition, root, parserHere, new AbortController().signal);
+
 function overTheWire(definition: VolumeDefinition) {
-  return parseWireDefinition(sent({ definition: definitionToWire(definition) }).definition, 'definition');
+  return parse(sent({ definition: definitionToWire(definition) }).definition);
 }
 
 describe('a definition', () => {
-  it('is the same after the wire, whatever the spec', () => {
-    fc.assert(
-      fc.property(arbitrarySpec, (spec) => {
-        expect(overTheWire({ kind: 'inline', spec })).toEqual({ ok: true, value: { kind: 'inline', spec } });
+  it('is the same after the wire, whatever the spec', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitrarySpec, async (spec) => {
+        expect(await overTheWire({ kind: 'inline', spec })).toEqual({ ok: true, value: { kind: 'inline', spec } });
       }),
     );
   });
 
-  it('may be a name', () => {
+  it('may be a name', async () => {
     const definition = { kind: 'named', projectedVolume: 'bundle' } as const;
-    expect(overTheWire(definition)).toEqual({ ok: true, value: definition });
+    expect(await overTheWire(definition)).toEqual({ ok: true, value: definition });
   });
 
-  it('tells a zero from nothing', () => {
+  it('tells a zero from nothing', async () => {
     const secret = { secretName: 'db', defaultMode: 0, items: [{ key: 'a', path: 'a', mode: 0, user: 0 }] };
     const { definition } = sent({ definition: { source: { secret } } });
-    expect(parseWireDefinition(definition, 'definition')).toMatchObject({
+    expect(await parse(definition)).toMatchObject({
       value: {
         spec: {
           defaultMode: 0,
@@ -45,10 +49,10 @@ describe('a definition', () => {
     });
   });
 
-  it('names every fault below its root', () => {
+  it('names every fault below its root', async () => {
     const items = [{ key: '', path: '/a', mode: 4096 }];
     const { definition } = sent({ definition: { source: { secret: { items } } } });
-    const result = parseWireDefinition(definition, 'root');
+    const result = await parse(definition, 'root');
     expect(result.ok ? [] : result.faults.map(({ field }) => field)).toEqual([
       'root.source.secret.secretName',
       'root.source.secret.items[0].key',

@@ -1,0 +1,19 @@
+import { parentPort } from 'node:worker_threads';
+import { type ParseInput, type ParseTask, parseNow } from './parse-tasks.ts';
+
+/** What the thread is asked, and what it answers: an error goes without its words, which may quote the input. */
+export type ThreadRequest = { readonly task: ParseTask; readonly input: ParseInput<ParseTask> };
+export type ThreadAnswer = { readonly ok: true; readonly output: unknown } | { readonly ok: false };
+
+// The script of a thread of its own; see ThreadParser.
+parentPort?.on('message', ({ task, input }: ThreadRequest) => {
+  parentPort?.postMessage(answerTo(task, input));
+});
+
+function answerTo(task: ParseTask, input: ParseInput<ParseTask>): ThreadAnswer {
+  try {
+    return { ok: true, output: parseNow(task, input) };
+  } catch {
+    return { ok: false };
+  }
+}

@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { connect } from '../../src/rpc/client.ts';
+import { CommandLine } from '../support/command-line.ts';
+import { rejectionOf } from '../support/rejection.ts';
+
+const NESTED = `${'- '.repeat(150)}a\n`;
+const keys = (count: number) => Array.from({ length: count }, (_, index) => `k${index}: 0`).join('\n');
+const items = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ key: `k${index}`, path: `d/p${index}` }));
+const variables = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `N${index}`, value: 'v' }));
+
+/** A Pod of the largest size, as YAML, in another namespace than the request says. */
+const POD = `kind: Pod\nmetadata: {name: p, namespace: elsewhere}\nspec:\n  containers:\n  - name: c\n    env:\n${variables(
+  9_000,
+)
+  .map(({ name, value }) => `    - name: ${name}\n      value: ${value}`)
+  .join('\n')}`;
+
+/** Nanoseconds that a process, or its main thread alone, has had of a processor. */
+function processorTime(pid: number): { readonly main: number; readonly all: number } {
+  const of = (thread: string) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return { main: of(String(pid)), all: threads.reduce((sum, thread) => sum + of(thread), 0) };
+}
+
+describe('a daemon with a tenth of the memory that it is shipped with', () => {
+  it('survives what a pod author, and whoever reaches its socket, may send it', async () => {
+    await using shell = new CommandLine(['--max-old-space-size=48']);
+    await shell.serve('--store', 'memory');
+    using client = connect(shell.socket);
+    const publish = (volumeContext: Record<string, string>) =>
+      client.node.nodePublishVolume({
+        volumeId: 'v',
+        targetPath: shell.target('t'),
+        volumeCapability: { mount: {}, accessMode: { mode: 'SINGLE_NODE_MULTI_WRITER' } },
+        volumeContext,
+      });
+    const apply = (specJson: string) =>
+      client.objects.apply({ object: { metadata: { name: 'a' }, projectedVolume: { specJson } } });
+    const mountPod = (manifest: string) => client.projector.mountPod({ manifest, rootPath: shell.target('root') });
+    const attempts: (() => Promise<unknown>)[] = [
+      () => publish({ spec: NESTED.repeat(2_000) }),
+      () => publish({ spec: keys(60_000) }),
+      () => publish({ 'csi.storage.k8s.io/serviceAccount.tokens': '[0,'.repeat(300_000) }),
+      () => publish(Object.fromEntries(Array.from({ length: 150_000 }, (_, index) => [`${index}`, '']))),
+      () => mountPod(NESTED.repeat(3_000)),
+      () => mountPod(keys(70_000)),
+      () => mountPod('---\n'.repeat(250_000)),
+      () => mountPod(`[${'0,'.repeat(500_000)}0]`),
+      () =>
+        mountPod(
+          `a: &a {${keys(20_000).replaceAll('\n', ',')}}\n${Array.from({ length: 900 }, (_, index) => `b${index}: {<<: *a}`).join('\n')}`,
+        ),
+      () => apply(`[${'{},'.repeat(80_000)}{}]`),
+    ];
+    for (const attempt of attempts) {
+      const { code, message } = await rejectionOf(attempt());
+      expect(`${code}: ${message} (${attempt})`).toMatch(/^invalid-argument: /);
+    }
+    expect((await client.health.check({ service: '' })).status).toBe('SERVING');
+  }, 120_000);
+});
+
+describe('what takes long to be read is read where nobody waits', () => {
+  it.each<[string, (client: ReturnType<typeof connect>) => Promise<unknown>]>([
+    ['a Pod', (client) => client.projector.mountPod({ manifest: POD, namespace: 'default', rootPath: '/dev/shm/x' })],
+    [
+      'a spec',
+      (client) => {
+        const specJson = JSON.stringify({ secret: { secretName: '', items: items(5_000) } });
+        return client.objects.apply({ object: { metadata: { name: 'a' }, projectedVolume: { specJson } } });
+      },
+    ],
+    [
+      'a volume source',
+      (client) => {
+        const source = { secret: { secretName: '', items: items(5_000) } };
+        return client.projector.renderVolume({ definition: { source } });
+      },
+    ],
+    [
+      'an environment',
+      (client) => client.projector.resolveEnvironment({ containerName: '', env: [...variables(8_000), { name: '' }] }),
+    ],
+  ])(
+    '%s',
+    async (_, attempt) => {
+      await using shell = new CommandLine();
+      await shell.serve('--store', 'memory');
+      using client = connect(shell.socket);
+      const pid = shell.pid ?? 0;
+      // The thread is there, and what both threads run is compiled.
+      await rejectionOf(attempt(client));
+      const before = processorTime(pid);
+      expect((await rejectionOf(attempt(client))).code).toBe('invalid-argument');
+      const after = processorTime(pid);
+      // All of it, when the main thread does it.
+      expect((after.main - before.main) / (after.all - before.all)).toBeLessThan(0.5);
+    },
+    60_000,
+  );
+});
