@@ -55,7 +55,7 @@ const secret = (fields: object) => ({ object: { ...named('new'), secret: { data:
 const withMetadata = (metadata: object) => ({ object: { metadata, secret: { data: { password: value } } } });
 const volume = (specJson: string) => ({ object: { ...named('new'), projectedVolume: { specJson } } });
 const deep = (open: string, close: string) =>
-  `{"secret":{"secretName":"${PLANTED}","items":${open.repeat(100_000)}${close.repeat(100_000)}}}`;
+  `{"secret":{"secretName":"${PLANTED}","items":${open.repeat(40_000)}${close.repeat(40_000)}}}`;
 
 describe('Apply refuses', () => {
   refuses(secret({}), (request) => rejectionOf(harness.client.objects.apply(request)), [
