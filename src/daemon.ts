@@ -80,7 +80,7 @@ export class Daemon implements AsyncDisposable {
    */
   static async start(
     config: Config,
-    { log, signal, parseThread = parseThreadHere }: DaemonSurroundings,
+    { log, signal, parseThread = () => new URL('./sources/parse-thread.js', import.meta.url) }: DaemonSurroundings,
   ): Promise<Daemon> {
     const parts = new DisposalStack();
     try {
@@ -184,11 +184,6 @@ export class Daemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts[Symbol.asyncDispose]();
   }
-}
-
-/** Beside this file, once it is compiled. */
-function parseThreadHere(): URL {
-  return new URL('./sources/parse-thread.js', import.meta.url);
 }
 
 /** The lock is taken first and released last: nobody else is in the run directory in between. */
