@@ -3,6 +3,7 @@ import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { OBJECT_KINDS, type ObjectDraft, type ObjectKind, type StoredObject } from '../objects/object.ts';
 import { TEXT_LIMITS } from '../objects/text-limits.ts';
 import { parseSpecText } from '../spec/parse-spec-text.ts';
+import { readByteMap } from './byte-map.ts';
 import type { Object as WireObject, Object__Output as WireObjectRead } from './generated/lantern/v1/Object.ts';
 
 /** An object on the wire. Values are left out unless asked for; their sizes are always there. */
@@ -127,7 +128,7 @@ function bodyFromWire(
       kind: 'Secret',
       type: secret.type === '' ? 'Opaque' : secret.type,
       immutable: secret.immutable,
-      data: new Map(Object.entries(secret.data)),
+      data: readByteMap(secret.data),
     });
   }
   if (configMap) {
@@ -136,7 +137,7 @@ function bodyFromWire(
       kind: 'ConfigMap',
       immutable,
       data: new Map(Object.entries(data)),
-      binaryData: new Map(Object.entries(binaryData)),
+      binaryData: readByteMap(binaryData),
     });
   }
   if (serviceAccount) {

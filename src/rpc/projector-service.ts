@@ -6,6 +6,7 @@ import type { Projector } from '../projection/projector.ts';
 import type { Parser } from '../sources/parser.ts';
 import { parseSubPath } from '../spec/sub-path.ts';
 import { parseVolumeId } from '../spec/volume-id.ts';
+import { readByteMap } from './byte-map.ts';
 import { resolveEnvironmentMethod } from './environment-method.ts';
 import type { MountRequest__Output as MountRequest } from './generated/lantern/v1/MountRequest.ts';
 import { heldTokensOf } from './held-tokens.ts';
@@ -141,7 +142,7 @@ function readData(
   wire: Readonly<Record<string, Buffer>>,
   field: string,
 ): ReadonlyMap<string, Uint8Array> {
-  const entries = Object.entries(wire);
-  for (const [key] of entries) reading.take(parseDataKey(key, `${field}[${key}]`));
-  return new Map(entries);
+  const values = readByteMap(wire);
+  for (const key of values.keys()) reading.take(parseDataKey(key, `${field}[${key}]`));
+  return values;
 }

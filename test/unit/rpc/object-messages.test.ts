@@ -39,6 +39,19 @@ const drafts: readonly (readonly [string, ObjectDraft])[] = [
 ];
 
 describe('an object', () => {
+  it.each([
+    ['Secret', 'data', 0x12],
+    ['ConfigMap', 'binaryData', 0x1a],
+  ])('of a %s has an empty value where the entry in %s was encoded without one', (_, field, tag) => {
+    // An ApplyRequest: object { secret { data { key: "k" } } }, or config_map { binary_data … }.
+    const bytes = Buffer.from([0x0a, 7, tag, 5, 0x12, 3, 0x0a, 1, 0x6b]);
+    const { object } = apply.requestDeserialize(bytes);
+    if (object === null) throw new Error('no object arrived');
+    const draft: object = draftFromWire(object).draft;
+    const values = new Map<string, unknown>(Reflect.get(draft, field));
+    expect(values.get('k')).toStrictEqual(Buffer.alloc(0));
+  });
+
   it.each(drafts)('is the same after the wire: %s', (_, draft) => {
     const object = stored(draft, { resourceVersion: '17' });
     const read = objectFromWire(received(object));
