@@ -43,6 +43,8 @@ export class LiveVolume {
   damage: string | undefined;
   /** Why the contents cannot be renewed; undefined while all is well. */
   lastError: string | undefined;
+  /** Since when `problem` says something, without a break: milliseconds since 1970 UTC. Begins anew with the daemon. */
+  problemSince: number | undefined;
   #isSaved = true;
 
   constructor(hosted: HostedVolume, wanted: Wanted | undefined) {
@@ -53,6 +55,11 @@ export class LiveVolume {
   /** The id, or for a volume whose record is lost, what can be said of it. */
   get name(): string {
     return this.wanted?.volumeId ?? `${UNKNOWN_ID}${this.hosted.directoryName}`;
+  }
+
+  /** Why it is not well; undefined where it is. */
+  get problem(): string | undefined {
+    return this.lastError ?? this.damage;
   }
 
   get namespace(): string {

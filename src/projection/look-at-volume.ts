@@ -2,6 +2,7 @@ import { eventHead } from './announce-update.ts';
 import type { LiveVolume } from './live-volume.ts';
 import type { Stages } from './stages.ts';
 import type { VolumeEvents } from './volume-events.ts';
+import { noteHealth } from './volume-health.ts';
 
 /** How many damages a message names. */
 const NAMED_DAMAGES = 5;
@@ -23,7 +24,9 @@ export async function lookAtVolume(volume: LiveVolume, stages: Stages, events: V
     stages.log.warn({ volume: volume.name, damage }, 'a volume is damaged');
     events.emit({ ...head, type: 'warning', reason: 'VolumeDamaged', message: damage });
   }
-  volume.damage = damage;
+  noteHealth(volume, stages, events, () => {
+    volume.damage = damage;
+  });
 }
 
 function listed(damages: readonly string[]): string {

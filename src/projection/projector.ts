@@ -140,6 +140,10 @@ export type VolumeStatus = {
   readonly files: readonly FileSummary[];
   readonly publications: readonly RecordedPublication[];
   readonly lastError: string | undefined;
+  /** Since when the state is not `ready`, as far as this daemon knows: milliseconds since 1970 UTC. */
+  readonly problemSince: number | undefined;
+  /** When the current generation was written: milliseconds since 1970 UTC. */
+  readonly updatedAt: number | undefined;
   /** Since when the store is out of touch, so that nobody knows of newer contents: milliseconds since 1970 UTC. */
   readonly staleSince: number | undefined;
   readonly objects: readonly ObjectRevision[];

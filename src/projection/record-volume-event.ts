@@ -24,6 +24,8 @@ function describe(event: VolumeEvent): Omit<EventDraft, 'involved' | 'message'> 
     case 'updated':
       // Without the time it took, which is another each time: the same files changed again count on.
       return { type: 'Normal', reason: 'Updated', what: `updated${listPaths(event.changedPaths)}` };
+    case 'recovered':
+      return { type: 'Normal', reason: 'Recovered', what: event.message };
     case 'update-skipped':
       // A warning, since somebody has to act: the workload reads old values until it is mounted anew.
       return { type: 'Warning', reason: 'UpdateSkipped', what: event.message };

@@ -12,6 +12,7 @@ import type { VolumeRegistry } from './registry.ts';
 import type { Stages } from './stages.ts';
 import { TokenRotation } from './token-rotation.ts';
 import type { VolumeEvents } from './volume-events.ts';
+import { noteHealth } from './volume-health.ts';
 
 /** How many refreshes may wait for the source at once. */
 const CONCURRENCY = 16;
@@ -222,7 +223,9 @@ export class Refresher implements AsyncDisposable {
   /** Says once why a volume is not well; undefined: it is. */
   #note(volume: LiveVolume, error: LanternError | undefined, said: string): void {
     const isNews = volume.lastError !== error?.message;
-    volume.lastError = error?.message;
+    noteHealth(volume, this.#stages, this.#events, () => {
+      volume.lastError = error?.message;
+    });
     if (error === undefined || !isNews) return;
     this.#stages.log.warn({ volume: volume.name, error }, said);
     this.#emit(volume, { type: 'failed', reason: 'FailedUpdate', message: error.message });

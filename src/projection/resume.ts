@@ -10,7 +10,7 @@ import type { Stages } from './stages.ts';
  */
 export async function resumeVolumes(stages: Stages, desk: Desk): Promise<void> {
   for (const resumed of stages.publisher.resume()) {
-    const volume = takeOver(resumed);
+    const volume = takeOver(resumed, stages.clock.now());
     if (volume.publications.size === 0) {
       await desk.leftovers.discard(volume.hosted);
       continue;
@@ -33,10 +33,11 @@ export function refreshAll(desk: Desk): void {
   }
 }
 
-function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume): LiveVolume {
+function takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume, now: number): LiveVolume {
   if (!record.ok) {
     const volume = new LiveVolume(hosted, undefined);
     volume.lastError = `its record cannot be read (${record.problem}); mount it again to have it updated`;
+    volume.problemSince = now;
     for (const live of liveTargets) assume(volume, live);
     return volume;
   }

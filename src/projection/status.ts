@@ -1,6 +1,7 @@
 import { toLanternError } from '../base/errors.ts';
 import { parseRefKey } from '../objects/object.ts';
 import type { Staleness } from '../sources/staleness.ts';
+import { timeOfGeneration } from '../volume/layout.ts';
 import type { LiveVolume } from './live-volume.ts';
 import type { ObjectRevision, VolumeState, VolumeStatus } from './projector.ts';
 
@@ -16,7 +17,9 @@ export function statusOf(volume: LiveVolume, staleness: Staleness | undefined): 
     definition: volume.wanted?.definition,
     files,
     publications: [...volume.publications.values()],
-    lastError: volume.lastError ?? volume.damage ?? problem,
+    lastError: volume.problem ?? problem,
+    problemSince: volume.problemSince,
+    updatedAt: generation === undefined ? undefined : timeOfGeneration(generation),
     staleSince: staleSince(volume, staleness),
     objects: [...volume.provenance.objects].map(([key, revision]) => revisionOf(key, revision)),
     mountGroup: volume.wanted?.mountGroup,

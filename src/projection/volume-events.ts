@@ -29,6 +29,8 @@ export type VolumeEvent = EventHead &
         /** From the moment the store told of the change to the swap, in milliseconds; undefined for other causes. */
         readonly propagationMs: number | undefined;
       }
+    /** What was told as failed, or as a warning, is over. */
+    | { readonly type: 'recovered'; readonly message: string }
     | { readonly type: 'update-skipped'; readonly target: string; readonly message: string }
     | { readonly type: 'failed' | 'warning'; readonly reason: string; readonly message: string }
   );

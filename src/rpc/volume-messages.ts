@@ -20,7 +20,9 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
     files: [...status.files],
     publications: status.publications.map(publicationToWire),
     lastError: status.lastError ?? '',
-    staleSince: status.staleSince === undefined ? '' : new Date(status.staleSince).toISOString(),
+    problemSince: timestamp(status.problemSince),
+    updatedAt: timestamp(status.updatedAt),
+    staleSince: timestamp(status.staleSince),
     objects: status.objects.map(({ kind, name, revision }) => ({
       kind,
       name,
@@ -31,6 +33,10 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
       pod: { name: status.pod.name, uid: status.pod.uid, rootPath: status.podVolume?.root ?? '' },
     }),
   };
+}
+
+function timestamp(time: number | undefined): string {
+  return time === undefined ? '' : new Date(time).toISOString();
 }
 
 export function publicationToWire({ target, subPath, pinnedGeneration }: RecordedPublication): WirePublication {
@@ -60,6 +66,8 @@ export function eventToWire(event: VolumeEvent): WireEvent {
         changedPaths: [...event.changedPaths],
         propagationMs: event.propagationMs ?? 0,
       };
+    case 'recovered':
+      return { ...head, type: 'RECOVERED', message: event.message };
     case 'update-skipped':
       return { ...head, type: 'UPDATE_SKIPPED', targetPath: event.target, message: event.message };
     case 'failed':

@@ -43,6 +43,15 @@ export function generationName(atMilliseconds: number, nth = 0): string {
   return `..${time.replace(/[-T:]/g, '_')}.${fraction}${String(nth).padStart(6, '0')}`;
 }
 
+const TIME = /^\.\.(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)\.(\d{1,3})/;
+
+/** When a generation was made, as its name says: milliseconds since 1970; undefined for what is no such time. */
+export function timeOfGeneration(name: string): number | undefined {
+  const [, year, month, day, hours, minutes, seconds, fraction = ''] = TIME.exec(name) ?? [];
+  const time = Date.parse(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}.${fraction.padEnd(3, '0')}Z`);
+  return Number.isNaN(time) ? undefined : time;
+}
+
 /** The name of a volume's home: 32 hex digits of a hash, since an id may be too long for a name, or hold slashes. */
 export function volumeDirectoryName(volumeId: string): string {
   return hash('sha256', volumeId, 'hex').slice(0, 32);

@@ -157,9 +157,14 @@ export class ProjectionWorld implements AsyncDisposable {
 
   /** The volume's visible files. */
   files(id = 'v'): Readonly<Record<string, string>> {
-    const data = join(this.#home(id), 'data');
+    const data = this.dataDirectory(id);
     const names = readdirSync(data).filter((name) => !name.startsWith('..'));
     return Object.fromEntries(names.map((name) => [name, readFileSync(join(data, name), 'utf8')]));
+  }
+
+  /** What is bound at the volume's targets. */
+  dataDirectory(id: string): string {
+    return join(this.#home(id), 'data');
   }
 
   /** Takes a restarted daemon's knowledge of the volume. */

@@ -22,7 +22,8 @@ export function volumesCommand(cli: Cli): Command {
       const volumes = await withDaemon(cli, command, (daemon) => listVolumes(cli, daemon, namespace));
       if (output === 'json') return cli.terminal.print(formatJson(wireToJson({ volumes })));
       if (volumes.length === 0) return cli.terminal.complain('No volumes are mounted.');
-      if (output !== 'name') return cli.terminal.print(volumeTable(volumes, output === 'wide', cli.terminal.style));
+      if (output !== 'name')
+        return cli.terminal.print(volumeTable(volumes, output === 'wide', Date.now(), cli.terminal.style));
       for (const { volumeId } of volumes) cli.terminal.print(volumeId);
     });
 }

@@ -1,22 +1,26 @@
 import type { Publication__Output as WirePublication } from '../../rpc/generated/lantern/v1/Publication.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
 import type { VolumeDefinition__Output as WireDefinition } from '../../rpc/generated/lantern/v1/VolumeDefinition.ts';
+import { ageSince } from './age.ts';
 import { printable } from './printable.ts';
 import type { Style } from './style.ts';
 import { formatTable } from './table.ts';
 import { formatMode, formatSize } from './tree.ts';
 
 /** The table of `lantern volumes`. */
-export function volumeTable(volumes: readonly WireVolume[], wide: boolean, style: Style): string {
-  const headings = ['VOLUME', 'NAMESPACE', 'STATE', 'CONTENT', 'FILES', 'TARGETS', ...(wide ? ['GENERATION'] : [])];
+export function volumeTable(volumes: readonly WireVolume[], wide: boolean, now: number, style: Style): string {
+  const more = wide ? ['GENERATION', 'PROBLEM'] : [];
+  const headings = ['VOLUME', 'NAMESPACE', 'STATE', 'UPDATED', 'POD', 'CONTENT', 'FILES', 'TARGETS', ...more];
   const rows = volumes.map((volume) => [
     printable(volume.volumeId),
     volume.namespace,
-    formatState(volume, style),
+    `${formatState(volume, style)}${sinceWhen(volume, now)}`,
+    volume.updatedAt === '' ? '<never>' : ageSince(volume.updatedAt, now),
+    printable(volume.pod?.name ?? '') || '<none>',
     printable(describeDefinition(volume.definition)),
     String(volume.files.length),
     printable(wide ? allTargets(volume) : firstTarget(volume)),
-    ...(wide ? [volume.generation] : []),
+    ...(wide ? [volume.generation, printable(volume.lastError) || '<none>'] : []),
   ]);
   return formatTable(headings, rows);
 }
@@ -27,9 +31,12 @@ export function describeVolume(volume: WireVolume, style: Style): string {
     ['Volume:', printable(volume.volumeId)],
     ['Namespace:', volume.namespace],
     ['State:', formatState(volume, style)],
+    ...(volume.problemSince === '' ? [] : [['Since:', printable(volume.problemSince)]]),
     ...(volume.lastError === '' ? [] : [['Last error:', printable(volume.lastError)]]),
     ...(volume.staleSince === '' ? [] : [['Stale since:', printable(volume.staleSince)]]),
     ['Content:', printable(describeDefinition(volume.definition))],
+    ...(volume.updatedAt === '' ? [] : [['Last updated:', printable(volume.updatedAt)]]),
+    ...(volume.pod === null ? [] : [['Pod:', describePod(volume)]]),
     ['Generation:', volume.generation || '<none>'],
     ...(volume.mountGroup === undefined ? [] : [['Mount group:', String(volume.mountGroup)]]),
   ];
@@ -82,6 +89,16 @@ export function formatState(volume: Pick<WireVolume, 'state'>, style: Style): st
   const word = volume.state.toLowerCase();
   if (volume.state === 'READY') return style.good(word);
   return volume.state === 'STALE' ? style.caution(word) : style.bad(word);
+}
+
+/** How long it has been so, where it is not well. */
+function sinceWhen({ problemSince }: WireVolume, now: number): string {
+  return problemSince === '' ? '' : ` (${ageSince(problemSince, now)})`;
+}
+
+function describePod({ namespace, pod }: WireVolume): string {
+  if (pod === null) return '<none>';
+  return printable(`${namespace}/${pod.name}${pod.uid === '' ? '' : ` (${pod.uid})`}`);
 }
 
 function firstTarget({ publications }: WireVolume): string {

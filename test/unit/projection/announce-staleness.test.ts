@@ -66,6 +66,12 @@ it('a volume with objects stays ready and says since when they may be old; a sho
     .toEqual([
       `v SourceStale: the contents stay as they are since ${new Date(again).toISOString()}: etcd did not answer in time`,
     ]);
+  touch.set(undefined);
+  await expect
+    .poll(() => world.events.filter(({ type }) => type === 'recovered'))
+    .toMatchObject([
+      { volumeId: 'v', message: expect.stringContaining(`out of touch since ${new Date(again).toISOString()}`) },
+    ]);
 });
 
 it('a projector that has ended does not listen any more', async () => {

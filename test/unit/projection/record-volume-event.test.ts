@@ -51,6 +51,10 @@ describe('recordVolumeEvent', () => {
       { type: 'Warning', reason: 'FailedUpdate', message: 'volume "v": the pool is full' },
     ],
     [
+      { ...head, type: 'recovered', message: 'it is well again' },
+      { type: 'Normal', reason: 'Recovered', message: 'volume "v": it is well again' },
+    ],
+    [
       { ...head, type: 'warning', reason: 'PathOverwritten', message: 'two write "a"' },
       { type: 'Warning', reason: 'PathOverwritten', message: 'volume "v": two write "a"' },
     ],

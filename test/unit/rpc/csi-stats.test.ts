@@ -9,6 +9,8 @@ function conditionOf(state: VolumeStatus['state'], lastError: string | undefined
     namespace: 'default',
     state,
     lastError,
+    problemSince: undefined,
+    updatedAt: undefined,
     staleSince: undefined,
     generation: undefined,
     definition: undefined,

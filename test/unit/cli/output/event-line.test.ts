@@ -26,6 +26,7 @@ test.each<[Partial<WireEvent>, string]>([
   ],
   [{ type: 'UPDATED', newGeneration: '..2' }, 'updated         app  to ..2'],
   [{ type: 'UPDATE_SKIPPED', targetPath: '/t', message: 'why' }, 'update-skipped  app  at /t: why'],
+  [{ type: 'RECOVERED', message: 'it is well again' }, 'recovered       app  it is well again'],
   [{ type: 'FAILED', message: 'two\nlines' }, 'failed          app  two\\x0alines'],
 ])('%j', (event, line) => {
   expect(eventLine({ ...EVENT, ...event }, styleFor(false))).toBe(`2026-11-23T12:00:00.123Z  ${line}`);

@@ -19,35 +19,46 @@ const VOLUME: WireVolume = {
     { targetPath: '/srv/pw', subPath: 'password', pinnedGeneration: '..2026_11_22_12_00_00.1' },
   ],
   lastError: 'Secret default/db does not exist',
+  problemSince: '2026-11-23T12:10:00.000Z',
+  updatedAt: '2026-11-23T12:00:00.000Z',
   staleSince: '2026-11-23T12:00:00.000Z',
   objects: [
     { kind: 'Secret', name: 'db', resourceVersion: '4' },
     { kind: 'ConfigMap', name: 'opt', resourceVersion: '' },
   ],
   mountGroup: 1000,
-  pod: null,
+  pod: { name: 'web', uid: 'u1', rootPath: '' },
 };
 
+const NOW = Date.parse('2026-11-23T12:15:00Z');
+
 test('a row per volume', () => {
-  const volumes = [VOLUME, { ...VOLUME, volumeId: 'b', state: 'READY' as const, publications: [], files: [] }];
-  expect(volumeTable(volumes, false, PLAIN).split('\n')).toEqual([
-    'VOLUME     NAMESPACE   STATE   CONTENT     FILES   TARGETS',
-    '/srv/app   default     stale   secret/db   1       /srv/app (+1)',
-    'b          default     ready   secret/db   0       <none>',
+  const volumes = [
+    VOLUME,
+    { ...VOLUME, volumeId: 'b', state: 'READY' as const, problemSince: '', pod: null, publications: [], files: [] },
+  ];
+  expect(volumeTable(volumes, false, NOW, PLAIN).split('\n')).toEqual([
+    'VOLUME     NAMESPACE   STATE        UPDATED   POD      CONTENT     FILES   TARGETS',
+    '/srv/app   default     stale (5m)   15m       web      secret/db   1       /srv/app (+1)',
+    'b          default     ready        15m       <none>   secret/db   0       <none>',
   ]);
-  expect(volumeTable([VOLUME], true, PLAIN)).toContain('/srv/app, /srv/pw [password]   ..2026_11_23_12_00_00.1');
+  const wide = volumeTable([VOLUME], true, NOW, PLAIN);
+  expect(wide).toContain('/srv/app, /srv/pw [password]   ..2026_11_23_12_00_00.1   Secret default/db does not exist');
 });
 
 test('one volume with all there is to say', () => {
   expect(describeVolume(VOLUME, PLAIN).split('\n')).toEqual([
-    'Volume:        /srv/app',
-    'Namespace:     default',
-    'State:         stale',
-    'Last error:    Secret default/db does not exist',
-    'Stale since:   2026-11-23T12:00:00.000Z',
-    'Content:       secret/db',
-    'Generation:    ..2026_11_23_12_00_00.1',
-    'Mount group:   1000',
+    'Volume:         /srv/app',
+    'Namespace:      default',
+    'State:          stale',
+    'Since:          2026-11-23T12:10:00.000Z',
+    'Last error:     Secret default/db does not exist',
+    'Stale since:    2026-11-23T12:00:00.000Z',
+    'Content:        secret/db',
+    'Last updated:   2026-11-23T12:00:00.000Z',
+    'Pod:            default/web (u1)',
+    'Generation:     ..2026_11_23_12_00_00.1',
+    'Mount group:    1000',
     '',
     'OBJECT          REVISION',
     'Secret db       4',
