@@ -47,7 +47,9 @@ const TIME = /^\.\.(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)\.(\d{1,3})/;
 
 /** When a generation was made, as its name says: milliseconds since 1970; undefined for what is no such time. */
 export function timeOfGeneration(name: string): number | undefined {
-  const [, year, month, day, hours, minutes, seconds, fraction = ''] = TIME.exec(name) ?? [];
+  const parts = TIME.exec(name);
+  if (parts === null) return undefined;
+  const [, year, month, day, hours, minutes, seconds, fraction = ''] = parts;
   const time = Date.parse(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}.${fraction.padEnd(3, '0')}Z`);
   return Number.isNaN(time) ? undefined : time;
 }
