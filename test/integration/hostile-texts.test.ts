@@ -17,11 +17,13 @@ const POD = `kind: Pod\nmetadata: {name: p, namespace: elsewhere}\nspec:\n  cont
   .map(({ name, value }) => `    - name: ${name}\n      value: ${value}`)
   .join('\n')}`;
 
-/** Nanoseconds that a process, or its main thread alone, has had of a processor. */
-function processorTime(pid: number): { readonly main: number; readonly all: number } {
-  const of = (thread: string) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
-  const threads = readdirSync(`/proc/${pid}/task`);
-  return { main: of(String(pid)), all: threads.reduce((sum, thread) => sum + of(thread), 0) };
+/** Nanoseconds that each thread of a process has had of a processor. The main thread's id is the process's. */
+function processorTimes(pid: number): ReadonlyMap<number, number> {
+  return new Map(
+    readdirSync(`/proc/${pid}/task`).map((thread) => {
+      return [Number(thread), Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])];
+    }),
+  );
 }
 
 describe('a daemon with a tenth of the memory that it is shipped with', () => {
@@ -92,11 +94,13 @@ describe('what takes long to be read is read where nobody waits', () => {
       const pid = shell.pid ?? 0;
       // The thread is there, and what both threads run is compiled.
       await rejectionOf(attempt(client));
-      const before = processorTime(pid);
+      const before = processorTimes(pid);
       expect((await rejectionOf(attempt(client))).code).toBe('invalid-argument');
-      const after = processorTime(pid);
-      // All of it, when the main thread does it.
-      expect((after.main - before.main) / (after.all - before.all)).toBeLessThan(0.5);
+      const after = processorTimes(pid);
+      const spent = [...after].map(([thread, time]) => [time - (before.get(thread) ?? 0), thread] as const);
+      const [busiest] = spent.sort(([a], [b]) => b - a);
+      // V8's own helpers are never busier than the thread that they help.
+      expect(busiest?.[1]).not.toBe(pid);
     },
     60_000,
   );
