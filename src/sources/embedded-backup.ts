@@ -18,6 +18,7 @@ import {
   revisionsOf,
 } from './embedded-records.ts';
 import { createKeyFile, type KeyRing, readKeyRing } from './key-file.ts';
+import { writePrivateFile } from './private-file.ts';
 import { replaceFile, syncDirectory } from './sync-directory.ts';
 
 /** First line of a backup; a line of JSON per record follows, sealed as in the database. */
@@ -33,7 +34,9 @@ export async function backUp(location: EmbeddedLocation, file: string): Promise<
   const lines = [`${HEADING}\n`];
   for await (const [key, value] of database.records()) lines.push(lineOf([key, value]));
   try {
-    await replaceFile(file, lines);
+    await writePrivateFile(file, { replace: true }, async (handle) => {
+      for (const line of lines) await handle.writeFile(line);
+    });
   } catch (error) {
     throw toLanternError(error, `write the backup "${file}"`);
   }

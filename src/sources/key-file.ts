@@ -1,9 +1,8 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { constants as fs } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
-import { syncDirectory } from './sync-directory.ts';
+import { writePrivateFile } from './private-file.ts';
 
 /** What is derived from one key file: a key never serves two purposes. */
 export type StoreKey = {
@@ -36,19 +35,14 @@ export async function readKeyRing(paths: readonly string[]): Promise<KeyRing> {
   return { first, byId: new Map(keys.map((key) => [key.id, key])) };
 }
 
-/** Makes a key file, 0600, durable on return. One that exists is left as it is. */
+/** Makes a key file, 0600, durable on return; it is never there half. One that exists is left as it is. */
 export async function createKeyFile(path: string): Promise<void> {
   try {
-    const file = await open(path, fs.O_WRONLY | fs.O_CREAT | fs.O_EXCL, 0o600);
-    try {
+    await writePrivateFile(path, { replace: false }, async (file) => {
       await file.writeFile(`${randomBytes(SECRET_BYTES).toString('base64')}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await syncDirectory(dirname(path));
+    });
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return;
+    if (error instanceof LanternError && error.code === 'already-exists') return;
     throw toLanternError(error, `create the key file "${path}"`);
   }
 }

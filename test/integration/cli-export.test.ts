@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -371,6 +373,37 @@ describe('--plain, asked for twice', () => {
     expectSame(users(await contentsOf(to)), users(await contentsOf(from)));
   });
 });
+
+test.each<[NodeJS.Signals, 'encrypted' | 'in the clear']>([
+  ['SIGKILL', 'in the clear'],
+  ['SIGHUP', 'in the clear'],
+  ['SIGKILL', 'encrypted'],
+])('an export that %s ends leaves no file, %s', async (signal, how) => {
+  const flags = how === 'encrypted' ? ['--key-file', key] : ['--plain', '--yes-write-secrets-in-the-clear'];
+  const directory = from.directory(`killed by ${signal} ${how}`);
+  const daemon = from.pid ?? Number.NaN;
+  process.kill(daemon, 'SIGSTOP');
+  try {
+    const child = from.start('export', ...flags, `${directory}/out`);
+    const over = once(child, 'exit');
+    try {
+      // The file and the spool are open: it waits for the first objects.
+      await vi.waitFor(() => expect(openIn(directory, child.pid)).toBe(2), { timeout: 20_000 });
+    } finally {
+      child.kill(signal);
+    }
+    expect(await over).toEqual([null, signal]);
+    expect(readdirSync(directory)).toEqual([]);
+  } finally {
+    process.kill(daemon, 'SIGCONT');
+  }
+});
+
+/** How many files in the directory the process has open, with a name or without. */
+function openIn(directory: string, pid: number | undefined): number {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  return links.filter((link) => link.startsWith(`${directory}/`)).length;
+}
 
 test('nothing planted was printed but the name of an object', () => {
   for (const text of PLANTED.filter((planted) => planted !== NAME)) expect(said).not.toContain(text);
