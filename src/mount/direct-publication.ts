@@ -1,5 +1,4 @@
 import { chmodSync, fstatSync, truncateSync } from 'node:fs';
-import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import type { Slices } from '../base/slices.ts';
 import { guarded, type Steps } from '../base/steps.ts';
@@ -12,6 +11,7 @@ import { VolumeWriter } from '../volume/volume-writer.ts';
 import { descriptorFileSystem } from './descriptor-file-system.ts';
 import type { Claim } from './direct-claims.ts';
 import { isOfCopy, isOfVolume, removeOurs } from './direct-removal.ts';
+import type { StampClock } from './direct-stamp.ts';
 import { selectSubPath, writeDirectoryCopy, writeFileCopy } from './direct-sub-path.ts';
 import type { DirectTargets } from './direct-targets.ts';
 import type { OpenedTarget } from './opened-target.ts';
@@ -30,12 +30,18 @@ export class DirectPublication implements Disposable {
   #isDisposed = false;
 
   /** Takes over `opened`. */
-  constructor(claim: Claim, opened: OpenedTarget, clock: Clock, slices: Slices) {
+  constructor(claim: Claim, opened: OpenedTarget, clock: StampClock, slices: Slices) {
     this.opened = opened;
     this.#claim = claim;
     this.#fs = descriptorFileSystem(() => this.#requireLife().opened.fd, claim.target);
     if (claim.contents.kind === 'volume') {
-      this.writer = new VolumeWriter({ fs: this.#fs, directory: claim.target, clock, slices });
+      this.writer = new VolumeWriter({
+        fs: this.#fs,
+        directory: claim.target,
+        clock: clock.real,
+        slices,
+        namesClock: clock,
+      });
     }
   }
 

@@ -1,10 +1,10 @@
-import type { Clock } from '../base/clock.ts';
 import { toLanternError } from '../base/errors.ts';
 import type { Slices } from '../base/slices.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { ClaimedContents, ClaimsFile } from './direct-claims.ts';
 import { DirectPublication } from './direct-publication.ts';
+import type { StampClock } from './direct-stamp.ts';
 import { type DirectTargets, identityOf } from './direct-targets.ts';
 
 /**
@@ -14,12 +14,12 @@ import { type DirectTargets, identityOf } from './direct-targets.ts';
 export class DirectPublications implements Disposable {
   readonly #claims: ClaimsFile;
   readonly #targets: DirectTargets;
-  readonly #clock: Clock;
+  readonly #clock: StampClock;
   readonly #slices: Slices;
   readonly #byTarget = new Map<string, DirectPublication>();
 
   /** `clock` names the generations. */
-  constructor(claims: ClaimsFile, targets: DirectTargets, clock: Clock, slices: Slices) {
+  constructor(claims: ClaimsFile, targets: DirectTargets, clock: StampClock, slices: Slices) {
     this.#claims = claims;
     this.#targets = targets;
     this.#clock = clock;

@@ -5,17 +5,18 @@ import type { Clock } from '../base/clock.ts';
  * generation has the same name in every target, whenever the target came.
  */
 export class StampClock implements Clock {
-  readonly #clock: Clock;
+  /** The one that goes on. */
+  readonly real: Clock;
   #stamp: number;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.real = clock;
     this.#stamp = Math.trunc(clock.now());
   }
 
   /** A new payload is about to be written. */
   tick(): void {
-    this.#stamp = Math.max(this.#stamp + 1, Math.trunc(this.#clock.now()));
+    this.#stamp = Math.max(this.#stamp + 1, Math.trunc(this.real.now()));
   }
 
   now(): number {
@@ -23,14 +24,14 @@ export class StampClock implements Clock {
   }
 
   monotonic(): number {
-    return this.#clock.monotonic();
+    return this.real.monotonic();
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
-    return this.#clock.sleep(ms, signal);
+    return this.real.sleep(ms, signal);
   }
 
   after(ms: number, action: () => void): Disposable {
-    return this.#clock.after(ms, action);
+    return this.real.after(ms, action);
   }
 }

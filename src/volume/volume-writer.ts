@@ -21,6 +21,8 @@ export type VolumeWriterOptions = {
   /** Where the volume is seen. There already; may be a descriptor's path in `/proc/self/fd`. */
   readonly directory: string;
   readonly clock: Clock;
+  /** By which generations are named; `clock` where undefined. */
+  readonly namesClock?: Clock;
   /** Throws when a new generation of this payload would not fit; asked before each, and not for equal contents. */
   readonly requireRoom?: (payload: Payload) => void;
   /** What the generations that are kept for slow readers may hold; its own where undefined. */
@@ -64,7 +66,7 @@ export class VolumeWriter implements Disposable {
     this.#requireRoom = requireRoom ?? (() => undefined);
     this.#clock = clock;
     this.#pinned = new PinnedStamps(volume);
-    this.#names = new GenerationNames(clock);
+    this.#names = new GenerationNames(shared.namesClock ?? clock);
     const forgetStamp = () => {
       this.#stamp = undefined;
     };

@@ -76,6 +76,13 @@ const DAMAGES: Readonly<Record<string, readonly [damage: (directory: string) => 
     },
     /"\.\.data" did not lead/,
   ],
+  '..data is removed, and a visible link replaced by a file': [
+    (at) => {
+      for (const name of ['..data', 'user']) fs.unlinkSync(join(at, name));
+      fs.writeFileSync(join(at, 'user'), 'edited');
+    },
+    /"user" was replaced.*"\.\.data" did not lead/,
+  ],
   'the generation is removed': [
     (at) => fs.rmSync(fs.realpathSync(join(at, '..data')), { recursive: true }),
     /"\.\.data" did not lead/,
