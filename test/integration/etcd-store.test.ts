@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ObjectRef, refOf, type StoredObject } from '../../src/objects/object.ts';
 import { MOST_READ_AT_ONCE } from '../../src/sources/etcd-records.ts';
 import type { EtcdStore } from '../../src/sources/etcd-store.ts';
+import { EtcdStream } from '../../src/sources/etcd-stream.ts';
 import type { ObjectChange } from '../../src/sources/source.ts';
 import { secretDraft } from '../support/builders.ts';
 import { testKeys } from '../support/etcd-keys.ts';
@@ -21,7 +22,8 @@ const text = (object: StoredObject | undefined, key = 'k') =>
 describe.runIf(isEtcdThere)('etcd store (needs etcd)', () => {
   let server: EtcdServer;
   beforeAll(async () => {
-    server = await EtcdServer.start();
+    // Progress of watches comes ten times a second, not once in ten minutes.
+    server = await EtcdServer.start({ args: ['--experimental-watch-progress-notify-interval', '100ms'] });
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
@@ -63,6 +65,37 @@ describe.runIf(isEtcdThere)('etcd store (needs etcd)', () => {
       expect(told).toEqual(written);
       stop.abort();
       await watching;
+    });
+
+    test('a quiet one that is cut, and compacted up to where etcd told of its progress, goes on without a list', async () => {
+      await using scene = await EtcdScene.on(server);
+      await using proxy = await EtcdProxy.before(server.member.clientUrl);
+      const writer = await scene.open();
+      const store = await scene.open({ endpoints: [proxy.url] });
+      const from = revisionOf(await apply(writer, secretDraft('db', { k: 'old' })));
+      const open = EtcdStream.open;
+      let progress = 0;
+      using spy = vi.spyOn(EtcdStream, 'open').mockImplementationOnce((client, hear) =>
+        open(client, (message) => {
+          hear(message);
+          if (!message.created && message.events.length === 0) progress = Number(message.header.revision);
+        }),
+      );
+      const stop = new AbortController();
+      const events = store.watch({ kind: 'Secret', from }, stop.signal);
+      const next = events.next();
+      await vi.waitFor(() => expect(spy).toHaveBeenCalled());
+      await scene.behind.put(`${scene.prefix}/elsewhere`).value('');
+      const { header } = await scene.behind.put(`${scene.prefix}/elsewhere`).value('');
+      await vi.waitFor(() => expect(progress).toBeGreaterThanOrEqual(Number(header.revision)), { timeout: 10_000 });
+      proxy.close();
+      await outOfTouch(store);
+      const changed = revisionOf(await apply(writer, secretDraft('db', { k: 'new' })));
+      await scene.behind.kv.compact({ revision: header.revision, physical: true });
+      proxy.open();
+      expect((await next).value).toMatchObject({ type: 'modified', revision: changed });
+      stop.abort();
+      await events.next();
     });
 
     test('compacted while cut off, what did not change is not read again, what did is told once', async () => {

@@ -13,10 +13,12 @@ import { rejectionOf } from '../../support/rejection.ts';
 /** etcd's end of one stream. */
 class FakeStream extends EventEmitter {
   readonly starts: number[] = [];
+  asksForProgress = false;
   isCancelled = false;
 
-  write({ create_request }: { create_request: { start_revision: number } }): void {
-    this.starts.push(create_request.start_revision);
+  write({ create_request: created }: { create_request: { start_revision: number; progress_notify?: boolean } }): void {
+    this.starts.push(created.start_revision);
+    this.asksForProgress = created.progress_notify === true;
   }
 
   cancel(): void {
@@ -24,7 +26,13 @@ class FakeStream extends EventEmitter {
   }
 
   tell(message: Partial<IWatchResponse>): void {
-    this.emit('data', { events: [], canceled: false, fragment: false, ...message });
+    const plain = { watch_id: '1', created: false, canceled: false, fragment: false, events: [] };
+    this.emit('data', { header: { revision: '0' }, ...plain, ...message });
+  }
+
+  /** A message without events, with etcd's revision in its header. */
+  tellRevision(revision: number, message: Partial<IWatchResponse> = {}): void {
+    this.tell({ header: { revision: `${revision}` } as IWatchResponse['header'], ...message });
   }
 }
 
@@ -95,6 +103,28 @@ test('fragments of a stream that was cut count no more, and are asked for again'
   const last = await stream(5);
   last.tell({ events: [change(6, 600)] });
   expect(last.isCancelled).toBe(false);
+});
+
+test.each<[string, (stream: FakeStream) => unknown, number]>([
+  ['its progress', (stream) => stream.tellRevision(90), 91],
+  ['progress after a change', (stream) => [stream.tell({ events: [change(6, 1)] }), stream.tellRevision(90)], 91],
+  ['a change after progress', (stream) => [stream.tellRevision(90), stream.tell({ events: [change(95, 1)] })], 96],
+  ['progress that is behind it', (stream) => [stream.tellRevision(90), stream.tellRevision(80)], 91],
+  ['a change, whatever etcd has come to', (stream) => stream.tellRevision(90, { events: [change(7, 1)] }), 8],
+  // Etcd says so before it has told what came since the start.
+  ['the greeting', (stream) => stream.tellRevision(90, { created: true }), 6],
+  ['progress of no watch in particular', (stream) => stream.tellRevision(90, { watch_id: '-1' }), 6],
+  ['a part of an answer', (stream) => stream.tellRevision(90, { events: [change(90, 1)], fragment: true }), 6],
+])('a watch that was cut goes on after %s', async (_, tell, start) => {
+  const { clock, stream } = arrange();
+  const cut = await stream(1);
+  expect(cut.asksForProgress).toBe(true);
+  tell(cut);
+  expect(cut.isCancelled).toBe(false);
+  cut.emit('end');
+  await vi.waitFor(() => expect(clock.pending).toBe(1));
+  clock.advance(10_000);
+  expect((await stream(2)).starts).toEqual([start]);
 });
 
 test('a watch that was well for long is set up again at once, however often that happened before', async () => {
