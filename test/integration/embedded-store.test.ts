@@ -1,4 +1,15 @@
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { backUp, rekey, restore } from '../../src/sources/embedded-backup.ts';
@@ -203,6 +214,19 @@ describe('backup and restore', () => {
     await expect(place.password()).rejects.toMatchObject({ code: 'data-loss' });
     rmSync(place.at('data', 'db'), { recursive: true });
     await expect(place.password()).rejects.toMatchObject({ code: 'data-loss' });
+  });
+
+  test('a backup replaces an older one and no device or pipe, and leaves nothing beside it', async () => {
+    using place = new Place();
+    await place.apply('1');
+    const backups = place.at('backups');
+    mkdirSync(backups);
+    writeFileSync(join(backups, 'backup'), 'older', { mode: 0o644 });
+    expect(await backUp(place.location, join(backups, 'backup'))).toBe(1);
+    expect(statSync(join(backups, 'backup')).mode & 0o777).toBe(0o600);
+    symlinkSync('/dev/null', join(backups, 'null'));
+    await expect(backUp(place.location, join(backups, 'null'))).rejects.toMatchObject({ code: 'failed-precondition' });
+    expect(readdirSync(backups).sort()).toEqual(['backup', 'null']);
   });
 
   test('nothing is made by asking for what is not there', async () => {
