@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { Volume } from 'memfs';
+import { errnoOf } from '../base/errors.ts';
 import type { VolumeFs } from './file-system.ts';
 import { fileType, nodeFileSystem, stampOf } from './node-file-system.ts';
 
@@ -60,6 +61,11 @@ export function createMemoryFileSystem(): VolumeFs {
     stamp: (path) => stampOf(memory.lstatSync(path, { bigint: true, throwIfNoEntry: false })),
     readFile(path) {
       if (isLink(path)) throw Object.assign(new Error(`ELOOP: "${path}" is a link`), { code: 'ELOOP' });
+      try {
+        return Buffer.from(memory.readFileSync(path));
+      } catch (error) {
+        if (errnoOf(error) !== 'EACCES') throw error;
+      }
       // memfs asks for read permission even of root, and whoever renders may see what was rendered.
       const mode = Number(memory.lstatSync(path).mode) & 0o7777;
       memory.chmodSync(path, 0o444);
