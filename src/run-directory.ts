@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errnoOf, type Fault, LanternError, toLanternError } from './base/errors.ts';
+import { errnoOf, type Fault, LanternError, obstacleOf, toLanternError } from './base/errors.ts';
 import { makeDirectories } from './base/make-directories.ts';
 
 /** The user a process runs as; `uid` is numeric. */
@@ -32,7 +32,7 @@ export function checkRunDirectory(path: string, user: User): Fault[] {
     if ((stat.mode & 0o777) !== 0o700) return refuse(`has mode 0${(stat.mode & 0o777).toString(8)} instead of 0700`);
     return [];
   } catch (error) {
-    return errnoOf(error) === 'ENOENT' ? [] : refuse(`cannot be looked at (${errnoOf(error) ?? 'unknown error'})`);
+    return errnoOf(error) === 'ENOENT' ? [] : refuse(`cannot be looked at: ${obstacleOf(error)}`);
   }
 }
 

@@ -9,6 +9,7 @@ export function describeErrno(errno: string): string {
 
 /** Obstacle and remedy; none where the obstacle says what to do. */
 const TEXTS: Readonly<Record<string, readonly [obstacle: string, remedy?: string]>> = {
+  E2BIG: ['arguments and environment are longer than the kernel takes', 'pass less of them'],
   EACCES: ['permission is denied', 'change its mode or owner, or run as a user who may'],
   EADDRINUSE: ['the address is in use', 'stop whoever uses it, or choose another'],
   EBADF: ['it was closed meanwhile', 'try again'],

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { errnoOf, LanternError } from '../base/errors.ts';
+import { errnoOf, LanternError, obstacleOf } from '../base/errors.ts';
 import { printable } from './output/printable.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,7 +38,7 @@ function notStarted(file: string, env: Environment, error: unknown): CommandEndi
   // execvp(3) says EACCES also where a directory of PATH may not be searched; a shell says that there is no such command.
   const isFound = file.includes('/') || pathOf(env).some((directory) => existsSync(join(directory, file)));
   if (errno === 'ENOENT' || !isFound) return { exitCode: 127, problem: `"${printable(file)}": command not found` };
-  const reason = errno === 'EACCES' ? 'it is not executable, or may not be executed' : errno;
+  const reason = errno === 'EACCES' ? 'it is not executable, or may not be executed' : obstacleOf(error);
   return { exitCode: 126, problem: `"${printable(file)}": cannot be run: ${reason}` };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ContainedDirectory, ContainedFile, FileFacts } from '../base/contained-directory.ts';
-import { errnoOf } from '../base/errors.ts';
+import { errnoOf, obstacleOf } from '../base/errors.ts';
 
 /** What a name in a manifest directory turned out to be. */
 export type ManifestFile =
@@ -48,7 +48,7 @@ export async function readManifest(
     if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP') return { kind: 'absent' };
     return {
       kind: 'unreadable',
-      problem: PROBLEMS[errno ?? ''] ?? `it cannot be read: ${errno ?? 'an unexpected error'}`,
+      problem: PROBLEMS[errno ?? ''] ?? `it cannot be read: ${obstacleOf(error)}`,
     };
   }
 }
