@@ -1,11 +1,14 @@
 import { constants as fs, readdirSync, readFileSync } from 'node:fs';
 import type { VolumeFs } from '../volume/file-system.ts';
-import { fileType, nodeFileSystem } from '../volume/node-file-system.ts';
+import { fileType, nodeFileSystem, stampsBy } from '../volume/node-file-system.ts';
 import { type DirectoryCalls, directoryCalls } from './directory-calls.ts';
 import { O_PATH } from './system-calls.ts';
 
 /** What chown(2) takes for "as it is". */
 const UNCHANGED = -1;
+
+/** Opens a directory to look at what is in it. */
+const FOR_NAMING = O_PATH | fs.O_DIRECTORY;
 
 /**
  * The file system below an opened directory, for places that others may rearrange: whatever becomes of its path, and whatever
@@ -33,15 +36,20 @@ export function descriptorFileSystem(
       calls.close(fd);
     }
   };
-  /** `action` gets the directory that the last element lies in, and that element. */
-  const within = <T>(path: string, action: (parent: number, name: string) => T): T => {
+  /** The last element, and the directory that it lies in; that is '' for the opened one. */
+  const split = (path: string): { readonly above: string; readonly name: string } => {
     const below = relative(path);
     const end = below.lastIndexOf('/');
     const name = below.slice(end + 1);
     // What looks at a single name would not be held back.
     if (name === '..') throw new Error(`"${path}" leads out of its directory`);
-    if (end < 0) return action(directory(), name);
-    return opened(below.slice(0, end), O_PATH | fs.O_DIRECTORY, (parent) => action(parent, name));
+    return { above: below.slice(0, Math.max(end, 0)), name };
+  };
+  /** `action` gets the directory that the last element lies in, and that element. */
+  const within = <T>(path: string, action: (parent: number, name: string) => T): T => {
+    const { above, name } = split(path);
+    if (above === '') return action(directory(), name);
+    return opened(above, FOR_NAMING, (parent) => action(parent, name));
   };
   const { owner, write, fchown, fchmod, close } = nodeFileSystem;
   return {
@@ -77,7 +85,26 @@ export function descriptorFileSystem(
       const { type, mode, user, group, size } = status;
       return { type, mode, user, group, size };
     },
-    stamp: (path) => within(path, calls.status)?.stamp,
+    stamps(paths) {
+      let held: { readonly above: string; readonly fd: number } | undefined;
+      const letGo = () => {
+        if (held !== undefined) calls.close(held.fd);
+        held = undefined;
+      };
+      try {
+        return stampsBy(paths, (path) => {
+          const { above, name } = split(path);
+          if (above === '') return calls.stamp(directory(), name);
+          if (held?.above !== above) {
+            letGo();
+            held = { above, fd: calls.open(directory(), above, FOR_NAMING) };
+          }
+          return calls.stamp(held.fd, name);
+        });
+      } finally {
+        letGo();
+      }
+    },
     // Should it be a pipe by now, nobody waits for its writer.
     readFile: (path) => opened(relative(path), fs.O_RDONLY | fs.O_NONBLOCK, (fd) => readFileSync(fd)),
   };

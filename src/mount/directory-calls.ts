@@ -4,10 +4,10 @@ import koffi from 'koffi';
 import { LanternError } from '../base/errors.ts';
 import { SystemCallError } from '../base/system-call-error.ts';
 import type { FileStamp, FileStatus, FileType } from '../volume/file-system.ts';
-import { OPENAT2, STATX } from './system-calls.ts';
+import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, OPENAT2, STATX, stampAt } from './system-calls.ts';
 
-/** What an entry is, which file (device and inode are one file's alone while that is held open), and when it last changed. */
-export type EntryStatus = FileStatus & { readonly device: string; readonly inode: bigint; readonly stamp: FileStamp };
+/** What an entry is, and which file: device and inode are one file's alone while that is held open. */
+export type EntryStatus = FileStatus & { readonly device: string; readonly inode: bigint };
 
 /**
  * The Linux calls that work below an opened directory. `name` is a single element, and no call follows a link that it
@@ -28,11 +28,11 @@ export interface DirectoryCalls {
   chown(directory: number, name: string, user: number, group: number): void;
   /** Undefined when nothing is there. Of a path all but the last element is followed wherever it leads. */
   status(directory: number, name: string): EntryStatus | undefined;
+  /** Undefined when nothing is there. */
+  stamp(directory: number, name: string): FileStamp | undefined;
 }
 
-const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
-const AT_NO_AUTOMOUNT = 0x800;
 const O_CLOEXEC = 0o2000000;
 
 /** RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS and RESOLVE_BENEATH. */
@@ -123,11 +123,11 @@ export const directoryCalls: DirectoryCalls = {
     }
     return statusIn(statusBuffer);
   },
+  stamp: stampAt,
 };
 
 function statusIn(buffer: Buffer): EntryStatus {
   const mode = buffer.readUInt16LE(28);
-  const inode = buffer.readBigUInt64LE(32);
   return {
     type: TYPES.get(mode & fs.S_IFMT) ?? 'other',
     mode: mode & 0o7777,
@@ -135,12 +135,7 @@ function statusIn(buffer: Buffer): EntryStatus {
     group: buffer.readUInt32LE(24),
     size: Number(buffer.readBigUInt64LE(40)),
     device: `${buffer.readUInt32LE(136)}:${buffer.readUInt32LE(140)}`,
-    inode,
-    stamp: {
-      inode: Number(inode),
-      seconds: Number(buffer.readBigInt64LE(96)),
-      nanoseconds: buffer.readUInt32LE(104),
-    },
+    inode: buffer.readBigUInt64LE(32),
   };
 }
 

@@ -1,6 +1,9 @@
 import type { VolumeFs } from '../volume/file-system.ts';
-import { nodeFileSystem } from '../volume/node-file-system.ts';
-import { stampPath } from './system-calls.ts';
+import { nodeFileSystem, stampsBy } from '../volume/node-file-system.ts';
+import { AT_FDCWD, stampAt } from './system-calls.ts';
 
 /** The host's file system, where every look at a volume counts. */
-export const hostFileSystem: VolumeFs = { ...nodeFileSystem, stamp: stampPath };
+export const hostFileSystem: VolumeFs = {
+  ...nodeFileSystem,
+  stamps: (paths) => stampsBy(paths, (path) => stampAt(AT_FDCWD, path)),
+};

@@ -4,7 +4,6 @@ import koffi from 'koffi';
 import { LanternError } from '../base/errors.ts';
 import { SystemCallError } from '../base/system-call-error.ts';
 import type { FileStamp } from '../volume/file-system.ts';
-import { nodeFileSystem } from '../volume/node-file-system.ts';
 
 /**
  * The Linux calls that Node does not have. libc's wrappers where every libc has them, numbers elsewhere: glibc before
@@ -18,9 +17,10 @@ export const OPENAT2 = 437;
 const MOUNT_SETATTR = 442;
 export const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
 
-const AT_FDCWD = -100;
+export const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
-const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_NO_AUTOMOUNT = 0x800;
 
 /** Opens only what is needed to name the file; the same value on x86-64 and arm64, as is O_CLOEXEC. */
 export const O_PATH = 0o10000000;
@@ -233,15 +233,24 @@ export function forbidCoreFiles(): void {
 
 /** Read into by one call after the other. */
 const STAMP = Buffer.alloc(256);
+const STAMP_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 const TWO_TO_32 = 2 ** 32;
 
-/** What `lstat` says of inode and ctime, at half its cost; undefined where nothing is there. */
-export function stampPath(path: string): FileStamp | undefined {
+/**
+ * What `lstat` says of inode and ctime, at half its cost; undefined where nothing is there. A path that is not absolute begins
+ * at the opened directory.
+ */
+export function stampAt(directory: number, path: string): FileStamp | undefined {
   const STATX_CTIME = 0x80;
   const STATX_INO = 0x100;
   const number = STATX[arch()];
-  if (number === undefined) return nodeFileSystem.stamp(path);
-  if (libc().statx(number, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_CTIME, STAMP) < 0) {
+  if (number === undefined) {
+    throw new LanternError(
+      'unimplemented',
+      `look at "${path}" on a "${arch()}" processor: only x64 and arm64 are known`,
+    );
+  }
+  if (libc().statx(number, directory, path, STAMP_FLAGS, STATX_INO | STATX_CTIME, STAMP) < 0) {
     const errno = koffi.errno();
     if (errno === constants.errno.ENOENT) return undefined;
     throw new SystemCallError(errno, 'statx', path);

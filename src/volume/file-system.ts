@@ -31,8 +31,11 @@ export interface VolumeFs {
   unlink(path: string): void;
   /** Undefined when nothing is there. */
   lstat(path: string): FileStatus | undefined;
-  /** Undefined when nothing is there. */
-  stamp(path: string): FileStamp | undefined;
+  /**
+   * Of each path, in their order: undefined where nothing is there, or cannot be reached. One call for each, and where the
+   * file system opens directories, one opening for those that follow each other in the same directory.
+   */
+  stamps(paths: readonly string[]): readonly (FileStamp | undefined)[];
   /** All bytes of a regular file; ELOOP for a link. */
   readFile(path: string): Uint8Array;
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { Volume } from 'memfs';
 import { errnoOf } from '../base/errors.ts';
 import type { VolumeFs } from './file-system.ts';
-import { fileType, nodeFileSystem, stampOf } from './node-file-system.ts';
+import { fileType, nodeFileSystem, stampOf, stampsBy } from './node-file-system.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
@@ -58,7 +58,8 @@ export function createMemoryFileSystem(): VolumeFs {
       }
       return { type: fileType(status), mode: Number(status.mode) & 0o7777, size: Number(status.size), ...owner };
     },
-    stamp: (path) => stampOf(memory.lstatSync(path, { bigint: true, throwIfNoEntry: false })),
+    stamps: (paths) =>
+      stampsBy(paths, (path) => stampOf(memory.lstatSync(path, { bigint: true, throwIfNoEntry: false }))),
     readFile(path) {
       if (isLink(path)) throw Object.assign(new Error(`ELOOP: "${path}" is a link`), { code: 'ELOOP' });
       try {
@@ -68,6 +69,7 @@ export function createMemoryFileSystem(): VolumeFs {
       }
       // memfs asks for read permission even of root, and whoever renders may see what was rendered.
       const mode = Number(memory.lstatSync(path).mode) & 0o7777;
+      if ((mode & 0o444) === 0o444) return Buffer.from(memory.readFileSync(path));
       memory.chmodSync(path, 0o444);
       try {
         return Buffer.from(memory.readFileSync(path));

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { errnoOf } from '../base/errors.ts';
 import type { FileStamp, FileType, VolumeFs } from './file-system.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants;
@@ -31,7 +32,7 @@ export const nodeFileSystem: VolumeFs = {
     const { mode, uid: user, gid: group, size } = status;
     return { type: fileType(status), mode: mode & 0o7777, user, group, size };
   },
-  stamp: (path) => stampOf(fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })),
+  stamps: (paths) => stampsBy(paths, (path) => stampOf(fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }))),
   readFile(path) {
     const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW);
     try {
@@ -53,6 +54,21 @@ export function stampOf(stats: { ino: bigint; ctimeNs: bigint } | undefined): Fi
     seconds: Number(ctimeNs / NANOSECONDS),
     nanoseconds: Number(ctimeNs % NANOSECONDS),
   };
+}
+
+/** What cannot be reached, a directory on the way being gone, is not there. */
+export function stampsBy(
+  paths: readonly string[],
+  stamp: (path: string) => FileStamp | undefined,
+): readonly (FileStamp | undefined)[] {
+  return paths.map((path) => {
+    try {
+      return stamp(path);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
+    }
+  });
 }
 
 /** What `Dirent` and `Stats` have in common, of Node's and of memfs alike. */

@@ -1,4 +1,3 @@
-import { errnoOf } from '../base/errors.ts';
 import type { FileStamp, VolumeFs } from './file-system.ts';
 
 /** A change that came less than this before a stamp, in milliseconds, may be followed by one that it does not show. */
@@ -17,7 +16,7 @@ export class VolumeStamp {
   constructor(fs: VolumeFs, paths: readonly string[]) {
     this.#fs = fs;
     this.#paths = paths;
-    this.#stamps = paths.map((path) => stampOf(fs, path));
+    this.#stamps = fs.stamps(paths);
   }
 
   /** Whether all changes were over so long before `now`, in milliseconds since 1970, that a later one would show. */
@@ -30,17 +29,7 @@ export class VolumeStamp {
 
   /** Whether nobody touched anything since. */
   isUntouched(): boolean {
-    return this.#paths.every((path, index) => isSame(this.#stamps[index], stampOf(this.#fs, path)));
-  }
-}
-
-/** What cannot be reached, a directory on the way being gone, is not there. */
-function stampOf(fs: VolumeFs, path: string): FileStamp | undefined {
-  try {
-    return fs.stamp(path);
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
+    return this.#fs.stamps(this.#paths).every((stamp, index) => isSame(this.#stamps[index], stamp));
   }
 }
 

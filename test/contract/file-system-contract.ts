@@ -117,21 +117,50 @@ export function fileSystemContract(
       using place = open();
       const { fs, directory } = place;
       const path = `${directory}/file`;
-      for (const each of [path, `${path}.new`]) fs.close(fs.create(each, 0o600));
-      const before = fs.stamp(path);
+      const stamp = () => fs.stamps([path])[0];
+      for (const each of [path, `${path}.new`]) fs.close(fs.create(each, 0o644));
+      const before = stamp();
       expect(before).toEqual({
         inode: expect.any(Number),
         seconds: expect.any(Number),
         nanoseconds: expect.any(Number),
       });
       fs.readFile(path);
-      expect(fs.stamp(path)).toEqual(before);
+      expect(stamp()).toEqual(before);
       fs.rename(`${path}.new`, path);
-      expect(fs.stamp(path)?.inode).not.toBe(before?.inode);
+      expect(stamp()?.inode).not.toBe(before?.inode);
       fs.unlink(path);
-      expect(fs.stamp(path)).toBeUndefined();
+      expect(stamp()).toBeUndefined();
       fs.symlink('nowhere', path);
-      expect(fs.stamp(path)).toBeDefined();
+      expect(stamp()).toBeDefined();
+    });
+
+    test('stamps come in the order of their paths, whatever directories these are in, and none for what is nowhere', () => {
+      using place = open();
+      const { fs, directory } = place;
+      const paths = ['', '/a', '/a/x', '/b', '/a/y', '/b/x', '/b/y', '/z'].map((path) => `${directory}${path}`);
+      for (const name of ['a', 'b']) {
+        fs.mkdir(`${directory}/${name}`, 0o700);
+        for (const file of ['x', 'y']) fs.close(fs.create(`${directory}/${name}/${file}`, 0o600));
+      }
+      fs.close(fs.create(`${directory}/z`, 0o600));
+      const apart = paths.map((path) => fs.stamps([path])[0]);
+      expect(new Set(apart.map((stamp) => stamp?.inode)).size).toBe(paths.length);
+      expect(fs.stamps(paths)).toEqual(apart);
+      // A directory that is none, or is missing, on the way.
+      const nowhere = ['/z/x', '/gone/x', '/a/gone'].map((path) => `${directory}${path}`);
+      expect(fs.stamps(nowhere.flatMap((path) => [path, `${directory}/b/x`]))).toEqual(
+        nowhere.flatMap(() => [undefined, apart[5]]),
+      );
+    });
+
+    test.runIf(refusesLinks)('no stamp is taken through a link in the place of a directory', () => {
+      using place = open();
+      const { fs, directory } = place;
+      fs.mkdir(`${directory}/a`, 0o700);
+      fs.close(fs.create(`${directory}/a/x`, 0o600));
+      fs.symlink('a', `${directory}/b`);
+      expect(fs.stamps([`${directory}/a/x`, `${directory}/b/x`])).toEqual([expect.anything(), undefined]);
     });
 
     test('a link renamed over a link: the link moves, what both lead to stays', () => {

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { descriptorFileSystem } from '../../src/mount/descriptor-file-system.ts';
+import { hostFileSystem } from '../../src/mount/host-file-system.ts';
 import { O_PATH } from '../../src/mount/system-calls.ts';
 import { createMemoryFileSystem } from '../../src/volume/memory-file-system.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
@@ -8,9 +9,9 @@ import { type FileSystemPlace, fileSystemContract } from './file-system-contract
 
 const isRoot = process.getuid?.() === 0;
 
-function onHost(parent?: string): FileSystemPlace {
+function onHost(parent?: string, fs = nodeFileSystem): FileSystemPlace {
   const directory = new TempDir(parent);
-  return { fs: nodeFileSystem, directory: directory.path, [Symbol.dispose]: () => directory[Symbol.dispose]() };
+  return { fs, directory: directory.path, [Symbol.dispose]: () => directory[Symbol.dispose]() };
 }
 
 /** The path is a name only: it need not even be that of the directory. */
@@ -28,6 +29,7 @@ function byDescriptor(parent?: string): FileSystemPlace {
 }
 
 fileSystemContract('tmpfs', () => onHost('/dev/shm'), { givesOwners: isRoot });
+fileSystemContract('tmpfs with volumes', () => onHost('/dev/shm', hostFileSystem), { givesOwners: isRoot });
 fileSystemContract('a plain directory', () => onHost(), { givesOwners: isRoot });
 fileSystemContract('tmpfs by descriptor', () => byDescriptor('/dev/shm'), { givesOwners: isRoot, refusesLinks: true });
 fileSystemContract('a plain directory by descriptor', () => byDescriptor(), {

@@ -55,8 +55,7 @@ test.each([
   ['a user', 1000, OTHER, 1000, 0o700, 'the user 1234'],
 ] as const)('for a daemon of %s (%i): a directory of %i:%i with mode %o', (_, daemon, user, group, mode, openness) => {
   const status = { type: 'directory', mode, user, group, size: 0, device: '0:1', inode: 1n } as const;
-  const stamp = { inode: 1, seconds: 0, nanoseconds: 0 };
-  const found = opennessOf({ ...status, stamp }, { user: daemon, group: daemon });
+  const found = opennessOf(status, { user: daemon, group: daemon });
   expect(found).toEqual(openness === undefined ? undefined : expect.stringContaining(openness));
 });
 

@@ -7,7 +7,7 @@ const CHANGED = 1_700_000_000_000;
 
 /** A file system on which each path has this stamp, until the test changes it. */
 function arrange(stamps: Record<string, FileStamp | undefined>): VolumeFs {
-  return { ...createMemoryFileSystem(), stamp: (path) => stamps[path] };
+  return { ...createMemoryFileSystem(), stamps: (paths) => paths.map((path) => stamps[path]) };
 }
 
 const at = (time: number, inode = 1): FileStamp => {
