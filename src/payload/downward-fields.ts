@@ -14,8 +14,21 @@ export type DownwardInputs = Pick<RenderInputs, 'pod' | 'namespace' | 'allocatab
 export function downwardValue(value: DownwardValue, inputs: DownwardInputs): Uint8Array | Problem {
   if (inputs.pod === undefined)
     return invalid('the downward API shows the pod, and the request does not say which it is');
-  if (value.kind === 'field') return Buffer.from(fieldText(value.field, inputs.pod, inputs.namespace));
+  if (value.kind === 'field') return fieldBytes(value.field, inputs.pod, inputs.namespace);
   return resourceValue(value, inputs.pod, inputs.allocatable);
+}
+
+/** By the pod's facts, then by namespace and field. */
+const knownBytes = new WeakMap<PodFacts, Map<string, Uint8Array>>();
+
+/** The same bytes each time: thousands of items may show all annotations, and are counted only when all are there. */
+function fieldBytes(field: FieldPath, pod: PodFacts, namespace: string): Uint8Array {
+  const known = knownBytes.get(pod) ?? new Map<string, Uint8Array>();
+  knownBytes.set(pod, known);
+  const key = JSON.stringify([namespace, field]);
+  const bytes = known.get(key) ?? Buffer.from(fieldText(field, pod, namespace));
+  known.set(key, bytes);
+  return bytes;
 }
 
 /** A label or annotation that is not there is an empty string. */

@@ -1,3 +1,4 @@
+import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseObjectName } from '../objects/names.ts';
 import type { Parser } from '../sources/parser.ts';
@@ -13,6 +14,9 @@ import type {
   VolumeSource as WireSource,
   VolumeSource__Output as WireSourceRead,
 } from './generated/lantern/v1/VolumeSource.ts';
+
+/** What Kubernetes allows for all annotations of an object; also of a pod's labels, and of its names. */
+const MAX_POD_TEXT_BYTES = 262_144;
 
 /** The wire says `downwardApi`, Kubernetes says `downwardAPI`; all other names are alike. */
 const FROM_WIRE = new Map([['downwardApi', 'downwardAPI']]);
@@ -53,7 +57,21 @@ export function definitionToWire(definition: VolumeDefinition): WireDefinition {
 
 export function parseWirePod(pod: WirePodFacts | null, root: string): Parsed<PodFacts | undefined> {
   if (pod === null) return parsed(undefined);
-  return parsePodFacts(pod, root);
+  const { name, uid, serviceAccountName } = pod;
+  const faults = [
+    ...tooLong(`${root}.labels`, Object.entries(pod.labels).flat()),
+    ...tooLong(`${root}.annotations`, Object.entries(pod.annotations).flat()),
+    ...tooLong(root, [name, uid, serviceAccountName]),
+  ];
+  return faults.length > 0 ? faulty(faults) : parsePodFacts(pod, root);
+}
+
+function tooLong(field: string, texts: readonly string[]): Fault[] {
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes <= MAX_POD_TEXT_BYTES) return [];
+  return [
+    { field, message: `must have no more than ${MAX_POD_TEXT_BYTES} bytes; leave out what the volume does not show` },
+  ];
 }
 
 /**

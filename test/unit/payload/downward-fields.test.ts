@@ -43,6 +43,14 @@ describe('fields', () => {
     expect(textOf(downwardValue({ kind: 'field', field }, renderInputs([], [], { pod: POD })))).toBe(text);
   });
 
+  test('thousands of items that show the same share its bytes', () => {
+    const inputs = renderInputs([], [], { pod: POD });
+    const shown = (field: FieldPath) => downwardValue({ kind: 'field', field }, inputs);
+    expect(shown({ kind: 'annotations' })).toBe(shown({ kind: 'annotations' }));
+    expect(shown({ kind: 'label', key: 'app' })).toBe(shown({ kind: 'label', key: 'app' }));
+    expect(shown({ kind: 'label', key: 'app' })).not.toBe(shown({ kind: 'annotation', key: 'app' }));
+  });
+
   test('no labels are an empty file', () => {
     const inputs = renderInputs([], [], { pod: podFacts() });
     expect(textOf(downwardValue({ kind: 'field', field: { kind: 'labels' } }, inputs))).toBe('');

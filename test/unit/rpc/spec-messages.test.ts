@@ -82,4 +82,16 @@ describe('pod facts', () => {
       },
     });
   });
+
+  it.each([
+    ['labels', { labels: { a: 'x'.repeat(262_144) } }, 'pod.labels'],
+    ['annotations', { annotations: { ['x'.repeat(262_145)]: '' } }, 'pod.annotations'],
+    ['names', { uid: 'x'.repeat(262_145) }, 'pod'],
+  ])('are refused before they are read when they have more bytes of %s than a pod can have', (_, given, field) => {
+    const { pod } = sent({ pod: { name: 'web-0', ...given } });
+    expect(parseWirePod(pod, 'pod')).toMatchObject({
+      ok: false,
+      faults: [{ field, message: expect.stringContaining('no more than 262144 bytes') }],
+    });
+  });
 });
