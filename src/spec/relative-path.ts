@@ -6,6 +6,8 @@ export type RelativePath = string & { readonly [relativePath]: true };
 
 const MAX_PATH_BYTES = 4096;
 const MAX_ELEMENT_BYTES = 255;
+/** Each is a directory to make, and a parent to compare with all other paths. */
+const MAX_ELEMENTS = 32;
 
 /** The rules of semantics §1: Kubernetes', checked again after cleaning. `field` names the place in the input. */
 export function parseRelativePath(text: string, field: string): Parsed<RelativePath> {
@@ -20,6 +22,7 @@ export function parseRelativePath(text: string, field: string): Parsed<RelativeP
   const first = elements[0];
   if (first === undefined) return refuse('must name a file inside the volume');
   if (first.startsWith('..') || given[0]?.startsWith('..')) return refuse("must not start with '..'");
+  if (elements.length > MAX_ELEMENTS) return refuse(`must be no more than ${MAX_ELEMENTS} levels deep`);
   if (elements.some((element) => Buffer.byteLength(element) > MAX_ELEMENT_BYTES)) {
     return refuse(`each element must be no more than ${MAX_ELEMENT_BYTES} bytes`);
   }

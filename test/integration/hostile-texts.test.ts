@@ -83,7 +83,7 @@ describe('what takes long to be read is read where nobody waits', () => {
     ],
     [
       'an environment',
-      (client) => client.projector.resolveEnvironment({ containerName: '', env: [...variables(8_000), { name: '' }] }),
+      (client) => client.projector.resolveEnvironment({ containerName: '', env: [...variables(6_000), { name: '' }] }),
     ],
   ])(
     '%s',

@@ -35,7 +35,7 @@ const rules: Record<string, Rule> = {
   },
   'a label key': {
     parse: parseLabelKey,
-    good: ['app', 'app.kubernetes.io/name', 'A_b.c-D', `x/${long(63)}`],
+    good: ['app', 'app.kubernetes.io/name', 'A_b.c-D', `x/${long(63)}`, `${long(253)}/${long(63)}`],
     bad: ['', '/', 'a/', '/a', 'a/b/c', 'A.io/name', '-a', 'a-', `x/${long(64)}`, 'a b', 'a\n'],
   },
   'an annotation key': {

@@ -24,7 +24,8 @@ describe.each([
     ['größe', 'größe'],
     ['a b\\c', 'a b\\c'],
     ['x'.repeat(255), 'x'.repeat(255)],
-    [`${'a/'.repeat(2047)}a`, `${'a/'.repeat(2047)}a`],
+    [`${'a/'.repeat(31)}a`, `${'a/'.repeat(31)}a`],
+    [`${'./'.repeat(2047)}a`, 'a'],
   ])('%j is %j', (text, clean) => {
     expect(parse(text, 'p')).toEqual({ ok: true, value: clean });
   });
@@ -48,6 +49,7 @@ describe.each([
     ['.//./..x', "must not start with '..'"],
     ['a\0b', 'must not contain a NUL byte'],
     ['ä'.repeat(128), 'each element must be no more than 255 bytes'],
+    [`${'a/'.repeat(32)}a`, 'must be no more than 32 levels deep'],
     [`${'a/'.repeat(2048)}a`, 'must be no more than 4096 bytes'],
   ])('%j is refused', (text, message) => {
     expect(faultLines(parse(text, 'p'))).toEqual([`p: ${message}`]);
