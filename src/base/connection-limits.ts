@@ -43,12 +43,15 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
   };
 }
 
-/** Half of a unix socket is kept for root and the daemon's own user. A process of theirs may connect for each of its calls. */
+/**
+ * Half of a unix socket is kept for root and the daemon's own user. The kubelet connects anew for each of its calls, three for a
+ * volume, and to a daemon in a pid namespace of its own all processes of root are one peer.
+ */
 function unixLimits(all: number): AdmissionLimits {
   return {
     all,
     others: { connections: part(all, 2), rate: { perSecond: 200, burst: 400 } },
-    peer: { connections: part(all, 2), rate: { perSecond: 100, burst: 500 } },
+    peer: { connections: part(all, 2), rate: { perSecond: 500, burst: 2_000 } },
     resets: RESETS,
   };
 }
