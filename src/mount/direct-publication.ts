@@ -10,7 +10,7 @@ import { DATA_LINK, isGenerationName } from '../volume/layout.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
 import { descriptorFileSystem } from './descriptor-file-system.ts';
 import type { Claim } from './direct-claims.ts';
-import { isOfCopy, isOfVolume, removeOurs } from './direct-removal.ts';
+import { isOfCopy, isOfVolume, removingOurs } from './direct-removal.ts';
 import type { StampClock } from './direct-stamp.ts';
 import { selectSubPath, writeDirectoryCopy, writeFileCopy } from './direct-sub-path.ts';
 import type { DirectTargets } from './direct-targets.ts';
@@ -118,17 +118,20 @@ export class DirectPublication implements Disposable {
   }
 
   /** Takes away what was rendered, and the target when nothing else is in it. */
-  withdraw(targets: DirectTargets): void {
-    this.removeContents();
+  *withdrawing(targets: DirectTargets): Steps<void> {
+    yield* this.removingContents();
     targets.remove(this.#claim.target, this.#claim.identity);
     if (this.#claim.contents.kind === 'file') this.#emptyIfMoved();
   }
 
   /** Takes away what was rendered; the target itself stays, a file with its bytes. */
-  removeContents(): void {
+  *removingContents(): Steps<void> {
     const { contents, target } = this.#claim;
-    if (contents.kind === 'volume') removeOurs(this.#fs, target, isOfVolume);
-    if (contents.kind === 'directory') removeOurs(this.#fs, target, isOfCopy(contents.files));
+    if (contents.kind === 'file') return;
+    // Nobody writes a copy again: should this stop halfway, it is whole no more.
+    if (contents.kind === 'directory') this.#claim = { ...this.#claim, isComplete: false };
+    const isOurs = contents.kind === 'volume' ? isOfVolume : isOfCopy(contents.files);
+    yield* guarded(removingOurs(this.#fs, target, isOurs), () => void this.#requireLife());
   }
 
   /** A file that somebody moved has a name yet, but is nowhere known to be: its bytes go, as those of a moved directory do. */
@@ -156,7 +159,7 @@ export class DirectPublication implements Disposable {
   /** A descriptor's number may be another file's after it was closed. */
   #requireLife(): this {
     if (!this.#isDisposed) return this;
-    throw new LanternError('unavailable', 'render the volume: the daemon stops; try again');
+    throw new LanternError('unavailable', `reach "${this.#claim.target}": the daemon stops; try again`);
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,6 @@
 import { toLanternError } from '../base/errors.ts';
 import type { Slices } from '../base/slices.ts';
-import type { Steps } from '../base/steps.ts';
+import { finish, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { ClaimedContents, ClaimsFile } from './direct-claims.ts';
 import { DirectPublication } from './direct-publication.ts';
@@ -54,20 +54,21 @@ export class DirectPublications implements Disposable {
       return publication;
     } catch (error) {
       if (publication.isDisposed) throw error;
-      // Should this fail as well, the claim stays, and the next start removes what is there.
-      quietly(() => {
-        publication.removeContents();
+      try {
+        yield* publication.removingContents();
         undo();
         this.#forget(publication);
-      });
+      } catch {
+        // The claim stays, and the next start removes what is there.
+      }
       throw error;
     }
   }
 
   /** Takes away what was rendered, and the target when nothing else is in it. */
-  remove(publication: DirectPublication): void {
+  *removing(publication: DirectPublication): Steps<void> {
     try {
-      publication.withdraw(this.#targets);
+      yield* publication.withdrawing(this.#targets);
     } catch (error) {
       throw toLanternError(error, `take the volume away from "${publication.claim.target}"`);
     }
@@ -86,7 +87,7 @@ export class DirectPublications implements Disposable {
       const publication = new DirectPublication(claim, opened, this.#clock, this.#slices);
       this.#byTarget.set(claim.target, publication);
       if (publication.isVisible(this.#targets)) this.#targets.take(claim.identity);
-      else quietly(() => this.remove(publication));
+      else quietly(() => finish(this.removing(publication)));
     }
     if (intended !== undefined) quietly(() => this.#targets.removeEmpty(intended));
     return this.all.filter((publication) => publication.isVisible(this.#targets));
@@ -94,6 +95,8 @@ export class DirectPublications implements Disposable {
 
   /** Lets go of the targets, with all that is in them. */
   [Symbol.dispose](): void {
+    // A copy whose removal stops halfway is not to be taken over.
+    if (this.all.some(({ claim }) => !claim.isComplete)) quietly(() => this.#save());
     for (const publication of this.all) publication[Symbol.dispose]();
     this.#byTarget.clear();
   }

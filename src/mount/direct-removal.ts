@@ -1,4 +1,5 @@
 import { errnoOf } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import type { DirectoryEntry, FileType, VolumeFs } from '../volume/file-system.ts';
 import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from '../volume/layout.ts';
 import { directoriesOf } from './direct-sub-path.ts';
@@ -8,23 +9,28 @@ export type IsOurs = (path: string, type: FileType, linkTarget: () => string) =>
 
 /**
  * Removes what is ours below `root`, and leaves the rest. `fs` is that of a directory held open, which follows no link and
- * enters no mount: what an entry was exchanged for is not ours, or not entered.
+ * enters no mount: what an entry was exchanged for is not ours, or not entered. The link that shows a volume goes first: where
+ * it is gone, and the rest is not, the removal was begun.
  */
-export function removeOurs(fs: VolumeFs, root: string, isOurs: IsOurs): void {
-  const walk = (directory: string, prefix: string): void => {
-    for (const { name, type } of listIfPossible(fs, directory)) {
+export function* removingOurs(fs: VolumeFs, root: string, isOurs: IsOurs): Steps<void> {
+  const walk = function* (entries: readonly DirectoryEntry[], directory: string, prefix: string): Steps<void> {
+    for (const { name, type } of entries) {
       const path = `${prefix}${name}`;
       const place = `${directory}/${name}`;
-      if (!isOurs(path, type, () => fs.readlink(place))) continue;
-      if (type === 'directory') {
-        walk(place, `${path}/`);
-        tolerating(() => fs.rmdir(place));
-      } else {
-        tolerating(() => fs.unlink(place));
+      if (isOurs(path, type, () => fs.readlink(place))) {
+        if (type === 'directory') {
+          yield* walk(listIfPossible(fs, place), place, `${path}/`);
+          tolerating(() => fs.rmdir(place));
+        } else {
+          tolerating(() => fs.unlink(place));
+        }
       }
+      yield;
     }
   };
-  walk(root, '');
+  const isLast = ({ name }: DirectoryEntry) => Number(name !== DATA_LINK);
+  const entries = [...listIfPossible(fs, root)].sort((a, b) => isLast(a) - isLast(b));
+  yield* walk(entries, root, '');
 }
 
 /**

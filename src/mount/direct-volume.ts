@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Slices } from '../base/slices.ts';
-import type { Awaitable, Steps } from '../base/steps.ts';
+import { type Awaitable, finish, type Steps } from '../base/steps.ts';
 import { byteOrder } from '../payload/byte-order.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
@@ -147,7 +147,7 @@ export class DirectVolume implements HostedVolume {
       throw refuse('failed-precondition', 'another part of the volume is there; take it away first');
     }
     // Somebody took it away: what may be left goes, and the target is rendered anew.
-    if (known !== undefined) this.#publications.remove(known);
+    if (known !== undefined) yield* this.#publications.removing(known);
     const { generation } = this;
     if (this.#held === undefined || generation === undefined) {
       throw refuse('internal', 'nothing was written to the volume yet');
@@ -158,9 +158,9 @@ export class DirectVolume implements HostedVolume {
     return shown(pinnedGeneration);
   }
 
-  unpublish(target: string): void {
+  unpublish(target: string): Awaitable<void> {
     const publication = this.#publications.get(target);
-    if (publication !== undefined) this.#publications.remove(publication);
+    return publication && this.#around.slices.run(this.#publications.removing(publication));
   }
 
   /** What somebody removed is rendered anew by the next publish for it. */
@@ -168,8 +168,8 @@ export class DirectVolume implements HostedVolume {
     return true;
   }
 
-  forget(target: string): void {
-    this.unpublish(target);
+  forget(target: string): Awaitable<void> {
+    return this.unpublish(target);
   }
 
   isPublished(target: string): boolean {
@@ -211,7 +211,7 @@ export class DirectVolume implements HostedVolume {
   }
 
   unpublishAll(): void {
-    for (const publication of this.#publications.all) this.#publications.remove(publication);
+    for (const publication of this.#publications.all) finish(this.#publications.removing(publication));
   }
 
   /** Stops what is pending; the targets keep what is in them. */

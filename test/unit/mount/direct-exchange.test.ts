@@ -12,8 +12,9 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { errnoOf, LanternError } from '../../../src/base/errors.ts';
+import { finish } from '../../../src/base/steps.ts';
 import { descriptorFileSystem } from '../../../src/mount/descriptor-file-system.ts';
-import { isOfVolume, removeOurs } from '../../../src/mount/direct-removal.ts';
+import { isOfVolume, removingOurs } from '../../../src/mount/direct-removal.ts';
 import { type DirectoryCalls, directoryCalls } from '../../../src/mount/directory-calls.ts';
 import { O_PATH } from '../../../src/mount/system-calls.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
@@ -67,7 +68,7 @@ function live(fs: VolumeFs, root: string): void {
   trying(() => after.files());
   trying(() => after.write(payloadOf({ 'a/b': 'five', e: '' })));
   trying(() => after.retireNow());
-  trying(() => removeOurs(fs, root, isOfVolume));
+  trying(() => finish(removingOurs(fs, root, isOfVolume)));
 }
 
 /** What was exchanged may make a step fail, in a way that is known. */

@@ -1,8 +1,9 @@
 import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { finish } from '../../../src/base/steps.ts';
 import { descriptorFileSystem } from '../../../src/mount/descriptor-file-system.ts';
-import { type IsOurs, isOfCopy, isOfVolume, removeOurs } from '../../../src/mount/direct-removal.ts';
+import { type IsOurs, isOfCopy, isOfVolume, removingOurs } from '../../../src/mount/direct-removal.ts';
 import { listTree } from '../../support/list-tree.ts';
 import { openDescriptors } from '../../support/open-descriptors.ts';
 import { TempDir } from '../../support/temp-dir.ts';
@@ -23,14 +24,14 @@ function remains(dir: TempDir, isOurs: IsOurs): readonly string[] {
   const before = openDescriptors();
   const fd = openSync(dir.at('t'), 'r');
   const fs = descriptorFileSystem(() => fd, '/t');
-  removeOurs(fs, '/t', isOurs);
-  removeOurs(fs, '/t', isOurs);
+  finish(removingOurs(fs, '/t', isOurs));
+  finish(removingOurs(fs, '/t', isOurs));
   closeSync(fd);
   expect(openDescriptors()).toBe(before);
   return listTree(dir.at('t'));
 }
 
-describe('removeOurs', () => {
+describe('removingOurs', () => {
   test.each([
     ['nothing', [], []],
     [
