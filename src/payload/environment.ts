@@ -22,7 +22,7 @@ export type EnvVariable = { readonly name: string; readonly value: Uint8Array };
 
 /**
  * Variables in order of their first definition. `missing`: objects or keys that may still come. `invalid`: can never
- * be resolved so. `too-large`: more than `MAX_ENVIRONMENT_BYTES`.
+ * be resolved so. `too-large`: more than `MAX_ENVIRONMENT_BYTES`, or more than `MAX_KEYS` to look at.
  */
 export type ResolvedEnvironment =
   | { readonly ok: true; readonly variables: readonly EnvVariable[]; readonly notices: readonly Notice[] }
@@ -32,13 +32,25 @@ export type ResolvedEnvironment =
 export const MAX_ENVIRONMENT_BYTES = 6 * 1024 * 1024;
 
 /**
+ * Keys of all objects of envFrom together, one that is named twice counted twice, and signs that may begin a reference: each takes
+ * a microsecond or two.
+ */
+export const MAX_KEYS = 20_000;
+
+/**
  * A container's variables as the kubelet makes them: envFrom first, then env, later over earlier. Every fault at once;
  * where some are `missing` and some `invalid`, the reason is `invalid`, since waiting alone will not help.
  */
 export function resolveEnvironment(inputs: EnvironmentInputs): ResolvedEnvironment {
   const draft = new Draft();
-  for (const source of inputs.container.envFrom) addAll(source, inputs, draft);
-  for (const { name, value } of inputs.container.env) addOne(name, value, inputs, draft);
+  for (const source of inputs.container.envFrom) {
+    addAll(source, inputs, draft);
+    if (draft.isTooLarge) break;
+  }
+  for (const { name, value } of inputs.container.env) {
+    if (draft.isTooLarge) break;
+    addOne(name, value, inputs, draft);
+  }
   return draft.result();
 }
 
@@ -48,10 +60,21 @@ class Draft {
   readonly notices: Notice[] = [];
   readonly #problems: Problem[] = [];
   #room = MAX_ENVIRONMENT_BYTES;
+  #keys = 0;
 
   /** Bytes that are left; negative once there was too much. What a later definition replaces counts all the same. */
   get room(): number {
     return this.#room;
+  }
+
+  /** Whether there is more than may be; then nothing that is still to come counts. */
+  get isTooLarge(): boolean {
+    return this.#room < 0 || this.#keys > MAX_KEYS;
+  }
+
+  /** Told of keys before they are looked at. */
+  count(keys: number): void {
+    this.#keys += keys;
   }
 
   /** `origin` is for the message: where the value comes from. Undefined is a value that was too large to make. */
@@ -75,6 +98,10 @@ class Draft {
       const faults = this.#problems.map(({ message }) => ({ field: '', message }));
       return { ok: false, reason: isInvalid ? 'invalid' : 'missing', faults };
     }
+    if (this.#keys > MAX_KEYS) {
+      const message = `the keys of envFrom and the references in values are more than ${MAX_KEYS}; name single keys in env`;
+      return { ok: false, reason: 'too-large', faults: [{ field: '', message }] };
+    }
     if (this.#room < 0) {
       const message = `the environment would have more than the ${MAX_ENVIRONMENT_BYTES} bytes that a process can get`;
       return { ok: false, reason: 'too-large', faults: [{ field: '', message }] };
@@ -91,6 +118,8 @@ function addAll({ kind, name, optional, prefix }: EnvFromSource, inputs: Environ
     if (!optional) draft.refuse(missing(`${describeRef(ref)} does not exist`));
     return;
   }
+  draft.count(values.size);
+  if (draft.isTooLarge) return;
   const skipped: string[] = [];
   for (const [key, value] of [...values].sort(([a], [b]) => byteOrder(a, b))) {
     const variable = `${prefix}${key}`;
@@ -112,6 +141,8 @@ function skippedNames(names: readonly string[], { kind, namespace, name }: Objec
 function addOne(name: string, value: EnvValue, inputs: EnvironmentInputs, draft: Draft): void {
   switch (value.kind) {
     case 'text': {
+      draft.count(signsIn(value.text));
+      if (draft.isTooLarge) return;
       const text = expandVariables(latin1(value.text), draft.variables, draft.room);
       draft.set(name, text, `the variable "${name}"`);
       break;
@@ -134,6 +165,13 @@ function addKey(name: string, wanted: KeyValue, inputs: EnvironmentInputs, draft
   const value = values?.get(wanted.key);
   if (value !== undefined) draft.set(name, latin1(value), `the key "${wanted.key}" of ${describeRef(ref)}`);
   else if (!wanted.optional) draft.refuse(missing(absence(values !== undefined, wanted.key, ref)));
+}
+
+/** How many places of a text have to be looked at; beyond the most that may be, it does not matter. */
+function signsIn(text: string): number {
+  let signs = 0;
+  for (let at = text.indexOf('$'); at !== -1 && signs <= MAX_KEYS; at = text.indexOf('$', at + 1)) signs++;
+  return signs;
 }
 
 function absence(isThere: boolean, key: string, ref: ObjectRef): string {

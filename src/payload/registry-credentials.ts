@@ -1,3 +1,4 @@
+import { finish, type Steps } from '../base/steps.ts';
 import { describeRef, refOf, type StoredSecret } from '../objects/object.ts';
 import type { ImageReference } from '../spec/image-reference.ts';
 import { byteOrder } from './byte-order.ts';
@@ -20,13 +21,23 @@ export type RegistryCredentials = {
  * secrets. The default registry's own entry counts only where nothing else matches.
  */
 export function matchCredentials(image: ImageReference, secrets: readonly StoredSecret[]): RegistryCredentials {
+  return finish(matchingCredentials(image, secrets));
+}
+
+/** `matchCredentials` in steps: a configuration of a megabyte takes tens of milliseconds. */
+export function* matchingCredentials(
+  image: ImageReference,
+  secrets: readonly StoredSecret[],
+): Steps<RegistryCredentials> {
   const notices: Notice[] = [];
-  const all = secrets.flatMap((secret) => {
+  const all: RegistryCredential[] = [];
+  for (const secret of secrets) {
     const { logins, problems } = readDockerConfig(secret);
     const origin = describeRef(refOf(secret));
     notices.push(...problems.map((problem) => unusable(`image pull secret ${origin}: ${problem}; it is left out`)));
-    return logins.map((login) => ({ ...login, secretName: secret.metadata.name }));
-  });
+    for (const login of logins) all.push({ ...login, secretName: secret.metadata.name });
+    yield;
+  }
   const matching = all.filter(({ key }) => matchesImage(key, image));
   const chosen = matching.length > 0 ? matching : all.filter(({ key }) => isDefaultFor(key, image));
   return { credentials: chosen.sort((a, b) => byteOrder(b.key, a.key)), notices };

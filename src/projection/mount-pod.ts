@@ -1,4 +1,5 @@
-import { invalid } from '../base/errors.ts';
+import { invalid, LanternError } from '../base/errors.ts';
+import type { Slices } from '../base/slices.ts';
 import type { Notice } from '../payload/notice.ts';
 import type { Source } from '../sources/source.ts';
 import type { Pod } from '../spec/pod.ts';
@@ -9,6 +10,10 @@ import { podVolumeStatus, podVolumes } from './pod-status.ts';
 import { withTokenVolume } from './pod-token-volume.ts';
 import type { ContainerMount, MountedPod, PodRequest } from './pods.ts';
 
+/** Of all containers together: an object that a thousand containers name would be in the answer a thousand times. */
+const MAX_ENVIRONMENTS_BYTES = 8 * 1024 * 1024;
+const VARIABLE_BYTES = 64;
+
 /**
  * Mounts a pod once, by: 1. asking whether its account exists and lets it have what it wants; 2. adding the token that
  * every container gets; 3. looking for all objects at once; 4. resolving what each container gets, which may fail while
@@ -16,7 +21,7 @@ import type { ContainerMount, MountedPod, PodRequest } from './pods.ts';
  */
 export async function mountPodOnce(
   request: PodRequest,
-  desk: PodDesk & { readonly source: Source },
+  desk: PodDesk & { readonly source: Source; readonly slices: Slices },
   signal: AbortSignal,
 ): Promise<MountedPod> {
   const { projector, source } = desk;
@@ -27,8 +32,13 @@ export async function mountPodOnce(
   await requireObjects(pod, source, signal); // 3
   const resolved: ResolvedContainer[] = []; // 4
   const isProjected = projectedNames(pod);
+  let bytes = 0;
   for (const container of pod.containers) {
-    resolved.push(await resolveContainer(container, pod, { root: request.root, isProjected }, projector, signal));
+    if (resolved.length > 0) await desk.slices.next();
+    const one = await resolveContainer(container, pod, { root: request.root, isProjected }, projector, signal);
+    bytes += bytesOf(one);
+    if (bytes > MAX_ENVIRONMENTS_BYTES) throw tooLarge();
+    resolved.push(one);
   }
   const containers = resolved.map(({ container }) => container);
   const names = new Set(request.pod.containers.map(({ name }) => name));
@@ -43,6 +53,17 @@ export async function mountPodOnce(
     containers,
     notices: eachOnce([...unsupported(pod), ...resolved.flatMap(({ notices }) => notices)]),
   };
+}
+
+/** All variables of a container, with what a message adds to each. */
+function bytesOf({ container }: ResolvedContainer): number {
+  return container.environment.reduce((sum, { name, value }) => sum + name.length + value.length + VARIABLE_BYTES, 0);
+}
+
+function tooLarge(): LanternError {
+  const most = `${MAX_ENVIRONMENTS_BYTES} bytes that an answer can hold`;
+  const message = `the environments of the pod's containers have more than the ${most}; name single keys in env`;
+  return new LanternError('resource-exhausted', message);
 }
 
 /** The pod with the containers that are asked for. */

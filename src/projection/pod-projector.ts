@@ -16,7 +16,7 @@ import { unmountPod } from './unmount-pod.ts';
 const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
 
 /** What pods need of the stages; the projector has them all. */
-export type PodStages = Pick<Stages, 'source' | 'clock' | 'log' | 'recorder'>;
+export type PodStages = Pick<Stages, 'source' | 'clock' | 'log' | 'recorder' | 'slices'>;
 
 /** Mounts pods by publishing their volumes one by one. All calls for one pod run one after the other. */
 export class PodProjector implements Pods {
@@ -61,9 +61,9 @@ export class PodProjector implements Pods {
   }
 
   async #mountOnce(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
-    const { source, log } = this.#stages;
+    const { source, log, slices } = this.#stages;
     const { namespace, facts } = request.pod;
-    const desk = { projector: this.#projector, directories: this.#directories, source, log };
+    const desk = { projector: this.#projector, directories: this.#directories, source, log, slices };
     return await this.#locks.run(lockOf(namespace, facts.name), signal, () => mountPodOnce(request, desk, signal));
   }
 

@@ -1,11 +1,14 @@
 import { type InvolvedObject, involvedPod } from '../objects/event.ts';
 import { describeRef, type ObjectRef, refKey, type StoredSecret } from '../objects/object.ts';
 import type { Notice } from '../payload/notice.ts';
-import { matchCredentials, type RegistryCredentials } from '../payload/registry-credentials.ts';
+import { matchingCredentials, type RegistryCredentials } from '../payload/registry-credentials.ts';
 import { resolveAccount } from '../sources/resolve-account.ts';
 import { resolveObjects } from '../sources/resolve-objects.ts';
 import type { CredentialsRequest } from './projector.ts';
 import type { Stages } from './stages.ts';
+
+/** Each is a Secret to read, whose configuration may have a megabyte, or an event. */
+const MOST_SECRETS = 64;
 
 /**
  * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of
@@ -13,7 +16,7 @@ import type { Stages } from './stages.ts';
  */
 export async function resolveCredentials(
   request: CredentialsRequest,
-  stages: Pick<Stages, 'source' | 'recorder'>,
+  stages: Pick<Stages, 'source' | 'recorder' | 'slices'>,
   signal: AbortSignal,
 ): Promise<RegistryCredentials> {
   const notices: Notice[] = [];
@@ -22,6 +25,10 @@ export async function resolveCredentials(
       ? request.imagePullSecrets
       : await accountSecrets(request, stages, notices, signal);
   const refs = [...new Set(names)].map((name): ObjectRef => ({ kind: 'Secret', namespace: request.namespace, name }));
+  const tooMany = refs.splice(MOST_SECRETS);
+  if (tooMany.length > 0) {
+    notices.push(missing(`${tooMany.length} of more than ${MOST_SECRETS} image pull secrets are left out`));
+  }
   const objects = await resolveObjects(stages.source, needed(refs), signal);
   const secrets: StoredSecret[] = [];
   for (const ref of refs) {
@@ -29,7 +36,7 @@ export async function resolveCredentials(
     if (object?.kind === 'Secret') secrets.push(object);
     else notices.push(missing(`image pull secret ${describeRef(ref)} does not exist; it is left out`));
   }
-  const matched = matchCredentials(request.image, secrets);
+  const matched = await stages.slices.run(matchingCredentials(request.image, secrets));
   notices.push(...matched.notices);
   const involved = involvedIn(request);
   for (const notice of notices) stages.recorder.record({ involved, type: 'Warning', ...notice });

@@ -4,6 +4,9 @@ import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 /** An answer stays well below what clients accept by default (4 MiB); a single larger item travels alone. */
 const PAGE_BYTES = 3 * 1024 * 1024;
 
+/** Characters; those that are given out hold two names and a path at most. */
+const MAX_TOKEN = 16_384;
+
 export type PageRequest = { readonly pageSize: number; readonly pageToken: string };
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextPageToken: string };
@@ -52,10 +55,14 @@ export function lastKeyOf(pageToken: string): string {
 export function checkPage<R extends PageRequest>(request: R): Parsed<R> {
   const faults: Fault[] = [];
   if (request.pageSize < 0) faults.push({ field: 'page_size', message: 'must not be negative' });
-  if (Buffer.from(request.pageToken, 'base64url').toString('base64url') !== request.pageToken) {
+  if (request.pageToken.length > MAX_TOKEN || !isBase64url(request.pageToken)) {
     faults.push({ field: 'page_token', message: 'must be the next_page_token of an earlier answer' });
   }
   return faults.length > 0 ? faulty(faults) : parsed(request);
+}
+
+function isBase64url(text: string): boolean {
+  return Buffer.from(text, 'base64url').toString('base64url') === text;
 }
 
 /** The index of the first item whose key comes after `key`, by halving. */

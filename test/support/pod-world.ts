@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { silentLog } from '../../src/base/log.ts';
 import { orThrow } from '../../src/base/parsed.ts';
+import { Slices } from '../../src/base/slices.ts';
 import { TargetRoots } from '../../src/mount/target.ts';
 import { TargetDirectories } from '../../src/mount/target-directories.ts';
 import type { ObjectDraft } from '../../src/objects/object.ts';
@@ -30,7 +31,7 @@ export class PodWorld implements AsyncDisposable {
     const roots = new TargetRoots([this.projection.target('')], []);
     return new PodProjector(
       projector,
-      { source: store, clock, log: silentLog, recorder },
+      { source: store, clock, log: silentLog, recorder, slices: new Slices(clock) },
       new TargetDirectories(roots),
     );
   }

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
 import type { StoredObject } from '../../../src/objects/object.ts';
-import { type EnvironmentInputs, MAX_ENVIRONMENT_BYTES, resolveEnvironment } from '../../../src/payload/environment.ts';
+import {
+  type EnvironmentInputs,
+  MAX_ENVIRONMENT_BYTES,
+  MAX_KEYS,
+  resolveEnvironment,
+} from '../../../src/payload/environment.ts';
 import { parseContainerEnv } from '../../../src/spec/container-env.ts';
 import { configMapDraft, objectsByKey, podFacts, secretDraft, stored } from '../../support/builders.ts';
 
@@ -162,6 +167,17 @@ describe('references', () => {
     const started = performance.now();
     expect(resolve({ env })).toMatchObject({ ok: false, reason: 'too-large' });
     expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  test('nor do an object that is named over and over, or references without end', () => {
+    const data = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`1${index}`, 'x']));
+    const objects = objectsByKey(stored(configMapDraft('many', data)));
+    const envFrom = (times: number) => Array.from({ length: times }, () => ({ configMapRef: { name: 'many' } }));
+    expect(resolve({ envFrom: envFrom(MAX_KEYS / 1_000) }, { objects })).toMatchObject({ ok: true });
+    expect(resolve({ envFrom: envFrom(MAX_KEYS / 1_000 + 1) }, { objects })).toMatchObject({ reason: 'too-large' });
+    const references = (count: number) => [{ name: 'A', value: '$(A)'.repeat(count) }];
+    expect(resolve({ env: references(MAX_KEYS) })).toMatchObject({ ok: true });
+    expect(resolve({ env: references(MAX_KEYS + 1) })).toMatchObject({ reason: 'too-large' });
   });
 
   test('an environment is limited as a whole', () => {

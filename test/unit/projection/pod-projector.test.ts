@@ -100,6 +100,22 @@ describe('all or nothing', () => {
     expect([world.mounts(), world.tree()]).toEqual([[], before]);
   });
 
+  test('nor of one whose containers have more variables than an answer can hold', async () => {
+    await using world = await PodWorld.start('db');
+    await world.store(configMapDraft('big', { blob: 'x'.repeat(1_000_000) }));
+    const envFrom = [{ configMapRef: { name: 'big' } }];
+    const pod = (containers: number) =>
+      podManifest({
+        volumes: [secretVolume('db')],
+        containers: Array.from({ length: containers }, (_, index) =>
+          containerWith([A_DB], { name: `c${index}`, envFrom }),
+        ),
+      });
+    expect(await rejectionOf(world.mount(pod(9)))).toMatchObject({ code: 'resource-exhausted' });
+    expect(world.mounts()).toEqual([]);
+    expect((await world.mount(pod(8))).containers).toHaveLength(8);
+  });
+
   test('nor of one whose last mount the kernel refuses', async () => {
     await using world = await PodWorld.start('db', 'tls');
     const mounts = [A_DB, { ...A_DB, mountPath: '/b' }];

@@ -161,3 +161,15 @@ it.each([
   expect(world.recorded).toEqual(notices.map((notice) => ({ involved: about, type: 'Warning', ...notice })));
   expect(JSON.stringify(world.recorded)).not.toContain('pl4nted');
 });
+
+it('of very many image pull secrets the first are looked at, and the rest is one notice', async () => {
+  await using world = await arrange();
+  const image = orThrow(parseImageReference('registry.example/app', 'image'));
+  const imagePullSecrets = Array.from({ length: 20_000 }, (_, index) => `s${index}`);
+  const request = { namespace: 'default', image, imagePullSecrets, serviceAccountName: 'builder' };
+  const { notices } = await world.projector.resolveCredentials(request, NEVER);
+  expect(notices.map(({ message }) => message).filter((message) => !message.includes('does not exist'))).toEqual([
+    '19936 of more than 64 image pull secrets are left out',
+  ]);
+  expect(notices).toHaveLength(65);
+});

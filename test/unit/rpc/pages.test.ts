@@ -113,6 +113,11 @@ describe('what is asked of a page', () => {
     expect(checkPage(request)).toEqual({ ok: true, value: request });
   });
 
+  it('is no token when it is longer than any that was given out', () => {
+    expect(checkPage({ pageSize: 0, pageToken: 'a'.repeat(16_384) })).toMatchObject({ ok: true });
+    expect(checkPage({ pageSize: 0, pageToken: 'a'.repeat(16_388) })).toMatchObject({ ok: false });
+  });
+
   it('is refused with every fault', () => {
     expect(checkPage({ pageSize: -1, pageToken: 'no token!' })).toMatchObject({
       faults: [{ field: 'page_size' }, { field: 'page_token' }],
