@@ -25,13 +25,14 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
 
 /** `must be a string, not a number; put it in quotes`: names the type of the value, never the value. */
 export function wrongType(expected: string, value: unknown): string {
-  const isScalar = typeof value === 'number' || typeof value === 'boolean';
+  const isScalar = ['number', 'bigint', 'boolean'].includes(typeof value);
   return `must be ${expected}, not ${typeName(value)}${expected === 'a string' && isScalar ? '; put it in quotes' : ''}`;
 }
 
 function typeName(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'bigint') return 'a number with that many digits';
   return typeof value === 'object' ? 'a mapping' : `a ${typeof value}`;
 }
 

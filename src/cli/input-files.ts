@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toLanternError } from '../base/errors.ts';
+import { orThrow } from '../base/parsed.ts';
+import { parseUtf8 } from '../base/utf8.ts';
 import type { Terminal } from './terminal.ts';
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;
@@ -15,9 +17,9 @@ export async function readBytes(path: string, terminal: Terminal): Promise<Uint8
   }
 }
 
-/** As `readBytes`, as UTF-8 text. */
+/** As `readBytes`, as text; `invalid-argument` with the place of the first byte that is not UTF-8. */
 export async function readText(path: string, terminal: Terminal): Promise<string> {
-  return Buffer.from(await readBytes(path, terminal)).toString('utf8');
+  return orThrow(parseUtf8(await readBytes(path, terminal), path === '-' ? 'stdin' : path));
 }
 
 /**

@@ -1,15 +1,21 @@
+import { isExact } from './yaml-numbers.ts';
+
 /** What JSON.parse lets pass and a manifest must not have, and where: an offset in characters. */
-export type JsonProblem = { readonly kind: 'repeated-key' | 'too-deep' | 'too-many-nodes'; readonly offset: number };
+export type JsonProblem = {
+  readonly kind: 'repeated-key' | 'too-deep' | 'too-many-nodes' | 'inexact-number';
+  readonly offset: number;
+};
 
 export type JsonLimits = { readonly depth: number; readonly nodes: number };
 
 /**
  * The first problem in a text that may be JSON; for any other text the answer has no meaning, but costs no more. Linear,
- * and without recursion. A repeated key does not end the search for what must not reach a parser.
+ * and without recursion. A repeated key, or a number
+ * that a double cannot hold, does not end the search for what must not reach a parser.
  */
 export function jsonProblem(text: string, limits: JsonLimits): JsonProblem | undefined {
   const open: (Set<string> | undefined)[] = [];
-  let repeated: JsonProblem | undefined;
+  let found: JsonProblem | undefined;
   let nodes = 0;
   // The last of them is a number, or one of the three words.
   const token = /["[\]{}]|[^\s"[\]{},:]+/g;
@@ -27,17 +33,19 @@ export function jsonProblem(text: string, limits: JsonLimits): JsonProblem | und
       const keys = open.at(-1);
       const key = keys === undefined ? undefined : keyAt(text, offset, token.lastIndex);
       if (key === undefined || keys === undefined) continue;
-      if (keys.has(key)) repeated ??= { kind: 'repeated-key', offset };
+      if (keys.has(key)) found ??= { kind: 'repeated-key', offset };
       keys.add(key);
     } else if (sign === '[' || sign === '{') {
       if (open.push(sign === '{' ? new Set() : undefined) > limits.depth) return { kind: 'too-deep', offset };
+    } else if (!isExact(sign)) {
+      found = { kind: 'inexact-number', offset };
     }
   }
-  return repeated;
+  return found;
 }
 
 /** The offset after the closing quote. One regular expression for a whole string would overflow V8's stack. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   const special = /["\\]/g;
   special.lastIndex = start + 1;
   for (let match = special.exec(text); match !== null; match = special.exec(text)) {

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { type Fault, invalid } from '../base/errors.ts';
-import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { faulty, orThrow, type Parsed, parsed } from '../base/parsed.ts';
+import { parseUtf8 } from '../base/utf8.ts';
 import {
   type GeneratorBehavior,
   KUSTOMIZATION_NAMES,
@@ -246,7 +247,7 @@ class Build {
   }
 
   async #text(directory: KustomizeDirectory, path: string): Promise<string> {
-    return Buffer.from(await this.#read(directory, path)).toString('utf8');
+    return orThrow(parseUtf8(await this.#read(directory, path), this.#place(directory, path)));
   }
 
   async #read(directory: KustomizeDirectory, path: string): Promise<Uint8Array> {

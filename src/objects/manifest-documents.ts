@@ -1,14 +1,31 @@
+import { jsonObjectsIn } from './json-objects.ts';
+
 /** One document of a manifest, with the `---` line that begins it, and the line of the manifest it begins on, from 1. */
 export type DocumentText = { readonly text: string; readonly line: number };
 
 /** What may stand before the `---` of the same document: directives, comments, blank lines. */
 const PREAMBLE = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF)*$/;
+/** And what begins a document. */
+const BEGINNING = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF|---[ \t]*(?:#.*)?\r?\n)*$/;
 
 /**
- * A manifest's documents one after another, so that no more than one of them needs to be parsed at a time. None is looked into;
- * one that is empty is among them, comments alone may be.
+ * A manifest's documents one after another, so that no more than one of them needs to be parsed at a time. One that is empty
+ * is among them, comments alone may be. JSON objects that follow each other are documents each, as `jq` and `cat` print
+ * them, and so is what follows a byte order mark.
  */
 export function* documentsIn(manifest: string): Generator<DocumentText, void> {
+  for (const part of documentsBetweenMarks(manifest)) {
+    let { line } = part;
+    for (const stretch of stretchesOf(part.text)) {
+      for (const text of jsonObjectsIn(stretch)) {
+        yield { text, line };
+        line += linesIn(text);
+      }
+    }
+  }
+}
+
+function* documentsBetweenMarks(manifest: string): Generator<DocumentText, void> {
   let start = 0;
   let line = 1;
   const cut = (end: number): DocumentText => {
@@ -71,8 +88,20 @@ class Marks {
 /** Directives are few; what is longer than any is a document, whatever it holds. */
 const MOST_PREAMBLE = 4096;
 
-function isPreamble(text: string, start: number, end: number): boolean {
-  return end - start <= MOST_PREAMBLE && PREAMBLE.test(text.slice(start, end));
+function isPreamble(text: string, start: number, end: number, preamble = PREAMBLE): boolean {
+  return end - start <= MOST_PREAMBLE && preamble.test(text.slice(start, end));
+}
+
+/** What files that begin with byte order marks have become in one. */
+function stretchesOf(text: string): string[] {
+  const stretches: string[] = [];
+  let start = 0;
+  for (let at = text.indexOf('\n\uFEFF'); at !== -1; at = text.indexOf('\n\uFEFF', at + 1)) {
+    if (isPreamble(text, start, at + 1, BEGINNING)) continue;
+    stretches.push(text.slice(start, at + 1));
+    start = at + 1;
+  }
+  return [...stretches, text.slice(start)];
 }
 
 function endOfLine(text: string, from: number): number {

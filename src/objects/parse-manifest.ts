@@ -81,7 +81,7 @@ type ReadPart = {
 };
 
 function readPart(text: DocumentText, before: number): ReadPart {
-  const yaml = parseYamlDocuments(text.text, TEXT_LIMITS.document, text.line);
+  const yaml = parseYamlDocuments(text.text, TEXT_LIMITS.document, { firstLine: text.line, exact: true });
   // Nobody knows how many it would have been; it is one in all but contrived cases.
   if (!yaml.ok) return { count: 1, places: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
   const given = yaml.value.flatMap((raw, index) => {

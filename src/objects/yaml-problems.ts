@@ -1,6 +1,10 @@
 import type { Document, ErrorCode } from 'yaml';
 
-export type ProblemCode = ErrorCode | 'BAD_ALIAS_TARGET' | 'TOO_MANY_ALIASES';
+export type ProblemCode = ErrorCode | 'BAD_ALIAS_TARGET' | 'TOO_MANY_ALIASES' | typeof NOT_BASE64 | typeof NOT_TEXT;
+
+/** What our own tags complain with; the library passes it on as the message of an error. */
+export const NOT_BASE64 = 'NOT_BASE64';
+export const NOT_TEXT = 'NOT_TEXT';
 
 /** What is wrong, and where: an offset in characters. */
 export type YamlProblem = { readonly offset: number; readonly code: ProblemCode };
@@ -32,6 +36,9 @@ export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   MULTIPLE_ANCHORS: 'a value can have one anchor (&name) only; a value that starts with & must be quoted',
   MULTIPLE_DOCS: 'one document only can stand here',
   MULTIPLE_TAGS: 'a value can have one tag only; a value that starts with ! must be quoted',
+  NOT_BASE64: '!!binary must be base64',
+  NOT_TEXT:
+    'the bytes of this !!binary are not UTF-8 text; put them as base64 into data or binaryData, without the tag',
   NON_STRING_KEY: 'a key must be text',
   RESOURCE_EXHAUSTION: 'nested too deep',
   TAB_AS_INDENT: 'a tab cannot indent; use spaces',
@@ -42,5 +49,7 @@ export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
 
 /** The composer's errors and warnings. */
 export function problemsOf({ errors, warnings }: Document.Parsed): YamlProblem[] {
-  return [...errors, ...warnings].map(({ pos, code }) => ({ offset: pos[0], code }));
+  return [...errors, ...warnings].map(({ pos, code, message }) => {
+    return { offset: pos[0], code: message === NOT_BASE64 || message === NOT_TEXT ? message : code };
+  });
 }

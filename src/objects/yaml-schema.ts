@@ -1,41 +1,60 @@
 import type { DocumentOptions, ParseOptions, ScalarTag, SchemaOptions } from 'yaml';
+import { parseBase64 } from './base64.ts';
+import { numberTags } from './yaml-numbers.ts';
+import { NOT_BASE64, NOT_TEXT } from './yaml-problems.ts';
 
 /** Types of YAML 1.1 that are plain text to Kubernetes. */
-const TEXT_TO_KUBERNETES = /:(timestamp|binary|omap|pairs|set)$/;
+const TEXT_TO_KUBERNETES = /:(timestamp|omap|pairs|set)$/;
 
-/** Go reads `0o400` as octal too. */
-const goOctal: ScalarTag = {
-  tag: 'tag:yaml.org,2002:int',
-  default: true,
-  format: 'OCT',
-  test: /^[-+]?0o[0-7]+$/,
-  resolve: (text) => (text.startsWith('-') ? -1 : 1) * Number.parseInt(text.replace(/^[-+]?0o/, ''), 8),
+/** Text in base64. To Go, bytes that are not UTF-8 become others on the way to JSON. */
+const binary: ScalarTag = {
+  tag: 'tag:yaml.org,2002:binary',
+  resolve: (written, onError) => {
+    const bytes = parseBase64(written, '');
+    if (!bytes.ok) {
+      onError(NOT_BASE64);
+      return '';
+    }
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.value);
+    } catch {
+      onError(NOT_TEXT);
+      return '';
+    }
+  },
 };
 
-/** A dot without a digit: the library makes NaN of it, to Go it is text (`resources: [.]`). */
-const loneDot: ScalarTag = {
-  tag: 'tag:yaml.org,2002:str',
-  default: true,
-  test: /^[-+]?\._*$/,
-  resolve: (text) => text,
-};
+type YamlOptions = ParseOptions & DocumentOptions & SchemaOptions;
 
-/** YAML as Kubernetes reads it. `schema` is named too, or a document's own `%YAML 1.2` would make `0400` decimal. */
-export const KUBERNETES_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
-  version: '1.1',
-  schema: 'yaml-1.1',
-  merge: true,
-  stringKeys: true,
-  customTags: (tags) => [
-    loneDot,
-    ...tags.filter((tag) => {
-      if (typeof tag === 'string') return true;
-      const isBase60 = 'format' in tag && tag.format === 'TIME';
-      return !isBase60 && !TEXT_TO_KUBERNETES.test(tag.tag);
-    }),
-    goOctal,
-  ],
-  // Warnings and pretty errors quote the input.
-  logLevel: 'error',
-  prettyErrors: false,
-};
+/**
+ * YAML as Kubernetes reads it; see `numberTags` for `exact`. `schema` is named too, or a document's own `%YAML 1.2` would
+ * make `0400` decimal.
+ */
+export function kubernetesYaml(exact: boolean): YamlOptions {
+  return exact ? EXACT : DOUBLES;
+}
+
+const EXACT = optionsFor(true);
+const DOUBLES = optionsFor(false);
+
+function optionsFor(exact: boolean): YamlOptions {
+  return {
+    version: '1.1',
+    schema: 'yaml-1.1',
+    merge: true,
+    stringKeys: true,
+    customTags: (tags) => [
+      ...numberTags(exact),
+      ...tags.filter((tag) => typeof tag === 'string' || !isReplaced(tag)),
+      binary,
+    ],
+    // Warnings and pretty errors quote the input.
+    logLevel: 'error',
+    prettyErrors: false,
+  };
+}
+
+/** `.inf` and `.nan` are the library's. */
+function isReplaced({ tag, test }: { readonly tag: string; readonly test?: RegExp }): boolean {
+  return TEXT_TO_KUBERNETES.test(tag) || /:binary$/.test(tag) || (/:(int|float)$/.test(tag) && !test?.test('.nan'));
+}

@@ -6,7 +6,7 @@ import { type TextLimits, tooLarge, tooManyNodes } from './text-limits.ts';
 import { NodeCounter } from './yaml-nodes.ts';
 import { MEANINGS, type ProblemCode, problemsOf, type YamlProblem } from './yaml-problems.ts';
 import { checkReferences } from './yaml-references.ts';
-import { KUBERNETES_YAML } from './yaml-schema.ts';
+import { kubernetesYaml } from './yaml-schema.ts';
 
 /**
  * Collections inside each other. Far more than any manifest has, and far less than what overflows the stack of the
@@ -22,26 +22,41 @@ const MAX_FAULTS = 10;
 const MAX_PROBLEMS = 10_000;
 const EXPANDS = 'aliases (*name) expand to too much, or a merge key (<<) has no mapping';
 
+export type YamlOptions = {
+  /** What the first line is counted as; 1 unless said. */
+  readonly firstLine?: number;
+  /** Whether whole numbers that a double cannot hold are bigints rather than the nearest double. */
+  readonly exact?: boolean;
+};
+
+type Settings = { readonly limits: TextLimits; readonly firstLine: number; readonly exact: boolean };
+
 /**
  * The documents of a YAML or JSON text, as Kubernetes reads them: YAML 1.1 (`0400` is octal, `yes` is true) without
- * times, dates and binaries; keys are always text; an empty document is null. Repeated keys, tags, aliases that
+ * times and dates; numbers too large for a double are text; keys are always text; an empty document is null. Repeated keys, tags, aliases that
  * expand without bound and nesting beyond some hundred levels are refused; so are more bytes than `limits` allow, before
  * anything is parsed, and more nodes, before anything is made of them. Faults name line and column, counted from
  * `firstLine`, and never quote the input, because it may be a secret.
  */
-export function parseYamlDocuments(text: string, limits: TextLimits, firstLine = 1): Parsed<unknown[]> {
+export function parseYamlDocuments(
+  text: string,
+  limits: TextLimits,
+  { firstLine = 1, exact = false }: YamlOptions = {},
+): Parsed<unknown[]> {
   const excess = tooLarge(text, limits);
   if (excess !== undefined) return faulty([{ field: '', message: excess }]);
-  const source = text.replace(/^\uFEFF/, '');
-  const json = /^\s*[[{]/.test(source) ? parseJson(source, limits, firstLine) : undefined;
-  return json ?? parseYaml(source, limits, firstLine);
+  // A byte order mark may stand before every document.
+  const source = text.replace(/(^|\n)\uFEFF/g, '$1');
+  const settings = { limits, firstLine, exact };
+  const json = /^\s*[[{]/.test(source) ? parseJson(source, settings) : undefined;
+  return json ?? parseYaml(source, settings);
 }
 
 /** Undefined when the text is not JSON: it may still be YAML that starts alike, and YAML's faults have a place. */
-function parseJson(text: string, limits: TextLimits, firstLine: number): Parsed<unknown[]> | undefined {
+function parseJson(text: string, { limits, firstLine }: Settings): Parsed<unknown[]> | undefined {
   const problem = jsonProblem(text, { depth: MAX_DEPTH, nodes: limits.nodes });
-  // In YAML that only starts like JSON, words are no nodes: that reader counts for itself.
-  if (problem?.kind === 'too-many-nodes') return undefined;
+  // In YAML that only starts like JSON, words are no nodes: that reader counts for itself. JSON.parse would round.
+  if (problem?.kind === 'too-many-nodes' || problem?.kind === 'inexact-number') return undefined;
   if (problem?.kind === 'too-deep') return jsonFault(text, problem.offset, 'RESOURCE_EXHAUSTION', firstLine);
   let value: unknown;
   try {
@@ -57,14 +72,14 @@ function jsonFault(text: string, offset: number, code: ProblemCode, firstLine: n
   return faulty([faultAt(firstLine + before.length - 1, (before.at(-1)?.length ?? 0) + 1, code)]);
 }
 
-function parseYaml(text: string, limits: TextLimits, firstLine: number): Parsed<unknown[]> {
+function parseYaml(text: string, { limits, firstLine, exact }: Settings): Parsed<unknown[]> {
   const lines = new LineCounter();
   const problems: YamlProblem[] = [];
   const documents: Document.Parsed[] = [];
   let nodes = 0;
   let characters = 0;
   // The composer looks for repeated keys in quadratic time; checkReferences does it in linear time.
-  const composer = new Composer({ ...KUBERNETES_YAML, uniqueKeys: false });
+  const composer = new Composer({ ...kubernetesYaml(exact), uniqueKeys: false });
   try {
     for (const document of composer.compose(tokensOf(text, limits, lines))) {
       documents.push(document);

@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ContainedDirectory, ContainedFile, FileFacts } from '../base/contained-directory.ts';
 import { errnoOf, obstacleOf } from '../base/errors.ts';
+import { parseUtf8 } from '../base/utf8.ts';
 
 /** What a name in a manifest directory turned out to be. */
 export type ManifestFile =
@@ -89,15 +90,7 @@ async function readText(named: ContainedFile, signal: AbortSignal): Promise<Mani
   const stat = await file.stat();
   if (stat.size > MAX_BYTES) return { kind: 'unreadable', problem: `it has more than ${MAX_BYTES} bytes; split it` };
   const bytes = await file.readFile({ signal });
-  const text = utf8(bytes);
-  if (text === undefined) return { kind: 'unreadable', problem: 'it is not UTF-8 text' };
-  return { kind: 'text', text, digest: createHash('sha256').update(bytes).digest('hex') };
-}
-
-function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+  const text = parseUtf8(bytes, '');
+  if (!text.ok) return { kind: 'unreadable', problem: text.faults.map(({ message }) => message).join() };
+  return { kind: 'text', text: text.value, digest: createHash('sha256').update(bytes).digest('hex') };
 }

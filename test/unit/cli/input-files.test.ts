@@ -29,3 +29,11 @@ test('what cannot be read is named', async () => {
     'read "/no/such/file": no such file or directory (ENOENT)',
   );
 });
+
+test('a file that is not UTF-8 is refused with the place, and without its bytes', async () => {
+  using dir = new TempDir();
+  writeFileSync(dir.at('latin1.yaml'), Buffer.from('a: b\npassword: p\xe4ssword\n', 'latin1'));
+  await expect(readText(dir.at('latin1.yaml'), new RecordedTerminal())).rejects.toThrow(
+    `${dir.at('latin1.yaml')}: line 2, column 12: is not UTF-8; save the file as that`,
+  );
+});

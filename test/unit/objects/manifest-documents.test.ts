@@ -48,7 +48,7 @@ it('documents are what YAML takes for documents, and none begins before the one 
 
 it('a fault names the line in the whole', () => {
   const [, second] = documentsIn('a: 1\n---\nb: 2\nb: 3\n');
-  const result = parseYamlDocuments(second?.text ?? '', TEXT_LIMITS.document, second?.line);
+  const result = parseYamlDocuments(second?.text ?? '', TEXT_LIMITS.document, { firstLine: second?.line ?? 0 });
   expect(result).toEqual({
     ok: false,
     faults: [{ field: '', message: 'line 4, column 1: this key is in the mapping already' }],
@@ -59,4 +59,50 @@ it('a manifest is cut in linear time', () => {
   const before = performance.now();
   expect([...documentsIn(`${'---\n'.repeat(500_000)}${'%a\n'.repeat(500_000)}`)].length).toBeGreaterThan(400_000);
   expect(performance.now() - before).toBeLessThan(3_000);
+});
+
+const json = fc.record({ a: fc.jsonValue({ maxDepth: 3 }), '}{': fc.string() });
+const BLANKS = ['', ' ', '\n', '\r\n\n', '\n\uFEFF'];
+
+it('JSON objects that follow each other are documents each', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(json, fc.constantFrom(0, 4), fc.constantFrom(...BLANKS)), { minLength: 1, maxLength: 4 }),
+      fc.constantFrom('', '\uFEFF', '\n '),
+      (objects, head) => {
+        const text = objects
+          .map(([value, indent, blanks]) => `${JSON.stringify(value, undefined, indent)}${blanks}`)
+          .join('');
+        const parts = [...documentsIn(`${head}${text}`)];
+        expect(parts.map((part) => part.text).join('')).toBe(`${head}${text}`);
+        const read = parts.flatMap((part) => orThrow(parseYamlDocuments(part.text, TEXT_LIMITS.document)));
+        expect(read).toEqual(JSON.parse(JSON.stringify(objects.map(([value]) => value))));
+      },
+    ),
+  );
+});
+
+it.each([
+  ['YAML that looks alike', '{a: \'}\n{"b": 2}\'}', 1],
+  ['an object and no other', '{"a": 1} x {"b": 2}', 1],
+  ['an object without an end', '{"a": 1}\n{"b": 2', 2],
+  ['objects after a mark', '---\n{"a": 1}\n{"b": 2}\n---\n{"c": 3}{"d": 4}', 4],
+  ['a string without an end', '{"a": "}{', 1],
+  ['an object among YAML', 'a: {"b": 1}\n{"c": 2}', 1],
+  ['what follows a byte order mark', 'a: 1\n\uFEFFb: 2\n\uFEFF---\nc: 3\n---\n\uFEFFd: 4', 4],
+  ['what follows an end', 'a: 1\n...\nb: 2\n... # end\n{"c": 3}{"d": 4}', 4],
+])('%s', (_, text, count) => {
+  expect([...documentsIn(text)].length).toBe(count);
+});
+
+it('a fault names the line among JSON objects, too', () => {
+  const parts = [...documentsIn('{"a": 1}\n{\n  "b": 2\n}\n{"c": 3, "c": 4}')];
+  expect(parts.map(({ line }) => line)).toEqual([1, 2, 5]);
+});
+
+it('many objects are cut in linear time', () => {
+  const before = performance.now();
+  expect([...documentsIn('{"a":[]}\n'.repeat(200_000))]).toHaveLength(200_000);
+  expect([...documentsIn(`{"a":${'['.repeat(2_000_000)}`)]).toHaveLength(1);
+  expect(performance.now() - before).toBeLessThan(5_000);
 });

@@ -38,8 +38,40 @@ describe('values as Kubernetes reads them', () => {
     ['._', '._'],
     ['.5', 0.5],
     ['1.', 1],
+    ['123e456', '123e456'],
+    ['-52e9999', '-52e9999'],
+    ['1_e400', '1_e400'],
+    ['e5', 'e5'],
+    ['0B11', 3],
+    ['0X1f', 31],
+    ['0O17', 15],
+    ['+_1', 1],
+    ['_1', '_1'],
+    ['0b-11', -3],
+    ['0b', '0b'],
+    ['0x+1', '0x+1'],
+    ['0x1FFFFFFFFFFFFFFFF', '0x1FFFFFFFFFFFFFFFF'],
+    ['9007199254740993', 2 ** 53],
+    ['18446744073709551616', 2 ** 64],
+    ['!!binary aGVsbG8=', 'hello'],
+    ['!!binary "aGVs\\nbG8="', 'hello'],
+    ['!!binary |\n  aGVs\n  bG8=', 'hello'],
   ])('%j is %j', (text, value) => {
     expect(readOne(`mode: ${text}`)).toEqual({ mode: value });
+  });
+
+  it.each([
+    ['9007199254740993', 9007199254740993n],
+    ['-9223372036854775808', -(2n ** 63n)],
+    ['0x7fff_ffff_ffff_ffff', 2n ** 63n - 1n],
+    ['18446744073709551615', 2n ** 64n - 1n],
+    ['+18446744073709551615', 2 ** 64],
+    ['18446744073709551616', 2 ** 64],
+    ['9007199254740991', 2 ** 53 - 1],
+  ])('keeps every digit of %s where they are asked for', (text, value) => {
+    for (const document of [`a: ${text}`, `{"a":\n\t${text}}`]) {
+      expect(orThrow(parseYamlDocuments(document, TEXT_LIMITS.document, { exact: true }))).toEqual([{ a: value }]);
+    }
   });
 
   it('keeps to YAML 1.1 whatever the document says of itself', () => {
@@ -69,6 +101,8 @@ describe('documents', () => {
     ['\uFEFFa: 1', [{ a: 1 }]],
     ['\uFEFF {"a": 1}', [{ a: 1 }]],
     ['[{"a": 1}]', [[{ a: 1 }]]],
+    ['---\n\uFEFFa: 1\n\uFEFF---\nb: 2', [{ a: 1 }, { b: 2 }]],
+    ['{"a": 123e456}', [{ a: '123e456' }]],
     ['{a: 1}', [{ a: 1 }]],
     ['{"mode": 0400}', [{ mode: 256 }]],
     ['{"a": 1}\n---\n{"b": 2}', [{ a: 1 }, { b: 2 }]],
@@ -98,7 +132,9 @@ describe('faults', () => {
     [`a: *${SECRET}`, 'line 1, column 4: an alias (*name) must come after its anchor'],
     [`a: &${SECRET} [*${SECRET}]`, 'line 1, column 14: an alias (*name) must come after its anchor'],
     [`a: !${SECRET}`, 'line 1, column 4: this tag is not supported'],
-    [`a: !!binary ${SECRET}`, 'line 1, column 4: this tag is not supported'],
+    [`a: !!binary ${SECRET}`, 'line 1, column 4: !!binary must be base64'],
+    ['a: !!binary /w==', 'line 1, column 4: the bytes of this !!binary are not UTF-8'],
+    [`a: !!int ${SECRET}`, 'line 1, column 4: this tag is not supported'],
     [`a: !!set {${SECRET}}`, 'line 1, column 4: this tag is not supported'],
     [`{a: ${SECRET}}: b`, 'line 1, column 1: a key must be text'],
     [`a: "${SECRET}`, 'a closing quote or bracket'],

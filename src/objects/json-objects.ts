@@ -1,0 +1,45 @@
+import { endOfString } from './json-problem.ts';
+
+/** What may stand before the first object, or between two. */
+const BETWEEN = /[\uFEFF \t\r\n]*/y;
+const BEGINNING = /(?:\uFEFF?---[ \t]*\r?\n)?[\uFEFF \t\r\n]*/y;
+const TOKEN = /[ \t\r\n,:]*(?:["[\]{}]|true|false|null|-?[0-9][0-9.eE+-]*)/y;
+
+/**
+ * JSON objects that follow each other with nothing but blanks between them, each with the blanks behind it. What is no
+ * JSON, from there on, comes in one piece: that is YAML, or a fault. Linear, and without recursion.
+ */
+export function* jsonObjectsIn(text: string): Generator<string, void> {
+  let start = 0;
+  let at = endOf(BEGINNING, text, 0);
+  while (text.charAt(at) === '{') {
+    const end = endOfObject(text, at);
+    if (end === undefined) break;
+    at = endOf(BETWEEN, text, end);
+    if (text.charAt(at) !== '{') break;
+    yield text.slice(start, at);
+    start = at;
+  }
+  if (start < text.length) yield text.slice(start);
+}
+
+/** The offset behind the object's brace; undefined where there is something else than JSON's tokens. */
+function endOfObject(text: string, start: number): number | undefined {
+  let depth = 0;
+  for (let at = start; ; ) {
+    at = endOf(TOKEN, text, at);
+    const sign = text.charAt(at - 1);
+    if (at === 0) return undefined;
+    if (sign === '"') at = endOfString(text, at - 1);
+    else if (sign === '{' || sign === '[') depth++;
+    else if (sign === '}' || sign === ']') depth--;
+    if (depth === 0) return at;
+  }
+}
+
+/** Where the match at `at` ends; 0 where there is none. */
+function endOf(pattern: RegExp, text: string, at: number): number {
+  const sticky = new RegExp(pattern);
+  sticky.lastIndex = at;
+  return sticky.test(text) ? sticky.lastIndex : 0;
+}
