@@ -100,3 +100,8 @@ export function obstacleOf(error: unknown): string {
   const errno = errnoOf(error);
   return errno === undefined ? 'an unexpected error' : describeErrno(errno);
 }
+
+/** Whether it is an error of ours with that code. */
+export function hasCode(error: unknown, code: LanternError['code']): boolean {
+  return error instanceof LanternError && error.code === code;
+}

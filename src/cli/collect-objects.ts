@@ -1,4 +1,4 @@
-import { LanternError } from '../base/errors.ts';
+import { hasCode, LanternError } from '../base/errors.ts';
 import { defaultAccountOf, isDefaultAccount } from '../objects/default-account.ts';
 import {
   describeRef,
@@ -89,14 +89,14 @@ async function* listedObjects(
 }
 
 /** Undefined when it is gone; a default account that nobody has stored any more is shown all the same. */
-async function readObject(daemon: LanternClient, ref: ObjectRef, signal: AbortSignal) {
+export async function readObject(daemon: LanternClient, ref: ObjectRef, signal: AbortSignal) {
   try {
     const { object } = await daemon.objects.get({ ref, withData: true }, { signal });
     const found = object === null ? undefined : objectFromWire(object);
     const isOfNobody = isDefaultAccount(ref) && found?.metadata.resourceVersion === VERSION_OF_NOBODY;
     return isOfNobody ? undefined : found;
   } catch (error) {
-    if (error instanceof LanternError && error.code === 'not-found') return undefined;
+    if (hasCode(error, 'not-found')) return undefined;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { LanternError } from '../base/errors.ts';
+import { hasCode } from '../base/errors.ts';
 import { draftOf } from '../objects/draft-of.ts';
 import { type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import type { LanternClient } from '../rpc/client.ts';
@@ -117,8 +117,4 @@ async function repeated<T>(action: () => Promise<T>): Promise<T> {
 
 function isOvertaken(error: unknown): boolean {
   return hasCode(error, 'aborted') || hasCode(error, 'already-exists');
-}
-
-function hasCode(error: unknown, code: LanternError['code']): boolean {
-  return error instanceof LanternError && error.code === code;
 }

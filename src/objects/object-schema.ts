@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { faulty, type Parsed } from '../base/parsed.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { mapOf, optional, textValue, through } from '../base/schemas.ts';
 import { parseBase64 } from './base64.ts';
 import {
@@ -23,7 +23,10 @@ export const annotations = mapOf((value, key) => both(parseAnnotationKey(key, ''
   (all) => new Map([...all].filter(([key]) => key !== LAST_APPLIED)),
 );
 const texts = mapOf((value, key) => both(parseDataKey(key, ''), textValue(value)));
-const binaries = mapOf((value, key) => both(parseDataKey(key, ''), textValue(value), parseBase64));
+const binariesOf = (plainTextIn: string) =>
+  mapOf((value, key) => {
+    return both(parseDataKey(key, ''), textValue(value), (written, field) => parseBase64(written, field, plainTextIn));
+  });
 
 const metadata = z.strictObject({
   name: through(z.string(), parseObjectName),
@@ -39,9 +42,29 @@ const metadata = z.strictObject({
   generation: ignored,
   managedFields: ignored,
   ownerReferences: ignored,
+  generateName: ignored,
+  finalizers: ignored,
+  deletionTimestamp: ignored,
+  deletionGracePeriodSeconds: ignored,
+  clusterName: ignored,
 });
 
-const references = optional(z.array(z.strictObject({ name: through(z.string(), parseObjectName) })));
+const reference = { name: through(z.string(), parseObjectName) };
+const references = optional(z.array(z.strictObject(reference)));
+/** An account's Secrets are of its own namespace, whatever else older clusters wrote beside the name. */
+const secretReferences = optional(
+  z.array(
+    z.strictObject({
+      ...reference,
+      apiVersion: ignored,
+      kind: ignored,
+      namespace: ignored,
+      uid: ignored,
+      resourceVersion: ignored,
+      fieldPath: ignored,
+    }),
+  ),
+);
 
 /** What a manifest of each kind may say, and which apiVersion it has. */
 export const OBJECT_SCHEMAS = {
@@ -50,7 +73,7 @@ export const OBJECT_SCHEMAS = {
     kind: z.literal('Secret'),
     metadata,
     type: text,
-    data: binaries,
+    data: binariesOf('stringData'),
     stringData: texts,
     immutable: flag,
   }),
@@ -59,14 +82,14 @@ export const OBJECT_SCHEMAS = {
     kind: z.literal('ConfigMap'),
     metadata,
     data: texts,
-    binaryData: binaries,
+    binaryData: binariesOf('data'),
     immutable: flag,
   }),
   ServiceAccount: z.strictObject({
     apiVersion: z.literal(API_VERSIONS.ServiceAccount),
     kind: z.literal('ServiceAccount'),
     metadata,
-    secrets: references,
+    secrets: secretReferences,
     imagePullSecrets: references,
     automountServiceAccountToken: flag,
   }),
@@ -74,11 +97,23 @@ export const OBJECT_SCHEMAS = {
     apiVersion: z.literal(API_VERSIONS.ProjectedVolume),
     kind: z.literal('ProjectedVolume'),
     metadata,
-    spec: z.record(z.string(), z.unknown()),
+    spec: through(z.record(z.string(), z.unknown()), withDoubles),
   }),
 } as const;
 
 export type ParsedMetadata = z.output<typeof metadata>;
+
+/** A volume's spec is kept as JSON. Nothing in one that counts has so many digits. */
+function withDoubles(spec: Record<string, unknown>): Parsed<Record<string, unknown>> {
+  return holdsBigInt(spec)
+    ? faulty([{ field: '', message: 'has a number with more digits than any field takes' }])
+    : parsed(spec);
+}
+
+function holdsBigInt(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value === 'bigint';
+  return Object.values(value).some(holdsBigInt);
+}
 
 /** A value that stands if its key does too; the faults of both otherwise. `then` reads a text further. */
 function both(key: Parsed<string>, value: Parsed<string>): Parsed<string>;

@@ -11,7 +11,7 @@ export type DockerLogin = {
   readonly password: string;
 };
 
-/** What is wrong with an entry or with the whole, without any of its bytes: a number stands for the entry. */
+/** What is wrong with an entry or with the whole, without any bytes of it but the registry's name; a number where that is none. */
 export type DockerConfig = { readonly logins: readonly DockerLogin[]; readonly problems: readonly string[] };
 
 /** The logins of an image pull secret. What is malformed is left out and said; the rest counts. */
@@ -38,8 +38,10 @@ function unusable(problem: string): DockerConfig {
 
 function readLogins(auths: Readonly<Record<string, unknown>>): DockerConfig {
   const read = Object.entries(auths).map(([location, entry], index) => {
-    const login = readLogin(location, entry);
-    return typeof login === 'string' ? `entry ${index + 1} ${login}` : login;
+    const key = registryKey(location);
+    if (key === undefined) return `entry ${index + 1} is not under the name of a registry`;
+    const login = readLogin(key, entry);
+    return typeof login === 'string' ? `${entryOf(key, index)} ${login}` : login;
   });
   return {
     logins: read.filter((login) => typeof login !== 'string'),
@@ -47,10 +49,13 @@ function readLogins(auths: Readonly<Record<string, unknown>>): DockerConfig {
   };
 }
 
+/** For people: which registry's it is, unless that could be anything. */
+function entryOf(key: string, index: number): string {
+  return /^[-\w.*?:[\]/]{1,255}$/.test(key) ? `the entry for "${key}"` : `entry ${index + 1}`;
+}
+
 /** The login, or what is wrong with it. Where there is `auth`, username and password do not count. */
-function readLogin(location: string, entry: unknown): DockerLogin | string {
-  const key = registryKey(location);
-  if (key === undefined) return 'is not under the name of a registry';
+function readLogin(key: string, entry: unknown): DockerLogin | string {
   if (!isObject(entry)) return 'is not a JSON object';
   const { auth, username, password } = entry;
   if (auth !== undefined && auth !== '') {
@@ -61,10 +66,11 @@ function readLogin(location: string, entry: unknown): DockerLogin | string {
   return 'has neither "auth" nor both "username" and "password"';
 }
 
-/** Padded or not, as Go's decoders take it; the first colon ends the username. */
-function decodeAuth(auth: unknown): Pick<DockerLogin, 'username' | 'password'> | undefined {
-  const isBase64 = typeof auth === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(auth);
-  if (!isBase64 || (auth.endsWith('=') && auth.length % 4 !== 0)) return undefined;
+/** Padded or not, in lines or not, as Go's decoders take it; the first colon ends the username. */
+function decodeAuth(written: unknown): Pick<DockerLogin, 'username' | 'password'> | undefined {
+  if (typeof written !== 'string') return undefined;
+  const auth = written.replace(/[\r\n]+/g, '');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(auth) || (auth.endsWith('=') && auth.length % 4 !== 0)) return undefined;
   const text = utf8(Buffer.from(auth, 'base64'));
   const colon = text?.indexOf(':') ?? -1;
   if (text === undefined || colon === -1) return undefined;

@@ -29,6 +29,28 @@ async function apply(manifest: string, ...args: readonly string[]): Promise<stri
 }
 
 describe('apply', () => {
+  test('creates what another cluster wrote, and still refuses an old version of what is here', async () => {
+    const foreign = secret(
+      'moved',
+      'x',
+      ', resourceVersion: "4711", uid: u, creationTimestamp: "2026-11-23T19:24:08Z"',
+    );
+    expect(await apply(foreign, '--dry-run')).toBe('secret/moved created (dry run)\n');
+    expect(await apply(foreign)).toBe('secret/moved created\n');
+    const { code, stderr } = await shell.runWithInput(foreign, 'apply', '-f', '-');
+    expect(code).toBe(1);
+    expect(stderr).toContain('at resourceVersion "4711": it is at');
+    const account =
+      'apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: moved, resourceVersion: "4"}\n';
+    expect(await apply(account)).toBe('serviceaccount/default created\n');
+  });
+
+  test('takes JSON objects one after the other, as jq prints them', async () => {
+    const map = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { a: '}{' } });
+    const stream = `${JSON.stringify(map('j1'))}\n${JSON.stringify(map('j2'), undefined, 2)}${JSON.stringify(map('j3'))}`;
+    expect(await apply(stream)).toBe('configmap/j1 created\nconfigmap/j2 created\nconfigmap/j3 created\n');
+  });
+
   test('says what became of each object', async () => {
     const file = shell.file('both.yaml', `${secret('a')}---\n${CONFIG_MAP}`);
     expect(await shell.output('apply', '-f', file)).toBe('secret/a created\nconfigmap/settings created\n');

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { ObjectDraft, ObjectKind } from '../../objects/object.ts';
+import { hasCode } from '../../base/errors.ts';
+import { type ObjectDraft, type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../cli.ts';
 import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
@@ -59,9 +60,19 @@ async function applyAll(
 
 async function applyOne(cli: Cli, daemon: LanternClient, draft: ObjectDraft, dryRun: boolean): Promise<Answer> {
   const { objectToWire } = await import('../../rpc/object-messages.ts');
-  const answer = await daemon.objects.apply({ object: objectToWire(draft), dryRun }, { signal: cli.signal });
-  const { namespace, name } = draft.metadata;
-  return { kind: draft.kind, namespace, name, outcome: answer.outcome.toLowerCase() };
+  const { signal } = cli;
+  const { resourceVersion, ...metadata } = draft.metadata;
+  const request = { object: objectToWire(draft), dryRun };
+  const { outcome } = await daemon.objects.apply(request, { signal }).catch(async (error: unknown) => {
+    if (resourceVersion === undefined || !hasCode(error, 'aborted')) throw error;
+    const { readObject } = await import('../collect-objects.ts');
+    if ((await readObject(daemon, refOf(draft), signal)) !== undefined) throw error;
+    // It comes from another cluster, or was deleted: it is created, as by kubectl, unless somebody else does so just now.
+    const anew = { ...request, object: objectToWire({ ...draft, metadata }), createOnly: true };
+    return await daemon.objects.apply(anew, { signal });
+  });
+  const { namespace, name } = metadata;
+  return { kind: draft.kind, namespace, name, outcome: outcome.toLowerCase() };
 }
 
 function lineFor(answer: Answer, options: Options): string {

@@ -16,6 +16,12 @@ it.each(['aGVs\nbG8=', 'aGVsbG8=\n', '\r\naGVsb\r\nG8\n=\n'])('skips the line br
   expect(Buffer.from(orThrow(parseBase64(text, 'f'))).toString()).toBe('hello');
 });
 
+it('names the field for plain text first', () => {
+  expect(faultLines(parseBase64('hunter2!', 'data[a]', 'stringData'))).toEqual([
+    'data[a]: plain text belongs into stringData; here it must be base64, padded to a multiple of four characters',
+  ]);
+});
+
 it('gives bytes with memory of their own', () => {
   expect(orThrow(parseBase64('aGVsbG8=', 'f')).buffer.byteLength).toBe(5);
 });

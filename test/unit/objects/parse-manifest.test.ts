@@ -52,7 +52,7 @@ describe('faults', () => {
       '{apiVersion: lantern.dev/v2, kind: ProjectedVolume, metadata: {name: p}, spec: {}}',
     ].join('\n---\n');
     expect(faultLines(parse(text)).map((line) => line.replace(/; .*|: lower.*/, ''))).toEqual([
-      'document 2 (Secret "db"): data[x]: must be base64, padded to a multiple of four characters',
+      'document 2 (Secret "db"): data[x]: plain text belongs into stringData',
       'document 3 (Secret): metadata.name: must be a DNS-1123 subdomain',
       'document 3 (Secret): type: must be a string, not a number',
       'document 4, items[1] (ConfigMap "c"): apiVersion: must be "v1"',

@@ -112,7 +112,7 @@ describe('a fault', () => {
     [
       'Secret',
       { data: { 'tls.crt': 'hunter2!' } },
-      'data[tls.crt]: must be base64, padded to a multiple of four characters; use stringData for plain text',
+      'data[tls.crt]: plain text belongs into stringData; here it must be base64, padded to a multiple of four characters',
     ],
     ['Secret', { data: { '..x': '' } }, "data[..x]: a key must not start with '..'"],
     ['Secret', { type: 'kubernetes.io/ssh-auth' }, 'data[ssh-privatekey]: is required for type kubernetes.io/ssh-auth'],
@@ -167,4 +167,51 @@ describe('a fault', () => {
     expect(lines.length).toBeGreaterThanOrEqual(9);
     expect(lines.join()).not.toContain('hunter2');
   });
+});
+
+it('leaves out what clusters write into metadata and references', () => {
+  const written = {
+    generateName: 'db-',
+    finalizers: ['example.com/f'],
+    deletionTimestamp: '2026-11-23T19:24:08Z',
+    deletionGracePeriodSeconds: 0,
+    clusterName: 'c',
+    ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', controller: true }],
+    managedFields: [{ manager: 'kubectl', fieldsV1: {} }],
+    selfLink: '/api/v1/x',
+    generation: 3,
+  };
+  const metadata = { name: 'db' };
+  for (const kind of ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume'] as const) {
+    expect(draftOf(kind, { metadata: { ...metadata, ...written } })).toEqual(draftOf(kind, { metadata }));
+  }
+  const reference = {
+    kind: 'Secret',
+    namespace: 'default',
+    name: 's',
+    uid: 'u',
+    apiVersion: 'v1',
+    resourceVersion: '4',
+  };
+  const secrets = [{ ...reference, fieldPath: 'x' }];
+  expect(draftOf('ServiceAccount', { secrets })).toEqual(draftOf('ServiceAccount', { secrets: [{ name: 's' }] }));
+});
+
+it('names the field that takes plain text', () => {
+  const faults = (kind: ObjectKind, fields: Record<string, unknown>) =>
+    faultLines(parseObject(manifestOf(kind, fields), 'default'));
+  expect(faults('Secret', { data: { a: 'a b' } })[0]).toMatch(/^data\[a\]: plain text belongs into stringData; /);
+  expect(faults('ConfigMap', { binaryData: { a: 'a b' } })[0]).toMatch(
+    /^binaryData\[a\]: plain text belongs into data; /,
+  );
+});
+
+it('refuses numbers that JSON would round', () => {
+  const spec = { secret: { secretName: 'db', items: [{ key: 'k', path: 'p', mode: 2n ** 60n }] } };
+  expect(faultLines(parseObject(manifestOf('ProjectedVolume', { spec }), 'default'))).toEqual([
+    'spec: has a number with more digits than any field takes',
+  ]);
+  expect(faultLines(parseObject(manifestOf('ConfigMap', { data: { a: 2n ** 60n } }), 'default'))).toEqual([
+    'data[a]: must be a string, not a number with that many digits; put it in quotes',
+  ]);
 });

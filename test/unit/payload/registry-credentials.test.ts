@@ -148,13 +148,20 @@ describe('what is malformed is left out, with a notice that holds none of it', (
     ['no auths', pullSecret('pull', { '.dockerconfigjson': '{}' }, JSON_TYPE), '.dockerconfigjson] has no object', []],
     ['auths of another kind', configOf(PLANTED), '.dockerconfigjson] has no object', []],
     ['another type', pullSecret('pull', { '.dockerconfigjson': '{}' }, 'Opaque'), 'its type must be', []],
-    ['one entry of two', configOf({ x: PLANTED, ...good }), 'entry 1 is not a JSON object', ['r.example']],
-    ['auth is no base64', configOf({ ...good, x: { auth: `*${PLANTED}` } }), 'entry 2 has an "auth"', ['r.example']],
-    ['auth is no pair', configOf({ x: { auth: base64(PLANTED) } }), 'entry 1 has an "auth"', []],
-    ['auth is no text', configOf({ x: { auth: 5 } }), 'entry 1 has an "auth"', []],
-    ['badly padded', configOf({ x: { auth: `${base64('ab:cd')}=` } }), 'entry 1 has an "auth"', []],
-    ['no password', configOf({ x: { username: PLANTED } }), 'entry 1 has neither', []],
+    ['one entry of two', configOf({ x: PLANTED, ...good }), 'the entry for "x" is not a JSON object', ['r.example']],
+    [
+      'auth is no base64',
+      configOf({ ...good, x: { auth: `*${PLANTED}` } }),
+      'the entry for "x" has an "auth"',
+      ['r.example'],
+    ],
+    ['auth is no pair', configOf({ x: { auth: base64(PLANTED) } }), 'the entry for "x" has an "auth"', []],
+    ['auth is no text', configOf({ x: { auth: 5 } }), 'the entry for "x" has an "auth"', []],
+    ['badly padded', configOf({ x: { auth: `${base64('ab:cd')}=` } }), 'the entry for "x" has an "auth"', []],
+    ['no password', configOf({ x: { username: PLANTED } }), 'the entry for "x" has neither', []],
     ['no registry', configOf({ [`${PLANTED} x`]: { auth: base64('u:p') } }), 'entry 1 is not under the name', []],
+    ['an odd path', configOf({ [`x/${PLANTED}=`]: {} }), 'entry 1 has neither', []],
+    ['a port and a path', configOf({ 'https://x:5000/v1/team': {} }), 'the entry for "x:5000/team" has neither', []],
   ])('%s', (_, secret, message, users) => {
     const { credentials, notices } = matchCredentials(image('r.example/app'), [secret]);
     expect(credentials.map(({ username }) => username)).toEqual(users);
@@ -162,4 +169,15 @@ describe('what is malformed is left out, with a notice that holds none of it', (
     expect(notices[0]?.message).toMatch(/^image pull secret Secret default\/pull: .*; it is left out$/);
     expect(JSON.stringify(notices)).not.toContain(PLANTED);
   });
+});
+
+test.each([
+  ['in lines', (auth: string) => auth.replace(/.{4}/g, '$&\n')],
+  ['with CRLF', (auth: string) => `\r\n${auth}\r\n`],
+  ['in lines, without padding', (auth: string) => auth.replace(/=+$/, '').replace(/.{5}/g, '$&\n')],
+])('an "auth" %s is used', (_, write) => {
+  const secret = configOf({ 'r.example': { auth: write(base64('user:pässword')) } });
+  const { credentials, notices } = matchCredentials(image('r.example/app'), [secret]);
+  expect(credentials).toMatchObject([{ username: 'user', password: 'pässword' }]);
+  expect(notices).toEqual([]);
 });
