@@ -1,14 +1,16 @@
 // `npm run test:conformance`: other people's tools against the compiled daemon. csi-sanity, the public conformance suite of
-// the Container Storage Interface, once per publisher; grpcurl, which knows our services by reflection only; and kustomize, which
-// builds what we build. A tool that cannot be had is said; with CI=true it is a failure, as is a publisher that cannot run here.
+// the Container Storage Interface, once per publisher; grpcurl, which knows our services by reflection only; kustomize, which
+// builds what we build; and Kubernetes' own readers and printer of YAML, in a small program in Go. A tool that cannot be had is said; with CI=true it is a failure, as is a publisher that cannot run here.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
 import { runCsiSanity } from './conformance/csi-sanity.mjs';
 import { withFreshDaemon } from './conformance/fresh-daemon.mjs';
-import { CSI_SANITY, findGoTool, GRPCURL, KUSTOMIZE } from './conformance/go-tool.mjs';
+import { buildGoProgram, CSI_SANITY, findGoTool, GRPCURL, KUSTOMIZE } from './conformance/go-tool.mjs';
 import { runGrpcurl } from './conformance/grpcurl.mjs';
+import { KUBERNETES_YAML, runKubernetesYaml } from './conformance/kubernetes-yaml.mjs';
 import { runKustomize, runKustomizePipe } from './conformance/kustomize.mjs';
+import { runRoundTrips } from './conformance/round-trips.mjs';
 import { runTool } from './conformance/run-tool.mjs';
 import { checkSeccompProfile } from './conformance/seccomp.mjs';
 import { mayMount } from './prerequisites.mjs';
@@ -48,10 +50,14 @@ async function runAll() {
   const csiSanity = await findGoTool(CSI_SANITY, CACHE, signal);
   const grpcurl = await findGoTool(GRPCURL, CACHE, signal);
   const kustomize = await findGoTool(KUSTOMIZE, CACHE, signal);
-  const tools = [csiSanity, grpcurl, kustomize];
+  const kubernetesYaml = await buildGoProgram(KUBERNETES_YAML, CACHE, signal);
+  const tools = [csiSanity, grpcurl, kustomize, kubernetesYaml];
   for (const tool of tools) if (tool.path === undefined) notRun.push(tool.reason);
 
   if (kustomize.path !== undefined) report('kustomize', 'kustomizations', await runKustomize(kustomize.path, signal));
+  if (kubernetesYaml.path !== undefined) {
+    report('YAML, against sigs.k8s.io/yaml', 'texts', await runKubernetesYaml(kubernetesYaml.path, signal));
+  }
   if (tools.every(({ path }) => path === undefined)) return notRun;
   for (const publisher of publishers) {
     await withFreshDaemon(publisher, async (daemon) => {
@@ -61,6 +67,9 @@ async function runAll() {
       }
       if (grpcurl.path !== undefined) {
         report(`grpcurl, ${publisher} publisher`, 'checks', await runGrpcurl(grpcurl.path, daemon, signal));
+      }
+      if (kubernetesYaml.path !== undefined && publisher === 'direct') {
+        report('objects there and back', 'checks', await runRoundTrips(kubernetesYaml.path, daemon, signal));
       }
       if (kustomize.path !== undefined && publisher === 'direct') {
         report('kustomize build | lantern apply', 'checks', await runKustomizePipe(kustomize.path, daemon, signal));

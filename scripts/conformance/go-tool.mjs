@@ -76,6 +76,28 @@ async function install({ module, version, go: oldest }, directory, signal) {
 }
 
 /**
+ * The path of a program of ours in Go, built now below `cache` where it has not been.
+ *
+ * @param {{ name: string, directory: string, go: readonly [number, number] }} program its sources' directory, with a go.mod
+ * @param {string} cache a directory of ours
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ path: string } | { path: undefined, reason: string }>} why it cannot be had
+ */
+export async function buildGoProgram({ name, directory, go: oldest }, cache, signal) {
+  const go = findOnPath('go');
+  if (go === undefined) return { path: undefined, reason: `${name}: there is no go to build it` };
+  const { stdout } = await runTool(go, ['env', 'GOVERSION'], { signal });
+  if (!isAtLeast(stdout, oldest)) {
+    return { path: undefined, reason: `${name}: needs Go ${oldest.join('.')} or newer, but ${go} is ${stdout.trim()}` };
+  }
+  const path = join(cache, name);
+  mkdirSync(cache, { recursive: true });
+  // Go knows itself what has changed since the last time.
+  const { code, stderr } = await runTool(go, ['build', '-mod=readonly', '-o', path, '.'], { cwd: directory, signal });
+  return code === 0 ? { path } : { path: undefined, reason: `${name}: go build failed:\n${stderr.trim()}` };
+}
+
+/**
  * @param {string} goVersion e.g. "go1.26.8"
  * @param {readonly [number, number]} oldest
  */

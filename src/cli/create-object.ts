@@ -6,7 +6,8 @@ import { validateObject } from '../objects/validate-object.ts';
 import type { Cli } from './cli.ts';
 import { namespaceOption, outputOption } from './define-command.ts';
 import { nameOfKind } from './kinds.ts';
-import { formatJson, formatYaml } from './output/structured.ts';
+import { printYaml } from './output/print-yaml.ts';
+import { formatJson } from './output/structured.ts';
 import { withDaemon } from './with-daemon.ts';
 
 /** Options of every `create`. */
@@ -61,7 +62,7 @@ async function storeObject(
   });
 }
 
-async function answerFor(object: ObjectDraft, options: PlainCreateOptions): Promise<string> {
+function answerFor(object: ObjectDraft, options: PlainCreateOptions): string {
   const name = `${nameOfKind(object.kind).singular}/${object.metadata.name}`;
   switch (options.output) {
     case 'name':
@@ -69,7 +70,7 @@ async function answerFor(object: ObjectDraft, options: PlainCreateOptions): Prom
     case 'json':
       return formatJson(manifestOf(object, options));
     case 'yaml':
-      return formatYaml(manifestOf(object, options));
+      return printYaml(manifestOf(object, options));
     default:
       return `${name} created${MODES[options.dryRun ?? 'none']}`;
   }

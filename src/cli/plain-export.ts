@@ -1,11 +1,11 @@
 import { draftOf } from '../objects/draft-of.ts';
 import type { StoredObject } from '../objects/object.ts';
 import { objectToManifest } from '../objects/object-to-manifest.ts';
-import { formatYaml } from './output/structured.ts';
+import { printYaml } from './output/print-yaml.ts';
 
 /** Each object as a document of a manifest that `lantern apply -f` takes: without what belongs to the store it was in. */
 export async function* manifestTexts(objects: AsyncIterable<StoredObject>): AsyncGenerator<string, void> {
   for await (const object of objects) {
-    yield `---\n${await formatYaml(objectToManifest(draftOf(object), { withData: true }))}\n`;
+    yield `---\n${printYaml(objectToManifest(draftOf(object), { withData: true }))}\n`;
   }
 }

@@ -1,4 +1,5 @@
 import { endOfString } from './json-problem.ts';
+import { TEXT_LIMITS } from './text-limits.ts';
 
 /** What may stand before the first object, or between two. */
 const BETWEEN = /[\uFEFF \t\r\n]*/y;
@@ -23,18 +24,25 @@ export function* jsonObjectsIn(text: string): Generator<string, void> {
   if (start < text.length) yield text.slice(start);
 }
 
-/** The offset behind the object's brace; undefined where there is something else than JSON's tokens. */
+/** No document that is read has more; every collection has two. */
+const MOST_TOKENS = 2 * TEXT_LIMITS.document.nodes;
+
+/** The offset behind the object's brace; undefined where there is something else than JSON's tokens, or too much. */
 function endOfObject(text: string, start: number): number | undefined {
+  const token = new RegExp(TOKEN);
   let depth = 0;
-  for (let at = start; ; ) {
-    at = endOf(TOKEN, text, at);
+  let at = start;
+  for (let tokens = 0; tokens < MOST_TOKENS && at - start <= TEXT_LIMITS.document.bytes; tokens++) {
+    token.lastIndex = at;
+    if (!token.test(text)) return undefined;
+    at = token.lastIndex;
     const sign = text.charAt(at - 1);
-    if (at === 0) return undefined;
     if (sign === '"') at = endOfString(text, at - 1);
     else if (sign === '{' || sign === '[') depth++;
     else if (sign === '}' || sign === ']') depth--;
     if (depth === 0) return at;
   }
+  return undefined;
 }
 
 /** Where the match at `at` ends; 0 where there is none. */

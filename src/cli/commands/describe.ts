@@ -60,7 +60,7 @@ class Describer {
 
   async describe(kind: ObjectKind, object: WireObject): Promise<string> {
     if (kind === 'Secret') return describeSecret(object);
-    if (kind === 'ProjectedVolume') return await describeProjectedVolume(object);
+    if (kind === 'ProjectedVolume') return describeProjectedVolume(object);
     const query = { namespace: this.#namespace, involvedKind: kind, involvedName: object.metadata?.name ?? '' };
     const events = await fetchEvents(this.#daemon, query, this.#cli.signal);
     const now = this.#cli.clock.now();

@@ -10,8 +10,8 @@ import { editorOf, runEditor } from '../editor.ts';
 import { wrongUsage } from '../exit.ts';
 import { type KindName, parseSelections } from '../kinds.ts';
 import { memoryParents } from '../memory-directory.ts';
+import { printYaml } from '../output/print-yaml.ts';
 import { printable } from '../output/printable.ts';
-import { formatYaml } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };
@@ -94,7 +94,7 @@ async function editUntilAccepted(
   signal: AbortSignal,
 ): Promise<'edited' | 'cancelled'> {
   const { manifestIn, textToEdit } = await import('../edited-object.ts');
-  let manifest = (await formatYaml(objectToManifest(original, { withData: true }))).trimEnd();
+  let manifest = printYaml(objectToManifest(original, { withData: true }));
   let problems: readonly string[] = [];
   for (;;) {
     if (signal.aborted) throw new LanternError('cancelled', 'edit: interrupted, nothing is changed');

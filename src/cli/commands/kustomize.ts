@@ -3,7 +3,7 @@ import type { SuffixRule } from '../../objects/name-suffix.ts';
 import type { Cli } from '../cli.ts';
 import { defineCommand } from '../define-command.ts';
 import { buildDocuments, passedThrough, suffixHashOption } from '../kustomize.ts';
-import { formatYaml } from '../output/structured.ts';
+import { printYaml } from '../output/print-yaml.ts';
 
 /** `lantern kustomize`: what `apply -k` would store, values included, and the Pods and others beside it. Needs no daemon. */
 export function kustomizeCommand(cli: Cli): Command {
@@ -17,7 +17,7 @@ export function kustomizeCommand(cli: Cli): Command {
       const built = await buildDocuments(cli, directory, 'default', suffixHash);
       const passed = passedThrough(built);
       if (passed.length > 0) cli.terminal.complain(`lantern: ${PASSED}: ${passed.join(', ')}`);
-      const texts = await Promise.all(built.map(({ raw }) => formatYaml(raw)));
+      const texts = built.map(({ raw }) => printYaml(raw));
       if (texts.length > 0) cli.terminal.print(texts.join('\n---\n'));
     });
 }

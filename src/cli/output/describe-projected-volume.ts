@@ -1,10 +1,10 @@
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { aligned, metadataRows, printableText } from './describe-object.ts';
-import { formatYaml } from './structured.ts';
+import { printYaml } from './print-yaml.ts';
 
 /** A ProjectedVolume in the shape of the other kinds, its spec as YAML. It has no events. No final newline. */
-export async function describeProjectedVolume({ metadata, projectedVolume }: WireObject): Promise<string> {
-  const spec = await formatYaml(JSON.parse(projectedVolume?.specJson || 'null'));
+export function describeProjectedVolume({ metadata, projectedVolume }: WireObject): string {
+  const spec = printYaml(JSON.parse(projectedVolume?.specJson || 'null'));
   const lines = printableText(spec).split('\n');
   return [...aligned(metadataRows(metadata)), '', 'Spec:', ...lines.map((line) => `  ${line}`)].join('\n');
 }

@@ -1,7 +1,8 @@
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { Terminal } from '../terminal.ts';
 import { type JsonPathTemplate, renderJsonPath } from './json-path.ts';
-import { formatJson, formatYaml } from './structured.ts';
+import { printYaml } from './print-yaml.ts';
+import { formatJson } from './structured.ts';
 
 /** Objects that came with their values, as manifests. */
 export async function toManifests(objects: readonly WireObject[]): Promise<Record<string, unknown>[]> {
@@ -13,8 +14,8 @@ export async function toManifests(objects: readonly WireObject[]): Promise<Recor
 }
 
 /** A manifest, or a list of them, in the format asked for. */
-export async function formatManifest(manifest: unknown, format: 'json' | 'yaml'): Promise<string> {
-  return format === 'json' ? formatJson(manifest) : await formatYaml(manifest);
+export function formatManifest(manifest: unknown, format: 'json' | 'yaml'): string {
+  return format === 'json' ? formatJson(manifest) : printYaml(manifest);
 }
 
 /** Formats that show whole manifests, or what a template takes out of them. */
@@ -27,7 +28,7 @@ export function isManifestFormat(format: string | JsonPathTemplate | undefined):
 /** A manifest, or a list of them, on stdout. What a template says ends as the template does, without a newline of ours. */
 export async function showManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
   if (typeof format === 'object') await terminal.write(Buffer.from(renderJsonPath(format, manifest)));
-  else terminal.print(await formatManifest(manifest, format));
+  else terminal.print(formatManifest(manifest, format));
 }
 
 /** One of several manifests that come one after the other. */

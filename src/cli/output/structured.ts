@@ -26,9 +26,3 @@ function isOneofMark(name: string, value: unknown): boolean {
 export function formatJson(value: unknown): string {
   return JSON.stringify(value, undefined, 4);
 }
-
-/** YAML that YAML 1.1 readers, Kubernetes' among them, read back as it was; keys sorted, as kubectl prints them. */
-export async function formatYaml(value: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
-  return stringify(value, { version: '1.1', lineWidth: 0, sortMapEntries: true, indentSeq: false }).trimEnd();
-}

@@ -1,0 +1,130 @@
+/**
+ * JSON's values (and bigints) as YAML that every reader of YAML 1.1 or 1.2, Go's among them, reads back as they were: what
+ * any of them could take for something else stands in double quotes. Keys are sorted, lists as far left as their key, and
+ * nothing is folded or repeated by alias, as kubectl prints it. Without the last line's end.
+ */
+export function printYaml(value: unknown): string {
+  const lines: string[] = [];
+  printNode(value, { lead: '', indent: '', isTop: true }, lines);
+  return lines.join('\n');
+}
+
+type Place = {
+  /** What stands on the line already: `key:`, `-`, or nothing. */
+  readonly lead: string;
+  /** Of the collection that the value is in. */
+  readonly indent: string;
+  readonly isTop?: boolean;
+};
+
+function printNode(value: unknown, { lead, indent, isTop = false }: Place, lines: string[]): void {
+  const isItem = lead.endsWith('-');
+  const beside = lead === '' ? '' : `${lead} `;
+  if (Array.isArray(value) && value.length > 0) {
+    if (lead !== '' && !isItem) lines.push(lead);
+    const own = isItem ? `${indent}  ` : indent;
+    for (const [index, each] of value.entries()) {
+      const start = isItem && index === 0 ? beside : own;
+      printNode(each ?? null, { lead: `${start}-`, indent: own }, lines);
+    }
+    return;
+  }
+  const fields = isFields(value) ? fieldsOf(value) : [];
+  if (fields.length > 0) {
+    if (lead !== '' && !isItem) lines.push(lead);
+    const own = isTop ? indent : `${indent}  `;
+    for (const [index, [name, held]] of fields.entries()) {
+      const start = isItem && index === 0 ? beside : own;
+      const key = printText(name);
+      // Readers look no further than 1,024 characters for the colon of a key that nothing announces.
+      if (key.length <= MOST_KEY) printNode(held, { lead: `${start}${key}:`, indent: own }, lines);
+      else {
+        lines.push(`${start}? ${key}`);
+        printNode(held, { lead: `${own}:`, indent: own }, lines);
+      }
+    }
+    return;
+  }
+  const block = typeof value === 'string' && !isTop ? printBlock(value, `${indent}  `) : undefined;
+  lines.push(
+    ...(block === undefined ? [`${beside}${printScalar(value)}`] : [`${beside}${block.header}`, ...block.lines]),
+  );
+}
+
+const MOST_KEY = 1000;
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** In order of their names; what is undefined is not there, as in JSON. */
+function fieldsOf(value: Readonly<Record<string, unknown>>): [string, unknown][] {
+  const present = Object.entries(value).filter(([, held]) => held !== undefined);
+  return present.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function printScalar(value: unknown): string {
+  if (typeof value === 'string') return printText(value);
+  if (typeof value === 'number') return printNumber(value);
+  if (Array.isArray(value)) return '[]';
+  return isFields(value) ? '{}' : String(value ?? null);
+}
+
+function printNumber(value: number): string {
+  if (Number.isNaN(value)) return '.nan';
+  if (!Number.isFinite(value)) return value < 0 ? '-.inf' : '.inf';
+  // To YAML 1.1 a number with an exponent has a dot as well.
+  return String(value).replace(/^(-?\d+)e/, '$1.0e');
+}
+
+/** What no reader takes for anything but text, as far as its characters go: no blanks but spaces, no `: ` or ` #`. */
+const PLAIN = /^[\p{L}\p{N}_./+$(](?:[\p{L}\p{M}\p{N}\p{P}\p{S} ]*[\p{L}\p{M}\p{N}\p{P}\p{S}])?$/u;
+const NOT_PLAIN = /:(?: |$)| #|^\.\.\./;
+/** Numbers, dates and times, in any notation that some reader has, and what is like them. */
+const NUMBER_LIKE =
+  /^[-+.]*[0-9](?:[0-9a-f_.,:+-]|[xobt zi](?=[0-9a-f_.:+-]|$))*$|^[-+.]*(?:inf(?:inity)?|nan)$|^[-+._]*(?:e[-+]?[0-9]+)?$/i;
+const WORD_LIKE = /^(?:y|n|yes|no|on|off|true|false|null|~|=|<<)$/i;
+
+/** On one line: plain where that is safe, else in double quotes. */
+function printText(text: string): string {
+  const isPlain =
+    PLAIN.test(text) &&
+    !NOT_PLAIN.test(text) &&
+    !MUST_ESCAPE.test(text) &&
+    !NUMBER_LIKE.test(text) &&
+    !WORD_LIKE.test(text);
+  return isPlain ? text : quote(text);
+}
+
+/**
+ * Characters that some reader refuses, changes or takes for a line's end; and marks of writing direction, which make a
+ * text look like another.
+ */
+const MUST_ESCAPE =
+  /[\p{Cc}\p{Cs}\u2028\u2029\uFEFF\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069\uFDD0-\uFDEF\uFFF9-\uFFFB\uFFFE\uFFFF]/u;
+
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '\r': '\\r', '"': '\\"', '\\': '\\\\' };
+
+function quote(text: string): string {
+  // Half of a surrogate pair is no character, and becomes the one that stands for what is none, as in UTF-8.
+  const escaped = text.replace(new RegExp(`["\\\\]|${MUST_ESCAPE.source}`, 'gu'), (character) => {
+    const code = /\p{Cs}/u.test(character) ? 0xfffd : (character.codePointAt(0) ?? 0);
+    return SHORT[character] ?? (code < 0x100 ? `\\x${hexadecimal(code, 2)}` : `\\u${hexadecimal(code, 4)}`);
+  });
+  return `"${escaped}"`;
+}
+
+function hexadecimal(code: number, digits: number): string {
+  return code.toString(16).toUpperCase().padStart(digits, '0');
+}
+
+/** A text of several lines as it is (`|`); undefined where a reader, or an editor that trims lines, could change it. */
+function printBlock(text: string, indent: string): { header: string; lines: string[] } | undefined {
+  if (!/^[^ \t\n][\s\S]*\n/.test(text) || /^[ \t]+$|[ \t]+$/m.test(text)) return undefined;
+  if (MUST_ESCAPE.test(text.replace(/[\n\t]/g, ''))) return undefined;
+  const [, body = '', ends = ''] = /^([\s\S]*?)(\n*)$/.exec(text) ?? [];
+  const chomping = ends === '' ? '-' : ends === '\n' ? '' : '+';
+  const blanks = Array.from({ length: Math.max(0, ends.length - 1) }, () => '');
+  const lines = body.split('\n').map((line) => (line === '' ? '' : `${indent}${line}`));
+  return { header: `|${chomping}`, lines: [...lines, ...blanks] };
+}
