@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { toLanternError } from '../base/errors.ts';
 import { directoryCalls, type EntryStatus } from './directory-calls.ts';
 import type { OpenedParent } from './opened-target.ts';
+import { AT_FDCWD } from './system-calls.ts';
 
 /** A directory that a target lies in. */
 export type Ancestor = EntryStatus & {
@@ -58,9 +59,6 @@ export function isStickyAndOpen({ mode }: EntryStatus): boolean {
 function isSame(a: EntryStatus | undefined, b: EntryStatus | undefined): boolean {
   return a !== undefined && a.inode === b?.inode && a.device === b.device;
 }
-
-/** Paths are absolute: they begin at an opened directory. */
-const AT_FDCWD = -100;
 
 const ROOT = 0;
 const STICKY = 0o1000;

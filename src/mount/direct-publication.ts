@@ -13,7 +13,7 @@ import type { Claim } from './direct-claims.ts';
 import { isOfCopy, isOfVolume, removingOurs } from './direct-removal.ts';
 import type { StampClock } from './direct-stamp.ts';
 import { selectSubPath, writeDirectoryCopy, writeFileCopy } from './direct-sub-path.ts';
-import type { DirectTargets } from './direct-targets.ts';
+import { type DirectTargets, identityAt } from './direct-targets.ts';
 import type { OpenedTarget } from './opened-target.ts';
 
 /**
@@ -85,6 +85,12 @@ export class DirectPublication implements Disposable {
   /** Swaps the payload in. A copy of a subPath stays as it is: undefined. */
   *update(payload: Payload): Steps<WriteOutcome | undefined> {
     return this.writer && (yield* this.#naming(this.writer.writing(payload)));
+  }
+
+  /** Whether the path shows what the look before found whole: a call for the path, and one for each thing in it. */
+  get isUntouched(): boolean {
+    const { target, identity } = this.#claim;
+    return this.writer?.isUntouched === true && identityAt(target) === identity;
   }
 
   /** A look that repairs; a copy of a subPath stays as it is. Phrases for the damages. */

@@ -2,9 +2,9 @@ import { chmodSync, chownSync, unlinkSync } from 'node:fs';
 import { errnoOf, LanternError } from '../base/errors.ts';
 import { type Ancestor, ancestorsOf, type DirectUser, isStickyAndOpen, opennessOf } from './direct-ancestors.ts';
 import { isInMemory } from './direct-memory.ts';
-import { type EntryStatus, isEmptyDirectory, removeAccessLists } from './directory-calls.ts';
+import { directoryCalls, type EntryStatus, isEmptyDirectory, removeAccessLists } from './directory-calls.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
-import { identifyFile } from './system-calls.ts';
+import { AT_FDCWD, identifyFile } from './system-calls.ts';
 import type { TargetRoots } from './target.ts';
 
 /** A target made ready to be rendered in. `undo` puts back what was there; call it when nothing of ours is in it. */
@@ -219,6 +219,17 @@ type Place = {
 /** Says which file or directory it is, for as long as the machine runs. */
 export function identityOf(opened: OpenedTarget): string {
   return identityText(identifyFile(opened.fd));
+}
+
+/** Of what is at the path now, wherever links on the way lead. Undefined where that is nothing, or cannot be reached. */
+export function identityAt(path: string): string | undefined {
+  try {
+    const status = directoryCalls.status(AT_FDCWD, path);
+    return status && identityText(status);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 function identityText({ device, inode }: Pick<EntryStatus, 'device' | 'inode'>): string {

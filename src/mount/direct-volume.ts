@@ -102,7 +102,7 @@ export class DirectVolume implements HostedVolume {
     const repaired = new Set<string>();
     const lasting: string[] = [];
     for (const publication of this.#publications.all) {
-      if (publication.writer?.isUntouched === true) continue;
+      if (publication.isUntouched) continue;
       if (this.#publications.isThere(publication)) {
         for (const phrase of yield* publication.looking()) repaired.add(phrase);
       } else {
@@ -163,7 +163,7 @@ export class DirectVolume implements HostedVolume {
     return publication && this.#around.slices.run(this.#publications.removing(publication));
   }
 
-  /** What somebody removed is rendered anew by the next publish for it. */
+  /** No mount can vanish. A target that is gone is a damage, which looks tell until it is published anew, or taken away. */
   isInPlace(): boolean {
     return true;
   }

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HostedVolume } from '../../src/mount/publisher.ts';
 import { relativePath } from '../support/builders.ts';
 import { recordOf } from '../support/volume-content.ts';
@@ -13,6 +13,7 @@ import {
   type PublisherWorld,
   RETIREMENT_MS,
   SECOND,
+  settle,
 } from './publisher-world.ts';
 
 /** What somebody may do to a volume's directory behind the daemon's back, and what is said of it. */
@@ -186,11 +187,4 @@ export function publisherDamageContract(createWorld: () => PublisherWorld, devia
       expect(contents(target)).toEqual({ crt: 'c1', key: 'k1' });
     },
   );
-}
-
-/** Until what was written is so long ago that a stamp of it is trusted; the world's clock then shows the time it is. */
-async function settle({ clock }: PublisherWorld): Promise<void> {
-  const written = Date.now();
-  await vi.waitUntil(() => Date.now() > written + 40, { interval: 5 });
-  clock.advance(Math.max(0, Date.now() - clock.now()));
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import type { HostedVolume, Publisher } from '../../src/mount/publisher.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 import { payloadOf, volumeId } from '../support/volume-content.ts';
@@ -60,4 +61,11 @@ export function contents(directory: string): Record<string, string> {
   };
   walk(directory, '');
   return Object.fromEntries(found);
+}
+
+/** Until what was written is so long ago that a stamp of it is trusted; the world's clock then shows the time it is. */
+export async function settle({ clock }: PublisherWorld): Promise<void> {
+  const written = Date.now();
+  await vi.waitUntil(() => Date.now() > written + 40, { interval: 5 });
+  clock.advance(Math.max(0, Date.now() - clock.now()));
 }
