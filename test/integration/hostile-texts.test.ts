@@ -58,7 +58,8 @@ describe('a daemon with a tenth of the memory that it is shipped with', () => {
     ];
     for (const attempt of attempts) {
       const { code, message } = await rejectionOf(attempt());
-      expect(`${code}: ${message} (${attempt})`).toMatch(/^invalid-argument: /);
+      // A thread that is short of memory may give up before it has counted.
+      expect(`${code}: ${message} (${attempt})`).toMatch(/^(invalid-argument|resource-exhausted): /);
     }
     expect((await client.health.check({ service: '' })).status).toBe('SERVING');
   }, 120_000);
@@ -92,15 +93,20 @@ describe('what takes long to be read is read where nobody waits', () => {
       await shell.serve('--store', 'memory');
       using client = connect(shell.socket);
       const pid = shell.pid ?? 0;
+      const ask = async () => expect((await rejectionOf(attempt(client))).code).toBe('invalid-argument');
       // The thread is there, and what both threads run is compiled.
-      await rejectionOf(attempt(client));
+      await ask();
+      await ask();
       const before = processorTimes(pid);
-      expect((await rejectionOf(attempt(client))).code).toBe('invalid-argument');
-      const after = processorTimes(pid);
-      const spent = [...after].map(([thread, time]) => [time - (before.get(thread) ?? 0), thread] as const);
-      const [busiest] = spent.sort(([a], [b]) => b - a);
-      // V8's own helpers are never busier than the thread that they help.
-      expect(busiest?.[1]).not.toBe(pid);
+      for (let count = 0; count < 4; count += 1) await ask();
+      const spent = [...processorTimes(pid)].map(
+        ([thread, time]) => [thread, time - (before.get(thread) ?? 0)] as const,
+      );
+      const main = new Map(spent).get(pid) ?? 0;
+      // Reading is most of the work, beside taking in the request. V8's own helpers have a fraction of what they help.
+      expect(Math.max(...spent.filter(([thread]) => thread !== pid).map(([, time]) => time)) / main).toBeGreaterThan(
+        0.6,
+      );
     },
     60_000,
   );
