@@ -1,5 +1,4 @@
 import { invalid, LanternError } from '../base/errors.ts';
-import type { Slices } from '../base/slices.ts';
 import type { Notice } from '../payload/notice.ts';
 import type { Source } from '../sources/source.ts';
 import type { Pod } from '../spec/pod.ts';
@@ -21,7 +20,7 @@ const VARIABLE_BYTES = 64;
  */
 export async function mountPodOnce(
   request: PodRequest,
-  desk: PodDesk & { readonly source: Source; readonly slices: Slices },
+  desk: PodDesk & { readonly source: Source },
   signal: AbortSignal,
 ): Promise<MountedPod> {
   const { projector, source } = desk;

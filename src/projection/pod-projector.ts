@@ -69,7 +69,7 @@ export class PodProjector implements Pods {
 
   async unmount(given: PodUnmount, signal: AbortSignal): Promise<void> {
     const request = { ...given, root: given.root === undefined ? undefined : cleanRoot(given.root) };
-    const desk = { projector: this.#projector, directories: this.#directories };
+    const desk = { projector: this.#projector, directories: this.#directories, slices: this.#stages.slices };
     await this.#locks.run(lockOf(request.namespace, request.name), signal, () => unmountPod(request, desk, signal));
   }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { DisposalStack } from '../base/disposal-stack.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Slices } from '../base/slices.ts';
 import { isBelow, type TargetDirectories } from '../mount/target-directories.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
@@ -16,6 +17,8 @@ export type PodDesk = {
   readonly projector: Projector;
   readonly directories: TargetDirectories;
   readonly log: Log;
+  /** A pod may have thousands of mounts, each without a wait. */
+  readonly slices: Slices;
 };
 
 /** One volume of a pod, and where it is to be seen. */
@@ -61,6 +64,7 @@ export async function publishAll(
   for (const { volumeId, publications } of mounted) {
     for (const { target } of publications) {
       if (targets.has(target) || !isBelow(target, root) || !isReplaced(containerOf(target, root))) continue;
+      await desk.slices.next();
       // Ids in the list of a pod's volumes were made here, or read back from a record.
       await desk.projector.unpublish({ volumeId: volumeId as VolumeId, target }, FOR_EVER);
       desk.directories.removeAbove(root, target);
@@ -82,6 +86,7 @@ async function publishOne(
   // A target that is there already takes new tokens; at a further one they would be those of another request.
   const mounts = [...volume.mounts].sort((a, b) => Number(there.has(b.target)) - Number(there.has(a.target)));
   for (const [index, mount] of mounts.entries()) {
+    await desk.slices.next();
     const made = desk.directories.make(request.root, mount.target);
     undo.defer(() => desk.directories.remove(made));
     const wanted = publishRequest(volume, mount, request);
@@ -91,7 +96,10 @@ async function publishOne(
       throw within(`volume "${volume.name}"`, mount.subPath === undefined ? error : orMissing(error));
     }
     if (!there.has(mount.target)) {
-      undo.defer(() => desk.projector.unpublish({ volumeId: volume.volumeId, target: mount.target }, FOR_EVER));
+      undo.defer(async () => {
+        await desk.slices.next();
+        await desk.projector.unpublish({ volumeId: volume.volumeId, target: mount.target }, FOR_EVER);
+      });
     }
     if (index === 0 && known !== undefined) undo.defer(() => restore(known, wanted, desk));
   }

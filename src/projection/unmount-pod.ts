@@ -10,11 +10,12 @@ import type { PodUnmount } from './pods.ts';
  */
 export async function unmountPod(
   request: PodUnmount,
-  { projector, directories }: Pick<PodDesk, 'projector' | 'directories'>,
+  { projector, directories, slices }: Pick<PodDesk, 'projector' | 'directories' | 'slices'>,
   signal: AbortSignal,
 ): Promise<void> {
   const failures: unknown[] = [];
   for (const { volumeId, podVolume, publications } of podVolumes(projector, request, request.root)) {
+    await slices.next();
     try {
       // Ids of a pod's volumes were made by podVolumeId, or read back from a record.
       await projector.unpublish({ volumeId: volumeId as VolumeId, target: undefined }, signal);
