@@ -11,10 +11,11 @@ import { Victim } from './victim.ts';
 const CLIENTS_PER_SOCKET = 4;
 const WORKERS = 16;
 /**
- * What one turn of the event loop may keep the processor. A turn is more than one request here, some of 2 MB, on a machine
- * whose processors others share; what this is meant to find took seconds. The figure is printed.
+ * What one turn of the event loop may keep the processor. One request may have 50 ms; a turn is several of them here, since all
+ * that came while the one before was dealt with are dealt with in one, and a processor that others use as well is
+ * slower. The figure is printed, with what was under way.
  */
-const LONGEST_TURN_MS = 1_000;
+const LONGEST_TURN_MS = 250;
 /** Descriptors that the daemon opens once, when it first needs them. */
 const SLACK = 8;
 /** Those that do most are called most; those that would only end the others' ground, seldom. */
@@ -26,7 +27,11 @@ type Tally = {
   readonly codes: Map<number, number>;
   /** What no answer may be, a line each. */
   readonly complaints: Set<string>;
+  readonly requests: Request[];
 };
+
+/** A request that was answered, with the times of day between which it was under way. */
+type Request = { readonly path: string; readonly bytes: number; readonly from: number; readonly to: number };
 
 describe.runIf(isHostileRun)('a daemon that gets every request (needs root)', () => {
   test('lives, answers in order, tells no secret, touches nothing else, and keeps nothing', async () => {
@@ -41,20 +46,22 @@ describe.runIf(isHostileRun)('a daemon that gets every request (needs root)', ()
     const mountsBefore = mountLines();
     const before = daemon.holdings;
 
-    const tally: Tally = { codes: new Map(), complaints: new Set() };
+    const tally: Tally = { codes: new Map(), complaints: new Set(), requests: [] };
+    daemon.watchTurns();
     const begun = performance.now();
     const requests = await fuzz(daemon, tally);
+    const turn = daemon.longestTurn;
     const seconds = (performance.now() - begun) / 1_000;
     say(
       `fuzz: seed ${SEED}, ${requests.toLocaleString('en')} requests in ${seconds.toFixed(0)} s ` +
         `(${[...tally.codes].map(([code, count]) => `${status[code]} ${count}`).join(', ')}), ` +
-        `${tally.complaints.size} complaints, longest turn of the event loop ${daemon.longestTurnMs} ms`,
+        `${tally.complaints.size} complaints, longest turn of the event loop ${turn.ms} ms (under way: ${underWay(tally.requests, turn)})`,
     );
 
     expect(daemon.isAlive).toBe(true);
     expect([...tally.complaints]).toEqual([]);
     expect(readFileSync(daemon.logFile, 'latin1').includes(MARKER), 'the log holds a secret').toBe(false);
-    expect(daemon.longestTurnMs).toBeLessThan(LONGEST_TURN_MS);
+    expect(turn.ms).toBeLessThan(LONGEST_TURN_MS);
     expect(readdirSync(daemon.directory.at('outside'))).toEqual([]);
     expect(readFileSync(daemon.directory.at('targets/file'), 'utf8')).toBe('somebody else’s');
     expect(statSync(daemon.directory.at('home/data')).isDirectory()).toBe(true);
@@ -87,12 +94,11 @@ async function fuzz(daemon: Victim, tally: Tally): Promise<number> {
       // A generator of its own for each: what number 4711 was can be had again, whatever came in between.
       const random = new Random(SEED, number);
       const method = methodFor(random);
-      const { code, details } = await send(
-        random.pick(clients),
-        method,
-        method.request(random, daemon.targets),
-        random,
-      );
+      const client = random.pick(clients);
+      const request = method.request(random, daemon.targets);
+      const from = Date.now();
+      const { code, details } = await send(client, method, request, random);
+      tally.requests.push({ path: method.path, bytes: request.length, from, to: Date.now() });
       tally.codes.set(code, (tally.codes.get(code) ?? 0) + 1);
       const complaint = complaintAbout(code, details);
       if (complaint !== undefined) tally.complaints.add(`request ${number}, ${method.path}: ${complaint}`);
@@ -104,6 +110,13 @@ async function fuzz(daemon: Victim, tally: Tally): Promise<number> {
   } finally {
     for (const client of clients) client.close();
   }
+}
+
+/** The largest of the requests that a turn may have been about, with their kilobytes. */
+function underWay(requests: readonly Request[], turn: { readonly from: number; readonly to: number }): string {
+  const meant = requests.filter(({ from, to }) => from <= turn.to && to >= turn.from);
+  const largest = meant.sort((a, b) => b.bytes - a.bytes).slice(0, 5);
+  return largest.map(({ path, bytes }) => `${path} of ${(bytes / 1_000).toFixed(1)} KB`).join(', ');
 }
 
 const OPTIONS = { 'grpc.default_authority': 'localhost', 'grpc.use_local_subchannel_pool': 1 };

@@ -66,9 +66,15 @@ export class Victim implements AsyncDisposable {
     this.#client?.close();
   }
 
-  /** The longest that one turn of the event loop has kept the processor, in milliseconds. */
-  get longestTurnMs(): number {
-    return Number(readFileSync(this.directory.at('loop'), 'utf8'));
+  /** From now on turns are measured. */
+  watchTurns(): void {
+    writeFileSync(this.directory.at('loop'), '0');
+  }
+
+  /** The longest that one turn of the event loop has kept the processor, in milliseconds, and between which times it was. */
+  get longestTurn(): { readonly ms: number; readonly from: number; readonly to: number } {
+    const [ms = 0, from = 0, to = 0] = readFileSync(this.directory.at('loop'), 'utf8').split(' ').map(Number);
+    return { ms, from, to };
   }
 
   /** What it holds now: descriptors, and mounts that lie below its directory. */
