@@ -19,7 +19,7 @@ import { resolveRegistryCredentialsMethod } from './registry-credentials-method.
 import type { ProjectorMethods } from './services.ts';
 import { parseWireDefinition, parseWirePod } from './spec-messages.ts';
 import { parseTarget } from './target-path.ts';
-import { eventToWire, sizeOfVolume, treeEntryToWire, volumeToWire } from './volume-messages.ts';
+import { eventToWire, treeEntryToWire, volumeToWire, weightOfVolume } from './volume-messages.ts';
 
 /** lantern.v1.Projector: reads requests, names every fault at once, and hands what is left to the projector. */
 export function projectorService(projector: Projector, pods: Pods, parser: Parser): ProjectorMethods {
@@ -90,7 +90,7 @@ export function projectorService(projector: Projector, pods: Pods, parser: Parse
       reading.take(checkPage(request));
       if (!reading.isGood) throw reading.error();
       const rest = projector.listAfter(lastKeyOf(request.pageToken), request.namespace || undefined);
-      const { items, nextPageToken } = firstPage(rest, ({ volumeId }) => volumeId, sizeOfVolume, request.pageSize);
+      const { items, nextPageToken } = firstPage(rest, ({ volumeId }) => volumeId, weightOfVolume, request.pageSize);
       return { volumes: items.map(volumeToWire), nextPageToken };
     },
 

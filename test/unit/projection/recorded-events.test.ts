@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { parseContainerEnv } from '../../../src/spec/container-env.ts';
 import { parseImageReference } from '../../../src/spec/image-reference.ts';
@@ -62,7 +62,7 @@ describe('mounting', () => {
     const request = world.request({ definition: inline({ secret: { secretName: 'gone' } }), waitForObjects: true });
     const waiting = world.projector.publish(request, stop.signal);
     const ended = expect(waiting).rejects.toThrow();
-    await world.apply('other', { a: 'b' });
+    await vi.waitFor(() => expect(world.recorded).not.toEqual([]));
     stop.abort();
     await ended;
     expect(world.recorded.map(({ reason }) => reason)).toEqual(['FailedMount']);
