@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseUtf8 } from '../../../src/base/utf8.ts';
 import { faultLines } from '../../support/parsed.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 it('text is read as it is, without the mark before it', () => {
   fc.assert(
@@ -37,7 +38,7 @@ it.each([
 
 it('a large file takes no more than a moment', () => {
   const bytes = Buffer.concat([Buffer.alloc(4_000_000, '\uFFFD'), Buffer.from([0xff])]);
-  const before = performance.now();
+  const before = processorTime();
   expect(faultLines(parseUtf8(bytes, 'f')).join()).toContain('is not UTF-8');
-  expect(performance.now() - before).toBeLessThan(5_000);
+  expect(processorTime() - before).toBeLessThan(5_000);
 });

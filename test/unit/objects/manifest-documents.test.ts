@@ -5,6 +5,7 @@ import { orThrow } from '../../../src/base/parsed.ts';
 import { documentsIn } from '../../../src/objects/manifest-documents.ts';
 import { TEXT_LIMITS } from '../../../src/objects/text-limits.ts';
 import { parseYamlDocuments } from '../../../src/objects/yaml.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 const lines = fc.array(
   fc.constantFrom(
@@ -56,9 +57,9 @@ it('a fault names the line in the whole', () => {
 });
 
 it('a manifest is cut in linear time', () => {
-  const before = performance.now();
+  const before = processorTime();
   expect([...documentsIn(`${'---\n'.repeat(500_000)}${'%a\n'.repeat(500_000)}`)].length).toBeGreaterThan(400_000);
-  expect(performance.now() - before).toBeLessThan(3_000);
+  expect(processorTime() - before).toBeLessThan(10_000);
 });
 
 const json = fc.record({ a: fc.jsonValue({ maxDepth: 3 }), '}{': fc.string() });
@@ -101,8 +102,8 @@ it('a fault names the line among JSON objects, too', () => {
 });
 
 it('many objects are cut in linear time', () => {
-  const before = performance.now();
+  const before = processorTime();
   expect([...documentsIn('{"a":[]}\n'.repeat(200_000))]).toHaveLength(200_000);
   expect([...documentsIn(`{"a":${'['.repeat(2_000_000)}`)]).toHaveLength(1);
-  expect(performance.now() - before).toBeLessThan(5_000);
+  expect(processorTime() - before).toBeLessThan(10_000);
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseVolumeContext, type VolumeContext } from '../../../src/rpc/volume-context.ts';
 import { configMapSource, item, podFacts, secretSource, volumeSpec } from '../../support/builders.ts';
 import { faultLines } from '../../support/parsed.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -204,10 +205,10 @@ describe('the keys', () => {
     ['items', { secretName: 'db', items: '- {}\n'.repeat(100_000) }],
     ['attributes', Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`k${index}`, '']))],
   ])('beyond that are not looked at: %s', (_name, context) => {
-    const before = performance.now();
+    const before = processorTime();
     expect(faults(context)).toEqual([expect.stringMatching(/^volume_context: holds \d+ bytes, CSI allows 4096/)]);
     // Each of them takes seconds to be read.
-    expect(performance.now() - before).toBeLessThan(200);
+    expect(processorTime() - before).toBeLessThan(200);
   });
 
   it('within it have no more nodes than are read in milliseconds', () => {
