@@ -148,7 +148,7 @@ function send(client: Client, { path, isStream }: Method, request: Buffer, rando
 
 /** What is wrong with an answer; undefined when nothing is. */
 function complaintAbout(code: number, details: string): string | undefined {
-  if (details.includes(MARKER)) return `${status[code]} tells a secret`;
+  if (details.includes(MARKER)) return `${status[code]} tells a secret: ${details}`;
   // Bytes that are no message are refused below our handlers.
   const isUnreadable = /deserializ/.test(details);
   const isOurFault = code === status.INTERNAL || code === status.UNKNOWN;
