@@ -67,21 +67,34 @@ export function describeSkipped({ testResults }, top, missing) {
  * @param {ReadonlySet<string>} excused suites that may be missing, and needs that may be unmet
  */
 export function hasUnmetNeeds({ testResults }, top, excused) {
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const met = new Set(tests.flatMap(({ fullName, status }) => (status === 'passed' ? needsIn(fullName) : [])));
   return testResults.some(
     ({ name, assertionResults }) =>
       !excused.has(suiteOf(name, top)) &&
       assertionResults.some(
-        ({ fullName, status }) => status !== 'passed' && status !== 'failed' && hasNeedBesides(fullName, excused),
+        ({ fullName, status }) =>
+          status !== 'passed' && status !== 'failed' && !isExcused(needsIn(fullName), excused, met),
       ),
   );
 }
 
 /**
- * @param {string} title
+ * Whether a test that was skipped may be: it needs nothing, or something that is excused, and what it needs besides is here, as
+ * another test that needed the same has passed.
+ *
+ * @param {readonly string[]} needs
  * @param {ReadonlySet<string>} excused
+ * @param {ReadonlySet<string>} met
  */
-function hasNeedBesides(title, excused) {
-  return [...title.matchAll(/\(needs ([^)]+)\)/g)].some(([, need = '']) => !excused.has(need));
+function isExcused(needs, excused, met) {
+  const others = needs.filter((need) => !excused.has(need));
+  return others.length === 0 || (others.length < needs.length && others.every((need) => met.has(need)));
+}
+
+/** @param {string} title */
+function needsIn(title) {
+  return [...title.matchAll(/\(needs ([^)]+)\)/g)].map(([, need = '']) => need);
 }
 
 /**
