@@ -64,6 +64,7 @@ export class Retirement implements Disposable {
     before?.timer?.[Symbol.dispose]();
     if (before !== undefined) this.#options.room.remove(before.retired);
     const retired: Retired = {
+      since: this.#options.clock.monotonic(),
       bytes: bytes ?? before?.retired.bytes ?? 0,
       isLast: () => this.#last === generation,
       end: () => this.#end(generation),

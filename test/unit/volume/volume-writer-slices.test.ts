@@ -111,7 +111,7 @@ describe('the room of replaced generations', () => {
   test('hundreds of swaps a second leave no more than it has, and the last one stays', () => {
     const { fs, writer } = arrange();
     // A generation of one small file: a block, and two entries of 1 KiB.
-    using volume = writer('/v', new RetiredRoom(10 * 6 * KIB));
+    using volume = writer('/v', new RetiredRoom(10 * 6 * KIB, 0));
     for (let turn = 0; turn < 300; turn++) volume.write(payloadOf({ key: `${turn}` }));
     // Those ten, and the current one.
     expect(generations(fs, '/v')).toHaveLength(11);
@@ -122,9 +122,27 @@ describe('the room of replaced generations', () => {
     expect(generations(fs, '/v')).not.toContain(previous);
   });
 
+  test('none goes before readers of it had half a second, however fast the swaps are', () => {
+    const { fs, clock, writer } = arrange();
+    using volume = writer('/v', new RetiredRoom(0));
+    const replacedAt = new Map<string, number>();
+    for (let turn = 0; turn < 300; turn++) {
+      const before = volume.generation;
+      volume.write(payloadOf({ key: `${turn}` }));
+      if (before !== undefined) replacedAt.set(before, clock.monotonic());
+      const there = new Set(generations(fs, '/v'));
+      const gone = [...replacedAt].filter(([name]) => !there.has(name));
+      for (const [name, time] of gone) {
+        expect(clock.monotonic() - time).toBeGreaterThan(400);
+        replacedAt.delete(name);
+      }
+    }
+    expect(generations(fs, '/v').length).toBeLessThan(100);
+  });
+
   test('is shared by the volumes of a pool, each of which keeps the last one', () => {
     const { fs, writer } = arrange();
-    const room = new RetiredRoom(4 * 6 * KIB);
+    const room = new RetiredRoom(4 * 6 * KIB, 0);
     const volumes = ['/a', '/b', '/c'].map((directory) => writer(directory, room));
     for (let turn = 0; turn < 30; turn++) for (const volume of volumes) volume.write(payloadOf({ key: `${turn}` }));
     const counts = ['/a', '/b', '/c'].map((directory) => generations(fs, directory).length - 1);
@@ -135,7 +153,7 @@ describe('the room of replaced generations', () => {
 
   test('does not count what is pinned, which goes with its last pin', () => {
     const { fs, clock, writer } = arrange();
-    using volume = writer('/v', new RetiredRoom(0));
+    using volume = writer('/v', new RetiredRoom(0, 0));
     volume.write(payloadOf({ key: 'pinned' }));
     const pinned = volume.generation ?? '';
     volume.pin(pinned);
