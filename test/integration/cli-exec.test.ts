@@ -145,8 +145,10 @@ describe.runIf(mayMount).each(['direct', 'bind'] as const)('volumes of the %s pu
   });
 
   test('an update is seen by the command while it runs', async () => {
+    // With `direct`, each mountPath is a copy with a swap of its own: both are waited for.
+    const shown = 'grep -q second /etc/foo/username && grep -q second /no-such-lantern-root/deep/foo/username';
     const child = shell.spawnExec(
-      'cat /etc/foo/username; echo; until grep -q second /etc/foo/username; do sleep 0.02; done; cat /etc/lantern-username /no-such-lantern-root/deep/foo/username',
+      `cat /etc/foo/username; echo; until ${shown}; do sleep 0.02; done; cat /etc/lantern-username /no-such-lantern-root/deep/foo/username`,
     );
     if (child.stdout === null) throw new Error('a stream is missing');
     const output = text(child.stdout);
