@@ -38,7 +38,7 @@ export type AtomicWriteOptions = {
 
 /**
  * Makes the volume show the payload, in an order in which a reader, and a process that comes after a crash, only ever
- * find the old contents or the new ones (semantics.md, section 1):
+ * find the old contents or the new ones:
  *
  *  0. Sweep what a crash left: a stale `..data_tmp`, generations that nobody is to see any more.
  *  1. Validate every path; one bad path refuses the whole payload.

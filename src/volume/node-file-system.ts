@@ -7,7 +7,7 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constant
 /** What chown(2) takes for "as it is". */
 const UNCHANGED = -1;
 
-/** The host's file system. Only for memory: see architecture.md on synchronous calls. */
+/** The host's file system. Its calls are synchronous, so it is only for file systems in memory, which never wait for a disk. */
 export const nodeFileSystem: VolumeFs = {
   owner: { user: process.geteuid?.() ?? 0, group: process.getegid?.() ?? 0 },
   mkdir: (path, mode) => void fs.mkdirSync(path, mode),

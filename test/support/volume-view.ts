@@ -6,7 +6,7 @@ import { readTree } from '../../src/volume/tree.ts';
 /** What a reader finds: a file as `0644 user:group bytes`, a directory (path and slash) as `2755 :group`. */
 export type View = Readonly<Record<string, string>>;
 
-/** What the payload promises a reader, by the rules of semantics.md alone. */
+/** What a reader of the payload must find: modes and owners as given, directories 0755, or 2755 with the mount group. */
 export function viewOf({ files, mountGroup }: Payload, owner: Owner): View {
   const view: Record<string, string> = {};
   const directory = mountGroup === undefined ? `0755 :${owner.group}` : `2755 :${mountGroup}`;

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { TOP } from '../../support/compiled.ts';
@@ -25,6 +25,14 @@ test('only main.ts ends the process', () => {
 // What the linter is told to overlook needs a reason in the same comment; biome itself sees to that.
 test('the compiler is never told to overlook something', () => {
   expect(matching(code, /@ts-(?:ignore|nocheck|expect-error)/, THIS_FILE)).toEqual([]);
+});
+
+test('every page that a comment names is in the repository', () => {
+  const missing = code.flatMap(({ path, text }) => {
+    const pages = [...text.matchAll(/^\s*(?:\*|\/\/|\/\*\*).*?\b([\w/-]+\.md)\b/gm)].map(([, page = '']) => page);
+    return pages.filter((page) => !existsSync(join(TOP, page))).map((page) => `${path}: ${page}`);
+  });
+  expect(missing).toEqual([]);
 });
 
 test('tests make temporary directories through TempDir, where the leak check sees them', () => {

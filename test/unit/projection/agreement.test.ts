@@ -10,7 +10,8 @@ const TOKENS = { data: new Map(), tokens: new Map([['a', { token: 't', expiratio
 
 type Case = readonly [what: string, change: Partial<PublishRequest>, code: string | undefined];
 
-// CSI's table for NodePublishVolume, as csi-facts.md and tried.md have it.
+// The CSI specification's answers to a repeated NodePublishVolume: a difference in what is wanted is an update, one in how
+// it is mounted is refused.
 const SAME_TARGET: readonly Case[] = [
   ['nothing', {}, undefined],
   ['the spec', { definition: inline({ secret: { secretName: 'db', items: [{ key: 'a', path: 'b' }] } }) }, undefined],

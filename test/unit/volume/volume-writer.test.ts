@@ -62,7 +62,7 @@ function failingLink(scene: Scene, payload: Payload): number {
 }
 
 describe('what a write does', () => {
-  test('the first one makes the layout of semantics.md, named by the time in UTC', () => {
+  test('the first one makes the layout of a Kubernetes volume, named by the time in UTC', () => {
     const scene = new Scene();
     expect(scene.counting.calls).toEqual([]);
     expect(scene.writer.write(ONE)).toEqual({
