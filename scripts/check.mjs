@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
+import { findCommitFaults } from './commit-messages.mjs';
 
 const TOP = fileURLToPath(new URL('..', import.meta.url));
 
@@ -25,4 +26,12 @@ for (const [name, tool, ...args] of CHECKS) {
   if (status === 0) console.log('ok');
   else process.exitCode = 1;
 }
+
+console.log('\n== commit messages');
+const faults = findCommitFaults(TOP);
+if (faults === undefined) console.log('not checked: the history is not here');
+else if (faults.length === 0) console.log('ok');
+else process.exitCode = 1;
+for (const fault of faults ?? []) console.log(fault);
+
 console.log(process.exitCode === 1 ? '\ncheck failed' : '\ncheck passed');
