@@ -169,6 +169,10 @@ export const CONFIG_OPTIONS = {
     'the public keys of those tokens, kept up to date',
     'RUN-DIR/jwks.json',
   ),
+  relaxedEnvironmentNames: toggle(
+    '--relaxed-environment-names',
+    "environment variables may be named in printable ASCII but '=', as from Kubernetes 1.32 on",
+  ),
   rootCa: option('--root-ca', 'FILE', path, 'ca.crt of service account tokens, PEM', 'none'),
   targetRoot: {
     ...option(

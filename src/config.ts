@@ -11,6 +11,7 @@ import {
   type PublisherChoice,
   type StoreChoice,
 } from './config-options.ts';
+import type { EnvNameRule } from './objects/env-name.ts';
 import { MAX_SOCKET_PATH_BYTES } from './rpc/limits.ts';
 import { type TcpConfig, tcpOf } from './rpc/tcp-config.ts';
 import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
@@ -56,6 +57,8 @@ export type Config = {
   readonly rootCa: string | undefined;
   /** Where targets may lie; anywhere where empty. */
   readonly targetRoots: readonly string[];
+  /** Which names environment variables may have. */
+  readonly environmentNames: EnvNameRule;
   readonly host: 'generic' | 'kubernetes';
   readonly driverName: string;
   readonly nodeId: string;
@@ -129,6 +132,7 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
     tokenIssuer: read(options.tokenIssuer) ?? options.tokenIssuer.defaultValue,
     jwksFile: read(options.jwksFile) ?? join(runDirectory, 'jwks.json'),
     rootCa: read(options.rootCa),
+    environmentNames: read(options.relaxedEnvironmentNames) === true ? 'relaxed' : 'strict',
     targetRoots: read(options.targetRoot) ?? (host === 'kubernetes' ? [KUBELET_PODS] : []),
     host,
     driverName: read(options.driverName) ?? options.driverName.defaultValue,

@@ -111,7 +111,8 @@ export class Daemon implements AsyncDisposable {
         recorder: events,
         tokens,
       };
-      const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs: config.syncPeriodMs };
+      const { syncPeriodMs, environmentNames } = config;
+      const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs, environmentNames };
       const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
       const pods = new PodProjector(projector, stages, targetDirectories(config));
       if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
@@ -122,7 +123,7 @@ export class Daemon implements AsyncDisposable {
             identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
             controller: controllerService({ ...config, store, parser, projector }),
             node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
-            projector: projectorService(projector, pods, parser),
+            projector: projectorService(projector, pods, parser, environmentNames),
             objects: objectsService(store, parser),
             events: eventsService(events, config.nodeId),
             tokens: tokensService(signer, store),

@@ -6,6 +6,9 @@ import { podFactsToJson } from '../spec/pod-facts.ts';
 import { parsePodManifest } from '../spec/pod-manifest.ts';
 import type { PodFile } from './pod-file.ts';
 
+/** Which names a node takes is for its daemon to say. */
+const NAMES = 'relaxed';
+
 /** One container of a Pod manifest, and what its variables can show of the pod. */
 export type PodContainer = PodFile & {
   readonly container: ContainerEnv;
@@ -26,7 +29,7 @@ export function parsePodContainer(document: unknown, name: string | undefined): 
   const names = all.map((container) => container.name);
   const chosen = name === undefined ? all[0] : all.find((container) => container.name === name);
   if (chosen === undefined) return faulty([{ field: 'spec.containers', message: noSuchContainer(name, names) }]);
-  const container = parseContainerEnv(chosen.raw, chosen.path);
+  const container = parseContainerEnv(chosen.raw, chosen.path, NAMES);
   if (!container.ok) return container;
   return parsed({ namespace, facts: podFactsToJson(facts) as PodFacts, placement, container: container.value, names });
 }

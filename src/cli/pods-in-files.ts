@@ -45,7 +45,8 @@ async function checkPods(documents: readonly PodDocument[], namespace: string | 
   const pods = new Map<string, PodInFile>();
   const faults: Fault[] = [];
   for (const { place, raw } of documents) {
-    const result = parsePod(raw, namespace ?? 'default');
+    // Which names of variables a node takes is for its daemon to say.
+    const result = parsePod(raw, namespace ?? 'default', 'relaxed');
     if (!result.ok) {
       faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(place, field), message })));
       continue;

@@ -1,5 +1,5 @@
 import type { Fault } from '../base/errors.ts';
-import { parseEnvName } from '../objects/env-name.ts';
+import { type EnvNameRule, parseEnvName } from '../objects/env-name.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { ContainerEnv, EnvFromSource, EnvValue, KeyValue } from '../spec/container-env.ts';
 import { formatEnvField, type PodField, type PodPlacement } from '../spec/env-field.ts';
@@ -15,6 +15,8 @@ export type EnvironmentInputs = DownwardInputs & {
   /** By `refKey`; an object that does not exist is absent. */
   readonly objects: ReadonlyMap<string, StoredObject>;
   readonly placement: PodPlacement;
+  /** Keys of envFrom that make no such name are skipped. */
+  readonly names: EnvNameRule;
 };
 
 /** A value is bytes: what a Secret holds need not be text. */
@@ -123,7 +125,8 @@ function addAll({ kind, name, optional, prefix }: EnvFromSource, inputs: Environ
   const skipped: string[] = [];
   for (const [key, value] of [...values].sort(([a], [b]) => byteOrder(a, b))) {
     const variable = `${prefix}${key}`;
-    if (parseEnvName(variable, '').ok) draft.set(variable, latin1(value), `the key "${key}" of ${describeRef(ref)}`);
+    if (parseEnvName(variable, '', inputs.names).ok)
+      draft.set(variable, latin1(value), `the key "${key}" of ${describeRef(ref)}`);
     else skipped.push(variable);
   }
   if (skipped.length > 0) draft.notices.push(skippedNames(skipped, ref));

@@ -12,11 +12,16 @@ import type { Stages } from './stages.ts';
  */
 export async function resolveEnvironment(
   request: EnvironmentRequest,
-  { source, allocatable, recorder }: Pick<Stages, 'source' | 'allocatable' | 'recorder'>,
+  {
+    source,
+    allocatable,
+    recorder,
+    environmentNames,
+  }: Pick<Stages, 'source' | 'allocatable' | 'recorder' | 'environmentNames'>,
   signal: AbortSignal,
 ): Promise<Environment> {
   const objects = await resolveObjects(source, environmentRefsOf(request.container, request.namespace), signal);
-  const resolved = resolve({ ...request, objects, allocatable });
+  const resolved = resolve({ ...request, objects, allocatable, names: environmentNames });
   if (!resolved.ok) {
     const error = refusalError(resolved);
     // Reason and first word are the kubelet's, when it cannot configure a container.

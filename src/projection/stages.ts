@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Slices } from '../base/slices.ts';
 import type { Publisher } from '../mount/publisher.ts';
+import type { EnvNameRule } from '../objects/env-name.ts';
 import type { EventRecorder } from '../objects/event.ts';
 import type { PayloadBudget } from '../payload/render-payload.ts';
 import type { Parser } from '../sources/parser.ts';
@@ -35,4 +36,6 @@ export type Stages = {
   readonly allocatable: ReadonlyMap<string, string>;
   /** What shares a pool: a namespace's volumes, or nothing. */
   readonly isolation: 'namespace' | 'volume';
+  /** Which keys of envFrom make variables. */
+  readonly environmentNames: EnvNameRule;
 };

@@ -1,3 +1,4 @@
+import type { EnvNameRule } from '../objects/env-name.ts';
 import { parseNamespace } from '../objects/names.ts';
 import type { Projector } from '../projection/projector.ts';
 import type { Parser } from '../sources/parser.ts';
@@ -7,11 +8,16 @@ import type { ProjectorMethods } from './services.ts';
 import { parseWirePod } from './spec-messages.ts';
 
 /** Projector.ResolveEnvironment. */
-export function resolveEnvironmentMethod(projector: Projector, parser: Parser): ProjectorMethods['resolveEnvironment'] {
+export function resolveEnvironmentMethod(
+  projector: Projector,
+  parser: Parser,
+  names: EnvNameRule,
+): ProjectorMethods['resolveEnvironment'] {
   return async (request, signal) => {
     const reading = new Reading();
     const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
-    const container = reading.take(await parser.run('environment', { raw: rawContainer(request), root: '' }, signal));
+    const raw = rawContainer(request);
+    const container = reading.take(await parser.run('environment', { raw, root: '', names }, signal));
     const pod = reading.take(parseWirePod(request.pod, 'pod'));
     if (namespace === undefined || container === undefined || !reading.isGood) throw reading.error();
     const placement = placementOf(request.placement);

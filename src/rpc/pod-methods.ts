@@ -1,3 +1,4 @@
+import type { EnvNameRule } from '../objects/env-name.ts';
 import { parseNamespace, parseObjectName } from '../objects/names.ts';
 import type { PodStatus, Pods } from '../projection/pods.ts';
 import { type Parser, parserHere } from '../sources/parser.ts';
@@ -11,13 +12,14 @@ import type { ProjectorMethods } from './services.ts';
 export function podMethods(
   pods: Pods,
   parser: Parser = parserHere,
+  names: EnvNameRule = 'strict',
 ): Pick<ProjectorMethods, 'mountPod' | 'unmountPod' | 'listPods'> {
   return {
     async mountPod(request, signal) {
       const reading = new Reading();
       const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
       const root = reading.take(parseRootPath(request.rootPath));
-      const text = { text: request.manifest, defaultNamespace: namespace ?? 'default', field: 'manifest' };
+      const text = { text: request.manifest, defaultNamespace: namespace ?? 'default', field: 'manifest', names };
       const pod = reading.take(await parser.run('pod', text, signal));
       if (pod !== undefined && namespace !== undefined && request.namespace !== '' && pod.namespace !== namespace) {
         reading.refuse('namespace', `must be "${pod.namespace}", as the manifest says, or empty`);

@@ -1,5 +1,6 @@
 import { LanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
+import type { EnvNameRule } from '../objects/env-name.ts';
 import { parseDataKey, parseNamespace } from '../objects/names.ts';
 import type { Pods } from '../projection/pods.ts';
 import type { Projector } from '../projection/projector.ts';
@@ -22,7 +23,12 @@ import { parseTarget } from './target-path.ts';
 import { eventToWire, treeEntryToWire, volumeToWire, weightOfVolume } from './volume-messages.ts';
 
 /** lantern.v1.Projector: reads requests, names every fault at once, and hands what is left to the projector. */
-export function projectorService(projector: Projector, pods: Pods, parser: Parser): ProjectorMethods {
+export function projectorService(
+  projector: Projector,
+  pods: Pods,
+  parser: Parser,
+  names: EnvNameRule = 'strict',
+): ProjectorMethods {
   return {
     async mount(request, signal) {
       const reading = new Reading();
@@ -108,10 +114,10 @@ export function projectorService(projector: Projector, pods: Pods, parser: Parse
       return { entries: tree.map(treeEntryToWire) };
     },
 
-    resolveEnvironment: resolveEnvironmentMethod(projector, parser),
+    resolveEnvironment: resolveEnvironmentMethod(projector, parser, names),
     resolveRegistryCredentials: resolveRegistryCredentialsMethod(projector),
     refresh: refreshMethod(projector),
-    ...podMethods(pods, parser),
+    ...podMethods(pods, parser, names),
   };
 }
 

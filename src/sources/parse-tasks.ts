@@ -1,5 +1,6 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed } from '../base/parsed.ts';
+import type { EnvNameRule } from '../objects/env-name.ts';
 import type { DocumentText } from '../objects/manifest-documents.ts';
 import { describeRef, type ObjectDraft, refOf } from '../objects/object.ts';
 import { parseManifestDocument } from '../objects/parse-manifest.ts';
@@ -21,18 +22,25 @@ export type AdmittedPart = {
 };
 
 type ManifestInput = { readonly document: DocumentText; readonly before: number; readonly defaultNamespace: string };
-type PodInput = { readonly text: string; readonly defaultNamespace: string; readonly field: string };
+type PodInput = {
+  readonly text: string;
+  readonly defaultNamespace: string;
+  readonly field: string;
+  readonly names: EnvNameRule;
+};
 type RawInput = { readonly raw: unknown; readonly root: string };
+type EnvironmentInput = RawInput & { readonly names: EnvNameRule };
 
 /**
  * Everything whose input may be large, by name. Inputs and outputs are plain data (maps and bytes among it), so that they can go to
  * another thread and come back.
  */
 const TASKS = {
-  pod: ({ text, defaultNamespace, field }: PodInput): Parsed<Pod> =>
-    capped(parsePodText(text, defaultNamespace, field)),
+  pod: ({ text, defaultNamespace, field, names }: PodInput): Parsed<Pod> =>
+    capped(parsePodText(text, defaultNamespace, field, names)),
   source: ({ raw, root }: RawInput): Parsed<VolumeSpec> => capped(parseVolumeSource(raw, root)),
-  environment: ({ raw, root }: RawInput): Parsed<ContainerEnv> => capped(parseContainerEnv(raw, root)),
+  environment: ({ raw, root, names }: EnvironmentInput): Parsed<ContainerEnv> =>
+    capped(parseContainerEnv(raw, root, names)),
   object: (draft: ObjectDraft): Parsed<ObjectDraft> => capped(admitObject(draft)),
   spec: (text: string): Parsed<unknown> => parseSpecText(text),
   manifest: ({ document, before, defaultNamespace }: ManifestInput): AdmittedPart => {

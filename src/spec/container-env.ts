@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Parsed, parseBy } from '../base/parsed.ts';
+import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { exactlyOne, optional, through } from '../base/schemas.ts';
-import { parseEnvName } from '../objects/env-name.ts';
+import { type EnvNameRule, parseEnvName } from '../objects/env-name.ts';
 import { parseDataKey, parseObjectName } from '../objects/names.ts';
 import { parseDivisor, parseResource } from './downward-schema.ts';
 import { type EnvField, parseEnvField } from './env-field.ts';
@@ -50,19 +50,6 @@ const name = through(z.string(), parseObjectName);
 const wholeObject = z.strictObject({ name, optional: isOptional });
 const objectKey = z.strictObject({ name, key: through(z.string(), parseDataKey), optional: isOptional });
 
-const envFrom = z
-  .strictObject({
-    prefix: optional(through(z.string(), parsePrefix)).transform((value) => value ?? ''),
-    secretRef: optional(wholeObject),
-    configMapRef: optional(wholeObject),
-  })
-  .check(exactlyOne(['secretRef', 'configMapRef']))
-  .transform(({ prefix, secretRef, configMapRef }): EnvFromSource => {
-    if (secretRef !== undefined) return { kind: 'Secret', ...secretRef, prefix };
-    if (configMapRef !== undefined) return { kind: 'ConfigMap', ...configMapRef, prefix };
-    throw new Error('exactlyOne let neither pass');
-  });
-
 const SOURCES = ['secretKeyRef', 'configMapKeyRef', 'fieldRef', 'resourceFieldRef'];
 
 const valueFrom = z
@@ -89,32 +76,59 @@ const valueFrom = z
     throw new Error('exactlyOne let none pass');
   });
 
-const env = z
-  .strictObject({ name: through(z.string(), parseEnvName), value: text, valueFrom: optional(valueFrom) })
-  .check((context) => {
-    const { value, valueFrom } = context.value;
-    if (value === '' || valueFrom === undefined) return;
-    const message = 'must not be there beside a value that is not empty';
-    context.issues.push({ code: 'custom', message, path: ['valueFrom'], input: undefined });
-  })
-  .transform(({ name, value, valueFrom }): EnvVar => ({ name, value: valueFrom ?? { kind: 'text', text: value } }));
-
 /** The rest of a container is the business of whoever runs it. */
-const container = z.looseObject({
-  name: text,
-  envFrom: optional(z.array(envFrom)).transform((sources) => sources ?? []),
-  env: optional(z.array(env)).transform((variables) => variables ?? []),
-});
-
-/** A container of a Pod manifest, as parsed JSON → its environment, or every fault at once with its path below `root`. */
-export function parseContainerEnv(raw: unknown, root: string): Parsed<ContainerEnv> {
-  const result = parseBy(container, raw, root);
-  if (!result.ok) return result;
-  const { name, envFrom, env } = result.value;
-  return { ok: true, value: { name, envFrom, env } };
+function containerBy(parseName: NameParser) {
+  const parsePrefix: NameParser = (prefix, field) => (prefix === '' ? parsed('') : parseName(prefix, field));
+  const envFrom = z
+    .strictObject({
+      prefix: optional(through(z.string(), parsePrefix)).transform((value) => value ?? ''),
+      secretRef: optional(wholeObject),
+      configMapRef: optional(wholeObject),
+    })
+    .check(exactlyOne(['secretRef', 'configMapRef']))
+    .transform(({ prefix, secretRef, configMapRef }): EnvFromSource => {
+      if (secretRef !== undefined) return { kind: 'Secret', ...secretRef, prefix };
+      if (configMapRef !== undefined) return { kind: 'ConfigMap', ...configMapRef, prefix };
+      throw new Error('exactlyOne let neither pass');
+    });
+  const env = z
+    .strictObject({ name: through(z.string(), parseName), value: text, valueFrom: optional(valueFrom) })
+    .check((context) => {
+      const { value, valueFrom } = context.value;
+      if (value === '' || valueFrom === undefined) return;
+      const message = 'must not be there beside a value that is not empty';
+      context.issues.push({ code: 'custom', message, path: ['valueFrom'], input: undefined });
+    })
+    .transform(({ name, value, valueFrom }): EnvVar => ({ name, value: valueFrom ?? { kind: 'text', text: value } }));
+  return z.looseObject({
+    name: text,
+    envFrom: optional(z.array(envFrom)).transform((sources) => sources ?? []),
+    env: optional(z.array(env)).transform((variables) => variables ?? []),
+  });
 }
 
-/** An empty prefix is none. */
-function parsePrefix(prefix: string, field: string): Parsed<string> {
-  return prefix === '' ? { ok: true, value: '' } : parseEnvName(prefix, field);
+type NameParser = (text: string, field: string) => Parsed<string>;
+
+const CONTAINER = {
+  strict: containerBy(parseStrictName),
+  relaxed: containerBy((text, field) => parseEnvName(text, field, 'relaxed')),
+};
+
+/** With what helps, where the other rule would. */
+function parseStrictName(name: string, field: string): Parsed<string> {
+  const strict = parseEnvName(name, field);
+  if (strict.ok || !parseEnvName(name, field, 'relaxed').ok) return strict;
+  const hint = 'a daemon with --relaxed-environment-names takes it, as Kubernetes 1.32 does';
+  return faulty(strict.faults.map((fault) => ({ ...fault, message: `${fault.message}; ${hint}` })));
+}
+
+/**
+ * A container of a Pod manifest, as parsed JSON → its environment, or every fault at once with its path below `root`.
+ * `names` is the rule for variables and for prefixes.
+ */
+export function parseContainerEnv(raw: unknown, root: string, names: EnvNameRule = 'strict'): Parsed<ContainerEnv> {
+  const result = parseBy(CONTAINER[names], raw, root);
+  if (!result.ok) return result;
+  const { name, envFrom, env } = result.value;
+  return parsed({ name, envFrom, env });
 }

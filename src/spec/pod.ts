@@ -1,5 +1,6 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import type { EnvNameRule } from '../objects/env-name.ts';
 import { type ContainerEnv, parseContainerEnv } from './container-env.ts';
 import type { PodPlacement } from './env-field.ts';
 import type { PodFacts } from './pod-facts.ts';
@@ -35,8 +36,11 @@ export type PodContainer = {
 /** Lantern's own limit: volumes, containers, their mounts and variables together. Reading them holds up everybody else. */
 const MOST_ENTRIES = 10_000;
 
-/** A Pod manifest as parsed YAML or JSON; every fault at once. A pod that names no namespace is in `defaultNamespace`. */
-export function parsePod(raw: unknown, defaultNamespace: string): Parsed<Pod> {
+/**
+ * A Pod manifest as parsed YAML or JSON; every fault at once. A pod that names no namespace is in `defaultNamespace`.
+ * `names` is the rule for its variables.
+ */
+export function parsePod(raw: unknown, defaultNamespace: string, names: EnvNameRule = 'strict'): Parsed<Pod> {
   const entries = countEntries(raw);
   if (entries > MOST_ENTRIES) {
     const message = `must have no more than ${MOST_ENTRIES} volumes, containers, mounts and variables in all, not ${entries}`;
@@ -44,7 +48,7 @@ export function parsePod(raw: unknown, defaultNamespace: string): Parsed<Pod> {
   }
   const manifest = parsePodManifest(raw);
   const volumes = readPodVolumes(listVolumes(raw));
-  const contents = listContainers(raw).map((entry) => readContainer(entry, volumes));
+  const contents = listContainers(raw).map((entry) => readContainer(entry, volumes, names));
   const faults = [
     ...(manifest.ok ? repeatedNames(manifest.value.containers) : manifest.faults),
     ...volumes.faults,
@@ -81,9 +85,9 @@ type Contents = {
 const NO_ENV = { envFrom: [], env: [] };
 
 /** Its name, image and resources are read with the manifest. */
-function readContainer({ raw, path }: Entry, volumes: PodVolumes): Contents {
+function readContainer({ raw, path }: Entry, volumes: PodVolumes, names: EnvNameRule): Contents {
   const { env, envFrom, volumeMounts } = fieldsOf(raw);
-  const variables = parseContainerEnv({ env, envFrom }, path);
+  const variables = parseContainerEnv({ env, envFrom }, path, names);
   const { mounts, faults } = readVolumeMounts(volumeMounts, `${path}.volumeMounts`, volumes);
   if (variables.ok) return { env: variables.value, mounts, faults };
   return { env: NO_ENV, mounts, faults: [...variables.faults, ...faults] };

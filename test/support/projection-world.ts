@@ -219,6 +219,7 @@ export class ProjectionWorld implements AsyncDisposable {
       budget: { bytes: this.#poolBytes, entries: 1_000 },
       allocatable: new Map(),
       isolation: 'namespace',
+      environmentNames: 'strict',
     });
   }
 }

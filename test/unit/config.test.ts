@@ -46,6 +46,7 @@ describe('defaults', () => {
       tokenIssuer: 'lantern',
       jwksFile: '/run/lantern/jwks.json',
       rootCa: undefined,
+      environmentNames: 'strict',
       targetRoots: [],
       host: 'generic',
       driverName: 'lantern.csi.dev',

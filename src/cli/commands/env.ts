@@ -39,7 +39,8 @@ export function envCommand(cli: Cli): Command {
       const { bytes, leftOut } = formatEnvironment(options.output, variables);
       for (const notice of notices) cli.terminal.complain(noticeLine(notice));
       for (const name of leftOut) {
-        cli.terminal.complain(`warning: no shell has a variable of the name "${name}"; left out, -o null has it`);
+        const who = options.output === 'dotenv' ? 'dotenv file' : 'shell';
+        cli.terminal.complain(`warning: no ${who} has a variable of the name "${name}"; left out, -o null has it`);
       }
       await cli.terminal.write(bytes);
     });

@@ -18,7 +18,7 @@ export function formatEnvironment(format: EnvironmentFormat, variables: readonly
     case 'shell':
       return shellText(variables);
     case 'dotenv':
-      return whole(Buffer.from(variables.map((variable) => `${variable.name}=${dotenvValue(variable)}\n`).join('')));
+      return dotenvText(variables);
     case 'json':
       return whole(Buffer.from(`${formatJson(Object.fromEntries(variables.map(jsonEntry)))}\n`));
     case 'null':
@@ -45,6 +45,21 @@ function shellText(variables: readonly Variable[]): EnvironmentText {
     bytes: Buffer.from(lines.join(''), 'latin1'),
     leftOut: variables.filter(({ name }) => !SHELL_NAME.test(name)).map(({ name }) => name),
   };
+}
+
+/** Names that every reader of such files takes; of others some keep a part, or lose the lines after it. */
+const DOTENV_NAME = /^[\w.-]+$/;
+
+function dotenvText(variables: readonly Variable[]): EnvironmentText {
+  const [held, others] = [variables.filter(hasDotenvName), variables.filter((each) => !hasDotenvName(each))];
+  return {
+    bytes: Buffer.from(held.map((variable) => `${variable.name}=${dotenvValue(variable)}\n`).join('')),
+    leftOut: others.map(({ name }) => name),
+  };
+}
+
+function hasDotenvName({ name }: Variable): boolean {
+  return DOTENV_NAME.test(name);
 }
 
 /**

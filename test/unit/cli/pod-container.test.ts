@@ -42,10 +42,10 @@ describe('refused', () => {
     [{ ...POD, kind: 'Deployment' }, undefined, 'kind', 'must be "Pod"'],
     [withContainers({}), undefined, 'spec.containers[0].name', 'is required'],
     [
-      withContainers({ name: 'a' }, { name: 'b', env: [{ name: '1' }] }),
+      withContainers({ name: 'a' }, { name: 'b', env: [{ name: '1' }, { name: 'a=' }] }),
       'b',
-      'spec.containers[1].env[0].name',
-      "must have letters, digits, '-', '_' and '.' only, and not start with a digit",
+      'spec.containers[1].env[1].name',
+      "must have printable ASCII characters other than '=' only",
     ],
   ])('%#', (document, name, field, message) => {
     expect(parsePodContainer(document, name)).toEqual({ ok: false, faults: [{ field, message }] });

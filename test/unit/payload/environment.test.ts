@@ -36,6 +36,7 @@ function resolve(container: object, overrides: Partial<EnvironmentInputs> = {}) 
     pod: POD,
     placement: PLACEMENT,
     allocatable: new Map([['memory', '1Gi']]),
+    names: 'strict',
     ...overrides,
   });
 }
