@@ -90,7 +90,9 @@ async function mountContainer(
   relay: SignalRelay,
 ): Promise<PodContainer> {
   const { manifest, namespace } = pod;
-  const request = { manifest, namespace, rootPath: rootIn(directory), containers: [name] };
+  // The command runs as the caller; root reads what is another user's, and may become that user.
+  const runAs = cli.user.uid === 0 ? {} : { runAsUser: cli.user.uid };
+  const request = { manifest, namespace, rootPath: rootIn(directory), containers: [name], ...runAs };
   const signal = AbortSignal.any([cli.signal, relay.signal]);
   const { containers, notices } = await mountPod(cli, daemon, request, waitMs, signal);
   signal.throwIfAborted();

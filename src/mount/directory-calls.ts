@@ -51,6 +51,8 @@ class Libc {
   readonly readlinkat: Native;
   readonly renameat: Native;
   readonly fchownat: Native;
+  readonly getxattr: Native;
+  readonly setxattr: Native;
   readonly removexattr: Native;
   readonly openat2: Native;
   readonly getdents64: Native;
@@ -65,6 +67,8 @@ class Libc {
     this.readlinkat = library.func('readlinkat', 'long', ['int', 'str', 'void *', 'size_t']);
     this.renameat = library.func('renameat', 'int', ['int', 'str', 'int', 'str']);
     this.fchownat = library.func('fchownat', 'int', ['int', 'str', 'int', 'int', 'int']);
+    this.getxattr = library.func('getxattr', 'long', ['str', 'str', 'void *', 'size_t']);
+    this.setxattr = library.func('setxattr', 'int', ['str', 'str', 'void *', 'size_t', 'int']);
     this.removexattr = library.func('removexattr', 'int', ['str', 'str']);
     const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
     this.openat2 = numbered('long', 'str', 'void *', 'size_t');
@@ -75,7 +79,7 @@ class Libc {
 
 let loaded: Libc | undefined;
 
-/** Loaded at first use: only `direct` needs it. */
+/** Loaded at first use. */
 function libc(): Libc {
   loaded ??= new Libc();
   return loaded;
@@ -180,9 +184,40 @@ function unknownProcessor(what: string): LanternError {
   return new LanternError('unimplemented', `${what} on a "${arch()}" processor: only x64 and arm64 are known`);
 }
 
+/** The limit of the kernel for the value of one attribute. */
+const attributeBuffer = Buffer.alloc(65_536);
+const ACCESS_LIST = 'system.posix_acl_access';
+const DEFAULT_LIST = 'system.posix_acl_default';
+
+/** The access control list as the kernel has it (acl(5) in its binary form); undefined for none. `path` as below. */
+export function readAccessList(path: string): Buffer | undefined {
+  const length = libc().getxattr(path, ACCESS_LIST, attributeBuffer, attributeBuffer.length);
+  if (length >= 0) return Buffer.from(attributeBuffer.subarray(0, length));
+  const errno = koffi.errno();
+  if (WITHOUT_LIST.has(errno)) return undefined;
+  throw new SystemCallError(errno, 'getxattr', path);
+}
+
+/** Sets that list, and with it the mode; false where the file system has no such lists, or none as long as this. */
+export function writeAccessList(path: string, list: Buffer): boolean {
+  if (libc().setxattr(path, ACCESS_LIST, list, list.length, 0) === 0) return true;
+  const errno = koffi.errno();
+  if (WITHOUT_ROOM_FOR_LIST.has(errno)) return false;
+  throw new SystemCallError(errno, 'setxattr', path);
+}
+
 /** Takes access control lists away, inherited ones included. `path` leads to an opened file, in `/proc/self/fd`. */
 export function removeAccessLists(path: string): void {
-  for (const name of ['system.posix_acl_access', 'system.posix_acl_default']) {
+  removeLists(path, ACCESS_LIST, DEFAULT_LIST);
+}
+
+/** Only what would be given on to whatever is made in the directory. */
+export function removeDefaultList(path: string): void {
+  removeLists(path, DEFAULT_LIST);
+}
+
+function removeLists(path: string, ...names: readonly string[]): void {
+  for (const name of names) {
     if (libc().removexattr(path, name) === 0) continue;
     const errno = koffi.errno();
     if (!WITHOUT_LIST.has(errno)) throw new SystemCallError(errno, 'removexattr', path);
@@ -194,4 +229,13 @@ const WITHOUT_LIST: ReadonlySet<number> = new Set([
   constants.errno.ENODATA,
   constants.errno.EOPNOTSUPP,
   constants.errno.EACCES,
+]);
+
+/** EINVAL is also what a user namespace says of users that it has not. */
+const WITHOUT_ROOM_FOR_LIST: ReadonlySet<number> = new Set([
+  constants.errno.EOPNOTSUPP,
+  constants.errno.ENOSPC,
+  constants.errno.E2BIG,
+  constants.errno.ERANGE,
+  constants.errno.EINVAL,
 ]);

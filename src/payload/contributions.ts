@@ -103,9 +103,8 @@ function fromItems<I extends FileAttributes & { readonly path: RelativePath }>(
 
 function fromToken(source: TokenSource, inputs: RenderInputs): Contribution {
   const { spec, mountGroup } = inputs;
-  // The kubelet's rule: whoever owns the file can read it, so nobody else needs to.
-  const isOwned = spec.defaultUser !== undefined || spec.defaultGroup !== undefined || mountGroup !== undefined;
-  const item = { ...NO_ATTRIBUTES, path: source.path, mode: isOwned ? 0o600 : undefined };
+  const { path, user = spec.defaultUser } = source;
+  const item = { ...NO_ATTRIBUTES, path, user, mode: tokenMode(user, spec.defaultGroup ?? mountGroup) };
   const audience = source.audience === '' ? 'the default audience' : `the audience "${source.audience}"`;
   return fromItems(`the token for ${audience}`, [item], inputs, () => {
     const held = inputs.tokens.get(source.audience);
@@ -120,6 +119,12 @@ function fromToken(source: TokenSource, inputs: RenderInputs): Contribution {
     const account = describeRef(accountRefOf(inputs.pod, inputs.namespace));
     return missing(`${account} does not exist, and the token for ${audience} is to speak for it`);
   });
+}
+
+/** The kubelet's rule: whoever owns the file can read it, and so can its group where one was asked for; nobody else needs to. */
+function tokenMode(user: number | undefined, group: number | undefined): number | undefined {
+  if (group !== undefined) return 0o640;
+  return user === undefined ? undefined : 0o600;
 }
 
 /** The item's mode and owner, else the volume's. A mount group needs to read: 0440 comes on top. */

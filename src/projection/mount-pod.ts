@@ -5,6 +5,7 @@ import type { Pod } from '../spec/pod.ts';
 import { type ResolvedContainer, resolveContainer } from './pod-containers.ts';
 import { requireAccount, requireMountable, requireObjects } from './pod-objects.ts';
 import { type PlannedVolume, type PodDesk, publishAll } from './pod-publications.ts';
+import { withTokenOwner } from './pod-readers.ts';
 import { podVolumeStatus, podVolumes } from './pod-status.ts';
 import { withTokenVolume } from './pod-token-volume.ts';
 import type { ContainerMount, MountedPod, PodRequest } from './pods.ts';
@@ -27,7 +28,7 @@ export async function mountPodOnce(
   const chosen = choose(request);
   const account = await requireAccount(request.pod, source, signal); // 1
   requireMountable(request.pod, account);
-  const pod = onlyUsed(withTokenVolume(chosen, account)); // 2
+  const { pod, notices } = withTokenOwner(onlyUsed(withTokenVolume(chosen, account)), request, desk.giver); // 2
   await requireObjects(pod, source, signal); // 3
   const resolved: ResolvedContainer[] = []; // 4
   const isProjected = projectedNames(pod);
@@ -43,14 +44,14 @@ export async function mountPodOnce(
   const names = new Set(request.pod.containers.map(({ name }) => name));
   const chosenNames = new Set(pod.containers.map(({ name }) => name));
   const isReplaced = (container: string) => chosenNames.has(container) || !names.has(container);
-  await publishAll(planOf(pod, resolved), isReplaced, request, desk, signal); // 5
+  const reachable = await publishAll(planOf(pod, resolved), isReplaced, request, desk, signal); // 5
   const { namespace, facts } = pod;
   const { name, uid } = facts;
   const volumes = podVolumes(projector, { namespace, name }, request.root).map(podVolumeStatus);
   return {
     status: { namespace, name, uid, root: request.root, volumes },
     containers,
-    notices: eachOnce([...unsupported(pod), ...resolved.flatMap(({ notices }) => notices)]),
+    notices: eachOnce([...unsupported(pod), ...notices, ...reachable, ...resolved.flatMap(({ notices }) => notices)]),
   };
 }
 

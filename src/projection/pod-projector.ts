@@ -2,6 +2,7 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { retry } from '../base/retry.ts';
 import { Wakeup } from '../base/wakeup.ts';
+import type { Publisher } from '../mount/publisher.ts';
 import type { TargetDirectories } from '../mount/target-directories.ts';
 import { Following } from './following.ts';
 import { mountPodOnce } from './mount-pod.ts';
@@ -16,7 +17,9 @@ import { unmountPod } from './unmount-pod.ts';
 const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
 
 /** What pods need of the stages; the projector has them all. */
-export type PodStages = Pick<Stages, 'source' | 'clock' | 'log' | 'recorder' | 'slices'>;
+export type PodStages = Pick<Stages, 'source' | 'clock' | 'log' | 'recorder' | 'slices'> & {
+  readonly publisher: Pick<Publisher, 'canChangeOwners'>;
+};
 
 /** Mounts pods by publishing their volumes one by one. All calls for one pod run one after the other. */
 export class PodProjector implements Pods {
@@ -61,9 +64,10 @@ export class PodProjector implements Pods {
   }
 
   async #mountOnce(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
-    const { source, log, slices } = this.#stages;
+    const { source, log, slices, publisher } = this.#stages;
     const { namespace, facts } = request.pod;
-    const desk = { projector: this.#projector, directories: this.#directories, source, log, slices };
+    const giver = { user: process.geteuid?.(), canChangeOwners: publisher.canChangeOwners };
+    const desk = { projector: this.#projector, directories: this.#directories, source, log, slices, giver };
     return await this.#locks.run(lockOf(namespace, facts.name), signal, () => mountPodOnce(request, desk, signal));
   }
 

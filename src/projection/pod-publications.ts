@@ -4,9 +4,12 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Slices } from '../base/slices.ts';
 import { isBelow, type TargetDirectories } from '../mount/target-directories.ts';
+import type { Notice } from '../payload/notice.ts';
 import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeDefinition } from '../spec/volume-spec.ts';
 import { within } from './pod-containers.ts';
+import { PodDirectories } from './pod-directories.ts';
+import type { FileGiver } from './pod-readers.ts';
 import { type PodVolumeOf, podVolumes } from './pod-status.ts';
 import { type PodName, podVolumeId } from './pod-volume-id.ts';
 import type { ContainerMount, PodRequest } from './pods.ts';
@@ -19,6 +22,7 @@ export type PodDesk = {
   readonly log: Log;
   /** A pod may have thousands of mounts, each without a wait. */
   readonly slices: Slices;
+  readonly giver: FileGiver;
 };
 
 /** One volume of a pod, and where it is to be seen. */
@@ -34,7 +38,8 @@ const FOR_EVER = new AbortController().signal;
 /**
  * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with the
  * directories made for it. New volumes come first, since they fail most often, and their failure disturbs nothing. What
- * was mounted before and is not planned any more goes at the end, for containers that `isReplaced` says so of.
+ * was mounted before and is not planned any more goes at the end, for containers that `isReplaced` says so of. Returns what
+ * a user should know of the directories.
  */
 export async function publishAll(
   volumes: readonly PlannedVolume[],
@@ -42,19 +47,21 @@ export async function publishAll(
   request: PodRequest,
   desk: PodDesk,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly Notice[]> {
   const { pod, root } = request;
   const mounted = podVolumes(desk.projector, podName(request), root);
   const before = new Map<string, PodVolumeOf>(mounted.map((volume) => [volume.volumeId, volume]));
   const planned = volumes.map((volume) => ({ ...volume, volumeId: podVolumeId(podName(request), root, volume.name) }));
+  const directories = new PodDirectories(request, mounted, desk.directories, desk.giver);
   const undo = new DisposalStack();
+  const attempt = { request, directories, undo, desk, signal };
   try {
     for (const volume of planned.filter(({ volumeId }) => !before.has(volumeId))) {
-      await publishOne(volume, undefined, request, undo, desk, signal);
+      await publishOne(volume, undefined, attempt);
     }
     for (const volume of planned) {
       const known = before.get(volume.volumeId);
-      if (known !== undefined) await publishOne(volume, known, request, undo, desk, signal);
+      if (known !== undefined) await publishOne(volume, known, attempt);
     }
   } catch (error) {
     await takeBack(undo, `${pod.namespace}/${pod.facts.name}`, desk.log);
@@ -70,26 +77,36 @@ export async function publishAll(
       desk.directories.removeAbove(root, target);
     }
   }
+  return directories.notices;
 }
 
 type NamedVolume = PlannedVolume & { readonly volumeId: VolumeId };
 
+/** One try to publish all of a pod. */
+type Attempt = {
+  readonly request: PodRequest;
+  readonly directories: PodDirectories;
+  readonly undo: DisposalStack;
+  readonly desk: PodDesk;
+  readonly signal: AbortSignal;
+};
+
 async function publishOne(
   volume: NamedVolume,
   known: PodVolumeOf | undefined,
-  request: PodRequest,
-  undo: DisposalStack,
-  desk: PodDesk,
-  signal: AbortSignal,
+  { request, directories, undo, desk, signal }: Attempt,
 ): Promise<void> {
   const there = new Map(known?.publications.map((publication) => [publication.target, publication]));
   // A target that is there already takes new tokens; at a further one they would be those of another request.
   const mounts = [...volume.mounts].sort((a, b) => Number(there.has(b.target)) - Number(there.has(a.target)));
+  for (const { target } of mounts) {
+    await desk.slices.next();
+    directories.prepare(target, undo);
+  }
+  const made = directories.madeFor([...mounts.map(({ target }) => target), ...there.keys()]);
   for (const [index, mount] of mounts.entries()) {
     await desk.slices.next();
-    const made = desk.directories.make(request.root, mount.target);
-    undo.defer(() => desk.directories.remove(made));
-    const wanted = publishRequest(volume, mount, request);
+    const wanted = publishRequest(volume, mount, made, request);
     try {
       await desk.projector.publish(wanted, signal);
     } catch (error) {
@@ -133,6 +150,7 @@ async function takeBack(undo: DisposalStack, pod: string, log: Log): Promise<voi
 function publishRequest(
   { name, volumeId, definition }: NamedVolume,
   { target, subPath }: ContainerMount,
+  made: readonly string[],
   { pod, root, tokens }: PodRequest,
 ): PublishRequest {
   return {
@@ -147,7 +165,7 @@ function publishRequest(
     mountGroup: pod.fsGroup,
     pod: pod.facts,
     inputs: { data: new Map(), tokens },
-    podVolume: { name, root },
+    podVolume: { name, root, made },
     waitForObjects: false,
   };
 }

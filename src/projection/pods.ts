@@ -38,6 +38,10 @@ export type PodRequest = {
   readonly waitForObjects: boolean;
   /** By audience. */
   readonly tokens: ReadonlyMap<string, HeldToken>;
+  /** Directories and tokens are for everybody; see `directoryAccess` and `withTokenOwner`. */
+  readonly open: boolean;
+  /** Whom the containers run as, whatever the manifest says. */
+  readonly runAsUser: number | undefined;
 };
 
 export type PodUnmount = {

@@ -9,8 +9,14 @@ export const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 /** The most fields of a request, those of the messages in it included. Decoding and checking take up to 2.5 µs for each. */
 export const MAX_REQUEST_FIELDS = 20_000;
 
+/** Kubernetes' limit for a user. */
+export const MAX_USER = 2 ** 31 - 1;
+
 /** The largest group id that is not chown(2)'s "as it is". */
 export const MAX_GROUP = 2 ** 32 - 2;
+
+/** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
+export const MAX_SOCKET_PATH_BYTES = 107;
 
 /** CSI's limit for a map<string, string>, in bytes of keys and values. Only our own keys count. */
 export const MAX_OWN_BYTES = 4096;

@@ -3,6 +3,7 @@ import { parseNamespace, parseObjectName } from '../objects/names.ts';
 import type { PodStatus, Pods } from '../projection/pods.ts';
 import { type Parser, parserHere } from '../sources/parser.ts';
 import { heldTokensOf } from './held-tokens.ts';
+import { MAX_USER } from './limits.ts';
 import { checkPage, pageOf } from './pages.ts';
 import { mountedPodToWire, parseRootPath, podToWire, sizeOfPod } from './pod-messages.ts';
 import { Reading } from './reading.ts';
@@ -25,10 +26,15 @@ export function podMethods(
         reading.refuse('namespace', `must be "${pod.namespace}", as the manifest says, or empty`);
       }
       if (pod?.containers.length === 0) reading.refuse('manifest.spec.containers', 'must have a container');
+      if (request.runAsUser !== undefined && (request.runAsUser < 0 || request.runAsUser > MAX_USER)) {
+        reading.refuse('run_as_user', `must be between 0 and ${MAX_USER}`);
+      }
       if (pod === undefined || root === undefined || !reading.isGood) throw reading.error();
-      const { containers, waitForObjects } = request;
+      const { containers, waitForObjects, open, runAsUser } = request;
       const tokens = heldTokensOf(request.tokens);
-      return mountedPodToWire(await pods.mount({ pod, root, containers, waitForObjects, tokens }, signal));
+      return mountedPodToWire(
+        await pods.mount({ pod, root, containers, waitForObjects, tokens, open, runAsUser }, signal),
+      );
     },
 
     async unmountPod(request, signal) {

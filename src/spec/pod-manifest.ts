@@ -17,6 +17,8 @@ export type PodManifest = {
   readonly automountServiceAccountToken: boolean | undefined;
   readonly imagePullSecrets: readonly string[];
   readonly fsGroup: number | undefined;
+  /** See `Pod`. */
+  readonly commonUser: number | undefined;
   /** Init containers first. */
   readonly containers: readonly ListedContainer[];
 };
@@ -26,10 +28,14 @@ export type ListedContainer = {
   readonly name: string;
   readonly image: string;
   readonly isInit: boolean;
+  readonly runAs: RunAs;
   /** `spec.containers[0]` */
   readonly path: string;
   readonly raw: unknown;
 };
+
+/** Whom a container runs as, as far as the manifest says: undefined is as its image says. */
+export type RunAs = { readonly user: number | undefined; readonly group: number | undefined };
 
 /** The two lists of containers, in the order that they start in. */
 const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
@@ -50,10 +56,14 @@ const namespace = through(text, (value, path): Parsed<string | undefined> => {
 const account = through(text, (value, path) => (value === '' ? parsed('') : parseObjectName(value, path)));
 const addresses = optional(z.array(z.looseObject({ ip: z.string() }))).transform((list) => list ?? []);
 
+const runAs = { runAsUser: group, runAsGroup: group };
+const securityContext = optional(z.looseObject(runAs));
+
 const container = z.looseObject({
   name: through(z.string(), parseLabel),
   image: text,
   resources: optional(z.looseObject({ limits: quantities, requests: quantities })),
+  securityContext,
 });
 const containers = optional(z.array(container)).transform((list) => list ?? []);
 
@@ -69,10 +79,11 @@ const manifest = z.looseObject({
       serviceAccount: account,
       automountServiceAccountToken: flag,
       imagePullSecrets: optional(z.array(z.looseObject({ name }))),
-      securityContext: optional(z.looseObject({ fsGroup: group })),
+      securityContext: optional(z.looseObject({ fsGroup: group, ...runAs })),
       volumes: optional(z.array(z.unknown())),
       initContainers: containers,
       containers,
+      ephemeralContainers: optional(z.array(z.looseObject({ securityContext }))),
     }),
   ),
   status: optional(z.looseObject({ hostIP: text, hostIPs: addresses, podIP: text, podIPs: addresses })),
@@ -87,6 +98,11 @@ export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
     return (spec?.[list] ?? []).map((own, index) => ({ ...own, list, path: field('spec', list, index) }));
   });
   const raws = listContainers(raw);
+  const runAsOf = (own: SecurityContext): RunAs => ({
+    user: own?.runAsUser ?? spec?.securityContext?.runAsUser,
+    group: own?.runAsGroup ?? spec?.securityContext?.runAsGroup,
+  });
+  const all = [...listed, ...(spec?.ephemeralContainers ?? [])];
   return parsed({
     namespace: metadata.namespace,
     facts: {
@@ -109,10 +125,19 @@ export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
     automountServiceAccountToken: spec?.automountServiceAccountToken,
     imagePullSecrets: (spec?.imagePullSecrets ?? []).map((reference) => reference.name),
     fsGroup: spec?.securityContext?.fsGroup,
-    containers: listed.map(({ name, image, list, path }, index) => {
-      return { name, image, isInit: list === 'initContainers', path, raw: raws[index]?.raw };
+    commonUser: commonUser(all.map((each) => runAsOf(each.securityContext))),
+    containers: listed.map(({ name, image, list, path, securityContext }, index) => {
+      const runAs = runAsOf(securityContext);
+      return { name, image, isInit: list === 'initContainers', runAs, path, raw: raws[index]?.raw };
     }),
   });
+}
+
+type SecurityContext = z.output<typeof securityContext>;
+
+function commonUser(all: readonly RunAs[]): number | undefined {
+  const users = new Set(all.map(({ user }) => user));
+  return users.size === 1 ? all[0]?.user : undefined;
 }
 
 /** An entry of one of the pod's lists, and where it stands. */

@@ -4,7 +4,7 @@ import type { EnvNameRule } from '../objects/env-name.ts';
 import { type ContainerEnv, parseContainerEnv } from './container-env.ts';
 import type { PodPlacement } from './env-field.ts';
 import type { PodFacts } from './pod-facts.ts';
-import { type Entry, fieldsOf, listContainers, listVolumes, parsePodManifest } from './pod-manifest.ts';
+import { type Entry, fieldsOf, listContainers, listVolumes, parsePodManifest, type RunAs } from './pod-manifest.ts';
 import { type PodVolume, type PodVolumes, readPodVolumes } from './pod-volumes.ts';
 import { readVolumeMounts, type VolumeMount } from './volume-mounts.ts';
 
@@ -19,6 +19,8 @@ export type Pod = {
   readonly imagePullSecrets: readonly string[];
   /** securityContext.fsGroup. */
   readonly fsGroup: number | undefined;
+  /** Whom all containers run as, ephemeral ones among them; undefined where they differ, or one does not say. */
+  readonly commonUser: number | undefined;
   readonly volumes: readonly PodVolume[];
   /** In the manifest's order, init containers first. */
   readonly containers: readonly PodContainer[];
@@ -29,6 +31,7 @@ export type PodContainer = {
   /** Empty where the manifest names none. */
   readonly image: string;
   readonly isInit: boolean;
+  readonly runAs: RunAs;
   readonly env: ContainerEnv;
   readonly mounts: readonly VolumeMount[];
 };
@@ -60,9 +63,9 @@ export function parsePod(raw: unknown, defaultNamespace: string, names: EnvNameR
     ...pod,
     namespace: namespace ?? defaultNamespace,
     volumes: volumes.volumes,
-    containers: containers.map(({ name, image, isInit }, index) => {
+    containers: containers.map(({ name, image, isInit, runAs }, index) => {
       const { env = NO_ENV, mounts = [] } = contents[index] ?? {};
-      return { name, image, isInit, env: { ...env, name }, mounts };
+      return { name, image, isInit, runAs, env: { ...env, name }, mounts };
     }),
   });
 }

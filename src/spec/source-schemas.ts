@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { exactlyOne, optional, through } from '../base/schemas.ts';
 import { parseObjectName } from '../objects/names.ts';
 import { downwardItems } from './downward-schema.ts';
-import { keysToPaths, path, volumeDefaults } from './file-schemas.ts';
+import { fileAttributes, keysToPaths, path, volumeDefaults } from './file-schemas.ts';
 import type { DownwardSource, ObjectSource, RequestSource, SourceSpec, TokenSource } from './volume-spec.ts';
 
 export const MIN_EXPIRATION = 600;
@@ -15,13 +15,17 @@ const isOptional = optional(z.boolean()).transform((value) => value ?? false);
 const object = { items: keysToPaths, optional: isOptional };
 
 const expirationRule = `must be between ${MIN_EXPIRATION} (10 minutes) and ${MAX_EXPIRATION}`;
-const token = z.strictObject({
-  audience: optional(z.string()).transform((value) => value ?? ''),
-  expirationSeconds: optional(
-    z.int().min(MIN_EXPIRATION, expirationRule).max(MAX_EXPIRATION, expirationRule),
-  ).transform((value) => value ?? DEFAULT_EXPIRATION),
-  path,
-});
+const token = z
+  .strictObject({
+    audience: optional(z.string()).transform((value) => value ?? ''),
+    expirationSeconds: optional(
+      z.int().min(MIN_EXPIRATION, expirationRule).max(MAX_EXPIRATION, expirationRule),
+    ).transform((value) => value ?? DEFAULT_EXPIRATION),
+    path,
+    user: fileAttributes.user,
+  })
+  // There in any case: equal specs are equal to any comparison.
+  .transform(({ user, ...rest }) => ({ ...rest, user }));
 
 /** One entry of projected.sources. */
 const projection = z

@@ -65,8 +65,8 @@ function projectionToJson(source: SourceSpec): Readonly<Record<string, Json>> {
     case 'request':
       return { request: { items: source.items?.map(keyToJson) } };
     case 'serviceAccountToken': {
-      const { audience, expirationSeconds, path } = source;
-      return { serviceAccountToken: { audience, expirationSeconds, path } };
+      const { audience, expirationSeconds, path, user } = source;
+      return { serviceAccountToken: { audience, expirationSeconds, path, user } };
     }
   }
 }

@@ -35,6 +35,8 @@ export type TokenSource = {
   readonly audience: string;
   readonly expirationSeconds: number;
   readonly path: RelativePath;
+  /** Whose file it is; the volume's default where undefined. */
+  readonly user: number | undefined;
 };
 
 /** Mode and owner of one file; the volume's defaults where undefined. */

@@ -32,7 +32,12 @@ export type VolumeRecord = {
 };
 
 /** Which of a pod's volumes it is, and the root directory that the pod was mounted below. */
-export type RecordedPodVolume = { readonly name: string; readonly root: string };
+export type RecordedPodVolume = {
+  readonly name: string;
+  readonly root: string;
+  /** Directories that were made for the pod, without those in them. */
+  readonly made?: readonly string[] | undefined;
+};
 
 /** A publication, with what a repeat of its request must agree on. */
 export type RecordedPublication = {
@@ -118,7 +123,7 @@ const RECORD = z.strictObject({
   definition: z.unknown(),
   mountGroup: optional(z.int().nonnegative().max(MAX_ID)),
   pod: optional(z.unknown()),
-  podVolume: optional(z.strictObject({ name: z.string(), root: z.string() })),
+  podVolume: optional(z.strictObject({ name: z.string(), root: z.string(), made: optional(z.array(z.string())) })),
   publications: z.array(PUBLICATION),
   storeId: z.string(),
   objects: mapOf<number | null>((value, key) => {

@@ -41,6 +41,7 @@ const source: fc.Arbitrary<SourceSpec> = fc.oneof(
     audience: fc.string(),
     expirationSeconds: fc.integer({ min: 600, max: 2 ** 32 }),
     path,
+    user: maybe(id),
   }),
 );
 

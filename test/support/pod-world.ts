@@ -31,14 +31,30 @@ export class PodWorld implements AsyncDisposable {
     const roots = new TargetRoots([this.projection.target('')], []);
     return new PodProjector(
       projector,
-      { source: store, clock, log: silentLog, recorder, slices: new Slices(clock) },
+      {
+        source: store,
+        clock,
+        log: silentLog,
+        recorder,
+        slices: new Slices(clock),
+        publisher: { canChangeOwners: process.geteuid?.() === 0 },
+      },
       new TargetDirectories(roots),
     );
   }
 
   request(manifest: unknown, overrides: Partial<PodRequest> = {}): PodRequest {
     const pod = orThrow(parsePod(manifest, 'default'));
-    return { pod, root: this.root, containers: [], waitForObjects: false, tokens: new Map(), ...overrides };
+    return {
+      pod,
+      root: this.root,
+      containers: [],
+      waitForObjects: false,
+      tokens: new Map(),
+      open: false,
+      runAsUser: undefined,
+      ...overrides,
+    };
   }
 
   mount(manifest: unknown, overrides: Partial<PodRequest> = {}, signal: AbortSignal = NEVER): Promise<MountedPod> {

@@ -1,4 +1,6 @@
+import { accessSync, constants } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { errnoOf } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { MountPodResponse__Output as MountPodResponse } from '../../rpc/generated/lantern/v1/MountPodResponse.ts';
 import type { Cli } from '../cli.ts';
@@ -10,6 +12,7 @@ import { addKustomizeOptions, type ManifestOptions, readFilesOrKustomization } f
 import { mountPod } from '../mount-pod.ts';
 import { noticeLine } from '../output/notice-line.ts';
 import { mountedPodJson, mountedPodText } from '../output/pod-text.ts';
+import { printable } from '../output/printable.ts';
 import { formatJson } from '../output/structured.ts';
 import { rootOf } from '../pod-roots.ts';
 import { type PodInFile, podsOf } from '../pods-in-files.ts';
@@ -18,6 +21,7 @@ import { withDaemon } from '../with-daemon.ts';
 type Options = Omit<ManifestOptions, 'recursive'> & {
   readonly container: readonly string[];
   readonly wait: number;
+  readonly open: boolean;
   readonly output?: 'json';
 };
 
@@ -40,6 +44,11 @@ export function podMountCommand(cli: Cli): Command {
       new Option('--wait <DURATION>', 'how long to wait for missing objects; 0s does not wait')
         .argParser(durationArgument)
         .default(DEFAULT_WAIT_MS, '2m'),
+    )
+    .option(
+      '--open',
+      "let everybody read: directories are 0755 and tokens 0644, instead of for the pod's users (runAsUser, fsGroup)",
+      false,
     )
     .addOption(outputOption('json'))
     .action(async (root: string, options: Options, command: Command) => {
@@ -66,7 +75,7 @@ async function mountAll(
     pods.map((pod) => {
       const { namespace, manifest } = pod;
       const containers = [...options.container];
-      const request = { manifest, namespace, rootPath: rootOf(pod, pods, root), containers };
+      const request = { manifest, namespace, rootPath: rootOf(pod, pods, root), containers, open: options.open };
       return mountPod(cli, daemon, request, options.wait, cli.signal);
     }),
   );
@@ -74,9 +83,23 @@ async function mountAll(
   const allWell = await forEach(cli.terminal, answers, async (answer) => {
     if (answer.status === 'rejected') throw answer.reason;
     for (const notice of answer.value.notices) cli.terminal.complain(noticeLine(notice));
+    sayIfClosed(cli, answer.value.pod?.rootPath ?? '');
     if (options.output === undefined) cli.terminal.print(mountedPodText(answer.value));
     mounted.push(answer.value);
   });
   if (options.output === 'json') cli.terminal.print(formatJson({ pods: mounted.map(mountedPodJson) }));
   if (!allWell) throw PARTLY_FAILED;
+}
+
+/** Whoever mounts a pod for others need not get in; who means to use it would see no reason otherwise. */
+function sayIfClosed({ terminal, user }: Cli, root: string): void {
+  try {
+    accessSync(root, constants.X_OK);
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') return;
+    const way = 'set securityContext.runAsUser in its manifest, or mount it with --open';
+    terminal.complain(
+      printable(`note: "${root}" is closed to you (uid ${user.uid}), whom the pod does not run as; ${way}`),
+    );
+  }
 }

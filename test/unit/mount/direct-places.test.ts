@@ -151,7 +151,10 @@ describe.runIf(isRoot)('what is exchanged right after it was made (needs root)',
     prepareDirectory: (top: string, path: string) =>
       targetsIn(top, { inSharedDirectories: true }).prepareDirectory(path).opened[Symbol.dispose](),
     'the directories of a pod': (top: string, path: string) =>
-      void new TargetDirectories(new TargetRoots([top], [])).make(path, `${path}/t`),
+      void new TargetDirectories(new TargetRoots([top], [])).make(path, `${path}/t`, {
+        accessOf: () => 'everybody',
+        onReachable: () => {},
+      }),
   };
   test.each(
     Object.entries(MAKERS).flatMap(([maker, make]) => [

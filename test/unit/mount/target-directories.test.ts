@@ -1,11 +1,13 @@
 import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { TargetRoots } from '../../../src/mount/target.ts';
-import { TargetDirectories } from '../../../src/mount/target-directories.ts';
+import { type Openness, TargetDirectories } from '../../../src/mount/target-directories.ts';
 import { lanternErrorOf } from '../../support/lantern-error.ts';
 import { listTree } from '../../support/list-tree.ts';
 import { openDescriptors } from '../../support/open-descriptors.ts';
 import { TempDir } from '../../support/temp-dir.ts';
+
+const EVERYBODY: Openness = { accessOf: () => 'everybody', onReachable: () => {} };
 
 /** `pods` is the target root, `pods/run` the daemon's own, `outside` neither. */
 function arrange() {
@@ -20,11 +22,11 @@ test('makes the root and what lies between, 0755 whatever the umask, and nothing
   using _ = dir;
   const umask = process.umask(0o077);
   try {
-    const made = directories.make(root, `${root}/app/etc/db`);
+    const made = directories.make(root, `${root}/app/etc/db`, EVERYBODY);
     expect(made).toEqual([root, `${root}/app`, `${root}/app/etc`]);
     expect(made.map((path) => (statSync(path).mode & 0o7777).toString(8))).toEqual(['755', '755', '755']);
-    expect(directories.make(root, `${root}/app/etc/db`)).toEqual([]);
-    expect(directories.make(root, `${root}/app/var/x`)).toEqual([`${root}/app/var`]);
+    expect(directories.make(root, `${root}/app/etc/db`, EVERYBODY)).toEqual([]);
+    expect(directories.make(root, `${root}/app/var/x`, EVERYBODY)).toEqual([`${root}/app/var`]);
     expect(listTree(root)).toEqual(['app', 'app/etc', 'app/var']);
   } finally {
     process.umask(umask);
@@ -59,7 +61,7 @@ describe('what is refused leaves nothing behind', () => {
     const before = listTree(dir.path);
     const descriptors = openDescriptors();
     const from = target.startsWith('web/') ? root : dir.at('pods', target.split('/').slice(0, 2).join('/'));
-    expect(lanternErrorOf(() => directories.make(from, `${dir.path}/pods/${target}`)).code).toBe(code);
+    expect(lanternErrorOf(() => directories.make(from, `${dir.path}/pods/${target}`, EVERYBODY)).code).toBe(code);
     expect(listTree(dir.path)).toEqual(before);
     expect(openDescriptors()).toEqual(descriptors);
   });
@@ -68,8 +70,8 @@ describe('what is refused leaves nothing behind', () => {
     const { dir, directories, root } = arrange();
     using _ = dir;
     symlinkSync(dir.at('outside'), root);
-    expect(lanternErrorOf(() => directories.make(root, `${root}/new/db`)).code).toBe('failed-precondition');
-    expect(lanternErrorOf(() => directories.make(dir.at('outside'), dir.at('outside/new/db'))).code).toBe(
+    expect(lanternErrorOf(() => directories.make(root, `${root}/new/db`, EVERYBODY)).code).toBe('failed-precondition');
+    expect(lanternErrorOf(() => directories.make(dir.at('outside'), dir.at('outside/new/db'), EVERYBODY)).code).toBe(
       'permission-denied',
     );
     expect(listTree(dir.at('outside'))).toEqual(['etc']);
@@ -80,8 +82,8 @@ describe('taking away', () => {
   test('goes up to the root, as far as directories are empty', () => {
     const { dir, directories, root } = arrange();
     using _ = dir;
-    directories.make(root, `${root}/app/etc/db`);
-    directories.make(root, `${root}/app/var/x`);
+    directories.make(root, `${root}/app/etc/db`, EVERYBODY);
+    directories.make(root, `${root}/app/var/x`, EVERYBODY);
     directories.removeAbove(root, `${root}/app/etc/db`);
     expect(listTree(dir.at('pods'))).toEqual(['run', 'web', 'web/app', 'web/app/var']);
     directories.removeAbove(root, `${root}/app/var/x`);

@@ -150,6 +150,7 @@ describe("the request's data and tokens", () => {
     audience: 'vault',
     expirationSeconds: 3600,
     path: relativePath('token'),
+    user: undefined,
   } as const;
   const tokens = new Map([['vault', { token: 'eyJ.secret', expirationTimestamp: '2026-11-23T20:24:08Z' }]]);
 
@@ -174,7 +175,9 @@ describe("the request's data and tokens", () => {
   test.each<[string, Partial<RenderInputs>, string]>([
     ['no owner', {}, '644 -:-'],
     ['a user', { spec: volumeSpec([token], { defaultUser: 7 }) }, '600 7:-'],
-    ['a group', { spec: volumeSpec([token], { defaultGroup: 0 }) }, '600 -:0'],
+    ['a user of its own', { spec: volumeSpec([{ ...token, user: 8 }], { defaultUser: 7 }) }, '600 8:-'],
+    ['a group, which is to read it', { spec: volumeSpec([token], { defaultGroup: 0 }) }, '640 -:0'],
+    ['a user and a mount group', { spec: volumeSpec([{ ...token, user: 8 }]), mountGroup: 50 }, '640 8:-'],
     ['a mount group, which must read it', { mountGroup: 50 }, '640 -:-'],
   ])('its mode with %s', (_, overrides, expected) => {
     expect(modes(renderInputs([token], [], { tokens, ...overrides }))).toEqual({ token: expected });

@@ -43,6 +43,7 @@ function mountRequest(change: Partial<MountPodRequest>): MountPodRequest {
     rootPath: '/pods/web',
     containers: [],
     waitForObjects: false,
+    open: false,
     tokens: {},
     ...change,
   };

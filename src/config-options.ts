@@ -1,6 +1,5 @@
-import type { LogFormat, LogLevel } from '../base/log.ts';
-import type { Parsed } from '../base/parsed.ts';
-import { DEFAULT_ETCD_PREFIX, etcdEndpoints, etcdPrefix, etcdUser } from '../sources/etcd-config.ts';
+import type { LogFormat, LogLevel } from './base/log.ts';
+import type { Parsed } from './base/parsed.ts';
 import {
   byteSize,
   driverName,
@@ -14,7 +13,8 @@ import {
   socketEndpoint,
   stringOrUri,
   trueOrFalse,
-} from './values.ts';
+} from './config-values.ts';
+import { DEFAULT_ETCD_PREFIX, etcdEndpoints, etcdPrefix, etcdUser } from './sources/etcd-config.ts';
 
 /** One setting of `lantern serve`: flag, environment variable, help and parser come from here alone. */
 export type ConfigOption<T> = {

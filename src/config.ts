@@ -1,11 +1,8 @@
 import { join } from 'node:path';
-import { availableMemory, defaultPoolTotal } from '../base/available-memory.ts';
-import type { Fault } from '../base/errors.ts';
-import type { LogFormat, LogLevel } from '../base/log.ts';
-import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import type { EnvNameRule } from '../objects/env-name.ts';
-import { defaultDataDirectory, defaultKeyFile } from '../sources/data-directory.ts';
-import { type EtcdConfig, etcdOf } from '../sources/etcd-config.ts';
+import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
+import type { Fault } from './base/errors.ts';
+import type { LogFormat, LogLevel } from './base/log.ts';
+import { faulty, type Parsed, parsed } from './base/parsed.ts';
 import {
   type ChangeDetection,
   CONFIG_OPTIONS,
@@ -13,10 +10,13 @@ import {
   type Isolation,
   type PublisherChoice,
   type StoreChoice,
-} from './options.ts';
+} from './config-options.ts';
+import type { EnvNameRule } from './objects/env-name.ts';
+import { MAX_SOCKET_PATH_BYTES } from './rpc/limits.ts';
+import { type TcpConfig, tcpOf } from './rpc/tcp-config.ts';
 import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
-import { type TcpConfig, tcpOf } from './tcp.ts';
-import { MAX_SOCKET_PATH_BYTES } from './values.ts';
+import { defaultDataDirectory, defaultKeyFile } from './sources/data-directory.ts';
+import { type EtcdConfig, etcdOf } from './sources/etcd-config.ts';
 
 /** How one daemon runs. Frozen; every path absolute. */
 export type Config = {
