@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { goJson } from '../base/go-json.ts';
 
 /** What a name's suffix is made from. `type` is as it was given: empty where nobody gave one, not "Opaque". */
 export type Suffixed =
@@ -35,7 +36,7 @@ export type SuffixRule = (typeof SUFFIX_RULES)[number];
  */
 export function manifestSuffix(manifest: Readonly<Record<string, unknown>>): string {
   const { kind, type = '', data, binaryData, stringData } = manifest;
-  const map = (field: unknown): unknown => (isMapping(field) ? sorted(new Map(Object.entries(field)), String) : '');
+  const map = (field: unknown): unknown => (isMapping(field) ? mapped(new Map(Object.entries(field)), String) : '');
   return suffixOf({
     ...(isMapping(binaryData) && { binaryData: map(binaryData) }),
     data: map(data),
@@ -58,42 +59,15 @@ function suffixOf(fields: Record<string, unknown>): string {
 /** Fields in order of the alphabet, as Go writes a map. */
 function hashedFields(object: Suffixed): Record<string, unknown> {
   const { kind, name } = object;
-  if (object.kind === 'Secret') return { data: sorted(object.data, base64), kind, name, type: object.type };
-  const binaryData = object.binaryData.size === 0 ? {} : { binaryData: sorted(object.binaryData, base64) };
-  return { ...binaryData, data: sorted(object.data, String), kind, name };
+  if (object.kind === 'Secret') return { data: mapped(object.data, base64), kind, name, type: object.type };
+  const binaryData = object.binaryData.size === 0 ? {} : { binaryData: mapped(object.binaryData, base64) };
+  return { ...binaryData, data: mapped(object.data, String), kind, name };
 }
 
-/**
- * A map as Go writes it. The entries of an object cannot be used: JavaScript puts keys that look like numbers first, in
- * the order of numbers.
- */
-function sorted<T>(map: ReadonlyMap<string, T>, show: (value: T) => string): GoMap {
-  return new GoMap([...map].map(([key, value]) => [key, show(value)]));
-}
-
-class GoMap {
-  readonly entries: readonly (readonly [key: string, value: string])[];
-
-  constructor(entries: readonly (readonly [key: string, value: string])[]) {
-    this.entries = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
-  }
+function mapped<T, Shown>(map: ReadonlyMap<string, T>, show: (value: T) => Shown): Map<string, Shown> {
+  return new Map([...map].map(([key, value]) => [key, show(value)]));
 }
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
-}
-
-/** Go escapes what could end a script in HTML, and two line separators. */
-function goJson(fields: Record<string, unknown>): string {
-  const members = Object.entries(fields).map(([key, value]) => {
-    const text = value instanceof GoMap ? mapJson(value) : JSON.stringify(value);
-    return `${JSON.stringify(key)}:${text}`;
-  });
-  return `{${members.join(',')}}`.replace(/[<>&\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-}
-
-function mapJson({ entries }: GoMap): string {
-  return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`;
 }
