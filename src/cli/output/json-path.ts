@@ -1,10 +1,6 @@
 import { LanternError } from '../../base/errors.ts';
-
-/** One step from a value to what is in it. `every`: all elements of a list, or all values of a map. */
-export type PathStep =
-  | { readonly kind: 'field'; readonly name: string }
-  | { readonly kind: 'index'; readonly index: number }
-  | { readonly kind: 'every' };
+import { goJsonOfMaps } from '../../base/go-json.ts';
+import { followSteps, type PathStep, StepBudget } from './json-path-steps.ts';
 
 /** `source`: the path as it was written, for messages. */
 export type JsonPath = { readonly source: string; readonly steps: readonly PathStep[] };
@@ -17,59 +13,45 @@ export type TemplatePart =
 /** A template of kubectl's `-o jsonpath`, parsed by `parseJsonPath`. */
 export type JsonPathTemplate = { readonly parts: readonly TemplatePart[] };
 
+/** Of one answer, in UTF-16 code units. */
+const MOST_TEXT = 128 * 1024 * 1024;
+
+const TRIED = 'show what the template says';
+
 /**
  * What the template says about plain JSON, as kubectl prints it: several values of one path with a blank between, lists
- * and maps as JSON, nothing for a field that is not there. Throws `out-of-range` for an index beyond the list's end, and
- * `failed-precondition` for an index into anything else.
+ * and maps as Go's JSON, nothing for a field that is not there. Throws `out-of-range` for an index beyond the list's end,
+ * `failed-precondition` for an index or a filter of anything else and for values that cannot be compared, and
+ * `resource-exhausted` where a template multiplies what is there beyond its limits.
  */
-export function renderJsonPath({ parts }: JsonPathTemplate, root: unknown): string {
-  return parts.map((part) => renderPart(part, root)).join('');
+export function renderJsonPath(template: JsonPathTemplate, root: unknown): string {
+  return new Rendering().render(template.parts, root);
 }
 
-function renderPart(part: TemplatePart, current: unknown): string {
-  switch (part.kind) {
-    case 'text':
-      return part.text;
-    case 'path':
-      return follow(part.path, current).map(show).join(' ');
-    case 'range':
-      return follow(part.path, current)
-        .map((item) => renderJsonPath({ parts: part.body }, item))
-        .join('');
+class Rendering {
+  readonly #budget = new StepBudget();
+  #length = 0;
+
+  render(parts: readonly TemplatePart[], current: unknown): string {
+    return parts.map((part) => this.#renderPart(part, current)).join('');
   }
-}
 
-function follow({ source, steps }: JsonPath, from: unknown): readonly unknown[] {
-  let values: readonly unknown[] = [from];
-  for (const step of steps) values = values.flatMap((value) => stepInto(value, step, source));
-  return values;
-}
-
-function stepInto(value: unknown, step: PathStep, source: string): readonly unknown[] {
-  switch (step.kind) {
-    case 'field':
-      return isMap(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
-    case 'every':
-      if (Array.isArray(value)) return value;
-      return isMap(value) ? Object.values(value) : [];
-    case 'index':
-      return [elementOf(value, step.index, source)];
+  #renderPart(part: TemplatePart, current: unknown): string {
+    this.#budget.spend(1, TRIED);
+    if (part.kind === 'text') return this.#counted(part.text);
+    const { steps, source } = part.path;
+    const values = followSteps(steps, [current], { tried: `show "${source}"`, budget: this.#budget });
+    if (part.kind === 'range') return values.map((item) => this.render(part.body, item)).join('');
+    return values.map((value, index) => this.#counted(index === 0 ? show(value) : ` ${show(value)}`)).join('');
   }
-}
 
-/** Counted from the end where the index is negative. */
-function elementOf(value: unknown, index: number, source: string): unknown {
-  const tried = `show "${source}"`;
-  if (!Array.isArray(value))
-    throw new LanternError('failed-precondition', `${tried}: what [${index}] is of is no list`);
-  if (index < value.length && index >= -value.length) return value.at(index);
-  throw new LanternError('out-of-range', `${tried}: there is no element ${index} in a list of ${value.length}`);
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  #counted(text: string): string {
+    this.#length += text.length;
+    if (this.#length <= MOST_TEXT) return text;
+    throw new LanternError('resource-exhausted', `${TRIED}: it is more than 128 MiB; ask for less`);
+  }
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value : goJsonOfMaps(value);
 }

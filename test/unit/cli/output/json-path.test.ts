@@ -31,7 +31,11 @@ describe('a template says', () => {
     ["{['metadata']['name']}", 'a'],
     ['{.data.*}', 'Y3J0 cHc='],
     ['{.data[*]}', 'Y3J0 cHc='],
-    ['{.metadata}', '{"name":"a","labels":{"app.kubernetes.io/name":"shop"}}'],
+    ['{.metadata}', '{"labels":{"app.kubernetes.io/name":"shop"},"name":"a"}'],
+    ['{..name}', 'a'],
+    ['{..labels.*}', 'shop'],
+    ["{['kind','absent','immutable']}", 'Secret true'],
+    [String.raw`{"\u00e9\x41\101"}`, '\u00e9AA'],
     ['{.immutable}', 'true'],
     ['{.kind}..{.kind}', 'Secret..Secret'],
     ['{.absent}{.absent.too}{.kind.deeper}{.kind[*]}', ''],
@@ -48,6 +52,17 @@ describe('a template says', () => {
     ['{.items[1].secrets[*].name}', 's t'],
     ['{range .items[*]}{.metadata.name}{"\\n"}{end}', 'a\nb\n'],
     ['{range .items[*]}<{.kind}:{range .secrets[*]}({.name}){end}>{end}!', '<Secret:><ServiceAccount:(s)(t)>!'],
+    ['{.items[?(@.kind=="Secret")].metadata.name}', 'a'],
+    ['{.items[?(@.kind!="Secret")].metadata.name}', 'b'],
+    ['{.items[?(@.metadata.name>="b")].kind}', 'ServiceAccount'],
+    ['{.items[?(@.immutable)].kind}', 'Secret'],
+    ['{.items[?(@.immutable==true)].kind}', 'Secret'],
+    ['{.items[?(@.secrets[5])].kind}', ''],
+    ['{.items[?(@.absent!="x")].kind}', ''],
+    ['{.items[0,-1].kind}', 'Secret ServiceAccount'],
+    ['{.items[::2].kind}', 'Secret'],
+    ['{..name}', 'a b s t'],
+    ['{..secrets[1:].name}', 't'],
     ['{range .items[*].metadata.name}{@},{.},{end}', 'a,a,b,b,'],
   ])('%s of a list', (template, expected) => {
     expect(render(template, LIST)).toBe(expected);
@@ -57,6 +72,13 @@ describe('a template says', () => {
     ['{.items[2]}', 'out-of-range'],
     ['{.items[-3]}', 'out-of-range'],
     ['{.kind[0]}', 'failed-precondition'],
+    ['{.items[1:9]}', 'out-of-range'],
+    ['{..[0]}', 'failed-precondition'],
+    ['{.kind[?(@.a)]}', 'failed-precondition'],
+    ['{.items[?(@.immutable=="true")]}', 'failed-precondition'],
+    ['{.items[?(@.secrets[*].name=="s")]}', 'failed-precondition'],
+    ['{.items[?(@.immutable>true)]}', 'failed-precondition'],
+    ['{.items[?(@.metadata==@.metadata)]}', 'failed-precondition'],
   ])('%s of a list is %s', (template, code) => {
     expect(() => render(template, LIST)).toThrow(expect.objectContaining({ code }));
   });
@@ -78,11 +100,19 @@ describe('what is no template', () => {
     ['{.a b}', /not understood/],
     ['{"a}', /not understood/],
     ['{.items[}', /not understood/],
-    ['{..name}', /"\.\."/],
-    ['{.items[*]..name}', /"\.\."/],
-    ['{.items[?(@.kind=="Secret")]}', /is a filter/],
-    ['{.items[0:2]}', /is a slice/],
-    ["{.items[*]['kind','metadata']}", /is a union/],
+    ['{...name}', /more than two dots/],
+    ['{.items[0:2:0]}', /step is not above 0/],
+    ['{.items[]}', /brackets/],
+    ["{.items['a',]}", /brackets/],
+    ['{.items[?()]}', /write \[\?\(@\.type=="Opaque"\)\]/],
+    ['{.items[?(type=="a")]}', /write \[/],
+    ['{.items[?(@.type=="a" && @.b)]}', /not && and/],
+    ['{.items[?(@.type="a")]}', /not understood; write/],
+    ['{.items[?(@.a[?(@.b)])]}', /a filter in a filter/],
+    [String.raw`{.items[?(@.type=="\q")]}`, /backslash/],
+    [String.raw`{"\q"}`, /backslash/],
+    [`{.${'a'.repeat(65_536)}}`, /longer than 64 KiB/],
+    [`${'{range .a}'.repeat(33)}${'{end}'.repeat(33)}`, /more than 32 ranges/],
     ['{end}', /\{end\} has no/],
     ['{range .items[*]}x', /\{range \.items\[\*\]\} has no \{end\}/],
     ['{range}{end}', /not understood/],
@@ -91,7 +121,31 @@ describe('what is no template', () => {
   });
 
   test('every fault is told', () => {
-    expect(messagesOf('{..a}{end}{range .b}{if}')).toHaveLength(4);
+    expect(messagesOf('{a}{end}{range .b}{if}')).toHaveLength(4);
+  });
+});
+
+describe('what multiplies is bounded', () => {
+  const nested = (levels: number): unknown =>
+    levels === 0 ? '' : { a: Array.from({ length: 20 }, () => nested(levels - 1)) };
+  const members = Array.from({ length: 9_000 }, () => "'a'").join();
+
+  test.each<[what: string, template: string]>([
+    ['unions of unions', `{.a${'[*,*,*,*]'.repeat(40)}}`],
+    ['ranges in ranges', `${'{range .a[*,*,*,*,*,*]}'.repeat(3)}${'{"x"}'.repeat(9)}${'{end}'.repeat(3)}`],
+    ['steps down', `{${'..a[*,*,*,*,*,*]'.repeat(30)}}`],
+    ['texts without a letter', `{range ..}${'{""}'.repeat(9_000)}{end}`],
+    ['filters that nothing passes', `{range .a[*].a[*]}{[${members}][?("a"=="b")]}{end}`],
+  ])('%s', (_, template) => {
+    const data = nested(3);
+    const before = process.cpuUsage();
+    expect(() => render(template, data)).toThrow(expect.objectContaining({ code: 'resource-exhausted' }));
+    expect(process.cpuUsage(before).user).toBeLessThan(30_000_000);
+  });
+
+  test('a text that is much longer than what it is about', () => {
+    const templates = '{.}'.repeat(20_000);
+    expect(() => render(templates, { a: 'x'.repeat(10_000) })).toThrow(/more than 128 MiB/);
   });
 });
 
@@ -129,6 +183,10 @@ test('whatever is given, it is a template or faults, and text without braces sta
     ' ',
     '@',
     ',',
+    ':',
+    '?(',
+    ')]',
+    '==',
   );
   fc.assert(fc.property(fc.array(pieces), (texts) => void parseJsonPath(texts.join(''), '')));
   fc.assert(
