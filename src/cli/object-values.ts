@@ -108,7 +108,13 @@ async function readDirectory(directory: string, cli: Cli): Promise<Entry[]> {
 function readLiteral(source: string): Entry {
   const at = source.indexOf('=');
   if (at < 1) throw wrongUsage('--from-literal must be KEY=VALUE');
-  return [source.slice(0, at), Buffer.from(source.slice(at + 1))];
+  return [source.slice(0, at), Buffer.from(readableArgument(source.slice(at + 1), '--from-literal'))];
+}
+
+/** Node puts U+FFFD for bytes of an argument that are not UTF-8: another value than was meant, which nobody would notice. */
+export function readableArgument(text: string, option: string): string {
+  if (!text.includes('\uFFFD')) return text;
+  throw wrongUsage(`${option} holds bytes that are not UTF-8 text; put the value into a file and take --from-file`);
 }
 
 async function readEnvFile(path: string, cli: Cli): Promise<Entry[]> {

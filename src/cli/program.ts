@@ -31,6 +31,7 @@ import { volumeCommand } from './commands/volume.ts';
 import { volumesCommand } from './commands/volumes.ts';
 import { watchCommand } from './commands/watch.ts';
 import { wrongUsage } from './exit.ts';
+import { refuseEmpty } from './refuse-empty.ts';
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly ((cli: Cli) => Command)[] = [
@@ -78,6 +79,8 @@ export function createProgram(cli: Cli, version: string, runDaemon: RunDaemon): 
       'after',
       '\nExample:\n  $ lantern serve &\n  $ lantern apply -f secret.yaml\n  $ lantern mount --secret mysecret /dev/shm/app-secrets',
     );
+  // The daemon's configuration tells all its faults at once, these among them.
+  program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
   const own = [serveCommand(cli, runDaemon), ...COMMANDS.map((define) => define(cli)), versionCommand(cli, version)];
   for (const command of own) {
     program.addCommand(command);

@@ -23,15 +23,25 @@ export function parseEnvFile(
   } catch {
     return faulty([{ field: '', message: 'must be UTF-8 text' }]);
   }
-  for (const [index, written] of text.split(/\r?\n/).entries()) {
+  // As Go's scanner of lines has it: a CR goes before a newline, and at the end.
+  for (const [index, written] of text.split(/\r?\n|\r$/).entries()) {
     const line = written.trimStart();
     if (line === '' || line.startsWith('#')) continue;
     const at = line.indexOf('=');
     const key = at < 0 ? line : line.slice(0, at);
-    if (parseEnvName(key, '').ok) entries.push([key, at < 0 ? (environment[key] ?? '') : line.slice(at + 1)]);
-    else faults.push({ field: `line ${index + 1}`, message: NAME_RULE });
+    const value = at < 0 ? (environment[key] ?? '') : line.slice(at + 1);
+    const problem = problemOfEntry(key, at < 0 ? value : '');
+    if (problem === undefined) entries.push([key, value]);
+    else faults.push({ field: `line ${index + 1}`, message: problem });
   }
   return faults.length > 0 ? faulty(faults) : parsed(entries);
+}
+
+/** `inherited`: what came from the environment, where Node puts U+FFFD for bytes that are not UTF-8. */
+function problemOfEntry(key: string, inherited: string): string | undefined {
+  if (/^export\s/.test(key)) return 'must not begin with "export", which belongs to a shell; leave it out';
+  if (!parseEnvName(key, '').ok) return NAME_RULE;
+  return inherited.includes('\uFFFD') ? 'takes a value from the environment that is not UTF-8' : undefined;
 }
 
 const NAME_RULE =

@@ -9,7 +9,7 @@ import { addCreateOptions, type CreateOptions, createObject } from '../create-ob
 import { defineCommand } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
-import { addValueOptions, readValues, type ValueOptions } from '../object-values.ts';
+import { addValueOptions, readableArgument, readValues, type ValueOptions } from '../object-values.ts';
 
 /** `lantern create secret generic|tls|docker-registry`. */
 export function createSecretCommand(cli: Cli): Command {
@@ -88,7 +88,7 @@ function dockerRegistryCommand(cli: Cli): Command {
 async function dockerConfig(options: RegistryOptions, cli: Cli): Promise<Uint8Array> {
   const { dockerServer: server, dockerUsername: username, dockerPassword, dockerEmail: email } = options;
   if (options.fromFile !== undefined) {
-    if (username !== undefined || dockerPassword !== undefined || email !== undefined) {
+    if (username !== undefined || dockerPassword !== undefined || email) {
       throw wrongUsage('say the credentials either with --from-file or with the --docker options, not both');
     }
     const prefix = `${DOCKER_CONFIG_KEY}=`;
@@ -96,7 +96,9 @@ async function dockerConfig(options: RegistryOptions, cli: Cli): Promise<Uint8Ar
     return readBytes(given.startsWith(prefix) ? given.slice(prefix.length) : given, cli.terminal);
   }
   if (!username || !dockerPassword) throw wrongUsage('give --docker-username and --docker-password, or --from-file');
-  const password = dockerPassword === '-' ? await readPassword(cli) : dockerPassword;
+  readableArgument(username, '--docker-username');
+  const given = dockerPassword === '-' ? await readPassword(cli) : dockerPassword;
+  const password = readableArgument(given, '--docker-password');
   return registryConfig({ server, username, password, email });
 }
 

@@ -41,10 +41,25 @@ describe('entries', () => {
         ['A', '2'],
       ],
     ],
+    [
+      'a CR goes at the end and before a newline, and stays within a line',
+      'A=1\rB\r\nC=2\r',
+      [
+        ['A', '1\rB'],
+        ['C', '2'],
+      ],
+    ],
     ['no line at all', '', []],
   ])('%s', (_, text, entries) => {
     expect(read(text)).toEqual({ ok: true, value: entries });
   });
+});
+
+test('the word of a shell is told, and what the environment has but cannot be read', () => {
+  expect(faultLines(read('export A=1\nA=2'))).toEqual([expect.stringMatching(/^line 1: .*"export".*leave it out$/)]);
+  expect(faultLines(parseEnvFile(Buffer.from('A'), { A: 'p\uFFFD' }))).toEqual([
+    expect.stringMatching(/^line 1: .*not UTF-8/),
+  ]);
 });
 
 test('faults name their line and quote nothing', () => {

@@ -16,6 +16,10 @@ const der = {
   key: createPrivateKey(key).export({ type: 'pkcs8', format: 'der' }),
 };
 const certificateProblem = 'the certificate must be an X.509 certificate in PEM';
+const swapped =
+  'the two are the wrong way round: the first holds a private key, the second a certificate; exchange them';
+const marked = (what: string) =>
+  `${what} must not begin with a byte order mark, which hides the PEM behind it; save it as UTF-8 without one`;
 const keyProblem = 'the key must be a private key in PEM, without a passphrase';
 
 test.each<[what: string, cert: string | Buffer, key: string | Buffer, problem: string | undefined]>([
@@ -29,7 +33,10 @@ test.each<[what: string, cert: string | Buffer, key: string | Buffer, problem: s
   ['no key', cert, '', keyProblem],
   ['a key in DER', cert, der.key, keyProblem],
   ['an encrypted key', cert, encrypted, keyProblem],
-  ['two mistaken for each other', key, cert, certificateProblem],
+  ['two mistaken for each other', key, cert, swapped],
+  ['one file with both', key + cert, key + cert, undefined],
+  ['a mark before the certificate', `\uFEFF${cert}`, key, marked('the certificate')],
+  ['a mark before both', `\uFEFF${cert}`, `\uFEFF${key}`, marked('the certificate and the key')],
 ])('%s', (_, certificate, privateKey, problem) => {
   expect(problemOfTlsPair(Buffer.from(certificate), Buffer.from(privateKey))).toBe(problem);
 });
