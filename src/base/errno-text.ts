@@ -1,11 +1,15 @@
+import { getSystemErrorMap } from 'node:util';
+
 /**
  * What an errno means to whoever reads an error: what stands against the call, and what to do about it. The name stays in
- * parentheses, for those who search for it. One that is not in the table is rare enough for its name alone.
+ * parentheses, for those who search for it. One that is not in the table is rare enough for the system's words alone.
  */
 export function describeErrno(errno: string): string {
-  const [obstacle, remedy] = TEXTS[errno] ?? ['the system refuses it', undefined];
+  const [obstacle, remedy] = TEXTS[errno] ?? [SYSTEM_TEXTS.get(errno) ?? 'the system refuses it', undefined];
   return remedy === undefined ? `${obstacle} (${errno})` : `${obstacle} (${errno}); ${remedy}`;
 }
+
+const SYSTEM_TEXTS: ReadonlyMap<string, string> = new Map(getSystemErrorMap().values());
 
 /** Obstacle and remedy; none where the obstacle says what to do. */
 const TEXTS: Readonly<Record<string, readonly [obstacle: string, remedy?: string]>> = {
@@ -38,6 +42,7 @@ const TEXTS: Readonly<Record<string, readonly [obstacle: string, remedy?: string
   ENOTCONN: ['there is no connection', 'try again'],
   ENOTDIR: ['something on the way is no directory', 'name another path'],
   ENOTEMPTY: ['the directory is not empty', 'empty it first'],
+  ENOTFOUND: ['no such host is known', 'check the name, or the resolver'],
   ENOTSUP: ['the file system does not support it', 'use another file system'],
   ENXIO: ['nobody is at the other end', 'start what should be'],
   EPERM: ['the operation is not permitted', 'give the process the capability for it, or run it as root'],

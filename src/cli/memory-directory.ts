@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, LanternError } from '../base/errors.ts';
+import { errnoOf, LanternError, obstacleOf } from '../base/errors.ts';
 import { isInMemory } from '../mount/direct-memory.ts';
 
 /**
@@ -27,7 +27,7 @@ export class MemoryDirectory implements Disposable {
     }
     throw new LanternError(
       'failed-precondition',
-      `create a temporary directory in memory: ${problems.join(', ')}; a secret is not written to a disk, so mount a tmpfs there`,
+      `create a temporary directory in memory: ${problems.join('; ')}; a secret is not written to a disk, so mount a tmpfs there`,
     );
   }
 
@@ -56,7 +56,7 @@ function tryToMake(parent: string, purpose: string): { readonly path: string } |
     // mkdtemp makes directories 0700.
     return isInMemory(parent) ? { path: mkdtempSync(join(parent, prefixOf(purpose))) } : { problem: 'is on a disk' };
   } catch (error) {
-    return { problem: `cannot be used (${errnoOf(error) ?? 'unknown error'})` };
+    return { problem: `cannot be used: ${obstacleOf(error)}` };
   }
 }
 

@@ -1,3 +1,4 @@
+import { describeErrno } from '../base/errno-text.ts';
 import type { DoctorFacts, PathFact } from './doctor-facts.ts';
 
 /**
@@ -53,7 +54,7 @@ export function notOwn(
 /** For a path that this user cannot look at. */
 export function hidden(fact: PathFact & { readonly state: 'hidden' }): Finding {
   return unknown(
-    `"${fact.path}" cannot be looked at (${fact.errno}).`,
+    `"${fact.path}" cannot be looked at: ${describeErrno(fact.errno)}.`,
     'Run the doctor as the user that runs the daemon.',
   );
 }

@@ -1,3 +1,4 @@
+import { describeErrno } from '../base/errno-text.ts';
 import { errnoOf } from '../base/errors.ts';
 
 const PROBLEMS: Readonly<Record<string, string>> = {
@@ -10,5 +11,5 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 /** Why a unix socket could not be connected to, as the end of a sentence; undefined when the error is of another kind. */
 export function socketProblem(error: unknown): string | undefined {
   const errno = errnoOf(error);
-  return errno === undefined ? undefined : (PROBLEMS[errno] ?? errno);
+  return errno === undefined ? undefined : (PROBLEMS[errno] ?? describeErrno(errno));
 }

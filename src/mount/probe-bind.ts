@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { errnoOf } from '../base/errors.ts';
+import { obstacleOf as describeObstacle, errnoOf } from '../base/errors.ts';
 import { makeDirectories } from '../base/make-directories.ts';
 import { LinuxMounter } from './linux-mounter.ts';
 import { OpenedParent } from './opened-target.ts';
@@ -82,7 +82,7 @@ export function obstacleOf(error: unknown): string {
     case 'EACCES':
       return 'mounting is not permitted to this process (CAP_SYS_ADMIN, seccomp and AppArmor all have a say)';
     default:
-      return error instanceof Error ? error.message : String(error);
+      return describeObstacle(error);
   }
 }
 
