@@ -1,6 +1,7 @@
 // `npm run test:conformance`: other people's tools against the compiled daemon. csi-sanity, the public conformance suite of
 // the Container Storage Interface, once per publisher; grpcurl, which knows our services by reflection only; kustomize, which
-// builds what we build; and Kubernetes' own readers and printer of YAML, in a small program in Go. A tool that cannot be had is said; with CI=true it is a failure, as is a publisher that cannot run here.
+// builds what we build; and in small programs in Go, Kubernetes' own readers and printer of YAML, and kubectl's `create` and
+// jsonpath. A tool that cannot be had is said; with CI=true it is a failure, as is a publisher that cannot run here.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
@@ -8,6 +9,7 @@ import { runCsiSanity } from './conformance/csi-sanity.mjs';
 import { withFreshDaemon } from './conformance/fresh-daemon.mjs';
 import { buildGoProgram, CSI_SANITY, findGoTool, GRPCURL, KUSTOMIZE } from './conformance/go-tool.mjs';
 import { runGrpcurl } from './conformance/grpcurl.mjs';
+import { KUBECTL_CREATE, runCreateCalls, runJsonPaths } from './conformance/kubectl-create.mjs';
 import { KUBERNETES_YAML, runKubernetesYaml } from './conformance/kubernetes-yaml.mjs';
 import { runKustomize, runKustomizePipe } from './conformance/kustomize.mjs';
 import { runRoundTrips } from './conformance/round-trips.mjs';
@@ -51,12 +53,17 @@ async function runAll() {
   const grpcurl = await findGoTool(GRPCURL, CACHE, signal);
   const kustomize = await findGoTool(KUSTOMIZE, CACHE, signal);
   const kubernetesYaml = await buildGoProgram(KUBERNETES_YAML, CACHE, signal);
-  const tools = [csiSanity, grpcurl, kustomize, kubernetesYaml];
+  const kubectlCreate = await buildGoProgram(KUBECTL_CREATE, CACHE, signal);
+  const tools = [csiSanity, grpcurl, kustomize, kubernetesYaml, kubectlCreate];
   for (const tool of tools) if (tool.path === undefined) notRun.push(tool.reason);
 
   if (kustomize.path !== undefined) report('kustomize', 'kustomizations', await runKustomize(kustomize.path, signal));
   if (kubernetesYaml.path !== undefined) {
     report('YAML, against sigs.k8s.io/yaml', 'texts', await runKubernetesYaml(kubernetesYaml.path, signal));
+  }
+  if (kubectlCreate.path !== undefined) {
+    report('create, against kubectl', 'calls', await runCreateCalls(kubectlCreate.path, signal));
+    report('jsonpath, against kubectl', 'templates', await runJsonPaths(kubectlCreate.path, signal));
   }
   if (tools.every(({ path }) => path === undefined)) return notRun;
   for (const publisher of publishers) {

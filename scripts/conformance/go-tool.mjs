@@ -2,6 +2,9 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { runTool } from './run-tool.mjs';
 
+/** kubectl's modules take minutes where nothing of them is in Go's cache, milliseconds. */
+const BUILD_MS = 900_000;
+
 /**
  * A command written in Go that tests us, or does what we do. `variable` names an environment variable that may hold its path; `go` is the
  * oldest Go that compiles it.
@@ -71,7 +74,12 @@ async function install({ module, version, go: oldest }, directory, signal) {
   console.error(`lantern: go install ${module}@${version}`);
   mkdirSync(directory, { recursive: true });
   const env = { ...process.env, GOBIN: directory };
-  const { code, stderr } = await runTool(go, ['install', `${module}@${version}`], { cwd: directory, env, signal });
+  const { code, stderr } = await runTool(go, ['install', `${module}@${version}`], {
+    cwd: directory,
+    env,
+    signal,
+    timeout: BUILD_MS,
+  });
   return code === 0 ? undefined : `go install failed:\n${stderr.trim()}`;
 }
 
@@ -93,7 +101,11 @@ export async function buildGoProgram({ name, directory, go: oldest }, cache, sig
   const path = join(cache, name);
   mkdirSync(cache, { recursive: true });
   // Go knows itself what has changed since the last time.
-  const { code, stderr } = await runTool(go, ['build', '-mod=readonly', '-o', path, '.'], { cwd: directory, signal });
+  const { code, stderr } = await runTool(go, ['build', '-mod=readonly', '-o', path, '.'], {
+    cwd: directory,
+    signal,
+    timeout: BUILD_MS,
+  });
   return code === 0 ? { path } : { path: undefined, reason: `${name}: go build failed:\n${stderr.trim()}` };
 }
 

@@ -13,11 +13,11 @@ const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
  *
  * @param {string} path
  * @param {readonly string[]} args
- * @param {{ cwd?: string, input?: string, env?: NodeJS.ProcessEnv, signal?: AbortSignal }} [options]
+ * @param {{ cwd?: string, input?: string, env?: NodeJS.ProcessEnv, signal?: AbortSignal, timeout?: number }} [options]
  * @returns {Promise<{ code: number, stdout: string, stderr: string }>}
  */
 export async function runTool(path, args, { input, ...options } = {}) {
-  const running = execute(path, args, { ...options, timeout: LONGEST_MS, maxBuffer: MOST_OUTPUT_BYTES });
+  const running = execute(path, args, { timeout: LONGEST_MS, ...options, maxBuffer: MOST_OUTPUT_BYTES });
   // A program that ends without having read says by its exit code what it thinks of that.
   running.child.stdin?.on('error', () => {}).end(input);
   try {
