@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { User } from '../run-directory.ts';
+import type { User } from '../config/run-directory.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command has at hand. */

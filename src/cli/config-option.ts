@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { ConfigOption } from '../config-options.ts';
+import type { ConfigOption } from '../config/options.ts';
 import { collect } from './define-command.ts';
 
 /** Only shape and help: commander neither parses nor defaults, so that every fault is reported at once. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { parseStoreChoice, parseStoreLocation } from '../config.ts';
-import { CONFIG_OPTIONS } from '../config-options.ts';
+import { parseStoreChoice, parseStoreLocation } from '../config/config.ts';
+import { CONFIG_OPTIONS } from '../config/options.ts';
 import type { EmbeddedLocation } from '../sources/embedded-database.ts';
 import type { Cli } from './cli.ts';
 import { optionOf } from './config-option.ts';

@@ -2,9 +2,9 @@ import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { invalid, LanternError } from '../base/errors.ts';
+import { checkRunDirectory, defaultRunDirectory } from '../config/run-directory.ts';
 import { socketProblem } from '../hosts/socket-problem.ts';
 import type { LanternClient } from '../rpc/client.ts';
-import { checkRunDirectory, defaultRunDirectory } from '../run-directory.ts';
 import type { Cli } from './cli.ts';
 
 /** Runs `action` with a connection to the daemon that `--socket`, LANTERN_SOCKET or the default names. */

@@ -15,9 +15,6 @@ export const MAX_USER = 2 ** 31 - 1;
 /** The largest group id that is not chown(2)'s "as it is". */
 export const MAX_GROUP = 2 ** 32 - 2;
 
-/** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
-export const MAX_SOCKET_PATH_BYTES = 107;
-
 /** CSI's limit for a map<string, string>, in bytes of keys and values. Only our own keys count. */
 export const MAX_OWN_BYTES = 4096;
 

@@ -4,8 +4,8 @@ import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import { makeDirectories } from '../base/make-directories.ts';
+import { MAX_SOCKET_PATH_BYTES } from '../config/values.ts';
 import { bindError } from './bind-error.ts';
-import { MAX_SOCKET_PATH_BYTES } from './limits.ts';
 
 /** Nobody but the owner, and with a socket group that one too. */
 const OWNER_ONLY = 0o600;

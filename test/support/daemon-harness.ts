@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { createLog } from '../../src/base/log.ts';
-import { type Config, parseConfig } from '../../src/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { Daemon } from '../../src/daemon.ts';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
 import { compiled } from './compiled.ts';

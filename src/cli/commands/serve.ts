@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
-import { type Config, parseConfig } from '../../config.ts';
-import { CONFIG_OPTIONS } from '../../config-options.ts';
+import { type Config, parseConfig } from '../../config/config.ts';
+import { CONFIG_OPTIONS } from '../../config/options.ts';
 import type { Cli } from '../cli.ts';
 import { optionOf } from '../config-option.ts';
 import { defineCommand } from '../define-command.ts';

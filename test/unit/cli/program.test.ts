@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { type Ending, endingOf } from '../../../src/cli/exit.ts';
 import { createProgram } from '../../../src/cli/program.ts';
-import type { Config } from '../../../src/config.ts';
-import { CONFIG_OPTIONS } from '../../../src/config-options.ts';
+import type { Config } from '../../../src/config/config.ts';
+import { CONFIG_OPTIONS } from '../../../src/config/options.ts';
 import { RecordedTerminal } from '../../support/recorded-terminal.ts';
 
 const COMMANDS = [

@@ -7,8 +7,8 @@ import type { IContainer } from 'kubernetes-models/v1/Container';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { parseConfig } from '../../../src/config.ts';
-import { CONFIG_OPTIONS } from '../../../src/config-options.ts';
+import { parseConfig } from '../../../src/config/config.ts';
+import { CONFIG_OPTIONS } from '../../../src/config/options.ts';
 import { TempDir } from '../../support/temp-dir.ts';
 
 const DIRECTORY = 'deploy/kubernetes';

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseDuration } from './base/duration.ts';
-import { faulty, type Parsed, parsed } from './base/parsed.ts';
+import { parseDuration } from '../base/duration.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+
+/** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
+export const MAX_SOCKET_PATH_BYTES = 107;
 
 const MIN_POOL_BYTES = 1024 * 1024;
 const MAX_NODE_ID_BYTES = 256;

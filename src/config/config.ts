@@ -1,8 +1,11 @@
 import { join } from 'node:path';
-import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
-import type { Fault } from './base/errors.ts';
-import type { LogFormat, LogLevel } from './base/log.ts';
-import { faulty, type Parsed, parsed } from './base/parsed.ts';
+import { availableMemory, defaultPoolTotal } from '../base/available-memory.ts';
+import type { Fault } from '../base/errors.ts';
+import type { LogFormat, LogLevel } from '../base/log.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import type { EnvNameRule } from '../objects/env-name.ts';
+import { defaultDataDirectory, defaultKeyFile } from '../sources/data-directory.ts';
+import { type EtcdConfig, etcdOf } from '../sources/etcd-config.ts';
 import {
   type ChangeDetection,
   CONFIG_OPTIONS,
@@ -10,13 +13,10 @@ import {
   type Isolation,
   type PublisherChoice,
   type StoreChoice,
-} from './config-options.ts';
-import type { EnvNameRule } from './objects/env-name.ts';
-import { MAX_SOCKET_PATH_BYTES } from './rpc/limits.ts';
-import { type TcpConfig, tcpOf } from './rpc/tcp-config.ts';
+} from './options.ts';
 import { checkRunDirectory, defaultRunDirectory, type User } from './run-directory.ts';
-import { defaultDataDirectory, defaultKeyFile } from './sources/data-directory.ts';
-import { type EtcdConfig, etcdOf } from './sources/etcd-config.ts';
+import { type TcpConfig, tcpOf } from './tcp.ts';
+import { MAX_SOCKET_PATH_BYTES } from './values.ts';
 
 /** How one daemon runs. Frozen; every path absolute. */
 export type Config = {

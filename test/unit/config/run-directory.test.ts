@@ -1,11 +1,11 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { makeDirectories } from '../../src/base/make-directories.ts';
-import { prepareRunDirectory } from '../../src/run-directory.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { NOBODY } from '../support/nobody.ts';
-import { isRoot } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { makeDirectories } from '../../../src/base/make-directories.ts';
+import { prepareRunDirectory } from '../../../src/config/run-directory.ts';
+import { lanternErrorOf } from '../../support/lantern-error.ts';
+import { NOBODY } from '../../support/nobody.ts';
+import { isRoot } from '../../support/privileges.ts';
+import { TempDir } from '../../support/temp-dir.ts';
 
 const uid = process.geteuid?.();
 

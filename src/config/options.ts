@@ -1,5 +1,6 @@
-import type { LogFormat, LogLevel } from './base/log.ts';
-import type { Parsed } from './base/parsed.ts';
+import type { LogFormat, LogLevel } from '../base/log.ts';
+import type { Parsed } from '../base/parsed.ts';
+import { DEFAULT_ETCD_PREFIX, etcdEndpoints, etcdPrefix, etcdUser } from '../sources/etcd-config.ts';
 import {
   byteSize,
   driverName,
@@ -13,8 +14,7 @@ import {
   socketEndpoint,
   stringOrUri,
   trueOrFalse,
-} from './config-values.ts';
-import { DEFAULT_ETCD_PREFIX, etcdEndpoints, etcdPrefix, etcdUser } from './sources/etcd-config.ts';
+} from './values.ts';
 
 /** One setting of `lantern serve`: flag, environment variable, help and parser come from here alone. */
 export type ConfigOption<T> = {

@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { orThrow } from '../../src/base/parsed.ts';
-import { type Config, parseConfig, type Surroundings } from '../../src/config.ts';
-import { CONFIG_OPTIONS } from '../../src/config-options.ts';
+import { orThrow } from '../../../src/base/parsed.ts';
+import { type Config, parseConfig, type Surroundings } from '../../../src/config/config.ts';
+import { CONFIG_OPTIONS } from '../../../src/config/options.ts';
 
 const AS_ROOT: Surroundings = { environment: {}, user: { uid: 0 }, hostname: 'node-1' };
 
