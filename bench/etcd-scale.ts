@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEFAULT_START_SPREAD_MS } from '../src/sources/etcd-config.ts';
+import { OPTIONS as CONFIG_OPTIONS } from '../src/config/options.ts';
 import { EtcdStore } from '../src/sources/etcd-store.ts';
 import { createKeyFile, readKeyRing } from '../src/sources/key-file.ts';
 import { EtcdServer, isEtcdThere } from '../test/support/etcd-server.ts';
@@ -49,7 +49,7 @@ async function measured(count: number): Promise<Row[]> {
   const empty = await nodes.ask('report');
 
   // 1. All start.
-  const startSpreadMs = count <= AT_ONCE ? DEFAULT_START_SPREAD_MS : count * MS_PER_NODE;
+  const startSpreadMs = count <= AT_ONCE ? CONFIG_OPTIONS.etcdStartSpread.default : count * MS_PER_NODE;
   let before = await read();
   const start = await timed(member.clientUrl, () =>
     nodes.start(count, { endpoints, prefix: PREFIX, keyFile, startSpreadMs }),

@@ -1,24 +1,18 @@
 import type { Command } from 'commander';
-import { parseStoreChoice, parseStoreLocation } from '../config/config.ts';
-import { CONFIG_OPTIONS } from '../config/options.ts';
+import { parseStoreChoice, parseStoreLocation, STORE_CHOICE, STORE_LOCATION } from '../config/config.ts';
 import type { EmbeddedLocation } from '../sources/embedded-database.ts';
 import type { Cli } from './cli.ts';
-import { optionOf } from './config-option.ts';
+import { addConfigOptions } from './config-option.ts';
 import { listFaults, wrongUsage } from './exit.ts';
 
 /** `--data-dir` and `--key-file`, for commands that work on the embedded store while no daemon does. */
 export function addStoreOptions(command: Command): Command {
-  return command.addOption(optionOf(CONFIG_OPTIONS.dataDir)).addOption(optionOf(CONFIG_OPTIONS.keyFile));
+  return addConfigOptions(command, STORE_LOCATION);
 }
 
 /** Those, and the flags of `serve` that choose a store and say where etcd is. */
 export function addStoreChoice(command: Command): Command {
-  const { store, etcdEndpoints, etcdPrefix, etcdCa, etcdCert, etcdKey, etcdUser, etcdPasswordFile, insecureEtcd } =
-    CONFIG_OPTIONS;
-  const etcd = [etcdEndpoints, etcdPrefix, etcdCa, etcdCert, etcdKey, etcdUser, etcdPasswordFile, insecureEtcd];
-  addStoreOptions(command.addOption(optionOf(store)));
-  for (const option of etcd) command.addOption(optionOf(option));
-  return command;
+  return addConfigOptions(command, STORE_CHOICE);
 }
 
 /** For people: `1 object`, `2 objects`. */

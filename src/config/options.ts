@@ -1,230 +1,259 @@
+import { hostname as machineName } from 'node:os';
+import { join } from 'node:path';
+import { availableMemory, defaultPoolTotal } from '../base/available-memory.ts';
 import type { LogFormat, LogLevel } from '../base/log.ts';
-import type { Parsed } from '../base/parsed.ts';
-import { DEFAULT_ETCD_PREFIX, etcdEndpoints, etcdPrefix, etcdUser } from '../sources/etcd-config.ts';
+import type { EnvNameRule } from '../objects/env-name.ts';
+import { defaultDataDirectory, defaultKeyFile } from '../sources/data-directory.ts';
+import { Computed, option, unset } from './option.ts';
+import { defaultRunDirectory } from './run-directory.ts';
 import {
-  byteSize,
+  address,
+  directory,
   driverName,
-  groupId,
-  hostAndPort,
+  endpoint,
+  etcdEndpoints,
+  etcdPrefix,
+  file,
+  group,
   nodeId,
   oneOf,
-  path,
-  paths,
   period,
-  socketEndpoint,
+  repeated,
+  size,
   stringOrUri,
-  trueOrFalse,
+  switchBetween,
+  toggle,
+  userName,
 } from './values.ts';
 
-/** One setting of `lantern serve`: flag, environment variable, help and parser come from here alone. */
-export type ConfigOption<T> = {
-  readonly flag: `--${string}`;
-  /** What the help calls the value; undefined for a switch. */
-  readonly value: string | undefined;
-  readonly environment: string;
-  readonly help: string;
-  /** The default in words. */
-  readonly defaultText: string;
-  /** May be given several times; in the environment separated by colons. */
-  readonly repeatable: boolean;
-  /** `field` is what a fault calls it: the flag or the variable, whichever was used. */
-  readonly parse: (texts: readonly string[], field: string) => Parsed<T>;
-};
+/** Where a kubelet has the volumes of pods. */
+export const KUBELET_PODS = '/var/lib/kubelet/pods';
 
-export type PublisherChoice = 'auto' | 'bind' | 'direct';
-export type Isolation = 'namespace' | 'volume';
-export type StoreChoice = 'memory' | 'embedded' | 'etcd';
-/** How changes of objects are noticed, as the kubelet names it. */
-export type ChangeDetection = 'watch' | 'cache' | 'get';
+const LARGEST_DEFAULT_POOL = 64 * 1024 * 1024;
 
-const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
-const LOG_FORMATS: readonly LogFormat[] = ['text', 'json'];
-const DEFAULT_POOL_BYTES = 64 * 1024 * 1024;
-
-/** Every setting, in the order of the help. */
-export const CONFIG_OPTIONS = {
-  runDir: option(
+/**
+ * Every option of `lantern serve`, one row each: group, flag, kind of value, default, help. The key is the field of `Config`
+ * with the value; options of TCP and etcd make up one field together. The order is that of help and documentation.
+ */
+export const OPTIONS = {
+  runDirectory: option(
+    'Sockets',
     '--run-dir',
-    'DIR',
-    path,
-    'sockets, pools and records',
-    '/run/lantern; without root $XDG_RUNTIME_DIR/lantern',
+    directory,
+    new Computed(
+      '/run/lantern; without root $XDG_RUNTIME_DIR/lantern or /dev/shm/lantern-UID',
+      (_, { user, environment }) => defaultRunDirectory(user, environment),
+    ),
+    'directory of the sockets, pools and records',
   ),
-  csiEndpoint: {
+  /** Path of the socket of csi.v1, alone in its directory. */
+  csiSocket: {
     ...option(
+      'Sockets',
       '--csi-endpoint',
-      'ENDPOINT',
-      socketEndpoint,
-      'socket of csi.v1: unix:///PATH, unix:/PATH or a path',
-      'RUN-DIR/csi/csi.sock',
+      endpoint,
+      new Computed('RUN-DIR/csi/csi.sock', ({ runDirectory }) => join(runDirectory, 'csi', 'csi.sock')),
+      'socket of the CSI services: unix:///PATH, unix:/PATH or a path',
     ),
     environment: 'CSI_ENDPOINT',
   },
-  socketGroup: option('--socket-group', 'GROUP', groupId, 'group (name or gid) that may use the sockets', 'none'),
-  listen: option('--listen', 'HOST:PORT', hostAndPort, 'serve on TCP as well, with mutual TLS', 'off'),
-  tlsCert: option('--tls-cert', 'FILE', path, "the daemon's certificate, PEM", 'none'),
-  tlsKey: option('--tls-key', 'FILE', path, "the daemon's private key, PEM", 'none'),
-  tlsClientCa: option('--tls-client-ca', 'FILE', path, "authority of the clients' certificates, PEM", 'none'),
-  insecurePlainTcp: toggle('--insecure-plain-tcp', 'let --listen do without TLS: everyone who connects is trusted'),
-  publisher: option(
-    '--publisher',
-    'auto|bind|direct',
-    oneOf<PublisherChoice>('auto', 'bind', 'direct'),
-    'how volumes become visible',
-    'auto',
+  /** The group that may open the sockets; only the daemon's user where undefined. */
+  socketGroup: option(
+    'Sockets',
+    '--socket-group',
+    group,
+    unset(),
+    'group (name or gid) that may connect to the sockets',
   ),
-  allowDisk: toggle('--allow-disk', 'let the direct publisher write secrets to a real disk'),
-  directInSharedDirectories: toggle(
-    '--direct-in-shared-directories',
-    'let the direct publisher use targets in directories that others can write to, who may then move or remove them',
+
+  listen: option('TCP', '--listen', address, unset('off'), 'TCP address to serve on as well; needs --target-root'),
+  tlsCert: option('TCP', '--tls-cert', file, unset(), 'certificate of the daemon, PEM'),
+  tlsKey: option('TCP', '--tls-key', file, unset(), 'private key of --tls-cert, PEM'),
+  tlsClientCa: option('TCP', '--tls-client-ca', file, unset(), 'CA that signs client certificates, PEM'),
+  insecurePlainTcp: option(
+    'TCP',
+    '--insecure-plain-tcp',
+    toggle,
+    false,
+    'serve --listen without TLS; everyone who can connect is trusted',
   ),
-  isolation: option(
-    '--isolation',
-    'namespace|volume',
-    oneOf<Isolation>('namespace', 'volume'),
-    'what shares a tmpfs',
-    'namespace',
-  ),
-  poolSize: {
-    ...option('--pool-size', 'SIZE', byteSize, 'size of one tmpfs', '64Mi, or what all may take if that is less'),
-    defaultValue: DEFAULT_POOL_BYTES,
-  },
-  poolTotal: option('--pool-total', 'SIZE', byteSize, 'limit over all of them', 'half of the memory'),
-  requireNoswap: toggle('--require-noswap', 'refuse to run where secrets could be swapped out'),
-  store: option(
-    '--store',
-    'memory|embedded|etcd',
-    oneOf<StoreChoice>('memory', 'embedded', 'etcd'),
-    'where objects are kept: until the daemon ends, encrypted on disk, or encrypted in an etcd that daemons share',
-    'embedded',
-  ),
-  dataDir: option(
-    '--data-dir',
-    'DIR',
-    path,
-    'the embedded store',
-    '/var/lib/lantern; without root $XDG_STATE_HOME/lantern or ~/.local/state/lantern',
-  ),
-  keyFile: {
-    ...option(
-      '--key-file',
-      'FILE',
-      path,
-      "the store's key, for embedded and etcd; repeated, the first encrypts and all decrypt",
-      'DATA-DIR/key, made at the first start',
-    ),
-    repeatable: true,
-    parse: paths,
-  },
-  etcdEndpoints: option('--etcd-endpoints', 'URL,URL', etcdEndpoints, 'members of the etcd, http or https', 'none'),
-  etcdPrefix: option('--etcd-prefix', 'PREFIX', etcdPrefix, 'where in etcd everything lies', DEFAULT_ETCD_PREFIX),
-  etcdCa: option('--etcd-ca', 'FILE', path, "authority of the etcd's certificates, PEM", "the system's"),
-  etcdCert: option('--etcd-cert', 'FILE', path, "the daemon's certificate for etcd, PEM", 'none'),
-  etcdKey: option('--etcd-key', 'FILE', path, 'the private key of that certificate, PEM', 'none'),
-  etcdUser: option('--etcd-user', 'NAME', etcdUser, 'the user of etcd that this daemon is', 'none'),
-  etcdPasswordFile: option('--etcd-password-file', 'FILE', path, "that user's password", 'none'),
-  etcdStartSpread: option(
-    '--etcd-start-spread',
-    'DURATION',
-    period,
-    'the first call to etcd is made within this, at random: for thousands of machines that start together',
-    '500ms',
-  ),
-  insecureEtcd: toggle(
-    '--insecure-etcd',
-    'let --etcd-endpoints do without TLS: the network sees and changes everything',
-  ),
-  manifests: option('--manifests', 'DIR', path, 'objects to apply at start and whenever a file there changes', 'none'),
-  changeDetection: option(
-    '--change-detection',
-    'watch|cache|get',
-    oneOf<ChangeDetection>('watch', 'cache', 'get'),
-    'how changes are noticed: at once, or at each sync period from a cache or from the store',
-    'watch',
-  ),
-  syncPeriod: {
-    ...option(
-      '--sync-period',
-      'DURATION',
-      period,
-      'every volume is looked at again this often; with cache, objects are read again this often',
-      '60s',
-    ),
-    defaultValue: 60_000,
-  },
-  tokenIssuer: {
-    ...option(
-      '--token-issuer',
-      'ISSUER',
-      stringOrUri,
-      'who signs service account tokens; their audience where they name none',
-      'lantern',
-    ),
-    defaultValue: 'lantern',
-  },
-  jwksFile: option(
-    '--jwks-file',
-    'FILE',
-    path,
-    'the public keys of those tokens, kept up to date',
-    'RUN-DIR/jwks.json',
-  ),
-  relaxedEnvironmentNames: toggle(
-    '--relaxed-environment-names',
-    "environment variables may be named in printable ASCII but '=', as from Kubernetes 1.32 on",
-  ),
-  rootCa: option('--root-ca', 'FILE', path, 'ca.crt of service account tokens, PEM', 'none'),
-  targetRoot: {
-    ...option(
-      '--target-root',
-      'DIR',
-      path,
-      'where targets may lie; may be repeated',
-      'anywhere; /var/lib/kubelet/pods with --host kubernetes',
-    ),
-    repeatable: true,
-    parse: paths,
-  },
+
   host: option(
+    'CSI host',
     '--host',
-    'generic|kubernetes',
     oneOf('generic', 'kubernetes'),
-    'who calls csi.v1; with kubernetes only what the kubelet says of a pod counts',
     'generic',
+    'caller of the CSI services; with kubernetes, only the kubelet is trusted to identify pods, and no tokens are issued',
   ),
-  driverName: {
-    ...option('--driver-name', 'NAME', driverName, "the CSI plugin's name", 'lantern.csi.dev'),
-    defaultValue: 'lantern.csi.dev',
-  },
-  nodeId: option('--node-id', 'ID', nodeId, "this node's id for CSI", 'the host name'),
+  driverName: option('CSI host', '--driver-name', driverName, 'lantern.csi.dev', 'name of the CSI driver'),
+  nodeId: option(
+    'CSI host',
+    '--node-id',
+    nodeId,
+    new Computed('the host name', (_, { hostname = machineName() }) => hostname),
+    'ID of this node in CSI',
+  ),
+
+  publisher: option(
+    'Targets',
+    '--publisher',
+    oneOf('auto', 'bind', 'direct'),
+    'auto',
+    'how volumes appear at targets: bind mounts them, direct writes into the target, auto uses bind where it works',
+  ),
+  /** Directories that targets must be in; anywhere where empty. */
+  targetRoots: option(
+    'Targets',
+    '--target-root',
+    repeated(directory),
+    new Computed(`anywhere; ${KUBELET_PODS} with --host kubernetes`, ({ host }) =>
+      host === 'kubernetes' ? [KUBELET_PODS] : [],
+    ),
+    'directory that targets must be in; repeatable',
+  ),
+  /** `direct` may use targets that are not on a memory file system. */
+  allowDisk: option('Targets', '--allow-disk', toggle, false, 'let the direct publisher write secrets to a disk'),
+  /** `direct` may use targets in directories that others can write to. */
+  directInSharedDirectories: option(
+    'Targets',
+    '--direct-in-shared-directories',
+    toggle,
+    false,
+    'let the direct publisher use targets in directories that other users can write to, who may move or remove them',
+  ),
+  unmountOnExit: option('Targets', '--unmount-on-exit', toggle, false, 'unmount all volumes on exit, as for demos'),
+
+  isolation: option('Memory', '--isolation', oneOf('namespace', 'volume'), 'namespace', 'scope of one tmpfs'),
+  /** Cap over all pools; the publisher's own default where undefined. */
+  poolTotalBytes: option('Memory', '--pool-total', size, unset('half of the memory'), 'limit on all tmpfs together'),
+  /** Size of one pool. */
+  poolBytes: option(
+    'Memory',
+    '--pool-size',
+    size,
+    new Computed('64Mi, or --pool-total if that is less', ({ poolTotalBytes }, { memoryBytes = availableMemory() }) =>
+      Math.min(LARGEST_DEFAULT_POOL, poolTotalBytes ?? defaultPoolTotal(memoryBytes)),
+    ),
+    'size of one tmpfs',
+  ),
+  requireNoswap: option('Memory', '--require-noswap', toggle, false, 'refuse to start if secrets could be swapped out'),
+
+  store: option(
+    'Store',
+    '--store',
+    oneOf('memory', 'embedded', 'etcd'),
+    'embedded',
+    'where objects are kept: in memory until the daemon ends, encrypted on disk, or encrypted in a shared etcd',
+  ),
+  dataDirectory: option(
+    'Store',
+    '--data-dir',
+    directory,
+    new Computed(
+      '/var/lib/lantern; without root $XDG_STATE_HOME/lantern or ~/.local/state/lantern',
+      (_, { user, environment }) => defaultDataDirectory(user, environment),
+    ),
+    'directory of the embedded store',
+  ),
+  /** The first encrypts, all decrypt; never empty. */
+  keyFiles: option(
+    'Store',
+    '--key-file',
+    repeated(file),
+    new Computed('DATA-DIR/key, created at the first start', ({ dataDirectory }) => [defaultKeyFile(dataDirectory)]),
+    'encryption key of the embedded or etcd store; repeatable: the first encrypts, all decrypt',
+  ),
+
+  etcdEndpoints: option('etcd', '--etcd-endpoints', etcdEndpoints, unset(), 'etcd members, all http or all https'),
+  etcdPrefix: option('etcd', '--etcd-prefix', etcdPrefix, '/lantern', 'prefix of all keys in etcd'),
+  etcdCa: option('etcd', '--etcd-ca', file, unset("the system's CAs"), 'CA that signs the certificates of etcd, PEM'),
+  etcdCert: option('etcd', '--etcd-cert', file, unset(), 'client certificate of the daemon, PEM'),
+  etcdKey: option('etcd', '--etcd-key', file, unset(), 'private key of --etcd-cert, PEM'),
+  etcdUser: option('etcd', '--etcd-user', userName, unset(), 'etcd user of the daemon'),
+  etcdPasswordFile: option('etcd', '--etcd-password-file', file, unset(), 'file with the password of --etcd-user'),
+  /** Milliseconds. */
+  etcdStartSpread: option(
+    'etcd',
+    '--etcd-start-spread',
+    period,
+    500,
+    'longest random delay of the first call to etcd; raise it where thousands of daemons start together',
+  ),
+  insecureEtcd: option(
+    'etcd',
+    '--insecure-etcd',
+    toggle,
+    false,
+    'allow http to other machines, and passwords over http; the network can read and change everything',
+  ),
+
+  /** Directory of object manifests to follow. */
+  manifests: option(
+    'Objects',
+    '--manifests',
+    directory,
+    unset(),
+    'directory of manifests to apply at start and whenever a file in it changes',
+  ),
+  /** How changes of objects are noticed, as the kubelet names it. */
+  changeDetection: option(
+    'Objects',
+    '--change-detection',
+    oneOf('watch', 'cache', 'get'),
+    'watch',
+    'how changes of objects are noticed: at once, or every sync period from a cache or from the store',
+  ),
+  /** Milliseconds; used with jitter. */
+  syncPeriodMs: option(
+    'Objects',
+    '--sync-period',
+    period,
+    60_000,
+    'interval at which every volume is checked; with --change-detection cache, also the lifetime of cached objects',
+  ),
+
+  /** The `iss` of tokens that this daemon signs, and their audience where they ask for none. */
+  tokenIssuer: option(
+    'Tokens',
+    '--token-issuer',
+    stringOrUri,
+    'lantern',
+    'issuer of service account tokens, and their audience where none is requested',
+  ),
+  /** Where the public keys are written. */
+  jwksFile: option(
+    'Tokens',
+    '--jwks-file',
+    file,
+    new Computed('RUN-DIR/jwks.json', ({ runDirectory }) => join(runDirectory, 'jwks.json')),
+    'file to which the public keys of the tokens are written, and kept up to date',
+  ),
+  /** PEM file that token Secrets and token volumes show as ca.crt. */
+  rootCa: option('Tokens', '--root-ca', file, unset(), 'certificates to show as ca.crt beside the tokens, PEM'),
+
+  /** Which names environment variables may have. */
+  environmentNames: option(
+    'Pods',
+    '--relaxed-environment-names',
+    switchBetween<EnvNameRule>('strict', 'relaxed'),
+    'strict',
+    "allow all printable ASCII but '=' in names of environment variables, as Kubernetes 1.32 and later do",
+  ),
+
+  /** `host:port` of the pages on metrics and health; none where undefined. */
   metricsAddress: option(
+    'Observation',
     '--metrics-address',
-    'HOST:PORT',
-    hostAndPort,
-    'metrics and health over HTTP, without authentication or names of anything: everyone who reaches it may read them',
-    'off',
+    address,
+    unset('off'),
+    'address that serves metrics and health over HTTP, without authentication; they hold no names of objects',
   ),
-  logLevel: option('--log-level', LOG_LEVELS.join('|'), oneOf(...LOG_LEVELS), 'how much is logged, on stderr', 'info'),
-  logFormat: option('--log-format', LOG_FORMATS.join('|'), oneOf(...LOG_FORMATS), 'shape of the log', 'text'),
-  unmountOnExit: toggle('--unmount-on-exit', 'take every volume away at the end, for demos and tests'),
+  logLevel: option(
+    'Observation',
+    '--log-level',
+    oneOf<LogLevel>('trace', 'debug', 'info', 'warn', 'error', 'silent'),
+    'info',
+    'lowest level that is logged to stderr',
+  ),
+  logFormat: option('Observation', '--log-format', oneOf<LogFormat>('text', 'json'), 'text', 'format of the log'),
 };
-
-function option<T>(
-  flag: `--${string}`,
-  value: string,
-  parse: (text: string, field: string) => Parsed<T>,
-  help: string,
-  defaultText: string,
-): ConfigOption<T> {
-  // Of a flag given twice the last one counts, as everywhere on a command line.
-  const parseLast = (texts: readonly string[], field: string) => parse(texts.at(-1) ?? '', field);
-  return { flag, value, environment: environmentName(flag), help, defaultText, repeatable: false, parse: parseLast };
-}
-
-function toggle(flag: `--${string}`, help: string): ConfigOption<boolean> {
-  return { ...option(flag, '', trueOrFalse, help, 'off'), value: undefined };
-}
-
-function environmentName(flag: string): string {
-  return `LANTERN_${flag.slice(2).toUpperCase().replaceAll('-', '_')}`;
-}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseDuration } from '../base/duration.ts';
+import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 /** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
@@ -8,50 +9,88 @@ export const MAX_SOCKET_PATH_BYTES = 107;
 
 const MIN_POOL_BYTES = 1024 * 1024;
 const MAX_NODE_ID_BYTES = 256;
+const MAX_PREFIX_BYTES = 255;
 const MIN_PERIOD_MS = 100;
 
-export function trueOrFalse(text: string, field: string): Parsed<boolean> {
-  if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return parsed(true);
-  if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return parsed(false);
-  return refuse(field, `"${text}" is neither true nor false`);
+/** A kind of value that options have. */
+export type ValueKind<T> = {
+  /** What help calls the value; undefined for a switch. */
+  readonly placeholder: string | undefined;
+  readonly isRepeatable: boolean;
+  /** `field` names the option in faults. */
+  readonly parse: (texts: readonly string[], field: string) => Parsed<T>;
+  /** A value as it would be given, for help. */
+  readonly print: (value: T) => string;
+};
+
+type Parse<T> = (text: string, field: string) => Parsed<T>;
+
+function kind<T>(placeholder: string | undefined, parse: Parse<T>, print: (value: T) => string = String): ValueKind<T> {
+  // Of a flag given twice the last one counts, as everywhere on a command line.
+  return { placeholder, isRepeatable: false, parse: (texts, field) => parse(texts.at(-1) ?? '', field), print };
 }
 
-export function oneOf<T extends string>(...words: readonly T[]): (text: string, field: string) => Parsed<T> {
-  return (text, field) => {
-    const word = words.find((candidate) => candidate === text);
-    return word === undefined ? refuse(field, `"${text}" must be one of ${words.join(', ')}`) : parsed(word);
+/** Every value that is given counts. */
+export function repeated<T>(one: ValueKind<T>): ValueKind<readonly T[]> {
+  return {
+    placeholder: one.placeholder,
+    isRepeatable: true,
+    parse: (texts, field) => {
+      const results = texts.map((text) => one.parse([text], field));
+      const faults = results.flatMap((result) => (result.ok ? [] : result.faults));
+      return faults.length > 0
+        ? faulty(faults)
+        : parsed(results.flatMap((result) => (result.ok ? [result.value] : [])));
+    },
+    print: (values) => values.map(one.print).join(':'),
   };
 }
 
-export function path(text: string, field: string): Parsed<string> {
+/** A switch between two values: `on` when it is given. */
+export function switchBetween<T>(off: T, on: T): ValueKind<T> {
+  const parse: Parse<T> = (text, field) => {
+    if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return parsed(on);
+    if (['false', '0', 'no', 'off'].includes(text.toLowerCase())) return parsed(off);
+    return refuse(field, `"${text}" is neither true nor false`);
+  };
+  return kind(undefined, parse, (value) => (value === on ? 'on' : 'off'));
+}
+
+export const toggle = switchBetween<boolean>(false, true);
+
+export function oneOf<const T extends string>(...words: readonly T[]): ValueKind<T> {
+  return kind(words.join('|'), (text, field) => {
+    const word = words.find((candidate) => candidate === text);
+    return word === undefined ? refuse(field, `"${text}" must be one of ${words.join(', ')}`) : parsed(word);
+  });
+}
+
+const parsePath: Parse<string> = (text, field) => {
   if (text === '') return refuse(field, 'must not be empty');
   return text.includes('\0') ? refuse(field, 'must not contain a NUL byte') : parsed(resolve(text));
-}
+};
 
-export function paths(texts: readonly string[], field: string): Parsed<readonly string[]> {
-  const results = texts.map((text) => path(text, field));
-  const faults = results.flatMap((result) => (result.ok ? [] : result.faults));
-  return faults.length > 0 ? faulty(faults) : parsed(results.flatMap((result) => (result.ok ? [result.value] : [])));
-}
+export const file = kind('FILE', parsePath);
+export const directory = kind('DIR', parsePath);
 
 /** CSI's `unix:///p`, gRPC's `unix:/p`, or a bare path. */
-export function socketEndpoint(text: string, field: string): Parsed<string> {
+export const endpoint = kind('ENDPOINT', (text, field) => {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
-  if (scheme === undefined) return path(text, field);
-  if (scheme !== 'unix') return refuse(field, `"${text}" is no unix socket; TCP is set with --listen`);
+  if (scheme === undefined) return parsePath(text, field);
+  if (scheme !== 'unix') return refuse(field, `"${text}" is not a unix socket; TCP is set with --listen`);
   const rest = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
   if (!rest.startsWith('/') || rest.startsWith('//'))
     return refuse(field, `"${text}" must hold an absolute path: unix:///PATH`);
-  return path(rest, field);
-}
+  return parsePath(rest, field);
+});
 
-export function hostAndPort(text: string, field: string): Parsed<string> {
+export const address = kind('HOST:PORT', (text, field) => {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]/]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port < 1 || port > 65_535)
     return refuse(field, `"${text}" must be HOST:PORT, e.g. 127.0.0.1:7443`);
   return parsed(text);
-}
+});
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -66,53 +105,57 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** A whole number of bytes as a Kubernetes quantity. */
-export function byteSize(text: string, field: string): Parsed<number> {
+export const size = kind('SIZE', (text, field) => {
   const match = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text);
   const unit = UNITS[match?.[2] ?? ''];
   if (match === null || unit === undefined) return refuse(field, `"${text}" must be a size, e.g. 64Mi`);
   const bytes = Math.ceil(Number(match[1]) * unit);
   if (!Number.isSafeInteger(bytes)) return refuse(field, `"${text}" is more than any machine has`);
   return bytes < MIN_POOL_BYTES ? refuse(field, `"${text}" must be at least 1Mi`) : parsed(bytes);
-}
+});
 
-/** At least a tenth of a second: anything shorter is a typing error, and would be nothing but load. */
-export function period(text: string, field: string): Parsed<number> {
-  const duration = parseDuration(text, field);
-  if (!duration.ok || duration.value >= MIN_PERIOD_MS) return duration;
-  return refuse(field, `"${text}" must be at least 100ms`);
-}
+/** Milliseconds. At least a tenth of a second: anything shorter is a typing error, and would only be load. */
+export const period = kind(
+  'DURATION',
+  (text, field) => {
+    const duration = parseDuration(text, field);
+    if (!duration.ok || duration.value >= MIN_PERIOD_MS) return duration;
+    return refuse(field, `"${text}" must be at least 100ms`);
+  },
+  (ms) => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`),
+);
 
 /** A claim that may be any text, or an absolute URI where it has a colon (RFC 7519, StringOrURI). */
-export function stringOrUri(text: string, field: string): Parsed<string> {
+export const stringOrUri = kind('ISSUER', (text, field) => {
   if (text === '') return refuse(field, 'must not be empty');
   return text.includes(':') && !URL.canParse(text)
-    ? refuse(field, `"${text}" has a colon but is no URI`)
+    ? refuse(field, `"${text}" has a colon but is not a URI`)
     : parsed(text);
-}
+});
 
 /** What csi-sanity accepts, which is narrower than the CSI specification: a letter at both ends, 63 characters. */
-export function driverName(text: string, field: string): Parsed<string> {
+export const driverName = kind('NAME', (text, field) => {
   if (/^[A-Za-z](?:[-.A-Za-z0-9]{0,61}[A-Za-z])?$/.test(text)) return parsed(text);
   return refuse(field, `"${text}" must be at most 63 letters, digits, "-" and ".", with a letter first and last`);
-}
+});
 
-export function nodeId(text: string, field: string): Parsed<string> {
+export const nodeId = kind('ID', (text, field) => {
   if (text === '') return refuse(field, 'must not be empty');
   const bytes = Buffer.byteLength(text);
   return bytes > MAX_NODE_ID_BYTES
     ? refuse(field, `must be at most ${MAX_NODE_ID_BYTES} bytes, not ${bytes}`)
     : parsed(text);
-}
+});
 
 /** A gid, or the name of a group of /etc/group (Node has no getgrnam; groups of other name services need the number). */
-export function groupId(text: string, field: string): Parsed<number> {
+export const group = kind('GROUP', (text, field) => {
   if (/^\d+$/.test(text)) {
-    return Number(text) < 2 ** 32 - 1 ? parsed(Number(text)) : refuse(field, `"${text}" is no group id`);
+    return Number(text) < 2 ** 32 - 1 ? parsed(Number(text)) : refuse(field, `"${text}" is not a group id`);
   }
   const entry = groupEntries().find((fields) => fields[0] === text);
   const gid = Number(entry?.[2]);
   return Number.isInteger(gid) ? parsed(gid) : refuse(field, `"${text}" is not in /etc/group; give its number instead`);
-}
+});
 
 function groupEntries(): string[][] {
   try {
@@ -124,6 +167,40 @@ function groupEntries(): string[][] {
   }
 }
 
-function refuse<T>(field: string, message: string): Parsed<T> {
+/** Never empty, and all of one scheme. */
+export const etcdEndpoints = kind('URL,URL', (text, field): Parsed<readonly string[]> => {
+  const faults: Fault[] = [];
+  const endpoints = text.split(',').map((part) => {
+    const url = URL.canParse(part) ? new URL(part) : undefined;
+    const isPlain = url !== undefined && url.pathname === '/' && url.search === '' && url.hash === '';
+    // A port that the scheme implies is left out by URL; etcd's own is another.
+    const match = /^(https?):\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]/?#@]+):\d{1,5}\/?$/.exec(part);
+    if (!isPlain || match === null) {
+      // With a password in it, the text must not be repeated.
+      const shown = part.includes('@') ? 'an endpoint with "@" in it' : `"${part}"`;
+      faults.push({
+        field,
+        message: `${shown} must be http://HOST:PORT or https://HOST:PORT, e.g. https://127.0.0.1:2379`,
+      });
+    }
+    return part.replace(/\/$/, '');
+  });
+  const schemes = new Set(endpoints.map((endpoint) => endpoint.split(':')[0]));
+  if (faults.length === 0 && schemes.size > 1) faults.push({ field, message: 'must be all http or all https' });
+  return faults.length > 0 ? faulty(faults) : parsed([...new Set(endpoints)]);
+});
+
+/** Begins with a slash and does not end with one. */
+export const etcdPrefix = kind('PREFIX', (text, field) => {
+  if (/^(?:\/[-._A-Za-z0-9]+)+$/.test(text) && text.length <= MAX_PREFIX_BYTES) return parsed(text);
+  const rule = `must be one or more of "/NAME", of letters, digits, "-", "_" and ".", ${MAX_PREFIX_BYTES} bytes at most`;
+  return refuse(field, `"${text}" ${rule}`);
+});
+
+export const userName = kind('NAME', (text, field) =>
+  text === '' ? refuse(field, 'must not be empty') : parsed(text),
+);
+
+function refuse(field: string, message: string): Parsed<never> {
   return faulty([{ field, message }]);
 }

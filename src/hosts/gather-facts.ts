@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { availableMemory } from '../base/available-memory.ts';
 import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errors.ts';
+import { KUBELET_PODS } from '../config/options.ts';
 import { isInMemory } from '../mount/direct-memory.ts';
 import { readOwnership } from '../mount/direct-ownership.ts';
 import { isInOwnMountNamespace, isSwapOn } from '../mount/host-cautions.ts';
@@ -141,7 +142,7 @@ function countPools(directory: string, table: readonly MountEntry[]): number {
 }
 
 function kubernetesOf({ targetRoots, driverName }: DoctorOptions): NonNullable<DoctorFacts['kubernetes']> {
-  const pods = targetRoots[0] ?? '/var/lib/kubelet/pods';
+  const pods = targetRoots[0] ?? KUBELET_PODS;
   const registry = join(dirname(pods), 'plugins_registry');
   const registration = join(registry, `${driverName}-reg.sock`);
   return { pods: look(pods), registry: look(registry), registration: look(registration) };

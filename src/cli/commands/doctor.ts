@@ -1,33 +1,32 @@
 import { execFile } from 'node:child_process';
-import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import { type Command, Option } from 'commander';
 import { parseConfig } from '../../config/config.ts';
-import { CONFIG_OPTIONS } from '../../config/options.ts';
+import type { OptionName } from '../../config/given-options.ts';
 import { worst } from '../../hosts/doctor-check.ts';
 import type { BindProbe } from '../../mount/probe-bind.ts';
 import type { Cli } from '../cli.ts';
-import { optionOf } from '../config-option.ts';
+import { addConfigOptions } from '../config-option.ts';
 import { defineCommand, outputOption } from '../define-command.ts';
 import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { doctorTable } from '../output/doctor-text.ts';
 import { formatJson } from '../output/structured.ts';
 
 /** The settings of `serve` that a finding can depend on. */
-const OPTIONS = [
-  CONFIG_OPTIONS.runDir,
-  CONFIG_OPTIONS.csiEndpoint,
-  CONFIG_OPTIONS.publisher,
-  CONFIG_OPTIONS.allowDisk,
-  CONFIG_OPTIONS.poolSize,
-  CONFIG_OPTIONS.poolTotal,
-  CONFIG_OPTIONS.requireNoswap,
-  CONFIG_OPTIONS.store,
-  CONFIG_OPTIONS.dataDir,
-  CONFIG_OPTIONS.keyFile,
-  CONFIG_OPTIONS.targetRoot,
-  CONFIG_OPTIONS.host,
-  CONFIG_OPTIONS.driverName,
+const OPTIONS: readonly OptionName[] = [
+  'runDirectory',
+  'csiSocket',
+  'host',
+  'driverName',
+  'publisher',
+  'targetRoots',
+  'allowDisk',
+  'poolTotalBytes',
+  'poolBytes',
+  'requireNoswap',
+  'store',
+  'dataDirectory',
+  'keyFiles',
 ];
 
 const PROBE_MS = 10_000;
@@ -40,7 +39,7 @@ export function doctorCommand(cli: Cli): Command {
     'lantern doctor',
     'lantern doctor --host kubernetes -o json',
   ]);
-  for (const option of OPTIONS) command.addOption(optionOf(option));
+  addConfigOptions(command, OPTIONS);
   command.addOption(outputOption('json'));
   // For its own child: tries to mount, prints what came of it, and ends.
   command.addOption(new Option('--probe').hideHelp());
@@ -52,8 +51,8 @@ export function doctorCommand(cli: Cli): Command {
     if (command.optsWithGlobals().socket !== undefined) {
       throw wrongUsage('--socket is for the other commands; doctor looks for the sockets in --run-dir, as serve does');
     }
-    const { environment, user, clock, signal } = cli;
-    const config = parseConfig(flags, { environment, user, hostname: hostname() });
+    const { clock, signal } = cli;
+    const config = parseConfig(flags, cli);
     if (!config.ok) throw wrongUsage(listFaults(config.faults));
     const [{ gatherFacts }, { examine }] = await Promise.all([
       import('../../hosts/gather-facts.ts'),

@@ -1,9 +1,8 @@
-import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { type Config, parseConfig } from '../../config/config.ts';
-import { CONFIG_OPTIONS } from '../../config/options.ts';
+import { OPTION_NAMES } from '../../config/given-options.ts';
 import type { Cli } from '../cli.ts';
-import { optionOf } from '../config-option.ts';
+import { addConfigOptions } from '../config-option.ts';
 import { defineCommand } from '../define-command.ts';
 import { listFaults, wrongUsage } from '../exit.ts';
 
@@ -16,13 +15,12 @@ export function serveCommand(cli: Cli, runDaemon: RunDaemon): Command {
     'lantern serve',
     'lantern serve --manifests /etc/lantern --pool-size 16Mi',
   ]);
-  for (const option of Object.values(CONFIG_OPTIONS)) command.addOption(optionOf(option));
+  addConfigOptions(command, OPTION_NAMES, { isGrouped: true });
   return command.action(async (flags: Record<string, unknown>) => {
     if (command.optsWithGlobals().socket !== undefined) {
       throw wrongUsage('--socket is for the other commands; the sockets of serve lie in --run-dir');
     }
-    const { environment, user } = cli;
-    const config = parseConfig(flags, { environment, user, hostname: hostname() });
+    const config = parseConfig(flags, cli);
     if (!config.ok) throw wrongUsage(listFaults(config.faults));
     await runDaemon(config.value, cli.signal, cli.terminal.print);
   });

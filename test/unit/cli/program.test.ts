@@ -4,7 +4,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { type Ending, endingOf } from '../../../src/cli/exit.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import type { Config } from '../../../src/config/config.ts';
-import { CONFIG_OPTIONS } from '../../../src/config/options.ts';
+import { OPTIONS } from '../../../src/config/options.ts';
 import { RecordedTerminal } from '../../support/recorded-terminal.ts';
 
 const COMMANDS = [
@@ -101,7 +101,7 @@ describe('help', () => {
 
   test('serve lists every setting with its default and its variable', async () => {
     const help = (await run(['serve', '--help'])).help.replaceAll(/\s+/g, ' ');
-    for (const { flag, defaultText, environment } of Object.values(CONFIG_OPTIONS)) {
+    for (const { flag, defaultText, environment } of Object.values(OPTIONS)) {
       expect(help).toContain(` ${flag} `);
       expect(help).toContain(`(default: ${defaultText}; ${environment})`);
     }

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { parseConfig } from '../../../src/config/config.ts';
-import { CONFIG_OPTIONS } from '../../../src/config/options.ts';
+import { OPTIONS } from '../../../src/config/options.ts';
 import { TempDir } from '../../support/temp-dir.ts';
 
 const DIRECTORY = 'deploy/kubernetes';
@@ -65,7 +65,7 @@ describe('the manifests for Kubernetes', () => {
 
 describe('the CSIDriver', () => {
   it('is the driver that the daemon says it is', () => {
-    expect(driver.metadata?.name).toBe(CONFIG_OPTIONS.driverName.defaultValue);
+    expect(driver.metadata?.name).toBe(OPTIONS.driverName.default);
   });
 
   it('makes the kubelet say who asks, again and again, and leave the rest to the daemon', () => {
@@ -87,7 +87,7 @@ describe('the DaemonSet', () => {
 
   it('sets what the daemon knows, and for a kubelet', () => {
     // LANTERN_SOCKET is the command's, for whoever runs it in this container.
-    const known = new Set(['LANTERN_SOCKET', ...Object.values(CONFIG_OPTIONS).map((option) => option.environment)]);
+    const known = new Set(['LANTERN_SOCKET', ...Object.values(OPTIONS).map((option) => option.environment)]);
     expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
     expect(config).toMatchObject({ host: 'kubernetes', publisher: 'bind', nodeId: 'node-1' });
   });

@@ -1,0 +1,151 @@
+import { BlockList, isIP } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { EtcdConfig } from '../sources/etcd-config.ts';
+import { type GivenOptions, type NamesIn, namesIn, type OptionName } from './given-options.ts';
+import { OPTIONS } from './options.ts';
+import { MAX_SOCKET_PATH_BYTES } from './values.ts';
+
+/** `insecure` and `tls` exclude each other. */
+export type TcpConfig = {
+  /** `host:port`, as gRPC takes it. */
+  readonly address: string;
+  readonly insecure: boolean;
+  readonly tls?: TlsFiles;
+};
+
+/** Paths of PEM files. */
+export type TlsFiles = { readonly cert: string; readonly key: string; readonly clientCa: string };
+
+/** TCP is off, mutual TLS, or plain on a flag that says so; anything between is a fault. */
+export function tcpOf(given: GivenOptions<NamesIn<'TCP'>>): TcpConfig | undefined {
+  const { listen, tlsCert: cert, tlsKey: key, tlsClientCa: clientCa, insecurePlainTcp: insecure } = given.values;
+  if (listen === undefined) {
+    refuseAll(given, 'TCP', 'needs --listen HOST:PORT as well');
+    return undefined;
+  }
+  if (insecure) {
+    if ([cert, key, clientCa].some((path) => path !== undefined)) {
+      given.refuse('insecurePlainTcp', 'contradicts --tls-cert, --tls-key and --tls-client-ca; choose one');
+    }
+    return { address: listen, insecure };
+  }
+  if (cert === undefined || key === undefined || clientCa === undefined) {
+    const files = Object.entries({ '--tls-cert': cert, '--tls-key': key, '--tls-client-ca': clientCa });
+    const missing = files.flatMap(([flag, path]) => (path === undefined ? [flag] : []));
+    given.refuse(
+      'listen',
+      `TCP needs mutual TLS: add ${missing.join(', ')} (or, on a network of your own, --insecure-plain-tcp)`,
+    );
+    return undefined;
+  }
+  return { address: listen, insecure, tls: { cert, key, clientCa } };
+}
+
+/** etcd as the options describe it; undefined where another store is chosen, or something is faulty. */
+export function etcdOf(given: GivenOptions<NamesIn<'etcd'> | 'store'>): EtcdConfig | undefined {
+  const { values } = given;
+  if (values.store !== 'etcd') {
+    if (!given.isFaulty('store')) refuseAll(given, 'etcd', 'needs --store etcd as well');
+    return undefined;
+  }
+  const pair = bothOf(given, 'etcdCert', 'etcdKey');
+  const login = bothOf(given, 'etcdUser', 'etcdPasswordFile');
+  const { etcdEndpoints: endpoints } = values;
+  if (endpoints === undefined) {
+    given.refuse('etcdEndpoints', 'is required with --store etcd');
+    return undefined;
+  }
+  checkEtcdTransport(given, endpoints);
+  return {
+    endpoints,
+    prefix: values.etcdPrefix,
+    ca: values.etcdCa,
+    pair: pair && { cert: pair[0], key: pair[1] },
+    login: login && { user: login[0], passwordFile: login[1] },
+    startSpreadMs: values.etcdStartSpread,
+  };
+}
+
+/** Rules for single values of a configuration that hold only together with others. */
+export function checkTogether(given: GivenOptions<OptionName>, sockets: { lantern: string; hasTcp: boolean }): void {
+  const { values } = given;
+  if (values.publisher === 'bind') {
+    const noMeaning = 'has no meaning with --publisher bind, which always keeps volumes in memory of its own';
+    if (values.allowDisk) given.refuse('allowDisk', noMeaning);
+    if (values.directInSharedDirectories) given.refuse('directInSharedDirectories', noMeaning);
+  }
+  if (values.poolTotalBytes !== undefined && values.poolTotalBytes < values.poolBytes) {
+    given.refuse('poolTotalBytes', `must be at least the size of one pool (--pool-size, ${values.poolBytes} bytes)`);
+  }
+  if (sockets.hasTcp && values.targetRoots.length === 0) {
+    given.refuse('targetRoots', 'is required with --listen: whoever connects could mount anywhere otherwise');
+  }
+  if (dirname(values.csiSocket) === values.runDirectory) {
+    const example = join(values.runDirectory, 'csi', 'csi.sock');
+    given.refuse('csiSocket', `must lie in a directory of its own, e.g. "${example}"`);
+  }
+  for (const [name, path] of [
+    ['runDirectory', sockets.lantern],
+    ['csiSocket', values.csiSocket],
+  ] as const) {
+    if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+      given.refuse(
+        name,
+        `the socket path "${path}" is over ${MAX_SOCKET_PATH_BYTES} bytes, which Linux cannot bind; choose a shorter one`,
+      );
+    }
+  }
+}
+
+/** Every option of a group that was given, unless as a switch that is off. */
+function refuseAll<G extends 'TCP' | 'etcd'>(given: GivenOptions<NamesIn<G>>, group: G, message: string): void {
+  for (const name of namesIn(group)) {
+    if (given.isGiven(name) && given.values[name] !== false) given.refuse(name, message);
+  }
+}
+
+type EtcdText = 'etcdCert' | 'etcdKey' | 'etcdUser' | 'etcdPasswordFile';
+
+/** Both values; undefined where neither is given. A fault names the one that was given. */
+function bothOf(
+  given: GivenOptions<EtcdText>,
+  first: EtcdText,
+  second: EtcdText,
+): readonly [string, string] | undefined {
+  const { [first]: one, [second]: other } = given.values;
+  if (one !== undefined && other !== undefined) return [one, other];
+  if (one !== undefined || other !== undefined) {
+    const both = `${OPTIONS[first].flag} and ${OPTIONS[second].flag}`;
+    given.refuse(one === undefined ? second : first, `${both} go together; give both`);
+  }
+  return undefined;
+}
+
+function checkEtcdTransport(given: GivenOptions<NamesIn<'etcd'>>, endpoints: readonly string[]): void {
+  const { etcdCa, etcdCert, etcdKey, etcdUser, insecureEtcd } = given.values;
+  if (endpoints.every((endpoint) => endpoint.startsWith('https:'))) {
+    if (insecureEtcd) given.refuse('insecureEtcd', 'has no meaning with https endpoints');
+    return;
+  }
+  for (const [name, value] of Object.entries({ etcdCa, etcdCert, etcdKey })) {
+    if (value !== undefined) given.refuse(name as NamesIn<'etcd'>, 'has no meaning with http endpoints; use https');
+  }
+  const exposed = etcdUser !== undefined ? endpoints : endpoints.filter((endpoint) => !isLoopback(endpoint));
+  if (exposed.length === 0 || insecureEtcd) return;
+  const what = etcdUser !== undefined ? 'the password' : 'what is written and read';
+  given.refuse(
+    'etcdEndpoints',
+    `${what} would cross the network unprotected; use https (or, on a network of your own, --insecure-etcd)`,
+  );
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+function isLoopback(endpoint: string): boolean {
+  const host = new URL(endpoint).hostname.replace(/^\[|\]$/g, '');
+  if (host === 'localhost') return true;
+  const version = isIP(host);
+  return version !== 0 && LOOPBACK.check(host, version === 4 ? 'ipv4' : 'ipv6');
+}
