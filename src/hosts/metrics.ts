@@ -225,7 +225,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
     });
     gauge(
       'lantern_generations_pinned',
-      'Generations that stay because a subPath publication shows them.',
+      'Generations that stay because a subPath publication, or what others have bound of a volume, shows them.',
       () => census().pinnedGenerations,
     );
     gauge('lantern_pools', 'Memory file systems of the daemon; none with the direct publisher.', () => pools().pools);

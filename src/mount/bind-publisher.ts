@@ -6,9 +6,9 @@ import type { VolumeId } from '../spec/volume-id.ts';
 import type { VolumeFs } from '../volume/file-system.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import { VolumeHome } from '../volume/volume-home.ts';
+import { BindLookout } from './bind-lookout.ts';
 import { BoundVolume } from './bound-volume.ts';
 import { clearTarget } from './clear-target.ts';
-
 import type { Mounter } from './mounter.ts';
 import type { Pool } from './pool.ts';
 import type { Pools } from './pools.ts';
@@ -34,6 +34,7 @@ export class BindPublisher implements Publisher {
   readonly cautions: readonly string[];
   readonly #options: BindPublisherOptions;
   readonly #slices: Slices;
+  readonly #lookout: BindLookout;
   /** By directory name. */
   readonly #volumes = new Map<string, BoundVolume>();
   /** Directory names of volumes with a publication that outlived its pool. */
@@ -42,6 +43,8 @@ export class BindPublisher implements Publisher {
   constructor(options: BindPublisherOptions) {
     this.#options = options;
     this.#slices = new Slices(options.clock);
+    const table = options.mounter.watchTable();
+    this.#lookout = new BindLookout({ table, clock: options.clock, slices: this.#slices });
     this.canChangeOwners = options.canChangeOwners;
     this.cautions = options.cautions;
   }
@@ -117,6 +120,7 @@ export class BindPublisher implements Publisher {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
     this.#volumes.clear();
+    this.#lookout[Symbol.dispose]();
     this.#options.pools[Symbol.dispose]();
   }
 
@@ -125,6 +129,7 @@ export class BindPublisher implements Publisher {
     const volume = new BoundVolume(name, home, {
       ...this.#options,
       slices: this.#slices,
+      lookout: this.#lookout,
       pool,
       hasOrphan: this.#orphans.has(name),
       isPool: (device) => this.#isPool(device),

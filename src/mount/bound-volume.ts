@@ -16,7 +16,7 @@ import { fileSystemUsage } from './file-system-usage.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { OpenedParent, OpenedTarget } from './opened-target.ts';
 import { type Pool, poolIsFull, poolIsGone } from './pool.ts';
-import { findPublication } from './publication-root.ts';
+import { findPublication, isDataOf } from './publication-root.ts';
 import type { Findings, HostedVolume, PublishedTarget, VolumeUsage } from './publisher.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { FileIdentity } from './system-calls.ts';
@@ -50,6 +50,10 @@ export class BoundVolume implements HostedVolume {
 
   get targets(): readonly string[] {
     return this.#publications.targets;
+  }
+
+  get boundElsewhere(): number {
+    return this.#writer.boundElsewhere;
   }
 
   files(): readonly FileSummary[] {
@@ -100,20 +104,14 @@ export class BoundVolume implements HostedVolume {
   }
 
   unpublish(target: string): void {
-    const { targets } = this.#around;
+    const { targets, mounter, isPool } = this.#around;
     const path = this.#publications.get(target) ? target : (targets.tryResolve(target) ?? target);
     const known = this.#publications.get(path);
-    if (known === undefined) {
-      this.#clear(target);
-    } else {
+    if (known !== undefined) {
       uncover(path, known, this.#around);
       this.forget(path);
+      return;
     }
-  }
-
-  /** Takes away what shows this volume at a target that it is not known to be published at. */
-  #clear(target: string): void {
-    const { targets, mounter, isPool } = this.#around;
     using parent = targets.openIfThere(target);
     if (parent !== undefined) clearTarget(parent, this.directoryName, isPool, mounter);
   }
@@ -151,7 +149,7 @@ export class BoundVolume implements HostedVolume {
         `remove the volume "${this.directoryName}": it is still published at ${this.targets.map((target) => `"${target}"`).join(', ')}; unpublish it first`,
       );
     }
-    this[Symbol.dispose]();
+    this.#writer.abandon();
     try {
       // An adopted mount lies on the data directory.
       this.#around.mounter.unmount(this.#home.dataDirectory);
@@ -248,7 +246,7 @@ export class BoundVolume implements HostedVolume {
   #adopt(orphan: OpenedTarget): void {
     const { mounter } = this.#around;
     // No timer of the old writer may reach into the file system that covers its own.
-    this.#writer.retireNow();
+    this.#writer[Symbol.dispose]();
     mounter.adopt(orphan, this.#home.dataDirectory);
     const writer = this.#newWriter();
     try {
@@ -261,11 +259,12 @@ export class BoundVolume implements HostedVolume {
   }
 
   #newWriter(): VolumeWriter {
-    const { fs, clock, slices, pool } = this.#around;
+    const { fs, clock, pool, lookout } = this.#around;
     const directory = this.#home.dataDirectory;
     const budget = new PoolBudget(directory);
     const requireRoom = (payload: Payload) => budget.requireRoom(payload);
-    return new VolumeWriter({ fs, clock, slices, directory, requireRoom, room: pool.retired });
+    const binds = lookout.of((holder) => isDataOf(this.directoryName, directory, holder, this.#around.mounter));
+    return new VolumeWriter({ fs, clock, binds, directory, requireRoom, room: pool.retired });
   }
 
   #save(what: string, action: () => void): void {

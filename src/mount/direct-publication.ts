@@ -1,6 +1,5 @@
 import { chmodSync, fstatSync, truncateSync } from 'node:fs';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
-import type { Slices } from '../base/slices.ts';
 import { guarded, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
@@ -8,6 +7,7 @@ import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import type { VolumeFs } from '../volume/file-system.ts';
 import { DATA_LINK, isGenerationName } from '../volume/layout.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
+import type { BindLookout } from './bind-lookout.ts';
 import { descriptorFileSystem } from './descriptor-file-system.ts';
 import type { Claim } from './direct-claims.ts';
 import { isOfCopy, isOfVolume, removingOurs } from './direct-removal.ts';
@@ -30,7 +30,7 @@ export class DirectPublication implements Disposable {
   #isDisposed = false;
 
   /** Takes over `opened`. */
-  constructor(claim: Claim, opened: OpenedTarget, clock: StampClock, slices: Slices) {
+  constructor(claim: Claim, opened: OpenedTarget, clock: StampClock, lookout: BindLookout) {
     this.opened = opened;
     this.#claim = claim;
     this.#fs = descriptorFileSystem(() => this.#requireLife().opened.fd, claim.target);
@@ -39,7 +39,8 @@ export class DirectPublication implements Disposable {
         fs: this.#fs,
         directory: claim.target,
         clock: clock.real,
-        slices,
+        // Others may move what the target lies in, which no look would show: the name of a generation must do.
+        binds: lookout.of(() => true),
         namesClock: clock,
       });
     }
@@ -93,6 +94,11 @@ export class DirectPublication implements Disposable {
     return this.writer?.isUntouched === true && identityAt(target) === identity;
   }
 
+  /** Asks again about generations that stayed because others had bound them. */
+  lookAgain(): void {
+    this.writer?.lookAgain();
+  }
+
   /** A look that repairs; a copy of a subPath stays as it is. Phrases for the damages. */
   *looking(): Steps<readonly string[]> {
     if (this.writer === undefined) return [];
@@ -128,6 +134,8 @@ export class DirectPublication implements Disposable {
     yield* this.removingContents();
     targets.remove(this.#claim.target, this.#claim.identity);
     if (this.#claim.contents.kind === 'file') this.#emptyIfMoved();
+    // What was kept for readers went with the rest.
+    this.writer?.abandon();
   }
 
   /** Takes away what was rendered; the target itself stays, a file with its bytes. */

@@ -1,7 +1,7 @@
 import { toLanternError } from '../base/errors.ts';
-import type { Slices } from '../base/slices.ts';
 import { finish, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
+import type { BindLookout } from './bind-lookout.ts';
 import type { ClaimedContents, ClaimsFile } from './direct-claims.ts';
 import { DirectPublication } from './direct-publication.ts';
 import type { StampClock } from './direct-stamp.ts';
@@ -15,15 +15,15 @@ export class DirectPublications implements Disposable {
   readonly #claims: ClaimsFile;
   readonly #targets: DirectTargets;
   readonly #clock: StampClock;
-  readonly #slices: Slices;
+  readonly #lookout: BindLookout;
   readonly #byTarget = new Map<string, DirectPublication>();
 
   /** `clock` names the generations. */
-  constructor(claims: ClaimsFile, targets: DirectTargets, clock: StampClock, slices: Slices) {
+  constructor(claims: ClaimsFile, targets: DirectTargets, clock: StampClock, lookout: BindLookout) {
     this.#claims = claims;
     this.#targets = targets;
     this.#clock = clock;
-    this.#slices = slices;
+    this.#lookout = lookout;
   }
 
   /** In the order they came. */
@@ -84,7 +84,7 @@ export class DirectPublications implements Disposable {
     for (const claim of claims) {
       const opened = this.#targets.find(claim.target, claim.identity);
       if (opened === undefined) continue;
-      const publication = new DirectPublication(claim, opened, this.#clock, this.#slices);
+      const publication = new DirectPublication(claim, opened, this.#clock, this.#lookout);
       this.#byTarget.set(claim.target, publication);
       if (publication.isVisible(this.#targets)) this.#targets.take(claim.identity);
       else quietly(() => finish(this.removing(publication)));
@@ -108,7 +108,7 @@ export class DirectPublications implements Disposable {
       const { opened, undo } =
         contents.kind === 'file' ? this.#targets.prepareFile(target) : this.#targets.prepareDirectory(target);
       const claim = { target, identity: identityOf(opened), contents, isComplete: false };
-      const publication = new DirectPublication(claim, opened, this.#clock, this.#slices);
+      const publication = new DirectPublication(claim, opened, this.#clock, this.#lookout);
       this.#byTarget.set(target, publication);
       return { publication, undo };
     } catch (error) {

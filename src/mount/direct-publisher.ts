@@ -9,11 +9,13 @@ import { volumeDirectoryName } from '../volume/layout.ts';
 import { nodeFileSystem } from '../volume/node-file-system.ts';
 import type { KeptInputs } from '../volume/request-inputs.ts';
 import { VolumeHome } from '../volume/volume-home.ts';
+import { BindLookout } from './bind-lookout.ts';
 import { isInMemory } from './direct-memory.ts';
 import { type Ownership, readOwnership } from './direct-ownership.ts';
 import { DirectTargets } from './direct-targets.ts';
 import { DirectVolume } from './direct-volume.ts';
 import { isSwapOn } from './host-cautions.ts';
+import { type MountTable, ProcMountTable } from './mount-table.ts';
 import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from './publisher.ts';
 import type { TargetRoots } from './target.ts';
 
@@ -28,6 +30,8 @@ export type DirectPublisherOptions = {
   readonly inSharedDirectories: boolean;
   /** Whom files can be given to; asked of the kernel where undefined. */
   readonly ownership?: Ownership;
+  /** The kernel's where undefined. */
+  readonly table?: MountTable;
 };
 
 /**
@@ -42,6 +46,7 @@ export class DirectPublisher implements Publisher {
   readonly #inSharedDirectories: boolean;
   readonly #clock: Clock;
   readonly #slices: Slices;
+  readonly #lookout: BindLookout;
   readonly #ownership: Ownership;
   readonly #roots: TargetRoots;
   readonly #targets: DirectTargets;
@@ -54,6 +59,8 @@ export class DirectPublisher implements Publisher {
     this.#inSharedDirectories = options.inSharedDirectories;
     this.#clock = options.clock;
     this.#slices = new Slices(options.clock);
+    const { table = new ProcMountTable(), clock } = options;
+    this.#lookout = new BindLookout({ table, clock, slices: this.#slices });
     this.#ownership = options.ownership ?? readOwnership();
     this.#roots = options.targets;
     this.#targets = new DirectTargets({
@@ -125,6 +132,7 @@ export class DirectPublisher implements Publisher {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
     this.#volumes.clear();
+    this.#lookout[Symbol.dispose]();
   }
 
   #resumeOne(directoryName: string): ResumedVolume | undefined {
@@ -151,6 +159,7 @@ export class DirectPublisher implements Publisher {
       home,
       clock: this.#clock,
       slices: this.#slices,
+      lookout: this.#lookout,
       targets: this.#targets,
       ownership: this.#ownership,
       keepable: (inputs) => this.#keepable(inputs),

@@ -14,6 +14,7 @@ import type { MountFlag, VolumeRecord } from '../volume/record.ts';
 import type { KeptInputs } from '../volume/request-inputs.ts';
 import type { VolumeHome } from '../volume/volume-home.ts';
 import type { VolumeWriter } from '../volume/volume-writer.ts';
+import type { BindLookout } from './bind-lookout.ts';
 import { ClaimsFile } from './direct-claims.ts';
 import { type Ownership, requireGivable } from './direct-ownership.ts';
 import { DirectPublications } from './direct-publications.ts';
@@ -31,6 +32,8 @@ export type DirectSurroundings = {
   readonly clock: Clock;
   /** In which all volumes take their turns. */
   readonly slices: Slices;
+  /** Sees what others have bound of what lies in any target. */
+  readonly lookout: BindLookout;
   readonly targets: DirectTargets;
   readonly ownership: Ownership;
   /** What of them may be written down, where that would be on a disk; throws for the request's own secret bytes. */
@@ -61,12 +64,16 @@ export class DirectVolume implements HostedVolume {
       new ClaimsFile(around.directory),
       around.targets,
       this.#stamp,
-      around.slices,
+      around.lookout,
     );
   }
 
   get generation(): string | undefined {
     return this.#writers[0]?.generation ?? this.#lastGeneration;
+  }
+
+  get boundElsewhere(): number {
+    return this.#writers.reduce((sum, writer) => sum + writer.boundElsewhere, 0);
   }
 
   files(): readonly FileSummary[] {
@@ -102,6 +109,7 @@ export class DirectVolume implements HostedVolume {
     const repaired = new Set<string>();
     const lasting: string[] = [];
     for (const publication of this.#publications.all) {
+      publication.lookAgain();
       if (publication.isUntouched) continue;
       if (this.#publications.isThere(publication)) {
         for (const phrase of yield* publication.looking()) repaired.add(phrase);

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../base/errors.ts';
 import type { MountFlag } from '../volume/record.ts';
+import { MOUNTINFO, type MountTable, ProcMountTable } from './mount-table.ts';
 import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import { type MountEntry, parseMountinfo } from './mountinfo.ts';
 import type { OpenedTarget } from './opened-target.ts';
@@ -103,7 +104,11 @@ export class LinuxMounter implements Mounter {
   }
 
   table(): readonly MountEntry[] {
-    return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+    return parseMountinfo(readFileSync(MOUNTINFO, 'utf8'));
+  }
+
+  watchTable(): MountTable {
+    return new ProcMountTable();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { MountFlag } from '../volume/record.ts';
+import type { MountTable } from './mount-table.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { OpenedTarget } from './opened-target.ts';
 import type { FileIdentity } from './system-calls.ts';
@@ -40,6 +41,8 @@ export interface Mounter {
   identify(place: OpenedTarget | string): FileIdentity;
   /** The mount table. O(all mounts of the host): for the start and for rare questions, never per request. */
   table(): readonly MountEntry[];
+  /** The same to be looked at now and then. Dispose of it in any case. */
+  watchTable(): MountTable;
 }
 
 /** A mount that was just made, wherever its target has been moved to meanwhile. Dispose of it in any case. */

@@ -19,10 +19,11 @@ export type MountEntry = {
 
 /** The mounts in the table's order: of several at one mount point, the last one covers the others. Malformed lines are left out. */
 export function parseMountinfo(text: string): readonly MountEntry[] {
-  return text.split('\n').flatMap((line) => parseLine(line) ?? []);
+  return text.split('\n').flatMap((line) => parseMount(line) ?? []);
 }
 
-function parseLine(line: string): MountEntry | undefined {
+/** One line; undefined when it is malformed. */
+export function parseMount(line: string): MountEntry | undefined {
   const fields = line.split(' ');
   // The number of optional fields varies; a lone hyphen ends them.
   const separator = fields.indexOf('-', 6);

@@ -1,5 +1,7 @@
+import { errnoOf } from '../base/errors.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import { DATA_DIRECTORY } from '../volume/layout.ts';
+import type { FileSystemPlace } from './bind-lookout.ts';
 import { type Mounter, POOL_SOURCE } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { FileIdentity } from './system-calls.ts';
@@ -28,6 +30,19 @@ export function publicationRoot(mount: MountEntry): PublicationRoot | undefined 
   // The kernel prints a path that was cleaned when it was bound.
   if (elements.length === 0) return undefined;
   return { home, generation, subPath: elements.join('/') as RelativePath, isDeleted };
+}
+
+/** Whether a directory is the data of this home, which the daemon finds at `path`. */
+export function isDataOf(home: string, path: string, holder: FileSystemPlace, mounter: Mounter): boolean {
+  if (holder.directory !== `/${home}/${DATA_DIRECTORY}`) return false;
+  try {
+    // Not the pool's device where a publication that outlived its pool was adopted.
+    return mounter.identify(path).device === holder.device;
+  } catch (error) {
+    // The pool is gone, and all that could be removed with it.
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 /** A publication found by what is visible at a target. */

@@ -79,6 +79,8 @@ export interface HostedVolume {
   readonly directoryName: string;
   /** The current generation's name; undefined before the first write. */
   readonly generation: string | undefined;
+  /** How many generations stay for nothing but what others have bound of them. */
+  readonly boundElsewhere: number;
   /** The files of the current generation, in byte order of their paths; read back from disk after a restart. */
   files(): readonly FileSummary[];
   /**

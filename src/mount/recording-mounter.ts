@@ -1,8 +1,10 @@
 import { lstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
+import { inOneStep, type Steps } from '../base/steps.ts';
 import { SystemCallError } from '../base/system-call-error.ts';
 import type { MountFlag } from '../volume/record.ts';
+import type { MountTable } from './mount-table.ts';
 import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import type { MountEntry } from './mountinfo.ts';
 import type { OpenedTarget } from './opened-target.ts';
@@ -24,6 +26,13 @@ export class RecordingMounter implements Mounter {
   readonly #actions: MountAction[] = [];
   #failure: { readonly type: MountAction['type']; readonly errno: number } | undefined;
   #lastId = 0;
+  #changes = 0;
+  #looks = 0;
+
+  /** How often the table was read by those who watch it. */
+  get looks(): number {
+    return this.#looks;
+  }
 
   /** Everything done so far, in order. Calls that failed or had nothing to do are not in it. */
   get actions(): readonly MountAction[] {
@@ -100,6 +109,29 @@ export class RecordingMounter implements Mounter {
     }));
   }
 
+  watchTable(): MountTable {
+    let known: number | undefined;
+    const hasChanged = (): boolean => {
+      const before = known;
+      known = this.#changes;
+      return before !== known;
+    };
+    const reading = (): Steps<readonly MountEntry[]> => {
+      this.#looks += 1;
+      return inOneStep(() => this.table());
+    };
+    return { hasChanged, reading, [Symbol.dispose]: () => undefined };
+  }
+
+  /** What others would do: shows a file or directory in another place. No action of ours. */
+  bindByOthers(source: string, mountPoint: string): void {
+    this.#addClone(source, mountPoint);
+  }
+
+  unbindByOthers(mountPoint: string): void {
+    this.#remove((mount) => mount.mountPoint === mountPoint);
+  }
+
   #addClone(source: string, mountPoint: string): void {
     const { device, inode } = this.identify(source);
     const of = this.#topmost(source) ?? this.#containing(source);
@@ -110,10 +142,12 @@ export class RecordingMounter implements Mounter {
 
   #add(mount: Omit<RecordedMount, 'id'>): void {
     this.#lastId += 1;
+    this.#changes += 1;
     this.#mounts.push({ ...mount, id: this.#lastId });
   }
 
   #remove(matches: (mount: RecordedMount) => boolean): void {
+    this.#changes += 1;
     const kept = this.#mounts.filter((mount) => !matches(mount));
     this.#mounts.splice(0, this.#mounts.length, ...kept);
   }

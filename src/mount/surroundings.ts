@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Slices } from '../base/slices.ts';
 import type { Steps } from '../base/steps.ts';
 import type { VolumeFs } from '../volume/file-system.ts';
+import type { BindLookout } from './bind-lookout.ts';
 import type { Mounter } from './mounter.ts';
 import type { Pool } from './pool.ts';
 import type { TargetRoots } from './target.ts';
@@ -13,6 +14,8 @@ export type Surroundings = {
   /** In which the volumes of all pools take their turns. */
   readonly slices: Slices;
   readonly mounter: Mounter;
+  /** Sees what others have bound of the volumes of all pools. */
+  readonly lookout: BindLookout;
   readonly targets: TargetRoots;
   readonly pool: Pool;
   /** Whether a publication of this volume outlived its pool. */

@@ -44,6 +44,7 @@ class Libc {
   readonly umount2: Native;
   readonly unshare: Native;
   readonly flock: Native;
+  readonly poll: Native;
   readonly prctl: Native;
   readonly setrlimit: Native;
   readonly openat2: Native;
@@ -58,6 +59,7 @@ class Libc {
     this.umount2 = library.func('umount2', 'int', ['str', 'int']);
     this.unshare = library.func('unshare', 'int', ['int']);
     this.flock = library.func('flock', 'int', ['int', 'int']);
+    this.poll = library.func('poll', 'int', ['void *', 'ulong', 'int']);
     this.prctl = library.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']);
     this.setrlimit = library.func('setrlimit', 'int', ['int', 'void *']);
     // `syscall` is variadic in C; with integers and pointers only, both calling conventions are those of a plain call.
@@ -217,6 +219,15 @@ export function tryLock(fd: number): boolean {
   const errno = koffi.errno();
   if (errno === constants.errno.EAGAIN) return false;
   throw new SystemCallError(errno, 'flock', undefined);
+}
+
+/** Whether poll(2) reports an exceptional condition, without waiting: that of a mount table is that it changed since it was asked last. */
+export function hasException(fd: number): boolean {
+  const POLLPRI = 0x2;
+  const asked = Buffer.alloc(8);
+  asked.writeInt32LE(fd, 0);
+  asked.writeInt16LE(POLLPRI, 4);
+  return checked(libc().poll(asked, 1, 0), 'poll', undefined) > 0;
 }
 
 /** Other processes of the user can no longer read this one's memory through /proc or ptrace. */

@@ -7,7 +7,7 @@ export type VolumeCensus = {
   readonly volumes: Readonly<Record<VolumeState, number>>;
   /** Targets that show a whole volume, and those that show a subPath of one. */
   readonly publications: { readonly whole: number; readonly subPath: number };
-  /** Generations that stay because a subPath publication shows them. */
+  /** Generations that stay because a subPath publication shows them, or a bind that others made. */
   readonly pinnedGenerations: number;
 };
 
@@ -23,7 +23,7 @@ export function takeCensus(all: Iterable<LiveVolume>): VolumeCensus {
       publications[subPath === undefined ? 'whole' : 'subPath'] += 1;
       if (pinnedGeneration !== undefined) pinned.add(pinnedGeneration);
     }
-    pinnedGenerations += pinned.size;
+    pinnedGenerations += pinned.size + volume.hosted.boundElsewhere;
   }
   return { volumes, publications, pinnedGenerations };
 }

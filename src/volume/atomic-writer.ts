@@ -152,15 +152,17 @@ export function* writeAtomically(
   return { changed: true, generation, previous, changedPaths: changed };
 }
 
-/** Costs nothing when nothing is left over: what is on disk is known. */
+/** Costs nothing when nothing is left over: what is on disk is known. What others show of an earlier process' stays. */
 function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   const { listing } = volume;
   if (listing.hasNextDataLink) {
     yield* makeWay(volume, NEXT_DATA_LINK);
     listing.hasNextDataLink = false;
   }
-  for (const generation of [...listing.generations]) {
-    if (generation === listing.generation || retirement.keeps(generation)) continue;
+  const left = [...listing.generations].filter((generation) => {
+    return generation !== listing.generation && !retirement.keeps(generation);
+  });
+  for (const generation of yield* retirement.sparing(left)) {
     // What cannot be removed (something is mounted on it, say) must not stand in the way of updates.
     if (yield* tryRemovingTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import type { Slices } from '../base/slices.ts';
 import { finish, type Steps } from '../base/steps.ts';
+import type { ForeignBinds } from './foreign-binds.ts';
 import type { Retired, RetiredRoom } from './retired-room.ts';
 
 /** How long a replaced generation stays, in milliseconds, for readers that had resolved `..data` before. */
@@ -8,9 +8,10 @@ export const RETIREMENT_MS = 2_000;
 
 export type RetirementOptions = {
   readonly clock: Clock;
-  readonly slices: Slices;
   readonly room: RetiredRoom;
-  /** Returns false when the generation cannot be removed now; it is tried again by `retireNow`. */
+  /** Asked before anything is removed, and not while nothing is to be. */
+  readonly binds: ForeignBinds;
+  /** Returns false when the generation cannot be removed now; it is tried again by `retireNow` and `lookAgain`. */
   readonly remove: (generation: string) => Steps<boolean>;
 };
 
@@ -19,13 +20,16 @@ type Replaced = {
   readonly retired: Retired;
   /** Of those that wait for their time. */
   timer: Disposable | undefined;
+  /** Its time is up, and whether others show it is being asked. */
+  isAsked: boolean;
   /** Of those that are being removed: whoever goes on with it, goes on where the last one stopped. */
   removal: Steps<void> | undefined;
 };
 
 /**
- * Keeps replaced generations until their time is up or there are too many bytes of them, and pinned ones until they are
- * unpinned. Pins are counted, and may name generations that are current, or that an earlier process made.
+ * Keeps replaced generations until their time is up or there are too many bytes of them, pinned ones until they are
+ * unpinned, and those that others have bound until a look finds them bound no more. Pins are counted, and may name
+ * generations that are current, or that an earlier process made.
  */
 export class Retirement implements Disposable {
   readonly #options: RetirementOptions;
@@ -36,6 +40,14 @@ export class Retirement implements Disposable {
 
   constructor(options: RetirementOptions) {
     this.#options = options;
+  }
+
+  /** How many stay because others showed them when that was asked last. */
+  get boundElsewhere(): number {
+    const overdue = [...this.#replaced].filter(([generation, { timer, isAsked, removal }]) => {
+      return timer === undefined && !isAsked && removal === undefined && !this.#pins.has(generation);
+    });
+    return overdue.length;
   }
 
   /** Whether a sweep must leave the generation alone. */
@@ -57,51 +69,120 @@ export class Retirement implements Disposable {
 
   /**
    * The generation, which takes so many bytes, was replaced. Removed when its time is up or its room is needed, or later
-   * when the last pin goes. Without a number: as many as were said before.
+   * when the last pin or bind goes. Without a number: as many as were said before.
    */
   retire(generation: string, bytes?: number): void {
     const before = this.#replaced.get(generation);
-    before?.timer?.[Symbol.dispose]();
-    if (before !== undefined) this.#options.room.remove(before.retired);
-    const retired: Retired = {
-      since: this.#options.clock.monotonic(),
-      bytes: bytes ?? before?.retired.bytes ?? 0,
-      isLast: () => this.#last === generation,
-      end: () => this.#end(generation),
-    };
-    const timer = this.#options.clock.after(RETIREMENT_MS, () => this.#end(generation));
-    this.#replaced.set(generation, { retired, timer, removal: before?.removal });
+    if (before !== undefined) this.#letGo(before);
+    const replaced = this.#add(generation, bytes ?? before?.retired.bytes ?? 0, before?.removal);
+    replaced.timer = this.#options.clock.after(RETIREMENT_MS, () => this.#end(generation));
     this.#last = generation;
-    if (!this.#pins.has(generation)) this.#options.room.add(retired);
+    if (!this.#pins.has(generation)) this.#options.room.add(replaced.retired);
   }
 
-  /** Removes at once what is replaced and not pinned; true when something went. */
+  /**
+   * Of generations that an earlier process left, those that may go. Those that others show are kept like replaced ones
+   * from now on, and so are all where nobody can say.
+   */
+  *sparing(generations: readonly string[]): Steps<readonly string[]> {
+    if (generations.length === 0) return [];
+    const { binds } = this.#options;
+    const isKnown = yield* binds.looking();
+    return generations.filter((generation) => {
+      const isFree = isKnown && !binds.show(generation);
+      if (!isFree) this.#add(generation, 0, undefined);
+      return isFree;
+    });
+  }
+
+  /** Asks again about those whose time is up, and which others showed the last time. */
+  lookAgain(): void {
+    for (const [generation, { timer, removal }] of this.#replaced) {
+      if (timer === undefined && removal === undefined) this.#end(generation);
+    }
+  }
+
+  /** Removes at once what is replaced, not pinned and not shown by others; true when something went. */
   retireNow(): boolean {
     return finish(this.retiringNow());
   }
 
   *retiringNow(): Steps<boolean> {
     const before = this.#replaced.size;
-    for (const generation of [...this.#replaced.keys()]) yield* this.#removing(generation);
+    const ending = [...this.#replaced.keys()].filter((generation) => !this.#pins.has(generation));
+    if (ending.length === 0 || !(yield* this.#options.binds.looking())) return false;
+    for (const generation of ending) yield* this.#removing(generation);
     return this.#replaced.size < before;
   }
 
-  /** As `retireNow`; no timer runs afterwards. */
+  /** Removes what is replaced, whoever shows it: the volume goes as a whole. */
+  *removingAll(): Steps<void> {
+    for (const [generation, replaced] of this.#replaced) {
+      this.#letGo(replaced);
+      yield* this.#goingOn(generation, replaced);
+    }
+  }
+
+  /** Nothing is removed any more unless somebody asks for it. */
+  stop(): void {
+    for (const replaced of this.#replaced.values()) {
+      this.#letGo(replaced);
+      // Whoever asked for it finds it forgotten.
+      replaced.isAsked = false;
+    }
+  }
+
+  /** As `retireNow`, and then `stop`. */
   [Symbol.dispose](): void {
     this.retireNow();
+    this.stop();
+  }
+
+  #add(generation: string, bytes: number, removal: Steps<void> | undefined): Replaced {
+    const retired: Retired = {
+      since: this.#options.clock.monotonic(),
+      bytes,
+      isLast: () => this.#last === generation,
+      end: () => this.#end(generation),
+    };
+    const replaced: Replaced = { retired, timer: undefined, isAsked: false, removal };
+    this.#replaced.set(generation, replaced);
+    return replaced;
+  }
+
+  /** Neither its time nor its room is counted any more. */
+  #letGo(replaced: Replaced): void {
+    replaced.timer?.[Symbol.dispose]();
+    replaced.timer = undefined;
+    this.#options.room.remove(replaced.retired);
   }
 
   #end(generation: string): void {
-    void this.#options.slices.run(this.#removing(generation));
+    const replaced = this.#replaced.get(generation);
+    if (replaced === undefined) return;
+    this.#letGo(replaced);
+    if (replaced.isAsked || this.#pins.has(generation)) return;
+    replaced.isAsked = true;
+    this.#options.binds.afterLook(() => this.#answered(generation, replaced));
+  }
+
+  *#answered(generation: string, replaced: Replaced): Steps<void> {
+    // It may have been replaced once more meanwhile, and has its time then; or nobody wants to know any more.
+    if (!replaced.isAsked || this.#replaced.get(generation) !== replaced) return;
+    replaced.isAsked = false;
+    yield* this.#removing(generation);
   }
 
   *#removing(generation: string): Steps<void> {
     const replaced = this.#replaced.get(generation);
     if (replaced === undefined) return;
-    replaced.timer?.[Symbol.dispose]();
-    replaced.timer = undefined;
-    this.#options.room.remove(replaced.retired);
-    if (this.#pins.has(generation)) return;
+    this.#letGo(replaced);
+    const isBegun = replaced.removal !== undefined;
+    if (this.#pins.has(generation) || (!isBegun && this.#options.binds.show(generation))) return;
+    yield* this.#goingOn(generation, replaced);
+  }
+
+  *#goingOn(generation: string, replaced: Replaced): Steps<void> {
     replaced.removal ??= this.#removal(generation, replaced);
     while (replaced.removal?.next().done === false) yield;
   }

@@ -8,6 +8,7 @@ import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
 import type { FileSummary } from './file-summary.ts';
 import type { VolumeFs } from './file-system.ts';
 import { findDamages } from './find-damages.ts';
+import { type ForeignBinds, noForeignBinds } from './foreign-binds.ts';
 import { GenerationNames } from './generation-names.ts';
 import { KnownVolume } from './known-volume.ts';
 import { PinnedStamps } from './pinned-stamps.ts';
@@ -15,6 +16,7 @@ import { tryRemovingTree } from './remove-tree.ts';
 import { RetiredRoom } from './retired-room.ts';
 import { Retirement } from './retirement.ts';
 import { VolumeStamp } from './volume-stamp.ts';
+import { writeFailure } from './write-failure.ts';
 
 export type VolumeWriterOptions = {
   readonly fs: VolumeFs;
@@ -27,8 +29,8 @@ export type VolumeWriterOptions = {
   readonly requireRoom?: (payload: Payload) => void;
   /** What the generations that are kept for slow readers may hold; its own where undefined. */
   readonly room?: RetiredRoom;
-  /** In which replaced generations are removed; its own where undefined. */
-  readonly slices?: Slices;
+  /** Who else shows generations; nobody where undefined. */
+  readonly binds?: ForeignBinds;
 };
 
 /** What a subPath leads to, by a path below the volume's directory that goes through no link. */
@@ -72,8 +74,8 @@ export class VolumeWriter implements Disposable {
     };
     this.#retirement = new Retirement({
       clock,
-      slices: shared.slices ?? new Slices(clock),
       room: shared.room ?? new RetiredRoom(),
+      binds: shared.binds ?? noForeignBinds(new Slices(clock)),
       *remove(generation) {
         const isRemoved = yield* tryRemovingTree(fs, volume.at(generation));
         if (isRemoved) volume.removed(generation);
@@ -87,6 +89,11 @@ export class VolumeWriter implements Disposable {
   /** The current generation; undefined before the first write. */
   get generation(): string | undefined {
     return this.#try('look for the generation of', () => this.#volume.listing.generation);
+  }
+
+  /** How many generations stay because others had bound a part of them when that was asked last. */
+  get boundElsewhere(): number {
+    return this.#retirement.boundElsewhere;
   }
 
   /** Whether nothing was touched since the last look. */
@@ -149,11 +156,17 @@ export class VolumeWriter implements Disposable {
    * for each damage that was repaired. What an earlier process wrote is read by the first write.
    */
   *looking(): Steps<readonly string[]> {
+    this.lookAgain();
     yield* this.#pinned.look();
     const damages = this.#unrepaired.length > 0 ? this.#unrepaired : yield* this.#findDamages();
     if (damages.length === 0 || this.#payload === undefined) return [];
     yield* this.writing(this.#payload);
     return damages;
+  }
+
+  /** Asks again about generations that stayed because others had bound them. `looking` does so too. */
+  lookAgain(): void {
+    this.#retirement.lookAgain();
   }
 
   *#findDamages(): Steps<readonly string[]> {
@@ -201,7 +214,7 @@ export class VolumeWriter implements Disposable {
     return this.#pinned.damaged;
   }
 
-  /** Removes what is kept for slow readers only, since its room is needed. True when something was freed. */
+  /** Removes what is kept for slow readers only, since its room is needed; not what others show. True when something was freed. */
   retireNow(): boolean {
     return finish(this.retiringNow());
   }
@@ -210,10 +223,17 @@ export class VolumeWriter implements Disposable {
     return this.#retirement.retiringNow();
   }
 
+  /** Stops what is pending and leaves on disk what is there, as what the volume lies in goes. A write under way stops where it is. */
+  abandon(): void {
+    this.#isDisposed = true;
+    this.#retirement.stop();
+  }
+
   /** Removes the directory and what is in it, as far as all of that is known; for when nobody sees it any more. */
   *tryRemoving(): Steps<void> {
     this.#digest = undefined;
     try {
+      yield* this.#retirement.removingAll();
       yield* this.#volume.removing();
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
@@ -229,7 +249,7 @@ export class VolumeWriter implements Disposable {
     return { path: `${this.#volume.at(generation)}/${subPath}`, type, generation };
   }
 
-  /** Removes what is replaced and not pinned; nothing happens afterwards. A write under way stops where it is. */
+  /** Removes what is replaced, not pinned and not shown by others; nothing happens afterwards. A write under way stops where it is. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#retirement[Symbol.dispose]();
@@ -259,33 +279,4 @@ function noSuchPath(subPath: RelativePath, files: readonly string[]): LanternErr
     'not-found',
     `look for the subPath "${subPath}" in the volume: there is no such file or directory; it holds ${named.join(', ') || 'no files'}`,
   );
-}
-
-const NO_ROOM: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
-/** EINVAL: an id that the user namespace does not map. */
-const NOT_GIVABLE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EINVAL']);
-
-function writeFailure(error: unknown, directory: string): unknown {
-  const errno = errnoOf(error);
-  if (errno === undefined) return error;
-  const what = `write a new generation to "${directory}"`;
-  if (NO_ROOM.has(errno)) {
-    return new LanternError(
-      'resource-exhausted',
-      `${what}: the pool is full (${errno}); the old contents stay; unmount other volumes or enlarge the pool`,
-      { cause: error, reason: 'POOL_FULL' },
-    );
-  }
-  if (NOT_GIVABLE.has(errno) && isOfChown(error)) {
-    return new LanternError(
-      'failed-precondition',
-      `${what}: the daemon may not give files to the user, group or mount group asked for (${errno}); run it with CAP_CHOWN, or leave them out; the old contents stay`,
-      { cause: error },
-    );
-  }
-  return toLanternError(error, what);
-}
-
-function isOfChown(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && String(error.syscall).includes('chown');
 }

@@ -1,7 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
 import { BoundVolume } from '../../../src/mount/bound-volume.ts';
+import { isGenerationName } from '../../../src/volume/layout.ts';
 import { NEVER, ProjectionWorld } from '../../support/projection-world.ts';
 import { volumeId } from '../../support/volume-content.ts';
 
@@ -117,4 +120,29 @@ it('a volume whose files cannot be read is listed without them, and the others w
     lastError: expect.stringMatching(/list the files.*EMFILE/),
   });
   expect(second).toMatchObject({ state: 'ready', files: [{ path: 'password' }], lastError: undefined });
+});
+
+it('what others bound of a volume is no publication, and is kept until a round finds that bind gone', async () => {
+  await using world = await arrange();
+  const data = world.dataDirectory('v');
+  const generations = () => readdirSync(data).filter(isGenerationName);
+  const [bound = ''] = generations();
+  world.mounter.bindByOthers(join(data, bound), world.target('elsewhere'));
+  for (const password of ['two', 'three']) {
+    await world.apply('db', { password });
+    await round(world);
+  }
+  expect(readFileSync(join(data, bound, 'password'), 'utf8')).toBe('one');
+  expect(targetsOf(world)).toEqual([world.target('t')]);
+  expect(world.projector.census()).toMatchObject({ publications: { whole: 1, subPath: 0 }, pinnedGenerations: 1 });
+  await world.restart({ keepStore: true });
+  await world.apply('db', { password: 'four' });
+  await round(world);
+  expect(readFileSync(join(data, bound, 'password'), 'utf8')).toBe('one');
+  expect([targetsOf(world), generations().length]).toEqual([[world.target('t')], 2]);
+  world.mounter.unbindByOthers(world.target('elsewhere'));
+  await round(world);
+  expect(generations()).toEqual([world.projector.get('v')?.generation]);
+  expect(world.projector.census().pinnedGenerations).toBe(0);
+  expect(world.files()).toEqual({ password: 'four' });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Slices } from '../../../src/base/slices.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
+import { noForeignBinds } from '../../../src/volume/foreign-binds.ts';
 import { isGenerationName } from '../../../src/volume/layout.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
 import { RetiredRoom } from '../../../src/volume/retired-room.ts';
@@ -34,7 +35,7 @@ function arrange() {
   const slices = new Slices(clock);
   const writer = (directory: string, room = new RetiredRoom()) => {
     fs.mkdir(directory, 0o755);
-    return new VolumeWriter({ fs, directory, clock, slices, room });
+    return new VolumeWriter({ fs, directory, clock, binds: noForeignBinds(slices), room });
   };
   return { clock, fs, slices, writer, calls: () => calls };
 }
