@@ -35,6 +35,7 @@ export function getCommand(cli: Cli): Command {
     'lantern get secret mysecret -o yaml',
     'lantern get secret/mysecret configmap/settings',
     "lantern get secret mysecret -o jsonpath='{.data.password}' | base64 -d",
+    `lantern get secrets -o jsonpath='{.items[?(@.type=="Opaque")].metadata.name}'`,
     "lantern get secrets -A -l 'tier in (web,db),!draft'",
   ])
     .argument(

@@ -212,4 +212,12 @@ describe('wrong usage', () => {
     expect(exitCode).toBe(2);
     expect(String(message)).toMatch(expected);
   });
+
+  test.each([[['delete', 'secret', '']], [['get', 'secret', 'a', '']], [['unmount', '']], [['create', 'cm', '']]])(
+    'an empty argument of %j',
+    async (words) => {
+      const { exitCode, message } = await run(words);
+      expect({ exitCode, message }).toEqual({ exitCode: 2, message: expect.stringMatching(/must not be empty; set/) });
+    },
+  );
 });
