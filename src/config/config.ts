@@ -16,6 +16,7 @@ import { checkRunDirectory } from './run-directory.ts';
 
 /** How one daemon runs: the values of the table's options, those of TCP and etcd together. Frozen; every path absolute. */
 export type Config = Omit<Values, NamesIn<'TCP' | 'etcd'>> & {
+  /** Socket of all services. */
   readonly lanternSocket: string;
   /** Undefined where TCP is off. */
   readonly tcp: TcpConfig | undefined;

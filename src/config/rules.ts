@@ -7,9 +7,11 @@ import { MAX_SOCKET_PATH_BYTES } from './values.ts';
 
 /** `insecure` and `tls` exclude each other. */
 export type TcpConfig = {
-  /** `host:port`, as gRPC takes it. */
+  /** `host:port`. */
   readonly address: string;
+  /** Plain TCP: anybody who connects may do anything. */
   readonly insecure: boolean;
+  /** Clients must show a certificate of the client CA. */
   readonly tls?: TlsFiles;
 };
 

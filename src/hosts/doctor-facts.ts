@@ -1,25 +1,25 @@
+import type { Config } from '../config/config.ts';
 import type { BindProbe } from '../mount/probe-bind.ts';
 import type { Health } from './check-health.ts';
 
 /** What of a daemon's configuration matters to the doctor. */
-export type DoctorOptions = {
-  readonly runDirectory: string;
-  readonly lanternSocket: string;
-  readonly csiSocket: string;
-  readonly publisher: 'auto' | 'bind' | 'direct';
-  readonly allowDisk: boolean;
-  readonly requireNoswap: boolean;
-  readonly poolBytes: number;
-  /** Half of the memory where undefined. */
-  readonly poolTotalBytes: number | undefined;
-  readonly store: string;
-  readonly dataDirectory: string;
-  readonly keyFiles: readonly string[];
-  readonly host: 'generic' | 'kubernetes';
-  readonly driverName: string;
-  /** Where targets may lie; with a Kubernetes host the first is the kubelet's directory of pods. */
-  readonly targetRoots: readonly string[];
-};
+export type DoctorOptions = Pick<
+  Config,
+  | 'runDirectory'
+  | 'lanternSocket'
+  | 'csiSocket'
+  | 'publisher'
+  | 'allowDisk'
+  | 'requireNoswap'
+  | 'poolBytes'
+  | 'poolTotalBytes'
+  | 'store'
+  | 'dataDirectory'
+  | 'keyFiles'
+  | 'host'
+  | 'driverName'
+  | 'targetRoots'
+>;
 
 /** What was found at a path; a link at its end is not followed. */
 export type PathFact = { readonly path: string } & (

@@ -8,6 +8,8 @@ import { descriptorLimit } from '../base/descriptor-limit.ts';
 import { LanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { type ConnectionObserver, RefusedConnections } from '../base/refused-connections.ts';
+import type { Config } from '../config/config.ts';
+import type { TcpConfig } from '../config/rules.ts';
 import { Acceptor } from './acceptor.ts';
 import { boundedDefinition } from './bounded-messages.ts';
 import type { CallObserver } from './call-observer.ts';
@@ -28,19 +30,12 @@ import {
   type Service,
   type TokensMethods,
 } from './services.ts';
-import { listenOnTcp, type TcpOptions } from './tcp-listener.ts';
+import { listenOnTcp } from './tcp-listener.ts';
 import { TlsIdentityFiles } from './tls-files.ts';
 import { TlsHandshakes } from './tls-handshakes.ts';
 import { UnixSocket } from './unix-socket.ts';
 
-export type RpcServerOptions = {
-  /** Socket of csi.v1, alone in its directory. */
-  readonly csiSocket: string;
-  /** Socket of everything. */
-  readonly lanternSocket: string;
-  /** The group that may open the sockets besides their owner. */
-  readonly socketGroup: number | undefined;
-  readonly tcp: TcpOptions | undefined;
+export type RpcServerOptions = Pick<Config, 'csiSocket' | 'lanternSocket' | 'socketGroup' | 'tcp'> & {
   readonly methods: {
     readonly identity: IdentityMethods;
     readonly controller: ControllerMethods;
@@ -124,7 +119,7 @@ export class RpcServer implements AsyncDisposable {
     if (tcp !== undefined) await this.#startTcp(tcp);
   }
 
-  async #startTcp({ address, insecure, tls }: TcpOptions): Promise<void> {
+  async #startTcp({ address, insecure, tls }: TcpConfig): Promise<void> {
     let handshake: TlsHandshakes | undefined;
     if (!insecure) {
       if (tls === undefined) {

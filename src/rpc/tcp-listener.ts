@@ -3,16 +3,6 @@ import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { bindError } from './bind-error.ts';
-import type { TlsFiles } from './tls-files.ts';
-
-export type TcpOptions = {
-  /** `host:port`. */
-  readonly address: string;
-  /** Plain TCP, for tests on one's own machine; anybody who connects may do anything. */
-  readonly insecure: boolean;
-  /** Paths of PEM files; clients must show a certificate of the client CA. */
-  readonly tls?: TlsFiles;
-};
 
 /**
  * Binds one of `newListener`'s servers to every address of a `host:port`, and gives the port. `failed-precondition` when none of them can be

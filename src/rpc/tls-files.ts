@@ -4,10 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { errnoOf, LanternError, obstacleOf, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import type { TlsFiles } from '../config/rules.ts';
 import { Reading } from './reading.ts';
-
-/** Paths of PEM files. */
-export type TlsFiles = { readonly cert: string; readonly key: string; readonly clientCa: string };
 
 /** What such files hold. SECRET. */
 export type TlsIdentity = { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer };

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describe, expect, it, vi } from 'vitest';
 import { FIRST_WORD_MS } from '../../src/base/connection-limits.ts';
-import type { TlsFiles } from '../../src/rpc/tls-files.ts';
+import type { TlsFiles } from '../../src/config/rules.ts';
 import { Authority, type Identity } from '../support/certificates.ts';
 import { PREFACE, ServerFrames } from '../support/http2-bytes.ts';
 import { PatientClock } from '../support/patient-clock.ts';

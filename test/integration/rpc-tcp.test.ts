@@ -2,8 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type ChannelCredentials, Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import type { TcpOptions } from '../../src/rpc/tcp-listener.ts';
-import type { TlsFiles } from '../../src/rpc/tls-files.ts';
+import type { TcpConfig, TlsFiles } from '../../src/config/rules.ts';
 import { Authority, type Identity } from '../support/certificates.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { RpcFixture } from '../support/rpc-fixture.ts';
@@ -32,7 +31,7 @@ class TcpWorld implements AsyncDisposable {
     return await this.start({ address: 'localhost:0', insecure: false, tls: { ...this.files, ...tls } });
   }
 
-  async start(tcp: TcpOptions): Promise<number> {
+  async start(tcp: TcpConfig): Promise<number> {
     this.#fixture = await RpcFixture.start({ tcp });
     return this.#fixture.server.tcpPort ?? 0;
   }
