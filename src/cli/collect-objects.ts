@@ -82,7 +82,7 @@ async function* listedObjects(
 ): AsyncGenerator<StoredObject, void> {
   let pageToken = '';
   do {
-    const page = await daemon.objects.list({ kind, withData, pageToken }, { signal });
+    const page = await daemon.objects.list({ kind, withData, withApplied: withData, pageToken }, { signal });
     for (const object of page.objects) yield objectFromWire(object);
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
@@ -91,7 +91,7 @@ async function* listedObjects(
 /** Undefined when it is gone; a default account that nobody has stored any more is shown all the same. */
 export async function readObject(daemon: LanternClient, ref: ObjectRef, signal: AbortSignal) {
   try {
-    const { object } = await daemon.objects.get({ ref, withData: true }, { signal });
+    const { object } = await daemon.objects.get({ ref, withData: true, withApplied: true }, { signal });
     const found = object === null ? undefined : objectFromWire(object);
     const isOfNobody = isDefaultAccount(ref) && found?.metadata.resourceVersion === VERSION_OF_NOBODY;
     return isOfNobody ? undefined : found;

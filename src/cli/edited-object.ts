@@ -1,5 +1,6 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { withoutNulls } from '../objects/declared.ts';
 import type { ObjectDraft, StoredObject } from '../objects/object.ts';
 import { parseManifest } from '../objects/parse-manifest.ts';
 import { printable } from './output/printable.ts';
@@ -35,7 +36,9 @@ export function parseEdited(manifest: string, original: StoredObject): Parsed<Ob
   const [document, ...more] = documents.value;
   if (document === undefined || more.length > 0) return faulty([{ field: '', message: 'must be one object' }]);
   if (document.kind === 'other') return faulty([mustStay('kind', original.kind)]);
-  const { draft } = document;
+  const whole = withoutNulls(document);
+  if (!whole.ok) return whole;
+  const draft = whole.value;
   const faults: Fault[] = [];
   if (draft.kind !== original.kind) faults.push(mustStay('kind', original.kind));
   if (draft.metadata.name !== name) faults.push(mustStay('metadata.name', name));

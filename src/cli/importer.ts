@@ -1,4 +1,5 @@
 import { hasCode } from '../base/errors.ts';
+import { namesIn } from '../objects/declared.ts';
 import { draftOf } from '../objects/draft-of.ts';
 import { type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import type { LanternClient } from '../rpc/client.ts';
@@ -46,7 +47,7 @@ export class Importer {
       if (await this.#isNewlyCreated(object)) return 'created';
       const { outcome, draft } = await this.#stepFor(object);
       if (outcome !== 'created' && outcome !== 'configured') return outcome;
-      return await this.#apply(draft, { dryRun: false, createOnly: outcome === 'created' });
+      return await this.#apply(draft, recordOf(object, draft), { dryRun: false, createOnly: outcome === 'created' });
     });
   }
 
@@ -54,7 +55,8 @@ export class Importer {
   async #isNewlyCreated(object: StoredObject): Promise<boolean> {
     if (isKeptByDaemon(object)) return false;
     try {
-      await this.#apply(draftOf(object), { dryRun: false, createOnly: true });
+      const draft = draftOf(object);
+      await this.#apply(draft, recordOf(object, draft), { dryRun: false, createOnly: true });
       return true;
     } catch (error) {
       if (hasCode(error, 'already-exists')) return false;
@@ -69,16 +71,20 @@ export class Importer {
     const version = current === undefined ? {} : { resourceVersion: current.metadata.resourceVersion };
     const bare = draftOf(move.object);
     const draft = { ...bare, metadata: { ...bare.metadata, ...version } };
-    const outcome = await this.#outcomeOf(draft);
+    const outcome = await this.#outcomeOf(draft, recordOf(object, draft));
     if (outcome !== 'configured' || this.#mode === 'overwrite') return { outcome, draft };
     if (this.#mode === 'skip') return { outcome: 'skipped', draft };
     return { outcome: move.isMerged ? 'configured' : 'conflict', draft };
   }
 
-  /** What applying would come to. What is refused for the object that is stored counts as a change to it. */
-  async #outcomeOf(draft: ObjectDraft): Promise<'created' | 'configured' | 'unchanged'> {
+  /**
+   * What applying would come to. What is refused for the object that is stored counts as a change to it. Objects that differ
+   * in their records alone are the same, unless all of the stored one is to be replaced.
+   */
+  async #outcomeOf(draft: ObjectDraft, record: Recording): Promise<'created' | 'configured' | 'unchanged'> {
     try {
-      return await this.#apply(draft, { dryRun: true, createOnly: false });
+      const compared = this.#mode === 'overwrite' ? record : {};
+      return await this.#apply(draft, compared, { dryRun: true, createOnly: false });
     } catch (error) {
       if (!hasCode(error, 'invalid-argument') || this.#mode === 'overwrite') throw error;
       if ((await this.#read(refOf(draft))) === undefined) throw error;
@@ -86,8 +92,13 @@ export class Importer {
     }
   }
 
-  async #apply(draft: ObjectDraft, options: { readonly dryRun: boolean; readonly createOnly: boolean }) {
-    const request = { object: objectToWire(draft), ...options };
+  async #apply(
+    draft: ObjectDraft,
+    { mode, applied }: Recording,
+    options: { readonly dryRun: boolean; readonly createOnly: boolean },
+  ) {
+    const object = { ...objectToWire(draft), ...(applied && { applied }) };
+    const request = { object, ...(mode && { mode }), ...options };
     const { outcome } = await this.#daemon.objects.apply(request, { signal: this.#signal });
     if (outcome === 'CREATED') return 'created';
     return outcome === 'UNCHANGED' ? 'unchanged' : 'configured';
@@ -102,6 +113,15 @@ export class Importer {
       throw error;
     }
   }
+}
+
+/** How an object is stored together with its record; where it is empty, without touching the record that is there. */
+type Recording = { readonly mode?: 'REPLACE'; readonly applied?: { readonly names: string[] } };
+
+/** The object's record, for what is to be stored of it. A whole one is not spelled out: requests may have only so many fields. */
+function recordOf({ applied = new Set() }: StoredObject, draft: ObjectDraft): Recording {
+  const isWhole = applied.size > 0 && [...namesIn(draft)].every((name) => applied.has(name));
+  return { mode: 'REPLACE', ...(!isWhole && { applied: { names: [...applied] } }) };
 }
 
 /** Does it again when somebody else was faster. */

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { invalid } from '../base/errors.ts';
 import { parsed } from '../base/parsed.ts';
+import type { Declared } from '../objects/declared.ts';
 import type { Finished } from '../objects/kustomize-finish.ts';
 import { SUFFIX_RULES, type SuffixRule } from '../objects/name-suffix.ts';
-import type { ObjectDraft } from '../objects/object.ts';
 import type { Cli } from './cli.ts';
 import { wrongUsage } from './exit.ts';
 import { manifestFiles } from './input-files.ts';
@@ -33,13 +33,13 @@ export function suffixHashOption(): Option {
 }
 
 /** The objects that -f or -k means; exactly one of them must be given. What Pods are among them is said on stderr. */
-export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly ObjectDraft[]> {
-  const { drafts, pods } = await readFilesOrKustomization(cli, options);
+export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly Declared[]> {
+  const { objects, pods } = await readFilesOrKustomization(cli, options);
   for (const pod of pods) {
     cli.terminal.complain(`lantern: pod/${nameOfPod(pod)} skipped: Pods are not stored, only the objects they use`);
   }
-  if (drafts.length === 0) cli.terminal.complain(`lantern: ${ONLY_PODS}`);
-  return drafts;
+  if (objects.length === 0) cli.terminal.complain(`lantern: ${ONLY_PODS}`);
+  return objects;
 }
 
 const ONLY_PODS = 'there is no object beside the Pods; "lantern pod mount -f FILE ROOT" mounts what Pods use';

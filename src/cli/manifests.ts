@@ -1,6 +1,7 @@
 import { type Fault, invalid } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { OBJECT_KINDS, type ObjectDraft } from '../objects/object.ts';
+import type { Declared } from '../objects/declared.ts';
+import { OBJECT_KINDS } from '../objects/object.ts';
 import type { ManifestDocument } from '../objects/parse-manifest.ts';
 import { readText } from './input-files.ts';
 import { printable } from './output/printable.ts';
@@ -15,7 +16,7 @@ type OtherDocument = Extract<ManifestDocument, { kind: 'other' }>;
 export type PodDocument = Pick<DocumentSource, 'place'> & Pick<OtherDocument, 'raw'>;
 
 /** What manifests hold: objects to store, and the Pods that use them. */
-export type Manifests = { readonly drafts: readonly ObjectDraft[]; readonly pods: readonly PodDocument[] };
+export type Manifests = { readonly objects: readonly Declared[]; readonly pods: readonly PodDocument[] };
 
 /**
  * What several manifest files hold, in order. Throws `invalid-argument` with every fault of every file, each with
@@ -37,20 +38,20 @@ export async function readManifests(
 
 /** Objects apart from Pods, with the errors of `readManifests`. */
 export function sortDocuments(sources: readonly DocumentSource[], namespace: string | undefined): Manifests {
-  const drafts: ObjectDraft[] = [];
+  const objects: Declared[] = [];
   const pods: PodDocument[] = [];
   const faults: Fault[] = [];
   for (const { place, documents } of sources) {
     const found = documents.ok ? documents.value : [];
     pods.push(...found.filter(isPod).map(({ raw }) => ({ place, raw })));
-    const objects = found.filter((document) => !isPod(document)).map((document) => draftOf(document, namespace));
-    for (const result of documents.ok ? objects : [documents]) {
-      if (result.ok) drafts.push(result.value);
+    const others = found.filter((document) => !isPod(document)).map((document) => declaredIn(document, namespace));
+    for (const result of documents.ok ? others : [documents]) {
+      if (result.ok) objects.push(result.value);
       else faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(place, field), message })));
     }
   }
   if (faults.length > 0) throw invalid(faults);
-  if (drafts.length + pods.length > 0) return { drafts, pods };
+  if (objects.length + pods.length > 0) return { objects, pods };
   throw invalid([{ field: sources.map(({ place }) => nameOfFile(place)).join(', '), message: 'no objects found' }]);
 }
 
@@ -74,13 +75,13 @@ function nameOfFile(file: string): string {
 }
 
 /** The object of a document, unless it is of a kind that is not kept, or in another namespace than `namespace`. */
-export function draftOf(document: ManifestDocument, namespace: string | undefined): Parsed<ObjectDraft> {
+function declaredIn(document: ManifestDocument, namespace: string | undefined): Parsed<Declared> {
   if (document.kind === 'other') {
     const message = `"${document.objectKind}" (${document.apiVersion}) is not kept here; known are ${OBJECT_KINDS.join(', ')}`;
     return faulty([{ field: 'kind', message }]);
   }
-  const { draft } = document;
-  if (namespace === undefined || draft.metadata.namespace === namespace) return parsed(draft);
+  const { draft, wording } = document;
+  if (namespace === undefined || draft.metadata.namespace === namespace) return parsed({ draft, wording });
   const message = `${draft.kind} "${draft.metadata.name}" names "${draft.metadata.namespace}", but --namespace says "${namespace}"`;
   return faulty([{ field: 'metadata.namespace', message }]);
 }

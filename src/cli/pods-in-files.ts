@@ -31,13 +31,13 @@ export async function readPods(
 
 /** The Pods among what was read from `place`, with the errors of `readPods`. */
 export async function podsOf(
-  { drafts, pods: documents }: Manifests,
+  { objects, pods: documents }: Manifests,
   place: string,
   namespace: string | undefined,
 ): Promise<PodsInFiles> {
   const pods = await checkPods(documents, namespace);
   if (pods.length === 0) throw invalid([{ field: place, message: 'there is no Pod' }]);
-  return { pods, others: drafts.length };
+  return { pods, others: objects.length };
 }
 
 async function checkPods(documents: readonly PodDocument[], namespace: string | undefined): Promise<PodInFile[]> {

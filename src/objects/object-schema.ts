@@ -22,19 +22,27 @@ export const labels = mapOf((value, key) => both(parseLabelKey(key, ''), textVal
 export const annotations = mapOf((value, key) => both(parseAnnotationKey(key, ''), textValue(value))).transform(
   (all) => new Map([...all].filter(([key]) => key !== LAST_APPLIED)),
 );
-const texts = mapOf((value, key) => both(parseDataKey(key, ''), textValue(value)));
-const binariesOf = (plainTextIn: string) =>
-  mapOf((value, key) => {
-    return both(parseDataKey(key, ''), textValue(value), (written, field) => parseBase64(written, field, plainTextIn));
+
+/** A map of an object. A null is kept: what it takes away is for whoever has an object to take it from. */
+function nullableMap<T>(parseKey: typeof parseDataKey, parseValue: (text: string, field: string) => Parsed<T>) {
+  return mapOf((value, key): Parsed<T | null> => {
+    const name = parseKey(key, '');
+    if (value !== null) return both(name, textValue(value), parseValue);
+    return name.ok ? parsed(null) : name;
   });
+}
+
+const texts = nullableMap(parseDataKey, parsed);
+const binariesOf = (plainTextIn: string) =>
+  nullableMap(parseDataKey, (written, field) => parseBase64(written, field, plainTextIn));
 
 const metadata = z.strictObject({
   name: through(z.string(), parseObjectName),
   namespace: through(text, (value, field): Parsed<string | undefined> => {
     return value === undefined || value === '' ? { ok: true, value: undefined } : parseNamespace(value, field);
   }),
-  labels,
-  annotations,
+  labels: nullableMap(parseLabelKey, parseLabelValue),
+  annotations: nullableMap(parseAnnotationKey, parsed),
   resourceVersion: text,
   uid: ignored,
   creationTimestamp: ignored,

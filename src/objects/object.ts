@@ -68,7 +68,14 @@ export type ObjectBody = SecretBody | ConfigMapBody | ServiceAccountBody | Proje
 export type ObjectDraft = ObjectBody & { readonly metadata: DraftMeta & { readonly resourceVersion?: string } };
 
 /** An object as a store keeps it. */
-export type StoredObject = ObjectBody & { readonly metadata: StoredMeta };
+export type StoredObject = ObjectBody & {
+  readonly metadata: StoredMeta;
+  /**
+   * The record: what of it the last declarative write put, by name (`namesIn`), never by value. What is in the record and
+   * not in the next manifest goes. Each name is one of the object's own. Undefined where no such write put anything.
+   */
+  readonly applied?: ReadonlySet<string> | undefined;
+};
 
 export type StoredSecret = Extract<StoredObject, { kind: 'Secret' }>;
 export type StoredConfigMap = Extract<StoredObject, { kind: 'ConfigMap' }>;

@@ -1,16 +1,17 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
+import type { Declared } from './declared.ts';
 import { type DocumentText, documentsIn } from './manifest-documents.ts';
 import { parseObjectName } from './names.ts';
-import { API_VERSIONS, type ObjectDraft } from './object.ts';
+import { API_VERSIONS } from './object.ts';
 import { isObjectKind, parseObject } from './parse-object.ts';
 import { TEXT_LIMITS } from './text-limits.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
 /** One document of a manifest: an object that Lantern keeps, or one of another kind (a Pod), as it was written. */
 export type ManifestDocument =
-  | { readonly kind: 'object'; readonly draft: ObjectDraft }
+  | ({ readonly kind: 'object' } & Declared)
   | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -118,8 +119,8 @@ function meaningOf(raw: unknown, { defaultNamespace }: ManifestOptions): Parsed<
   if (!isFields(raw)) return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
   const { apiVersion, kind } = raw;
   if (isOurs(kind, apiVersion)) {
-    const draft = parseObject(raw, defaultNamespace);
-    return draft.ok ? parsed({ kind: 'object', draft: draft.value }) : draft;
+    const declared = parseObject(raw, defaultNamespace);
+    return declared.ok ? parsed({ kind: 'object', ...declared.value }) : declared;
   }
   const missing = Object.entries({ apiVersion, kind }).filter(([, value]) => typeof value !== 'string' || value === '');
   if (missing.length > 0) {

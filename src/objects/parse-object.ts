@@ -1,7 +1,8 @@
 import { closest } from '../base/closest.ts';
-import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
+import { faulty, mapKey, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
-import { OBJECT_KINDS, type ObjectDraft, type ObjectKind } from './object.ts';
+import type { Declared, UnsaidField } from './declared.ts';
+import { LAST_APPLIED, OBJECT_KINDS, type ObjectDraft, type ObjectKind } from './object.ts';
 import { OBJECT_SCHEMAS, type ParsedMetadata } from './object-schema.ts';
 import { validateObject } from './validate-object.ts';
 
@@ -10,19 +11,19 @@ export function isObjectKind(kind: unknown): kind is ObjectKind {
 }
 
 /**
- * One object as it stands in a manifest (parsed YAML or JSON) → a draft that `validateObject` has nothing against. An
- * object without a namespace gets the default one.
+ * One object as it stands in a manifest (parsed YAML or JSON) → a draft that `validateObject` has nothing against, and what
+ * the manifest says beside it. An object without a namespace gets the default one.
  */
-export function parseObject(raw: unknown, defaultNamespace: string): Parsed<ObjectDraft> {
+export function parseObject(raw: unknown, defaultNamespace: string): Parsed<Declared> {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
   }
   const kind = 'kind' in raw ? raw.kind : undefined;
   if (!isObjectKind(kind)) return faulty([{ field: 'kind', message: unknownKind(kind) }]);
-  const draft = draftOf(kind, raw, defaultNamespace);
-  if (!draft.ok) return draft;
-  const faults = validateObject(draft.value);
-  return faults.length > 0 ? faulty(faults) : draft;
+  const declared = declaredIn(kind, raw, defaultNamespace);
+  if (!declared.ok) return declared;
+  const faults = validateObject(declared.value.draft);
+  return faults.length > 0 ? faulty(faults) : declared;
 }
 
 function unknownKind(kind: unknown): string {
@@ -31,47 +32,83 @@ function unknownKind(kind: unknown): string {
   return `must be one of ${OBJECT_KINDS.join(', ')}${guess === undefined ? '' : `; did you mean "${guess}"?`}`;
 }
 
-function draftOf(kind: ObjectKind, raw: unknown, defaultNamespace: string): Parsed<ObjectDraft> {
+function declaredIn(kind: ObjectKind, raw: unknown, defaultNamespace: string): Parsed<Declared> {
+  const nulls: string[] = [];
+  const said = <V>(path: string, map: ReadonlyMap<string, V | null>): ReadonlyMap<string, V> =>
+    withoutNulls(path, map, nulls);
+  const metadata = (given: ParsedMetadata) => metadataOf(given, defaultNamespace, said);
   switch (kind) {
     case 'Secret':
-      return mapParsed(parseBy(OBJECT_SCHEMAS.Secret, raw), ({ metadata, type, data, stringData, immutable }) => ({
-        kind: 'Secret',
-        metadata: metadataOf(metadata, defaultNamespace),
-        type: type || 'Opaque',
-        data: new Map([...data, ...[...stringData].map(([key, text]) => [key, encode(text)] as const)]),
-        immutable: immutable ?? false,
-      }));
+      return mapParsed(parseBy(OBJECT_SCHEMAS.Secret, raw), ({ data, stringData, ...secret }) => {
+        const texts = [...said('stringData', stringData)].map(([key, text]) => [key, encode(text)] as const);
+        const draft = {
+          kind: 'Secret' as const,
+          metadata: metadata(secret.metadata),
+          type: secret.type || 'Opaque',
+          data: new Map([...said('data', data), ...texts]),
+          immutable: secret.immutable ?? false,
+        };
+        return { draft, wording: { nulls, unsaid: unsaidIn({ type: secret.type, immutable: secret.immutable }) } };
+      });
     case 'ConfigMap':
-      return mapParsed(parseBy(OBJECT_SCHEMAS.ConfigMap, raw), ({ metadata, data, binaryData, immutable }) => ({
-        kind: 'ConfigMap',
-        metadata: metadataOf(metadata, defaultNamespace),
-        data,
-        binaryData,
-        immutable: immutable ?? false,
-      }));
+      return mapParsed(parseBy(OBJECT_SCHEMAS.ConfigMap, raw), ({ data, binaryData, immutable, ...map }) => {
+        const draft = {
+          kind: 'ConfigMap' as const,
+          metadata: metadata(map.metadata),
+          data: said('data', data),
+          binaryData: said('binaryData', binaryData),
+          immutable: immutable ?? false,
+        };
+        return { draft, wording: { nulls, unsaid: unsaidIn({ immutable }) } };
+      });
     case 'ServiceAccount':
-      return mapParsed(parseBy(OBJECT_SCHEMAS.ServiceAccount, raw), (account) => ({
-        kind: 'ServiceAccount',
-        metadata: metadataOf(account.metadata, defaultNamespace),
-        secrets: (account.secrets ?? []).map(({ name }) => name),
-        imagePullSecrets: (account.imagePullSecrets ?? []).map(({ name }) => name),
-        automountServiceAccountToken: account.automountServiceAccountToken,
-      }));
+      return mapParsed(parseBy(OBJECT_SCHEMAS.ServiceAccount, raw), (account) => {
+        const draft = {
+          kind: 'ServiceAccount' as const,
+          metadata: metadata(account.metadata),
+          secrets: (account.secrets ?? []).map(({ name }) => name),
+          imagePullSecrets: (account.imagePullSecrets ?? []).map(({ name }) => name),
+          automountServiceAccountToken: account.automountServiceAccountToken,
+        };
+        return { draft, wording: { nulls, unsaid: unsaidIn({}) } };
+      });
     case 'ProjectedVolume':
-      return mapParsed(parseBy(OBJECT_SCHEMAS.ProjectedVolume, raw), ({ metadata, spec }) => ({
-        kind: 'ProjectedVolume',
-        metadata: metadataOf(metadata, defaultNamespace),
-        spec,
-      }));
+      return mapParsed(parseBy(OBJECT_SCHEMAS.ProjectedVolume, raw), ({ spec, ...volume }) => {
+        const draft = { kind: 'ProjectedVolume' as const, metadata: metadata(volume.metadata), spec };
+        return { draft, wording: { nulls, unsaid: unsaidIn({}) } };
+      });
   }
 }
 
-function mapParsed<T>(result: Parsed<T>, toDraft: (value: T) => ObjectDraft): Parsed<ObjectDraft> {
-  return result.ok ? parsed(toDraft(result.value)) : result;
+/** The map without its nulls, whose paths are added to `nulls`. */
+function withoutNulls<V>(path: string, map: ReadonlyMap<string, V | null>, nulls: string[]): ReadonlyMap<string, V> {
+  const values = new Map<string, V>();
+  for (const [key, value] of map) {
+    if (value === null) nulls.push(mapKey(path, key));
+    else values.set(key, value);
+  }
+  return values;
 }
 
-function metadataOf(given: ParsedMetadata, defaultNamespace: string): ObjectDraft['metadata'] {
-  const { name, namespace, labels, annotations, resourceVersion } = given;
+/** An empty type is none, as it is to Kubernetes. */
+function unsaidIn(fields: Readonly<Partial<Record<UnsaidField, unknown>>>): ReadonlySet<UnsaidField> {
+  const names = Object.keys(fields) as UnsaidField[];
+  return new Set(names.filter((name) => fields[name] === undefined || fields[name] === ''));
+}
+
+function mapParsed<T>(result: Parsed<T>, toDeclared: (value: T) => Declared): Parsed<Declared> {
+  return result.ok ? parsed(toDeclared(result.value)) : result;
+}
+
+function metadataOf(
+  given: ParsedMetadata,
+  defaultNamespace: string,
+  said: (path: string, map: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string>,
+): ObjectDraft['metadata'] {
+  const { name, namespace, resourceVersion } = given;
+  const labels = said('metadata.labels', given.labels);
+  const annotations = new Map(said('metadata.annotations', given.annotations));
+  annotations.delete(LAST_APPLIED);
   const metadata = { name, namespace: namespace ?? defaultNamespace, labels, annotations };
   return resourceVersion ? { ...metadata, resourceVersion } : metadata;
 }

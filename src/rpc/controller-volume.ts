@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { mapKey } from '../base/parsed.ts';
 import { parseNamespace, parseObjectName } from '../objects/names.ts';
 import { type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
 import { volumeSpecToJson } from '../spec/volume-source-json.ts';
@@ -40,12 +41,19 @@ export function draftOf({ name, namespace, definition, capacityBytes }: MadeVolu
 }
 
 /** What the object was made of; undefined when CreateVolume did not make it. */
-export function madeVolumeOf({ metadata: { namespace, annotations } }: StoredObject): MadeVolume | undefined {
+export function madeVolumeOf(object: StoredObject): MadeVolume | undefined {
+  const { namespace, annotations } = object.metadata;
+  if (isDeclared(object)) return undefined;
   const name = annotations.get(ANNOTATIONS.name);
   const definition = annotations.get(ANNOTATIONS.definition);
   const capacityBytes = Number(annotations.get(ANNOTATIONS.capacity));
   if (name === undefined || definition === undefined || !Number.isSafeInteger(capacityBytes)) return undefined;
   return { name, namespace, definition, capacityBytes };
+}
+
+/** Whether a manifest that knew nothing of CreateVolume has been merged into it: the annotations are still there then. */
+function isDeclared({ applied }: StoredObject): boolean {
+  return applied?.has('spec') === true && !applied.has(mapKey('metadata.annotations', ANNOTATIONS.name));
 }
 
 /** CSI's limit for a volume_id, in bytes. */

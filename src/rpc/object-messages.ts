@@ -6,12 +6,20 @@ import { parseSpecText } from '../spec/parse-spec-text.ts';
 import { readByteMap } from './byte-map.ts';
 import type { Object as WireObject, Object__Output as WireObjectRead } from './generated/lantern/v1/Object.ts';
 
-/** An object on the wire. Values are left out unless asked for; their sizes are always there. */
+/** What of an object is left out of a message unless it is asked for. */
+export type Shown = { readonly withData: boolean; readonly withApplied?: boolean };
+
+/** An object on the wire. Values and the record are left out unless asked for; the values' sizes are always there. */
 export function objectToWire(
   object: ObjectDraft | StoredObject,
-  { withData }: { readonly withData: boolean } = { withData: true },
+  { withData, withApplied = false }: Shown = { withData: true },
 ): WireObject {
-  return { metadata: metadataToWire(object.metadata), ...bodyToWire(object, withData) };
+  const applied = withApplied && 'applied' in object ? object.applied : undefined;
+  return {
+    metadata: metadataToWire(object.metadata),
+    ...bodyToWire(object, withData),
+    ...(applied && { applied: { names: [...applied] } }),
+  };
 }
 
 function bodyToWire(object: ObjectDraft | StoredObject, withData: boolean): WireObject {
@@ -60,14 +68,15 @@ function sizesOf(data: ReadonlyMap<string, Uint8Array | string>): Record<string,
 }
 
 /** About how many bytes the message takes, for cutting pages. */
-export function sizeOfObject(object: StoredObject, withData: boolean): number {
+export function sizeOfObject(object: StoredObject, { withData, withApplied = false }: Shown): number {
   const values =
     object.kind === 'Secret' ? [object.data] : object.kind === 'ConfigMap' ? [object.data, object.binaryData] : [];
   const bytes = values.flatMap((map) =>
     [...map].map(([key, value]) => 2 * Buffer.byteLength(key) + 16 + (withData ? Buffer.byteLength(value) : 0)),
   );
   const spec = object.kind === 'ProjectedVolume' ? Buffer.byteLength(JSON.stringify(object.spec)) : 0;
-  const texts = [...object.metadata.labels, ...object.metadata.annotations].flat();
+  const names = withApplied ? (object.applied ?? []) : [];
+  const texts = [...object.metadata.labels, ...object.metadata.annotations, ...names].flat();
   return (
     512 + spec + [...bytes, ...texts.map((text) => Buffer.byteLength(text) + 8)].reduce((sum, size) => sum + size, 0)
   );
@@ -107,7 +116,8 @@ export function objectFromWire(wire: WireObjectRead): StoredObject {
   const { draft, faults } = draftFromWire(wire, (text) => parseSpecText(text, TEXT_LIMITS.document));
   if (faults.length > 0) throw invalid(faults);
   const { uid = '', resourceVersion = '', creationTimestamp = '' } = wire.metadata ?? {};
-  return { ...draft, metadata: { ...draft.metadata, uid, resourceVersion, creationTimestamp } };
+  const applied = wire.applied?.names.length ? new Set(wire.applied.names) : undefined;
+  return { ...draft, metadata: { ...draft.metadata, uid, resourceVersion, creationTimestamp }, applied };
 }
 
 type Body = ObjectDraft extends infer Draft ? (Draft extends ObjectDraft ? Omit<Draft, 'metadata'> : never) : never;
@@ -127,12 +137,12 @@ function bodyFromWire(
     return parsed({
       kind: 'Secret',
       type: secret.type === '' ? 'Opaque' : secret.type,
-      immutable: secret.immutable,
+      immutable: secret.immutable ?? false,
       data: readByteMap(secret.data),
     });
   }
   if (configMap) {
-    const { immutable, data, binaryData } = configMap;
+    const { immutable = false, data, binaryData } = configMap;
     return parsed({
       kind: 'ConfigMap',
       immutable,

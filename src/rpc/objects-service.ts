@@ -7,6 +7,7 @@ import { admitObject } from '../sources/admit-object.ts';
 import { type Parser, parserHere } from '../sources/parser.ts';
 import { resolveAccount } from '../sources/resolve-account.ts';
 import type { Store, WatchFilter } from '../sources/source.ts';
+import { parseApplyMode } from './apply-mode.ts';
 import type { Object__Output as WireObject } from './generated/lantern/v1/Object.ts';
 import type { ObjectReference__Output as WireReference } from './generated/lantern/v1/ObjectReference.ts';
 import { formatListToken, parseListToken } from './list-token.ts';
@@ -24,20 +25,25 @@ const EVENT_TYPES = { added: 'ADDED', modified: 'MODIFIED', deleted: 'DELETED' }
  */
 export function objectsService(store: Store, parser: Parser = parserHere): ObjectsMethods {
   return {
-    async apply({ object, dryRun, createOnly }, signal) {
+    async apply(request, signal) {
+      const { object } = request;
       if (object === null) throw invalid([{ field: 'object', message: 'is required' }]);
+      const reading = new Reading();
       const { given, faults, draft } = await readDraft(object, parser, signal);
-      if (!draft.ok || faults.length > 0) throw invalid([...faults, ...(draft.ok ? [] : draft.faults)]);
-      const options = { dryRun, createOnly: createOnly || isOfNobody(given) };
-      const applied = await store.apply(draft.value, options, signal);
+      reading.note(faults);
+      const value = reading.take(draft);
+      const mode = reading.take(parseApplyMode(request, object));
+      if (value === undefined || mode === undefined || !reading.isGood) throw reading.error();
+      const createOnly = request.createOnly || isOfNobody(given);
+      const applied = await store.apply(value, { dryRun: request.dryRun, createOnly, mode }, signal);
       return { object: objectToWire(applied.object, { withData: false }), outcome: OUTCOMES[applied.outcome] };
     },
 
-    async get({ ref: wire, withData }, signal) {
+    async get({ ref: wire, withData, withApplied }, signal) {
       const ref = parseReference(wire);
       const object = isDefaultAccount(ref) ? await resolveAccount(store, ref, signal) : await store.get(ref, signal);
       if (object === undefined) throw new LanternError('not-found', `${describeRef(ref)} does not exist`);
-      return { object: objectToWire(shown(object), { withData }) };
+      return { object: objectToWire(shown(object), { withData, withApplied }) };
     },
 
     async list(request, signal) {
@@ -54,12 +60,12 @@ export function objectsService(store: Store, parser: Parser = parserHere): Objec
         kind === 'ServiceAccount' && namespace !== undefined ? withDefaultAccount(objects, namespace) : objects,
         // NUL sorts before every character of a name, as the list's own order has it.
         ({ metadata }) => `${metadata.namespace}\0${metadata.name}`,
-        (object) => sizeOfObject(object, request.withData),
+        (object) => sizeOfObject(object, request),
         wanted,
       );
       const first = token.revision ?? revision;
       return {
-        objects: page.items.map((object) => objectToWire(shown(object), { withData: request.withData })),
+        objects: page.items.map((object) => objectToWire(shown(object), request)),
         resourceVersion: String(first),
         nextPageToken: formatListToken(first, page.nextPageToken),
       };

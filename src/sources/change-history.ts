@@ -82,6 +82,7 @@ const OVERHEAD_BYTES = 512;
 function sizeOf(object: StoredObject): number {
   let bytes = OVERHEAD_BYTES;
   for (const text of object.metadata.annotations.values()) bytes += text.length;
+  for (const name of object.applied ?? []) bytes += name.length;
   if (object.kind === 'Secret' || object.kind === 'ConfigMap') {
     for (const value of object.data.values()) bytes += value.length;
   }

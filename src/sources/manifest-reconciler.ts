@@ -62,7 +62,8 @@ export class ManifestReconciler {
   }
 
   async #apply(key: string, object: ManifestObject, signal: AbortSignal): Promise<void> {
-    const { outcome } = await this.#store.apply(object.draft, { createOnly: false, dryRun: false }, signal);
+    const options = { createOnly: false, dryRun: false, mode: { kind: 'replace' } } as const;
+    const { outcome } = await this.#store.apply(object.draft, options, signal);
     this.#applied.set(key, object);
     this.#note(object, outcome);
   }

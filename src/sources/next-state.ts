@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { invalid, LanternError } from '../base/errors.ts';
+import { namesIn } from '../objects/declared.ts';
+import { mergedObject } from '../objects/merge-object.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../objects/object.ts';
-import { validateReplacement } from '../objects/validate-object.ts';
+import { validateObject, validateReplacement } from '../objects/validate-object.ts';
 import { isSameContents } from './same-contents.ts';
-import type { Applied, ApplyOptions, ObjectEvent } from './source.ts';
+import type { Applied, ApplyMode, ApplyOptions, ObjectEvent } from './source.ts';
 
 /** What a store gives to a change. */
 export type Stamp = {
@@ -22,23 +24,56 @@ export type Stamp = {
 export function nextState(
   current: StoredObject | undefined,
   draft: ObjectDraft,
-  options: { readonly createOnly: boolean },
+  { createOnly, mode = { kind: 'update' } }: Omit<ApplyOptions, 'dryRun'>,
   stamp: Stamp,
 ): Applied {
   const ref = refOf(draft);
-  if (options.createOnly && current !== undefined) {
+  if (createOnly && current !== undefined) {
     throw new LanternError('already-exists', `create ${describeRef(ref)}: it exists already; apply it to change it`);
   }
   requireVersion('apply', ref, current, draft.metadata.resourceVersion);
   if (current === undefined) {
     const creationTimestamp = new Date(stamp.now).toISOString().replace(/\.\d+Z$/, 'Z');
-    return { outcome: 'created', object: store(draft, { ...stamp, creationTimestamp }) };
+    const applied = recordAfter(mode, undefined, draft, draft);
+    return { outcome: 'created', object: store(draft, { ...stamp, creationTimestamp }, applied) };
   }
-  const faults = validateReplacement(current, draft);
+  const next = mode.kind === 'merge' ? mergedObject(current, draft, mode.wording) : draft;
+  const faults = [...(next === draft ? [] : validateObject(next)), ...validateReplacement(current, next)];
   if (faults.length > 0) throw invalid(faults);
-  if (isSameContents(current, draft)) return { outcome: 'unchanged', object: current };
+  const applied = recordAfter(mode, current, draft, next);
+  if (isSameContents(current, next) && isSameRecord(current.applied, applied)) {
+    return { outcome: 'unchanged', object: current };
+  }
   const { uid, creationTimestamp } = current.metadata;
-  return { outcome: 'configured', object: store(draft, { ...stamp, uid, creationTimestamp }) };
+  return { outcome: 'configured', object: store(next, { ...stamp, uid, creationTimestamp }, applied) };
+}
+
+/** The record beside `next`. What is gone is nobody's any more: whoever puts it again, it is theirs. */
+function recordAfter(
+  mode: ApplyMode,
+  current: StoredObject | undefined,
+  draft: ObjectDraft,
+  next: ObjectDraft,
+): StoredObject['applied'] {
+  const present = namesIn(next);
+  const names = namesToRecord(mode, current, draft);
+  const applied = new Set([...names].filter((name) => present.has(name)));
+  return applied.size === 0 ? undefined : applied;
+}
+
+function namesToRecord(mode: ApplyMode, current: StoredObject | undefined, draft: ObjectDraft): Iterable<string> {
+  switch (mode.kind) {
+    case 'update':
+      return current?.applied ?? [];
+    case 'replace':
+      return mode.applied ?? namesIn(draft);
+    case 'merge':
+      return namesIn(draft);
+  }
+}
+
+function isSameRecord(a: StoredObject['applied'], b: StoredObject['applied']): boolean {
+  return a?.size === b?.size && [...(a ?? [])].every((name) => b?.has(name));
 }
 
 /** An apply as a store carries it out: its answer, and the event to keep and tell of, where something changes. */
@@ -76,8 +111,10 @@ export function requireVersion(
 function store(
   draft: ObjectDraft,
   added: { readonly uid: string; readonly resourceVersion: string; readonly creationTimestamp: string },
+  applied: StoredObject['applied'],
 ): StoredObject {
   const { name, namespace, labels, annotations } = draft.metadata;
   const { uid, resourceVersion, creationTimestamp } = added;
-  return { ...draft, metadata: { name, namespace, labels, annotations, uid, resourceVersion, creationTimestamp } };
+  const metadata = { name, namespace, labels, annotations, uid, resourceVersion, creationTimestamp };
+  return { ...draft, metadata, applied };
 }

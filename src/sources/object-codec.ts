@@ -17,12 +17,20 @@ const metadata = z.object({
   creationTimestamp: z.string(),
 });
 
+/** Left out where there is none, as by versions that kept none. */
+const applied = z
+  .array(z.string())
+  .optional()
+  .transform((names) => names && new Set(names));
+
+const common = { metadata, applied };
+
 const objectSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('Secret'), metadata, type: z.string(), data: binaries, immutable: z.boolean() }),
-  z.object({ kind: z.literal('ConfigMap'), metadata, data: texts, binaryData: binaries, immutable: z.boolean() }),
+  z.object({ ...common, kind: z.literal('Secret'), type: z.string(), data: binaries, immutable: z.boolean() }),
+  z.object({ ...common, kind: z.literal('ConfigMap'), data: texts, binaryData: binaries, immutable: z.boolean() }),
   z.object({
+    ...common,
     kind: z.literal('ServiceAccount'),
-    metadata,
     secrets: z.array(z.string()),
     imagePullSecrets: z.array(z.string()),
     automountServiceAccountToken: z
@@ -30,14 +38,15 @@ const objectSchema = z.discriminatedUnion('kind', [
       .nullable()
       .transform((value) => value ?? undefined),
   }),
-  z.object({ kind: z.literal('ProjectedVolume'), metadata, spec: z.unknown() }),
+  z.object({ ...common, kind: z.literal('ProjectedVolume'), spec: z.unknown() }),
 ]);
 
 /** An object as bytes, to be sealed: values are in there as they are. */
 export function encodeObject(object: StoredObject): Buffer {
   const { labels, annotations, ...rest } = object.metadata;
   const meta = { ...rest, labels: [...labels], annotations: [...annotations] };
-  return Buffer.from(JSON.stringify({ ...bodyOf(object), metadata: meta }));
+  const applied = object.applied && [...object.applied];
+  return Buffer.from(JSON.stringify({ ...bodyOf(object), metadata: meta, applied }));
 }
 
 /** The inverse of `encodeObject`; throws whatever it finds wrong, with the contents in the message: never pass that on. */

@@ -1,5 +1,6 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed } from '../base/parsed.ts';
+import { withoutNulls } from '../objects/declared.ts';
 import type { EnvNameRule } from '../objects/env-name.ts';
 import type { DocumentText } from '../objects/manifest-documents.ts';
 import { describeRef, type ObjectDraft, refOf } from '../objects/object.ts';
@@ -49,9 +50,8 @@ const TASKS = {
     const drafts: ObjectDraft[] = [];
     for (const each of documents) {
       if (each.kind !== 'object') continue;
-      const { resourceVersion: _, ...metadata } = each.draft.metadata;
-      // The file says what shall be; at which version it was written down does not matter.
-      const admitted = admitObject({ ...each.draft, metadata });
+      const whole = withoutNulls(each);
+      const admitted = whole.ok ? admitObject(withoutVersion(whole.value)) : whole;
       if (admitted.ok) drafts.push(admitted.value);
       else faults.push(...inObject(each.draft, admitted.faults));
     }
@@ -62,6 +62,12 @@ const TASKS = {
 export type ParseTask = keyof typeof TASKS;
 export type ParseInput<Task extends ParseTask> = Parameters<(typeof TASKS)[Task]>[0];
 export type ParseOutput<Task extends ParseTask> = ReturnType<(typeof TASKS)[Task]>;
+
+/** The file says what shall be; at which version it was written down does not matter. */
+function withoutVersion(draft: ObjectDraft): ObjectDraft {
+  const { resourceVersion: _, ...metadata } = draft.metadata;
+  return { ...draft, metadata };
+}
 
 /** Of an object of a manifest, with its name. */
 function inObject(draft: ObjectDraft, faults: readonly Fault[]): readonly Fault[] {

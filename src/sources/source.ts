@@ -1,3 +1,4 @@
+import type { Wording } from '../objects/declared.ts';
 import type { ObjectDraft, ObjectKind, ObjectRef, StoredObject } from '../objects/object.ts';
 
 /**
@@ -31,9 +32,10 @@ export type ObjectChange = {
 /** A Source that can also be written. Drafts are already admitted (`admitObject`). */
 export interface Store extends Source {
   /**
-   * Creates the object or replaces its body, labels and annotations. The same contents again change nothing, not even
-   * the revision. Errors: `aborted` when `draft.metadata.resourceVersion` is not the current one, `already-exists`
-   * with `createOnly`, `invalid-argument` when the stored object forbids the change (immutable, type).
+   * Creates the object or changes its body, labels and annotations, as `options.mode` has it, in the one transaction that
+   * reads what is there. The same contents and record again change nothing, not even the revision. Errors: `aborted` when `draft.metadata.resourceVersion` is not the current one, `already-exists`
+   * with `createOnly`, `invalid-argument` when the stored object forbids the change (immutable, type), or what a
+   * merge comes to is not valid.
    */
   apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied>;
   /** The last state; undefined when there was none. `aborted` when `resourceVersion` is given and not the current one. */
@@ -48,7 +50,22 @@ export interface Store extends Source {
   watch(filter: WatchFilter, signal: AbortSignal): AsyncIterable<ObjectEvent>;
 }
 
-export type ApplyOptions = { readonly createOnly: boolean; readonly dryRun: boolean };
+export type ApplyOptions = {
+  readonly createOnly: boolean;
+  readonly dryRun: boolean;
+  /** `{ kind: 'update' }` where left out. */
+  readonly mode?: ApplyMode;
+};
+
+/** What becomes of the object that is there, and of the record of names beside it (`StoredObject.applied`). */
+export type ApplyMode =
+  /** Replaced. The record loses the names that are gone, and gains none: for a single change, which declares nothing. */
+  | { readonly kind: 'update' }
+  /** Replaced, and everything of the draft recorded; or `applied` of it, which a copy brings with it. */
+  | { readonly kind: 'replace'; readonly applied?: ReadonlySet<string> }
+  /** See `mergedObject`; the record is what the draft says. */
+  | { readonly kind: 'merge'; readonly wording: Wording };
+
 export type Applied = { readonly object: StoredObject; readonly outcome: 'created' | 'configured' | 'unchanged' };
 export type ListFilter = { readonly kind: ObjectKind; readonly namespace?: string };
 export type ObjectList = { readonly objects: readonly StoredObject[]; readonly revision: number };

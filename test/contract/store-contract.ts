@@ -3,6 +3,7 @@ import type { LanternError } from '../../src/base/errors.ts';
 import { type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../src/objects/object.ts';
 import type { ApplyOptions, ObjectChange, ObjectEvent, Store, WatchFilter } from '../../src/sources/source.ts';
 import { configMapDraft, projectedVolumeDraft, secretDraft, serviceAccountDraft } from '../support/builders.ts';
+import { describeApplyModes } from './store-modes-contract.ts';
 
 /** A fresh, ready store; `dispose` gives back what it holds. */
 export type MadeStore = { readonly store: Store; dispose(): Promise<void> };
@@ -152,6 +153,8 @@ export function describeStore(name: string, makeStore: (settings: StoreSettings)
         expect(await store.get(SECRET, signal)).toEqual(object);
       });
     });
+
+    describeApplyModes(withStore);
 
     describe('delete', () => {
       withStore('answers the last state, then nothing', async (store, signal) => {

@@ -40,7 +40,7 @@ class ChangingStore extends MemoryStore {
   async set(name: string, value: string): Promise<void> {
     const manifest = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value } };
     await this.apply(
-      orThrow(parseObject(manifest, 'default')),
+      orThrow(parseObject(manifest, 'default')).draft,
       { dryRun: false, createOnly: false },
       new AbortController().signal,
     );

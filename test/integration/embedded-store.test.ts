@@ -181,11 +181,14 @@ describe('backup and restore', () => {
 
   test('on another machine, with the same key', async () => {
     using place = new Place();
-    await place.apply('saved');
+    const declared = secretDraft('db', { password: 'saved', other: 'x' });
+    await place.with((store) => store.apply(declared, { ...APPLY, mode: { kind: 'replace' } }, NEVER));
     await backUp(place.location, place.at('backup'));
     rmSync(place.at('data'), { recursive: true });
     expect(await restore(place.location, place.at('backup'), Date.now())).toEqual({ count: 1, replaced: undefined });
     expect(await place.password()).toBe('saved');
+    const applied = await place.with(async (store) => (await store.get(DB, NEVER))?.applied);
+    expect(applied).toEqual(new Set(['data[password]', 'data[other]']));
   });
 
   test.each<[string, (text: string) => string]>([

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { LanternError } from '../../src/base/errors.ts';
 import { connect } from '../../src/rpc/client.ts';
 import { DaemonHarness } from '../support/daemon-harness.ts';
 import { testKeys } from '../support/etcd-keys.ts';
@@ -75,6 +76,50 @@ describe.runIf(isEtcdThere)('daemons on one etcd (needs etcd)', () => {
     }
     const after = await b.client.projector.listVolumes({});
     expect(after.volumes.map(({ staleSince }) => staleSince)).toEqual(['', '']);
+  });
+
+  describe('writers of one object, each by its own daemon', () => {
+    const ROUNDS = 25;
+    const db = (data: Record<string, string>, resourceVersion = '') => ({
+      metadata: { name: 'db', resourceVersion },
+      configMap: { data },
+    });
+
+    async function read({ client }: DaemonHarness) {
+      const ref = { kind: 'ConfigMap', name: 'db' };
+      const { object } = await client.objects.get({ ref, withData: true, withApplied: true });
+      const { data = {} } = object?.configMap ?? {};
+      return { data, resourceVersion: object?.metadata?.resourceVersion ?? '', record: object?.applied?.names ?? [] };
+    }
+
+    test('who applies a manifest and who adds keys one by one: nothing of either is lost', async () => {
+      const shared = await flags();
+      await using a = await DaemonHarness.start(shared);
+      await using b = await DaemonHarness.start(shared);
+      await a.client.objects.apply({ object: db({}) });
+      const applying = async () => {
+        for (let round = 1; round <= ROUNDS; round++)
+          await a.client.objects.apply({ object: db({ mine: String(round) }), mode: 'MERGE' });
+      };
+      const adding = async () => {
+        for (let round = 1; round <= ROUNDS; ) {
+          const { data, resourceVersion } = await read(b);
+          const next = db({ ...data, [`theirs-${round}`]: 'x' }, resourceVersion);
+          const wrote = await b.client.objects.apply({ object: next }).then(
+            () => true,
+            (error: LanternError) => (error.code === 'aborted' ? false : Promise.reject(error)),
+          );
+          if (wrote) round++;
+        }
+      };
+      await Promise.all([applying(), adding()]);
+      for (const daemon of [a, b]) {
+        const { data, record } = await read(daemon);
+        const theirs = Array.from({ length: ROUNDS }, (_, index) => [`theirs-${index + 1}`, 'x']);
+        expect(data).toEqual({ ...Object.fromEntries(theirs), mine: String(ROUNDS) });
+        expect(record).toEqual(['data[mine]']);
+      }
+    });
   });
 
   test('token Secrets are filled, by one daemon for all', async () => {

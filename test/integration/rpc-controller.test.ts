@@ -5,6 +5,7 @@ import type { CreateVolumeRequest } from '../../src/rpc/generated/csi/v1/CreateV
 import type { ValidateVolumeCapabilitiesRequest } from '../../src/rpc/generated/csi/v1/ValidateVolumeCapabilitiesRequest.ts';
 import type { Volume__Output as Volume } from '../../src/rpc/generated/csi/v1/Volume.ts';
 import type { VolumeCapability } from '../../src/rpc/generated/csi/v1/VolumeCapability.ts';
+import type { ApplyRequest } from '../../src/rpc/generated/lantern/v1/ApplyRequest.ts';
 import { DaemonHarness } from '../support/daemon-harness.ts';
 import { rejectionOf } from '../support/rejection.ts';
 import { rawClient } from '../support/rpc-fixture.ts';
@@ -41,9 +42,9 @@ async function objects(): Promise<string[]> {
   return all.map(({ metadata }) => `${metadata?.namespace}/${metadata?.name}`);
 }
 
-async function apply(name: string, spec: object): Promise<void> {
+async function apply(name: string, spec: object, more: ApplyRequest = {}): Promise<void> {
   const object = { metadata: { name }, projectedVolume: { specJson: JSON.stringify(spec) } };
-  await harness.client.objects.apply({ object });
+  await harness.client.objects.apply({ object, ...more });
 }
 
 async function remove(...names: string[]): Promise<void> {
@@ -254,13 +255,16 @@ describe('CreateVolume', () => {
       expect(await objects()).toEqual(['default/bundle']);
     });
 
-    it('leaves a volume that somebody applied an object over', async () => {
-      await create();
-      await apply('app', { configMap: { name: 'mine' } });
-      await controller().deleteVolume({ volumeId: 'default/app' });
-      expect(await objects()).toEqual(['default/app', 'default/bundle']);
-      await remove('app');
-    });
+    it.each(['MODE_UNSPECIFIED', 'REPLACE', 'MERGE'] as const)(
+      'leaves a volume that somebody applied an object over (%s)',
+      async (mode) => {
+        await create();
+        await apply('app', { configMap: { name: 'mine' } }, { mode });
+        await controller().deleteVolume({ volumeId: 'default/app' });
+        expect(await objects()).toEqual(['default/app', 'default/bundle']);
+        await remove('app');
+      },
+    );
   });
 
   it('wants the object that its parameters name', async () => {

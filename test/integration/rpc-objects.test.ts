@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { ApplyRequest } from '../../src/rpc/generated/lantern/v1/ApplyRequest.ts';
 import { DaemonHarness } from '../support/daemon-harness.ts';
 import { rejectionOf, rejectionOfStream } from '../support/rejection.ts';
 
@@ -59,6 +60,24 @@ const deep = (open: string, close: string) =>
 
 describe('Apply refuses', () => {
   refuses(secret({}), (request) => rejectionOf(harness.client.objects.apply(request)), [
+    ['a mode that is none', { ...secret({}), mode: 7 as 2 }, /^mode: must be REPLACE or MERGE, or left out$/],
+    [
+      'what is to be removed without a merge',
+      { ...secret({}), removed: ['data[a]'] },
+      /^removed: goes with mode MERGE; /,
+    ],
+    [
+      'the same with REPLACE',
+      { ...secret({}), mode: 'REPLACE', removed: ['data[a]'] },
+      /^removed: goes with mode MERGE; .* leaves the key out, or gives it an empty value$/,
+    ],
+    ...['type', 'immutable', 'spec', 'metadata.name', 'data', 'data[', 'data[a]b', 'xdata[a]', '', `${PLANTED}[a]`].map(
+      (name): [string, ApplyRequest, RegExp] => [
+        `"${name}" to be removed`,
+        { ...secret({}), mode: 'MERGE', removed: ['data[a]', name] },
+        /^removed\[1\]: must be a key in brackets behind data, stringData, binaryData, /,
+      ],
+    ),
     ['no object', { object: null }, /^object: is required$/],
     ['an object without a body', { object: named('new') }, /^object: must hold one of secret, config_map,/],
     ['no metadata', { object: { secret: {} } }, /^metadata\.name: must not be empty$/],
@@ -241,6 +260,54 @@ describe('objects', () => {
     expect((await objects.get({ ref, withData: true })).object?.secret?.data).toEqual({ password: value });
     const applied = await objects.apply({ object: { ...named('db'), secret: { data: { password: value } } } });
     expect(applied).toMatchObject({ outcome: 'UNCHANGED', object: { secret: { data: {} } } });
+  });
+
+  it('show the names that the last manifest put only to who asks for them, and never to who watches', async () => {
+    const { objects } = harness.client;
+    const { resourceVersion } = await objects.list({ kind: 'ConfigMap' });
+    const object = { metadata: { name: 'recorded', labels: { l: '1' } }, configMap: { data: { a: '1' } } };
+    await objects.apply({ object, mode: 'MERGE' });
+    const ref = { kind: 'ConfigMap', name: 'recorded' };
+    const record = { names: ['metadata.labels[l]', 'data[a]'] };
+    expect((await objects.get({ ref, withData: true })).object?.applied).toBeNull();
+    expect((await objects.get({ ref, withApplied: true })).object?.applied).toEqual(record);
+    const list = async (withApplied: boolean) => {
+      const page = await objects.list({ kind: 'ConfigMap', withApplied });
+      return page.objects.find(({ metadata }) => metadata?.name === 'recorded')?.applied;
+    };
+    expect([await list(false), await list(true)]).toEqual([null, record]);
+    for await (const event of objects.watch({ kind: 'ConfigMap', resourceVersion, withData: true })) {
+      expect(event.object).toMatchObject({ configMap: { data: { a: '1' } }, applied: null });
+      break;
+    }
+    await objects.delete({ ref });
+  });
+
+  it('are no larger for names that are not theirs, and requests have only so many', async () => {
+    const { objects } = harness.client;
+    const object = { metadata: { name: 'bounded' }, configMap: { data: { a: '1' } } };
+    const names = (count: number) => Array.from({ length: count }, (_, index) => `data[${'x'.repeat(300)}${index}]`);
+    const copy = (count: number) =>
+      objects.apply({ object: { ...object, applied: { names: [...names(count), 'data[a]'] } }, mode: 'REPLACE' });
+    const merge = (count: number) => objects.apply({ object, mode: 'MERGE', removed: names(count) });
+    await copy(19_000);
+    const ref = { kind: 'ConfigMap', name: 'bounded' };
+    expect((await objects.get({ ref, withApplied: true })).object?.applied).toEqual({ names: ['data[a]'] });
+    expect((await merge(19_000)).outcome).toBe('UNCHANGED');
+    for (const call of [copy, merge]) await expect(call(20_000)).rejects.toThrow('no more than 20000 fields');
+    await objects.delete({ ref });
+  });
+
+  it('are replaced, as ever, for who knows no modes, and nothing is recorded', async () => {
+    const { objects } = harness.client;
+    const apply = (data: Record<string, string>) =>
+      objects.apply({ object: { metadata: { name: 'old-client' }, configMap: { data } } });
+    const ref = { kind: 'ConfigMap', name: 'old-client' };
+    await apply({ a: '1', b: '2' });
+    await apply({ b: '3' });
+    const { object } = await objects.get({ ref, withData: true, withApplied: true });
+    expect(object).toMatchObject({ configMap: { data: { b: '3' } }, applied: null });
+    await objects.delete({ ref });
   });
 
   it('are listed once each, in pages of the size asked for, while others come and go', async () => {

@@ -12,7 +12,7 @@ export function manifestOf(kind: ObjectKind, fields: Readonly<Record<string, unk
 
 /** The valid draft of such a manifest, in the namespace `default`. */
 export function draftOf(kind: ObjectKind, fields: Readonly<Record<string, unknown>> = {}): ObjectDraft {
-  return orThrow(parseObject(manifestOf(kind, fields), 'default'));
+  return orThrow(parseObject(manifestOf(kind, fields), 'default')).draft;
 }
 
 /** The draft as a store would keep it. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { hasCode } from '../../base/errors.ts';
-import { type ObjectDraft, type ObjectKind, refOf } from '../../objects/object.ts';
+import type { Declared } from '../../objects/declared.ts';
+import { type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../cli.ts';
 import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
@@ -23,9 +24,12 @@ type Answer = {
   readonly outcome: string;
 };
 
-/** `lantern apply`: every file is read and checked before the first object is stored. */
+/** `lantern apply`: every file is read and checked before the first object is stored. The store merges (`mergedObject`). */
 export function applyCommand(cli: Cli): Command {
-  const command = defineCommand('apply', 'Create or update objects from manifests or a kustomization.', [
+  const does =
+    'Create objects from manifests or a kustomization, or merge them into those that are there, as kubectl does: what the ' +
+    'last manifest put and this one does not have goes, as does what is null; what others put stays.';
+  const command = defineCommand('apply', does, [
     'lantern apply -f secret.yaml',
     'lantern apply -f manifests/ -f more.yaml -n team-a',
     'lantern apply -k overlays/test',
@@ -37,20 +41,20 @@ export function applyCommand(cli: Cli): Command {
     .addOption(namespaceOption('namespace of objects that name none (default: "default")'))
     .addOption(outputOption('name', 'json'))
     .action(async (options: Options, command: Command) => {
-      const drafts = await readObjects(cli, options);
-      await withDaemon(cli, command, (daemon) => applyAll(cli, daemon, drafts, options));
+      const objects = await readObjects(cli, options);
+      await withDaemon(cli, command, (daemon) => applyAll(cli, daemon, objects, options));
     });
 }
 
 async function applyAll(
   cli: Cli,
   daemon: LanternClient,
-  drafts: readonly ObjectDraft[],
+  objects: readonly Declared[],
   options: Options,
 ): Promise<void> {
   const answers: Answer[] = [];
-  const allWell = await forEach(cli.terminal, drafts, async (draft) => {
-    const answer = await applyOne(cli, daemon, draft, options.dryRun);
+  const allWell = await forEach(cli.terminal, objects, async (object) => {
+    const answer = await applyOne(cli, daemon, object, options.dryRun);
     answers.push(answer);
     if (options.output !== 'json') cli.terminal.print(lineFor(answer, options));
   });
@@ -58,18 +62,19 @@ async function applyAll(
   if (!allWell) throw PARTLY_FAILED;
 }
 
-async function applyOne(cli: Cli, daemon: LanternClient, draft: ObjectDraft, dryRun: boolean): Promise<Answer> {
-  const { objectToWire } = await import('../../rpc/object-messages.ts');
+async function applyOne(cli: Cli, daemon: LanternClient, declared: Declared, dryRun: boolean): Promise<Answer> {
+  const { mergeRequest } = await import('../../rpc/apply-mode.ts');
   const { signal } = cli;
+  const { draft } = declared;
   const { resourceVersion, ...metadata } = draft.metadata;
-  const request = { object: objectToWire(draft), dryRun };
+  const request = { ...mergeRequest(declared), dryRun };
   const { outcome } = await daemon.objects.apply(request, { signal }).catch(async (error: unknown) => {
     if (resourceVersion === undefined || !hasCode(error, 'aborted')) throw error;
     const { readObject } = await import('../collect-objects.ts');
     if ((await readObject(daemon, refOf(draft), signal)) !== undefined) throw error;
     // It comes from another cluster, or was deleted: it is created, as by kubectl, unless somebody else does so just now.
-    const anew = { ...request, object: objectToWire({ ...draft, metadata }), createOnly: true };
-    return await daemon.objects.apply(anew, { signal });
+    const anew = mergeRequest({ ...declared, draft: { ...draft, metadata } });
+    return await daemon.objects.apply({ ...anew, dryRun, createOnly: true }, { signal });
   });
   const { namespace, name } = metadata;
   return { kind: draft.kind, namespace, name, outcome: outcome.toLowerCase() };

@@ -55,7 +55,7 @@ export function deleteCommand(cli: Cli): Command {
 async function refsOf(cli: Cli, words: readonly string[], options: Options): Promise<ObjectRef[]> {
   if (options.filename !== undefined || options.kustomize !== undefined) {
     if (words.length > 0) throw wrongUsage('name objects either as arguments or with -f or -k, not both');
-    return (await readObjects(cli, options)).map(refOf);
+    return (await readObjects(cli, options)).map(({ draft }) => refOf(draft));
   }
   const namespace = options.namespace ?? 'default';
   return parseSelections(words).flatMap(({ kind: { kind, plural }, names }) => {

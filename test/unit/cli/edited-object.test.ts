@@ -48,6 +48,17 @@ describe('the draft', () => {
     });
   });
 
+  test('has no null, which would be nothing: neither an empty value nor a key taken away', () => {
+    const manifest = 'apiVersion: v1\nkind: Secret\nmetadata: {name: s, labels: {l: }}\nstringData:\n  password:\n';
+    expect(parseEdited(manifest, ORIGINAL)).toMatchObject({
+      ok: false,
+      faults: [
+        { field: 'stringData[password]', message: expect.stringMatching(/^is null, .*; leave it out, or write ""$/) },
+        { field: 'metadata.labels[l]' },
+      ],
+    });
+  });
+
   test('is one', () => {
     const one = 'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n';
     expect(parseEdited(`${one}---\n${one}`, ORIGINAL)).toMatchObject({ faults: [{ message: 'must be one object' }] });

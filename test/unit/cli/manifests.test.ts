@@ -9,8 +9,8 @@ const secret = (name: string, more = '') => `apiVersion: v1\nkind: Secret\nmetad
 test('objects of all files, in order, in the namespace they name or the one given', async () => {
   using dir = new TempDir();
   writeFileSync(dir.at('a.yaml'), `${secret('a')}---\n${secret('b', ', namespace: other')}`);
-  const { drafts } = await readManifests(['-', dir.at('a.yaml')], undefined, new RecordedTerminal(secret('c')));
-  expect(drafts.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)).toEqual([
+  const { objects } = await readManifests(['-', dir.at('a.yaml')], undefined, new RecordedTerminal(secret('c')));
+  expect(objects.map(({ draft: { metadata } }) => `${metadata.namespace}/${metadata.name}`)).toEqual([
     'default/c',
     'default/a',
     'other/b',
@@ -46,8 +46,8 @@ test('files without an object', async () => {
 test('Pods beside objects, and in a List', async () => {
   const pod = (name: string, group = '') => `{apiVersion: ${group}v1, kind: Pod, metadata: {name: ${name}}}`;
   const text = `${secret('a')}---\n${pod('p')}\n---\napiVersion: v1\nkind: List\nitems: [${pod('q')}, ${pod('r')}]\n`;
-  const { drafts, pods } = await readManifests(['-'], 'team', new RecordedTerminal(text));
-  expect(drafts.map(({ metadata }) => metadata.name)).toEqual(['a']);
+  const { objects, pods } = await readManifests(['-'], 'team', new RecordedTerminal(text));
+  expect(objects.map(({ draft }) => draft.metadata.name)).toEqual(['a']);
   expect(pods.map(nameOfPod)).toEqual(['p', 'q', 'r']);
   await expect(readManifests(['-'], undefined, new RecordedTerminal(pod('p', 'other/')))).rejects.toThrow(
     '"Pod" (other/v1) is not kept here',

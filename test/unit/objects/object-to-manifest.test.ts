@@ -17,7 +17,7 @@ it.each(samples)('a %s comes back as it was', (kind, fields) => {
   const object = stored(draftOf(kind, fields));
   const { uid: _, creationTimestamp: __, ...kept } = object.metadata;
   const manifest = JSON.parse(JSON.stringify(objectToManifest(object, { withData: true })));
-  expect(orThrow(parseObject(manifest, 'default'))).toEqual({ ...object, metadata: kept });
+  expect(orThrow(parseObject(manifest, 'default')).draft).toEqual({ ...object, metadata: kept });
 });
 
 it('looks as kubectl prints it: fields and keys in order, empty maps left out', () => {

@@ -19,7 +19,6 @@ describe('a draft', () => {
       data: new Map([
         ['a', bytes('new')],
         ['b', bytes('kept')],
-        ['c', bytes('')],
         ['d', bytes('größe')],
       ]),
       immutable: false,
@@ -51,6 +50,42 @@ describe('a draft', () => {
     expect(draftOf('ProjectedVolume')).toMatchObject({ spec: { secret: { secretName: 'db' } } });
   });
 
+  it('has nothing where a key is null, and names it; the key must be one all the same', () => {
+    const metadata = { name: 'db', labels: { l: null, m: 'x' }, annotations: { n: null } };
+    const maps = { data: { a: null, b: base64('1') }, stringData: { c: null, d: '' } };
+    const { draft, wording } = orThrow(parseObject(manifestOf('Secret', { metadata, ...maps }), 'default'));
+    expect(draft).toEqual(
+      draftOf('Secret', {
+        metadata: { name: 'db', labels: { m: 'x' } },
+        data: { b: base64('1') },
+        stringData: { d: '' },
+      }),
+    );
+    const nulls = ['data[a]', 'metadata.annotations[n]', 'metadata.labels[l]', 'stringData[c]'];
+    expect([...wording.nulls].sort()).toEqual(nulls);
+    const map = orThrow(
+      parseObject(manifestOf('ConfigMap', { data: { a: null }, binaryData: { b: null } }), 'default'),
+    );
+    expect([...map.wording.nulls].sort()).toEqual(['binaryData[b]', 'data[a]']);
+    const wrong = { data: { 'a b': null }, metadata: { name: 'db', labels: { 'l m': null } } };
+    expect(
+      faultLines(parseObject(manifestOf('Secret', wrong), 'default'))
+        .map((line) => line.split(': ')[0])
+        .sort(),
+    ).toEqual(['data[a b]', 'metadata.labels[l m]']);
+  });
+
+  it.each<[Record<string, unknown>, string[]]>([
+    [{}, ['immutable', 'type']],
+    [{ type: '', immutable: null }, ['immutable', 'type']],
+    [{ type: 'Opaque' }, ['immutable']],
+    [{ immutable: false }, ['type']],
+    [{ type: 'example.com/odd', immutable: true }, []],
+  ])('of %j: says what is there by default alone', (fields, unsaid) => {
+    const { wording } = orThrow(parseObject(manifestOf('Secret', fields), 'default'));
+    expect([...wording.unsaid].sort()).toEqual(unsaid);
+  });
+
   it.each(['data', 'stringData', 'type', 'immutable'])('takes null for no %s', (name) => {
     expect(draftOf('Secret', { [name]: null })).toEqual(draftOf('Secret'));
   });
@@ -80,7 +115,9 @@ describe('a draft', () => {
 
   it('keeps a key that is special to JavaScript', () => {
     const manifest = manifestOf('Secret', { stringData: JSON.parse('{"__proto__": "x"}') });
-    expect(orThrow(parseObject(manifest, 'default'))).toMatchObject({ data: new Map([['__proto__', bytes('x')]]) });
+    expect(orThrow(parseObject(manifest, 'default')).draft).toMatchObject({
+      data: new Map([['__proto__', bytes('x')]]),
+    });
   });
 });
 

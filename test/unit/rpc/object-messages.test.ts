@@ -83,7 +83,7 @@ describe('an object', () => {
   ])('is taken for no smaller than it is: %s', (_, draft) => {
     for (const withData of [true, false]) {
       const bytes = responseSerialize({ object: objectToWire(stored(draft), { withData }) }).length;
-      const taken = sizeOfObject(stored(draft), withData);
+      const taken = sizeOfObject(stored(draft), { withData });
       expect(taken).toBeGreaterThanOrEqual(bytes);
       expect(taken).toBeLessThan(3 * bytes + 2_000);
     }

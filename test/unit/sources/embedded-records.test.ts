@@ -43,6 +43,15 @@ test.each(OBJECTS)('$kind $metadata.name comes back as it was', (object) => {
   expect(back.metadata).toEqual(object.metadata);
 });
 
+test('a record of names comes back with its object, and is absent where an older version wrote the object', () => {
+  for (const object of OBJECTS) {
+    const applied = new Set(['data[password]', 'metadata.labels[a]', 'data[__proto__]']);
+    expect(decodeObject(encodeObject({ ...object, applied })).applied).toEqual(applied);
+    expect(encodeObject(object).toString()).not.toContain('applied');
+    expect(decodeObject(encodeObject(object)).applied).toBeUndefined();
+  }
+});
+
 describe('an envelope', () => {
   test('opens under the context it was sealed for, and no other', () => {
     fc.assert(

@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { StoredObject } from '../../../src/objects/object.ts';
 import { ManifestDirectory } from '../../../src/sources/manifest-directory.ts';
 import { MemoryStore } from '../../../src/sources/memory-store.ts';
@@ -117,6 +117,19 @@ describe('the initial load', () => {
       expect(desk.logged.lines.some((line) => line.includes('WARN') && line.includes(`"${name}"`))).toBe(true);
     }
     expect(desk.logged.lines.join()).not.toContain('hunter2');
+  });
+
+  test('a null is refused by its name, and what the last good file said stays; all that it said is recorded', async () => {
+    await using desk = new Desk();
+    desk.write('a.yaml', secret('a', '1', '  labels: {l: "1"}\n'));
+    await desk.start();
+    const [before] = (await desk.store.list({ kind: 'Secret' }, desk.signal)).objects;
+    expect(before?.applied).toEqual(new Set(['metadata.labels[l]', 'data[value]']));
+    desk.replace('a.yaml', secret('a', '1').replace('"1"', ''));
+    await vi.waitFor(() =>
+      expect(desk.logged.lines.join()).toMatch(/manifest "a\.yaml": .*stringData\[value\]: is null, .*or write ""/),
+    );
+    expect(await desk.secrets()).toEqual(['a=1']);
   });
 
   test('documents of other kinds are ignored, with a caution', async () => {

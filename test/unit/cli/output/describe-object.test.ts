@@ -17,7 +17,9 @@ test('a Secret as kubectl shows it', () => {
   const secret = { type: 'Opaque', data: {}, immutable: false, sizes: { 'username.txt': 5, 'password.txt': 12, a: 0 } };
   const labels = { tier: 'web', app: 'shop' };
   const annotations = { note: 'one', long: 'two\nlines \u001b[31m' };
-  expect(lines(describeSecret({ metadata: { ...metadata, labels, annotations }, secret, body: 'secret' }))).toEqual([
+  expect(
+    lines(describeSecret({ metadata: { ...metadata, labels, annotations }, secret, body: 'secret', applied: null })),
+  ).toEqual([
     'Name:         db',
     'Namespace:    team',
     'Labels:       app=shop',
@@ -48,7 +50,7 @@ test('a ConfigMap with its texts, and binary values by their size', () => {
     immutable: false,
     sizes: { a: 0, b: 11, bin: 3 },
   };
-  expect(lines(describeConfigMap({ metadata, configMap, body: 'configMap' }, [], NOW))).toEqual([
+  expect(lines(describeConfigMap({ metadata, configMap, body: 'configMap', applied: null }, [], NOW))).toEqual([
     'Name:         db',
     'Namespace:    team',
     'Labels:       <none>',
@@ -96,7 +98,9 @@ test('the events of a ConfigMap, counted', () => {
       lastTimestamp: once,
     },
   ];
-  expect(lines(describeConfigMap({ metadata, configMap, body: 'configMap' }, events, NOW)).slice(-5)).toEqual([
+  expect(
+    lines(describeConfigMap({ metadata, configMap, body: 'configMap', applied: null }, events, NOW)).slice(-5),
+  ).toEqual([
     'Events:',
     '  Type     Reason  Age               From             Message',
     '  ----     ------  ---               ----             -------',

@@ -19,11 +19,16 @@ function metadata(name: string, uid: string, annotations: Record<string, string>
 function secret(name: string, type: string, account = '', uid = ''): WireObject {
   const annotations = { 'kubernetes.io/service-account.name': account, 'kubernetes.io/service-account.uid': uid };
   const body = { type, data: {}, immutable: false, sizes: {} };
-  return { metadata: metadata(name, '', annotations), secret: body, body: 'secret' };
+  return { metadata: metadata(name, '', annotations), secret: body, body: 'secret', applied: null };
 }
 
 function account(secrets: string[], imagePullSecrets: string[]): WireObject {
-  return { metadata: metadata('builder', 'u1'), serviceAccount: { secrets, imagePullSecrets }, body: 'serviceAccount' };
+  return {
+    metadata: metadata('builder', 'u1'),
+    serviceAccount: { secrets, imagePullSecrets },
+    body: 'serviceAccount',
+    applied: null,
+  };
 }
 
 test('an account without anything, as kubectl shows it', () => {

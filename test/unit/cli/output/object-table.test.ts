@@ -25,6 +25,7 @@ function secret(name: string, type: string, sizes: Record<string, number>): Wire
       creationTimestamp: '2026-11-23T11:55:30Z',
     },
     body: 'secret',
+    applied: null,
     secret: { type, data: {}, immutable: false, sizes },
   };
 }
@@ -67,6 +68,6 @@ test.each<[string, Partial<WireObject>, string]>([
   ['sa', { serviceAccount: { secrets: ['a'], imagePullSecrets: [] } }, 'NAME SECRETS AGE x 1 4m30s'],
   ['projectedvolume', { projectedVolume: { specJson: '{}' } }, 'NAME AGE x 4m30s'],
 ])('%s', (word, body, cells) => {
-  const object = { metadata: secret('x', '', {}).metadata, ...body };
+  const object = { metadata: secret('x', '', {}).metadata, applied: null, ...body };
   expect(objectTable(parseKind(word), [object], PLAIN).split(/\s+/).join(' ')).toBe(cells);
 });
