@@ -29,7 +29,7 @@ export function validateReplacement(current: StoredObject, next: ObjectDraft): F
     if (current.type !== next.type) {
       faults.push({
         field: 'type',
-        message: `cannot change from "${current.type}"; delete the Secret and create it anew`,
+        message: `cannot change from "${current.type}"; leave it as it is, or delete the Secret and create it anew`,
       });
     }
     if (current.immutable) faults.push(...validateFrozen(current, next, [['data', current.data, next.data]]));
@@ -53,7 +53,9 @@ function validateFrozen(
   const faults = frozen.flatMap(([field, current, after]) =>
     haveSameValues(current, after) ? [] : [{ field, message: `cannot change while immutable is set; ${advice}` }],
   );
-  return next.immutable ? faults : [{ field: 'immutable', message: `cannot be unset; ${advice}` }, ...faults];
+  return next.immutable
+    ? faults
+    : [{ field: 'immutable', message: `cannot be unset; keep it true, or ${advice}` }, ...faults];
 }
 
 function haveSameValues(a: Values, b: Values): boolean {

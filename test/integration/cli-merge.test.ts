@@ -90,8 +90,12 @@ describe('apply', () => {
   test('refuses to drop immutable from the manifest that said it', async () => {
     expect(await apply(`${secret('frozen', 'a: "1"')}immutable: true\n`)).toBe('created');
     const { code, stderr } = await shell.runWithInput(secret('frozen', 'a: "1"'), 'apply', '-f', '-');
-    expect(code).toBe(1);
-    expect(stderr).toContain('immutable: cannot be unset');
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^lantern: apply Secret default\/frozen: immutable: cannot be unset; keep it true, or /,
+      ),
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { hasCode } from '../../base/errors.ts';
+import { hasCode, LanternError } from '../../base/errors.ts';
 import type { Declared } from '../../objects/declared.ts';
-import { type ObjectKind, refOf } from '../../objects/object.ts';
+import { describeRef, type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../cli.ts';
 import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
@@ -54,7 +54,9 @@ async function applyAll(
 ): Promise<void> {
   const answers: Answer[] = [];
   const allWell = await forEach(cli.terminal, objects, async (object) => {
-    const answer = await applyOne(cli, daemon, object, options.dryRun);
+    const answer = await applyOne(cli, daemon, object, options.dryRun).catch((error: unknown) => {
+      throw namingObject(error, object);
+    });
     answers.push(answer);
     if (options.output !== 'json') cli.terminal.print(lineFor(answer, options));
   });
@@ -78,6 +80,13 @@ async function applyOne(cli: Cli, daemon: LanternClient, declared: Declared, dry
   });
   const { namespace, name } = metadata;
   return { kind: draft.kind, namespace, name, outcome: outcome.toLowerCase() };
+}
+
+/** Faults name fields; of several objects somebody has to know whose. */
+function namingObject(error: unknown, { draft }: Declared): unknown {
+  if (!(error instanceof LanternError) || error.faults.length === 0) return error;
+  const { faults, message } = error;
+  return new LanternError(error.code, `apply ${describeRef(refOf(draft))}: ${message}`, { faults });
 }
 
 function lineFor(answer: Answer, options: Options): string {
