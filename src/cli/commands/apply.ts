@@ -84,9 +84,11 @@ async function applyOne(cli: Cli, daemon: LanternClient, declared: Declared, dry
 
 /** Faults name fields; of several objects somebody has to know whose. */
 function namingObject(error: unknown, { draft }: Declared): unknown {
-  if (!(error instanceof LanternError) || error.faults.length === 0) return error;
-  const { faults, message } = error;
-  return new LanternError(error.code, `apply ${describeRef(refOf(draft))}: ${message}`, { faults });
+  const what = `apply ${describeRef(refOf(draft))}: `;
+  if (!(error instanceof LanternError) || error.code !== 'invalid-argument' || error.message.startsWith(what)) {
+    return error;
+  }
+  return new LanternError(error.code, `${what}${error.message}`, { faults: error.faults });
 }
 
 function lineFor(answer: Answer, options: Options): string {
