@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
 import type { Log } from './base/log.ts';
+import { nodeResources } from './base/node-resources.ts';
 import { Slices } from './base/slices.ts';
 import type { Config } from './config/config.ts';
 import { prepareRunDirectory } from './config/run-directory.ts';
@@ -276,10 +276,7 @@ function tellOf(writability: Writability, server: RpcServer, log: Log): Disposab
 function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isolation'> {
   return {
     budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
-    allocatable: new Map([
-      ['cpu', String(availableParallelism())],
-      ['memory', String(availableMemory())],
-    ]),
+    allocatable: nodeResources(),
     isolation: config.isolation,
   };
 }

@@ -4,6 +4,8 @@ export function closest(word: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of known) {
+    // No spelling is nearer than what has to be added or taken away; a word may be as long as a whole manifest.
+    if (Math.abs(word.length - candidate.length) > limit) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

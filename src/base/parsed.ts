@@ -60,7 +60,8 @@ function faultsOf(issue: z.core.$ZodIssue, root: string, schema: z.ZodType): Fau
 /** More fields than this are no help in a message. */
 const MOST_FIELDS_NAMED = 8;
 
-function unknownField(name: string, known: readonly string[]): string {
+/** The fault of a field that is none of `known`, with the likely spelling where there is one. */
+export function unknownField(name: string, known: readonly string[]): string {
   const guess = closest(name, known);
   if (guess !== undefined) return `unknown field; did you mean "${guess}"?`;
   if (known.length === 0 || known.length > MOST_FIELDS_NAMED) return 'unknown field';

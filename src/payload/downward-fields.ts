@@ -58,8 +58,9 @@ function mapText(map: ReadonlyMap<string, string>): string {
 }
 
 /**
- * ceil(quantity / divisor), as Kubernetes counts. A limit that is not set is what the node can give; a request that is
- * not set is the limit, as the API server fills it in, else 0.
+ * ceil(quantity / divisor), as Kubernetes counts. A limit that is not set, or zero, is what the node can give; of huge pages,
+ * which are never overcommitted, it is 0 (`MergeContainerResourceLimits` of its resource helpers). A request that is not set is
+ * the limit, as the API server fills it in, else 0.
  */
 function resourceValue(
   { containerName, resource, divisor }: Extract<DownwardValue, { kind: 'resource' }>,
@@ -72,7 +73,7 @@ function resourceValue(
   const name = resource.slice(resource.indexOf('.') + 1);
   const limit = container.limits.get(name);
   const quantity = resource.startsWith('limits.')
-    ? (limit ?? allocatable.get(name))
+    ? limitOf(name, limit, allocatable)
     : (container.requests.get(name) ?? limit ?? '0');
   if (quantity === undefined) {
     return invalid(`${resource} of container "${containerName}" is not set, and the node does not say what it has`);
@@ -83,4 +84,16 @@ function resourceValue(
     return invalid(`${resource} of container "${containerName}": cannot count "${quantity}" in units of "${divisor}"`);
   }
   return Buffer.from(String(ceilDivide(amount.value, unit.value)));
+}
+
+function limitOf(
+  name: string,
+  limit: string | undefined,
+  allocatable: ReadonlyMap<string, string>,
+): string | undefined {
+  if (name.startsWith('hugepages-')) return limit ?? '0';
+  const amount = limit === undefined ? undefined : parseQuantity(limit, '');
+  return amount?.ok && amount.value.numerator === 0n
+    ? (allocatable.get(name) ?? limit)
+    : (limit ?? allocatable.get(name));
 }

@@ -6,6 +6,7 @@ import { formatEnvField, type PodField, type PodPlacement } from '../spec/env-fi
 import { byteOrder } from './byte-order.ts';
 import { type DownwardInputs, downwardValue } from './downward-fields.ts';
 import type { Notice } from './notice.ts';
+import { uidNotices } from './pod-uid.ts';
 import { invalid, missing, type Problem } from './problem.ts';
 import { expandVariables } from './variable-expansion.ts';
 
@@ -156,6 +157,7 @@ function addOne(name: string, value: EnvValue, inputs: EnvironmentInputs, draft:
     case 'field':
     case 'resource': {
       const shown = shownValue(value, inputs);
+      if (showsUid(value)) draft.notices.push(...uidNotices(inputs.pod));
       if (shown instanceof Uint8Array) draft.set(name, latin1(shown), `the variable "${name}"`);
       else draft.refuse({ ...shown, message: `the variable "${name}": ${shown.message}` });
     }
@@ -189,6 +191,10 @@ function dataOf(object: StoredObject | undefined): ReadonlyMap<string, string | 
 function latin1(value: string | Uint8Array): string {
   if (typeof value === 'string') return Buffer.from(value).toString('latin1');
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
+}
+
+function showsUid(value: EnvValue): boolean {
+  return value.kind === 'field' && value.field.kind === 'metadata' && value.field.path.kind === 'uid';
 }
 
 function shownValue(

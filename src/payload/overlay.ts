@@ -12,8 +12,8 @@ export type Overlaid = {
 };
 
 /**
- * Lays later contributions over earlier ones. A path that two whole objects both bring is hardly meant: it is warned
- * of, where Kubernetes stays silent. A listed item over another file is deliberate.
+ * Lays later contributions over earlier ones. A path that two whole objects both bring, or that is listed twice, is hardly
+ * meant: it is warned of, where Kubernetes stays silent. A listed item over a file of a whole object is deliberate.
  */
 export function overlay(contributions: readonly Contribution[]): Overlaid {
   const files = new Map<RelativePath, PayloadFile>();
@@ -22,7 +22,7 @@ export function overlay(contributions: readonly Contribution[]): Overlaid {
   for (const contribution of contributions) {
     for (const [path, file] of contribution.files) {
       const covered = owners.get(path);
-      if (covered?.isWhole && contribution.isWhole) {
+      if (covered?.isWhole === contribution.isWhole) {
         const message = `"${path}" of ${contribution.origin} overwrites the one of ${covered.origin}`;
         notices.push({ reason: 'PathOverwritten', message });
       }

@@ -5,6 +5,7 @@ import { type Contribution, contributionOf } from './contributions.ts';
 import type { Notice } from './notice.ts';
 import { overlay } from './overlay.ts';
 import type { Payload } from './payload.ts';
+import { uidNoticesOf } from './pod-uid.ts';
 import type { PayloadBudget, RenderInputs } from './render-inputs.ts';
 
 export type { HeldToken, PayloadBudget, RenderInputs } from './render-inputs.ts';
@@ -43,7 +44,9 @@ export function* renderingPayload(inputs: RenderInputs): Steps<Rendered> {
   }
   const payload = yield* buildingPayload(files, inputs.mountGroup);
   const excess = excessOf(payload, inputs.budget);
-  return excess.length > 0 ? refused('too-large', excess) : { ok: true, payload, notices };
+  return excess.length > 0
+    ? refused('too-large', excess)
+    : { ok: true, payload, notices: [...notices, ...uidNoticesOf(inputs.spec, inputs.pod)] };
 }
 
 function refused(reason: Extract<Rendered, { ok: false }>['reason'], messages: readonly string[]): Rendered {

@@ -1,5 +1,6 @@
 import { invalid, LanternError } from '../base/errors.ts';
 import type { Notice } from '../payload/notice.ts';
+import { uidNoticesOf } from '../payload/pod-uid.ts';
 import type { Source } from '../sources/source.ts';
 import type { Pod } from '../spec/pod.ts';
 import { type ResolvedContainer, resolveContainer } from './pod-containers.ts';
@@ -51,7 +52,13 @@ export async function mountPodOnce(
   return {
     status: { namespace, name, uid, root: request.root, volumes },
     containers,
-    notices: eachOnce([...unsupported(pod), ...notices, ...reachable, ...resolved.flatMap(({ notices }) => notices)]),
+    notices: eachOnce([
+      ...unsupported(pod),
+      ...withoutUid(pod),
+      ...notices,
+      ...reachable,
+      ...resolved.flatMap(({ notices }) => notices),
+    ]),
   };
 }
 
@@ -108,6 +115,14 @@ function unsupported({ volumes }: Pod): readonly Notice[] {
     if (volume.kind !== 'other') return [];
     const message = `the volume "${volume.name}" is of the type ${volume.type}, which Lantern does not make; it is left out`;
     return [{ reason: 'UnsupportedVolume', message }];
+  });
+}
+
+function withoutUid({ volumes, facts }: Pod): readonly Notice[] {
+  return volumes.flatMap((volume) => {
+    return volume.kind === 'projected' && volume.definition.kind === 'inline'
+      ? uidNoticesOf(volume.definition.spec, facts)
+      : [];
   });
 }
 

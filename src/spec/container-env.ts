@@ -3,7 +3,7 @@ import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { exactlyOne, optional, through } from '../base/schemas.ts';
 import { type EnvNameRule, parseEnvName } from '../objects/env-name.ts';
 import { parseDataKey, parseObjectName } from '../objects/names.ts';
-import { parseDivisor, parseResource } from './downward-schema.ts';
+import { fieldApiVersion, resourceFieldRefWith } from './downward-schema.ts';
 import { type EnvField, parseEnvField } from './env-field.ts';
 
 /** What a container says about its environment. */
@@ -50,22 +50,15 @@ const name = through(z.string(), parseObjectName);
 const wholeObject = z.strictObject({ name, optional: isOptional });
 const objectKey = z.strictObject({ name, key: through(z.string(), parseDataKey), optional: isOptional });
 
-const SOURCES = ['secretKeyRef', 'configMapKeyRef', 'fieldRef', 'resourceFieldRef'];
+const SOURCES = ['secretKeyRef', 'configMapKeyRef', 'fieldRef', 'resourceFieldRef', 'fileKeyRef'];
 
 const valueFrom = z
   .strictObject({
     secretKeyRef: optional(objectKey),
     configMapKeyRef: optional(objectKey),
-    fieldRef: optional(
-      z.strictObject({ apiVersion: optional(z.string()), fieldPath: through(z.string(), parseEnvField) }),
-    ),
-    resourceFieldRef: optional(
-      z.strictObject({
-        containerName: text,
-        resource: through(z.string(), parseResource),
-        divisor: through(z.optional(z.unknown()), parseDivisor),
-      }),
-    ),
+    fieldRef: optional(z.strictObject({ apiVersion: fieldApiVersion, fieldPath: through(z.string(), parseEnvField) })),
+    resourceFieldRef: optional(resourceFieldRefWith(text)),
+    fileKeyRef: optional(z.null('is not supported: no container has run that could have written the file')),
   })
   .check(exactlyOne(SOURCES))
   .transform(({ secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef }): EnvValue => {

@@ -3,25 +3,37 @@ import { field } from '../base/parsed.ts';
 import { parseRelativePath, type RelativePath } from './relative-path.ts';
 
 /** A path that a volume source names itself, rather than through a key, and where it does. */
-type LiteralPath = { readonly path: RelativePath; readonly field: string };
+type LiteralPath = {
+  readonly path: RelativePath;
+  /** As it was written, before cleaning. */
+  readonly spelling: string;
+  readonly field: string;
+  /** An item of a projected source: Kubernetes lets no two of them have one path. */
+  readonly isExclusive: boolean;
+};
 
 /**
- * Conflicts among the paths that a raw volume source names: the same path twice, compared after cleaning, or one that
- * another needs as a directory. Works on unparsed input, so that other faults do not hide these; what is no path is
- * somebody else's fault.
+ * Conflicts among the paths that a raw volume source names: one that another needs as a directory, or the same path
+ * twice where Kubernetes refuses it, among the items of projected sources. Elsewhere (items of a plain volume, tokens)
+ * the later one wins, as in Kubernetes; but not in another spelling, where chance would decide there. Works on unparsed
+ * input, so that other faults do not hide these; what is no path is somebody else's fault.
  */
 export function pathConflicts(raw: unknown, root: string): Fault[] {
   const faults: Fault[] = [];
   const seen = new Map<string, LiteralPath>();
-  const literals = literalPaths(raw, root);
-  for (const literal of literals) {
-    const first = seen.get(literal.path);
-    if (first === undefined) seen.set(literal.path, literal);
-    else
+  const exclusive = new Map<string, LiteralPath>();
+  for (const literal of literalPaths(raw, root)) {
+    const { path, spelling, isExclusive } = literal;
+    const before = seen.get(path);
+    const first = isExclusive ? (exclusive.get(path) ?? before) : before;
+    if (before === undefined) seen.set(path, literal);
+    if (isExclusive && !exclusive.has(path)) exclusive.set(path, literal);
+    if (first !== undefined && ((isExclusive && first.isExclusive) || first.spelling !== spelling)) {
       faults.push({
         field: literal.field,
         message: `conflicting duplicate paths: "${literal.path}" is also at ${first.field}`,
       });
+    }
   }
   for (const literal of seen.values()) {
     for (const parent of parentsOf(literal.path)) {
@@ -36,20 +48,23 @@ export function pathConflicts(raw: unknown, root: string): Fault[] {
 
 function literalPaths(raw: unknown, root: string): LiteralPath[] {
   const sources = listAt(raw, 'projected', 'sources').map((source, index) => {
-    return { source, at: field(root, 'projected', 'sources', index) };
+    return { source, at: field(root, 'projected', 'sources', index), isProjected: true };
   });
-  return [{ source: raw, at: root }, ...sources].flatMap(({ source, at }) => [
+  return [{ source: raw, at: root, isProjected: false }, ...sources].flatMap(({ source, at, isProjected }) => [
     ...['secret', 'configMap', 'downwardAPI', 'request'].flatMap((kind) =>
-      listAt(source, kind, 'items').flatMap((item, index) => literalAt(item, field(at, kind, 'items', index))),
+      listAt(source, kind, 'items').flatMap((item, index) =>
+        literalAt(item, field(at, kind, 'items', index), isProjected),
+      ),
     ),
-    ...literalAt(get(source, 'serviceAccountToken'), field(at, 'serviceAccountToken')),
+    ...literalAt(get(source, 'serviceAccountToken'), field(at, 'serviceAccountToken'), false),
   ]);
 }
 
-function literalAt(item: unknown, at: string): LiteralPath[] {
+function literalAt(item: unknown, at: string, isExclusive: boolean): LiteralPath[] {
   const text = get(item, 'path');
   const path = typeof text === 'string' ? parseRelativePath(text, '') : undefined;
-  return path?.ok ? [{ path: path.value, field: field(at, 'path') }] : [];
+  if (typeof text !== 'string' || !path?.ok) return [];
+  return [{ path: path.value, spelling: text, field: field(at, 'path'), isExclusive }];
 }
 
 function listAt(raw: unknown, outer: string, inner: string): unknown[] {

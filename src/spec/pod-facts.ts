@@ -20,12 +20,18 @@ export type ContainerResources = {
   readonly requests: ReadonlyMap<string, string>;
 };
 
+/** Resource name to quantity, as Kubernetes reads it: null is 0, and blanks around it do not count. */
 export const quantities = mapOf((value): Parsed<string> => {
-  const text = typeof value === 'number' ? parsed(String(value)) : textValue(value);
+  if (value === null) return parsed('0');
+  const text = typeof value === 'number' ? parsed(String(value)) : trimmed(textValue(value));
   if (!text.ok) return text;
   const quantity = parseQuantity(text.value, '');
   return quantity.ok ? text : quantity;
 });
+
+function trimmed(text: Parsed<string>): Parsed<string> {
+  return text.ok ? parsed(text.value.trim()) : text;
+}
 
 const text = optional(z.string()).transform((value) => value ?? '');
 const texts = mapOf(textValue);

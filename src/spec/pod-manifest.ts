@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { field, type Parsed, parseBy, parsed } from '../base/parsed.ts';
+import { faulty, field, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { optional, through } from '../base/schemas.ts';
 import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
 import { parseNamespace as parseLabel, parseNamespace, parseObjectName } from '../objects/names.ts';
 import { annotations, labels } from '../objects/object-schema.ts';
+import { resources } from './container-resources.ts';
 import type { PodPlacement } from './env-field.ts';
-import { type PodFacts, quantities } from './pod-facts.ts';
+import type { PodFacts } from './pod-facts.ts';
+import { withPodFieldFaults } from './pod-fields.ts';
 
 /** What a Pod manifest says of the pod as a whole; its volumes and what its containers want of them are not read here. */
 export type PodManifest = {
@@ -61,48 +63,54 @@ const securityContext = optional(z.looseObject(runAs));
 
 const container = z.looseObject({
   name: through(z.string(), parseLabel),
-  image: text,
-  resources: optional(z.looseObject({ limits: quantities, requests: quantities })),
+  image: z.string().min(1, 'is required').refine(isTrimmed, 'must not begin or end with a blank'),
+  resources,
   securityContext,
 });
-const containers = optional(z.array(container)).transform((list) => list ?? []);
+const initContainers = optional(z.array(container)).transform((list) => list ?? []);
+const containers = z.array(container).min(1, 'is required');
 
-/** What is not named here is the business of whoever runs the pod. */
+/** What is not named here is the business of whoever runs the pod; `pod-fields.ts` knows its names and types. */
 const manifest = z.looseObject({
-  apiVersion: optional(z.literal('v1')),
+  apiVersion: z.literal('v1'),
   kind: z.literal('Pod'),
   metadata: z.looseObject({ name, namespace, uid: text, labels, annotations }),
-  spec: optional(
-    z.looseObject({
-      nodeName: text,
-      serviceAccountName: account,
-      serviceAccount: account,
-      automountServiceAccountToken: flag,
-      imagePullSecrets: optional(z.array(z.looseObject({ name }))),
-      securityContext: optional(z.looseObject({ fsGroup: group, ...runAs })),
-      volumes: optional(z.array(z.unknown())),
-      initContainers: containers,
-      containers,
-      ephemeralContainers: optional(z.array(z.looseObject({ securityContext }))),
-    }),
-  ),
+  spec: z.looseObject({
+    nodeName: text,
+    serviceAccountName: account,
+    serviceAccount: account,
+    automountServiceAccountToken: flag,
+    imagePullSecrets: optional(z.array(z.looseObject({ name }))),
+    securityContext: optional(z.looseObject({ fsGroup: group, ...runAs })),
+    volumes: optional(z.array(z.unknown())),
+    initContainers,
+    containers,
+    ephemeralContainers: optional(z.array(z.looseObject({ securityContext }))),
+  }),
   status: optional(z.looseObject({ hostIP: text, hostIPs: addresses, podIP: text, podIPs: addresses })),
 });
 
 /** `raw` is parsed YAML or JSON. Every fault at once, with its path as Kubernetes prints it. */
 export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
+  const result = readPodManifest(raw);
+  const faults = withPodFieldFaults(raw, result.ok ? [] : result.faults);
+  return faults.length > 0 ? faulty(faults) : result;
+}
+
+/** As `parsePodManifest`, without a look at fields that nobody here knows. */
+export function readPodManifest(raw: unknown): Parsed<PodManifest> {
   const result = parseBy(manifest, raw);
   if (!result.ok) return result;
   const { metadata, spec, status } = result.value;
   const listed = CONTAINER_LISTS.flatMap((list) => {
-    return (spec?.[list] ?? []).map((own, index) => ({ ...own, list, path: field('spec', list, index) }));
+    return spec[list].map((own, index) => ({ ...own, list, path: field('spec', list, index) }));
   });
   const raws = listContainers(raw);
   const runAsOf = (own: SecurityContext): RunAs => ({
-    user: own?.runAsUser ?? spec?.securityContext?.runAsUser,
-    group: own?.runAsGroup ?? spec?.securityContext?.runAsGroup,
+    user: own?.runAsUser ?? spec.securityContext?.runAsUser,
+    group: own?.runAsGroup ?? spec.securityContext?.runAsGroup,
   });
-  const all = [...listed, ...(spec?.ephemeralContainers ?? [])];
+  const all = [...listed, ...(spec.ephemeralContainers ?? [])];
   return parsed({
     namespace: metadata.namespace,
     facts: {
@@ -110,7 +118,7 @@ export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
       uid: metadata.uid,
       labels: metadata.labels,
       annotations: metadata.annotations,
-      serviceAccountName: spec?.serviceAccountName || spec?.serviceAccount || DEFAULT_ACCOUNT,
+      serviceAccountName: spec.serviceAccountName || spec.serviceAccount || DEFAULT_ACCOUNT,
       containers: listed.map(({ name, resources }) => ({
         name,
         limits: resources?.limits ?? new Map(),
@@ -118,13 +126,13 @@ export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
       })),
     },
     placement: {
-      nodeName: spec?.nodeName ?? '',
+      nodeName: spec.nodeName ?? '',
       hostIPs: addressesOf(status?.hostIP, status?.hostIPs),
       podIPs: addressesOf(status?.podIP, status?.podIPs),
     },
-    automountServiceAccountToken: spec?.automountServiceAccountToken,
-    imagePullSecrets: (spec?.imagePullSecrets ?? []).map((reference) => reference.name),
-    fsGroup: spec?.securityContext?.fsGroup,
+    automountServiceAccountToken: spec.automountServiceAccountToken,
+    imagePullSecrets: (spec.imagePullSecrets ?? []).map((reference) => reference.name),
+    fsGroup: spec.securityContext?.fsGroup,
     commonUser: commonUser(all.map((each) => runAsOf(each.securityContext))),
     containers: listed.map(({ name, image, list, path, securityContext }, index) => {
       const runAs = runAsOf(securityContext);
@@ -162,6 +170,10 @@ function entriesOf(raw: unknown, list: PodList): readonly Entry[] {
 /** No fields where it is not a mapping. */
 export function fieldsOf(raw: unknown): Readonly<Record<string, unknown>> {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? { ...raw } : {};
+}
+
+function isTrimmed(text: string): boolean {
+  return text === text.trim();
 }
 
 /** The list, as newer manifests have it, else the one address. */

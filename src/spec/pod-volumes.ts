@@ -5,6 +5,7 @@ import { through } from '../base/schemas.ts';
 
 import { parseNamespace as parseLabel } from '../objects/names.ts';
 import { parseVolumeSource } from './parse-volume-source.ts';
+import { fieldsOfType } from './pod-fields.ts';
 import { type Entry, fieldsOf } from './pod-manifest.ts';
 import type { VolumeDefinition } from './volume-spec.ts';
 
@@ -22,35 +23,13 @@ export type PodVolumes = {
   readonly faults: readonly Fault[];
 };
 
-/** Every other kind that core/v1 has or had; anything else is a misspelling. */
-const OTHER_TYPES: ReadonlySet<string> = new Set([
-  'awsElasticBlockStore',
-  'azureDisk',
-  'azureFile',
-  'cephfs',
-  'cinder',
-  'csi',
-  'emptyDir',
-  'ephemeral',
-  'fc',
-  'flexVolume',
-  'flocker',
-  'gcePersistentDisk',
-  'gitRepo',
-  'glusterfs',
-  'hostPath',
-  'image',
-  'iscsi',
-  'nfs',
-  'persistentVolumeClaim',
-  'photonPersistentDisk',
-  'portworxVolume',
-  'quobyte',
-  'rbd',
-  'scaleIO',
-  'storageos',
-  'vsphereVolume',
-]);
+/** What Lantern makes of a pod's volumes, by their types; `request` is its own. */
+const PROJECTED_TYPES: readonly string[] = ['secret', 'configMap', 'downwardAPI', 'projected', 'request'];
+
+/** Every other type that the API has; anything else is a misspelling. */
+const OTHER_TYPES: ReadonlySet<string> = new Set(
+  [...fieldsOfType('Volume').keys()].filter((type) => type !== 'name' && !PROJECTED_TYPES.includes(type)),
+);
 
 /** What Kubernetes makes of a volume that says nothing but its name. */
 const DEFAULT_TYPE = 'emptyDir';

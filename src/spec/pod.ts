@@ -4,7 +4,8 @@ import type { EnvNameRule } from '../objects/env-name.ts';
 import { type ContainerEnv, parseContainerEnv } from './container-env.ts';
 import type { PodPlacement } from './env-field.ts';
 import type { PodFacts } from './pod-facts.ts';
-import { type Entry, fieldsOf, listContainers, listVolumes, parsePodManifest, type RunAs } from './pod-manifest.ts';
+import { withPodFieldFaults } from './pod-fields.ts';
+import { type Entry, fieldsOf, listContainers, listVolumes, type RunAs, readPodManifest } from './pod-manifest.ts';
 import { type PodVolume, type PodVolumes, readPodVolumes } from './pod-volumes.ts';
 import { readVolumeMounts, type VolumeMount } from './volume-mounts.ts';
 
@@ -49,14 +50,14 @@ export function parsePod(raw: unknown, defaultNamespace: string, names: EnvNameR
     const message = `must have no more than ${MOST_ENTRIES} volumes, containers, mounts and variables in all, not ${entries}`;
     return faulty([{ field: 'spec', message }]);
   }
-  const manifest = parsePodManifest(raw);
+  const manifest = readPodManifest(raw);
   const volumes = readPodVolumes(listVolumes(raw));
   const contents = listContainers(raw).map((entry) => readContainer(entry, volumes, names));
-  const faults = [
+  const faults = withPodFieldFaults(raw, [
     ...(manifest.ok ? repeatedNames(manifest.value.containers) : manifest.faults),
     ...volumes.faults,
     ...contents.flatMap((container) => container.faults),
-  ];
+  ]);
   if (!manifest.ok || faults.length > 0) return faulty(faults);
   const { namespace, containers, ...pod } = manifest.value;
   return parsed({

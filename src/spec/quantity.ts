@@ -48,6 +48,31 @@ export function parseQuantity(text: string, field: string): Parsed<Quantity> {
   });
 }
 
+export const ZERO: Quantity = { numerator: 0n, denominator: 1n };
+export const ONE: Quantity = { numerator: 1n, denominator: 1n };
+
+/** Negative, zero or positive, as for sorting. */
+export function compareQuantities(a: Quantity, b: Quantity): number {
+  const difference = a.numerator * b.denominator - b.numerator * a.denominator;
+  return difference < 0n ? -1 : Number(difference > 0n);
+}
+
+/** The same text for the same amount. */
+export function ratioText({ numerator, denominator }: Quantity): string {
+  const divisor = greatestCommonDivisor(numerator < 0n ? -numerator : numerator, denominator);
+  return `${numerator / divisor}/${denominator / divisor}`;
+}
+
+function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** Whether it is so many times `unit`, which must be positive. */
+export function isMultiple(amount: Quantity, unit: Quantity): boolean {
+  if (unit.numerator <= 0n) return false;
+  return (amount.numerator * unit.denominator) % (amount.denominator * unit.numerator) === 0n;
+}
+
 /** ceil(quantity / divisor), exactly. The divisor must be greater than zero. */
 export function ceilDivide(quantity: Quantity, divisor: Quantity): bigint {
   const numerator = quantity.numerator * divisor.denominator;

@@ -27,6 +27,16 @@ const token = z
   // There in any case: equal specs are equal to any comparison.
   .transform(({ user, ...rest }) => ({ ...rest, user }));
 
+const SOURCES = [
+  'secret',
+  'configMap',
+  'downwardAPI',
+  'serviceAccountToken',
+  'request',
+  'clusterTrustBundle',
+  'podCertificate',
+];
+
 /** One entry of projected.sources. */
 const projection = z
   .strictObject({
@@ -36,8 +46,9 @@ const projection = z
     serviceAccountToken: optional(token),
     request: optional(z.strictObject({ items: keysToPaths })),
     clusterTrustBundle: optional(z.null('is not supported; put the certificates into a ConfigMap and project that')),
+    podCertificate: optional(z.null('is not supported; put key and certificate into a Secret and project that')),
   })
-  .check(exactlyOne(['secret', 'configMap', 'downwardAPI', 'serviceAccountToken', 'request', 'clusterTrustBundle']))
+  .check(exactlyOne(SOURCES))
   .transform((entry) => sourcesOf(entry));
 
 /** The five shapes of a volume; `name` stands beside them in a pod's volumes[] and says nothing here. */

@@ -14,7 +14,8 @@ projected:
   - downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}]}
   - request: {items: [{key: extra, path: extra}]}
 `;
-const POD = 'apiVersion: v1\nkind: Pod\nmetadata: {name: app, labels: {tier: web}}\n';
+const POD =
+  'apiVersion: v1\nkind: Pod\nmetadata: {name: app, labels: {tier: web}}\nspec: {containers: [{name: c, image: i}]}\n';
 
 let shell: CommandLine;
 beforeAll(async () => {

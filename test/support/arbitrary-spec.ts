@@ -25,7 +25,7 @@ const downwardValue: fc.Arbitrary<DownwardValue> = fc.oneof(
     kind: fc.constant('resource'),
     containerName: name,
     resource: fc.constantFrom('limits.cpu', 'requests.memory', 'limits.hugepages-2Mi'),
-    divisor: fc.constantFrom('1', '1m', '1Mi', '0.5', '1e3'),
+    divisor: fc.constantFrom('1', '1.0', '1000m'),
   }),
 );
 

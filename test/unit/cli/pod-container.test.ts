@@ -7,10 +7,10 @@ const POD = {
   metadata: { name: 'web', namespace: 'shop', labels: { app: 'web' } },
   spec: {
     nodeName: 'node-1',
-    initContainers: [{ name: 'prepare', env: [{ name: 'P', value: 'p' }] }],
+    initContainers: [{ name: 'prepare', image: 'busybox', env: [{ name: 'P', value: 'p' }] }],
     containers: [
       { name: 'main', image: 'busybox', env: [{ name: 'M', value: 'm' }] },
-      { name: 'side', envFrom: [{ secretRef: { name: 'db' } }] },
+      { name: 'side', image: 'busybox', envFrom: [{ secretRef: { name: 'db' } }] },
     ],
   },
   status: { hostIP: '10.0.0.1', podIP: '10.1.0.1', podIPs: [{ ip: '10.1.0.1' }, { ip: 'fd00::1' }] },
@@ -38,11 +38,17 @@ describe('refused', () => {
   const withContainers = (...containers: unknown[]) => ({ ...POD, spec: { containers } });
   test.each<[unknown, string | undefined, string, string]>([
     [POD, 'none', 'spec.containers', 'has no container "none"; there are main, side, prepare'],
-    [withContainers(), undefined, 'spec.containers', 'must have a container'],
+    [withContainers(), undefined, 'spec.containers', 'is required'],
     [{ ...POD, kind: 'Deployment' }, undefined, 'kind', 'must be "Pod"'],
-    [withContainers({}), undefined, 'spec.containers[0].name', 'is required'],
+    [withContainers({ image: 'x' }), undefined, 'spec.containers[0].name', 'is required'],
     [
-      withContainers({ name: 'a' }, { name: 'b', env: [{ name: '1' }, { name: 'a=' }] }),
+      withContainers({ name: 'a', image: 'x', envfrom: [] }),
+      undefined,
+      'spec.containers[0].envfrom',
+      'unknown field; did you mean "envFrom"?',
+    ],
+    [
+      withContainers({ name: 'a', image: 'x' }, { name: 'b', image: 'x', env: [{ name: '1' }, { name: 'a=' }] }),
       'b',
       'spec.containers[1].env[1].name',
       "must have printable ASCII characters other than '=' only",

@@ -9,7 +9,7 @@ const POD = {
     serviceAccountName: 'robot',
     volumes: [{ name: 'anything' }],
     initContainers: [{ name: 'init', image: 'x' }],
-    containers: [{ name: 'main', resources: { limits: { cpu: 1, memory: '64Mi' } } }],
+    containers: [{ name: 'main', image: 'x', resources: { limits: { cpu: 1, memory: '64Mi' } } }],
   },
 };
 
@@ -33,17 +33,20 @@ test('facts of a pod, as the downward API needs them', () => {
   });
 });
 
-test('a pod of which only the name is known', () => {
-  expect(parsePodFile({ kind: 'Pod', metadata: { name: 'app', annotations: null }, spec: null })).toMatchObject({
+test('a pod that says no more than it must', () => {
+  const spec = { containers: [{ name: 'main', image: 'x' }] };
+  expect(parsePodFile({ ...POD, metadata: { name: 'app', annotations: null }, spec })).toMatchObject({
     ok: true,
-    value: { namespace: undefined, facts: { name: 'app', uid: '', annotations: {}, containers: [] } },
+    value: { namespace: undefined, facts: { name: 'app', uid: '', annotations: {} } },
   });
 });
 
 test.each<[unknown, string[]]>([
   [{ ...POD, kind: 'Deployment' }, ['kind']],
   [{ ...POD, metadata: { labels: { a: 1 } } }, ['metadata.name', 'metadata.labels[a]']],
-  [{ ...POD, spec: { containers: [{}] } }, ['spec.containers[0].name']],
+  [{ ...POD, spec: { containers: [{}] } }, ['spec.containers[0].name', 'spec.containers[0].image']],
+  [{ kind: 'Pod', metadata: { name: 'app' } }, ['apiVersion', 'spec']],
+  [{ ...POD, metadata: { name: 'app', label: {} } }, ['metadata.label']],
   [null, ['']],
 ])('faults by field: %j', (document, fields) => {
   const result = parsePodFile(document);

@@ -4,7 +4,8 @@ import { volumeRequest } from '../../../src/cli/volume-request.ts';
 import { RecordedTerminal } from '../../support/recorded-terminal.ts';
 import { TempDir } from '../../support/temp-dir.ts';
 
-const POD = 'kind: Pod\nmetadata: {name: app, namespace: team}\n';
+const POD =
+  'apiVersion: v1\nkind: Pod\nmetadata: {name: app, namespace: team}\nspec: {containers: [{name: c, image: i}]}\n';
 
 describe('what a volume holds', () => {
   test.each([

@@ -77,6 +77,8 @@ describe('resources', () => {
     ['limits.ephemeral-storage', '1', '5000'],
     ['requests.memory', '1', '100'],
     ['requests.ephemeral-storage', '1', '0'],
+    // Huge pages are never overcommitted: what is not asked for is not there.
+    ['limits.hugepages-2Mi', '1', '0'],
   ])('%s / %s is %s', (resource, divisor, text) => {
     const inputs = renderInputs([], [], {
       pod: POD,
@@ -90,11 +92,18 @@ describe('resources', () => {
 
   test.each([
     ['other', 'limits.cpu', '1', 'no such container'],
-    ['main', 'limits.hugepages-2Mi', '1', 'the node does not say'],
+    ['main', 'limits.ephemeral-storage', '1', 'the node does not say'],
     ['main', 'limits.cpu', '0', 'cannot count "1250m" in units of "0"'],
     ['main', 'limits.cpu', 'many', 'cannot count'],
   ])('container %s, %s / %s: refused', (containerName, resource, divisor, why) => {
     const value = { kind: 'resource', containerName, resource, divisor } as const;
     expect(textOf(downwardValue(value, renderInputs([], [], { pod: POD })))).toContain(why);
   });
+});
+
+test('a limit of zero is none', () => {
+  const pod = podFacts({ containers: [{ name: 'main', limits: new Map([['cpu', '0']]), requests: new Map() }] });
+  const inputs = renderInputs([], [], { pod, allocatable: new Map([['cpu', '8']]) });
+  const value = { kind: 'resource', containerName: 'main', resource: 'limits.cpu', divisor: '1' } as const;
+  expect(textOf(downwardValue(value, inputs))).toBe('8');
 });

@@ -212,6 +212,13 @@ describe('several sources', () => {
     expect(texts(renderInputs([configMapSource('two'), secretSource('one')], [one, two]))).toMatchObject({ same: '1' });
   });
 
+  test('a listed item over another listed one is warned of', () => {
+    const twice = secretSource('one', { items: [item('a', 'p'), item('same', 'p')] });
+    expect(texts(renderInputs([twice], [one]))).toEqual({ p: '1' });
+    const message = '"p" of Secret default/one overwrites the one of Secret default/one';
+    expect(rendered(renderInputs([twice], [one])).notices).toEqual([{ reason: 'PathOverwritten', message }]);
+  });
+
   test('a listed item over a whole object is meant, and not warned of', () => {
     const sources = [secretSource('one'), configMapSource('two', { items: [item('b', 'same')] })];
     const { notices } = rendered(renderInputs(sources, [one, two]));

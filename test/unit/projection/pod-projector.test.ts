@@ -57,6 +57,20 @@ describe('mounting', () => {
     expect(world.mounts()).toEqual(['db at web/app/etc/db']);
   });
 
+  test.each([
+    ['u-1', true, []],
+    ['', false, ['PodWithoutUid']],
+    ['', true, ['PodWithoutUid']],
+  ])('the uid "%s" is shown (in a variable, too: %s): %j', async (uid, inVariable, reasons) => {
+    await using world = await PodWorld.start('db');
+    const fieldRef = { fieldPath: 'metadata.uid' };
+    const volumes = [secretVolume('db'), { name: 'facts', downwardAPI: { items: [{ path: 'uid', fieldRef }] } }];
+    const env = inVariable ? [{ name: 'UID', valueFrom: { fieldRef } }] : [];
+    const containers = [containerWith([A_DB, { name: 'facts', mountPath: '/facts' }], { env })];
+    const { notices } = await world.mount(podManifest({ volumes, containers }, { uid }));
+    expect(notices.map(({ reason }) => reason)).toEqual(reasons);
+  });
+
   test('an image that has no proper name costs its credentials, not the volumes', async () => {
     await using world = await PodWorld.start('db');
     const { notices } = await world.mount(podManifest({ containers: [containerWith([A_DB], { image: 'A B' })] }));

@@ -58,7 +58,7 @@ async function mounted(change: Partial<MountPodRequest>): Promise<PodRequest | P
 describe('MountPod', () => {
   test('reads YAML as well as JSON', async () => {
     const manifest =
-      '---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec: {containers: [{name: app}]}\n---\n';
+      '---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec: {containers: [{name: app, image: busybox}]}\n---\n';
     expect(await mounted({ manifest, namespace: 'shop' })).toMatchObject({
       pod: { namespace: 'shop', facts: { name: 'web' } },
     });
@@ -86,7 +86,8 @@ describe('MountPod', () => {
     [{ manifest: '{}\n---\n{}' }, ['manifest']],
     [{ manifest: 'password: [hunter2' }, ['manifest']],
     [{ manifest: 'hunter2' }, ['manifest']],
-    [{ manifest: '{"kind":"Pod","metadata":{}}' }, ['manifest.metadata.name']],
+    [{ manifest: '{"kind":"Pod","metadata":{}}' }, ['manifest.apiVersion', 'manifest.metadata.name', 'manifest.spec']],
+    [{ manifest: JSON.stringify(podManifest({ volume: [] })) }, ['manifest.spec.volume']],
     [{ manifest: namespaced, namespace: 'other' }, ['namespace']],
     [{ manifest: JSON.stringify(podManifest({ containers: [] })) }, ['manifest.spec.containers']],
     [{ namespace: 'A', rootPath: '' }, ['namespace', 'root_path']],

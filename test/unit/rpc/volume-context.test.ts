@@ -109,7 +109,7 @@ describe('what the volume contains', () => {
     ],
     [
       'items at one path',
-      { configMapName: 'app', items: '[{"key":"a","path":"p"},{"key":"b","path":"p"}]' },
+      { configMapName: 'app', items: '[{"key":"a","path":"p"},{"key":"b","path":"./p"}]' },
       /^volume_context\[items\]\[1\]\.path: conflicting duplicate paths: "p" is also at volume_context\[items\]\[0\]\.path$/,
     ],
     [

@@ -84,8 +84,8 @@ describe('refused', () => {
       `${at('env[0].valueFrom.fieldRef.fieldPath')}: must be one of`,
     ],
     [
-      variable({ valueFrom: { secretKeyRef: key, fileKeyRef: {} } }),
-      `${at('env[0].valueFrom.fileKeyRef')}: unknown field`,
+      variable({ valueFrom: { secretKeyRef: key, filekeyRef: {} } }),
+      `${at('env[0].valueFrom.filekeyRef')}: unknown field; did you mean "fileKeyRef"`,
     ],
     [
       variable({ valueFrom: { resourceFieldRef: { resource: 'limits.gpu' } } }),

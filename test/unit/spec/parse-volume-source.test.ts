@@ -186,10 +186,7 @@ describe('a fault', () => {
       downward('resourceFieldRef: {containerName: c, resource: limits.cpu, divisor: much}'),
       /divisor: must be a quantity/,
     ],
-    [
-      downward('resourceFieldRef: {containerName: c, resource: limits.cpu, divisor: -1}'),
-      /divisor: must not be negative/,
-    ],
+    [downward('resourceFieldRef: {containerName: c, resource: limits.cpu, divisor: -1}'), /divisor: must be 1 or 1m$/],
     ['projected: {sources: [{}]}', /^volume\.projected\.sources\[0\]: must have exactly one of .*; none is there$/],
     [
       'projected: {sources: [{secret: {name: a}, configMap: {name: b}}]}',
@@ -254,6 +251,29 @@ describe('a fault', () => {
   });
 });
 
+describe('a divisor', () => {
+  const faultsWith = (resource: string, divisor: unknown) => {
+    const resourceFieldRef = { containerName: 'c', resource, divisor };
+    return faultLines(parseVolumeSource({ downwardAPI: { items: [{ path: 'p', resourceFieldRef }] } }, ''));
+  };
+
+  it.each<[string, ...unknown[]]>([
+    ['limits.cpu', '1', 1, '1m', '1000m', '0.001', '1.0', '0', null, undefined],
+    ['requests.memory', '1', '1k', '1000', '1E', '1Ki', '1024Ki'],
+  ])('of %s is taken in any spelling of what Kubernetes takes', (resource, ...divisors) => {
+    expect(divisors.flatMap((divisor) => faultsWith(resource, divisor))).toEqual([]);
+  });
+
+  it.each<[string, ...unknown[]]>([
+    ['limits.cpu', '2', '1k', '0.1', '1e0', '+1', '01', '1.', -1],
+    ['requests.memory', '1m', '2Mi', '1e3', '1024', '10k', '512Mi'],
+    ['limits.hugepages-2Mi', '1m', '2Mi'],
+  ])('of %s is refused otherwise', (resource, ...divisors) => {
+    for (const divisor of divisors)
+      expect(faultsWith(resource, divisor)).toEqual([expect.stringMatching(/divisor: must be 1/)]);
+  });
+});
+
 describe('paths that conflict', () => {
   const paths = (...given: string[]) => ({
     secret: { secretName: 's', items: given.map((path) => ({ key: 'k', path })) },
@@ -262,9 +282,14 @@ describe('paths that conflict', () => {
   const duplicate = (path: string, first: string) => `conflicting duplicate paths: "${path}" is also at ${first}`;
 
   it.each<[string, unknown, string[]]>([
-    ['the same', paths('a', 'a'), [`secret.items[1].path: ${duplicate('a', 'secret.items[0].path')}`]],
+    ['the same in a plain volume: none, the later one wins', paths('a', 'a'), []],
     [
-      'the same once cleaned',
+      'the same in projected sources',
+      sources({ secret: { name: 's', items: paths('a', 'a').secret.items } }),
+      [`projected.sources[0].secret.items[1].path: ${duplicate('a', 'projected.sources[0].secret.items[0].path')}`],
+    ],
+    [
+      'the same in another spelling',
       paths('a/b', './a//b/'),
       [`secret.items[1].path: ${duplicate('a/b', 'secret.items[0].path')}`],
     ],
@@ -279,7 +304,7 @@ describe('paths that conflict', () => {
       ['secret.items[0].path: "a/b/c" needs "a" as a directory, which is a file at secret.items[1].path'],
     ],
     [
-      'across sources of any kind',
+      'across sources of any kind, but for a token',
       sources(
         { secret: { name: 's', items: [{ key: 'k', path: 'a' }] } },
         { serviceAccountToken: { path: 'a' } },
@@ -287,7 +312,6 @@ describe('paths that conflict', () => {
         { request: { items: [{ key: 'k', path: 'a/x' }] } },
       ),
       [
-        `projected.sources[1].serviceAccountToken.path: ${duplicate('a', 'projected.sources[0].secret.items[0].path')}`,
         `projected.sources[2].downwardAPI.items[0].path: ${duplicate('a', 'projected.sources[0].secret.items[0].path')}`,
         'projected.sources[3].request.items[0].path: "a/x" needs "a" as a directory, which is a file at projected.sources[0].secret.items[0].path',
       ],

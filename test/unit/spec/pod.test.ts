@@ -162,17 +162,21 @@ describe('each fault by its field', () => {
     [
       'a misspelt source',
       podManifest({ volumes: [{ name: 'db', secert: {} }] }),
-      { 'spec.volumes[0].secert': /did you mean "secret"/, 'spec.volumes[0]': /exactly one/ },
+      { 'spec.volumes[0]': /exactly one/, 'spec.volumes[0].secert': /did you mean "secret"/ },
     ],
     [
       'a misspelt field of a source',
       podManifest({ volumes: [secretVolume('db', { optinal: true })] }),
       { 'spec.volumes[0].secret.optinal': /did you mean "optional"/ },
     ],
-    ['a container’s name', podManifest({ containers: [{ name: '../x' }] }), { 'spec.containers[0].name': /label/ }],
+    [
+      'a container’s name',
+      podManifest({ containers: [{ name: '../x', image: 'x' }] }),
+      { 'spec.containers[0].name': /label/ },
+    ],
     [
       'a container twice',
-      podManifest({ initContainers: [{ name: 'app' }] }),
+      podManifest({ initContainers: [{ name: 'app', image: 'x' }] }),
       { 'spec.containers[0].name': 'must be unique' },
     ],
     [
@@ -232,7 +236,7 @@ describe('each fault by its field', () => {
       metadata: { name: '' },
       spec: {
         volumes: [{ name: 'db', secret: {} }],
-        initContainers: [{ name: 'a', env: [{ name: '' }] }],
+        initContainers: [{ name: 'a', env: [{ name: '' }], envfrom: [] }],
         containers: [
           containerWith([
             { name: 'db', mountPath: 'etc' },
@@ -242,10 +246,13 @@ describe('each fault by its field', () => {
       },
     };
     expect(Object.keys(faultsOf(raw)).sort()).toEqual([
+      'apiVersion',
       'metadata.name',
       'spec.containers[0].volumeMounts[0].mountPath',
       'spec.containers[0].volumeMounts[1].mountPath',
       'spec.initContainers[0].env[0].name',
+      'spec.initContainers[0].envfrom',
+      'spec.initContainers[0].image',
       'spec.volumes[0].secret.secretName',
     ]);
   });
