@@ -8,7 +8,16 @@ import type { Cli } from './cli.ts';
 import { wrongUsage } from './exit.ts';
 import { manifestFiles } from './input-files.ts';
 import { openKustomizeDirectory } from './kustomize-directory.ts';
-import { isPod, type Manifests, nameOfPod, readManifests, sortDocuments } from './manifests.ts';
+import {
+  inFile,
+  isLeftOut,
+  type Manifests,
+  nameOfOther,
+  nameOfPod,
+  type PodDocument,
+  readManifests,
+  sortDocuments,
+} from './manifests.ts';
 import { printable } from './output/printable.ts';
 
 /** Options of commands that take objects from manifests or from a kustomization. */
@@ -35,11 +44,25 @@ export function suffixHashOption(): Option {
 /** The objects that -f or -k means; exactly one of them must be given. What Pods are among them is said on stderr. */
 export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly Declared[]> {
   const { objects, pods } = await readFilesOrKustomization(cli, options);
+  await checkFields(pods);
   for (const pod of pods) {
     cli.terminal.complain(`lantern: pod/${nameOfPod(pod)} skipped: Pods are not stored, only the objects they use`);
   }
   if (objects.length === 0) cli.terminal.complain(`lantern: ${ONLY_PODS}`);
   return objects;
+}
+
+/** Of a Pod that nobody mounts only the fields count: misspelt ones would be found when it is too late. */
+async function checkFields(pods: readonly PodDocument[]): Promise<void> {
+  if (pods.length === 0) return;
+  const { podFieldFaults } = await import('../spec/pod-fields.ts');
+  const faults = pods.flatMap((pod) => {
+    return podFieldFaults(pod.raw).map(({ field, message }) => ({
+      field: inFile(pod.place, `Pod "${nameOfPod(pod)}": ${field}`),
+      message,
+    }));
+  });
+  if (faults.length > 0) throw invalid(faults);
 }
 
 const ONLY_PODS = 'there is no object beside the Pods; "lantern pod mount -f FILE ROOT" mounts what Pods use';
@@ -50,11 +73,8 @@ export async function readFilesOrKustomization(cli: Cli, options: ManifestOption
   if (filename !== undefined && kustomize !== undefined) throw wrongUsage('take objects from -f or from -k, not both');
   if (kustomize !== undefined) {
     const built = await buildDocuments(cli, kustomize, namespace ?? 'default', suffixHash);
-    const passed = passedThrough(built);
-    if (passed.length > 0)
-      cli.terminal.complain(`lantern: left out, as such kinds are not kept here: ${passed.join(', ')}`);
-    const documents = built.filter((one) => !isPassedThrough(one)).map(({ document }) => document);
-    return sortDocuments([{ place: kustomize, documents: parsed(documents) }], namespace);
+    const documents = built.map(({ document }) => document);
+    return sortDocuments([{ place: kustomize, documents: parsed(documents) }], namespace, cli.terminal);
   }
   if (filename === undefined) throw wrongUsage('say where the objects are, with -f FILE or -k DIR');
   return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
@@ -81,9 +101,8 @@ export async function buildDocuments(
 
 /** Kinds that are neither kept nor mounted, by names for a message. */
 export function passedThrough(built: readonly Finished[]): string[] {
-  return built.filter(isPassedThrough).map(({ raw }) => printable(`${raw.kind} "${nameOfPod({ raw })}"`));
-}
-
-function isPassedThrough({ document }: Finished): boolean {
-  return document.kind === 'other' && !isPod(document);
+  return built
+    .map(({ document }) => document)
+    .filter(isLeftOut)
+    .map(nameOfOther);
 }

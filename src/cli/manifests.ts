@@ -1,7 +1,6 @@
 import { type Fault, invalid } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import type { Declared } from '../objects/declared.ts';
-import { OBJECT_KINDS } from '../objects/object.ts';
 import type { ManifestDocument } from '../objects/parse-manifest.ts';
 import { readText } from './input-files.ts';
 import { printable } from './output/printable.ts';
@@ -19,8 +18,9 @@ export type PodDocument = Pick<DocumentSource, 'place'> & Pick<OtherDocument, 'r
 export type Manifests = { readonly objects: readonly Declared[]; readonly pods: readonly PodDocument[] };
 
 /**
- * What several manifest files hold, in order. Throws `invalid-argument` with every fault of every file, each with
- * its file's name. An object that names another namespace than `namespace` is a fault, as with kubectl.
+ * What several manifest files hold, in order; what is of kinds that are neither kept nor mounted is left out, and said on
+ * stderr. Throws `invalid-argument` with every fault of every file, each with its file's name, and where nothing is left. An
+ * object that names another namespace than `namespace` is a fault, as with kubectl.
  */
 export async function readManifests(
   files: readonly string[],
@@ -33,26 +33,47 @@ export async function readManifests(
     const documents = parseManifest(await readText(file, terminal), { defaultNamespace: namespace ?? 'default' });
     sources.push({ place: file, documents });
   }
-  return sortDocuments(sources, namespace);
+  return sortDocuments(sources, namespace, terminal);
 }
 
-/** Objects apart from Pods, with the errors of `readManifests`. */
-export function sortDocuments(sources: readonly DocumentSource[], namespace: string | undefined): Manifests {
+/** Objects apart from Pods, with the notice and the errors of `readManifests`. */
+export function sortDocuments(
+  sources: readonly DocumentSource[],
+  namespace: string | undefined,
+  terminal: Terminal,
+): Manifests {
   const objects: Declared[] = [];
   const pods: PodDocument[] = [];
+  const leftOut: string[] = [];
   const faults: Fault[] = [];
   for (const { place, documents } of sources) {
     const found = documents.ok ? documents.value : [];
     pods.push(...found.filter(isPod).map(({ raw }) => ({ place, raw })));
-    const others = found.filter((document) => !isPod(document)).map((document) => declaredIn(document, namespace));
-    for (const result of documents.ok ? others : [documents]) {
+    leftOut.push(...found.filter(isLeftOut).map(nameOfOther));
+    const kept = found.flatMap((document) => (document.kind === 'object' ? [declaredIn(document, namespace)] : []));
+    for (const result of documents.ok ? kept : [documents]) {
       if (result.ok) objects.push(result.value);
       else faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(place, field), message })));
     }
   }
   if (faults.length > 0) throw invalid(faults);
-  if (objects.length + pods.length > 0) return { objects, pods };
-  throw invalid([{ field: sources.map(({ place }) => nameOfFile(place)).join(', '), message: 'no objects found' }]);
+  const notice = leftOut.length > 0 ? `left out, as such kinds are not kept here: ${leftOut.join(', ')}` : undefined;
+  if (objects.length + pods.length === 0) {
+    const message = notice === undefined ? 'no objects found' : `no objects found; ${notice}`;
+    throw invalid([{ field: sources.map(({ place }) => nameOfFile(place)).join(', '), message }]);
+  }
+  if (notice !== undefined) terminal.complain(`lantern: ${notice}`);
+  return { objects, pods };
+}
+
+/** Whether it is of a kind that is neither kept nor mounted, such as a Deployment. */
+export function isLeftOut(document: ManifestDocument): document is OtherDocument {
+  return document.kind === 'other' && !isPod(document);
+}
+
+/** `Deployment "web"`, for a message. */
+export function nameOfOther({ objectKind, raw }: Pick<OtherDocument, 'objectKind' | 'raw'>): string {
+  return printable(`${objectKind} "${nameOfPod({ raw })}"`);
 }
 
 export function isPod(document: ManifestDocument): document is OtherDocument {
@@ -74,13 +95,10 @@ function nameOfFile(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
-/** The object of a document, unless it is of a kind that is not kept, or in another namespace than `namespace`. */
-function declaredIn(document: ManifestDocument, namespace: string | undefined): Parsed<Declared> {
-  if (document.kind === 'other') {
-    const message = `"${document.objectKind}" (${document.apiVersion}) is not kept here; known are ${OBJECT_KINDS.join(', ')}`;
-    return faulty([{ field: 'kind', message }]);
-  }
-  const { draft, wording } = document;
+type ObjectDocument = Extract<ManifestDocument, { kind: 'object' }>;
+
+/** The object of a document, unless it is in another namespace than `namespace`. */
+function declaredIn({ draft, wording }: ObjectDocument, namespace: string | undefined): Parsed<Declared> {
   if (namespace === undefined || draft.metadata.namespace === namespace) return parsed({ draft, wording });
   const message = `${draft.kind} "${draft.metadata.name}" names "${draft.metadata.namespace}", but --namespace says "${namespace}"`;
   return faulty([{ field: 'metadata.namespace', message }]);

@@ -1,15 +1,17 @@
+import { closest } from '../base/closest.ts';
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
 import type { Declared } from './declared.ts';
+import { CORE_KINDS } from './kubernetes-api.ts';
 import { type DocumentText, documentsIn } from './manifest-documents.ts';
 import { parseObjectName } from './names.ts';
-import { API_VERSIONS } from './object.ts';
+import { API_VERSIONS, type ObjectKind } from './object.ts';
 import { isObjectKind, parseObject } from './parse-object.ts';
 import { TEXT_LIMITS } from './text-limits.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
-/** One document of a manifest: an object that Lantern keeps, or one of another kind (a Pod), as it was written. */
+/** One document of a manifest: an object that Lantern keeps, or one of another kind that clusters have (a Pod), as it was written. */
 export type ManifestDocument =
   | ({ readonly kind: 'object' } & Declared)
   | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
@@ -131,8 +133,30 @@ function meaningOf(raw: unknown, { defaultNamespace }: ManifestOptions): Parsed<
       })),
     );
   }
-  return parsed({ kind: 'other', apiVersion: String(apiVersion), objectKind: String(kind), raw });
+  return otherKind(String(apiVersion), String(kind), raw);
 }
+
+/** Kinds of other groups are anybody's; what core/v1 and our own group have is known. */
+function otherKind(apiVersion: string, kind: string, raw: Fields): Parsed<ManifestDocument> {
+  const known = KINDS_BY_VERSION.get(apiVersion);
+  const group = groupOf(apiVersion);
+  if (known?.includes(kind.replace(/List$/, '')) || (known === undefined && group !== '' && group !== OWN_GROUP)) {
+    return parsed({ kind: 'other', apiVersion, objectKind: kind, raw });
+  }
+  if (known === undefined)
+    return faulty([{ field: 'apiVersion', message: `must be ${group === '' ? 'v1' : OWN_VERSION}` }]);
+  const guess = closest(kind, known);
+  const hint =
+    guess === undefined ? '; kinds of other groups have the group in their apiVersion' : `; did you mean "${guess}"?`;
+  return faulty([{ field: 'kind', message: `is none that ${apiVersion} has${hint}` }]);
+}
+
+const OWN_VERSION = API_VERSIONS.ProjectedVolume;
+const OWN_GROUP = groupOf(OWN_VERSION);
+const KINDS_BY_VERSION = new Map<string, readonly string[]>([
+  [API_VERSIONS.Secret, CORE_KINDS],
+  [OWN_VERSION, ['ProjectedVolume' satisfies ObjectKind]],
+]);
 
 /** Another group may have a kind of the same name; a wrong version in our own group is a fault to be told about. */
 function isOurs(kind: unknown, apiVersion: unknown): boolean {

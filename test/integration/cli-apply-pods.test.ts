@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CommandLine } from '../support/command-line.ts';
 
 const secret = (name: string) => `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}}\nstringData: {a: b}\n`;
-const pod = (name: string) => `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec: {containers: [{name: c}]}\n`;
+const pod = (name: string) =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec: {containers: [{name: c, image: busybox}]}\n`;
 const skipped = (name: string) => `lantern: pod/${name} skipped: Pods are not stored, only the objects they use\n`;
 const ONLY_PODS =
   'lantern: there is no object beside the Pods; "lantern pod mount -f FILE ROOT" mounts what Pods use\n';
@@ -37,16 +38,33 @@ describe('a manifest with Pods in it', () => {
     expect(outcome).toEqual({ code: 0, stdout, stderr: skipped('prod') + skipped('test') + ONLY_PODS });
   });
 
-  test('another unknown kind keeps everything out', async () => {
-    const deployment = 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n';
-    const { code, stdout, stderr } = await shell.runWithInput(
-      [secret('kept-out'), pod('p'), deployment].join('---\n'),
-      'apply',
-      '-f',
-      '-',
-    );
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('"Deployment" (apps/v1) is not kept here');
-    expect(await shell.output('get', 'secrets', '-o', 'name')).not.toContain('kept-out');
+  test('a misspelt kind, and a misspelt field of a Pod, keep everything out', async () => {
+    const misspelt = 'apiVersion: v1\nkind: Secert\nmetadata: {name: d}\n';
+    const fields = pod('p').replace('containers', 'volume: [], containers');
+    for (const [document, problem] of [
+      [misspelt, 'stdin: document 3 (Secert "d"): kind: is none that v1 has; did you mean "Secret"?'],
+      [fields, 'stdin: Pod "p": spec.volume: unknown field; did you mean "volumes"?'],
+    ]) {
+      const text = [secret('kept-out'), pod('q'), document].join('---\n');
+      const { code, stdout, stderr } = await shell.runWithInput(text, 'apply', '-f', '-');
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain(problem);
+      expect(await shell.output('get', 'secrets', '-o', 'name')).not.toContain('kept-out');
+    }
+  });
+
+  test('kinds that are not kept are left out; that nothing is left is an error', async () => {
+    const others =
+      'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n';
+    const notice = 'left out, as such kinds are not kept here: Deployment "web", Service "web"\n';
+    const applied = await shell.runWithInput(`${others}---\n${secret('beside')}`, 'apply', '-f', '-');
+    expect(applied).toEqual({ code: 0, stdout: 'secret/beside created\n', stderr: `lantern: ${notice}` });
+    const deleted = await shell.runWithInput(`${others}---\n${secret('beside')}`, 'delete', '-f', '-');
+    expect(deleted).toEqual({ code: 0, stdout: 'secret "beside" deleted\n', stderr: `lantern: ${notice}` });
+    for (const command of ['apply', 'delete']) {
+      const { code, stdout, stderr } = await shell.runWithInput(others, command, '-f', '-');
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain(`stdin: no objects found; ${notice}`);
+    }
   });
 });

@@ -20,14 +20,14 @@ test('objects of all files, in order, in the namespace they name or the one give
 test('every fault of every file, each with its file', async () => {
   using dir = new TempDir();
   writeFileSync(dir.at('a.yaml'), `${secret('Bad_Name')}---\n${secret('b', ', namespace: other')}`);
-  writeFileSync(dir.at('b.yaml'), 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n');
+  writeFileSync(dir.at('b.yaml'), 'apiVersion: v1\nkind: Secert\nmetadata: {name: d}\n');
   const files = [dir.at('a.yaml'), dir.at('b.yaml')];
   await expect(readManifests(files, 'team', new RecordedTerminal())).rejects.toMatchObject({
     faults: [
       { field: expect.stringMatching(/a\.yaml: document 1 .*metadata\.name/) },
       {
-        field: expect.stringMatching(/b\.yaml/),
-        message: expect.stringMatching(/"Deployment" .* is not kept here; known are Secret, /),
+        field: expect.stringMatching(/b\.yaml: document 1 \(Secert "d"\): kind$/),
+        message: 'is none that v1 has; did you mean "Secret"?',
       },
     ],
   });
@@ -50,8 +50,36 @@ test('Pods beside objects, and in a List', async () => {
   expect(objects.map(({ draft }) => draft.metadata.name)).toEqual(['a']);
   expect(pods.map(nameOfPod)).toEqual(['p', 'q', 'r']);
   await expect(readManifests(['-'], undefined, new RecordedTerminal(pod('p', 'other/')))).rejects.toThrow(
-    '"Pod" (other/v1) is not kept here',
+    'stdin: no objects found; left out, as such kinds are not kept here: Pod "p"',
   );
+});
+
+test.each([
+  ['apps/v1', 'Deployment'],
+  ['example.com/v1', 'Secret'],
+  ['v1', 'Service'],
+  ['v1', 'PersistentVolumeClaim'],
+])('%s %s is left out, and said', async (apiVersion, kind) => {
+  const terminal = new RecordedTerminal(
+    `${secret('a')}---\n{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: w}}`,
+  );
+  const { objects, pods } = await readManifests(['-'], undefined, terminal);
+  expect([objects.length, pods.length]).toEqual([1, 0]);
+  expect(terminal.complaints).toEqual([`lantern: left out, as such kinds are not kept here: ${kind} "w"`]);
+});
+
+test.each([
+  ['v1', 'Deployment', 'kind', 'is none that v1 has; kinds of other groups have the group in their apiVersion'],
+  ['v1', 'ConfigMpa', 'kind', 'is none that v1 has; did you mean "ConfigMap"?'],
+  ['v1', 'service', 'kind', 'is none that v1 has; did you mean "Service"?'],
+  ['v2', 'Service', 'apiVersion', 'must be v1'],
+  ['lantern.dev/v1', 'ProjectedVolum', 'kind', 'is none that lantern.dev/v1 has; did you mean "ProjectedVolume"?'],
+  ['lantern.dev/v2', 'Other', 'apiVersion', 'must be lantern.dev/v1'],
+])('%s %s is refused', async (apiVersion, kind, field, message) => {
+  const text = `${secret('a')}---\n{apiVersion: ${apiVersion}, kind: ${kind}}`;
+  await expect(readManifests(['-'], undefined, new RecordedTerminal(text))).rejects.toMatchObject({
+    faults: [{ field: expect.stringMatching(`^stdin: document 2.*: ${field}$`), message }],
+  });
 });
 
 test.each([
