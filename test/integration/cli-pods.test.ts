@@ -12,7 +12,7 @@ import { RpcFixture } from '../support/rpc-fixture.ts';
 const VALUE = 'pl4nted';
 
 const pod = (name: string, more = '') =>
-  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}${more}}\nspec: {containers: [{name: app}, {name: side}]}\n`;
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}${more}}\nspec: {containers: [{name: app, image: busybox}, {name: side, image: busybox}]}\n`;
 const TWO = `${pod('one')}---\n${pod('two')}`;
 const SECRET = 'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n';
 
@@ -202,7 +202,7 @@ describe('pod mount', () => {
     ['no directory', ['mount', '-k', '/no/such/directory', '/r'], '', 1, /read the directory "\/no\/such/],
     ['a duration that is none', ['mount', '-f', '-', '/r', '--wait', 'long'], pod('a'), 2, /write it like 30s/],
     ['no Pod', ['mount', '-f', '-', '/r'], SECRET, 1, /there is no Pod/],
-    ['another kind', ['mount', '-f', '-', '/r'], `${pod('a')}---\n{apiVersion: v1, kind: Node}`, 1, /"Node" \(v1\)/],
+    ['a misspelt kind', ['mount', '-f', '-', '/r'], `${pod('a')}---\n{apiVersion: v1, kind: Nodes}`, 1, /mean "Node"/],
     [
       'one name twice',
       ['mount', '-f', '-', '/r'],
@@ -251,9 +251,36 @@ describe('pod unmount', () => {
     expect(calls).toMatchObject(requests.map((request) => ({ method: 'unmountPod', request })));
   });
 
-  test.each([[[]], [['a', '/r', '/s']], [['-f', '-', '/r', '/s']]])('%j is wrong usage', async (args) => {
-    expect(await run(['unmount', ...args], pod('a'))).toMatchObject({ exitCode: 2, calls: [] });
+  test('a root alone: whatever was mounted with it, in any namespace', async () => {
+    const pods: Pod[] = [
+      { namespace: 'a', name: 'web', rootPath: '/r' },
+      { namespace: 'b', name: 'two', rootPath: '/r/two' },
+      { namespace: 'b', name: 'other', rootPath: '/r/two/three' },
+      { namespace: 'b', name: 'elsewhere', rootPath: '/rr' },
+    ];
+    const listPods: ProjectorMethods['listPods'] = async () => ({ pods });
+    const { exitCode, stdout, stderr, calls } = await run(['unmount', '/r/'], '', { listPods });
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 0,
+      stdout: 'pod/web unmounted from /r\npod/two unmounted from /r/two',
+      stderr: '',
+    });
+    expect(calls).toMatchObject([
+      { method: 'listPods', request: { namespace: '' } },
+      { method: 'unmountPod', request: { namespace: 'a', name: 'web', rootPath: '/r' } },
+      { method: 'unmountPod', request: { namespace: 'b', name: 'two', rootPath: '/r/two' } },
+    ]);
+    const none = await run(['unmount', './none', '-n', 'a'], '', { listPods });
+    expect(none).toMatchObject({ exitCode: 0, stdout: '', stderr: expect.stringContaining('no pod is mounted at /') });
+    expect(none.calls).toMatchObject([{ request: { namespace: 'a' } }]);
   });
+
+  test.each([[[]], [['/r', 'a']], [['a', '/r', '/s']], [['-f', '-', '/r', '/s']]])(
+    '%j is wrong usage',
+    async (args) => {
+      expect(await run(['unmount', ...args], pod('a'))).toMatchObject({ exitCode: 2, calls: [] });
+    },
+  );
 });
 
 describe('pod status', () => {
