@@ -12,6 +12,7 @@ import { runGrpcurl } from './conformance/grpcurl.mjs';
 import { KUBECTL_CREATE, runCreateCalls, runJsonPaths } from './conformance/kubectl-create.mjs';
 import { KUBERNETES_YAML, runKubernetesYaml } from './conformance/kubernetes-yaml.mjs';
 import { runKustomize, runKustomizePipe } from './conformance/kustomize.mjs';
+import { report } from './conformance/report.mjs';
 import { runRoundTrips } from './conformance/round-trips.mjs';
 import { runTool } from './conformance/run-tool.mjs';
 import { checkSeccompProfile } from './conformance/seccomp.mjs';
@@ -91,15 +92,4 @@ async function applySecret({ lanternSocket }) {
   const args = ['create', 'secret', 'generic', 'conformance', '--from-literal=key=value', '--socket', lanternSocket];
   const { code, stderr } = await runTool(process.execPath, [MAIN, ...args], { signal });
   if (code !== 0) throw new Error(`create the Secret for csi-sanity: ${stderr.trim()}`);
-}
-
-/**
- * @param {string} name
- * @param {string} unit
- * @param {{ passed: number, problems: readonly string[] }} results
- */
-function report(name, unit, { passed, problems }) {
-  for (const problem of problems) console.log(`${name}: ${problem}`);
-  console.log(`${name}: ${passed} ${unit} passed${problems.length > 0 ? `, ${problems.length} problems` : ''}`);
-  if (problems.length > 0) process.exitCode = 1;
 }

@@ -1,0 +1,151 @@
+/**
+ * A question to Kubernetes' validation, and to Lantern's.
+ *
+ * @typedef {Record<string, unknown>} Fields
+ * @typedef {{ name: string, object: unknown }} Case
+ */
+
+/** Numbers that some field takes, or nearly. */
+export const MODES = [-1, 0, 0o400, 0o777, 0o1000, 1.5, '0400'];
+export const QUANTITIES = [
+  '0',
+  '1',
+  '-1',
+  '-0',
+  '1.5',
+  '0.1',
+  '1e3',
+  '1E3',
+  '1e-3',
+  '1k',
+  '1K',
+  '1Ki',
+  '1ki',
+  '1m',
+  '1u',
+  '1n',
+  '',
+  ' 1',
+  '+1',
+  '.5',
+  '5.',
+  '1Mi',
+  '0x1',
+  1,
+  0,
+  -1,
+  1.5,
+  'NaN',
+  '12e',
+  '1Pi',
+  '1Ei',
+  '64Mi',
+  'k',
+  '1e65',
+];
+export const DIVISORS = [
+  ...QUANTITIES,
+  '1M',
+  '1G',
+  '2',
+  '1000',
+  '1000m',
+  '1024',
+  '1024Ki',
+  '0.001',
+  '1.0',
+  '1e0',
+  '10',
+  '1T',
+  '1P',
+  '1E',
+  '1Gi',
+  '1Ti',
+  '0.5Mi',
+  '500m',
+];
+export const RESOURCES = [
+  'cpu',
+  'memory',
+  'ephemeral-storage',
+  'hugepages-2Mi',
+  'hugepages-',
+  'storage',
+  'pods',
+  'example.com/gpu',
+  'requests.example.com/gpu',
+  'kubernetes.io/x',
+  'CPU',
+  'a b',
+  '',
+];
+export const FIELD_PATHS = [
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'metadata.labels',
+  'metadata.annotations',
+  "metadata.labels['a']",
+  "metadata.annotations['a/b']",
+  "metadata.annotations['A.b/c']",
+  "metadata.labels['A.b/c']",
+  "metadata.labels['']",
+  "metadata.labels['a b']",
+  'metadata.labels[a]',
+  "metadata.name['a']",
+  'spec.nodeName',
+  'spec.serviceAccountName',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.podIP',
+  'status.podIPs',
+  'status.phase',
+  'spec',
+  '',
+];
+export const PATHS = [
+  'a',
+  'a/b',
+  '/a',
+  '..',
+  '../a',
+  'a/../b',
+  '..a',
+  'a/..b',
+  '.',
+  './a',
+  'a//b',
+  'a/',
+  '',
+  ' ',
+  'a:b',
+  '..data',
+  'a\n',
+  'ä',
+];
+export const NAMES = [
+  'a',
+  'A',
+  'a.b',
+  'a_b',
+  '-a',
+  'a-',
+  '',
+  'a b',
+  'a'.repeat(63),
+  'a'.repeat(64),
+  'a'.repeat(253),
+  'a'.repeat(254),
+  '1',
+  'ä',
+  'a..b',
+  'a/b',
+];
+export const KEYS = ['a', 'A_b-c.d', '.', '..', '..a', '.a', 'a b', '', 'a/b', 'a'.repeat(253), 'a'.repeat(254), 'ä'];
+export const ENV_NAMES = ['A', 'a', '_', '1A', 'A-B', 'A.B', '.', '..', '..A', 'A B', '', 'A=B', 'Ä', 'A:B', '$A'];
+
+/** A case whose name says the value that it is about. @param {string} name @param {unknown} value @param {unknown} object @returns {Case} */
+export function one(name, value, object) {
+  const text = JSON.stringify(value);
+  return { name: `${name}: ${text.length > 80 ? `${text.slice(0, 20)}… (${text.length})` : text}`, object };
+}
