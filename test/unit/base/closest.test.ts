@@ -9,6 +9,7 @@ it.each([
   ['item', 'items'],
   ['defaultmod', 'defaultMode'],
   ['OPTIONAL', 'optional'],
+  ['itmes', 'items'],
   ['', undefined],
   ['x', undefined],
   ['configMap', undefined],
