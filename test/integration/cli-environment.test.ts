@@ -33,6 +33,7 @@ imagePullSecrets: [{name: registrykey}, {name: gone}]
 const POD = SECRET_ENV_POD.replace(
   '  restartPolicy',
   `  - name: other
+    image: redis
     envFrom: [{secretRef: {name: badkeys}}]
     env: [{name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
   restartPolicy`,
@@ -89,8 +90,9 @@ describe('lantern env', () => {
     const bad = shell.file('bad.yaml', POD.replace('key: username', 'kye: username'));
     const { code, stdout, stderr } = await shell.run('env', '-f', bad);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('spec.containers[0].env[0].valueFrom.secretKeyRef.key: is required');
-    expect(stderr).toContain('bad.yaml');
+    expect(stderr).toContain(
+      'bad.yaml: spec.containers[0].env[0].valueFrom.secretKeyRef.kye: unknown field; did you mean "key"?',
+    );
   });
 
   test('a missing key prints nothing but the reason', async () => {

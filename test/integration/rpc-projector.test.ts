@@ -89,11 +89,24 @@ const CONTENTS: readonly Refusal[] = [
     /^definition\.source\.secret\.items\[0\]\.path: must be a relative path$/,
   ],
   [
-    'two items at one path',
+    'two items of a projection at one path',
+    projecting({
+      secret: {
+        name: 'db',
+        items: [
+          { key: 'username', path: 'a' },
+          { key: 'password', path: 'a' },
+        ],
+      },
+    }),
+    /^definition\.source\.projected\.sources\[0\]\.secret\.items\[1\]\.path: /,
+  ],
+  [
+    'a path that another item needs as a directory',
     secretWith({
       items: [
         { key: 'username', path: 'a' },
-        { key: 'password', path: 'a' },
+        { key: 'password', path: 'a/b' },
       ],
     }),
     /^definition\.source\.secret\.items\[1\]\.path: /,
