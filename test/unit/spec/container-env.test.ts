@@ -60,7 +60,8 @@ describe('refused', () => {
     [{ env: [{ name: '..A' }] }, `${at('env[0].name')}: must not start with '..'`],
     [{ env: [{ name: '.' }] }, `${at('env[0].name')}: must not be '.'`],
     [variable({ value: 5 }), `${at('env[0].value')}: must be a string, not a number; put it in quotes`],
-    [variable({ valeu: 'x' }), `${at('env[0].valeu')}: unknown field; known here: name, value, valueFrom`],
+    [variable({ valeu: 'x' }), `${at('env[0].valeu')}: unknown field; did you mean "value"?`],
+    [variable({ content: 'x' }), `${at('env[0].content')}: unknown field; known here: name, value, valueFrom`],
     [variable({ value: 'x', valueFrom: { secretKeyRef: key } }), `${at('env[0].valueFrom')}: must not be there beside`],
     [variable({ valueFrom: {} }), `${at('env[0].valueFrom')}: must have exactly one of secretKeyRef`],
     [
