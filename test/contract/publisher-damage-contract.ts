@@ -48,9 +48,14 @@ const DAMAGES: Readonly<Record<string, readonly [damage: (directory: string) => 
   ],
   'a byte of a file is changed in place': [
     (at) => {
-      const fd = fs.openSync(join(at, '..data/user'), 'r+');
+      const file = join(at, '..data/user');
+      const { mode } = fs.statSync(file);
+      // Only root writes to what nobody may write to.
+      fs.chmodSync(file, 0o600);
+      const fd = fs.openSync(file, 'r+');
       fs.writeSync(fd, 'A', 0);
       fs.closeSync(fd);
+      fs.chmodSync(file, mode);
     },
     /the file "user" was changed/,
   ],
