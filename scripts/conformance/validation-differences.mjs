@@ -49,6 +49,11 @@ export const DECIDED = [
     fault: /must be a quantity, .* \([^"]*"[^\d"]*([eE][-+]?\d+)? *"\)$/,
   },
   {
+    phrase: 'A divisor with a sign or a zero before it, a point without digits, or an exponent',
+    refusedBy: 'Lantern',
+    fault: /divisor: must be 1[ ,].* \([^"]*"([+0][^"]*|\d*\.\D[^"]*|[\d.]+[eE][^"]+)"\)$/,
+  },
+  {
     phrase: 'An exponent of a quantity beyond 64',
     refusedBy: 'Lantern',
     fault: /must have an exponent between -64 and 64/,
