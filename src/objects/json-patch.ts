@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { isFields } from '../base/fields.ts';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
-import { isFields } from './parse-manifest.ts';
 
 const path = z.string().regex(/^(\/|$)/, 'must be a JSON pointer: /a/b');
 const operation = z.discriminatedUnion('op', [

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Fault } from '../base/errors.ts';
+import { isFields } from '../base/fields.ts';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { optional, through } from '../base/schemas.ts';
 import { parseNamespace, parseObjectName } from './names.ts';
-import { isFields } from './parse-manifest.ts';
 import { TEXT_LIMITS } from './text-limits.ts';
 import { parseYamlDocuments } from './yaml.ts';
 

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { type Fault, invalid } from '../base/errors.ts';
+import { isFields } from '../base/fields.ts';
 import { faulty, orThrow, type Parsed, parsed } from '../base/parsed.ts';
 import { parseUtf8 } from '../base/utf8.ts';
 import {
@@ -16,7 +17,7 @@ import { hasName, identityOf, type Member, newMember, withoutRepeated } from './
 import { applyPatch, parsePatchBody } from './kustomize-patch.ts';
 import { transform } from './kustomize-transform.ts';
 import type { SuffixRule } from './name-suffix.ts';
-import { isFields, parseDocument, readDocuments } from './parse-manifest.ts';
+import { parseDocument, readDocuments } from './parse-manifest.ts';
 
 export type BuildOptions = {
   /** Of objects for which neither manifest nor kustomization names one. */

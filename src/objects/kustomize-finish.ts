@@ -1,9 +1,10 @@
+import { type Fields, isFields } from '../base/fields.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { type Identity, identityOf, type Member, metadataOf, renamed, withoutRepeated } from './kustomize-member.ts';
 import { type ReferredKind, renameReferences } from './kustomize-references.ts';
 import { manifestSuffix, nameSuffix, type SuffixRule } from './name-suffix.ts';
 import type { ObjectDraft } from './object.ts';
-import { type Fields, isFields, type ManifestDocument, parseDocument } from './parse-manifest.ts';
+import { type ManifestDocument, parseDocument } from './parse-manifest.ts';
 
 /** A manifest as it is printed, and what it means. */
 export type Finished = { readonly raw: Fields; readonly document: ManifestDocument };

@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
 import type { Fault } from '../base/errors.ts';
+import { type Fields, isFields } from '../base/fields.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { Generator, GeneratorBehavior, GeneratorOptions } from './kustomization.ts';
 import { type Member, metadataOf } from './kustomize-member.ts';
 import { parseDataKey } from './names.ts';
-import { type Fields, isFields } from './parse-manifest.ts';
 
 export type GenerateContext = {
   /** By a path relative to the kustomization. */

@@ -1,6 +1,6 @@
 import type { Fault } from '../base/errors.ts';
+import { type Fields, isFields } from '../base/fields.ts';
 import { OBJECT_KINDS } from './object.ts';
-import { type Fields, isFields } from './parse-manifest.ts';
 
 /** What tells one object from another. */
 export type Identity = {

@@ -1,4 +1,5 @@
 import type { Fault } from '../base/errors.ts';
+import { type Fields, isFields } from '../base/fields.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { applyJsonPatch, type JsonPatch, parseJsonPatch } from './json-patch.ts';
 import { type PatchTarget, USE_KUSTOMIZE, type WrittenPatch } from './kustomization.ts';
@@ -15,7 +16,6 @@ import {
 } from './kustomize-member.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import { mergePatch } from './merge-patch.ts';
-import { type Fields, isFields } from './parse-manifest.ts';
 import { TEXT_LIMITS } from './text-limits.ts';
 import { matchWhole } from './whole-match.ts';
 import { parseYamlDocuments } from './yaml.ts';

@@ -1,4 +1,4 @@
-import { type Fields, isFields } from './parse-manifest.ts';
+import { type Fields, isFields } from '../base/fields.ts';
 import { SERVICE_ACCOUNT_ANNOTATION } from './secret-types.ts';
 
 const REFERRED_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount'] as const;

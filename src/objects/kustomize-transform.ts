@@ -1,6 +1,6 @@
+import { isFields } from '../base/fields.ts';
 import type { Kustomization } from './kustomization.ts';
 import { changed, identityOf, type Member, metadataOf, renamed, withMetadata } from './kustomize-member.ts';
-import { isFields } from './parse-manifest.ts';
 
 /** Kinds of Kubernetes that are in no namespace. */
 const CLUSTER_SCOPED: ReadonlySet<unknown> = new Set(

@@ -1,4 +1,4 @@
-import { type Fields, isFields } from './parse-manifest.ts';
+import { type Fields, isFields } from '../base/fields.ts';
 
 /**
  * A patch in Kubernetes' strategic form laid over a manifest of maps: null removes, `$patch: replace` and

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isFields } from '../base/fields.ts';
 import { goJson } from '../base/go-json.ts';
 
 /** What a name's suffix is made from. `type` is as it was given: empty where nobody gave one, not "Opaque". */
@@ -36,19 +37,15 @@ export type SuffixRule = (typeof SUFFIX_RULES)[number];
  */
 export function manifestSuffix(manifest: Readonly<Record<string, unknown>>): string {
   const { kind, type = '', data, binaryData, stringData } = manifest;
-  const map = (field: unknown): unknown => (isMapping(field) ? mapped(new Map(Object.entries(field)), String) : '');
+  const map = (field: unknown): unknown => (isFields(field) ? mapped(new Map(Object.entries(field)), String) : '');
   return suffixOf({
-    ...(isMapping(binaryData) && { binaryData: map(binaryData) }),
+    ...(isFields(binaryData) && { binaryData: map(binaryData) }),
     data: map(data),
     kind,
     name: '',
-    ...(isMapping(stringData) && { stringData: map(stringData) }),
+    ...(isFields(stringData) && { stringData: map(stringData) }),
     ...(kind === 'Secret' && { type }),
   });
-}
-
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function suffixOf(fields: Record<string, unknown>): string {

@@ -1,5 +1,6 @@
 import { closest } from '../base/closest.ts';
 import type { Fault } from '../base/errors.ts';
+import { type Fields, isFields } from '../base/fields.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
 import type { Declared } from './declared.ts';
@@ -15,8 +16,6 @@ import { parseYamlDocuments } from './yaml.ts';
 export type ManifestDocument =
   | ({ readonly kind: 'object' } & Declared)
   | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 export type ManifestOptions = {
   /** Of objects that name none. */
@@ -166,10 +165,6 @@ function isOurs(kind: unknown, apiVersion: unknown): boolean {
 
 function groupOf(apiVersion: string): string {
   return apiVersion.split('/').slice(0, -1).join('/');
-}
-
-export function isFields(raw: unknown): raw is Fields {
-  return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
 }
 
 function fieldIn({ raw, where }: DocumentPlace, field: string): string {

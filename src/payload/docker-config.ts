@@ -1,3 +1,4 @@
+import { isFields } from '../base/fields.ts';
 import { parseBoundedJson } from '../objects/bounded-json.ts';
 import type { StoredSecret } from '../objects/object.ts';
 import { DOCKER_CONFIG_LIMITS } from '../objects/text-limits.ts';
@@ -21,7 +22,7 @@ export function readDockerConfig({ type, data }: StoredSecret): DockerConfig {
       const config = jsonObject(data.get('.dockerconfigjson'));
       if (config === undefined) return unusable('data[.dockerconfigjson] is not a JSON object');
       const auths = Object.hasOwn(config, 'auths') ? config.auths : undefined;
-      return isObject(auths) ? readLogins(auths) : unusable('data[.dockerconfigjson] has no object "auths"');
+      return isFields(auths) ? readLogins(auths) : unusable('data[.dockerconfigjson] has no object "auths"');
     }
     case 'kubernetes.io/dockercfg': {
       const config = jsonObject(data.get('.dockercfg'));
@@ -56,7 +57,7 @@ function entryOf(key: string, index: number): string {
 
 /** The login, or what is wrong with it. Where there is `auth`, username and password do not count. */
 function readLogin(key: string, entry: unknown): DockerLogin | string {
-  if (!isObject(entry)) return 'is not a JSON object';
+  if (!isFields(entry)) return 'is not a JSON object';
   const { auth, username, password } = entry;
   if (auth !== undefined && auth !== '') {
     const pair = decodeAuth(auth);
@@ -79,7 +80,7 @@ function decodeAuth(written: unknown): Pick<DockerLogin, 'username' | 'password'
 
 function jsonObject(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> | undefined {
   const json = bytes === undefined ? undefined : parseBoundedJson(bytes, DOCKER_CONFIG_LIMITS);
-  return json?.ok && isObject(json.value) ? json.value : undefined;
+  return json?.ok && isFields(json.value) ? json.value : undefined;
 }
 
 function utf8(bytes: Uint8Array): string | undefined {
@@ -88,8 +89,4 @@ function utf8(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

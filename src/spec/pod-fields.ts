@@ -1,4 +1,5 @@
 import type { Fault } from '../base/errors.ts';
+import { isFields } from '../base/fields.ts';
 import { field, unknownField } from '../base/parsed.ts';
 import { wrongType } from '../base/schema-issues.ts';
 import { POD_TYPES } from '../objects/kubernetes-api.ts';
@@ -98,17 +99,13 @@ const MAPPING = '{}';
 
 function problemWith(value: unknown, type: string): string | undefined {
   if (type.endsWith(LIST)) return Array.isArray(value) ? undefined : wrongType('a list', value);
-  if (type.endsWith(MAPPING) || type in POD_TYPES) return isMapping(value) ? undefined : wrongType('a mapping', value);
+  if (type.endsWith(MAPPING) || type in POD_TYPES) return isFields(value) ? undefined : wrongType('a mapping', value);
   if (type === 'quantity' && (typeof value === 'string' || typeof value === 'number')) {
     const quantity = parseQuantity(String(value).trim(), '');
     return quantity.ok ? undefined : quantity.faults.map(({ message }) => message).join('; ');
   }
   const leaf = LEAVES[type];
   return leaf === undefined || leaf.holds(value) ? undefined : wrongType(leaf.rule, value);
-}
-
-function isMapping(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)$/;

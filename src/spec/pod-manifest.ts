@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isFields } from '../base/fields.ts';
 import { faulty, field, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { optional, through } from '../base/schemas.ts';
 import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
@@ -169,7 +170,7 @@ function entriesOf(raw: unknown, list: PodList): readonly Entry[] {
 
 /** No fields where it is not a mapping. */
 export function fieldsOf(raw: unknown): Readonly<Record<string, unknown>> {
-  return typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? { ...raw } : {};
+  return isFields(raw) ? { ...raw } : {};
 }
 
 function isTrimmed(text: string): boolean {

@@ -29,7 +29,6 @@ export type Pod = {
 
 export type PodContainer = {
   readonly name: string;
-  /** Empty where the manifest names none. */
   readonly image: string;
   readonly isInit: boolean;
   readonly runAs: RunAs;

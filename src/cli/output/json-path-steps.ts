@@ -1,4 +1,5 @@
 import { LanternError } from '../../base/errors.ts';
+import { isFields } from '../../base/fields.ts';
 import { byteOrder } from '../../payload/byte-order.ts';
 
 /**
@@ -67,7 +68,7 @@ function stepInto(
 ): readonly unknown[] {
   switch (step.kind) {
     case 'field':
-      return isMap(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
+      return isFields(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
     case 'every':
       return contentsOf(value);
     case 'down':
@@ -83,7 +84,7 @@ function stepInto(
 
 function contentsOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
-  return isMap(value) ? Object.values(value) : [];
+  return isFields(value) ? Object.values(value) : [];
 }
 
 function* downFrom(value: unknown, following: Following): Generator<unknown> {
@@ -177,8 +178,4 @@ function kindOf(value: unknown): string {
   if (typeof value === 'string') return 'a text';
   if (typeof value !== 'object') return `a ${typeof value}`;
   return Array.isArray(value) ? 'a list' : 'a map';
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

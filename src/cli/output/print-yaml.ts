@@ -1,3 +1,4 @@
+import { isFields } from '../../base/fields.ts';
 /**
  * JSON's values (and bigints) as YAML that every reader of YAML 1.1 or 1.2, Go's among them, reads back as they were: what
  * any of them could take for something else stands in double quotes. Keys are sorted, lists as far left as their key, and
@@ -52,10 +53,6 @@ function printNode(value: unknown, { lead, indent, isTop = false }: Place, lines
 }
 
 const MOST_KEY = 1000;
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** In order of their names; what is undefined is not there, as in JSON. */
 function fieldsOf(value: Readonly<Record<string, unknown>>): [string, unknown][] {
