@@ -35,7 +35,7 @@ export function findCommitFaults(top, since = RULE_SINCE) {
  * @param {Commit} commit
  * @returns {readonly string[]}
  */
-export function faultsOf({ id, subject, body }) {
+function faultsOf({ id, subject, body }) {
   const faults = [];
   if (subject.length > MAX_SUBJECT) {
     faults.push(

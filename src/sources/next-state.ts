@@ -55,21 +55,34 @@ function recordAfter(
   draft: ObjectDraft,
   next: ObjectDraft,
 ): StoredObject['applied'] {
-  const present = namesIn(next);
-  const names = namesToRecord(mode, current, draft);
-  const applied = new Set([...names].filter((name) => present.has(name)));
-  return applied.size === 0 ? undefined : applied;
+  const names = namesToRecord(mode, current, draft, next);
+  return names.size === 0 ? undefined : names;
 }
 
-function namesToRecord(mode: ApplyMode, current: StoredObject | undefined, draft: ObjectDraft): Iterable<string> {
+/** All that a draft names is in what is made of it. */
+function namesToRecord(
+  mode: ApplyMode,
+  current: StoredObject | undefined,
+  draft: ObjectDraft,
+  next: ObjectDraft,
+): ReadonlySet<string> {
   switch (mode.kind) {
     case 'update':
-      return current?.applied ?? [];
+      return namesStillIn(next, current?.applied ?? NO_NAMES);
     case 'replace':
-      return mode.applied ?? namesIn(draft);
+      return mode.applied === undefined ? namesIn(draft) : namesStillIn(next, mode.applied);
     case 'merge':
       return namesIn(draft);
   }
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** Most objects that are written have no record, and then nothing is looked at. */
+function namesStillIn(next: ObjectDraft, names: ReadonlySet<string>): ReadonlySet<string> {
+  if (names.size === 0) return names;
+  const present = namesIn(next);
+  return new Set([...names].filter((name) => present.has(name)));
 }
 
 function isSameRecord(a: StoredObject['applied'], b: StoredObject['applied']): boolean {
