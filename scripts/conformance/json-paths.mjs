@@ -237,7 +237,6 @@ export const JSON_PATHS = [
       '{.none}',
       '{.none.*}',
       '{.list.*}',
-      '{.deep[*].*}',
       '{..deep[1].n}',
       '{.deep..n}',
       '{range .list[*]}{@}{"-"}{end}',
@@ -250,6 +249,7 @@ export const JSON_PATHS = [
   { template: '{.data.*}', of: 'secret', anyOrder: true },
   { template: '{.metadata.labels.*}', of: 'secret', anyOrder: true },
   { template: '{.items..name}', of: 'list', anyOrder: true },
+  { template: '{.deep[*].*}', of: 'numbers', anyOrder: true },
   { template: '{.list..}', of: 'numbers', anyOrder: true },
   { template: '{..}', of: 'numbers', anyOrder: true },
 
