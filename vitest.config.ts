@@ -5,7 +5,7 @@ const suite = (name: string, timeoutMs: number) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    setupFiles: ['test/support/patience.ts', 'test/support/end-children.ts'],
+    setupFiles: ['test/support/suite/patience.ts', 'test/support/suite/end-children.ts'],
     expect: { poll: { timeout: 15_000 } },
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
@@ -14,7 +14,7 @@ const suite = (name: string, timeoutMs: number) => ({
 
 export default defineConfig({
   test: {
-    globalSetup: 'test/support/leak-check.ts',
+    globalSetup: 'test/support/suite/leak-check.ts',
     projects: [
       suite('unit', 20_000),
       suite('contract', 20_000),

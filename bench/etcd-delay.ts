@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { Stage } from '../demo/stage.ts';
 import { connect, type LanternClient } from '../src/rpc/client.ts';
-import { createKeyFile } from '../src/sources/key-file.ts';
-import { EtcdServer, isEtcdThere } from '../test/support/etcd-server.ts';
+import { createKeyFile } from '../src/stores/sealed/key-file.ts';
+import { EtcdServer, isEtcdThere } from '../test/support/etcd/etcd-server.ts';
 import { type Figure, isQuick, percentile } from './measure.ts';
 
 const ROUNDS = isQuick ? 30 : 300;

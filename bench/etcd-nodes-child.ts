@@ -1,7 +1,7 @@
 // Many nodes in one process: of each daemon the part that reads and follows objects, as it is.
 import type { ObjectRef } from '../src/objects/object.ts';
-import { EtcdStore } from '../src/sources/etcd-store.ts';
-import { readKeyRing } from '../src/sources/key-file.ts';
+import { EtcdStore } from '../src/stores/etcd/etcd-store.ts';
+import { readKeyRing } from '../src/stores/sealed/key-file.ts';
 import { COMMON, referencesOf } from './etcd-estate.ts';
 import type { NodesReport, NodesTask } from './etcd-nodes.ts';
 

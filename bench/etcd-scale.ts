@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OPTIONS as CONFIG_OPTIONS } from '../src/config/options.ts';
-import { EtcdStore } from '../src/sources/etcd-store.ts';
-import { createKeyFile, readKeyRing } from '../src/sources/key-file.ts';
-import { EtcdServer, isEtcdThere } from '../test/support/etcd-server.ts';
+import { EtcdStore } from '../src/stores/etcd/etcd-store.ts';
+import { createKeyFile, readKeyRing } from '../src/stores/sealed/key-file.ts';
+import { EtcdServer, isEtcdThere } from '../test/support/etcd/etcd-server.ts';
 import { COMMON, configMap, drafts, ESTATE } from './etcd-estate.ts';
 import { EtcdReading, RequestRate } from './etcd-metrics.ts';
 import { Nodes } from './etcd-nodes.ts';

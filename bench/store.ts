@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectDraft } from '../src/objects/object.ts';
-import { EmbeddedStore } from '../src/sources/embedded-store.ts';
+import { EmbeddedStore } from '../src/stores/embedded/embedded-store.ts';
 import { type Figure, isQuick } from './measure.ts';
 
 const VALUE_BYTES = 2048;

@@ -15,7 +15,7 @@ export const CALLS_FOR_MOUNTING = ['mount', 'mount_setattr', 'move_mount', 'open
 /** In the default of today's engine, and not in those of some years ago: named, so that they stay. */
 export const CALLS_FOR_PATHS = ['openat2', 'statx'];
 
-/** Lantern's processors: see src/mount/system-calls.ts. */
+/** Lantern's processors: see src/mount/linux/system-calls.ts. */
 const PROCESSORS = new Map([
   ['amd64', 'SCMP_ARCH_X86_64'],
   ['arm64', 'SCMP_ARCH_AARCH64'],

@@ -1,58 +1,51 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { availableMemory, defaultPoolTotal } from './base/available-memory.ts';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
+import { availableMemory, defaultPoolTotal, nodeResources } from './base/host-resources.ts';
 import type { Log } from './base/log.ts';
-import { nodeResources } from './base/node-resources.ts';
-import { Slices } from './base/slices.ts';
+import { Slices } from './base/steps.ts';
 import type { Config } from './config/config.ts';
 import { prepareRunDirectory } from './config/run-directory.ts';
-import type { Observation } from './hosts/observation.ts';
-import { readinessOf } from './hosts/readiness.ts';
-import { detectPublisher } from './mount/detect-publisher.ts';
-import { lockFile } from './mount/file-lock.ts';
-import { ownPlaces } from './mount/own-places.ts';
-import { hardenProcess } from './mount/process-hardening.ts';
+import { detectPublisher } from './mount/detect/detect-publisher.ts';
+import { hardenProcess, lockFile } from './mount/linux/process-calls.ts';
 import type { Publisher } from './mount/publisher.ts';
-import { TargetRoots } from './mount/target.ts';
-import { TargetDirectories } from './mount/target-directories.ts';
-import { EventLog } from './projection/event-log.ts';
-import { PodProjector } from './projection/pod-projector.ts';
+import { ownPlaces, TargetRoots } from './mount/targets/target.ts';
+import { TargetDirectories } from './mount/targets/target-directories.ts';
+import type { Observation } from './operations/observation.ts';
+import { readinessOf } from './operations/readiness.ts';
+import { EventLog } from './projection/events/event-log.ts';
+import { PodProjector } from './projection/pods/pod-projector.ts';
 import type { Stages } from './projection/stages.ts';
 import { VolumeProjector } from './projection/volume-projector.ts';
-import { controllerService } from './rpc/controller-service.ts';
-import { eventsService } from './rpc/events-service.ts';
-import { identityService } from './rpc/identity-service.ts';
-import { nodeService } from './rpc/node-service.ts';
-import { objectsService } from './rpc/objects-service.ts';
-import { projectorService } from './rpc/projector-service.ts';
-import { RpcServer } from './rpc/server.ts';
-import { tokensService } from './rpc/tokens-service.ts';
-import { BoundedSource } from './sources/bounded-source.ts';
-import { CachedSource } from './sources/cached-source.ts';
-import { EmbeddedStore } from './sources/embedded-store.ts';
-import { openEtcdStore } from './sources/etcd-open.ts';
-import { EtcdStore } from './sources/etcd-store.ts';
-import { KeySetFile } from './sources/key-set-file.ts';
-import { ManifestDirectory } from './sources/manifest-directory.ts';
-import { MemoryStore } from './sources/memory-store.ts';
-import { SigningKeys } from './sources/signing-keys.ts';
-import type { Store } from './sources/source.ts';
-import type { Staleness } from './sources/staleness.ts';
-import type { Writability } from './sources/store-trouble.ts';
-import { ThreadParser } from './sources/thread-parser.ts';
-import { TokenSecrets } from './sources/token-secrets.ts';
-import { TokenSigner } from './sources/token-signer.ts';
-import { UnfollowedSource } from './sources/unfollowed-source.ts';
+import { controllerService } from './rpc/csi/controller-service.ts';
+import { identityService } from './rpc/csi/identity-service.ts';
+import { nodeService } from './rpc/csi/node-service.ts';
+import { eventsService } from './rpc/lantern/events-service.ts';
+import { objectsService } from './rpc/lantern/objects-service.ts';
+import { projectorService } from './rpc/lantern/projector-service.ts';
+import { tokensService } from './rpc/lantern/tokens-service.ts';
+import { RpcServer } from './rpc/transport/server.ts';
+import { ThreadParser } from './spec/parser/thread-parser.ts';
+import { EmbeddedStore } from './stores/embedded/embedded-store.ts';
+import { EtcdStore, openEtcdStore } from './stores/etcd/etcd-store.ts';
+import { MemoryStore } from './stores/kept/memory-store.ts';
+import { ManifestDirectory } from './stores/manifests/manifest-directory.ts';
+import type { Store } from './stores/store.ts';
+import type { Staleness, Writability } from './stores/store-health.ts';
+import { BoundedSource, CachedSource, UnfollowedSource } from './stores/wrapped-source.ts';
+import { KeySetFile } from './tokens/key-set-file.ts';
+import { SigningKeys } from './tokens/signing-keys.ts';
+import { TokenSecrets } from './tokens/token-secrets.ts';
+import { TokenSigner } from './tokens/token-signer.ts';
 
 /** The most files and directories of one payload. */
 const MAX_ENTRIES = 10_000;
 
 /** What is said of the world around a daemon. */
-export type DaemonSurroundings = {
+type DaemonSurroundings = {
   readonly log: Log;
-  /** Where the compiled `sources/parse-thread.js` lies, if not beside this file. */
+  /** Where the compiled `spec/parser/parse-thread.js` lies, if not beside this file. */
   readonly parseThread?: () => URL;
   /** Ends waits of the start. */
   readonly signal: AbortSignal;
@@ -80,7 +73,7 @@ export class Daemon implements AsyncDisposable {
    */
   static async start(
     config: Config,
-    { log, signal, parseThread = () => new URL('./sources/parse-thread.js', import.meta.url) }: DaemonSurroundings,
+    { log, signal, parseThread = () => new URL('./spec/parser/parse-thread.js', import.meta.url) }: DaemonSurroundings,
   ): Promise<Daemon> {
     const parts = new DisposalStack();
     try {
@@ -224,7 +217,7 @@ function targetRootsOf({ targetRoots }: Config): readonly string[] {
 /** The pages' code is loaded for those who want them. Busy addresses are refused before anything is opened. */
 async function startObservation(config: Config, log: Log, parts: DisposalStack): Promise<Observation | undefined> {
   if (config.metricsAddress === undefined) return undefined;
-  const { Observation } = await import('./hosts/observation.ts');
+  const { Observation } = await import('./operations/observation.ts');
   return parts.use(await Observation.start(config.metricsAddress, systemClock, log));
 }
 

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from './base/clock.ts';
 import { toLanternError } from './base/errors.ts';
-import type { Cli } from './cli/cli.ts';
 import type { RunDaemon } from './cli/commands/serve.ts';
+import type { Cli } from './cli/define-command.ts';
+import { withoutSigns } from './cli/duration.ts';
 import { endingOf } from './cli/exit.ts';
 import { createProgram } from './cli/program.ts';
-import { withoutSigns } from './cli/short-flags.ts';
 import { processTerminal } from './cli/terminal.ts';
 
 /** The first signal asks for an orderly end; a second one, with the handler gone, ends the process at once. */

@@ -9,7 +9,7 @@ const CONTROLS = '\b\f\u0001\u007f\t"\\/';
 
 /** What lies in the directory of the calls. @returns {Promise<Record<string, string | Uint8Array>>} */
 export async function createFiles() {
-  const { Authority } = await import(pathToFileURL(join(TOP, '.cache/tools/test/support/certificates.js')).href);
+  const { Authority } = await import(pathToFileURL(join(TOP, '.cache/tools/test/support/host/certificates.js')).href);
   const authority = new Authority('ca');
   const [one, two] = [authority.issue('one'), authority.issue('two')];
   return {

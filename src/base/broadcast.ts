@@ -1,4 +1,4 @@
-import { BoundedQueue } from './bounded-queue.ts';
+import { LanternError } from './errors.ts';
 
 /** Hands every item to every reader of the moment; nobody waits for a reader. */
 export class Broadcast<T> {
@@ -42,5 +42,77 @@ async function* readUntilDone<T>(items: AsyncIterable<T>, onDone: () => void): A
     yield* items;
   } finally {
     onDone();
+  }
+}
+
+/**
+ * Items from a producer that must not wait to one reader that may be slow. The queue holds at most `limit` items; one
+ * more makes the reader's next step fail with `resource-exhausted`, rather than growing or losing items silently.
+ * Iteration ends, without an error, when the signal aborts.
+ */
+export class BoundedQueue<T> implements AsyncIterable<T>, Disposable {
+  readonly #limit: number;
+  readonly #what: string;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.#wake();
+  #items: T[] = [];
+  #failure: LanternError | undefined;
+  #wake: () => void = () => {};
+
+  /** `what` names the stream in the error, e.g. `watch volumes`. */
+  constructor(what: string, limit: number, signal: AbortSignal) {
+    this.#what = what;
+    this.#limit = limit;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  push(item: T): void {
+    if (this.#failure !== undefined) return;
+    if (this.#items.length >= this.#limit) {
+      this.fail(
+        new LanternError(
+          'resource-exhausted',
+          `${this.#what}: the reader fell ${this.#limit} events behind; read faster, or list again and watch from there`,
+        ),
+      );
+      return;
+    }
+    this.#items.push(item);
+    this.#wake();
+  }
+
+  /** Ends the stream with an error; what is queued already is dropped. */
+  fail(error: LanternError): void {
+    this.#failure = error;
+    this.#items = [];
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
+    try {
+      while (!this.#signal.aborted) {
+        if (this.#failure !== undefined) throw this.#failure;
+        const batch = this.#items;
+        if (batch.length === 0) await this.#changed();
+        this.#items = [];
+        for (const item of batch) {
+          if (this.#signal.aborted) return;
+          yield item;
+        }
+      }
+    } finally {
+      this[Symbol.dispose]();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }

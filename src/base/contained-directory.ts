@@ -2,8 +2,7 @@ import { closeSync, constants as fs } from 'node:fs';
 import { type FileHandle, open, opendir, readlink, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import koffi from 'koffi';
-import { errnoOf } from './errors.ts';
-import { SystemCallError } from './system-call-error.ts';
+import { errnoOf, SystemCallError } from './errors.ts';
 
 /** The same value on x86-64 and arm64, as is O_CLOEXEC. */
 const O_PATH = 0o10000000;

@@ -1,7 +1,5 @@
 import type { z } from 'zod';
-import { closest } from './closest.ts';
 import { type Fault, invalid } from './errors.ts';
-import { describeIssue, knownFields } from './schema-issues.ts';
 
 /** What a pure parser returns: the value, or every fault at once. Only the edge throws (`orThrow`). */
 export type Parsed<T> =
@@ -66,4 +64,107 @@ export function unknownField(name: string, known: readonly string[]): string {
   if (guess !== undefined) return `unknown field; did you mean "${guess}"?`;
   if (known.length === 0 || known.length > MOST_FIELDS_NAMED) return 'unknown field';
   return `unknown field; known here: ${known.join(', ')}`;
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+};
+
+/** What a schema's issue means to whoever wrote the input. Undefined leaves it to zod's own words. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.input === undefined) return 'is required';
+  if (issue.code === 'invalid_type') {
+    return wrongType(EXPECTED[issue.expected] ?? issue.expected, issue.input);
+  }
+  if (issue.code === 'invalid_value') {
+    const allowed = issue.values.map((value) => JSON.stringify(value)).join(', ');
+    return issue.values.length === 1 ? `must be ${allowed}` : `must be one of ${allowed}`;
+  }
+  return undefined;
+}
+
+/** `must be a string, not a number; put it in quotes`: names the type of the value, never the value. */
+export function wrongType(expected: string, value: unknown): string {
+  const isScalar = ['number', 'bigint', 'boolean'].includes(typeof value);
+  return `must be ${expected}, not ${typeName(value)}${expected === 'a string' && isScalar ? '; put it in quotes' : ''}`;
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'bigint') return 'a number with that many digits';
+  return typeof value === 'object' ? 'a mapping' : `a ${typeof value}`;
+}
+
+/** The fields that the object schema at `path` knows, as far as the schema can be followed statically. */
+function knownFields(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
+  const definition = definitionOf(schema);
+  if (definition === undefined) return [];
+  if (definition.type === 'pipe') return knownFields(definition.in, path);
+  if (definition.innerType !== undefined) return knownFields(definition.innerType, path);
+  if (definition.type === 'lazy' && definition.getter) return knownFields(definition.getter(), path);
+  const [step, ...rest] = path;
+  if (step === undefined) return definition.shape === undefined ? [] : Object.keys(definition.shape);
+  if (definition.type === 'array') return knownFields(definition.element, rest);
+  if (definition.type === 'record') return knownFields(definition.valueType, rest);
+  return definition.shape === undefined ? [] : knownFields(definition.shape[String(step)], rest);
+}
+
+type SchemaDefinition = {
+  readonly type: string;
+  readonly shape?: Readonly<Record<string, unknown>>;
+  readonly element?: unknown;
+  readonly valueType?: unknown;
+  readonly innerType?: unknown;
+  readonly in?: unknown;
+  readonly getter?: () => unknown;
+};
+
+function definitionOf(schema: unknown): SchemaDefinition | undefined {
+  if (typeof schema !== 'object' || schema === null || !('def' in schema)) return undefined;
+  return schema.def as SchemaDefinition;
+}
+
+/** A mapping of parsed YAML or JSON. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The known word nearest to `word` by edit distance, when it is near enough to be a likely misspelling. */
+export function closest(word: string, known: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.floor(word.length / 3));
+  let best: string | undefined;
+  let bestDistance = limit + 1;
+  for (const candidate of known) {
+    // No spelling is nearer than what has to be added or taken away; a word may be as long as a whole manifest.
+    if (Math.abs(word.length - candidate.length) > limit) continue;
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Letters added, taken away, exchanged for another, or swapped with the next. */
+function editDistance(a: string, b: string): number {
+  let beforePrevious: readonly number[] = [];
+  let previous: readonly number[] = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const isSwap = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const swap = isSwap ? (beforePrevious[column - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      current.push(Math.min(substitution, swap, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    [beforePrevious, previous] = [previous, current];
+  }
+  return previous[b.length] ?? 0;
 }

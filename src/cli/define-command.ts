@@ -1,4 +1,7 @@
 import { Command, Option } from 'commander';
+import type { Clock } from '../base/clock.ts';
+import type { User } from '../config/run-directory.ts';
+import type { Terminal } from './terminal.ts';
 
 /** A command with its line in the list of commands, and examples for its help. */
 export function defineCommand(name: string, summary: string, examples: readonly string[]): Command {
@@ -22,3 +25,13 @@ export function outputOption<Format extends string>(...formats: readonly Format[
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
+
+/** What every command has at hand. */
+export type Cli = {
+  readonly terminal: Terminal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly user: User;
+  readonly clock: Clock;
+  /** Aborts when the process shall end. */
+  readonly signal: AbortSignal;
+};

@@ -1,9 +1,9 @@
 import { CommanderError } from 'commander';
 import { type Fault, LanternError } from '../base/errors.ts';
-import { printable } from './output/printable.ts';
+import { printable } from './output/text.ts';
 
 /** What the process ends with: 0 done, 1 failed, 2 wrong usage; of `exec`, what its command ended with. */
-export type ExitCode = number;
+type ExitCode = number;
 
 /** How a command ended, and what to say on stderr. */
 export type Ending = { readonly exitCode: ExitCode; readonly message: string | undefined };

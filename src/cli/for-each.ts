@@ -1,5 +1,5 @@
 import { LanternError } from '../base/errors.ts';
-import { printable } from './output/printable.ts';
+import { printable } from './output/text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Errors that will meet every further item as well. */

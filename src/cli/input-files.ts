@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toLanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
-import { parseUtf8 } from '../base/utf8.ts';
+import { parseUtf8 } from '../base/text.ts';
 import type { Terminal } from './terminal.ts';
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;

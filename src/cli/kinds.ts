@@ -1,6 +1,8 @@
-import { closest } from '../base/closest.ts';
+import { closest } from '../base/parsed.ts';
+import { parseLabelSelector } from '../objects/label-selector.ts';
 import type { ObjectKind } from '../objects/object.ts';
-import { wrongUsage } from './exit.ts';
+import type { Object__Output as WireObject } from '../rpc/generated/lantern/v1/Object.ts';
+import { listFaults, wrongUsage } from './exit.ts';
 
 /** How a kind is written on the command line and in answers. */
 export type KindName = {
@@ -67,4 +69,12 @@ export type Wanted = { readonly kind: KindName; readonly name: string | undefine
 /** Named objects one by one, so that one which does not exist keeps no other out. */
 export function oneByOne({ kind, names }: Selection): Wanted[] {
   return names.length === 0 ? [{ kind, name: undefined }] : names.map((name) => ({ kind, name }));
+}
+
+/** What `--selector` says about an object; without one, every object is meant. A selector that is none is wrong usage. */
+export function selectorOf(selector: string | undefined): (object: WireObject) => boolean {
+  if (selector === undefined) return () => true;
+  const result = parseLabelSelector(selector, '--selector');
+  if (!result.ok) throw wrongUsage(listFaults(result.faults));
+  return ({ metadata }) => result.value(new Map(Object.entries(metadata?.labels ?? {})));
 }

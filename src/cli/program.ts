@@ -1,7 +1,6 @@
 import { Command, type CommanderError } from 'commander';
-import type { Cli } from './cli.ts';
 import { applyCommand } from './commands/apply.ts';
-import { backupCommand } from './commands/backup.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { createCommand } from './commands/create.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
@@ -14,7 +13,6 @@ import { exportCommand } from './commands/export.ts';
 import { getCommand } from './commands/get.ts';
 import { healthCommand } from './commands/health.ts';
 import { importCommand } from './commands/import.ts';
-import { jwksCommand } from './commands/jwks.ts';
 import { kustomizeCommand } from './commands/kustomize.ts';
 import { mountCommand } from './commands/mount.ts';
 import { podCommand } from './commands/pod.ts';
@@ -22,16 +20,14 @@ import { refreshCommand } from './commands/refresh.ts';
 import { registryAuthCommand } from './commands/registry-auth.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { renderCommand } from './commands/render.ts';
-import { restoreCommand } from './commands/restore.ts';
-import { rotateSigningKeyCommand } from './commands/rotate-signing-key.ts';
 import { type RunDaemon, serveCommand } from './commands/serve.ts';
+import { jwksCommand, rotateSigningKeyCommand } from './commands/signing-keys.ts';
 import { unmountCommand } from './commands/unmount.ts';
 import { versionCommand } from './commands/version.ts';
-import { volumeCommand } from './commands/volume.ts';
-import { volumesCommand } from './commands/volumes.ts';
+import { volumeCommand, volumesCommand } from './commands/volumes.ts';
 import { watchCommand } from './commands/watch.ts';
+import type { Cli } from './define-command.ts';
 import { wrongUsage } from './exit.ts';
-import { refuseEmpty } from './refuse-empty.ts';
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly ((cli: Cli) => Command)[] = [
@@ -105,4 +101,33 @@ function pointToHelp(command: string): (error: CommanderError) => never {
       .replace(/\.$/, '');
     throw wrongUsage(`${message}; see "${command} --help"`);
   };
+}
+
+/** What means the same empty as left out, and is often written so. */
+const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['--docker-email']);
+
+/** Words of a program that is run: empty ones may mean something to it. */
+const ANOTHER_PROGRAM = 'COMMAND';
+
+/**
+ * Refuses options and arguments that are given, but empty: mostly that is a variable nobody has set, and what is left
+ * would be about something else than was meant (another namespace, every object, a registry without a name).
+ */
+function refuseEmpty(command: Command): void {
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    for (const option of at.options) {
+      const given: unknown = at.getOptionValue(option.attributeName());
+      const isEmpty = given === '' || (Array.isArray(given) && given.includes(''));
+      if (isEmpty && option.long !== undefined && !MAY_BE_EMPTY.has(option.long)) {
+        throw wrongUsage(
+          `${option.long} must not be empty; leave it out, or set the variable that it was to come from`,
+        );
+      }
+    }
+  }
+  for (const [index, argument] of command.registeredArguments.entries()) {
+    const given = command.args.slice(index, argument.variadic ? undefined : index + 1);
+    if (!given.includes('') || argument.name() === ANOTHER_PROGRAM) continue;
+    throw wrongUsage(`<${argument.name()}> must not be empty; set the variable that it was to come from`);
+  }
 }

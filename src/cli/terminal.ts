@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { wrongUsage } from './exit.ts';
-import { type Style, styleFor } from './output/style.ts';
+import { type Style, styleFor } from './output/text.ts';
 
 /** Where a command reads and writes. */
 export type Terminal = {

@@ -1,11 +1,12 @@
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { invalid, LanternError } from '../base/errors.ts';
 import { checkRunDirectory, defaultRunDirectory } from '../config/run-directory.ts';
-import { socketProblem } from '../hosts/socket-problem.ts';
+import { socketProblem } from '../operations/check-health.ts';
 import type { LanternClient } from '../rpc/client.ts';
-import type { Cli } from './cli.ts';
+import type { Cli } from './define-command.ts';
 
 /** Runs `action` with a connection to the daemon that `--socket`, LANTERN_SOCKET or the default names. */
 export async function withDaemon<T>(
@@ -57,3 +58,25 @@ function problemOf(socket: string): Promise<string | undefined> {
     probe.once('error', (error) => resolve(socketProblem(error) ?? 'an unknown error'));
   });
 }
+
+/** Everything behind a paged list call: asks again with each answer's token until there is none. */
+export async function allPages<Page extends { readonly nextPageToken: string }, Item>(
+  fetchPage: (pageToken: string) => Promise<Page>,
+  itemsOf: (page: Page) => readonly Item[],
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let token = '';
+  do {
+    const page = await fetchPage(token);
+    items.push(...itemsOf(page));
+    token = page.nextPageToken;
+  } while (token !== '');
+  return items;
+}
+
+/** For waits that the command goes on after: unlike its clock's they keep the process alive, and without a connection nothing else does. */
+export const PAUSE = {
+  async sleep(ms: number, signal: AbortSignal): Promise<void> {
+    await delay(ms, undefined, { signal });
+  },
+};

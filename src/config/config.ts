@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import type { EtcdConfig } from '../sources/etcd-config.ts';
+import type { EtcdConfig } from '../stores/etcd/identity.ts';
 import {
   type Flags,
   GivenOptions,

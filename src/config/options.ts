@@ -1,9 +1,9 @@
 import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
-import { availableMemory, defaultPoolTotal } from '../base/available-memory.ts';
+import { availableMemory, defaultPoolTotal } from '../base/host-resources.ts';
 import type { LogFormat, LogLevel } from '../base/log.ts';
-import type { EnvNameRule } from '../objects/env-name.ts';
-import { defaultDataDirectory, defaultKeyFile } from '../sources/data-directory.ts';
+import type { EnvNameRule } from '../objects/env-names.ts';
+import { defaultDataDirectory, defaultKeyFile } from '../stores/embedded/data-directory.ts';
 import { Computed, option, unset } from './option.ts';
 import { defaultRunDirectory } from './run-directory.ts';
 import {

@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf, type Fault, LanternError, obstacleOf, toLanternError } from '../base/errors.ts';
-import { makeDirectories } from '../base/make-directories.ts';
+import { makeDirectories } from '../base/files.ts';
 
 /** The user a process runs as; `uid` is numeric. */
 export type User = { readonly uid: number };

@@ -1,11 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errors.ts';
-import type { Slices } from '../base/slices.ts';
-import type { Steps } from '../base/steps.ts';
-import type { ForeignBinds } from '../volume/foreign-binds.ts';
+import type { Slices, Steps } from '../base/steps.ts';
 import { isGenerationName } from '../volume/layout.ts';
-import type { MountTable } from './mount-table.ts';
-import type { MountEntry } from './mountinfo.ts';
+import type { ForeignBinds } from '../volume/retirement.ts';
+import type { MountEntry, MountTable } from './linux/mount-table.ts';
 
 /** Between the beginnings of two looks that nobody waits for, in milliseconds. */
 export const LOOK_PAUSE_MS = 1_000;
@@ -21,7 +19,7 @@ type Seen = {
   readonly holders: ReadonlyMap<string, readonly FileSystemPlace[]>;
 };
 
-export type BindLookoutOptions = {
+type BindLookoutOptions = {
   /** Taken over. */
   readonly table: MountTable;
   readonly clock: Clock;

@@ -1,11 +1,10 @@
 import type { Awaitable } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
-import type { VolumeId } from '../spec/volume-id.ts';
+import type { VolumeId } from '../spec/volume-spec.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
-import type { FileSummary } from '../volume/file-summary.ts';
-import type { MountFlag, VolumeRecord } from '../volume/record.ts';
-import type { KeptInputs } from '../volume/request-inputs.ts';
+import type { FileSummary } from '../volume/generation-contents.ts';
+import type { KeptInputs, MountFlag, VolumeRecord } from '../volume/record.ts';
 
 /**
  * How volumes become visible at targets. Two ways: `bind` keeps each volume once in a pool and binds it read-only

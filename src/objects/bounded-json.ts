@@ -1,8 +1,8 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { jsonProblem } from './json-problem.ts';
+import { isExact } from './numbers.ts';
 
 /** `nodes` are keys, values, lists and mappings. */
-export type JsonLimits = { readonly bytes: number; readonly nodes: number };
+type JsonLimits = { readonly bytes: number; readonly nodes: number };
 
 const MAX_DEPTH = 200;
 
@@ -20,5 +20,80 @@ export function parseBoundedJson(given: string | Uint8Array, { bytes, nodes }: J
     return parsed(JSON.parse(text));
   } catch {
     return faulty([{ field: '', message: 'is not JSON' }]);
+  }
+}
+
+/** What JSON.parse lets pass and a manifest must not have, and where: an offset in characters. */
+type JsonProblem = {
+  readonly kind: 'repeated-key' | 'too-deep' | 'too-many-nodes' | 'inexact-number';
+  readonly offset: number;
+};
+
+type StructureLimits = { readonly depth: number; readonly nodes: number };
+
+/**
+ * The first problem in a text that may be JSON; for any other text the answer has no meaning, but costs no more. Linear,
+ * and without recursion. A repeated key, or a number
+ * that a double cannot hold, does not end the search for what must not reach a parser.
+ */
+export function jsonProblem(text: string, limits: StructureLimits): JsonProblem | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  let found: JsonProblem | undefined;
+  let nodes = 0;
+  // The last of them is a number, or one of the three words.
+  const token = /["[\]{}]|[^\s"[\]{},:]+/g;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const offset = match.index;
+    const sign = match[0];
+    if (sign === ']' || sign === '}') {
+      open.pop();
+      continue;
+    }
+    nodes++;
+    if (nodes > limits.nodes) return { kind: 'too-many-nodes', offset };
+    if (sign === '"') {
+      token.lastIndex = endOfString(text, offset);
+      const keys = open.at(-1);
+      const key = keys === undefined ? undefined : keyAt(text, offset, token.lastIndex);
+      if (key === undefined || keys === undefined) continue;
+      if (keys.has(key)) found ??= { kind: 'repeated-key', offset };
+      keys.add(key);
+    } else if (sign === '[' || sign === '{') {
+      if (open.push(sign === '{' ? new Set() : undefined) > limits.depth) return { kind: 'too-deep', offset };
+    } else if (!isExact(sign)) {
+      found = { kind: 'inexact-number', offset };
+    }
+  }
+  return found;
+}
+
+/** What is inside of a string. In one piece, a long string would overflow V8's stack; sign by sign it would take long. */
+const INSIDE = /(?:\\[\s\S]|[^"\\]){0,2000}/y;
+
+/** The offset after the closing quote; the text's end where there is none. */
+export function endOfString(text: string, start: number): number {
+  const inside = new RegExp(INSIDE);
+  let at = start + 1;
+  for (let from = -1; at !== from; ) {
+    from = at;
+    inside.lastIndex = from;
+    inside.test(text);
+    at = inside.lastIndex;
+  }
+  return text.charAt(at) === '"' ? at + 1 : text.length;
+}
+
+/** The string between the offsets, if it is a key: if a colon follows. */
+function keyAt(text: string, start: number, end: number): string | undefined {
+  const colon = /\s*:/y;
+  colon.lastIndex = end;
+  if (!colon.test(text)) return undefined;
+  const quoted = text.slice(start, end);
+  if (!quoted.includes('\\')) return quoted.slice(1, -1);
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    // No JSON, so neither is the whole.
+    return quoted;
   }
 }

@@ -1,5 +1,5 @@
 /** Kubernetes' two kinds of event. */
-export type EventType = 'Normal' | 'Warning';
+type EventType = 'Normal' | 'Warning';
 
 /** What an event can be about. */
 export const INVOLVED_KINDS = ['Pod', 'Volume', 'Secret', 'ConfigMap', 'ServiceAccount'] as const;
@@ -38,6 +38,3 @@ export type EventDraft = {
 export interface EventRecorder {
   record(event: EventDraft): void;
 }
-
-/** For whoever has nobody to tell. */
-export const noEvents: EventRecorder = { record: () => {} };

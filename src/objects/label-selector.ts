@@ -3,7 +3,7 @@ import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseLabelKey, parseLabelValue } from './names.ts';
 
 /** Whether labels are selected. */
-export type LabelSelector = (labels: ReadonlyMap<string, string>) => boolean;
+type LabelSelector = (labels: ReadonlyMap<string, string>) => boolean;
 
 const FORMS =
   'a selector has KEY=VALUE, KEY!=VALUE, KEY in (A,B), KEY notin (A,B), KEY and !KEY, with commas between them';

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { mapOf, optional, textValue, through } from '../base/schemas.ts';
-import { parseBase64 } from './base64.ts';
+import { mapOf, optional, parseBase64, textValue, through } from '../base/schemas.ts';
 import {
   parseAnnotationKey,
   parseDataKey,

@@ -24,6 +24,13 @@ export type DraftMeta = {
   readonly annotations: ReadonlyMap<string, string>;
 };
 
+/** The Secret that holds the keys which sign tokens. It is stored as any other, and never projected. */
+export const SIGNING_KEYS: ObjectRef = {
+  kind: 'Secret',
+  namespace: 'lantern-system',
+  name: 'service-account-signing-keys',
+};
+
 /** What the store adds. */
 export type StoredMeta = DraftMeta & {
   readonly uid: string;
@@ -99,4 +106,10 @@ export function refOf(object: ObjectDraft | StoredObject): ObjectRef {
 /** For people: `Secret default/db`. */
 export function describeRef(ref: ObjectRef): string {
   return `${ref.kind} ${ref.namespace}/${ref.name}`;
+}
+
+/** What a user says about the object: without its uid, revision, time and record, which are the store's. */
+export function draftOf({ applied: _, ...object }: StoredObject): ObjectDraft {
+  const { name, namespace, labels, annotations } = object.metadata;
+  return { ...object, metadata: { name, namespace, labels, annotations } };
 }

@@ -43,7 +43,7 @@ export function tooManyNodes<T>({ nodes, remedy }: TextLimits): Parsed<T> {
   return faulty([{ field: '', message }]);
 }
 
-export function formatBytes(bytes: number): string {
+function formatBytes(bytes: number): string {
   if (bytes % MIB === 0) return `${bytes / MIB} MiB`;
   return bytes % KIB === 0 ? `${bytes / KIB} KiB` : `${bytes} bytes`;
 }

@@ -1,11 +1,16 @@
-import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import {
+  describeRef,
+  type ObjectRef,
+  refKey,
+  type StoredConfigMap,
+  type StoredObject,
+  type StoredSecret,
+} from '../objects/object.ts';
 import { accountRefOf } from '../spec/object-refs.ts';
 import { parseRelativePath, type RelativePath } from '../spec/relative-path.ts';
 import type { FileAttributes, KeyToPath, ObjectSource, SourceSpec, TokenSource } from '../spec/volume-spec.ts';
 import { downwardValue } from './downward-fields.ts';
-import { valuesOf } from './object-values.ts';
-import type { PayloadFile } from './payload.ts';
-import { invalid, missing, type Problem } from './problem.ts';
+import { invalid, missing, type PayloadFile, type Problem } from './payload.ts';
 import type { RenderInputs } from './render-inputs.ts';
 
 /** What one source of a volume gives to it. */
@@ -135,4 +140,22 @@ function fileOf(bytes: Uint8Array, item: FileAttributes, { spec, mountGroup }: R
     user: item.user ?? spec.defaultUser,
     group: item.group ?? spec.defaultGroup,
   };
+}
+
+/** An object's values by key, as the bytes of files. Where a key of a ConfigMap is in both maps, `data` counts. */
+function valuesOf(object: StoredSecret | StoredConfigMap): ReadonlyMap<string, Uint8Array> {
+  return object.kind === 'Secret' ? object.data : configMapValues(object);
+}
+
+/** Text is encoded once per stored object, however many volumes show it, so that its bytes are one value to all. */
+const encoded = new WeakMap<StoredConfigMap, ReadonlyMap<string, Uint8Array>>();
+
+function configMapValues(object: StoredConfigMap): ReadonlyMap<string, Uint8Array> {
+  let values = encoded.get(object);
+  if (values === undefined) {
+    const texts = [...object.data].map(([key, text]) => [key, Buffer.from(text)] as const);
+    values = new Map<string, Uint8Array>([...object.binaryData, ...texts]);
+    encoded.set(object, values);
+  }
+  return values;
 }

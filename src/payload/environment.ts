@@ -1,14 +1,18 @@
 import type { Fault } from '../base/errors.ts';
-import { type EnvNameRule, parseEnvName } from '../objects/env-name.ts';
+import { type EnvNameRule, parseEnvName } from '../objects/env-names.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
-import type { ContainerEnv, EnvFromSource, EnvValue, KeyValue } from '../spec/container-env.ts';
-import { formatEnvField, type PodField, type PodPlacement } from '../spec/env-field.ts';
-import { byteOrder } from './byte-order.ts';
+import {
+  type ContainerEnv,
+  type EnvFromSource,
+  type EnvValue,
+  formatEnvField,
+  type KeyValue,
+  type PodField,
+  type PodPlacement,
+} from '../spec/container-env.ts';
 import { type DownwardInputs, downwardValue } from './downward-fields.ts';
-import type { Notice } from './notice.ts';
-import { uidNotices } from './pod-uid.ts';
-import { invalid, missing, type Problem } from './problem.ts';
-import { expandVariables } from './variable-expansion.ts';
+import { byteOrder, invalid, missing, type Notice, type Problem } from './payload.ts';
+import { uidNotices } from './render-inputs.ts';
 
 /** Everything an environment is made of. Resolving is a pure function of it. */
 export type EnvironmentInputs = DownwardInputs & {
@@ -27,7 +31,7 @@ export type EnvVariable = { readonly name: string; readonly value: Uint8Array };
  * Variables in order of their first definition. `missing`: objects or keys that may still come. `invalid`: can never
  * be resolved so. `too-large`: more than `MAX_ENVIRONMENT_BYTES`, or more than `MAX_KEYS` to look at.
  */
-export type ResolvedEnvironment =
+type ResolvedEnvironment =
   | { readonly ok: true; readonly variables: readonly EnvVariable[]; readonly notices: readonly Notice[] }
   | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
 
@@ -226,4 +230,39 @@ function podText(field: PodField, { pod, placement }: EnvironmentInputs): string
     case 'podIPs':
       return placement.podIPs.join(',');
   }
+}
+
+/**
+ * `$(NAME)` replaced by the variable's value, in one pass: what a value brings is not looked at again. An unknown name
+ * stays as written, `$$` is `$`, and a reference without its end stays. Undefined where the result would be longer
+ * than `maxLength`: variables that refer to each other grow exponentially. Linear in input and output. The syntax is
+ * that of Kubernetes' `third_party/forked/golang/expansion`.
+ */
+export function expandVariables(
+  text: string,
+  variables: ReadonlyMap<string, string>,
+  maxLength: number,
+): string | undefined {
+  // No reference ends after this; looking for an end once more at every start would be quadratic.
+  const lastEnd = text.lastIndexOf(')');
+  const parts: string[] = [];
+  let length = 0;
+  let done = 0;
+  const add = (part: string, next: number): boolean => {
+    parts.push(part);
+    length += part.length;
+    done = next;
+    return length <= maxLength;
+  };
+  for (let at = text.indexOf('$'); at !== -1; at = text.indexOf('$', Math.max(done, at + 1))) {
+    const next = text[at + 1];
+    if (next === '$') {
+      if (!add(text.slice(done, at + 1), at + 2)) return undefined;
+    } else if (next === '(' && at + 2 <= lastEnd) {
+      const end = text.indexOf(')', at + 2);
+      const value = variables.get(text.slice(at + 2, end)) ?? text.slice(at, end + 1);
+      if (!add(text.slice(done, at) + value, end + 1)) return undefined;
+    }
+  }
+  return add(text.slice(done), text.length) ? parts.join('') : undefined;
 }

@@ -23,3 +23,33 @@ export type Payload = {
   /** Hex SHA-256 over paths, bytes, modes, owners and mount group: equal digests mean equal payloads. Never shown. */
   readonly digest: string;
 };
+
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** `byteOrder` for these strings, at a fraction of its cost where none of them has a surrogate. */
+export function byteOrderAmong(texts: Iterable<string>): (a: string, b: string) => number {
+  for (const text of texts) if (SURROGATE.test(text)) return byteOrder;
+  return (a, b) => (a === b ? 0 : a < b ? -1 : 1);
+}
+
+/** Compares two strings by their UTF-8 bytes, as Go sorts and as a file system's listing is expected. */
+export function byteOrder(a: string, b: string): number {
+  if (a === b) return 0;
+  // UTF-16 and UTF-8 agree on the order unless a surrogate is involved.
+  if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
+}
+
+/** `missing`: may still come. `invalid`: not with these inputs. The message never holds a value. */
+export type Problem = { readonly reason: 'missing' | 'invalid'; readonly message: string };
+
+export function missing(message: string): Problem {
+  return { reason: 'missing', message };
+}
+
+export function invalid(message: string): Problem {
+  return { reason: 'invalid', message };
+}
+
+/** What a user should know although the work went on. The reason is one word, as in an event; never a secret byte. */
+export type Notice = { readonly reason: string; readonly message: string };

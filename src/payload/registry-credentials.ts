@@ -1,10 +1,10 @@
+import { isFields } from '../base/parsed.ts';
 import { finish, type Steps } from '../base/steps.ts';
+import { parseBoundedJson } from '../objects/bounded-json.ts';
 import { describeRef, refOf, type StoredSecret } from '../objects/object.ts';
-import type { ImageReference } from '../spec/image-reference.ts';
-import { byteOrder } from './byte-order.ts';
-import { type DockerLogin, readDockerConfig } from './docker-config.ts';
-import type { Notice } from './notice.ts';
-import { isDefaultFor, matchesImage } from './registry-match.ts';
+import { DOCKER_CONFIG_LIMITS } from '../objects/text-limits.ts';
+import { DEFAULT_REGISTRY, type ImageReference } from '../spec/image-reference.ts';
+import { byteOrder, type Notice } from './payload.ts';
 
 /** A login that is for the image, and the Secret that it comes from. */
 export type RegistryCredential = DockerLogin & { readonly secretName: string };
@@ -34,7 +34,12 @@ export function* matchingCredentials(
   for (const secret of secrets) {
     const { logins, problems } = readDockerConfig(secret);
     const origin = describeRef(refOf(secret));
-    notices.push(...problems.map((problem) => unusable(`image pull secret ${origin}: ${problem}; it is left out`)));
+    for (const problem of problems) {
+      notices.push({
+        reason: 'InvalidImagePullSecret',
+        message: `image pull secret ${origin}: ${problem}; it is left out`,
+      });
+    }
     for (const login of logins) all.push({ ...login, secretName: secret.metadata.name });
     yield;
   }
@@ -43,6 +48,152 @@ export function* matchingCredentials(
   return { credentials: chosen.sort((a, b) => byteOrder(b.key, a.key)), notices };
 }
 
-function unusable(message: string): Notice {
-  return { reason: 'InvalidImagePullSecret', message };
+/** One entry of a docker configuration. */
+type DockerLogin = {
+  /** What it is matched by, e.g. `registry.example:5000/team`; see `registryKey`. */
+  readonly key: string;
+  readonly username: string;
+  readonly password: string;
+};
+
+/** What is wrong with an entry or with the whole, without any bytes of it but the registry's name; a number where that is none. */
+type DockerConfig = { readonly logins: readonly DockerLogin[]; readonly problems: readonly string[] };
+
+/** The logins of an image pull secret. What is malformed is left out and said; the rest counts. */
+function readDockerConfig({ type, data }: StoredSecret): DockerConfig {
+  switch (type) {
+    case 'kubernetes.io/dockerconfigjson': {
+      const config = jsonObject(data.get('.dockerconfigjson'));
+      if (config === undefined) return unusable('data[.dockerconfigjson] is not a JSON object');
+      const auths = Object.hasOwn(config, 'auths') ? config.auths : undefined;
+      return isFields(auths) ? readLogins(auths) : unusable('data[.dockerconfigjson] has no object "auths"');
+    }
+    case 'kubernetes.io/dockercfg': {
+      const config = jsonObject(data.get('.dockercfg'));
+      return config === undefined ? unusable('data[.dockercfg] is not a JSON object') : readLogins(config);
+    }
+    default:
+      return unusable('its type must be kubernetes.io/dockerconfigjson or kubernetes.io/dockercfg');
+  }
+}
+
+function unusable(problem: string): DockerConfig {
+  return { logins: [], problems: [problem] };
+}
+
+function readLogins(auths: Readonly<Record<string, unknown>>): DockerConfig {
+  const read = Object.entries(auths).map(([location, entry], index) => {
+    const key = registryKey(location);
+    if (key === undefined) return `entry ${index + 1} is not under the name of a registry`;
+    const login = readLogin(key, entry);
+    return typeof login === 'string' ? `${entryOf(key, index)} ${login}` : login;
+  });
+  return {
+    logins: read.filter((login) => typeof login !== 'string'),
+    problems: read.filter((login) => typeof login === 'string'),
+  };
+}
+
+/** For people: which registry's it is, unless that could be anything. */
+function entryOf(key: string, index: number): string {
+  return /^[-\w.*?:[\]/]{1,255}$/.test(key) ? `the entry for "${key}"` : `entry ${index + 1}`;
+}
+
+/** The login, or what is wrong with it. Where there is `auth`, username and password do not count. */
+function readLogin(key: string, entry: unknown): DockerLogin | string {
+  if (!isFields(entry)) return 'is not a JSON object';
+  const { auth, username, password } = entry;
+  if (auth !== undefined && auth !== '') {
+    const pair = decodeAuth(auth);
+    return pair === undefined ? 'has an "auth" that is not base64 of username:password' : { key, ...pair };
+  }
+  if (typeof username === 'string' && typeof password === 'string') return { key, username, password };
+  return 'has neither "auth" nor both "username" and "password"';
+}
+
+/** Padded or not, in lines or not, as Go's decoders take it; the first colon ends the username. */
+function decodeAuth(written: unknown): Pick<DockerLogin, 'username' | 'password'> | undefined {
+  if (typeof written !== 'string') return undefined;
+  const auth = written.replace(/[\r\n]+/g, '');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(auth) || (auth.endsWith('=') && auth.length % 4 !== 0)) return undefined;
+  const text = utf8(Buffer.from(auth, 'base64'));
+  const colon = text?.indexOf(':') ?? -1;
+  if (text === undefined || colon === -1) return undefined;
+  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+function jsonObject(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> | undefined {
+  const json = bytes === undefined ? undefined : parseBoundedJson(bytes, DOCKER_CONFIG_LIMITS);
+  return json?.ok && isFields(json.value) ? json.value : undefined;
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The host that `docker login` without a registry writes; an image without a registry falls back to it. */
+const DEFAULT_KEY = 'index.docker.io';
+
+/**
+ * A registry as a docker configuration names it → the key it is matched by: host, port and path, without the scheme
+ * and without a leading /v1 or /v2, which stand for the whole registry. Undefined where it is no such name.
+ */
+function registryKey(location: string): string | undefined {
+  const schemeless = location.replace(/^https?:\/\//, '');
+  const [host = '', ...rest] = schemeless.split('/');
+  if (!/^[-\w.*?:[\]]+$/.test(host)) return undefined;
+  const path = rest.length === 0 ? '' : `/${rest.join('/')}`;
+  const effective = /^\/v[12]\//.test(path) ? path.slice('/v1'.length) : path;
+  return effective === '/' ? host : `${host}${effective}`;
+}
+
+/**
+ * Whether credentials under this key are for the image, as the kubelet decides: the same port, each label of the host
+ * by its pattern, and the key's path a prefix of the image's.
+ */
+function matchesImage(key: string, { registry, repository }: ImageReference): boolean {
+  const slash = key.indexOf('/');
+  const pattern = hostOf(slash === -1 ? key : key.slice(0, slash));
+  const host = hostOf(registry);
+  if (pattern.port !== host.port || pattern.labels.length !== host.labels.length) return false;
+  if (slash !== -1 && !`/${repository}`.startsWith(key.slice(slash))) return false;
+  return pattern.labels.every((label, index) => matchesLabel(label, host.labels[index] ?? ''));
+}
+
+/** Whether the key's credentials are for images of the default registry, when nothing else matches. */
+function isDefaultFor(key: string, { registry }: ImageReference): boolean {
+  return key === DEFAULT_KEY && registry === DEFAULT_REGISTRY;
+}
+
+function hostOf(text: string): { readonly labels: readonly string[]; readonly port: string } {
+  const [, host = text, port = ''] = /^(.*):([0-9]+)$/.exec(text) ?? [];
+  return { labels: host.split('.'), port };
+}
+
+/** `*` stands for any text within a label, `?` for one character. Linear but for one step back per star. */
+function matchesLabel(pattern: string, label: string): boolean {
+  let at = 0;
+  let star = -1;
+  let resume = 0;
+  let position = 0;
+  while (position < label.length) {
+    if (pattern[at] === '*') {
+      star = at++;
+      resume = position;
+    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === label[position])) {
+      at++;
+      position++;
+    } else if (star !== -1) {
+      at = star + 1;
+      position = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[at] === '*') at++;
+  return at === pattern.length;
 }

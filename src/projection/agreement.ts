@@ -1,7 +1,6 @@
 import { LanternError } from '../base/errors.ts';
 import { accountRefOf } from '../spec/object-refs.ts';
-import type { AccessMode, RecordedPublication } from '../volume/record.ts';
-import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { AccessMode, RecordedPublication, RequestInputs } from '../volume/record.ts';
 import type { LiveVolume, Wanted } from './live-volume.ts';
 import type { PublishRequest } from './projector.ts';
 
@@ -70,7 +69,7 @@ function isShareable(mode: AccessMode): boolean {
   return mode.startsWith('MULTI_NODE_') || mode === 'SINGLE_NODE_MULTI_WRITER';
 }
 
-export function hasSameInputs(a: RequestInputs, b: RequestInputs): boolean {
+function hasSameInputs(a: RequestInputs, b: RequestInputs): boolean {
   return (
     hasSameEntries(a.data, b.data, (one, other) => Buffer.compare(one, other) === 0) &&
     hasSameEntries(a.tokens, b.tokens, (one, other) => one.token === other.token)

@@ -1,5 +1,5 @@
 import { type ObjectRef, refKey } from '../objects/object.ts';
-import type { ObjectChange, Source } from '../sources/source.ts';
+import type { ObjectChange, Source } from '../stores/store.ts';
 
 /** The objects one volume depends on, followed in the source. */
 export class Following implements Disposable {

@@ -1,7 +1,7 @@
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { type Backoff, delays } from '../base/retry.ts';
 import type { HostedVolume } from '../mount/publisher.ts';
-import type { VolumeRegistry } from './registry.ts';
+import type { VolumeRegistry } from './live-volume.ts';
 import type { Stages } from './stages.ts';
 
 const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };

@@ -2,23 +2,27 @@ import { LanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import type { Awaitable } from '../base/steps.ts';
 import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
-import type { Notice } from '../payload/notice.ts';
-import type { Payload } from '../payload/payload.ts';
+import type { Notice, Payload } from '../payload/payload.ts';
 import { renderingPayload } from '../payload/render-payload.ts';
-import type { Parser } from '../sources/parser.ts';
-import { resolveObjects } from '../sources/resolve-objects.ts';
 import { objectRefsOf } from '../spec/object-refs.ts';
+import type { Parser } from '../spec/parser/parse-tasks.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
+import { resolveObjects } from '../stores/resolve-objects.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
-import type { KeptToken } from '../volume/request-inputs.ts';
-import { expiryProblem } from './brought-tokens.ts';
+import type { KeptToken } from '../volume/record.ts';
 import type { Provenance, Wanted } from './live-volume.ts';
-import { refusalError } from './refusal-error.ts';
-import type { Stages } from './stages.ts';
-import { accountNeeded, heldTokens, type IssuedTokens, issueTokens, tokenWishesOf } from './volume-tokens.ts';
+import { refusalError, type Stages } from './stages.ts';
+import {
+  accountNeeded,
+  expiryProblem,
+  heldTokens,
+  type IssuedTokens,
+  issueTokens,
+  tokenWishesOf,
+} from './volume-tokens.ts';
 
 /** The part of what a volume shall hold that its files are made of. */
-export type Projected = Omit<Wanted, 'volumeId' | 'podVolume'>;
+type Projected = Omit<Wanted, 'volumeId' | 'podVolume'>;
 
 /** What one projection produced. */
 export type Projection = {

@@ -1,19 +1,16 @@
 import type { VolumeUsage } from '../mount/publisher.ts';
 import type { EnvVariable } from '../payload/environment.ts';
-import type { Notice } from '../payload/notice.ts';
+import type { Notice } from '../payload/payload.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
-import type { ContainerEnv } from '../spec/container-env.ts';
-import type { PodPlacement } from '../spec/env-field.ts';
+import type { ContainerEnv, PodPlacement } from '../spec/container-env.ts';
 import type { ImageReference } from '../spec/image-reference.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
-import type { VolumeId } from '../spec/volume-id.ts';
-import type { VolumeDefinition } from '../spec/volume-spec.ts';
-import type { FileSummary } from '../volume/file-summary.ts';
-import type { AccessMode, MountFlag, RecordedPodVolume, RecordedPublication } from '../volume/record.ts';
-import type { RequestInputs } from '../volume/request-inputs.ts';
+import type { VolumeDefinition, VolumeId } from '../spec/volume-spec.ts';
+import type { FileSummary } from '../volume/generation-contents.ts';
+import type { AccessMode, MountFlag, RecordedPodVolume, RecordedPublication, RequestInputs } from '../volume/record.ts';
 import type { TreeEntry } from '../volume/tree.ts';
-import type { VolumeEvent } from './volume-events.ts';
+import type { VolumeEvent } from './events/volume-events.ts';
 
 /**
  * What the services call: requests arrive parsed, answers leave as plain data. All calls for one volume run one after

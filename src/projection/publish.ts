@@ -2,15 +2,14 @@ import { LanternError } from '../base/errors.ts';
 import type { ObjectRef } from '../objects/object.ts';
 import { requireAgreement } from './agreement.ts';
 import { announceUpdate, eventHead } from './announce-update.ts';
+import type { VolumeEvents } from './events/volume-events.ts';
 import type { Leftovers } from './leftovers.ts';
-import { LiveVolume, NO_PROVENANCE, type Wanted } from './live-volume.ts';
+import { LiveVolume, NO_PROVENANCE, type VolumeRegistry, type Wanted } from './live-volume.ts';
 import { lookAtVolume } from './look-at-volume.ts';
 import { type Projection, type ProjectionTarget, projectVolume } from './project-volume.ts';
 import type { PublishRequest, UpdateRequest } from './projector.ts';
 import type { Refresher } from './refresher.ts';
-import type { VolumeRegistry } from './registry.ts';
 import type { Stages } from './stages.ts';
-import type { VolumeEvents } from './volume-events.ts';
 
 /** What publishing works with, besides the stages. */
 export type Desk = {

@@ -1,18 +1,16 @@
 import { type LanternError, toLanternError } from '../base/errors.ts';
 import { type Backoff, delays } from '../base/retry.ts';
 import type { ObjectRef } from '../objects/object.ts';
-import type { ObjectChange } from '../sources/source.ts';
+import type { ObjectChange } from '../stores/store.ts';
 import { announceUpdate, eventHead } from './announce-update.ts';
+import type { VolumeEvents } from './events/volume-events.ts';
 import { Following } from './following.ts';
-import type { LiveVolume, Provenance } from './live-volume.ts';
-import { lookAtVolume } from './look-at-volume.ts';
+import type { LiveVolume, Provenance, VolumeRegistry } from './live-volume.ts';
+import { lookAtVolume, noteHealth } from './look-at-volume.ts';
 import { type Projection, projectVolume } from './project-volume.ts';
 import type { RefreshResult } from './projector.ts';
-import type { VolumeRegistry } from './registry.ts';
 import type { Stages } from './stages.ts';
-import { TokenRotation } from './token-rotation.ts';
-import type { VolumeEvents } from './volume-events.ts';
-import { noteHealth } from './volume-health.ts';
+import { TokenRotation } from './volume-tokens.ts';
 
 /** How many refreshes may wait for the source at once. */
 const CONCURRENCY = 16;

@@ -1,5 +1,5 @@
 import type { Payload } from '../payload/payload.ts';
-import type { TokenIssuer } from '../sources/token-issuer.ts';
+import type { TokenIssuer } from '../tokens/token-signer.ts';
 import { createMemoryFileSystem } from '../volume/memory-file-system.ts';
 import { readingTree, type TreeEntry } from '../volume/tree.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';

@@ -1,14 +1,15 @@
 import type { Clock } from '../base/clock.ts';
+import { type Fault, LanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Slices } from '../base/slices.ts';
+import type { Slices } from '../base/steps.ts';
 import type { Publisher } from '../mount/publisher.ts';
-import type { EnvNameRule } from '../objects/env-name.ts';
+import type { EnvNameRule } from '../objects/env-names.ts';
 import type { EventRecorder } from '../objects/event.ts';
 import type { PayloadBudget } from '../payload/render-payload.ts';
-import type { Parser } from '../sources/parser.ts';
-import type { Source } from '../sources/source.ts';
-import type { Staleness } from '../sources/staleness.ts';
-import type { TokenIssuer } from '../sources/token-issuer.ts';
+import type { Parser } from '../spec/parser/parse-tasks.ts';
+import type { Source } from '../stores/store.ts';
+import type { Staleness } from '../stores/store-health.ts';
+import type { TokenIssuer } from '../tokens/token-signer.ts';
 
 /** What a projection goes through, in order: objects come from the source, files become visible by the publisher. */
 export type Stages = {
@@ -39,3 +40,18 @@ export type Stages = {
   /** Which keys of envFrom make variables. */
   readonly environmentNames: EnvNameRule;
 };
+
+/** Why something could not be made from the objects there are; see `Rendered` and `ResolvedEnvironment`. */
+type Refusal = { readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
+
+export function refusalError({ reason, faults }: Refusal): LanternError {
+  const text = faults.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
+  switch (reason) {
+    case 'missing':
+      return new LanternError('failed-precondition', text, { faults, reason: 'MISSING_OBJECTS' });
+    case 'too-large':
+      return new LanternError('resource-exhausted', text, { faults });
+    case 'invalid':
+      return new LanternError('invalid-argument', text, { faults });
+  }
+}

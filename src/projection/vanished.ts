@@ -1,5 +1,5 @@
 import { toLanternError } from '../base/errors.ts';
-import { Slices } from '../base/slices.ts';
+import { Slices } from '../base/steps.ts';
 import type { RecordedPublication } from '../volume/record.ts';
 import { eventHead } from './announce-update.ts';
 import type { LiveVolume } from './live-volume.ts';

@@ -1,16 +1,14 @@
 import { LanternError, toLanternError } from '../base/errors.ts';
-import { retry } from '../base/retry.ts';
-import { Wakeup } from '../base/wakeup.ts';
+import { retry, Wakeup } from '../base/retry.ts';
 import type { VolumeUsage } from '../mount/publisher.ts';
-import { byteOrder } from '../payload/byte-order.ts';
+import { byteOrder } from '../payload/payload.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
 import type { TreeEntry } from '../volume/tree.ts';
-import { StalenessAnnouncer } from './announce-staleness.ts';
-import { eventHead } from './announce-update.ts';
-import { takeCensus, type VolumeCensus } from './census.ts';
+import { eventHead, recordVolumeEvent, StalenessAnnouncer } from './announce-update.ts';
+import { type VolumeEvent, VolumeEvents } from './events/volume-events.ts';
 import { Following } from './following.ts';
 import { Leftovers } from './leftovers.ts';
-import type { LiveVolume } from './live-volume.ts';
+import { type LiveVolume, VolumeRegistry } from './live-volume.ts';
 import type {
   CredentialsRequest,
   Environment,
@@ -24,20 +22,15 @@ import type {
   VolumeStatus,
 } from './projector.ts';
 import { type Desk, publishOnce, updateOnce } from './publish.ts';
-import { recordVolumeEvent } from './record-volume-event.ts';
-import { refreshVolumes } from './refresh-volumes.ts';
+import { refreshVolumes, SyncLoop } from './refresh-volumes.ts';
 import { Refresher } from './refresher.ts';
-import { VolumeRegistry } from './registry.ts';
 import { renderVolume } from './render-volume.ts';
-import { resolveCredentials } from './resolve-credentials.ts';
-import { resolveEnvironment } from './resolve-environment.ts';
+import { resolveCredentials, resolveEnvironment } from './resolve.ts';
 import { refreshAll, resumeVolumes } from './resume.ts';
 import type { Stages } from './stages.ts';
-import { statusOf } from './status.ts';
-import { SyncLoop } from './sync-loop.ts';
+import { statusOf, takeCensus, type VolumeCensus } from './status.ts';
 import { unpublish } from './unpublish.ts';
 import { dropVanished } from './vanished.ts';
-import { type VolumeEvent, VolumeEvents } from './volume-events.ts';
 
 /** While a mount waits for missing objects: their arrival ends a pause early. */
 const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };

@@ -1,18 +1,18 @@
-import type { Clock } from '../base/clock.ts';
-import { withDeadline } from '../base/deadline.ts';
+import { type Clock, withDeadline } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
+import { type Backoff, delays } from '../base/retry.ts';
 import { isDefaultAccount } from '../objects/default-account.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { HeldToken } from '../payload/render-inputs.ts';
-import { accountOf } from '../sources/resolve-account.ts';
-import type { TokenIssuer, TokenRequest } from '../sources/token-issuer.ts';
 import { accountRefOf, type NeededObject } from '../spec/object-refs.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeSpec } from '../spec/volume-spec.ts';
-import type { KeptToken } from '../volume/request-inputs.ts';
+import { accountOf } from '../stores/resolve-objects.ts';
+import type { TokenIssuer, TokenRequest } from '../tokens/token-signer.ts';
+import type { KeptToken } from '../volume/record.ts';
 import type { Stages } from './stages.ts';
 
-export const DAY_MS = 24 * 3600 * 1000;
+const DAY_MS = 24 * 3600 * 1000;
 /** The kubelet's rule: due at 80 % of the life, or after a day. */
 const DUE_AT = 0.8;
 /** Due up to this share earlier, so that what was mounted together is not renewed together. */
@@ -20,7 +20,7 @@ const JITTER = 0.05;
 const ISSUE_DEADLINE_MS = 30_000;
 
 /** The tokens a volume needs from the daemon's issuer. */
-export type TokenWishes = {
+type TokenWishes = {
   readonly issuer: TokenIssuer;
   /** Who they speak for. */
   readonly account: ObjectRef;
@@ -142,4 +142,94 @@ function missingAccount(account: ObjectRef): LanternError {
   return new LanternError('failed-precondition', `${describeRef(account)} does not exist`, {
     reason: 'MISSING_OBJECTS',
   });
+}
+
+const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+
+/** What a volume shows: tokens that the daemon can renew, and those that its request brought. */
+type ShownTokens = {
+  readonly issued: ReadonlyMap<string, KeptToken>;
+  readonly brought: ReadonlyMap<string, HeldToken>;
+};
+
+type Plan = { readonly timer: Disposable; readonly waits: Generator<number, never> | undefined };
+
+/**
+ * Asks for a volume's refresh when one of its tokens is due, with back-off while it cannot be renewed, and when one expires:
+ * the volume must say so then.
+ */
+export class TokenRotation implements Disposable {
+  readonly #clock: Clock;
+  readonly #request: (key: string) => void;
+  readonly #plans = new Map<string, Plan>();
+  #isOver = false;
+
+  constructor(clock: Clock, request: (key: string) => void) {
+    this.#clock = clock;
+    this.#request = request;
+  }
+
+  /** The volume shows these tokens now. Whether they begin to fail: `isFailing`, and at the last time not. */
+  plan(key: string, { issued, brought }: ShownTokens, isFailing: boolean): boolean {
+    const before = this.#plans.get(key)?.waits;
+    this.forget(key);
+    if ((issued.size === 0 && brought.size === 0) || this.#isOver) return false;
+    const waits = isFailing ? (before ?? delays(RETRY)) : undefined;
+    const now = this.#clock.now();
+    const moments = [...issued.values()].map(({ renewAt, expiresAt }) => (isFailing ? expiresAt : renewAt));
+    const next = Math.min(...moments, nextExpiryOf(brought, now) ?? Number.POSITIVE_INFINITY);
+    if (Number.isFinite(next)) {
+      // No longer than a day: what a file said after a restart, or a clock that was set, must not make a timer overflow.
+      const pause = Math.min(Math.max(next - now, 0), waits?.next().value ?? DAY_MS);
+      this.#plans.set(key, { timer: this.#clock.after(pause, () => this.#request(key)), waits });
+    }
+    return isFailing && before === undefined;
+  }
+
+  forget(key: string): void {
+    this.#plans.get(key)?.timer[Symbol.dispose]();
+    this.#plans.delete(key);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const key of this.#plans.keys()) this.forget(key);
+  }
+}
+
+type Brought = ReadonlyMap<string, HeldToken>;
+
+/** When the next of these tokens expires, in milliseconds since 1970; undefined where none does, or none says when. */
+function nextExpiryOf(brought: Brought, now: number): number | undefined {
+  const coming = [...brought.values()].map(expiryOf).filter((expiry) => expiry > now);
+  return coming.length === 0 ? undefined : Math.min(...coming);
+}
+
+/**
+ * Why a volume is not well that shows tokens which its request brought, by audience: nobody but whoever brought one that
+ * has expired can renew it. Undefined while all are good.
+ */
+export function expiryProblem(spec: VolumeSpec, brought: Brought, now: number): LanternError | undefined {
+  if (brought.size === 0) return undefined;
+  const shown = new Set(
+    spec.sources.flatMap((source) => (source.kind === 'serviceAccountToken' ? source.audience : [])),
+  );
+  const expired = [...shown].flatMap((audience) => {
+    const token = brought.get(audience);
+    if (token === undefined || !(expiryOf(token) <= now)) return [];
+    const whose = audience === '' ? 'the default audience' : `the audience "${audience}"`;
+    return [`the token for ${whose} that the request brought expired at ${timeOf(token)}`];
+  });
+  if (expired.length === 0) return undefined;
+  return new LanternError('failed-precondition', `${expired.join(', ')}; mount it again with a new one`);
+}
+
+/** NaN where it cannot be read. */
+function expiryOf({ expirationTimestamp }: HeldToken): number {
+  return Date.parse(expirationTimestamp);
+}
+
+/** In our own words: what the request says is text of any kind. */
+function timeOf(token: HeldToken): string {
+  return new Date(expiryOf(token)).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import { LanternError, toLanternError } from '../base/errors.ts';
+import { type ErrorCode, LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { isUnreadable, readRequest } from './bounded-messages.ts';
-import { type CallObserver, type CallOutcome, noObserver } from './call-observer.ts';
 import { statusOf } from './status.ts';
 
 /** A unary method of a service: the request as it came, an answer or a thrown error. */
@@ -152,3 +151,17 @@ function framesOf(error: unknown): string[] {
     .filter((line) => line.startsWith('    at '))
     .slice(0, 8);
 }
+
+/** How a call ended. */
+export type CallOutcome = 'ok' | ErrorCode;
+
+/** Hears of every call to a method of ours, not to those of gRPC's own services. It never throws, and never waits. */
+export interface CallObserver {
+  /** Told when a call begins; what it gives back is called once, when the call ends. `method` is `/package.Service/Method`. */
+  begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void;
+  /** Told when a call's message is malformed, or has too many fields; the call ends as `invalid-argument`. */
+  unreadable(): void;
+}
+
+/** For whoever has nobody to tell. */
+const noObserver: CallObserver = { begun: () => () => {}, unreadable: () => {} };

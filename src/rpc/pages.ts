@@ -7,9 +7,9 @@ const PAGE_BYTES = 3 * 1024 * 1024;
 /** Characters; those that are given out hold two names and a path at most. */
 const MAX_TOKEN = 16_384;
 
-export type PageRequest = { readonly pageSize: number; readonly pageToken: string };
+type PageRequest = { readonly pageSize: number; readonly pageToken: string };
 
-export type Page<T> = { readonly items: readonly T[]; readonly nextPageToken: string };
+type Page<T> = { readonly items: readonly T[]; readonly nextPageToken: string };
 
 /**
  * The part of `items` (sorted by `keyOf`, in byte order) that comes after the token, up to `pageSize` items (0: no such

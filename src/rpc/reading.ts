@@ -1,5 +1,6 @@
+import { isAbsolute } from 'node:path';
 import { type Fault, invalid, type LanternError } from '../base/errors.ts';
-import type { Parsed } from '../base/parsed.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 /** Collects the faults of one request's fields, so that all of them are answered at once. */
 export class Reading {
@@ -34,4 +35,12 @@ export class Reading {
   error(): LanternError {
     return invalid(this.#faults);
   }
+}
+
+/** A request's target_path: given, and absolute. Where it may lie is the publisher's to check. */
+export function parseTarget(target: string): Parsed<string> {
+  const refuse = (message: string): Parsed<string> => faulty([{ field: 'target_path', message }]);
+  if (target === '') return refuse('is required');
+  if (target.includes('\0')) return refuse('must not contain a NUL byte');
+  return isAbsolute(target) ? parsed(target) : refuse('must be an absolute path');
 }

@@ -14,7 +14,7 @@ import type { TokensHandlers } from './generated/lantern/v1/Tokens.ts';
 import type { CallDesk, Streaming, Unary } from './handler.ts';
 
 /** The generated handler types, without gRPC: a request and a signal in, an answer or a thrown error out. */
-export type Methods<Handlers> = {
+type Methods<Handlers> = {
   readonly [Name in keyof Handlers as MethodName<Name>]: Handlers[Name] extends handleServerStreamingCall<
     infer Request,
     infer Message
@@ -49,3 +49,6 @@ export function implementationOf({ definition, methods }: Service, desk: CallDes
   });
   return Object.fromEntries(entries);
 }
+
+/** What the health service calls the daemon's store; it serves while objects can be stored. */
+export const STORE_SERVICE = 'lantern.store';

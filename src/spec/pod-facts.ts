@@ -13,7 +13,7 @@ export type PodFacts = {
   readonly containers: readonly ContainerResources[];
 };
 
-export type ContainerResources = {
+type ContainerResources = {
   readonly name: string;
   /** Resource name to Kubernetes quantity. */
   readonly limits: ReadonlyMap<string, string>;

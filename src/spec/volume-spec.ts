@@ -1,4 +1,5 @@
-import type { FieldPath } from './field-path.ts';
+import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { parseAnnotationKey, parseLabelKey } from '../objects/names.ts';
 import type { RelativePath } from './relative-path.ts';
 
 /**
@@ -65,3 +66,55 @@ export type DownwardValue =
 export type VolumeDefinition =
   | { readonly kind: 'inline'; readonly spec: VolumeSpec }
   | { readonly kind: 'named'; readonly projectedVolume: string };
+
+declare const volumeId: unique symbol;
+/** A volume's id: not empty, at most 128 bytes of UTF-8 without control characters (CSI's limit for strings). */
+export type VolumeId = string & { readonly [volumeId]: true };
+
+const MAX_BYTES = 128;
+
+export function parseVolumeId(text: string, field = 'volume_id'): Parsed<VolumeId> {
+  if (text === '') return faulty([{ field, message: 'is required' }]);
+  if (Buffer.byteLength(text) > MAX_BYTES)
+    return faulty([{ field, message: `must be no more than ${MAX_BYTES} bytes` }]);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+  if (/[\u0000-\u001f\u007f]/.test(text)) return faulty([{ field, message: 'must not contain control characters' }]);
+  return parsed(text as VolumeId);
+}
+
+/** A parsed downward API fieldPath. */
+export type FieldPath =
+  | { readonly kind: 'name' | 'namespace' | 'uid' | 'labels' | 'annotations' }
+  | { readonly kind: 'label' | 'annotation'; readonly key: string };
+
+const WHOLE = ['name', 'namespace', 'uid', 'labels', 'annotations'] as const;
+
+/** `metadata.name`, `metadata.labels`, `metadata.annotations['key']`, … : what a volume can show of a pod. */
+export function parseFieldPath(text: string, field: string): Parsed<FieldPath> {
+  const kind = WHOLE.find((known) => text === `metadata.${known}`);
+  if (kind !== undefined) return parsed({ kind });
+
+  const [, map, key] = /^metadata\.(labels|annotations)\['(.*)'\]$/s.exec(text) ?? [];
+  if (map === undefined || key === undefined) {
+    return faulty([
+      {
+        field,
+        message: `must be one of ${WHOLE.map((known) => `metadata.${known}`).join(', ')}, or metadata.labels['key'] or metadata.annotations['key']`,
+      },
+    ]);
+  }
+  const parsedKey = map === 'labels' ? parseLabelKey(key, field) : parseAnnotationKey(key, field);
+  return parsedKey.ok ? parsed({ kind: map === 'labels' ? 'label' : 'annotation', key }) : parsedKey;
+}
+
+/** The inverse of `parseFieldPath`. */
+export function formatFieldPath(path: FieldPath): string {
+  switch (path.kind) {
+    case 'label':
+      return `metadata.labels['${path.key}']`;
+    case 'annotation':
+      return `metadata.annotations['${path.key}']`;
+    default:
+      return `metadata.${path.kind}`;
+  }
+}

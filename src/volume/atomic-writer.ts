@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
-import { createFile } from './create-file.ts';
+import { createFile, removingTree, tryRemovingTree } from './file-system.ts';
 import {
   bytesHeld,
   changedPaths,
@@ -10,10 +10,8 @@ import {
   type GenerationContents,
   hasSameDirectories,
 } from './generation-contents.ts';
-import type { GenerationNames } from './generation-names.ts';
 import type { KnownVolume } from './known-volume.ts';
-import { DATA_LINK, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
-import { removingTree, tryRemovingTree } from './remove-tree.ts';
+import { DATA_LINK, type GenerationNames, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
 import { firstElement, requireWritable } from './require-writable.ts';
 import type { Retirement } from './retirement.ts';
 
@@ -28,7 +26,7 @@ export type WriteOutcome = {
   readonly changedPaths: readonly string[];
 };
 
-export type AtomicWriteOptions = {
+type AtomicWriteOptions = {
   readonly volume: KnownVolume;
   readonly names: GenerationNames;
   readonly retirement: Retirement;

@@ -1,9 +1,7 @@
 import { errnoOf } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
-import { parentsOf } from '../payload/build-payload.ts';
-import { byteOrderAmong } from '../payload/byte-order.ts';
-import type { Payload } from '../payload/payload.ts';
-import type { FileSummary } from './file-summary.ts';
+import { byteOrderAmong, type Payload } from '../payload/payload.ts';
+import { parentsOf } from '../payload/render-payload.ts';
 import type { Owner, VolumeFs } from './file-system.ts';
 
 /** What a generation holds, or shall hold. */
@@ -16,12 +14,12 @@ export type GenerationContents = {
   readonly hasStrangers: boolean;
 };
 
-export type GenerationFile = FileSummary & {
+type GenerationFile = FileSummary & {
   /** The bytes; undefined when they cannot be read. */
   readonly read: () => Uint8Array | undefined;
 };
 
-export type DirectoryAttributes = { readonly mode: number; readonly group: number };
+type DirectoryAttributes = { readonly mode: number; readonly group: number };
 
 export const NO_CONTENTS: GenerationContents = { files: new Map(), directories: new Map(), hasStrangers: false };
 
@@ -107,7 +105,7 @@ export function hasSameDirectories(before: GenerationContents, after: Generation
   );
 }
 
-export function isSameDirectory(a: DirectoryAttributes | undefined, b: DirectoryAttributes): boolean {
+function isSameDirectory(a: DirectoryAttributes | undefined, b: DirectoryAttributes): boolean {
   return a?.mode === b.mode && a.group === b.group;
 }
 
@@ -126,3 +124,14 @@ function readIfPossible(fs: VolumeFs, path: string): Uint8Array | undefined {
     return undefined;
   }
 }
+
+/** One file of a generation, without its contents. */
+export type FileSummary = {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly user: number;
+  readonly group: number;
+};

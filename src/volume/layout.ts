@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
 
 /** Every name on disk. What readers see is Kubernetes' layout; what lies beside it is ours. */
 
@@ -32,7 +33,7 @@ export function isGenerationName(name: string): boolean {
 }
 
 /** How many generations one millisecond has names for. */
-export const NAMES_PER_MILLISECOND = 1_000_000;
+const NAMES_PER_MILLISECOND = 1_000_000;
 
 /**
  * `..YYYY_MM_DD_hh_mm_ss.<9 digits>` in UTC for a time in milliseconds since 1970; `nth`, below a million, tells
@@ -57,4 +58,38 @@ export function timeOfGeneration(name: string): number | undefined {
 /** The name of a volume's home: 32 hex digits of a hash, since an id may be too long for a name, or hold slashes. */
 export function volumeDirectoryName(volumeId: string): string {
   return hash('sha256', volumeId, 'hex').slice(0, 32);
+}
+
+/**
+ * Gives out names that this process has not given out before, however fast and wherever the clock goes: a reader that
+ * resolved `..data` must never find another payload below the same name.
+ */
+export class GenerationNames {
+  readonly #clock: Clock;
+  #milliseconds = Number.NEGATIVE_INFINITY;
+  #nth = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A name that is not in `taken`, which holds what earlier processes left. */
+  next(taken: ReadonlySet<string>): string {
+    for (;;) {
+      this.#advance();
+      const name = generationName(this.#milliseconds, this.#nth);
+      if (!taken.has(name)) return name;
+    }
+  }
+
+  #advance(): void {
+    const now = Math.trunc(this.#clock.now());
+    if (now > this.#milliseconds) {
+      this.#milliseconds = now;
+      this.#nth = 0;
+    } else if (++this.#nth === NAMES_PER_MILLISECOND) {
+      this.#milliseconds++;
+      this.#nth = 0;
+    }
+  }
 }

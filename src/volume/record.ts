@@ -1,16 +1,14 @@
 import { z } from 'zod';
-import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
-import { mapOf, optional, through } from '../base/schemas.ts';
+import { faulty, type Parsed, parseBy, parsed, wrongType } from '../base/parsed.ts';
+import { mapOf, optional, parseBase64, through } from '../base/schemas.ts';
 import { parseNamespace } from '../objects/names.ts';
 import { OBJECT_KINDS } from '../objects/object.ts';
+import type { HeldToken } from '../payload/render-payload.ts';
+import { definitionToJson, parseDefinition } from '../spec/parse-volume-source.ts';
 import { type PodFacts, parsePodFacts, podFactsToJson } from '../spec/pod-facts.ts';
-import type { RelativePath } from '../spec/relative-path.ts';
-import { parseSubPath } from '../spec/sub-path.ts';
-import { parseVolumeId, type VolumeId } from '../spec/volume-id.ts';
-import { definitionToJson, parseDefinition } from '../spec/volume-source-json.ts';
-import type { VolumeDefinition } from '../spec/volume-spec.ts';
+import { parseSubPath, type RelativePath } from '../spec/relative-path.ts';
+import { parseVolumeId, type VolumeDefinition, type VolumeId } from '../spec/volume-spec.ts';
 import { isGenerationName } from './layout.ts';
-import { FORMAT_VERSION, parseJson } from './stored-json.ts';
 
 /**
  * What lets a restarted daemon take a volume over. JSON beside the volume's data, 0600, replaced by rename. It never
@@ -97,6 +95,9 @@ export function parseRecord(text: string): Parsed<VolumeRecord> {
   return faulty([definition, pod].flatMap((part) => (part.ok ? [] : part.faults)));
 }
 
+/** What all our files say first, so that a later daemon knows what it reads. */
+const FORMAT_VERSION = 1;
+
 /** The largest id that is not chown(2)'s "as it is". */
 const MAX_ID = 0xffff_fffe;
 
@@ -131,3 +132,81 @@ const RECORD = z.strictObject({
     return parseBy(REVISION, value);
   }),
 });
+
+/**
+ * The secret bytes that came with a request: its own data and tokens. Kept as a 0600 file beside the record, on the
+ * memory file system and never inside the published directory, so that a mixed volume can be rendered after a SIGKILL.
+ */
+export type RequestInputs = {
+  readonly data: ReadonlyMap<string, Uint8Array>;
+  /** By audience. */
+  readonly tokens: ReadonlyMap<string, HeldToken>;
+};
+
+/**
+ * A token that the daemon issued for a volume, kept so that it serves until it is due, also across a restart. The text
+ * is SECRET. Times are milliseconds since 1970 UTC.
+ */
+export type KeptToken = {
+  readonly token: string;
+  readonly expiresAt: number;
+  /** From when on a new one is wanted. */
+  readonly renewAt: number;
+  /** Whose token it is and for whom; it never stands in for one of another bearer. */
+  readonly bearer: string;
+  /** What else was asked for; once that differs, a new one is wanted. */
+  readonly terms: string;
+};
+
+/** What the inputs' file holds: what came with the request, and what was issued in its stead, by audience. */
+export type KeptInputs = RequestInputs & { readonly issued?: ReadonlyMap<string, KeptToken> };
+
+/** The inputs' file, bytes as base64: equal inputs in the same order give equal texts. */
+export function serializeInputs(inputs: KeptInputs): string {
+  const encoded = [...inputs.data].map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')] as const);
+  return JSON.stringify({
+    version: FORMAT_VERSION,
+    data: Object.fromEntries(encoded),
+    tokens: Object.fromEntries(inputs.tokens),
+    ...(inputs.issued?.size && { issued: Object.fromEntries(inputs.issued) }),
+  });
+}
+
+/** The inverse of `serializeInputs`. Faults name keys and types, never values. */
+export function parseInputs(text: string): Parsed<KeptInputs> {
+  const json = parseJson(text);
+  if (!json.ok) return json;
+  const shape = parseBy(INPUTS, json.value);
+  if (!shape.ok) return shape;
+  const { data, tokens, issued } = shape.value;
+  return parsed({ data, tokens, ...(issued.size > 0 && { issued }) });
+}
+
+const TOKEN = z.strictObject({ token: z.string(), expirationTimestamp: z.string() });
+
+const KEPT_TOKEN = z.strictObject({
+  token: z.string(),
+  expiresAt: z.number(),
+  renewAt: z.number(),
+  bearer: z.string(),
+  terms: z.string(),
+});
+
+const INPUTS = z.strictObject({
+  version: z.literal(FORMAT_VERSION),
+  data: mapOf<Uint8Array>((value) => {
+    if (typeof value !== 'string') return faulty([{ field: '', message: wrongType('a string', value) }]);
+    return parseBase64(value, '');
+  }),
+  tokens: mapOf((value) => parseBy(TOKEN, value)),
+  issued: mapOf((value) => parseBy(KEPT_TOKEN, value)),
+});
+
+/** The value of a JSON text. The parser's own words quote its input, so they are never passed on. */
+function parseJson(text: string): Parsed<unknown> {
+  try {
+    return parsed(JSON.parse(text));
+  } catch {
+    return faulty([{ field: '', message: 'is not JSON' }]);
+  }
+}

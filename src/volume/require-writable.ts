@@ -1,7 +1,7 @@
 import { type Fault, invalid, LanternError } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
-import { parentsOf } from '../payload/build-payload.ts';
 import type { Payload } from '../payload/payload.ts';
+import { parentsOf } from '../payload/render-payload.ts';
 import { parseRelativePath } from '../spec/relative-path.ts';
 
 /**

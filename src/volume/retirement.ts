@@ -1,12 +1,10 @@
 import type { Clock } from '../base/clock.ts';
-import { finish, type Steps } from '../base/steps.ts';
-import type { ForeignBinds } from './foreign-binds.ts';
-import type { Retired, RetiredRoom } from './retired-room.ts';
+import { finish, inOneStep, type Slices, type Steps } from '../base/steps.ts';
 
 /** How long a replaced generation stays, in milliseconds, for readers that had resolved `..data` before. */
 export const RETIREMENT_MS = 2_000;
 
-export type RetirementOptions = {
+type RetirementOptions = {
   readonly clock: Clock;
   readonly room: RetiredRoom;
   /** Asked before anything is removed, and not while nothing is to be. */
@@ -191,5 +189,83 @@ export class Retirement implements Disposable {
     const isRemoved = yield* this.#options.remove(generation);
     replaced.removal = undefined;
     if (isRemoved) this.#replaced.delete(generation);
+  }
+}
+
+/**
+ * What others show of one volume's generations, as a kubelet's `subPath` does: a directory, or a file, of a generation that
+ * was bound elsewhere. A generation that were removed would turn empty there.
+ */
+export interface ForeignBinds {
+  /** Runs the work after a look that begins later than this call; it may have to wait for others that look too. */
+  afterLook(work: () => Steps<void>): void;
+  /** Looks now, unless nothing can have changed since the last look. False when that is not possible: anything may be shown. */
+  looking(): Steps<boolean>;
+  /** Whether the last look found the generation, or a part of it, shown. */
+  show(generation: string): boolean;
+}
+
+/** For a directory that nobody else binds anything of. */
+export function noForeignBinds(slices: Slices): ForeignBinds {
+  return {
+    afterLook: (work) => void slices.run(work()),
+    looking: () => inOneStep(() => true),
+    show: () => false,
+  };
+}
+
+/** A replaced generation that is kept for slow readers. */
+type Retired = {
+  /** When it was replaced, by the monotonic clock, in milliseconds. */
+  readonly since: number;
+  /** What it takes of the pool. */
+  readonly bytes: number;
+  /** Whether its volume has replaced none since: those who read it may have begun a moment ago. */
+  readonly isLast: () => boolean;
+  /** Its time is over now; it is taken out before. */
+  readonly end: () => void;
+};
+
+/** How much of a pool its replaced generations may hold together, besides the last one of each volume. */
+export const RETIRED_PART = 1 / 16;
+/** The same where there is no pool, for each volume at each target. */
+const RETIRED_BYTES = 4 * 1024 * 1024;
+/**
+ * How long each is kept beyond that all the same, in milliseconds: readers that resolved `..data` finish, however fast the swaps are. A
+ * pool that is full takes the room of these as well.
+ */
+const LEAST_KEPT_MS = 500;
+
+/**
+ * The room that replaced generations have together. Their time is what keeps them; but a volume that is updated hundreds
+ * of times a second would fill the pool with them before it is up, so beyond this the oldest go early, though not at once.
+ */
+export class RetiredRoom {
+  readonly #limit: number;
+  readonly #leastKeptMs: number;
+  /** The oldest first. */
+  readonly #held = new Set<Retired>();
+  #bytes = 0;
+
+  /** `limit` in bytes. */
+  constructor(limit: number = RETIRED_BYTES, leastKeptMs: number = LEAST_KEPT_MS) {
+    this.#limit = limit;
+    this.#leastKeptMs = leastKeptMs;
+  }
+
+  add(retired: Retired): void {
+    this.#held.add(retired);
+    this.#bytes += retired.bytes;
+    for (const oldest of this.#held) {
+      if (this.#bytes <= this.#limit || retired.since - oldest.since < this.#leastKeptMs) break;
+      if (oldest.isLast()) continue;
+      this.remove(oldest);
+      oldest.end();
+    }
+  }
+
+  /** Not in it: nothing happens. */
+  remove(retired: Retired): void {
+    if (this.#held.delete(retired)) this.#bytes -= retired.bytes;
   }
 }

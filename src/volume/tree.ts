@@ -1,5 +1,5 @@
 import { finish, type Steps } from '../base/steps.ts';
-import { byteOrderAmong } from '../payload/byte-order.ts';
+import { byteOrderAmong } from '../payload/payload.ts';
 import type { VolumeFs } from './file-system.ts';
 
 /** One entry of a volume as `lstat` sees it. */

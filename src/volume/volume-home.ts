@@ -2,15 +2,19 @@ import { hash } from 'node:crypto';
 import { errnoOf, obstacleOf } from '../base/errors.ts';
 import type { Parsed } from '../base/parsed.ts';
 import { finish, type Steps } from '../base/steps.ts';
-import { replaceFile } from './create-file.ts';
-import type { VolumeFs } from './file-system.ts';
+import { removingTree, replaceFile, type VolumeFs } from './file-system.ts';
 import { DATA_DIRECTORY, INPUTS_FILE, RECORD_FILE, temporaryName } from './layout.ts';
-import { parseRecord, serializeRecord, type VolumeRecord } from './record.ts';
-import { removingTree } from './remove-tree.ts';
-import { type KeptInputs, parseInputs, serializeInputs } from './request-inputs.ts';
+import {
+  type KeptInputs,
+  parseInputs,
+  parseRecord,
+  serializeInputs,
+  serializeRecord,
+  type VolumeRecord,
+} from './record.ts';
 
 /** A record, or why there is none that can be used. */
-export type LoadedRecord =
+type LoadedRecord =
   | { readonly ok: true; readonly value: VolumeRecord }
   | { readonly ok: false; readonly problem: string };
 

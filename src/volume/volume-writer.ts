@@ -1,24 +1,17 @@
 import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
-import { Slices } from '../base/slices.ts';
-import { finish, guarded, type Steps } from '../base/steps.ts';
+import { finish, guarded, Slices, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
-import type { FileSummary } from './file-summary.ts';
-import type { VolumeFs } from './file-system.ts';
-import { findDamages } from './find-damages.ts';
-import { type ForeignBinds, noForeignBinds } from './foreign-binds.ts';
-import { GenerationNames } from './generation-names.ts';
-import { KnownVolume } from './known-volume.ts';
-import { PinnedStamps } from './pinned-stamps.ts';
-import { tryRemovingTree } from './remove-tree.ts';
-import { RetiredRoom } from './retired-room.ts';
-import { Retirement } from './retirement.ts';
-import { VolumeStamp } from './volume-stamp.ts';
-import { writeFailure } from './write-failure.ts';
+import { tryRemovingTree, type VolumeFs } from './file-system.ts';
+import type { FileSummary } from './generation-contents.ts';
+import { findDamages, KnownVolume } from './known-volume.ts';
+import { GenerationNames } from './layout.ts';
+import { type ForeignBinds, noForeignBinds, RetiredRoom, Retirement } from './retirement.ts';
+import { PinnedStamps, VolumeStamp } from './volume-stamp.ts';
 
-export type VolumeWriterOptions = {
+type VolumeWriterOptions = {
   readonly fs: VolumeFs;
   /** Where the volume is seen. There already; may be a descriptor's path in `/proc/self/fd`. */
   readonly directory: string;
@@ -34,7 +27,7 @@ export type VolumeWriterOptions = {
 };
 
 /** What a subPath leads to, by a path below the volume's directory that goes through no link. */
-export type ResolvedSubPath = {
+type ResolvedSubPath = {
   readonly path: string;
   readonly type: 'file' | 'directory';
   readonly generation: string;
@@ -279,4 +272,34 @@ function noSuchPath(subPath: RelativePath, files: readonly string[]): LanternErr
     'not-found',
     `look for the subPath "${subPath}" in the volume: there is no such file or directory; it holds ${named.join(', ') || 'no files'}`,
   );
+}
+
+const NO_ROOM: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
+/** EINVAL: an id that the user namespace does not map. */
+const NOT_GIVABLE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EINVAL']);
+
+/** What a failure of the file system, while a generation was written, says to whoever asked for the write. */
+function writeFailure(error: unknown, directory: string): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined) return error;
+  const what = `write a new generation to "${directory}"`;
+  if (NO_ROOM.has(errno)) {
+    return new LanternError(
+      'resource-exhausted',
+      `${what}: the pool is full (${errno}); the old contents stay; unmount other volumes or enlarge the pool`,
+      { cause: error, reason: 'POOL_FULL' },
+    );
+  }
+  if (NOT_GIVABLE.has(errno) && isOfChown(error)) {
+    return new LanternError(
+      'failed-precondition',
+      `${what}: the daemon may not give files to the user, group or mount group asked for (${errno}); run it with CAP_CHOWN, or leave them out; the old contents stay`,
+      { cause: error },
+    );
+  }
+  return toLanternError(error, what);
+}
+
+function isOfChown(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && String(error.syscall).includes('chown');
 }

@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canCompose } from '../../scripts/docker.mjs';
 import { hasAppArmor, hasAppArmorParser } from '../../scripts/prerequisites.mjs';
 import { DisposalStack } from '../../src/base/disposal-stack.ts';
-import { TOP } from '../support/compiled.ts';
-import { mountsBelow } from '../support/daemon-harness.ts';
-import { DockerEngine } from '../support/docker-engine.ts';
-import { SharedMount } from '../support/shared-mount.ts';
-import { makeStandInImage } from '../support/stand-in-image.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { DockerEngine } from '../support/docker/docker-engine.ts';
+import { makeStandInImage } from '../support/docker/stand-in-image.ts';
+import { SharedMount } from '../support/host/mounts.ts';
+import { mountsBelow } from '../support/projection/daemon-harness.ts';
+import { TOP } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const STAND_IN = 'lantern-test-stand-in';
 const IMAGE = 'lantern-test';

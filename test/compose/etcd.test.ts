@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canCompose } from '../../scripts/docker.mjs';
 import { hasEtcd } from '../../scripts/prerequisites.mjs';
 import { DisposalStack } from '../../src/base/disposal-stack.ts';
-import { TOP } from '../support/compiled.ts';
-import { DockerEngine } from '../support/docker-engine.ts';
-import { makeLanternImage } from '../support/lantern-image.ts';
-import { makeStandInImage } from '../support/stand-in-image.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { DockerEngine } from '../support/docker/docker-engine.ts';
+import { makeLanternImage } from '../support/docker/lantern-image.ts';
+import { makeStandInImage } from '../support/docker/stand-in-image.ts';
+import { TOP } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const STAND_IN = 'lantern-etcd-test-stand-in';
 const IMAGE = 'lantern-etcd-test';

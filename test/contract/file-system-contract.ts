@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { errnoOf } from '../../src/base/errors.ts';
-import { createFile, replaceFile } from '../../src/volume/create-file.ts';
-import type { VolumeFs } from '../../src/volume/file-system.ts';
+import { createFile, replaceFile, type VolumeFs } from '../../src/volume/file-system.ts';
 
 /** A file system to try, and an empty directory on it. */
 export interface FileSystemPlace extends Disposable {

@@ -1,10 +1,10 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { descriptorFileSystem } from '../../src/mount/descriptor-file-system.ts';
-import { hostFileSystem } from '../../src/mount/host-file-system.ts';
-import { O_PATH } from '../../src/mount/system-calls.ts';
+import { hostFileSystem } from '../../src/mount/detect/detect-publisher.ts';
+import { descriptorFileSystem } from '../../src/mount/direct/descriptor-file-system.ts';
+import { O_PATH } from '../../src/mount/linux/system-calls.ts';
 import { createMemoryFileSystem } from '../../src/volume/memory-file-system.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 import { type FileSystemPlace, fileSystemContract } from './file-system-contract.ts';
 
 const isRoot = process.getuid?.() === 0;

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { relativePath } from '../support/builders.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { openDescriptors } from '../support/open-descriptors.ts';
-import { recordOf, volumeId } from '../support/volume-content.ts';
+import { openDescriptors } from '../support/host/process.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { lanternErrorOf } from '../support/suite/expectations.ts';
+import { recordOf, volumeId } from '../support/volume/volume-content.ts';
 import { publisherContentsContract } from './publisher-contents-contract.ts';
 import { publisherDamageContract } from './publisher-damage-contract.ts';
 import { publisherRestartContract } from './publisher-restart-contract.ts';

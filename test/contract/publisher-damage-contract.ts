@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { HostedVolume } from '../../src/mount/publisher.ts';
-import { relativePath } from '../support/builders.ts';
-import { recordOf } from '../support/volume-content.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { recordOf } from '../support/volume/volume-content.ts';
 import {
   arrange,
   contents,

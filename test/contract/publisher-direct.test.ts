@@ -1,4 +1,4 @@
-import { DirectWorld } from '../support/direct-world.ts';
+import { DirectWorld } from '../support/mount/direct-world.ts';
 import { publisherContract } from './publisher-contract.ts';
 
 publisherContract('direct', () => new DirectWorld(), {

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { relativePath } from '../support/builders.ts';
-import { recordOf, volumeId } from '../support/volume-content.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { recordOf, volumeId } from '../support/volume/volume-content.ts';
 import {
   arrange,
   contents,

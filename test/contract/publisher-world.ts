@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { HostedVolume, Publisher } from '../../src/mount/publisher.ts';
-import type { ManualClock } from '../support/manual-clock.ts';
-import { payloadOf, volumeId } from '../support/volume-content.ts';
+import type { ManualClock } from '../support/suite/clocks.ts';
+import { payloadOf, volumeId } from '../support/volume/volume-content.ts';
 
 /** One host with one publisher on it. Disposal takes everything away, mounts included. */
 export interface PublisherWorld extends Disposable {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { LanternError } from '../../src/base/errors.ts';
 import { type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../src/objects/object.ts';
-import type { ApplyOptions, ObjectChange, ObjectEvent, Store, WatchFilter } from '../../src/sources/source.ts';
-import { configMapDraft, projectedVolumeDraft, secretDraft, serviceAccountDraft } from '../support/builders.ts';
+import type { ApplyOptions, ObjectChange, ObjectEvent, Store, WatchFilter } from '../../src/stores/store.ts';
+import { configMapDraft, projectedVolumeDraft, secretDraft, serviceAccountDraft } from '../support/objects/builders.ts';
 import { describeApplyModes } from './store-modes-contract.ts';
 
 /** A fresh, ready store; `dispose` gives back what it holds. */

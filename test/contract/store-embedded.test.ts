@@ -1,5 +1,5 @@
-import { EmbeddedStore } from '../../src/sources/embedded-store.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 import { describeStore } from './store-contract.ts';
 
 describeStore('embedded store', async ({ historyEvents }) => {

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { EtcdStore } from '../../src/sources/etcd-store.ts';
-import type { Store } from '../../src/sources/source.ts';
-import { testKeys } from '../support/etcd-keys.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
+import { EtcdStore } from '../../src/stores/etcd/etcd-store.ts';
+import type { Store } from '../../src/stores/store.ts';
+import { EtcdServer, isEtcdThere, testKeys } from '../support/etcd/etcd-server.ts';
 import { describeStore } from './store-contract.ts';
 
 describe.runIf(isEtcdThere)('etcd (needs etcd)', () => {

@@ -1,4 +1,4 @@
-import { MemoryStore } from '../../src/sources/memory-store.ts';
+import { MemoryStore } from '../../src/stores/kept/memory-store.ts';
 import { describeStore } from './store-contract.ts';
 
 describeStore('memory store', async ({ historyEvents }) => ({

@@ -1,12 +1,11 @@
 import { describe, expect } from 'vitest';
 import { orThrow } from '../../src/base/parsed.ts';
 import type { Declared } from '../../src/objects/declared.ts';
-import { draftOf } from '../../src/objects/draft-of.ts';
-import { type ObjectKind, refOf, type StoredObject } from '../../src/objects/object.ts';
-import { objectToManifest } from '../../src/objects/object-to-manifest.ts';
-import { parseObject } from '../../src/objects/parse-object.ts';
-import type { ApplyMode, ObjectEvent, Store } from '../../src/sources/source.ts';
-import { manifestOf } from '../support/manifests.ts';
+import { objectToManifest } from '../../src/objects/manifest/object-to-manifest.ts';
+import { parseObject } from '../../src/objects/manifest/parse-manifest.ts';
+import { draftOf, type ObjectKind, refOf, type StoredObject } from '../../src/objects/object.ts';
+import type { ApplyMode, ObjectEvent, Store } from '../../src/stores/store.ts';
+import { manifestOf } from '../support/objects/manifests.ts';
 
 type WithStore = (title: string, body: (store: Store, signal: AbortSignal) => Promise<void>) => void;
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import { mountLines } from '../support/leak-check.ts';
+import { mountLines } from '../support/suite/leak-check.ts';
 import { Random } from './random.ts';
 import { METHODS, type Method } from './requests.ts';
 import { isHostileRun, LASTING_MS, SEED, say } from './run.ts';

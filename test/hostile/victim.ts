@@ -2,15 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
-import { endOf } from '../support/command-line.ts';
-import { compiled } from '../support/compiled.ts';
-import { mountsBelow } from '../support/daemon-harness.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { mountsBelow } from '../support/projection/daemon-harness.ts';
+import { endOf } from '../support/suite/command-line.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 /** A real daemon in a process of its own, which is attacked and killed. Its log is a file, at the highest verbosity. */
 export class Victim implements AsyncDisposable {
   readonly #program = compiled('src/main.ts');
-  readonly #monitor = compiled('test/support/loop-monitor.ts');
+  readonly #monitor = compiled('test/support/host/loop-monitor.ts');
   readonly directory = new TempDir('/dev/shm');
   readonly logFile = this.directory.at('log');
   readonly #flags: readonly string[];

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 
 const secret = (name: string) => `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}}\nstringData: {a: b}\n`;
 const pod = (name: string) =>

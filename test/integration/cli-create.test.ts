@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { Authority } from '../support/certificates.ts';
-import { CommandLine, type Outcome } from '../support/command-line.ts';
+import { Authority } from '../support/host/certificates.ts';
+import { CommandLine, type Outcome } from '../support/suite/command-line.ts';
 
 const VALUE = 'pl4nted-v4lue';
 const ENCODED = Buffer.from(VALUE).toString('base64');

@@ -3,13 +3,12 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
-import { compiled, TOP } from '../support/compiled.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { freePort } from '../support/free-port.ts';
-import { NOBODY } from '../support/nobody.ts';
-import { isRoot, mayMount } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { isRoot, mayMount, NOBODY } from '../support/host/privileges.ts';
+import { freePort } from '../support/host/process.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
+import { compiled, TOP } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 type Checks = Readonly<
   Record<string, { readonly verdict: string; readonly finding: string; readonly nextStep: string }>

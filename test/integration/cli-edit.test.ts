@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { CommandLine, firstLine } from '../support/command-line.ts';
+import { CommandLine, firstLine } from '../support/suite/command-line.ts';
 
 const OLD = Buffer.from('old-v4lue').toString('base64');
 const NEW = Buffer.from('new-v4lue').toString('base64');

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
-import { SECRET_ENV_POD } from '../support/seed-manifests.ts';
+import { SECRET_ENV_POD } from '../support/objects/seed-manifests.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const config = base64(JSON.stringify({ auths: { 'registry.example': { auth: base64('puller:pl4nted') } } }));

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CommandLine, endOf } from '../support/command-line.ts';
+import { CommandLine, endOf } from '../support/suite/command-line.ts';
 
 const PLANTED = 'pl4nted';
 

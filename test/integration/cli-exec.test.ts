@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { CommandLine, firstLine, type Outcome } from '../support/command-line.ts';
-import { compiled } from '../support/compiled.ts';
-import { isRoot, mayMount } from '../support/privileges.ts';
+import { isRoot, mayMount } from '../support/host/privileges.ts';
+import { CommandLine, firstLine, type Outcome } from '../support/suite/command-line.ts';
+import { compiled } from '../support/suite/compiled.ts';
 
 const SECRET = `
 apiVersion: v1

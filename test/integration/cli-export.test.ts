@@ -13,13 +13,12 @@ import {
 } from 'node:fs';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { draftOf } from '../../src/objects/draft-of.ts';
-import { OBJECT_KINDS, type ObjectDraft, refKey, refOf } from '../../src/objects/object.ts';
+import { draftOf, OBJECT_KINDS, type ObjectDraft, refKey, refOf } from '../../src/objects/object.ts';
 import { connect } from '../../src/rpc/client.ts';
-import { objectFromWire } from '../../src/rpc/object-messages.ts';
-import { isSameContents } from '../../src/sources/same-contents.ts';
-import { CommandLine } from '../support/command-line.ts';
-import { compiled } from '../support/compiled.ts';
+import { objectFromWire } from '../../src/rpc/lantern/object-messages.ts';
+import { isSameContents } from '../../src/stores/kept/next-state.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
+import { compiled } from '../support/suite/compiled.ts';
 
 // Values that must show up in the stores alone, and in what was asked for in the clear.
 const PLANTED = ['pl4nted-secret', 'pl4nted-label', 'pl4nted-annotation', 'pl4nted-config', 'pl4nted-name'];

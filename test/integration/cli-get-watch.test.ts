@@ -2,14 +2,14 @@ import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { LanternError } from '../../src/base/errors.ts';
 import { orThrow } from '../../src/base/parsed.ts';
-import { followObjects } from '../../src/cli/follow-objects.ts';
 import { parseKind } from '../../src/cli/kinds.ts';
-import { parseObject } from '../../src/objects/parse-object.ts';
-import { objectsService } from '../../src/rpc/objects-service.ts';
-import { MemoryStore } from '../../src/sources/memory-store.ts';
-import type { ObjectEvent, ObjectList, WatchFilter } from '../../src/sources/source.ts';
-import { CommandLine, endOf } from '../support/command-line.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
+import { followObjects } from '../../src/cli/objects/watch-objects.ts';
+import { parseObject } from '../../src/objects/manifest/parse-manifest.ts';
+import { objectsService } from '../../src/rpc/lantern/objects-service.ts';
+import { MemoryStore } from '../../src/stores/kept/memory-store.ts';
+import type { ObjectEvent, ObjectList, WatchFilter } from '../../src/stores/store.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { CommandLine, endOf } from '../support/suite/command-line.ts';
 
 /** A store of which the test changes the contents at the moments when a reader of lists and watches could be misled. */
 class ChangingStore extends MemoryStore {

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { CommandLine } from '../support/command-line.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 
 let shell: CommandLine;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect } from '../../src/rpc/client.ts';
-import { CommandLine } from '../support/command-line.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 
 let shell: CommandLine;
 beforeAll(async () => {

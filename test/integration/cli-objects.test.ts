@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { CommandLine, endOf } from '../support/command-line.ts';
+import { CommandLine, endOf } from '../support/suite/command-line.ts';
 
 // A value that must show up only where it is asked for, base64 included.
 const VALUE = 'pl4nted-v4lue';

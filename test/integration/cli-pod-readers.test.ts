@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
-import { compiled } from '../support/compiled.ts';
-import { NOBODY } from '../support/nobody.ts';
-import { canDo, looks } from '../support/other-users.ts';
-import { isRoot, mayMount } from '../support/privileges.ts';
+import { canDo, isRoot, looks, mayMount, NOBODY } from '../support/host/privileges.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
+import { compiled } from '../support/suite/compiled.ts';
 
 const OTHER = 40_001;
 const TOKEN = 'var/run/secrets/kubernetes.io/serviceaccount/token';

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 
 const VALUE = 'pl4nted';
 

@@ -6,8 +6,8 @@ import { createProgram } from '../../src/cli/program.ts';
 import type { MountPodRequest__Output as MountPodRequest } from '../../src/rpc/generated/lantern/v1/MountPodRequest.ts';
 import type { Pod } from '../../src/rpc/generated/lantern/v1/Pod.ts';
 import type { ProjectorMethods } from '../../src/rpc/services.ts';
-import { RecordedTerminal } from '../support/recorded-terminal.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { RecordedTerminal } from '../support/suite/recorded-terminal.ts';
 
 const VALUE = 'pl4nted';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { CommandLine, endOf } from '../support/command-line.ts';
+import { CommandLine, endOf } from '../support/suite/command-line.ts';
 
 test('serve says when it is ready, and ends in order with mounts in place', async () => {
   await using shell = new CommandLine();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CommandLine, firstLine } from '../support/command-line.ts';
+import { CommandLine, firstLine } from '../support/suite/command-line.ts';
 
 let shell: CommandLine;
 beforeAll(async () => {

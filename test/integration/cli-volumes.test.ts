@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CommandLine, endOf, firstLine } from '../support/command-line.ts';
+import { CommandLine, endOf, firstLine } from '../support/suite/command-line.ts';
 
 const VALUE = 'pl4nted-v4lue';
 const secret = (value: string) =>

@@ -12,12 +12,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { backUp, rekey, restore } from '../../src/sources/embedded-backup.ts';
-import { EmbeddedStore } from '../../src/sources/embedded-store.ts';
-import { secretDraft } from '../support/builders.ts';
-import { CommandLine } from '../support/command-line.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { backUp, rekey, restore } from '../../src/stores/embedded/backup.ts';
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts';
+import { secretDraft } from '../support/objects/builders.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const NEVER = new AbortController().signal;
 const APPLY = { createOnly: false, dryRun: false };

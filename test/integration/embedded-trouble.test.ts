@@ -14,13 +14,13 @@ import {
 } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { EmbeddedStore } from '../../src/sources/embedded-store.ts';
-import type { ObjectEvent } from '../../src/sources/source.ts';
-import { secretDraft } from '../support/builders.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { MountFixture } from '../support/mount-fixture.ts';
-import { mayMount } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts';
+import type { ObjectEvent } from '../../src/stores/store.ts';
+import { MountFixture } from '../support/host/mounts.ts';
+import { mayMount } from '../support/host/privileges.ts';
+import { secretDraft } from '../support/objects/builders.ts';
+import { ManualClock } from '../support/suite/clocks.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const NEVER = new AbortController().signal;
 const APPLY = { createOnly: false, dryRun: false };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/rpc/client.ts';
-import { CommandLine } from '../support/command-line.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 const OBJECTS = `
 apiVersion: v1

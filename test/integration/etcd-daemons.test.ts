@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LanternError } from '../../src/base/errors.ts';
 import { connect } from '../../src/rpc/client.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { testKeys } from '../support/etcd-keys.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
+import { EtcdServer, isEtcdThere, testKeys } from '../support/etcd/etcd-server.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 
 const WHOLE = { source: { secret: { secretName: 'db' } } };
 

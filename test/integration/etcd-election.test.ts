@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { EtcdClient } from '../../src/sources/etcd-client.ts';
-import { EtcdElection } from '../../src/sources/etcd-election.ts';
-import { EtcdScene } from '../support/etcd-scene.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { EtcdClient } from '../../src/stores/etcd/client.ts';
+import { EtcdElection } from '../../src/stores/etcd/election.ts';
+import { EtcdScene } from '../support/etcd/etcd-scene.ts';
+import { EtcdServer, isEtcdThere } from '../support/etcd/etcd-server.ts';
+import { ManualClock } from '../support/suite/clocks.ts';
 
 describe.runIf(isEtcdThere)('work that one daemon does for all (needs etcd)', () => {
   let server: EtcdServer;

@@ -1,9 +1,8 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { testKeys } from '../support/etcd-keys.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
+import { EtcdServer, isEtcdThere, testKeys } from '../support/etcd/etcd-server.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 
 const OBJECTS = 12;
 const NAMES = Array.from({ length: OBJECTS }, (_, index) => `s${index}`);

@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ObjectRef, refOf, type StoredObject } from '../../src/objects/object.ts';
-import { MOST_READ_AT_ONCE } from '../../src/sources/etcd-records.ts';
-import type { EtcdStore } from '../../src/sources/etcd-store.ts';
-import { EtcdStream } from '../../src/sources/etcd-stream.ts';
-import type { ObjectChange } from '../../src/sources/source.ts';
-import { secretDraft } from '../support/builders.ts';
-import { testKeys } from '../support/etcd-keys.ts';
-import { callsOf } from '../support/etcd-members.ts';
-import { EtcdProxy } from '../support/etcd-proxy.ts';
-import { apply, EtcdScene, inTouch, outOfTouch, PATIENT } from '../support/etcd-scene.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
+import type { EtcdStore } from '../../src/stores/etcd/etcd-store.ts';
+import { MOST_READ_AT_ONCE } from '../../src/stores/etcd/records.ts';
+import { EtcdStream } from '../../src/stores/etcd/stream.ts';
+import type { ObjectChange } from '../../src/stores/store.ts';
+import { callsOf } from '../support/etcd/etcd-members.ts';
+import { EtcdProxy } from '../support/etcd/etcd-proxy.ts';
+import { apply, EtcdScene, inTouch, outOfTouch, PATIENT } from '../support/etcd/etcd-scene.ts';
+import { EtcdServer, isEtcdThere, testKeys } from '../support/etcd/etcd-server.ts';
+import { secretDraft } from '../support/objects/builders.ts';
 
 const DB: ObjectRef = { kind: 'Secret', namespace: 'default', name: 'db' };
 

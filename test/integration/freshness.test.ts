@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { CommandLine } from '../support/command-line.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 
 const DB = { source: { secret: { secretName: 'db' } } };
 const TOKEN = { source: { projected: { sources: [{ serviceAccountToken: { path: 'token', audience: 'vault' } }] } } };

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/rpc/client.ts';
-import { CommandLine } from '../support/command-line.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 const NESTED = `${'- '.repeat(150)}a\n`;
 const keys = (count: number) => Array.from({ length: count }, (_, index) => `k${index}: 0`).join('\n');

@@ -2,8 +2,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DaemonHarness, mountsBelow } from '../support/daemon-harness.ts';
-import { mayMount } from '../support/privileges.ts';
+import { mayMount } from '../support/host/privileges.ts';
+import { DaemonHarness, mountsBelow } from '../support/projection/daemon-harness.ts';
 
 const PASSWORD = 'pl4nted-s3cret-byt3s';
 const WHOLE = { source: { secret: { secretName: 'db' } } };

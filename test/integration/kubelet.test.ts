@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DaemonHarness, mountsBelow } from '../support/daemon-harness.ts';
-import { type InlineVolume, Kubelet, type Tokens } from '../support/kubelet.ts';
-import { isRoot, mayMount } from '../support/privileges.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { type InlineVolume, Kubelet, type Tokens } from '../support/host/kubelet.ts';
+import { isRoot, mayMount } from '../support/host/privileges.ts';
+import { DaemonHarness, mountsBelow } from '../support/projection/daemon-harness.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 const SPEC = {
   projected: {

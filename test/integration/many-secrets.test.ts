@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ObjectDraft } from '../../src/objects/object.ts';
 import type { LanternClient } from '../../src/rpc/client.ts';
 import type { ObjectEvent__Output as ObjectEvent } from '../../src/rpc/generated/lantern/v1/ObjectEvent.ts';
-import { objectsService } from '../../src/rpc/objects-service.ts';
-import { EmbeddedStore } from '../../src/sources/embedded-store.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { objectsService } from '../../src/rpc/lantern/objects-service.ts';
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const FEW = 1_000;
 const MANY = 10_000;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { freePort } from '../support/free-port.ts';
-import { mayMount } from '../support/privileges.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { mayMount } from '../support/host/privileges.ts';
+import { freePort } from '../support/host/process.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 const secretVolume = (secretName: string) => ({ source: { secret: { secretName } } });
 

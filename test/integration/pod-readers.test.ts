@@ -1,10 +1,9 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { MountPodRequest } from '../../src/rpc/generated/lantern/v1/MountPodRequest.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { canDo, looks, type Who } from '../support/other-users.ts';
-import { containerWith, podManifest } from '../support/pod-manifest.ts';
-import { isRoot, mayMount } from '../support/privileges.ts';
+import { canDo, isRoot, looks, mayMount, type Who } from '../support/host/privileges.ts';
+import { containerWith, podManifest } from '../support/objects/manifests.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 
 const TOKEN = 'var/run/secrets/kubernetes.io/serviceaccount/token';
 const DB = 'etc/db/password';

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DaemonHarness, mountsBelow } from '../support/daemon-harness.ts';
-import { listTree } from '../support/list-tree.ts';
-import { containerWith, podManifest, secretVolume } from '../support/pod-manifest.ts';
-import { mayMount } from '../support/privileges.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { listTree } from '../support/host/list-tree.ts';
+import { mayMount } from '../support/host/privileges.ts';
+import { containerWith, podManifest, secretVolume } from '../support/objects/manifests.ts';
+import { DaemonHarness, mountsBelow } from '../support/projection/daemon-harness.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 const PASSWORD = 'pl4nted-p0d-passw0rd';
 const TOKEN_PATH = 'var/run/secrets/kubernetes.io/serviceaccount';

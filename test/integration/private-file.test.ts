@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
-import { compiled } from '../support/compiled.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 let program: string;
 beforeAll(() => {
-  program = compiled('test/support/private-file-child.ts');
+  program = compiled('test/support/stores/private-file-child.ts');
 });
 
 test.each([

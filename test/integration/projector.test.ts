@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { isRoot } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const DB = { username: 'admin', password: '1f2d1e2e67df' };
 const WHOLE = { source: { secret: { secretName: 'db' } } };

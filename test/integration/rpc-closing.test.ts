@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { Metadata, type ServiceDefinition, status } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { describe, expect, it } from 'vitest';
-import { RpcFixture } from '../support/rpc-fixture.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
 
 const health = healthService as ServiceDefinition;
 

@@ -6,9 +6,9 @@ import type { ValidateVolumeCapabilitiesRequest } from '../../src/rpc/generated/
 import type { Volume__Output as Volume } from '../../src/rpc/generated/csi/v1/Volume.ts';
 import type { VolumeCapability } from '../../src/rpc/generated/csi/v1/VolumeCapability.ts';
 import type { ApplyRequest } from '../../src/rpc/generated/lantern/v1/ApplyRequest.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { rejectionOf } from '../support/rejection.ts';
-import { rawClient } from '../support/rpc-fixture.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { rawClient } from '../support/projection/rpc-fixture.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 const CAPABILITY: VolumeCapability = { mount: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' } };
 const BLOCK: VolumeCapability = { block: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' } };

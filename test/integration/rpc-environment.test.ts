@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ResolveEnvironmentRequest } from '../../src/rpc/generated/lantern/v1/ResolveEnvironmentRequest.ts';
 import type { ResolveRegistryCredentialsRequest } from '../../src/rpc/generated/lantern/v1/ResolveRegistryCredentialsRequest.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 /** Stands in Secrets and in bad requests, and must never come back in an error or a log. */
 const PLANTED = 'hunter2-planted';

@@ -1,11 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 import type { EventDraft } from '../../src/objects/event.ts';
-import { EventLog } from '../../src/projection/event-log.ts';
-import { eventsService } from '../../src/rpc/events-service.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { rejectionOf, rejectionOfStream } from '../support/rejection.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
+import { EventLog } from '../../src/projection/events/event-log.ts';
+import { eventsService } from '../../src/rpc/lantern/events-service.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { ManualClock } from '../support/suite/clocks.ts';
+import { rejectionOf, rejectionOfStream } from '../support/suite/expectations.ts';
 
 const PLANTED = 'pl4nted';
 

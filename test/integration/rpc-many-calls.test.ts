@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { connect } from '../../src/rpc/client.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
 
 const CALLS = 50;
 

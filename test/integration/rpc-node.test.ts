@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LanternError } from '../../src/base/errors.ts';
+import { inlineVolumeId } from '../../src/rpc/csi/host-kubernetes.ts';
 import type { NodePublishVolumeRequest } from '../../src/rpc/generated/csi/v1/NodePublishVolumeRequest.ts';
 import type { VolumeCapability } from '../../src/rpc/generated/csi/v1/VolumeCapability.ts';
-import { inlineVolumeId } from '../../src/rpc/host-kubernetes.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { isRoot } from '../support/privileges.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 
 const DB = { username: 'admin', password: '1f2d1e2e67df' };
 const UID = '6f0a4ab2-5a5c-4a5e-9d3c-000000000001';

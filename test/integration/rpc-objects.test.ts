@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApplyRequest } from '../../src/rpc/generated/lantern/v1/ApplyRequest.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { rejectionOf, rejectionOfStream } from '../support/rejection.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { rejectionOf, rejectionOfStream } from '../support/suite/expectations.ts';
 
 /** Looks like a secret, is sent where secrets go, and must never come back. */
 const PLANTED = 'hunter2-planted';

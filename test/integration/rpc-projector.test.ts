@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { DaemonHarness, mountsBelow } from '../support/daemon-harness.ts';
-import { rejectionOf, rejectionOfStream } from '../support/rejection.ts';
+import { DaemonHarness, mountsBelow } from '../support/projection/daemon-harness.ts';
+import { rejectionOf, rejectionOfStream } from '../support/suite/expectations.ts';
 
 const WHOLE = { source: { secret: { secretName: 'db' } } };
 /** Looks like a secret, is sent where secrets go, and must never come back. */

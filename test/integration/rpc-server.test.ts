@@ -6,16 +6,16 @@ import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { invalid, LanternError, toLanternError } from '../../src/base/errors.ts';
-import { VolumeEvents } from '../../src/projection/volume-events.ts';
-import type { CallObserver } from '../../src/rpc/call-observer.ts';
+import { VolumeEvents } from '../../src/projection/events/volume-events.ts';
 import { connect } from '../../src/rpc/client.ts';
+import type { CallObserver } from '../../src/rpc/handler.ts';
+import { eventToWire } from '../../src/rpc/lantern/projector-messages.ts';
 import { csi, lantern, packageDefinition } from '../../src/rpc/protos.ts';
 import type { ProjectorMethods } from '../../src/rpc/services.ts';
-import { eventToWire } from '../../src/rpc/volume-messages.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { PatientClock } from '../support/patient-clock.ts';
-import { rejectionOf } from '../support/rejection.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { PatientClock } from '../support/suite/clocks.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 /** A method that reports its signal and goes on until that aborts. */
 class Waiting {

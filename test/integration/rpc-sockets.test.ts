@@ -3,10 +3,10 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, symlinkSync, w
 import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { rejectionOf } from '../support/rejection.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const umaskBefore = process.umask();
 afterEach(() => {

@@ -3,10 +3,10 @@ import { createServer } from 'node:net';
 import { type ChannelCredentials, Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import type { TcpConfig, TlsFiles } from '../../src/config/rules.ts';
-import { Authority, type Identity } from '../support/certificates.ts';
-import { rejectionOf } from '../support/rejection.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { Authority, type Identity } from '../support/host/certificates.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const authority = new Authority('clients');
 const daemon = authority.issue('daemon');

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CommandLine, endOf } from '../support/command-line.ts';
 import {
   DOTFILES,
   MYSECRET,
@@ -13,7 +12,8 @@ import {
   SECRET_ENV_POD,
   SERVICE_ACCOUNT_POD,
   SSH_POD,
-} from '../support/seed-manifests.ts';
+} from '../support/objects/seed-manifests.ts';
+import { CommandLine, endOf } from '../support/suite/command-line.ts';
 
 let shell: CommandLine;
 

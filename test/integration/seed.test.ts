@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CommandLine, endOf } from '../support/command-line.ts';
-import { MYSECRET } from '../support/seed-manifests.ts';
+import { MYSECRET } from '../support/objects/seed-manifests.ts';
+import { CommandLine, endOf } from '../support/suite/command-line.ts';
 
 let shell: CommandLine;
 

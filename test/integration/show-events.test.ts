@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { fetchEvents, showEvents } from '../../src/cli/show-events.ts';
-import { EventLog } from '../../src/projection/event-log.ts';
-import { eventsService } from '../../src/rpc/events-service.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { NEVER } from '../support/projection-world.ts';
-import { RecordedTerminal } from '../support/recorded-terminal.ts';
-import { RpcFixture } from '../support/rpc-fixture.ts';
+import { fetchEvents, showEvents } from '../../src/cli/objects/show-events.ts';
+import { EventLog } from '../../src/projection/events/event-log.ts';
+import { eventsService } from '../../src/rpc/lantern/events-service.ts';
+import { NEVER } from '../support/projection/projection-world.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
+import { ManualClock } from '../support/suite/clocks.ts';
+import { RecordedTerminal } from '../support/suite/recorded-terminal.ts';
 
 const EVERYTHING = { namespace: '', involvedKind: '', involvedName: '' };
 

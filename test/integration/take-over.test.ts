@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { connect } from '../../src/rpc/client.ts';
-import { KeySetFile } from '../../src/sources/key-set-file.ts';
-import { ManifestDirectory } from '../../src/sources/manifest-directory.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { ManifestDirectory } from '../../src/stores/manifests/manifest-directory.ts';
+import { KeySetFile } from '../../src/tokens/key-set-file.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const VOLUME = { volumeId: 'v', definition: { source: { secret: { secretName: 'db' } } } };
 

@@ -5,8 +5,8 @@ import { constants } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test, vi } from 'vitest';
 import { isRunning, mountsOf } from '../../scripts/leftovers.mjs';
-import { TOP } from '../support/compiled.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { TOP } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 /** What the fixture's test has on the machine while it hangs. */
 type Hanging = { readonly directory: string; readonly pids: readonly number[] };

@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, it, vi } from 'vitest';
-import { parserHere } from '../../src/sources/parser.ts';
-import { ThreadParser } from '../../src/sources/thread-parser.ts';
-import { compiled } from '../support/compiled.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { parserHere } from '../../src/spec/parser/parse-tasks.ts';
+import { ThreadParser } from '../../src/spec/parser/thread-parser.ts';
+import { ManualClock } from '../support/suite/clocks.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
-const script = () => pathToFileURL(compiled('src/sources/parse-thread.ts'));
+const script = () => pathToFileURL(compiled('src/spec/parser/parse-thread.ts'));
 const NEVER = new AbortController().signal;
 const threads = () => readdirSync('/proc/self/task').length;
 const manifest = (count: number) =>

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SIGNING_KEYS } from '../../src/objects/object.ts';
 import type { LanternClient } from '../../src/rpc/client.ts';
 import type { Object__Output as Wire } from '../../src/rpc/generated/lantern/v1/Object.ts';
-import { SIGNING_KEYS } from '../../src/sources/signing-keys.ts';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { rejectionOf } from '../support/rejection.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const NAME = 'kubernetes.io/service-account.name';
 const TYPE = 'kubernetes.io/service-account-token';

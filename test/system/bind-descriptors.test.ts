@@ -1,12 +1,11 @@
 import { readdirSync, renameSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { LinuxMounter } from '../../src/mount/linux-mounter.ts';
-import { OpenedParent } from '../../src/mount/opened-target.ts';
-import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { openDescriptors } from '../support/open-descriptors.ts';
-import { isRoot } from '../support/privileges.ts';
-import { withDescriptors } from '../support/with-descriptors.ts';
+import { LinuxMounter } from '../../src/mount/linux/linux-mounter.ts';
+import { OpenedParent } from '../../src/mount/linux/opened-target.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { openDescriptors, withDescriptors } from '../support/host/process.ts';
+import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
+import { lanternErrorOf } from '../support/suite/expectations.ts';
 
 describe.runIf(isRoot)('bind without descriptors (needs root)', () => {
   const noDescriptors = () => {

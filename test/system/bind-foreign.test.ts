@@ -3,18 +3,18 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync } from
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { finish } from '../../src/base/steps.ts';
-import { ProcMountTable } from '../../src/mount/mount-table.ts';
+import { ProcMountTable } from '../../src/mount/linux/mount-table.ts';
 import type { HostedVolume } from '../../src/mount/publisher.ts';
 import { isGenerationName } from '../../src/volume/layout.ts';
 import { contents, RETIREMENT_MS } from '../contract/publisher-world.ts';
-import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { relativePath } from '../support/builders.ts';
-import { DirectWorld } from '../support/direct-world.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { MountFixture, mountTable } from '../support/mount-fixture.ts';
-import { isRoot } from '../support/privileges.ts';
-import { Shell } from '../support/shell.ts';
-import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+import { MountFixture, mountTable } from '../support/host/mounts.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { Shell } from '../support/host/process.ts';
+import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
+import { DirectWorld } from '../support/mount/direct-world.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { lanternErrorOf } from '../support/suite/expectations.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume/volume-content.ts';
 
 const contentsOf = (text: string) => payloadOf({ 'tls/key': `key ${text}`, 'tls/deep/crt': `crt ${text}`, user: text });
 

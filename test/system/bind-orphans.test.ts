@@ -3,13 +3,13 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from '
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RelativePath } from '../../src/spec/relative-path.ts';
-import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { relativePath } from '../support/builders.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { mountTable } from '../support/mount-fixture.ts';
-import { isRoot } from '../support/privileges.ts';
-import { Shell } from '../support/shell.ts';
-import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+import { mountTable } from '../support/host/mounts.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { Shell } from '../support/host/process.ts';
+import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { lanternErrorOf } from '../support/suite/expectations.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume/volume-content.ts';
 
 const ID = volumeId('db');
 

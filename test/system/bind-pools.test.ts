@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { openDescriptors } from '../support/open-descriptors.ts';
-import { isRoot } from '../support/privileges.ts';
-import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { openDescriptors } from '../support/host/process.ts';
+import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
+import { lanternErrorOf } from '../support/suite/expectations.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume/volume-content.ts';
 
 const ID = volumeId('db');
 const MIB = 1024 * 1024;

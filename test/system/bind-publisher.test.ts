@@ -2,11 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { openDescriptors } from '../support/open-descriptors.ts';
-import { isRoot } from '../support/privileges.ts';
-import { Shell } from '../support/shell.ts';
-import { payloadOf } from '../support/volume-content.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { openDescriptors, Shell } from '../support/host/process.ts';
+import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
+import { payloadOf } from '../support/volume/volume-content.ts';
 
 describe.runIf(isRoot)('bind publications (needs root)', () => {
   test('modes, owners and the mount group are what the payload says', () => {

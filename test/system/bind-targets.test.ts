@@ -2,18 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BindPublisher } from '../../src/mount/bind-publisher.ts';
-import { LinuxMounter } from '../../src/mount/linux-mounter.ts';
-import { Pools } from '../../src/mount/pools.ts';
-import { TargetRoots } from '../../src/mount/target.ts';
+import { BindPublisher } from '../../src/mount/bind/bind-publisher.ts';
+import { Pools } from '../../src/mount/bind/pools.ts';
+import { LinuxMounter } from '../../src/mount/linux/linux-mounter.ts';
+import { TargetRoots } from '../../src/mount/targets/target.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
-import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { relativePath } from '../support/builders.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { openDescriptors } from '../support/open-descriptors.ts';
-import { isRoot } from '../support/privileges.ts';
-import { Shell } from '../support/shell.ts';
-import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { openDescriptors, Shell } from '../support/host/process.ts';
+import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { lanternErrorOf } from '../support/suite/expectations.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume/volume-content.ts';
 
 const ID = volumeId('db');
 

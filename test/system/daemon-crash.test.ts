@@ -4,11 +4,11 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'no
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { connect, type LanternClient } from '../../src/rpc/client.ts';
-import { endOf, firstLine } from '../support/command-line.ts';
-import { compiled } from '../support/compiled.ts';
-import { mountsBelow } from '../support/daemon-harness.ts';
-import { mayMount } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { mayMount } from '../support/host/privileges.ts';
+import { mountsBelow } from '../support/projection/daemon-harness.ts';
+import { endOf, firstLine } from '../support/suite/command-line.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const KILLS = 5;
 const WHOLE = { source: { secret: { secretName: 'db' } } };

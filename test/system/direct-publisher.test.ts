@@ -11,14 +11,12 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { relativePath } from '../support/builders.ts';
-import type { DirectDaemon } from '../support/direct-daemon.ts';
-import { DirectScene, FILES } from '../support/direct-scene.ts';
-import { DirectWorld } from '../support/direct-world.ts';
-import { listTree } from '../support/list-tree.ts';
-import { NOBODY } from '../support/nobody.ts';
-import { isRoot } from '../support/privileges.ts';
-import { payloadOf, volumeId } from '../support/volume-content.ts';
+import { listTree } from '../support/host/list-tree.ts';
+import { isRoot, NOBODY } from '../support/host/privileges.ts';
+import { type DirectDaemon, DirectScene, FILES } from '../support/mount/direct-scene.ts';
+import { DirectWorld } from '../support/mount/direct-world.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { payloadOf, volumeId } from '../support/volume/volume-content.ts';
 
 const GENERATION = /^\.\.\d{4}(_\d\d){5}\.\d+$/;
 

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { isInMemory } from '../../src/mount/direct-memory.ts';
-import { DirectScene, FILES } from '../support/direct-scene.ts';
-import { listTree } from '../support/list-tree.ts';
-import { isRoot, mayMount } from '../support/privileges.ts';
+import { isInMemory } from '../../src/mount/host-file-systems.ts';
+import { listTree } from '../support/host/list-tree.ts';
+import { isRoot, mayMount } from '../support/host/privileges.ts';
+import { DirectScene, FILES } from '../support/mount/direct-scene.ts';
 
 const disk = [tmpdir(), process.cwd()].find((path) => !isInMemory(path));
 

@@ -16,12 +16,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LanternError } from '../../src/base/errors.ts';
 import type { RelativePath } from '../../src/spec/relative-path.ts';
-import { relativePath } from '../support/builders.ts';
-import { compiled } from '../support/compiled.ts';
-import { DirectWorld } from '../support/direct-world.ts';
-import { listTree } from '../support/list-tree.ts';
-import { isRoot } from '../support/privileges.ts';
-import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+import { listTree } from '../support/host/list-tree.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { DirectWorld } from '../support/mount/direct-world.ts';
+import { relativePath } from '../support/objects/builders.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume/volume-content.ts';
 
 const OTHER = 1234;
 const FILES = payloadOf({ 'a/b': { text: 's3cret', mode: 0o400 }, c: { text: 's3cret', mode: 0o400 } });
@@ -61,7 +61,7 @@ describe.runIf(isRoot)('a target in a directory of another user (needs root)', (
       const volume = publisher.open(ID, 'default');
       volume.write(FILES);
       const subPath = kind === 'file' ? relativePath('c') : undefined;
-      const program = compiled('test/support/exchanger-child.ts');
+      const program = compiled('test/support/mount/exchanger-child.ts');
       const child = spawn(process.execPath, [program, String(OTHER), world.at(), kind], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });

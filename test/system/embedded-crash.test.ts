@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
-import { EmbeddedStore } from '../../src/sources/embedded-store.ts';
-import { compiled } from '../support/compiled.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const KILLS = 12;
 const NEVER = new AbortController().signal;
@@ -12,7 +12,7 @@ const NEVER = new AbortController().signal;
 type Acknowledged = { readonly name: string; readonly turn: number | 'deleted'; readonly revision?: number };
 
 test('SIGKILL at any moment: every acknowledged write is there, and revisions go on', async () => {
-  const child = compiled('test/support/store-child.ts');
+  const child = compiled('test/support/stores/store-child.ts');
   using directory = new TempDir('/dev/shm');
   const location = { directory: directory.at('data'), keyFiles: [directory.at('key')] };
   const expected = new Map<string, Acknowledged>();

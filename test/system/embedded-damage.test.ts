@@ -2,17 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { EmbeddedStore } from '../../src/sources/embedded-store.ts';
-import { secretDraft } from '../support/builders.ts';
-import { compiled } from '../support/compiled.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts';
+import { secretDraft } from '../support/objects/builders.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 const NEVER = new AbortController().signal;
 const NAMES = Array.from({ length: 40 }, (_, index) => `secret-${String(index).padStart(2, '0')}`);
 let child: string;
 
 beforeAll(() => {
-  child = compiled('test/support/store-child.ts');
+  child = compiled('test/support/stores/store-child.ts');
 });
 
 type Found = { readonly names?: readonly string[]; readonly code?: string; readonly message?: string };

@@ -1,11 +1,10 @@
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EtcdFleet, shownBy } from '../support/etcd-fleet.ts';
-import { healthy, leaderOf } from '../support/etcd-members.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
-import { stalenessOf, summaryOf } from '../support/staleness.ts';
-import { UpdateStream } from '../support/update-stream.ts';
-import { VolumeWatcher } from '../support/volume-watcher.ts';
+import { EtcdFleet, shownBy } from '../support/etcd/etcd-fleet.ts';
+import { healthy, leaderOf } from '../support/etcd/etcd-members.ts';
+import { EtcdServer, isEtcdThere } from '../support/etcd/etcd-server.ts';
+import { stalenessOf, summaryOf, UpdateStream } from '../support/volume/update-stream.ts';
+import { VolumeWatcher } from '../support/volume/volume-watcher.ts';
 
 const OBJECTS = 200;
 /** 10,000 updates. */

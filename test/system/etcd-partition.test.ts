@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { EtcdFleet, mountSecrets, shownBy } from '../support/etcd-fleet.ts';
-import { callsOf } from '../support/etcd-members.ts';
-import type { EtcdNode } from '../support/etcd-node.ts';
-import { EtcdProxy } from '../support/etcd-proxy.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
-import { VolumeWatcher } from '../support/volume-watcher.ts';
+import { EtcdFleet, mountSecrets, shownBy } from '../support/etcd/etcd-fleet.ts';
+import { callsOf } from '../support/etcd/etcd-members.ts';
+import type { EtcdNode } from '../support/etcd/etcd-node.ts';
+import { EtcdProxy } from '../support/etcd/etcd-proxy.ts';
+import { EtcdServer, isEtcdThere } from '../support/etcd/etcd-server.ts';
+import { VolumeWatcher } from '../support/volume/volume-watcher.ts';
 
 const OBJECTS = 200;
 /** Of those, how many change while the node is cut off. */

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { EtcdFleet, mountSecrets, shownBy } from '../support/etcd-fleet.ts';
-import { restore } from '../support/etcd-members.ts';
-import type { EtcdNode } from '../support/etcd-node.ts';
-import { EtcdServer, isEtcdThere } from '../support/etcd-server.ts';
-import { VolumeWatcher } from '../support/volume-watcher.ts';
+import { EtcdFleet, mountSecrets, shownBy } from '../support/etcd/etcd-fleet.ts';
+import { restore } from '../support/etcd/etcd-members.ts';
+import type { EtcdNode } from '../support/etcd/etcd-node.ts';
+import { EtcdServer, isEtcdThere } from '../support/etcd/etcd-server.ts';
+import { VolumeWatcher } from '../support/volume/volume-watcher.ts';
 
 const OBJECTS = 8;
 /** Made after the snapshot, each in a volume of its own. */

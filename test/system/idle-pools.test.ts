@@ -3,16 +3,16 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { IDLE_MS } from '../../src/mount/idle-pools.ts';
+import { IDLE_MS } from '../../src/mount/bind/pools.ts';
 import type { Publisher } from '../../src/mount/publisher.ts';
 import { connect } from '../../src/rpc/client.ts';
-import { BindWorld, hostVolume } from '../support/bind-world.ts';
-import { endOf, firstLine } from '../support/command-line.ts';
-import { compiled } from '../support/compiled.ts';
-import { DaemonHarness, mountsBelow } from '../support/daemon-harness.ts';
-import { isRoot, mayMount } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
-import { payloadOf, recordOf, volumeId } from '../support/volume-content.ts';
+import { isRoot, mayMount } from '../support/host/privileges.ts';
+import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
+import { DaemonHarness, mountsBelow } from '../support/projection/daemon-harness.ts';
+import { endOf, firstLine } from '../support/suite/command-line.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
+import { payloadOf, recordOf, volumeId } from '../support/volume/volume-content.ts';
 
 const SPEC = { source: { secret: { secretName: 'db' } } };
 

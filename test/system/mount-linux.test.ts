@@ -11,12 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { LinuxMounter } from '../../src/mount/linux-mounter.ts';
-import { probeBind } from '../../src/mount/probe-bind.ts';
-import { TargetRoots } from '../../src/mount/target.ts';
-import { MountFixture } from '../support/mount-fixture.ts';
-import { openDescriptors } from '../support/open-descriptors.ts';
-import { isRoot } from '../support/privileges.ts';
+import { probeBind } from '../../src/mount/detect/probe-bind.ts';
+import { LinuxMounter } from '../../src/mount/linux/linux-mounter.ts';
+import { TargetRoots } from '../../src/mount/targets/target.ts';
+import { MountFixture } from '../support/host/mounts.ts';
+import { isRoot } from '../support/host/privileges.ts';
+import { openDescriptors } from '../support/host/process.ts';
 
 const mounter = new LinuxMounter({ noswap: false });
 const LIMITS = { bytes: 1024 * 1024, inodes: 64 };

@@ -1,13 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { DaemonHarness } from '../support/daemon-harness.ts';
-import { mountTable } from '../support/mount-fixture.ts';
-import { NOBODY } from '../support/nobody.ts';
-import { canDo } from '../support/other-users.ts';
-import { containerWith, podManifest, secretVolume } from '../support/pod-manifest.ts';
-import { mayMount } from '../support/privileges.ts';
-import { rejectionOf } from '../support/rejection.ts';
+import { mountTable } from '../support/host/mounts.ts';
+import { canDo, mayMount, NOBODY } from '../support/host/privileges.ts';
+import { containerWith, podManifest, secretVolume } from '../support/objects/manifests.ts';
+import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { rejectionOf } from '../support/suite/expectations.ts';
 
 const A_DB = { name: 'db', mountPath: '/etc/db' };
 const SPEC = {

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { PrivateNamespace } from '../../src/cli/private-namespace.ts';
-import { openDescriptors } from '../support/open-descriptors.ts';
-import { mayMount } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
+import { PrivateNamespace } from '../../src/cli/exec/private-namespace.ts';
+import { mayMount } from '../support/host/privileges.ts';
+import { openDescriptors } from '../support/host/process.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
 
 class Scene extends TempDir {
   readonly source = this.at('source');

@@ -5,16 +5,16 @@ import { expect, test } from 'vitest';
 import type { Payload } from '../../src/payload/payload.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { VolumeWriter } from '../../src/volume/volume-writer.ts';
-import { compiled } from '../support/compiled.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { TempDir } from '../support/temp-dir.ts';
-import { versionedPayload, versionOf } from '../support/versioned-payload.ts';
-import { viewOf, viewThroughData, viewThroughNames } from '../support/volume-view.ts';
+import { ManualClock } from '../support/suite/clocks.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
+import { versionedPayload, versionOf } from '../support/volume/versioned-payload.ts';
+import { viewOf, viewThroughData, viewThroughNames } from '../support/volume/volume-content.ts';
 
 const KILLS = 20;
 
 test('invariant 3: a writer killed at any moment leaves a complete set, and the next one finishes the job', async () => {
-  const program = compiled('test/support/writer-child.ts');
+  const program = compiled('test/support/volume/writer-child.ts');
   using place = new TempDir('/dev/shm');
   write(place.path, versionedPayload(0));
   let leftovers = 0;

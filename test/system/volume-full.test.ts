@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { createFile, replaceFile } from '../../src/volume/create-file.ts';
+import { createFile, replaceFile } from '../../src/volume/file-system.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { PoolBudget } from '../../src/volume/pool-budget.ts';
 import { VolumeWriter } from '../../src/volume/volume-writer.ts';
-import { lanternErrorOf } from '../support/lantern-error.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { mayMount } from '../support/privileges.ts';
-import { TempDir } from '../support/temp-dir.ts';
-import { payloadOf } from '../support/volume-content.ts';
-import { viewOf, viewThroughData } from '../support/volume-view.ts';
+import { mayMount } from '../support/host/privileges.ts';
+import { ManualClock } from '../support/suite/clocks.ts';
+import { lanternErrorOf } from '../support/suite/expectations.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
+import { payloadOf, viewOf, viewThroughData } from '../support/volume/volume-content.ts';
 
 const KIB = 1024;
 

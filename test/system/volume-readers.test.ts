@@ -5,16 +5,16 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { VolumeWriter } from '../../src/volume/volume-writer.ts';
-import { compiled } from '../support/compiled.ts';
-import type { ReaderReport } from '../support/reader-child.ts';
-import { TempDir } from '../support/temp-dir.ts';
-import { versionedPayload } from '../support/versioned-payload.ts';
+import { compiled } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
+import type { ReaderReport } from '../support/volume/reader-child.ts';
+import { versionedPayload } from '../support/volume/versioned-payload.ts';
 
 // Longer than a generation is kept, so that removals happen while readers are at it.
 const DURATION_MS = 4_000;
 
 test('readers in another process meet no torn set and no missing file while a writer swaps thousands of times', async () => {
-  const program = compiled('test/support/reader-child.ts');
+  const program = compiled('test/support/volume/reader-child.ts');
   using place = new TempDir('/dev/shm');
   using writer = new VolumeWriter({ fs: nodeFileSystem, directory: place.path, clock: systemClock });
   writer.write(versionedPayload(0));

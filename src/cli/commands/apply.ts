@@ -3,12 +3,11 @@ import { hasCode, LanternError } from '../../base/errors.ts';
 import type { Declared } from '../../objects/declared.ts';
 import { describeRef, type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import type { Cli } from '../cli.ts';
-import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
 import { forEach } from '../for-each.ts';
 import { nameOfKind } from '../kinds.ts';
-import { addKustomizeOptions, type ManifestOptions, readObjects } from '../kustomize.ts';
+import { addKustomizeOptions, type ManifestOptions, readObjects } from '../objects/kustomize.ts';
 import { formatJson } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -65,14 +64,14 @@ async function applyAll(
 }
 
 async function applyOne(cli: Cli, daemon: LanternClient, declared: Declared, dryRun: boolean): Promise<Answer> {
-  const { mergeRequest } = await import('../../rpc/apply-mode.ts');
+  const { mergeRequest } = await import('../../rpc/lantern/object-messages.ts');
   const { signal } = cli;
   const { draft } = declared;
   const { resourceVersion, ...metadata } = draft.metadata;
   const request = { ...mergeRequest(declared), dryRun };
   const { outcome } = await daemon.objects.apply(request, { signal }).catch(async (error: unknown) => {
     if (resourceVersion === undefined || !hasCode(error, 'aborted')) throw error;
-    const { readObject } = await import('../collect-objects.ts');
+    const { readObject } = await import('../objects/collect-objects.ts');
     if ((await readObject(daemon, refOf(draft), signal)) !== undefined) throw error;
     // It comes from another cluster, or was deleted: it is created, as by kubectl, unless somebody else does so just now.
     const anew = mergeRequest({ ...declared, draft: { ...draft, metadata } });

@@ -1,10 +1,25 @@
-import type { Command } from 'commander';
-import type { Cli } from '../cli.ts';
-import { defineCommand } from '../define-command.ts';
-import { createConfigMapCommand } from './create-config-map.ts';
-import { createSecretCommand } from './create-secret.ts';
-import { createServiceAccountCommand } from './create-service-account.ts';
-import { createTokenCommand } from './create-token.ts';
+import { isUtf8 } from 'node:buffer';
+import { Command, Option } from 'commander';
+import { invalid } from '../../base/errors.ts';
+import { nameSuffix } from '../../objects/kustomize/name-suffix.ts';
+import type { ObjectDraft } from '../../objects/object.ts';
+import { DOCKER_CONFIG_KEY, problemOfTlsPair, registryConfig } from '../../objects/secret-types.ts';
+import { type Cli, collect, defineCommand, namespaceOption } from '../define-command.ts';
+import { durationArgument } from '../duration.ts';
+import { wrongUsage } from '../exit.ts';
+import { readBytes } from '../input-files.ts';
+import {
+  addCreateOptions,
+  addPlainCreateOptions,
+  addValueOptions,
+  type CreateOptions,
+  createObject,
+  type PlainCreateOptions,
+  readableArgument,
+  readValues,
+  type ValueOptions,
+} from '../objects/create-object.ts';
+import { withDaemon } from '../with-daemon.ts';
 
 /** `lantern create`: an object from files and values instead of a manifest; and tokens. */
 export function createCommand(cli: Cli): Command {
@@ -21,4 +36,202 @@ export function createCommand(cli: Cli): Command {
     .addCommand(createConfigMapCommand(cli))
     .addCommand(createServiceAccountCommand(cli))
     .addCommand(createTokenCommand(cli));
+}
+
+/** `lantern create configmap`: values that are not UTF-8 text go to binaryData, as with kubectl. */
+function createConfigMapCommand(cli: Cli): Command {
+  const command = defineCommand('configmap', 'Create a ConfigMap from files, directories or literal values.', [
+    'lantern create configmap settings --from-literal=colour=blue --from-file=app.conf',
+    'lantern create configmap settings --from-env-file=settings.env',
+  ])
+    .alias('cm')
+    .argument('<NAME>', 'name of the ConfigMap');
+  return addCreateOptions(addValueOptions(command)).action(
+    async (name: string, options: CreateOptions & ValueOptions) => {
+      await createObject(cli, command, configMapDraft(name, await readValues(options, cli), options), options);
+    },
+  );
+}
+
+function configMapDraft(
+  name: string,
+  values: ReadonlyMap<string, Uint8Array>,
+  { appendHash, namespace = 'default' }: CreateOptions,
+): ObjectDraft {
+  const texts = [...values].filter(([, value]) => isUtf8(value));
+  const data = new Map(texts.map(([key, value]) => [key, Buffer.from(value).toString('utf8')]));
+  const binaryData = new Map([...values].filter(([, value]) => !isUtf8(value)));
+  const fullName = appendHash ? `${name}-${nameSuffix({ kind: 'ConfigMap', name, data, binaryData })}` : name;
+  const metadata = { name: fullName, namespace, labels: new Map(), annotations: new Map() };
+  return { kind: 'ConfigMap', metadata, data, binaryData, immutable: false };
+}
+
+/** `lantern create secret generic|tls|docker-registry`. */
+function createSecretCommand(cli: Cli): Command {
+  return new Command('secret')
+    .description('Create a Secret from files, literal values or credentials.')
+    .addCommand(genericCommand(cli))
+    .addCommand(tlsCommand(cli))
+    .addCommand(dockerRegistryCommand(cli));
+}
+
+type GenericOptions = CreateOptions & ValueOptions & { readonly type?: string };
+
+function genericCommand(cli: Cli): Command {
+  const command = defineCommand('generic', 'Create a Secret from files, directories or literal values.', [
+    'lantern create secret generic db-user-pass --from-file=./username.txt --from-file=./password.txt',
+    'read -rs PW && printf %s "$PW" | lantern create secret generic db --from-file=password=-',
+  ])
+    .argument('<NAME>', 'name of the Secret')
+    .option('--type <TYPE>', 'type of the Secret (default: "Opaque")');
+  return addCreateOptions(addValueOptions(command)).action(async (name: string, options: GenericOptions) => {
+    const data = await readValues(options, cli);
+    await createObject(cli, command, secretDraft(name, options.type ?? '', data, options), options);
+  });
+}
+
+type TlsOptions = CreateOptions & { readonly cert: string; readonly key: string };
+
+function tlsCommand(cli: Cli): Command {
+  const command = defineCommand('tls', 'Create a Secret from a certificate and its private key, both PEM.', [
+    'lantern create secret tls web --cert=tls.crt --key=tls.key',
+  ])
+    .argument('<NAME>', 'name of the Secret')
+    .requiredOption('--cert <PATH>', 'the certificate, with its chain behind it')
+    .requiredOption('--key <PATH>', 'its private key');
+  return addCreateOptions(command).action(async (name: string, options: TlsOptions) => {
+    const certificate = await readBytes(options.cert, cli.terminal);
+    const key = await readBytes(options.key, cli.terminal);
+    const problem = problemOfTlsPair(certificate, key);
+    if (problem !== undefined) throw invalid([{ field: `"${options.cert}" and "${options.key}"`, message: problem }]);
+    const data = new Map([
+      ['tls.crt', certificate],
+      ['tls.key', key],
+    ]);
+    await createObject(cli, command, secretDraft(name, 'kubernetes.io/tls', data, options), options);
+  });
+}
+
+type RegistryOptions = CreateOptions & {
+  readonly dockerServer: string;
+  readonly dockerUsername?: string;
+  readonly dockerPassword?: string;
+  readonly dockerEmail?: string;
+  readonly fromFile?: string;
+};
+
+function dockerRegistryCommand(cli: Cli): Command {
+  const command = defineCommand('docker-registry', 'Create a Secret for pulling images from a registry.', [
+    'lantern create secret docker-registry pull --from-file=config.json',
+    'lantern create secret docker-registry pull --docker-server=registry.example --docker-username=me --docker-password=-',
+  ])
+    .argument('<NAME>', 'name of the Secret')
+    .option('--docker-server <SERVER>', 'the registry', 'https://index.docker.io/v1/')
+    .option('--docker-username <NAME>', 'name to log in with')
+    .option(
+      '--docker-password <PASSWORD|->',
+      'password to log in with; "-" reads it from stdin, out of sight of others',
+    )
+    .option('--docker-email <EMAIL>', 'address, for registries that want one')
+    .option('--from-file <PATH|->', 'a config.json of docker, instead of the above');
+  return addCreateOptions(command).action(async (name: string, options: RegistryOptions) => {
+    const data = new Map([[DOCKER_CONFIG_KEY, await dockerConfig(options, cli)]]);
+    await createObject(cli, command, secretDraft(name, 'kubernetes.io/dockerconfigjson', data, options), options);
+  });
+}
+
+async function dockerConfig(options: RegistryOptions, cli: Cli): Promise<Uint8Array> {
+  const { dockerServer: server, dockerUsername: username, dockerPassword, dockerEmail: email } = options;
+  if (options.fromFile !== undefined) {
+    if (username !== undefined || dockerPassword !== undefined || email) {
+      throw wrongUsage('say the credentials either with --from-file or with the --docker options, not both');
+    }
+    const prefix = `${DOCKER_CONFIG_KEY}=`;
+    const given = options.fromFile;
+    return readBytes(given.startsWith(prefix) ? given.slice(prefix.length) : given, cli.terminal);
+  }
+  if (!username || !dockerPassword) throw wrongUsage('give --docker-username and --docker-password, or --from-file');
+  readableArgument(username, '--docker-username');
+  const given = dockerPassword === '-' ? await readPassword(cli) : dockerPassword;
+  const password = readableArgument(given, '--docker-password');
+  return registryConfig({ server, username, password, email });
+}
+
+/** Without the newline that `echo` and files of one line end with. */
+async function readPassword(cli: Cli): Promise<string> {
+  return Buffer.from(await cli.terminal.readInput())
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+}
+
+function secretDraft(
+  name: string,
+  type: string,
+  data: ReadonlyMap<string, Uint8Array>,
+  { appendHash, namespace = 'default' }: CreateOptions,
+): ObjectDraft {
+  const fullName = appendHash ? `${name}-${nameSuffix({ kind: 'Secret', name, type, data })}` : name;
+  const metadata = { name: fullName, namespace, labels: new Map(), annotations: new Map() };
+  return { kind: 'Secret', metadata, type: type || 'Opaque', data, immutable: false };
+}
+
+/** `lantern create serviceaccount`: one without Secrets, as with kubectl; what it shall have is applied later. */
+function createServiceAccountCommand(cli: Cli): Command {
+  const command = defineCommand('serviceaccount', 'Create a ServiceAccount.', [
+    'lantern create serviceaccount builder',
+    'lantern create serviceaccount builder -n team-a --dry-run=client -o yaml',
+  ])
+    .alias('sa')
+    .argument('<NAME>', 'name of the ServiceAccount');
+  return addPlainCreateOptions(command).action(async (name: string, options: PlainCreateOptions) => {
+    const metadata = { name, namespace: options.namespace ?? 'default', labels: new Map(), annotations: new Map() };
+    const body = { secrets: [], imagePullSecrets: [], automountServiceAccountToken: undefined };
+    await createObject(cli, command, { kind: 'ServiceAccount', metadata, ...body }, options);
+  });
+}
+
+type Options = {
+  readonly namespace?: string;
+  readonly audience?: readonly string[];
+  readonly duration?: number;
+  readonly boundObjectKind?: 'Pod';
+  readonly boundObjectName?: string;
+  readonly boundObjectUid?: string;
+};
+
+/** `lantern create token`: a token of a service account, on stdout. */
+function createTokenCommand(cli: Cli): Command {
+  return defineCommand('token', 'Print a new token of a service account.', [
+    'lantern create token builder --audience https://vault.example --duration 30m',
+    'lantern create token web --bound-object-kind Pod --bound-object-name web-0 --bound-object-uid "$POD_UID"',
+  ])
+    .argument('<NAME>', 'name of the ServiceAccount')
+    .option('--audience <AUDIENCE>', 'whom the token is for; may be repeated (default: the issuer)', collect)
+    .option('--duration <DURATION>', 'how long it is good, 10m at least (default: 1h)', durationArgument)
+    .addOption(new Option('--bound-object-kind <KIND>', 'what the token says it belongs to').choices(['Pod']))
+    .option('--bound-object-name <NAME>', 'name of that pod')
+    .option('--bound-object-uid <UID>', 'its uid')
+    .addOption(namespaceOption())
+    .action(async (name: string, options: Options, command: Command) => {
+      const { namespace = '', audience = [], duration } = options;
+      const request = {
+        namespace,
+        serviceAccountName: name,
+        audiences: [...audience],
+        ...(duration !== undefined && { expirationSeconds: Math.floor(duration / 1000) }),
+        ...podOf(options),
+      };
+      const { token } = await withDaemon(cli, command, (daemon) =>
+        daemon.tokens.create(request, { signal: cli.signal }),
+      );
+      cli.terminal.print(token);
+    });
+}
+
+function podOf({ boundObjectKind: kind, boundObjectName: podName, boundObjectUid: podUid }: Options) {
+  if (kind === undefined && podName === undefined && podUid === undefined) return {};
+  if (kind === undefined || !podName || !podUid) {
+    throw wrongUsage('--bound-object-kind, --bound-object-name and --bound-object-uid go together');
+  }
+  return { podName, podUid };
 }

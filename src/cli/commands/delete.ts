@@ -2,14 +2,12 @@ import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import { type ObjectRef, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import type { Cli } from '../cli.ts';
-import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
-import { nameOfKind, parseSelections } from '../kinds.ts';
-import { addKustomizeOptions, type ManifestOptions, readObjects } from '../kustomize.ts';
-import { selectorOf } from '../selector.ts';
+import { nameOfKind, parseSelections, selectorOf } from '../kinds.ts';
+import { fetchObjects } from '../objects/fetch-objects.ts';
+import { addKustomizeOptions, type ManifestOptions, readObjects } from '../objects/kustomize.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions & {

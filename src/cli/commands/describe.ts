@@ -2,16 +2,18 @@ import type { Command } from 'commander';
 import type { ObjectKind } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
-import { fetchObjects } from '../fetch-objects.ts';
 import { forEach } from '../for-each.ts';
 import { nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
-import { describeConfigMap, describeSecret } from '../output/describe-object.ts';
-import { describeProjectedVolume } from '../output/describe-projected-volume.ts';
-import { describeServiceAccount } from '../output/describe-service-account.ts';
-import { fetchEvents } from '../show-events.ts';
+import { fetchObjects } from '../objects/fetch-objects.ts';
+import { fetchEvents } from '../objects/show-events.ts';
+import {
+  describeConfigMap,
+  describeProjectedVolume,
+  describeSecret,
+  describeServiceAccount,
+} from '../output/describe-object.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };

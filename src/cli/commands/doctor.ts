@@ -3,14 +3,14 @@ import { promisify } from 'node:util';
 import { type Command, Option } from 'commander';
 import { parseConfig } from '../../config/config.ts';
 import type { OptionName } from '../../config/given-options.ts';
-import { worst } from '../../hosts/doctor-check.ts';
-import type { BindProbe } from '../../mount/probe-bind.ts';
-import type { Cli } from '../cli.ts';
-import { addConfigOptions } from '../config-option.ts';
-import { defineCommand, outputOption } from '../define-command.ts';
+import type { BindProbe } from '../../mount/detect/probe-bind.ts';
+import { type NamedFinding, type Verdict, worst } from '../../operations/doctor/check.ts';
+import { type Cli, defineCommand, outputOption } from '../define-command.ts';
 import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { doctorTable } from '../output/doctor-text.ts';
 import { formatJson } from '../output/structured.ts';
+import { formatTable } from '../output/table.ts';
+import { printable, type Style } from '../output/text.ts';
+import { addConfigOptions } from '../store-options.ts';
 
 /** The settings of `serve` that a finding can depend on. */
 const OPTIONS: readonly OptionName[] = [
@@ -45,7 +45,7 @@ export function doctorCommand(cli: Cli): Command {
   command.addOption(new Option('--probe').hideHelp());
   return command.action(async ({ output, probe, ...flags }: Flags) => {
     if (probe === true) {
-      const { probeMounts } = await import('../../hosts/probe-mounts.ts');
+      const { probeMounts } = await import('../../operations/doctor/gather-facts.ts');
       return cli.terminal.print(JSON.stringify(probeMounts()));
     }
     if (command.optsWithGlobals().socket !== undefined) {
@@ -55,8 +55,8 @@ export function doctorCommand(cli: Cli): Command {
     const config = parseConfig(flags, cli);
     if (!config.ok) throw wrongUsage(listFaults(config.faults));
     const [{ gatherFacts }, { examine }] = await Promise.all([
-      import('../../hosts/gather-facts.ts'),
-      import('../../hosts/examine.ts'),
+      import('../../operations/doctor/gather-facts.ts'),
+      import('../../operations/doctor/checks.ts'),
     ]);
     const findings = examine(await gatherFacts(config.value, { probe: () => probeInChild(signal), clock, signal }));
     const verdict = worst(findings.map((finding) => finding.verdict));
@@ -76,4 +76,20 @@ async function probeInChild(signal: AbortSignal): Promise<BindProbe | undefined>
   } catch {
     return undefined;
   }
+}
+
+const COLOUR: Readonly<Record<Verdict, keyof Style>> = {
+  ok: 'good',
+  warning: 'caution',
+  problem: 'bad',
+  unknown: 'caution',
+};
+
+/** A line for each finding, and below it what to do, where there is something to do. No final newline. */
+function doctorTable(findings: readonly NamedFinding[], style: Style): string {
+  const rows = findings.flatMap(({ name, verdict, finding, nextStep }) => {
+    const line = [style[COLOUR[verdict]](verdict), name, printable(finding)];
+    return nextStep === '' ? [line] : [line, ['', '', style.faint(`→ ${printable(nextStep)}`)]];
+  });
+  return formatTable(['VERDICT', 'CHECK', 'FINDING'], rows);
 }

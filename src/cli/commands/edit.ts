@@ -1,17 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Fault, LanternError } from '../../base/errors.ts';
+import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import type { StoredObject } from '../../objects/object.ts';
-import { objectToManifest } from '../../objects/object-to-manifest.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption } from '../define-command.ts';
-import { editorOf, runEditor } from '../editor.ts';
+import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { memoryParents } from '../exec/memory-directory.ts';
 import { wrongUsage } from '../exit.ts';
 import { type KindName, parseSelections } from '../kinds.ts';
-import { memoryParents } from '../memory-directory.ts';
+import { editorOf, runEditor } from '../objects/edited-object.ts';
 import { printYaml } from '../output/print-yaml.ts';
-import { printable } from '../output/printable.ts';
+import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };
@@ -57,7 +56,7 @@ async function fetchObject(
   namespace: string,
   name: string,
 ): Promise<StoredObject> {
-  const { objectFromWire } = await import('../../rpc/object-messages.ts');
+  const { objectFromWire } = await import('../../rpc/lantern/object-messages.ts');
   const ref = { kind, namespace, name };
   const { object } = await daemon.objects.get({ ref, withData: true }, { signal: cli.signal });
   if (object === null) throw new LanternError('not-found', `edit ${kind} "${name}": it does not exist`);
@@ -66,7 +65,7 @@ async function fetchObject(
 
 async function editObject(cli: Cli, daemon: LanternClient, original: StoredObject): Promise<'edited' | 'cancelled'> {
   // Loaded only here: it takes system calls.
-  const { abandonedDirectories, holdDirectory } = await import('../held-directory.ts');
+  const { abandonedDirectories, holdDirectory } = await import('../exec/memory-directory.ts');
   const interruption = new AbortController();
   const parents = memoryParents(cli.environment);
   for (const left of abandonedDirectories(parents, PURPOSE, cli.user.uid)) left[Symbol.dispose]();
@@ -93,7 +92,7 @@ async function editUntilAccepted(
   file: string,
   signal: AbortSignal,
 ): Promise<'edited' | 'cancelled'> {
-  const { manifestIn, textToEdit } = await import('../edited-object.ts');
+  const { manifestIn, textToEdit } = await import('../objects/edited-object.ts');
   let manifest = printYaml(objectToManifest(original, { withData: true }));
   let problems: readonly string[] = [];
   for (;;) {
@@ -120,8 +119,8 @@ async function problemsOfStoring(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const [{ parseEdited }, { objectToWire }] = await Promise.all([
-    import('../edited-object.ts'),
-    import('../../rpc/object-messages.ts'),
+    import('../objects/edited-object.ts'),
+    import('../../rpc/lantern/object-messages.ts'),
   ]);
   const draft = parseEdited(manifest, original);
   if (!draft.ok) return draft.faults.map(describeFault);

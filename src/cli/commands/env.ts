@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
-import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { readDocument } from '../objects/manifests.ts';
 import { ENVIRONMENT_FORMATS, type EnvironmentFormat, formatEnvironment } from '../output/environment-text.ts';
-import { noticeLine } from '../output/notice-line.ts';
-import { readDocument } from '../read-document.ts';
+import { noticeLine } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -25,7 +24,7 @@ export function envCommand(cli: Cli): Command {
     .addOption(new Option('-o, --output <FORMAT>', 'format').choices(ENVIRONMENT_FORMATS).default('shell'))
     .action(async (options: Options, command: Command) => {
       const pod = await readPod(options, cli);
-      const { containerEnvToWire } = await import('../../rpc/environment-messages.ts');
+      const { containerEnvToWire } = await import('../../rpc/lantern/projector-messages.ts');
       const { nodeName, hostIPs, podIPs } = pod.placement;
       const request = {
         ...containerEnvToWire(pod.container),
@@ -47,7 +46,7 @@ export function envCommand(cli: Cli): Command {
 }
 
 async function readPod({ filename, container }: Options, { terminal }: Cli) {
-  const { parsePodContainer } = await import('../pod-container.ts');
+  const { parsePodContainer } = await import('../pods/pod-container.ts');
   const pod = await readDocument(filename, terminal, (document) => parsePodContainer(document, container));
   if (container === undefined && pod.names.length > 1) {
     terminal.complain(`Defaulted container "${pod.container.name}" out of: ${pod.names.join(', ')}`);

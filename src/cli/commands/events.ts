@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { INVOLVED_KINDS } from '../../objects/event.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
 import { KIND_NAMES } from '../kinds.ts';
-import { type EventQuery, type EventView, showEvents } from '../show-events.ts';
+import { type EventQuery, type EventView, showEvents } from '../objects/show-events.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {

@@ -1,12 +1,11 @@
 import { type Command, Option } from 'commander';
 import { LanternError } from '../../base/errors.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
 import { durationArgument } from '../duration.ts';
-import { execInPod } from '../exec-in-pod.ts';
+import { execInPod } from '../exec/exec-in-pod.ts';
 import { commandEnded, wrongUsage } from '../exit.ts';
-import { printable } from '../output/printable.ts';
-import { type PodInFile, readPods } from '../pods-in-files.ts';
+import { printable } from '../output/text.ts';
+import { type PodInFile, readPods } from '../pods/pods-in-files.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {

@@ -4,8 +4,7 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand } from '../define-command.ts';
+import { type Cli, defineCommand } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
 import { countOfObjects } from '../store-options.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -65,10 +64,10 @@ async function exportArchive(
   { newKey, force }: Options,
 ): Promise<void> {
   const [{ Spool }, { ArchiveWriter }, { writePrivateFile }, { createKeyFile, readKeyRing }] = await Promise.all([
-    import('../spool.ts'),
-    import('../../sources/archive.ts'),
-    import('../../sources/private-file.ts'),
-    import('../../sources/key-file.ts'),
+    import('../moving/spool.ts'),
+    import('../../stores/archive/archive.ts'),
+    import('../../base/files.ts'),
+    import('../../stores/sealed/key-file.ts'),
   ]);
   await requireOtherFile(path, keyFile);
   if (newKey) {
@@ -93,9 +92,9 @@ async function exportArchive(
 
 async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { force }: Options): Promise<void> {
   const [{ Spool }, { manifestTexts }, { writePrivateFile }] = await Promise.all([
-    import('../spool.ts'),
-    import('../plain-export.ts'),
-    import('../../sources/private-file.ts'),
+    import('../moving/spool.ts'),
+    import('../moving/spool.ts'),
+    import('../../base/files.ts'),
   ]);
   if (file === '-') {
     await using spool = await describing('stdout', () => Spool.fill(tmpdir(), daemon, cli.signal));

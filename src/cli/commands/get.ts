@@ -1,17 +1,23 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption } from '../define-command.ts';
-import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { fetchObjects } from '../fetch-objects.ts';
+import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
-import { isEventsWord, type KindName, oneByOne, parseSelections, type Selection, type Wanted } from '../kinds.ts';
-import { objectOutputOption } from '../object-output-option.ts';
-import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from '../output/manifest-text.ts';
-import { objectTable } from '../output/object-table.ts';
-import { selectorOf } from '../selector.ts';
-import { showEvents } from '../show-events.ts';
-import { type ObjectFormat, type ObjectView, watchObjects } from '../watch-objects.ts';
+import {
+  isEventsWord,
+  type KindName,
+  oneByOne,
+  parseSelections,
+  type Selection,
+  selectorOf,
+  type Wanted,
+} from '../kinds.ts';
+import { fetchObjects } from '../objects/fetch-objects.ts';
+import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from '../objects/manifest-text.ts';
+import { objectTable } from '../objects/object-table.ts';
+import { showEvents } from '../objects/show-events.ts';
+import { type ObjectFormat, type ObjectView, watchObjects } from '../objects/watch-objects.ts';
+import { parseJsonPath } from '../output/parse-json-path.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -164,4 +170,25 @@ async function showManifests(
 function sayNothingFound(cli: Cli, options: Options): void {
   const where = options.allNamespaces ? '' : ` in ${options.namespace ?? 'default'} namespace`;
   cli.terminal.complain(`No resources found${where}.`);
+}
+
+const WORDS = ['yaml', 'json', 'name', 'wide'] as const;
+const TEMPLATE = 'jsonpath=';
+
+/** `-o` of commands that show objects: a format by its name, or kubectl's `jsonpath=TEMPLATE`. */
+function objectOutputOption(): Option {
+  const help = `format for programs (choices: ${WORDS.map((word) => `"${word}"`).join(', ')}, "${TEMPLATE}TEMPLATE")`;
+  return new Option('-o, --output <FORMAT>', help).argParser(parseFormat);
+}
+
+function parseFormat(text: string): ObjectFormat {
+  const word = WORDS.find((known) => known === text);
+  if (word !== undefined) return word;
+  if (text === 'jsonpath') throw wrongUsage("-o jsonpath needs a template: -o jsonpath='{.metadata.name}'");
+  if (!text.startsWith(TEMPLATE)) {
+    throw new InvalidArgumentError(`Allowed choices are ${WORDS.join(', ')}, ${TEMPLATE}TEMPLATE.`);
+  }
+  const template = parseJsonPath(text.slice(TEMPLATE.length), '-o jsonpath');
+  if (!template.ok) throw wrongUsage(listFaults(template.faults));
+  return template.value;
 }

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
-import { checkHealth, type Health } from '../../hosts/check-health.ts';
-import { STORE_SERVICE } from '../../rpc/health-services.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand } from '../define-command.ts';
+import { checkHealth, type Health } from '../../operations/check-health.ts';
+import { STORE_SERVICE } from '../../rpc/services.ts';
+import { type Cli, defineCommand } from '../define-command.ts';
 import { socketOf } from '../with-daemon.ts';
 
 const TIMEOUT_MS = 5_000;

@@ -3,10 +3,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
-import type { Cli } from '../cli.ts';
-import { collect, defineCommand } from '../define-command.ts';
+import { type Cli, collect, defineCommand } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
-import type { ImportMode } from '../importer.ts';
+import type { ImportMode } from '../moving/import-objects.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -35,9 +34,9 @@ export function importCommand(cli: Cli): Command {
         throw wrongUsage('an archive is read more than once, so it cannot come from stdin; name a file');
       const path = resolve(file);
       const [{ Archive }, { readKeyRing }, { checkArchive, importObjects }] = await Promise.all([
-        import('../../sources/archive.ts'),
-        import('../../sources/key-file.ts'),
-        import('../import-objects.ts'),
+        import('../../stores/archive/archive.ts'),
+        import('../../stores/sealed/key-file.ts'),
+        import('../moving/import-objects.ts'),
       ]);
       const keys = await readKeyRing(keyFiles.map((keyFile) => resolve(keyFile)));
       const what = `import "${path}"`;

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { SuffixRule } from '../../objects/name-suffix.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand } from '../define-command.ts';
-import { buildDocuments, passedThrough, suffixHashOption } from '../kustomize.ts';
+import type { SuffixRule } from '../../objects/kustomize/name-suffix.ts';
+import { type Cli, defineCommand } from '../define-command.ts';
+import { buildDocuments, passedThrough, suffixHashOption } from '../objects/kustomize.ts';
 import { printYaml } from '../output/print-yaml.ts';
 
 /** `lantern kustomize`: what `apply -k` would store, values included, and the Pods and others beside it. Needs no daemon. */

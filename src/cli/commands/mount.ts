@@ -4,13 +4,12 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { MountRequest } from '../../rpc/generated/lantern/v1/MountRequest.ts';
 import type { MountResponse__Output as MountResponse } from '../../rpc/generated/lantern/v1/MountResponse.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, defineCommand, outputOption } from '../define-command.ts';
 import { durationArgument } from '../duration.ts';
-import { printable } from '../output/printable.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
+import { printable } from '../output/text.ts';
+import { addVolumeOptions, type VolumeOptions, volumeRequest } from '../pods/volume-request.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
-import { addVolumeOptions, type VolumeOptions, volumeRequest } from '../volume-request.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = VolumeOptions & {

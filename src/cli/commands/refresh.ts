@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import type { RefreshRequest } from '../../rpc/generated/lantern/v1/RefreshRequest.ts';
 import type { RefreshResult__Output as WireResult } from '../../rpc/generated/lantern/v1/RefreshResult.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, defineCommand, outputOption } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
-import { printable } from '../output/printable.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
+import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly all: boolean; readonly output?: 'json' };

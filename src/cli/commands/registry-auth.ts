@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { RegistryCredential__Output as Credential } from '../../rpc/generated/lantern/v1/RegistryCredential.ts';
-import type { Cli } from '../cli.ts';
-import { collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
-import { noticeLine } from '../output/notice-line.ts';
+import { type Cli, collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { formatJson } from '../output/structured.ts';
+import { noticeLine } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {

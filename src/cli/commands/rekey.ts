@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import type { EtcdConfig } from '../../sources/etcd-config.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand } from '../define-command.ts';
+import type { EtcdConfig } from '../../stores/etcd/identity.ts';
+import { type Cli, defineCommand } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { printable } from '../output/printable.ts';
+import { printable } from '../output/text.ts';
 import { addStoreChoice, countOfObjects, storeChoice } from '../store-options.ts';
 
 /** `lantern rekey`: works on the files of a stopped daemon, or on an etcd while daemons use it. */
@@ -18,7 +17,7 @@ export function rekeyCommand(cli: Cli): Command {
     if (first === undefined) throw wrongUsage('name the new key first, then the old one, with --key-file');
     if (store === 'memory') throw wrongUsage('--store memory: nothing of it is kept, so there is nothing to rekey');
     if (etcd !== undefined) return await rekeyShared(cli, etcd, first, keyFiles);
-    const { rekey } = await import('../../sources/embedded-backup.ts');
+    const { rekey } = await import('../../stores/embedded/backup.ts');
     const count = await rekey({ directory: dataDirectory, keyFiles });
     cli.terminal.print(`${countOfObjects(count)} encrypted with ${first}; no other key is needed any more`);
   });
@@ -31,7 +30,7 @@ async function rekeyShared(
   first: string,
   keyFiles: readonly string[],
 ) {
-  const { rekeyEtcd } = await import('../../sources/etcd-rekey.ts');
+  const { rekeyEtcd } = await import('../../stores/etcd/rekey.ts');
   let rewritten = 0;
   let left = 0;
   const onRewritten = () => {

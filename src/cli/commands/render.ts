@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { Command } from 'commander';
 import type { TreeEntry__Output as WireTreeEntry } from '../../rpc/generated/lantern/v1/TreeEntry.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, outputOption } from '../define-command.ts';
-import { printable } from '../output/printable.ts';
+import { type Cli, defineCommand, outputOption } from '../define-command.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
-import { formatTree } from '../output/tree.ts';
-import { addVolumeOptions, type VolumeOptions, volumeRequest } from '../volume-request.ts';
+import { formatTree } from '../output/table.ts';
+import { printable } from '../output/text.ts';
+import { addVolumeOptions, type VolumeOptions, volumeRequest } from '../pods/volume-request.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = VolumeOptions & { readonly contents: boolean; readonly output?: 'json' };

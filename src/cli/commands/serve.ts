@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { type Config, parseConfig } from '../../config/config.ts';
 import { OPTION_NAMES } from '../../config/given-options.ts';
-import type { Cli } from '../cli.ts';
-import { addConfigOptions } from '../config-option.ts';
-import { defineCommand } from '../define-command.ts';
+import { type Cli, defineCommand } from '../define-command.ts';
 import { listFaults, wrongUsage } from '../exit.ts';
+import { addConfigOptions } from '../store-options.ts';
 
 /** Runs a daemon until the signal aborts; `onReady` gets the line that says so. */
 export type RunDaemon = (config: Config, signal: AbortSignal, onReady: (line: string) => void) => Promise<void>;

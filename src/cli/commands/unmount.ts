@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { LanternClient } from '../../rpc/client.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand } from '../define-command.ts';
+import { type Cli, defineCommand } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
-import { printable } from '../output/printable.ts';
+import { printable } from '../output/text.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
 import { listVolumes } from './volumes.ts';

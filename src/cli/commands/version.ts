@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { Cli } from '../cli.ts';
-import { defineCommand, outputOption } from '../define-command.ts';
-import { printable } from '../output/printable.ts';
+import { type Cli, defineCommand, outputOption } from '../define-command.ts';
 import { formatJson } from '../output/structured.ts';
+import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly client: boolean; readonly output?: 'json' };

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
+import { LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
-import type { Cli } from '../cli.ts';
-import { defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
-import { volumeTable } from '../output/volume-text.ts';
-import { allPages } from '../pages.ts';
-import { withDaemon } from '../with-daemon.ts';
+import { describeVolume, volumeTable } from '../output/volume-text.ts';
+import { allPages, withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string; readonly output?: 'json' | 'name' | 'wide' };
 
@@ -34,4 +33,21 @@ export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Pr
     (pageToken) => daemon.projector.listVolumes({ namespace, pageToken }, { signal: cli.signal }),
     (page) => page.volumes,
   );
+}
+
+/** `lantern volume ID`: all there is to say about one volume; no contents. */
+export function volumeCommand(cli: Cli): Command {
+  return defineCommand('volume', 'Show one volume: files, targets, revisions, last error.', [
+    'lantern volume /dev/shm/app-secrets',
+  ])
+    .argument('<ID>', 'as `lantern volumes` shows it')
+    .addOption(outputOption('json'))
+    .action(async (volumeId: string, options: { output?: 'json' }, command: Command) => {
+      const { volume } = await withDaemon(cli, command, (daemon) =>
+        daemon.projector.getVolume({ volumeId }, { signal: cli.signal }),
+      );
+      if (volume === null) throw new LanternError('not-found', `show volume "${volumeId}": there is no such volume`);
+      const json = options.output === 'json';
+      cli.terminal.print(json ? formatJson(wireToJson(volume)) : describeVolume(volume, cli.terminal.style));
+    });
 }

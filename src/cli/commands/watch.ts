@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Cli } from '../cli.ts';
-import { defineCommand, outputOption } from '../define-command.ts';
-import { eventLine } from '../output/event-line.ts';
+import type { VolumeEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/VolumeEvent.ts';
+import { type Cli, defineCommand, outputOption } from '../define-command.ts';
 import { wireToJson } from '../output/structured.ts';
+import { printable, type Style } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly existing: boolean; readonly output?: 'json' };
@@ -29,4 +29,28 @@ export function watchCommand(cli: Cli): Command {
         }
       });
     });
+}
+
+/** One event as one line: time, what happened, to which volume, and the details of that kind of event. */
+export function eventLine(event: WireEvent, style: Style): string {
+  const word = event.type.toLowerCase().replace('_', '-');
+  const details = printable(detailsOf(event));
+  return [style.faint(event.time), paint(event, style)(word.padEnd(14)), printable(event.volumeId), details]
+    .join('  ')
+    .trimEnd();
+}
+
+function detailsOf(event: WireEvent): string {
+  if (event.type === 'UPDATED') {
+    const changed = event.changedPaths.length === 0 ? '' : ` (${event.changedPaths.join(', ')})`;
+    const took = event.propagationMs > 0 ? ` in ${event.propagationMs.toFixed(1)} ms` : '';
+    return `to ${event.newGeneration}${took}${changed}`;
+  }
+  const target = event.targetPath === '' ? '' : `at ${event.targetPath}`;
+  return [target, event.message].filter((part) => part !== '').join(': ');
+}
+
+function paint({ type }: WireEvent, style: Style): (text: string) => string {
+  if (type === 'FAILED') return style.bad;
+  return type === 'WARNING' || type === 'UPDATE_SKIPPED' ? style.caution : style.good;
 }

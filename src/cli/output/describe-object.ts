@@ -1,8 +1,14 @@
+import {
+  SERVICE_ACCOUNT_ANNOTATION,
+  SERVICE_ACCOUNT_UID_ANNOTATION,
+  TOKEN_SECRET_TYPE,
+} from '../../objects/secret-types.ts';
 import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { ObjectMeta__Output as WireMeta } from '../../rpc/generated/lantern/v1/ObjectMeta.ts';
 import { describeEvents } from './events-table.ts';
-import { printable } from './printable.ts';
+import { printYaml } from './print-yaml.ts';
+import { printable } from './text.ts';
 
 /** Blanks between a name and what belongs to it, as kubectl has them. */
 const GAP = 2;
@@ -50,14 +56,14 @@ export function describeConfigMap(
 }
 
 /** A name, and lines that stand beside it. */
-export type Row = readonly [name: string, lines: readonly string[]];
+type Row = readonly [name: string, lines: readonly string[]];
 
 function describeMetadata(metadata: WireMeta | null): string {
   return aligned(metadataRows(metadata)).join('\n');
 }
 
 /** What every description begins with. */
-export function metadataRows(metadata: WireMeta | null): readonly Row[] {
+function metadataRows(metadata: WireMeta | null): readonly Row[] {
   return [
     ['Name:', [metadata?.name ?? '']],
     ['Namespace:', [metadata?.namespace ?? '']],
@@ -90,12 +96,62 @@ function sizeRows(sizes: Readonly<Record<string, unknown>>, keys: readonly strin
 }
 
 /** The rows, with everything beside the names in one column. */
-export function aligned(rows: readonly Row[]): string[] {
+function aligned(rows: readonly Row[]): string[] {
   const width = Math.max(0, ...rows.map(([name]) => name.length)) + GAP;
   return rows.flatMap(([name, lines]) => lines.map((line, index) => (index === 0 ? name : '').padEnd(width) + line));
 }
 
 /** Text with its lines and tabs, and nothing else that could steer the terminal. */
-export function printableText(text: string): string {
+function printableText(text: string): string {
   return text.replace(/[^\n\t]+/g, printable);
+}
+
+/** A ProjectedVolume in the shape of the other kinds, its spec as YAML. It has no events. No final newline. */
+export function describeProjectedVolume({ metadata, projectedVolume }: WireObject): string {
+  const spec = printYaml(JSON.parse(projectedVolume?.specJson || 'null'));
+  const lines = printableText(spec).split('\n');
+  return [...aligned(metadataRows(metadata)), '', 'Spec:', ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+/**
+ * A ServiceAccount as `kubectl describe serviceaccount` shows it. `secrets`: those of its namespace, without values; they
+ * tell which Secret that it names is not there, and which hold tokens of it. `now`: milliseconds since 1970. No final
+ * newline.
+ */
+export function describeServiceAccount(
+  { metadata, serviceAccount }: WireObject,
+  secrets: readonly WireObject[],
+  events: readonly WireEvent[],
+  now: number,
+): string {
+  const present = new Set(secrets.map(nameOf));
+  const named = (names: readonly string[]) =>
+    orNone(names.map((name) => (present.has(name) ? name : `${name} (not found)`)));
+  const rows: readonly Row[] = [
+    ...metadataRows(metadata),
+    ['Image pull secrets:', named(serviceAccount?.imagePullSecrets ?? [])],
+    ['Mountable secrets:', named(serviceAccount?.secrets ?? [])],
+    ['Tokens:', orNone(secrets.filter((secret) => isTokenOf(metadata, secret)).map(nameOf))],
+  ];
+  // Without events kubectl keeps to the column; a table of them has columns of its own.
+  if (events.length === 0) return aligned([...rows, ['Events:', ['<none>']]]).join('\n');
+  return [...aligned(rows), describeEvents(events, now)].join('\n');
+}
+
+/** A token of an earlier account of that name is none of this one's. */
+function isTokenOf(account: WireObject['metadata'], { secret, metadata }: WireObject): boolean {
+  const annotations = metadata?.annotations ?? {};
+  return (
+    secret?.type === TOKEN_SECRET_TYPE &&
+    annotations[SERVICE_ACCOUNT_ANNOTATION] === account?.name &&
+    annotations[SERVICE_ACCOUNT_UID_ANNOTATION] === account?.uid
+  );
+}
+
+function nameOf({ metadata }: WireObject): string {
+  return metadata?.name ?? '';
+}
+
+function orNone(names: readonly string[]): readonly string[] {
+  return names.length === 0 ? ['<none>'] : names;
 }

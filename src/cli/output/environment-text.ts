@@ -7,7 +7,7 @@ export type EnvironmentFormat = (typeof ENVIRONMENT_FORMATS)[number];
 type Variable = { readonly name: string; readonly value: Uint8Array };
 
 /** What goes to stdout, and the variables that the format cannot name. */
-export type EnvironmentText = { readonly bytes: Uint8Array; readonly leftOut: readonly string[] };
+type EnvironmentText = { readonly bytes: Uint8Array; readonly leftOut: readonly string[] };
 
 /**
  * A list of variables for a reader of that format. A value that the format cannot hold is `failed-precondition`: to

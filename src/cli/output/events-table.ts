@@ -1,9 +1,8 @@
 import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
-import { ageSince } from './age.ts';
-import { printable } from './printable.ts';
-import { formatTable } from './table.ts';
+import { ageSince, formatTable } from './table.ts';
+import { printable } from './text.ts';
 
-export type EventColumns = { readonly wide: boolean; readonly withNamespace: boolean };
+type EventColumns = { readonly wide: boolean; readonly withNamespace: boolean };
 
 /** Blanks between the columns of a description, as kubectl has them. */
 const DESCRIPTION_GAP = 2;
@@ -82,8 +81,27 @@ function objectName({ involvedObject }: WireEvent): string {
 }
 
 /** What Kubernetes calls the source's component; its host is the daemon's node. */
-export const EVENT_COMPONENT = 'lantern';
+const EVENT_COMPONENT = 'lantern';
 
 function sourceOf({ host }: WireEvent): string {
   return `${EVENT_COMPONENT}, ${host}`;
+}
+
+/** An event in the shape of Kubernetes' v1 Event. */
+export function eventManifest(event: WireEvent): Record<string, unknown> {
+  const { id, involvedObject, reason, message, count, firstTimestamp, lastTimestamp, host } = event;
+  const { kind = '', namespace = '', name = '', uid = '', fieldPath = '' } = involvedObject ?? {};
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: id, namespace },
+    involvedObject: { kind, namespace, name, ...(uid !== '' && { uid }), ...(fieldPath !== '' && { fieldPath }) },
+    type: eventType(event),
+    reason,
+    message,
+    count,
+    firstTimestamp,
+    lastTimestamp,
+    source: { component: EVENT_COMPONENT, host },
+  };
 }

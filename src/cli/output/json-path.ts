@@ -1,6 +1,7 @@
 import { LanternError } from '../../base/errors.ts';
-import { goJsonOfMaps } from '../../base/go-json.ts';
-import { followSteps, type PathStep, StepBudget } from './json-path-steps.ts';
+import { isFields } from '../../base/parsed.ts';
+import { goJsonOfMaps } from '../../objects/go-json.ts';
+import { byteOrder } from '../../payload/payload.ts';
 
 /** `source`: the path as it was written, for messages. */
 export type JsonPath = { readonly source: string; readonly steps: readonly PathStep[] };
@@ -54,4 +55,178 @@ class Rendering {
 
 function show(value: unknown): string {
   return typeof value === 'string' ? value : goJsonOfMaps(value);
+}
+
+/**
+ * One step from a value to what is in it. `every`: all elements of a list, or all values of a map. `down`: the value, and
+ * all lists, maps and texts in it that are not empty. `union`: what each of its members gives, one member after the other.
+ */
+export type PathStep =
+  | { readonly kind: 'field'; readonly name: string }
+  | { readonly kind: 'index'; readonly index: number }
+  | { readonly kind: 'slice'; readonly start: number; readonly end: number | undefined; readonly step: number }
+  | { readonly kind: 'every' }
+  | { readonly kind: 'down' }
+  | { readonly kind: 'union'; readonly members: readonly PathStep[] }
+  | { readonly kind: 'filter'; readonly filter: Filter };
+
+/** Without a comparison: what `left` gives is there. */
+type Filter = { readonly left: Operand; readonly comparison: Comparison | undefined };
+
+export type Comparison = { readonly operator: Operator; readonly right: Operand };
+
+export const OPERATORS = ['==', '!=', '<=', '>=', '<', '>'] as const;
+export type Operator = (typeof OPERATORS)[number];
+
+/** A constant, or a path from the element that is judged. */
+export type Operand = { readonly constant: string | number | boolean } | { readonly path: readonly PathStep[] };
+
+/** `tried` begins messages. */
+type Following = { readonly tried: string; readonly budget: StepBudget };
+
+/** Values that one template may look at: steps can multiply what is there, and so can ranges. */
+const MOST_VALUES = 5_000_000;
+
+class StepBudget {
+  #left = MOST_VALUES;
+
+  /** @throws LanternError `resource-exhausted` */
+  spend(values: number, tried: string): void {
+    this.#left -= values;
+    if (this.#left >= 0) return;
+    throw new LanternError('resource-exhausted', `${tried}: it goes over 5,000,000 values; ask for less`);
+  }
+}
+
+/** All values that the steps lead to, in kubectl's order. */
+function followSteps(steps: readonly PathStep[], from: readonly unknown[], following: Following): readonly unknown[] {
+  return steps.reduce((values, step) => takeStep(step, values, following), from);
+}
+
+function takeStep(step: PathStep, from: readonly unknown[], following: Following): readonly unknown[] {
+  if (step.kind === 'union') return step.members.flatMap((member) => takeStep(member, from, following));
+  return from.flatMap((value) => {
+    const found = stepInto(value, step, following);
+    following.budget.spend(found.length + 1, following.tried);
+    return found;
+  });
+}
+
+function stepInto(
+  value: unknown,
+  step: Exclude<PathStep, { kind: 'union' }>,
+  following: Following,
+): readonly unknown[] {
+  switch (step.kind) {
+    case 'field':
+      return isFields(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
+    case 'every':
+      return contentsOf(value);
+    case 'down':
+      return [...downFrom(value, following)];
+    case 'index':
+      return value === null ? [] : [elementOf(listAt(value, `[${step.index}]`, following), step.index, following)];
+    case 'slice':
+      return value === null ? [] : sliceOf(listAt(value, 'a slice', following), step, following);
+    case 'filter':
+      return filtered(listAt(value, 'a filter', following), step.filter, following);
+  }
+}
+
+function contentsOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return isFields(value) ? Object.values(value) : [];
+}
+
+function* downFrom(value: unknown, following: Following): Generator<unknown> {
+  following.budget.spend(1, following.tried);
+  const contents = contentsOf(value);
+  if (contents.length > 0 || (typeof value === 'string' && value !== '')) yield value;
+  for (const held of contents) yield* downFrom(held, following);
+}
+
+function listAt(value: unknown, what: string, { tried }: Following): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new LanternError('failed-precondition', `${tried}: what ${what} is of is no list`);
+}
+
+/** Counted from the end where the index is negative. */
+function elementOf(list: readonly unknown[], index: number, { tried }: Following): unknown {
+  if (index < list.length && index >= -list.length) return list[index < 0 ? index + list.length : index];
+  throw new LanternError('out-of-range', `${tried}: there is no element ${index} in a list of ${list.length}`);
+}
+
+/** An empty slice may begin anywhere; any other must lie in the list. */
+function sliceOf(
+  list: readonly unknown[],
+  { start, end = list.length, step }: Extract<PathStep, { kind: 'slice' }>,
+  { tried }: Following,
+): readonly unknown[] {
+  const from = start < 0 ? start + list.length : start;
+  const to = end < 0 ? end + list.length : end;
+  if (from === to) return [];
+  if (from < 0 || to > list.length || from > to) {
+    throw new LanternError('out-of-range', `${tried}: [${start}:${end}] is not in a list of ${list.length}`);
+  }
+  return list.slice(from, to).filter((_, index) => index % step === 0);
+}
+
+function filtered(list: readonly unknown[], filter: Filter, following: Following): readonly unknown[] {
+  following.budget.spend(list.length, following.tried);
+  return list.filter((item) => passes(item, filter, following));
+}
+
+/** An element that lacks what is compared does not pass, whatever the operator is. */
+function passes(item: unknown, { left, comparison }: Filter, following: Following): boolean {
+  if (comparison === undefined) return exists(item, left, following);
+  const [a, b] = [valuesOf(left, item, following), valuesOf(comparison.right, item, following)];
+  if (a.length === 0 || b.length === 0) return false;
+  if (a.length === 1 && b.length === 1) return compare(a[0], comparison.operator, b[0], following);
+  throw new LanternError('failed-precondition', `${following.tried}: a filter compares one value with one other`);
+}
+
+function exists(item: unknown, operand: Operand, following: Following): boolean {
+  try {
+    return valuesOf(operand, item, following).length > 0;
+  } catch (error) {
+    if (error instanceof LanternError && error.code === 'out-of-range') return false;
+    throw error;
+  }
+}
+
+function valuesOf(operand: Operand, item: unknown, following: Following): readonly unknown[] {
+  return 'path' in operand ? followSteps(operand.path, [item], following) : [operand.constant];
+}
+
+function compare(a: unknown, operator: Operator, b: unknown, { tried }: Following): boolean {
+  const refuse = (why: string) => new LanternError('failed-precondition', `${tried}: ${why}`);
+  if (typeof a !== typeof b) {
+    throw refuse(`a filter cannot compare ${kindOf(a)} with ${kindOf(b)}; texts stand in quotes, others do not`);
+  }
+  if (operator === '==' || operator === '!=') {
+    if (typeof a === 'object') throw refuse('a filter compares texts, numbers, true and false only');
+    return (a === b) === (operator === '==');
+  }
+  const order = orderOf(a, b);
+  if (order === undefined) throw refuse(`"${operator}" is between texts or numbers only`);
+  return HOLDS[operator](order);
+}
+
+function orderOf(a: unknown, b: unknown): number | undefined {
+  if (typeof a === 'string' && typeof b === 'string') return byteOrder(a, b);
+  return typeof a === 'number' && typeof b === 'number' ? a - b : undefined;
+}
+
+const HOLDS = {
+  '<': (order: number) => order < 0,
+  '<=': (order: number) => order <= 0,
+  '>': (order: number) => order > 0,
+  '>=': (order: number) => order >= 0,
+} as const;
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return 'a text';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return Array.isArray(value) ? 'a list' : 'a map';
 }

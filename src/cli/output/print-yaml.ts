@@ -1,4 +1,5 @@
-import { isFields } from '../../base/fields.ts';
+import { isFields } from '../../base/parsed.ts';
+
 /**
  * JSON's values (and bigints) as YAML that every reader of YAML 1.1 or 1.2, Go's among them, reads back as they were: what
  * any of them could take for something else stands in double quotes. Keys are sorted, lists as far left as their key, and

@@ -1,10 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { TOP } from '../../support/compiled.ts';
+import { TOP } from '../../support/suite/compiled.ts';
 import { filesBelow, sourceFiles } from './source-files.ts';
 
-const MAX_LINES = 300;
 const THIS_FILE = relative(TOP, import.meta.filename);
 
 const source = sourceFiles('src');
@@ -12,11 +11,6 @@ const code = ['src', 'test', 'demo', 'bench'].flatMap(sourceFiles);
 
 const matching = (files: typeof source, pattern: RegExp, ...allowed: readonly string[]) =>
   files.filter(({ path, text }) => pattern.test(text) && !allowed.includes(path)).map(({ path }) => path);
-
-test(`no source file is longer than ${MAX_LINES} lines`, () => {
-  const long = source.filter(({ text }) => text.split('\n').length - 1 > MAX_LINES);
-  expect(long.map(({ path }) => path)).toEqual([]);
-});
 
 test('only main.ts ends the process', () => {
   expect(matching(source, /\bprocess\.(?:exit|abort)\b/, 'src/main.ts')).toEqual([]);
@@ -37,7 +31,7 @@ test('every page that a comment names is in the repository', () => {
 
 test('tests make temporary directories through TempDir, where the leak check sees them', () => {
   const tests = sourceFiles('test');
-  expect(matching(tests, /\bmkdtemp/, 'test/support/temp-dir.ts', THIS_FILE)).toEqual([]);
+  expect(matching(tests, /\bmkdtemp/, 'test/support/suite/temp-dir.ts', THIS_FILE)).toEqual([]);
 });
 
 test('nothing is left for later in a comment', () => {

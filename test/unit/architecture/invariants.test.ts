@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { TOP } from '../../support/compiled.ts';
+import { TOP } from '../../support/suite/compiled.ts';
 
 /** `invariant 3`, and `invariants 3, 4 and 5`, in a test's own name. */
 const NAMED = /(?:describe|test|it)[^'"`\n]*\(\s*['"`][^'"`\n]*\binvariants? (\d+(?:(?:, | and )\d+)*)/g;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import { TOP } from '../../support/compiled.ts';
+import { TOP } from '../../support/suite/compiled.ts';
 
 /** A file of the checkout: its path from the top, its text, and the files of the checkout that it imports. */
 export type SourceFile = { readonly path: string; readonly text: string; readonly imports: readonly string[] };

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { closest } from '../../../src/base/closest.ts';
+import { closest } from '../../../src/base/parsed.ts';
 
 const known = ['secretName', 'items', 'defaultMode', 'optional'];
 

@@ -4,8 +4,8 @@ import { linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'nod
 import { describe, expect, test } from 'vitest';
 import { ContainedDirectory } from '../../../src/base/contained-directory.ts';
 import { errnoOf } from '../../../src/base/errors.ts';
-import { openDescriptors } from '../../support/open-descriptors.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { openDescriptors } from '../../support/host/process.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 /** A directory `in`, and a file beside it that nobody may get at through it. */
 class Scene implements Disposable {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { withDeadline } from '../../../src/base/deadline.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { withDeadline } from '../../../src/base/clock.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
 
 const late = () => new Error('late');
 

@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { expect, test } from 'vitest';
-import { describeErrno } from '../../../src/base/errno-text.ts';
-import { socketProblem } from '../../../src/hosts/socket-problem.ts';
+import { describeErrno } from '../../../src/base/errors.ts';
+import { socketProblem } from '../../../src/operations/check-health.ts';
 
 /** Others are never taken for an errno. */
 const ERRNO = /^E[A-Z0-9]+$/;

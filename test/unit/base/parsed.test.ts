@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { LanternError } from '../../../src/base/errors.ts';
 import { faulty, field, mapKey, orThrow, parseBy, parsed } from '../../../src/base/parsed.ts';
 import { optional } from '../../../src/base/schemas.ts';
-import { lanternErrorOf } from '../../support/lantern-error.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { faultLines, lanternErrorOf } from '../../support/suite/expectations.ts';
 
 describe('field', () => {
   it.each([

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { faulty, orThrow, parseBy, parsed } from '../../../src/base/parsed.ts';
 import { exactlyOne, mapOf, optional, textValue, through } from '../../../src/base/schemas.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 describe('mapOf', () => {
   const schema = z.strictObject({ data: mapOf(textValue) });

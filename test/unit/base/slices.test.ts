@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Slices } from '../../../src/base/slices.ts';
-import { finish, guarded, type Steps } from '../../../src/base/steps.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { finish, guarded, Slices, type Steps } from '../../../src/base/steps.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
 
 /** Work of so many steps, each of which takes a millisecond. */
 function* work(clock: ManualClock, steps: number, done: number[] = []): Steps<string> {

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { manifestFiles, readText } from '../../../src/cli/input-files.ts';
-import { RecordedTerminal } from '../../support/recorded-terminal.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { RecordedTerminal } from '../../support/suite/recorded-terminal.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 test('a directory stands for its manifests, by name; a file and stdin for themselves', async () => {
   using dir = new TempDir();

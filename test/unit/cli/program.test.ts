@@ -5,7 +5,7 @@ import { type Ending, endingOf } from '../../../src/cli/exit.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { OPTIONS } from '../../../src/config/options.ts';
-import { RecordedTerminal } from '../../support/recorded-terminal.ts';
+import { RecordedTerminal } from '../../support/suite/recorded-terminal.ts';
 
 const COMMANDS = [
   'serve',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withoutSigns } from '../../../src/cli/short-flags.ts';
+import { withoutSigns } from '../../../src/cli/duration.ts';
 
 test.each([
   [

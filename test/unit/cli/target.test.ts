@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { absoluteTarget, volumeIdFor } from '../../../src/cli/target.ts';
-import { parseVolumeId } from '../../../src/spec/volume-id.ts';
-import { isRoot } from '../../support/privileges.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { parseVolumeId } from '../../../src/spec/volume-spec.ts';
+import { isRoot } from '../../support/host/privileges.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 test('links in the parent are resolved, a link at the target itself is not', () => {
   using dir = new TempDir();

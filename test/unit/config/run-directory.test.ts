@@ -1,11 +1,10 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { makeDirectories } from '../../../src/base/make-directories.ts';
+import { makeDirectories } from '../../../src/base/files.ts';
 import { prepareRunDirectory } from '../../../src/config/run-directory.ts';
-import { lanternErrorOf } from '../../support/lantern-error.ts';
-import { NOBODY } from '../../support/nobody.ts';
-import { isRoot } from '../../support/privileges.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { isRoot, NOBODY } from '../../support/host/privileges.ts';
+import { lanternErrorOf } from '../../support/suite/expectations.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 const uid = process.geteuid?.();
 

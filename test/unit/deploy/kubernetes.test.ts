@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { parseConfig } from '../../../src/config/config.ts';
 import { OPTIONS } from '../../../src/config/options.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 const DIRECTORY = 'deploy/kubernetes';
 const MIB = 1024 ** 2;

@@ -1,18 +1,16 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Slices } from '../../../src/base/slices.ts';
-import { finish, inOneStep, type Steps } from '../../../src/base/steps.ts';
-import { SystemCallError } from '../../../src/base/system-call-error.ts';
+import { SystemCallError } from '../../../src/base/errors.ts';
+import { finish, inOneStep, Slices, type Steps } from '../../../src/base/steps.ts';
 import { BindLookout, LOOK_PAUSE_MS } from '../../../src/mount/bind-lookout.ts';
-import type { MountTable } from '../../../src/mount/mount-table.ts';
-import { type MountEntry, parseMountinfo } from '../../../src/mount/mountinfo.ts';
+import { type MountEntry, type MountTable, parseMountinfo } from '../../../src/mount/linux/mount-table.ts';
 import type { HostedVolume } from '../../../src/mount/publisher.ts';
 import { isGenerationName } from '../../../src/volume/layout.ts';
 import { RETIREMENT_MS } from '../../../src/volume/retirement.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { RecordedWorld } from '../../support/recorded-world.ts';
-import { payloadOf, volumeId } from '../../support/volume-content.ts';
+import { RecordedWorld } from '../../support/mount/recorded-world.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
+import { payloadOf, volumeId } from '../../support/volume/volume-content.ts';
 
 const contentsOf = (text: string) => payloadOf({ 'd/key': text });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseEnvFile } from '../../../src/objects/env-file.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { parseEnvFile } from '../../../src/objects/env-names.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 const read = (text: string | Uint8Array) => parseEnvFile(Buffer.from(text), { HOME: '/home/me' });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseLabelSelector } from '../../../src/objects/label-selector.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 const OBJECTS: Readonly<Record<string, ReadonlyMap<string, string>>> = {
   web: new Map([

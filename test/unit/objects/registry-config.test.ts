@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { registryConfig } from '../../../src/objects/registry-config.ts';
+import { registryConfig } from '../../../src/objects/secret-types.ts';
 
 test('is what docker reads: credentials by server, and both in base64', () => {
   const login = { server: 'r.example', username: 'me', password: 'p:w"', email: undefined };

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { parseBoundedJson } from '../../../src/objects/bounded-json.ts';
+import { parseYamlDocuments } from '../../../src/objects/manifest/yaml.ts';
 import { TEXT_LIMITS } from '../../../src/objects/text-limits.ts';
-import { parseYamlDocuments } from '../../../src/objects/yaml.ts';
-import { faultLines } from '../../support/parsed.ts';
-import { processorTime } from '../../support/processor-time.ts';
+import { processorTime } from '../../support/host/process.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 /** Keys, values, lists and mappings. */
 function nodesOf(value: unknown): number {

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { problemOfTlsPair } from '../../../src/objects/tls-pair.ts';
-import { Authority } from '../../support/certificates.ts';
+import { problemOfTlsPair } from '../../../src/objects/secret-types.ts';
+import { Authority } from '../../support/host/certificates.ts';
 
 const authority = new Authority('ca');
 const { cert, key } = authority.issue('one');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../../src/base/errors.ts';
 import type { ObjectDraft } from '../../../src/objects/object.ts';
 import { MAX_DATA_BYTES, validateObject, validateReplacement } from '../../../src/objects/validate-object.ts';
-import { draftOf, stored } from '../../support/manifests.ts';
+import { draftOf, stored } from '../../support/objects/manifests.ts';
 
 const lines = (faults: readonly Fault[]) => faults.map(({ field, message }) => `${field}: ${message}`);
 const bytes = (text: string) => new TextEncoder().encode(text);

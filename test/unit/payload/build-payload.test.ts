@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildPayload } from '../../../src/payload/build-payload.ts';
 import type { PayloadFile } from '../../../src/payload/payload.ts';
-import { relativePath } from '../../support/builders.ts';
+import { buildPayload } from '../../../src/payload/render-payload.ts';
+import { relativePath } from '../../support/objects/builders.ts';
 
 type Plain = { readonly path: string; readonly text: string; readonly mode: number; user?: number; group?: number };
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { downwardValue } from '../../../src/payload/downward-fields.ts';
 import { renderPayload } from '../../../src/payload/render-payload.ts';
-import type { FieldPath } from '../../../src/spec/field-path.ts';
 import type { PodFacts } from '../../../src/spec/pod-facts.ts';
-import { podFacts, relativePath, renderInputs, secretSource } from '../../support/builders.ts';
+import type { FieldPath } from '../../../src/spec/volume-spec.ts';
+import { podFacts, relativePath, renderInputs, secretSource } from '../../support/objects/builders.ts';
 
 const POD: PodFacts = podFacts({
   labels: new Map([

@@ -8,7 +8,7 @@ import {
   resolveEnvironment,
 } from '../../../src/payload/environment.ts';
 import { parseContainerEnv } from '../../../src/spec/container-env.ts';
-import { configMapDraft, objectsByKey, podFacts, secretDraft, stored } from '../../support/builders.ts';
+import { configMapDraft, objectsByKey, podFacts, secretDraft, stored } from '../../support/objects/builders.ts';
 
 const PLANTED = 'pl4nted';
 const OBJECTS: readonly StoredObject[] = [

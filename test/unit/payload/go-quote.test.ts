@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { goQuote } from '../../../src/payload/go-quote.ts';
+import { goQuote } from '../../../src/payload/downward-fields.ts';
 
 /** Reads a Go string literal back; throws for what Go would not accept between double quotes. */
 function goUnquote(literal: string): string {

@@ -3,7 +3,7 @@ import { orThrow } from '../../../src/base/parsed.ts';
 import type { StoredObject, StoredSecret } from '../../../src/objects/object.ts';
 import { matchCredentials } from '../../../src/payload/registry-credentials.ts';
 import { parseImageReference } from '../../../src/spec/image-reference.ts';
-import { secretDraft, stored } from '../../support/builders.ts';
+import { secretDraft, stored } from '../../support/objects/builders.ts';
 
 const PLANTED = 'pl4nted';
 const JSON_TYPE = 'kubernetes.io/dockerconfigjson';

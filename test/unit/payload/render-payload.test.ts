@@ -13,7 +13,7 @@ import {
   secretSource,
   stored,
   volumeSpec,
-} from '../../support/builders.ts';
+} from '../../support/objects/builders.ts';
 
 const DB = stored(secretDraft('db', { username: 'admin', password: 'hunter2' }));
 const APP = stored(configMapDraft('app', { motd: 'grüezi', logo: Uint8Array.of(0, 255) }));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { expandVariables } from '../../../src/payload/variable-expansion.ts';
+import { expandVariables } from '../../../src/payload/environment.ts';
 
 const VARIABLES = new Map([
   ['A', 'one'],

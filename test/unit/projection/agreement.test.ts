@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
 import type { PublishRequest } from '../../../src/projection/projector.ts';
-import { relativePath } from '../../support/builders.ts';
-import { inline, ProjectionWorld } from '../../support/projection-world.ts';
+import { relativePath } from '../../support/objects/builders.ts';
+import { inline, ProjectionWorld } from '../../support/projection/projection-world.ts';
 
 const POD = { name: 'p', uid: 'u1', labels: new Map(), annotations: new Map(), serviceAccountName: '', containers: [] };
 const INPUTS = { data: new Map([['k', Buffer.from('v')]]), tokens: new Map() };

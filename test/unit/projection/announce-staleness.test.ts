@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { Staleness } from '../../../src/sources/staleness.ts';
-import { podFacts } from '../../support/builders.ts';
-import { inline, ProjectionWorld } from '../../support/projection-world.ts';
-import { volumeId } from '../../support/volume-content.ts';
+import type { Staleness } from '../../../src/stores/store-health.ts';
+import { podFacts } from '../../support/objects/builders.ts';
+import { inline, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 /** A source that is in touch or not, as the test says. */
 class Touch implements Staleness {

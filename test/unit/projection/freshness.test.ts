@@ -1,15 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/base/clock.ts';
-import { BoundVolume } from '../../../src/mount/bound-volume.ts';
-import { VolumeRegistry } from '../../../src/projection/registry.ts';
-import { BoundedSource } from '../../../src/sources/bounded-source.ts';
-import { CachedSource } from '../../../src/sources/cached-source.ts';
-import type { MemoryStore } from '../../../src/sources/memory-store.ts';
-import type { Source } from '../../../src/sources/source.ts';
-import { UnfollowedSource } from '../../../src/sources/unfollowed-source.ts';
-import { secretDraft } from '../../support/builders.ts';
-import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
-import { volumeId } from '../../support/volume-content.ts';
+import { BoundVolume } from '../../../src/mount/bind/bound-volume.ts';
+import { VolumeRegistry } from '../../../src/projection/live-volume.ts';
+import type { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
+import type { Source } from '../../../src/stores/store.ts';
+import { BoundedSource, CachedSource, UnfollowedSource } from '../../../src/stores/wrapped-source.ts';
+import { secretDraft } from '../../support/objects/builders.ts';
+import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 const PERIOD = 60_000;
 /** The longest that a round can take to come. */

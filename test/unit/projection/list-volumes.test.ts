@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { HostedVolume } from '../../../src/mount/publisher.ts';
-import { LiveVolume } from '../../../src/projection/live-volume.ts';
-import { VolumeRegistry } from '../../../src/projection/registry.ts';
-import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
-import { volumeId } from '../../support/volume-content.ts';
+import { LiveVolume, VolumeRegistry } from '../../../src/projection/live-volume.ts';
+import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 const DB = inline({ secret: { secretName: 'db' } });
 

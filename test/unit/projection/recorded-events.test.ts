@@ -3,9 +3,9 @@ import { orThrow } from '../../../src/base/parsed.ts';
 import { parseContainerEnv } from '../../../src/spec/container-env.ts';
 import { parseImageReference } from '../../../src/spec/image-reference.ts';
 import type { PodFacts } from '../../../src/spec/pod-facts.ts';
-import { relativePath } from '../../support/builders.ts';
-import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
-import { volumeId } from '../../support/volume-content.ts';
+import { relativePath } from '../../support/objects/builders.ts';
+import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 const pod: PodFacts = {
   name: 'dapi-test-pod',

@@ -3,10 +3,10 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
-import { BoundVolume } from '../../../src/mount/bound-volume.ts';
+import { BoundVolume } from '../../../src/mount/bind/bound-volume.ts';
 import { isGenerationName } from '../../../src/volume/layout.ts';
-import { NEVER, ProjectionWorld } from '../../support/projection-world.ts';
-import { volumeId } from '../../support/volume-content.ts';
+import { NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 const PERIOD = 60_000;
 /** The longest that a round of the sync period can take to come. */

@@ -1,7 +1,7 @@
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
+import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
 
 const SYNC_MS = 60_000;
 

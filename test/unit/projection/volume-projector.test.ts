@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { relativePath, secretDraft } from '../../support/builders.ts';
-import { inline, NEVER, ProjectionWorld } from '../../support/projection-world.ts';
-import { volumeId } from '../../support/volume-content.ts';
+import { relativePath, secretDraft } from '../../support/objects/builders.ts';
+import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 const OPTIONS = { createOnly: false, dryRun: false };
 

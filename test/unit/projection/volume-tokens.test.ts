@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
-import { BoundVolume } from '../../../src/mount/bound-volume.ts';
+import { BoundVolume } from '../../../src/mount/bind/bound-volume.ts';
 import { defaultAccountOf } from '../../../src/objects/default-account.ts';
 import { dueAfter } from '../../../src/projection/volume-tokens.ts';
-import { podFacts, serviceAccountDraft } from '../../support/builders.ts';
-import { inline, NEVER, ProjectionWorld, type WorldOptions } from '../../support/projection-world.ts';
-import { volumeId } from '../../support/volume-content.ts';
+import { podFacts, serviceAccountDraft } from '../../support/objects/builders.ts';
+import { inline, NEVER, ProjectionWorld, type WorldOptions } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

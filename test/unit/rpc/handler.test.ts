@@ -4,7 +4,7 @@ import { type ServerUnaryCall, type ServerWritableStream, status } from '@grpc/g
 import { describe, expect, it } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
 import { CallDesk, type Unary } from '../../../src/rpc/handler.ts';
-import { LogLines } from '../../support/log-lines.ts';
+import { LogLines } from '../../support/suite/log-lines.ts';
 
 const METHOD = '/lantern.v1.Projector/Mount';
 

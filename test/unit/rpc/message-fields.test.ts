@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundedDefinition, readRequest } from '../../../src/rpc/bounded-messages.ts';
+import { boundedDefinition, hasMoreFields, readRequest, shapeOf } from '../../../src/rpc/bounded-messages.ts';
 import { MAX_REQUEST_FIELDS } from '../../../src/rpc/limits.ts';
-import { hasMoreFields, shapeOf } from '../../../src/rpc/message-fields.ts';
 import { csi, lantern, packageDefinition } from '../../../src/rpc/protos.ts';
 
 const { Apply } = lantern.Objects.service;

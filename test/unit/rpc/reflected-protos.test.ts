@@ -1,6 +1,6 @@
 import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
-import { reflectedProtos } from '../../../src/rpc/reflected-protos.ts';
+import { reflectedProtos } from '../../../src/rpc/protos.ts';
 
 type Field = { name: string; typeName?: string };
 type Message = {

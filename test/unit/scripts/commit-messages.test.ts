@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { findCommitFaults } from '../../../scripts/commit-messages.mjs';
-import { TempDir } from '../../support/temp-dir.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 const AUTHOR = ['-c', 'user.name=a', '-c', 'user.email=a@example.invalid', '-c', 'commit.gpgsign=false'];
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { areDependenciesFresh } from '../../../scripts/dependencies.mjs';
-import { TempDir } from '../../support/temp-dir.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 const HERE = { os: [process.platform], cpu: [process.arch] };
 const ELSEWHERE = { os: ['plan9'], cpu: [process.arch] };

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { withLock } from '../../../scripts/lock.mjs';
-import { TOP } from '../../support/compiled.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { TOP } from '../../support/suite/compiled.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 test('one at a time for one checkout, whatever the work comes to; others are not held up', async () => {
   using directory = new TempDir();

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { requireNodeVersion } from '../../../scripts/node-version.mjs';
-import { TOP } from '../../support/compiled.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { TOP } from '../../support/suite/compiled.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 test.each([
   ['20.19.0', true],

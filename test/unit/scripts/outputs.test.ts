@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, w
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isOutputFresh, makeOutput } from '../../../scripts/outputs.mjs';
-import { TempDir } from '../../support/temp-dir.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 /** A checkout with one output, a copy of `src/a`, that was just made. */
 class Checkout extends TempDir {

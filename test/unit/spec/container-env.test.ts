@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseContainerEnv } from '../../../src/spec/container-env.ts';
-import { formatEnvField, parseEnvField } from '../../../src/spec/env-field.ts';
+import { formatEnvField, parseContainerEnv, parseEnvField } from '../../../src/spec/container-env.ts';
 
 function faultsOf(container: unknown): readonly string[] {
   const result = parseContainerEnv(container, 'spec.containers[0]');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { formatFieldPath, parseFieldPath } from '../../../src/spec/field-path.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { formatFieldPath, parseFieldPath } from '../../../src/spec/volume-spec.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 describe('a fieldPath', () => {
   it.each([

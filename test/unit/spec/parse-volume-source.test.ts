@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { parseVolumeSource, parseVolumeSourceText } from '../../../src/spec/parse-volume-source.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 const read = (text: string) => orThrow(parseVolumeSourceText(text, 'volume'));
 const faultsOf = (text: string) => faultLines(parseVolumeSourceText(text, 'volume'));

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { parsePodFacts, podFactsToJson } from '../../../src/spec/pod-facts.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 const whole = {
   name: 'web',

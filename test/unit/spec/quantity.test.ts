@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { ceilDivide, parseQuantity } from '../../../src/spec/quantity.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 const quantity = (text: string) => orThrow(parseQuantity(text, 'q'));
 

@@ -2,9 +2,8 @@ import { posix } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { parseRelativePath } from '../../../src/spec/relative-path.ts';
-import { parseSubPath } from '../../../src/spec/sub-path.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { parseRelativePath, parseSubPath } from '../../../src/spec/relative-path.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 describe.each([
   ['a path', parseRelativePath],

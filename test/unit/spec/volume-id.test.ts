@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { parseVolumeId } from '../../../src/spec/volume-id.ts';
-import { faultLines } from '../../support/parsed.ts';
+import { parseVolumeId } from '../../../src/spec/volume-spec.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 it.each(['a', 'csi-0123abc', '../../etc', 'ü'.repeat(64), 'x'.repeat(128), ' '])('%j is an id', (text) => {
   expect(parseVolumeId(text)).toEqual({ ok: true, value: text });

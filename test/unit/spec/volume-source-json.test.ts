@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { parseVolumeSource, parseVolumeSourceText } from '../../../src/spec/parse-volume-source.ts';
-import { definitionToJson, parseDefinition, volumeSpecToJson } from '../../../src/spec/volume-source-json.ts';
-import { arbitrarySpec } from '../../support/arbitrary-spec.ts';
-import { faultLines } from '../../support/parsed.ts';
+import {
+  definitionToJson,
+  parseDefinition,
+  parseVolumeSource,
+  parseVolumeSourceText,
+  volumeSpecToJson,
+} from '../../../src/spec/parse-volume-source.ts';
+import { arbitrarySpec } from '../../support/objects/arbitrary-spec.ts';
+import { faultLines } from '../../support/suite/expectations.ts';
 
 describe('a spec', () => {
   it('is the same after it went through JSON', () => {

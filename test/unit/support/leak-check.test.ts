@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { findLeaks, mountLines } from '../../support/leak-check.ts';
-import { MountFixture } from '../../support/mount-fixture.ts';
-import { mayMount } from '../../support/privileges.ts';
-import { TempDir } from '../../support/temp-dir.ts';
+import { MountFixture } from '../../support/host/mounts.ts';
+import { mayMount } from '../../support/host/privileges.ts';
+import { findLeaks, mountLines } from '../../support/suite/leak-check.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
 
 // Other tests of this run may hold something at the same time, so each looks for its own.
 const leaksThatMention = (text: string) => findLeaks(mountLines()).filter((leak) => leak.includes(text));

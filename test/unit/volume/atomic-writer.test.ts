@@ -6,10 +6,9 @@ import { generationName } from '../../../src/volume/layout.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
 import { readTree } from '../../../src/volume/tree.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
-import { Crash, CrashingFileSystem, type CrashingOptions } from '../../support/crashing-file-system.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { payloadOf } from '../../support/volume-content.ts';
-import { viewOf, viewThroughData, viewThroughNames } from '../../support/volume-view.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
+import { Crash, CrashingFileSystem, type CrashingOptions } from '../../support/volume/crashing-file-system.ts';
+import { payloadOf, viewOf, viewThroughData, viewThroughNames } from '../../support/volume/volume-content.ts';
 
 const DIRECTORY = '/volume';
 

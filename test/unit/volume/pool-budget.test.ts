@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PoolBudget, type PoolUsage, readUsage } from '../../../src/volume/pool-budget.ts';
-import { lanternErrorOf } from '../../support/lantern-error.ts';
-import { payloadOf } from '../../support/volume-content.ts';
+import { lanternErrorOf } from '../../support/suite/expectations.ts';
+import { payloadOf } from '../../support/volume/volume-content.ts';
 
 const MIB = 1024 * 1024;
 const EMPTY: PoolUsage = { usedBytes: 0, totalBytes: MIB, usedInodes: 0, totalInodes: 800, blockBytes: 4096 };

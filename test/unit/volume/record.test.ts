@@ -1,9 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseRecord, serializeRecord, type VolumeRecord } from '../../../src/volume/record.ts';
-import { type KeptInputs, parseInputs, serializeInputs } from '../../../src/volume/request-inputs.ts';
-import { configMapSource, item, podFacts, relativePath, secretSource, volumeSpec } from '../../support/builders.ts';
-import { recordOf, volumeId } from '../../support/volume-content.ts';
+import {
+  type KeptInputs,
+  parseInputs,
+  parseRecord,
+  serializeInputs,
+  serializeRecord,
+  type VolumeRecord,
+} from '../../../src/volume/record.ts';
+import {
+  configMapSource,
+  item,
+  podFacts,
+  relativePath,
+  secretSource,
+  volumeSpec,
+} from '../../support/objects/builders.ts';
+import { recordOf, volumeId } from '../../support/volume/volume-content.ts';
 
 const RECORD: VolumeRecord = {
   ...recordOf(volumeId('csi-1/x'), [

@@ -5,9 +5,9 @@ import type { VolumeFs } from '../../../src/volume/file-system.ts';
 import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
 import { VolumeHome } from '../../../src/volume/volume-home.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { TempDir } from '../../support/temp-dir.ts';
-import { payloadOf, recordOf, volumeId } from '../../support/volume-content.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
+import { payloadOf, recordOf, volumeId } from '../../support/volume/volume-content.ts';
 
 /** A written volume with its record and inputs, and what is called on the file system from `calls.length = 0` on. */
 function arrange() {

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
 import { readTree } from '../../../src/volume/tree.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { payloadOf } from '../../support/volume-content.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
+import { payloadOf } from '../../support/volume/volume-content.ts';
 
 test('a tree lists generation, ..data and visible links depth first, names in byte order', () => {
   const fs = createMemoryFileSystem();

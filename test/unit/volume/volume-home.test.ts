@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
-import type { RequestInputs } from '../../../src/volume/request-inputs.ts';
+import type { RequestInputs } from '../../../src/volume/record.ts';
 import { VolumeHome } from '../../../src/volume/volume-home.ts';
-import { Crash, CrashingFileSystem } from '../../support/crashing-file-system.ts';
-import { recordOf, volumeId } from '../../support/volume-content.ts';
+import { Crash, CrashingFileSystem } from '../../support/volume/crashing-file-system.ts';
+import { recordOf, volumeId } from '../../support/volume/volume-content.ts';
 
 const RECORD = recordOf(volumeId('v'), [{ target: '/one' }]);
 const CHANGED = recordOf(volumeId('v'), [{ target: '/one' }, { target: '/two' }]);

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildPayload, parentsOf } from '../../../src/payload/build-payload.ts';
 import type { Payload, PayloadFile } from '../../../src/payload/payload.ts';
+import { buildPayload, parentsOf } from '../../../src/payload/render-payload.ts';
 import type { RelativePath } from '../../../src/spec/relative-path.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
 import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
-import { Crash, CrashingFileSystem } from '../../support/crashing-file-system.ts';
-import { lanternErrorOf } from '../../support/lantern-error.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { TempDir } from '../../support/temp-dir.ts';
-import { viewOf, viewThroughData, viewThroughNames } from '../../support/volume-view.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
+import { lanternErrorOf } from '../../support/suite/expectations.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
+import { Crash, CrashingFileSystem } from '../../support/volume/crashing-file-system.ts';
+import { viewOf, viewThroughData, viewThroughNames } from '../../support/volume/volume-content.ts';
 
 // Few names, so that files turn into directories and back, and payloads share paths.
 const element = fc.constantFrom('a', 'b', '.dot', 'ä', 'b-c', 'x'.repeat(255));

@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { Slices } from '../../../src/base/slices.ts';
+import { Slices } from '../../../src/base/steps.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
-import { noForeignBinds } from '../../../src/volume/foreign-binds.ts';
 import { isGenerationName } from '../../../src/volume/layout.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
-import { RetiredRoom } from '../../../src/volume/retired-room.ts';
+import { noForeignBinds, RetiredRoom } from '../../../src/volume/retirement.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { payloadOf } from '../../support/volume-content.ts';
-import { viewOf, viewThroughData } from '../../support/volume-view.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
+import { payloadOf, viewOf, viewThroughData } from '../../support/volume/volume-content.ts';
 
 const KIB = 1024;
 /** Longer than a replaced generation is kept. */

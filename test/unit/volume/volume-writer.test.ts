@@ -7,13 +7,12 @@ import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.t
 import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
 import { RETIREMENT_MS } from '../../../src/volume/retirement.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
-import { relativePath } from '../../support/builders.ts';
-import { CrashingFileSystem } from '../../support/crashing-file-system.ts';
-import { lanternErrorOf } from '../../support/lantern-error.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { TempDir } from '../../support/temp-dir.ts';
-import { payloadOf } from '../../support/volume-content.ts';
-import { viewOf, viewThroughData, viewThroughNames } from '../../support/volume-view.ts';
+import { relativePath } from '../../support/objects/builders.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
+import { lanternErrorOf } from '../../support/suite/expectations.ts';
+import { TempDir } from '../../support/suite/temp-dir.ts';
+import { CrashingFileSystem } from '../../support/volume/crashing-file-system.ts';
+import { payloadOf, viewOf, viewThroughData, viewThroughNames } from '../../support/volume/volume-content.ts';
 
 const DIRECTORY = '/volume';
 const ONE = payloadOf({ password: 'one', 'my-group/my-username': { text: 'one', mode: 0o400 } });

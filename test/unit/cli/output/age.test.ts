@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ageSince, formatAge } from '../../../../src/cli/output/age.ts';
+import { ageSince, formatAge } from '../../../../src/cli/output/table.ts';
 
 const MINUTE = 60;
 const HOUR = 3600;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeServiceAccount } from '../../../../src/cli/output/describe-service-account.ts';
+import { describeServiceAccount } from '../../../../src/cli/output/describe-object.ts';
 import type { Object__Output as WireObject } from '../../../../src/rpc/generated/lantern/v1/Object.ts';
 
 const NOW = Date.parse('2026-11-23T12:10:00Z');

@@ -4,8 +4,8 @@ import { parse } from 'yaml';
 import { hardValue } from '../../../../scripts/conformance/yaml-alphabet.mjs';
 import { orThrow } from '../../../../src/base/parsed.ts';
 import { printYaml } from '../../../../src/cli/output/print-yaml.ts';
+import { parseYamlDocuments } from '../../../../src/objects/manifest/yaml.ts';
 import { TEXT_LIMITS } from '../../../../src/objects/text-limits.ts';
-import { parseYamlDocuments } from '../../../../src/objects/yaml.ts';
 
 const readByUs = (text: string) => orThrow(parseYamlDocuments(text, TEXT_LIMITS.document));
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { styleFor } from '../../../../src/cli/output/style.ts';
 import { formatTable, GrowingTable } from '../../../../src/cli/output/table.ts';
+import { styleFor } from '../../../../src/cli/output/text.ts';
 
 test('columns are as wide as their widest cell, three blanks apart, without trailing blanks', () => {
   expect(

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { styleFor } from '../../../../src/cli/output/style.ts';
-import { formatTree, type TreeLine } from '../../../../src/cli/output/tree.ts';
+import { formatTree, type TreeLine } from '../../../../src/cli/output/table.ts';
+import { styleFor } from '../../../../src/cli/output/text.ts';
 
 const PLAIN = styleFor(false);
 

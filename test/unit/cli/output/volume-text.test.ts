@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { styleFor } from '../../../../src/cli/output/style.ts';
+import { styleFor } from '../../../../src/cli/output/text.ts';
 import { describeDefinition, describeVolume, volumeTable } from '../../../../src/cli/output/volume-text.ts';
 import type { Volume__Output as WireVolume } from '../../../../src/rpc/generated/lantern/v1/Volume.ts';
 import type { VolumeDefinition__Output as WireDefinition } from '../../../../src/rpc/generated/lantern/v1/VolumeDefinition.ts';

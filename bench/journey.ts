@@ -1,0 +1,144 @@
+// `npm run journey`: the files and functions of src that run for one request, counted by V8's coverage of the unbundled
+// build. They are what somebody has to read to follow that request. A figure above its limit fails; one below it is a
+// reason to lower the limit. `--files` lists the files.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
+import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { silentLog } from '../src/base/log.ts';
+import { orThrow } from '../src/base/parsed.ts';
+import { parseConfig } from '../src/config/config.ts';
+import { Daemon } from '../src/daemon.ts';
+import { connect } from '../src/rpc/client.ts';
+
+/** With the bind publisher, as root. Never raised: a change that needs more is simplified first. */
+const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
+  'NodePublishVolume, the first of a volume': { files: 97, functions: 427 },
+  'NodePublishVolume, repeated': { files: 79, functions: 340 },
+  'a Secret that changed, from the call to the swap': { files: 77, functions: 288 },
+  NodeUnpublishVolume: { files: 51, functions: 162 },
+  MountPod: { files: 136, functions: 674 },
+  UnmountPod: { files: 59, functions: 215 },
+};
+
+/** They run in the caller, which is in the same process here. */
+const CALLERS_FILES = ['rpc/client.js'];
+
+/** Below `directory`: the run directory and all targets. */
+async function travel(directory: string): Promise<void> {
+  const at = (name: string) => join(directory, name);
+  mkdirSync(at('run'), { mode: 0o700 });
+  const config = orThrow(
+    parseConfig(
+      { runDir: at('run'), dataDir: at('data'), store: 'memory' },
+      { environment: {}, user: { uid: userInfo().uid }, hostname: hostname() },
+    ),
+  );
+  const starting = new AbortController();
+  await using daemon = await Daemon.start(config, { log: silentLog, signal: starting.signal });
+  console.log(daemon.readyLine);
+  using client = connect(config.lanternSocket);
+  const counter = await Counter.start();
+  const step = async (name: string, action: () => Promise<unknown>) => {
+    await action();
+    await daemon.settled();
+    judge(name, await counter.take());
+  };
+
+  const secret = (password: string) => ({
+    object: {
+      metadata: { name: 'db', namespace: 'default' },
+      secret: { type: 'Opaque', data: { password: Buffer.from(password) } },
+    },
+  });
+  await client.objects.apply(secret('one'));
+  await counter.take();
+
+  const volume = { volumeId: 'volume', targetPath: at('target') };
+  const publish = () =>
+    client.node.nodePublishVolume({
+      ...volume,
+      readonly: true,
+      volumeCapability: { mount: {}, accessMode: { mode: 'SINGLE_NODE_MULTI_WRITER' } },
+      volumeContext: { secretName: 'db' },
+    });
+  await step('NodePublishVolume, the first of a volume', publish);
+  await step('NodePublishVolume, repeated', publish);
+  await step('a Secret that changed, from the call to the swap', () => client.objects.apply(secret('two')));
+  await step('NodeUnpublishVolume', () => client.node.nodeUnpublishVolume(volume));
+  const pod = { name: 'pod', namespace: 'default', rootPath: at('pod') };
+  await step('MountPod', () =>
+    client.projector.mountPod({ manifest: JSON.stringify(POD), rootPath: pod.rootPath, containers: ['app'] }),
+  );
+  await step('UnmountPod', () => client.projector.unmountPod(pod));
+}
+
+const POD = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'pod' },
+  spec: {
+    containers: [
+      {
+        name: 'app',
+        image: 'busybox',
+        env: [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'db', key: 'password' } } }],
+        volumeMounts: [{ name: 'secrets', mountPath: '/etc/secrets' }],
+      },
+    ],
+    volumes: [{ name: 'secrets', secret: { secretName: 'db' } }],
+  },
+};
+
+function judge(name: string, counts: ReadonlyMap<string, number>): void {
+  const functions = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  console.log(`${name}: ${counts.size} files, ${functions} functions`);
+  if (process.argv.includes('--files'))
+    console.log(
+      [...counts.keys()]
+        .sort()
+        .map((path) => `  ${path}\n`)
+        .join(''),
+    );
+  const limit = LIMITS[name];
+  if (limit === undefined || userInfo().uid !== 0) return;
+  if (counts.size <= limit.files && functions <= limit.functions) return;
+  console.error(`  more than its limit of ${limit.files} files and ${limit.functions} functions`);
+  process.exitCode = 1;
+}
+
+/** Counts the functions that run in this process, by file below src. */
+class Counter {
+  readonly #session: Session;
+
+  private constructor(session: Session) {
+    this.#session = session;
+  }
+
+  static async start(): Promise<Counter> {
+    const session = new Session();
+    session.connect();
+    await session.post('Profiler.enable');
+    await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
+    return new Counter(session);
+  }
+
+  /** Since the last time. */
+  async take(): Promise<ReadonlyMap<string, number>> {
+    const { result } = await this.#session.post('Profiler.takePreciseCoverage');
+    const ran = new Map<string, number>();
+    for (const { url, functions } of result) {
+      const path = /\/\.cache\/tools\/src\/(.*)$/.exec(url)?.[1];
+      const count = functions.filter(({ ranges: [range] }) => range !== undefined && range.count > 0).length;
+      if (path !== undefined && count > 0 && !CALLERS_FILES.includes(path)) ran.set(path, count);
+    }
+    return ran;
+  }
+}
+
+const directory = mkdtempSync('/dev/shm/lantern-journey-');
+try {
+  await travel(directory);
+} finally {
+  rmSync(directory, { recursive: true });
+}

@@ -1,6 +1,0 @@
-/** A mapping of parsed YAML or JSON. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

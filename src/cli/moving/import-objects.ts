@@ -1,0 +1,291 @@
+import { type Fault, hasCode, invalid, LanternError } from '../../base/errors.ts';
+import { namesIn } from '../../objects/declared.ts';
+import {
+  describeRef,
+  draftOf,
+  OBJECT_KINDS,
+  type ObjectDraft,
+  type ObjectKind,
+  type ObjectRef,
+  refKey,
+  refOf,
+  type StoredObject,
+} from '../../objects/object.ts';
+import type { LanternClient } from '../../rpc/client.ts';
+import { objectFromWire, objectToWire } from '../../rpc/lantern/object-messages.ts';
+import { admitObject } from '../../spec/admit-object.ts';
+import type { Archive } from '../../stores/archive/archive.ts';
+import type { Cli } from '../define-command.ts';
+import { PARTLY_FAILED } from '../exit.ts';
+import { nameOfKind } from '../kinds.ts';
+import { printable } from '../output/text.ts';
+import { isKeptByDaemon, isSigningKeys, keyIdsOf, keySetIn, moveOf } from './moved-object.ts';
+
+/** How many objects are on their way at a time; each holds 1 MiB of values at most, and its call listens to the signal. */
+const WIDTH = 8;
+const MOST_FAULTS = 100;
+
+/** What the whole archive was found to hold. */
+type CheckedArchive = { readonly archive: Archive; readonly keyIds: readonly string[] };
+
+/** How many objects of each kind came to what. */
+type Summary = Map<ObjectKind, Map<ImportOutcome, number>>;
+
+/**
+ * Reads the archive to its end: `data-loss` when any of it is damaged, `invalid-argument` with every fault when it holds
+ * what no store may, or an object twice. Holds a name per object.
+ */
+export async function checkArchive(archive: Archive): Promise<CheckedArchive> {
+  const seen = new Set<string>();
+  const faults: Fault[] = [];
+  let keyIds: readonly string[] = [];
+  for await (const object of archive.objects()) {
+    const ref = refOf(object);
+    const admitted = admit(object);
+    const isTwice = seen.has(refKey(ref));
+    seen.add(refKey(ref));
+    const twice = isTwice ? [{ field: '', message: 'is in the archive more than once' }] : [];
+    for (const { field, message } of [...admitted, ...twice]) {
+      if (faults.length < MOST_FAULTS)
+        faults.push({ field: [describeRef(ref), field].filter(Boolean).join(': '), message });
+    }
+    if (isSigningKeys(ref)) keyIds = keyIdsOf(await keySetIn(object));
+  }
+  if (faults.length > 0) throw invalid(faults);
+  return { archive, keyIds };
+}
+
+function admit(object: StoredObject): readonly Fault[] {
+  try {
+    const admitted = admitObject(draftOf(object));
+    return admitted.ok ? [] : admitted.faults;
+  } catch (error) {
+    // Only whoever has the key can nest a spec deeper than the stack.
+    if (error instanceof RangeError) return [{ field: 'spec', message: 'is nested too deeply' }];
+    throw error;
+  }
+}
+
+/** Stores what was checked, or with `dryRun` says what that would come to. Throws `PARTLY_FAILED` when it was not all. */
+export async function importObjects(
+  cli: Cli,
+  daemon: LanternClient,
+  { archive, keyIds }: CheckedArchive,
+  { mode, dryRun }: { readonly mode: ImportMode; readonly dryRun: boolean },
+): Promise<void> {
+  const known = await keyIdsHere(daemon, cli.signal);
+  const importer = new Importer(daemon, { mode, keyIds: [...keyIds, ...known], now: cli.clock.now() }, cli.signal);
+  if (dryRun || mode === 'refuse') {
+    const plan = await inTurn(cli, archive, (object) => importer.plan(object));
+    if (dryRun) printSummary(cli, plan.summary, ' (dry run)');
+    if (!plan.isWell && mode === 'refuse') throw refusal(plan.summary);
+    if (!plan.isWell) throw PARTLY_FAILED;
+    if (dryRun) return;
+  }
+  const { summary, isWell } = await inTurn(cli, archive, (object) => importer.carryOut(object));
+  printSummary(cli, summary, '');
+  if (!isWell) throw PARTLY_FAILED;
+}
+
+async function keyIdsHere(daemon: LanternClient, signal: AbortSignal): Promise<string[]> {
+  const { jwksJson } = await daemon.tokens.getKeys({}, { signal });
+  const { keys } = JSON.parse(jwksJson) as { keys: { kid: string }[] };
+  return keys.map(({ kid }) => kid);
+}
+
+/**
+ * Does something to every object: first to the signing keys, so that a token that comes is known for one of theirs; then
+ * to the accounts, without which the daemon would delete their token Secrets; then to all others, several at a time.
+ */
+async function inTurn(
+  cli: Cli,
+  archive: Archive,
+  action: (object: StoredObject) => Promise<ImportOutcome>,
+): Promise<{ readonly summary: Summary; readonly isWell: boolean }> {
+  const summary: Summary = new Map();
+  let isWell = true;
+  const complain = (message: string): void => {
+    isWell = false;
+    cli.terminal.complain(`lantern: ${printable(message)}`);
+  };
+  const attempt = async (object: StoredObject): Promise<void> => {
+    try {
+      const outcome = await action(object);
+      const counts = summary.get(object.kind) ?? new Map<ImportOutcome, number>();
+      summary.set(object.kind, counts.set(outcome, (counts.get(outcome) ?? 0) + 1));
+      if (outcome === 'conflict') complain(`${describeRef(refOf(object))} is stored already, and differs`);
+    } catch (error) {
+      if (!(error instanceof LanternError) || isGeneral(error)) throw error;
+      complain(`import ${describeRef(refOf(object))}: ${error.message}`);
+    }
+  };
+  for (const turn of [0, 1, 2]) {
+    let batch: StoredObject[] = [];
+    for await (const object of archive.objects()) {
+      if (turnOf(object) !== turn) continue;
+      batch.push(object);
+      if (batch.length < WIDTH) continue;
+      await Promise.all(batch.map(attempt));
+      batch = [];
+    }
+    await Promise.all(batch.map(attempt));
+  }
+  return { summary, isWell };
+}
+
+function turnOf(object: StoredObject): number {
+  if (isSigningKeys(refOf(object))) return 0;
+  return object.kind === 'ServiceAccount' ? 1 : 2;
+}
+
+/** Every further object would meet it as well. */
+function isGeneral({ code }: LanternError): boolean {
+  return code === 'unavailable' || code === 'cancelled' || code === 'deadline-exceeded' || code === 'data-loss';
+}
+
+function refusal(summary: Summary): LanternError {
+  const conflicts = [...summary.values()].reduce((sum, counts) => sum + (counts.get('conflict') ?? 0), 0);
+  const advice = conflicts > 0 ? '; --overwrite replaces what is stored, --skip-existing leaves it as it is' : '';
+  return new LanternError('failed-precondition', `nothing was imported, because of these objects${advice}`);
+}
+
+function printSummary(cli: Cli, summary: Summary, remark: string): void {
+  for (const kind of OBJECT_KINDS) {
+    const counts = [...(summary.get(kind) ?? [])].sort().map(([outcome, count]) => `${count} ${outcome}`);
+    if (counts.length > 0) cli.terminal.print(`${nameOfKind(kind).plural}: ${counts.join(', ')}${remark}`);
+  }
+  if (summary.size === 0) cli.terminal.print(`nothing to import${remark}`);
+}
+
+/** What is done about objects that are stored and differ: refused before anything is stored, left as they are, replaced. */
+export type ImportMode = 'refuse' | 'skip' | 'overwrite';
+
+/** What becomes of one object; `conflict`: it is stored, differs, and the mode says nothing about it. */
+type ImportOutcome = 'created' | 'configured' | 'unchanged' | 'skipped' | 'conflict';
+
+/** Somebody, the daemon first of all, may write in between; that they do so this often in a row is a fault of its own. */
+const MOST_ATTEMPTS = 5;
+
+/** Brings objects of an archive to a daemon, one at a time. */
+class Importer {
+  readonly #daemon: LanternClient;
+  readonly #mode: ImportMode;
+  readonly #keyIds: readonly string[];
+  readonly #now: number;
+  readonly #signal: AbortSignal;
+
+  /** `keyIds`: of the keys whose tokens are the daemon's to replace. */
+  constructor(
+    daemon: LanternClient,
+    options: { readonly mode: ImportMode; readonly keyIds: readonly string[]; readonly now: number },
+    signal: AbortSignal,
+  ) {
+    this.#daemon = daemon;
+    this.#mode = options.mode;
+    this.#keyIds = options.keyIds;
+    this.#now = options.now;
+    this.#signal = signal;
+  }
+
+  /** What `carryOut` would do now. Throws what the daemon refuses the object for. */
+  async plan(object: StoredObject): Promise<ImportOutcome> {
+    return await repeated(async () => (await this.#stepFor(object)).outcome);
+  }
+
+  /** Stores the object if the mode has it so; `conflict` is an answer, everything else that stands against it is thrown. */
+  async carryOut(object: StoredObject): Promise<ImportOutcome> {
+    return await repeated(async () => {
+      if (await this.#isNewlyCreated(object)) return 'created';
+      const { outcome, draft } = await this.#stepFor(object);
+      if (outcome !== 'created' && outcome !== 'configured') return outcome;
+      return await this.#apply(draft, recordOf(object, draft), { dryRun: false, createOnly: outcome === 'created' });
+    });
+  }
+
+  /** The one call that most imports come to. */
+  async #isNewlyCreated(object: StoredObject): Promise<boolean> {
+    if (isKeptByDaemon(object)) return false;
+    try {
+      const draft = draftOf(object);
+      await this.#apply(draft, recordOf(object, draft), { dryRun: false, createOnly: true });
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'already-exists')) return false;
+      throw error;
+    }
+  }
+
+  async #stepFor(object: StoredObject): Promise<{ readonly outcome: ImportOutcome; readonly draft: ObjectDraft }> {
+    const current = isKeptByDaemon(object) ? await this.#read(refOf(object)) : undefined;
+    const move = await moveOf(object, current, { keyIds: this.#keyIds, now: this.#now });
+    // What was made of the current object must not meet another one.
+    const version = current === undefined ? {} : { resourceVersion: current.metadata.resourceVersion };
+    const bare = draftOf(move.object);
+    const draft = { ...bare, metadata: { ...bare.metadata, ...version } };
+    const outcome = await this.#outcomeOf(draft, recordOf(object, draft));
+    if (outcome !== 'configured' || this.#mode === 'overwrite') return { outcome, draft };
+    if (this.#mode === 'skip') return { outcome: 'skipped', draft };
+    return { outcome: move.isMerged ? 'configured' : 'conflict', draft };
+  }
+
+  /**
+   * What applying would come to. What is refused for the object that is stored counts as a change to it. Objects that differ
+   * in their records alone are the same, unless all of the stored one is to be replaced.
+   */
+  async #outcomeOf(draft: ObjectDraft, record: Recording): Promise<'created' | 'configured' | 'unchanged'> {
+    try {
+      const compared = this.#mode === 'overwrite' ? record : {};
+      return await this.#apply(draft, compared, { dryRun: true, createOnly: false });
+    } catch (error) {
+      if (!hasCode(error, 'invalid-argument') || this.#mode === 'overwrite') throw error;
+      if ((await this.#read(refOf(draft))) === undefined) throw error;
+      return 'configured';
+    }
+  }
+
+  async #apply(
+    draft: ObjectDraft,
+    { mode, applied }: Recording,
+    options: { readonly dryRun: boolean; readonly createOnly: boolean },
+  ) {
+    const object = { ...objectToWire(draft), ...(applied && { applied }) };
+    const request = { object, ...(mode && { mode }), ...options };
+    const { outcome } = await this.#daemon.objects.apply(request, { signal: this.#signal });
+    if (outcome === 'CREATED') return 'created';
+    return outcome === 'UNCHANGED' ? 'unchanged' : 'configured';
+  }
+
+  async #read(ref: ObjectRef): Promise<StoredObject | undefined> {
+    try {
+      const { object } = await this.#daemon.objects.get({ ref, withData: true }, { signal: this.#signal });
+      return object === null ? undefined : objectFromWire(object);
+    } catch (error) {
+      if (hasCode(error, 'not-found')) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** How an object is stored together with its record; where it is empty, without touching the record that is there. */
+type Recording = { readonly mode?: 'REPLACE'; readonly applied?: { readonly names: string[] } };
+
+/** The object's record, for what is to be stored of it. A whole one is not spelled out: requests may have only so many fields. */
+function recordOf({ applied = new Set() }: StoredObject, draft: ObjectDraft): Recording {
+  const isWhole = applied.size > 0 && [...namesIn(draft)].every((name) => applied.has(name));
+  return { mode: 'REPLACE', ...(!isWhole && { applied: { names: [...applied] } }) };
+}
+
+/** Does it again when somebody else was faster. */
+async function repeated<T>(action: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isOvertaken(error) || attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+function isOvertaken(error: unknown): boolean {
+  return hasCode(error, 'aborted') || hasCode(error, 'already-exists');
+}

@@ -1,0 +1,132 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type ObjectRef,
+  refKey,
+  refOf,
+  SIGNING_KEYS,
+  type StoredObject,
+  type StoredSecret,
+} from '../../objects/object.ts';
+import { SERVICE_ACCOUNT_UID_ANNOTATION } from '../../objects/secret-types.ts';
+import {
+  encodeKeySet,
+  parseKeySet,
+  retiredBy,
+  SIGNING_KEYS_DATA,
+  type SigningKeySet,
+} from '../../tokens/signing-keys.ts';
+import { accountNameOf, holdsTokenOf, isTokenSecret, NAMESPACE, ROOT_CA, TOKEN } from '../../tokens/token-secrets.ts';
+
+/**
+ * Whether what becomes of an object from another store hangs on what is stored here: the daemon has its own part in it.
+ */
+export function isKeptByDaemon(object: StoredObject): boolean {
+  return isSigningKeys(refOf(object)) || isTokenSecret(object);
+}
+
+/** What is to be stored. */
+type Move = {
+  /** What to store; its revision, uid and time mean nothing here. */
+  readonly object: StoredObject;
+  /** Whether it holds all that the current one does, so that storing it takes nothing away. */
+  readonly isMerged: boolean;
+};
+
+/**
+ * What an object from another store should be here. Signing keys are joined with those that are there. A token Secret
+ * loses the mark of the account it was filled for, whose uid was the other store's: with it, the daemon would take its
+ * account for gone, and delete it. What the daemon has filled in since stays, so that a repeat changes nothing.
+ * `keyIds` are the keys whose tokens are the daemon's to replace.
+ */
+export async function moveOf(
+  object: StoredObject,
+  current: StoredObject | undefined,
+  { keyIds, now }: { readonly keyIds: readonly string[]; readonly now: number },
+): Promise<Move> {
+  if (isSigningKeys(refOf(object)) && current !== undefined) {
+    const merged = await mergedSigningKeys(object, current, now);
+    return { object: merged ?? object, isMerged: merged !== undefined };
+  }
+  if (!isTokenSecret(object)) return { object, isMerged: false };
+  return { object: tokenSecretHere(object, current, keyIds), isMerged: false };
+}
+
+function tokenSecretHere(
+  object: StoredSecret,
+  current: StoredObject | undefined,
+  keyIds: readonly string[],
+): StoredSecret {
+  const annotations = new Map(object.metadata.annotations);
+  annotations.delete(SERVICE_ACCOUNT_UID_ANNOTATION);
+  const here: StoredSecret = { ...object, metadata: { ...object.metadata, annotations } };
+  if (!isTokenSecret(current) || !isSameAccount(object, current)) return here;
+  const mark = current.metadata.annotations.get(SERVICE_ACCOUNT_UID_ANNOTATION);
+  if (mark !== undefined) annotations.set(SERVICE_ACCOUNT_UID_ANNOTATION, mark);
+  const isDaemons = !object.data.get(TOKEN)?.byteLength || holdsTokenOf(keyIds, object);
+  const isFilled = isDaemons && holdsTokenOf(keyIds, current);
+  const filledIn = [TOKEN, NAMESPACE, ROOT_CA].flatMap((key): [string, Uint8Array][] => {
+    const value = current.data.get(key);
+    return value !== undefined && (isFilled || !object.data.has(key)) ? [[key, value]] : [];
+  });
+  return { ...here, data: new Map([...object.data, ...filledIn]) };
+}
+
+function isSameAccount(a: StoredSecret, b: StoredSecret): boolean {
+  return refKey(refOf(a)) === refKey(refOf(b)) && accountNameOf(a) === accountNameOf(b);
+}
+
+export function isSigningKeys(ref: ObjectRef): boolean {
+  return refKey(ref) === refKey(SIGNING_KEYS);
+}
+
+/** The key set that the object holds; undefined where it holds something else. */
+export async function keySetIn(object: StoredObject | undefined): Promise<SigningKeySet | undefined> {
+  const bytes = object?.kind === 'Secret' ? object.data.get(SIGNING_KEYS_DATA) : undefined;
+  if (bytes === undefined) return undefined;
+  const set = await parseKeySet(bytes);
+  return set.ok ? set.value : undefined;
+}
+
+/** The ids of all keys of a set, whether they sign or only verify. */
+export function keyIdsOf(set: SigningKeySet | undefined): string[] {
+  return set === undefined ? [] : [set.signing.kid, ...set.retired.map(({ key }) => key.kid)];
+}
+
+/**
+ * The Secret of signing keys that verifies what either store has signed: the one that comes signs from now on, the one
+ * that was here verifies as after a rotation. The current one itself when it knows all of those keys already. Undefined
+ * where one of the two holds no keys: then they are objects like others.
+ */
+async function mergedSigningKeys(
+  moved: StoredObject,
+  current: StoredObject,
+  now: number,
+): Promise<StoredObject | undefined> {
+  const [coming, here] = [await keySetIn(moved), await keySetIn(current)];
+  if (coming === undefined || here === undefined || current.kind !== 'Secret') return undefined;
+  const set = merged(coming, here, now);
+  if (isDeepStrictEqual(set, here)) return current;
+  return { ...current, data: new Map(current.data).set(SIGNING_KEYS_DATA, encodeKeySet(set)) };
+}
+
+function merged(coming: SigningKeySet, here: SigningKeySet, now: number): SigningKeySet {
+  const isSame = coming.signing.kid === here.signing.kid;
+  if (isSame) {
+    const longestSeconds = Math.max(coming.longestSeconds, here.longestSeconds);
+    return { ...here, longestSeconds, retired: joined(here, coming.retired) };
+  }
+  const isKnown = keyIdsOf(here).includes(coming.signing.kid);
+  const retired = isKnown ? joined(here, coming.retired) : joined(coming, retiredBy(here, now));
+  return { ...(isKnown ? here : coming), retired };
+}
+
+/** The retired keys of a set and others, each for as long as either says. Those whose time is over stay known. */
+function joined(set: SigningKeySet, others: SigningKeySet['retired']): SigningKeySet['retired'] {
+  const needed = others.filter(({ key }) => key.kid !== set.signing.kid);
+  const byId = new Map(set.retired.map((each) => [each.key.kid, each]));
+  for (const each of needed) {
+    const known = byId.get(each.key.kid);
+    if (known === undefined || known.untilSeconds < each.untilSeconds) byId.set(each.key.kid, each);
+  }
+  return [...byId.values()];
+}

@@ -1,0 +1,23 @@
+import type { LanternClient } from '../../rpc/client.ts';
+import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
+import type { Wanted } from '../kinds.ts';
+import { allPages } from '../with-daemon.ts';
+
+/** Which objects, and whether with their values. All namespaces where it is empty. */
+export type Query = Wanted & { readonly namespace: string; readonly withData: boolean };
+
+/** The object of that name, or all objects of the kind. Throws `not-found` for a name that does not exist. */
+export async function fetchObjects(
+  daemon: LanternClient,
+  { kind: { kind }, name, namespace, withData }: Query,
+  signal: AbortSignal,
+): Promise<readonly WireObject[]> {
+  if (name !== undefined) {
+    const { object } = await daemon.objects.get({ ref: { kind, namespace, name }, withData }, { signal });
+    return object === null ? [] : [object];
+  }
+  return allPages(
+    (pageToken) => daemon.objects.list({ kind, namespace, withData, pageToken }, { signal }),
+    (page) => page.objects,
+  );
+}

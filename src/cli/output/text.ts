@@ -1,0 +1,38 @@
+import { styleText } from 'node:util';
+
+/**
+ * The text with control characters written as escapes, so that a path or a message from elsewhere can neither break a
+ * table nor steer the terminal. For single lines: newlines are escaped too.
+ */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}|\p{Cf}|[\u2028\u2029]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** Colours by meaning. Without colour every function gives its text back. */
+export type Style = Readonly<
+  Record<'good' | 'caution' | 'bad' | 'directory' | 'link' | 'faint', (text: string) => string>
+>;
+
+type Format = Parameters<typeof styleText>[0];
+
+export function styleFor(colour: boolean): Style {
+  // Whether to colour is decided once, by `terminalOf`; styleText must not look at the process's streams again.
+  const paint = (format: Format) => (text: string) =>
+    colour ? styleText(format, text, { validateStream: false }) : text;
+  return {
+    good: paint('green'),
+    caution: paint('yellow'),
+    bad: paint('red'),
+    directory: paint('blue'),
+    link: paint('cyan'),
+    faint: paint('dim'),
+  };
+}
+
+/** A notice of the daemon on one line, for stderr. */
+export function noticeLine({ reason, message }: { readonly reason: string; readonly message: string }): string {
+  return `warning: ${printable(reason)}: ${printable(message)}`;
+}

@@ -1,0 +1,49 @@
+import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
+import type { PodFacts } from '../../rpc/generated/lantern/v1/PodFacts.ts';
+import { type ContainerEnv, type PodPlacement, parseContainerEnv } from '../../spec/container-env.ts';
+import { parsePodManifest } from '../../spec/pod/pod-manifest.ts';
+import { podFactsToJson } from '../../spec/pod-facts.ts';
+
+/** Which names a node takes is for its daemon to say. */
+const NAMES = 'relaxed';
+
+/** One container of a Pod manifest, and what its variables can show of the pod. */
+export type PodContainer = PodFile & {
+  readonly container: ContainerEnv;
+  readonly placement: PodPlacement;
+  /** Of all containers, in the manifest's order, init containers last. */
+  readonly names: readonly string[];
+};
+
+/**
+ * The container of that name, or the first that is no init container. `document` is the parsed YAML or JSON of one Pod
+ * manifest; of the others' variables nothing is asked.
+ */
+export function parsePodContainer(document: unknown, name: string | undefined): Parsed<PodContainer> {
+  const manifest = parsePodManifest(document);
+  if (!manifest.ok) return manifest;
+  const { namespace, facts, placement, containers } = manifest.value;
+  const all = [...containers.filter(({ isInit }) => !isInit), ...containers.filter(({ isInit }) => isInit)];
+  const names = all.map((container) => container.name);
+  const chosen = name === undefined ? all[0] : all.find((container) => container.name === name);
+  if (chosen === undefined) return faulty([{ field: 'spec.containers', message: noSuchContainer(name, names) }]);
+  const container = parseContainerEnv(chosen.raw, chosen.path, NAMES);
+  if (!container.ok) return container;
+  return parsed({ namespace, facts: podFactsToJson(facts) as PodFacts, placement, container: container.value, names });
+}
+
+function noSuchContainer(name: string | undefined, names: readonly string[]): string {
+  if (names.length === 0) return 'must have a container';
+  return `has no container "${name}"; there are ${names.join(', ')}`;
+}
+
+/** What a Pod manifest tells a volume: its namespace, where it names one, and the facts the downward API shows. */
+export type PodFile = { readonly namespace: string | undefined; readonly facts: PodFacts };
+
+/** `document` is the parsed YAML or JSON of one Pod manifest. */
+export function parsePodFile(document: unknown): Parsed<PodFile> {
+  const manifest = parsePodManifest(document);
+  if (!manifest.ok) return manifest;
+  const { namespace, facts } = manifest.value;
+  return parsed({ namespace, facts: podFactsToJson(facts) as PodFacts });
+}

@@ -1,0 +1,95 @@
+import { chownSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { obstacleOf as describeObstacle, errnoOf } from '../../base/errors.ts';
+import { makeDirectories } from '../../base/files.ts';
+import { LinuxMounter } from '../linux/linux-mounter.ts';
+import { OpenedParent } from '../linux/opened-target.ts';
+import { openDirectoryWithoutLinks } from '../linux/system-calls.ts';
+
+export type BindProbe =
+  | {
+      readonly works: true;
+      /** Whether pools can be kept out of swap. */
+      readonly noswap: boolean;
+      /** Whether files can be given to other users. */
+      readonly canChangeOwners: boolean;
+    }
+  | { readonly works: false; readonly obstacle: string };
+
+/**
+ * Mounts a pool and a read-only bind in a scratch place below the run directory and takes both away again. Capability
+ * bits do not tell: security modules, seccomp and user namespaces have a say as well.
+ */
+export function probeBind(runDirectory: string): BindProbe {
+  const scratch = join(runDirectory, 'probe');
+  try {
+    makeDirectories(scratch, 0o700);
+    // A probe that was killed may have left its mount.
+    new LinuxMounter({ noswap: false }).unmount(scratch);
+    return probeIn(scratch);
+  } catch (error) {
+    return { works: false, obstacle: obstacleOf(error) };
+  } finally {
+    removeScratch(scratch);
+  }
+}
+
+function probeIn(scratch: string): BindProbe {
+  const limits = { bytes: 65_536, inodes: 16 };
+  const noswap = mountNoswap(scratch, limits);
+  const mounter = new LinuxMounter({ noswap });
+  if (!noswap) mounter.mountPool(scratch, limits);
+  try {
+    mkdirSync(join(scratch, 'source'));
+    const canChangeOwners = tryChown(join(scratch, 'source'));
+    using parent = new OpenedParent(openDirectoryWithoutLinks(scratch), join(scratch, 'target'), 'target');
+    using target = parent.createDirectory();
+    using _bound = mounter.bind(join(scratch, 'source'), target, []);
+    const isReadOnly = errnoOf(failureOf(() => writeFileSync(join(scratch, 'target', 'file'), ''))) === 'EROFS';
+    return isReadOnly
+      ? { works: true, noswap, canChangeOwners }
+      : { works: false, obstacle: 'a bind that should be read-only can be written to' };
+  } finally {
+    mounter.unmount(scratch);
+  }
+}
+
+/** `noswap` is unknown before Linux 6.4, and refused in a user namespace. */
+function mountNoswap(scratch: string, limits: { readonly bytes: number; readonly inodes: number }): boolean {
+  return failureOf(() => new LinuxMounter({ noswap: true }).mountPool(scratch, limits)) === undefined;
+}
+
+function tryChown(path: string): boolean {
+  return failureOf(() => chownSync(path, 1, 1)) === undefined;
+}
+
+function failureOf(action: () => void): unknown {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Why mounting did not work, as the end of a sentence. */
+export function obstacleOf(error: unknown): string {
+  switch (errnoOf(error)) {
+    case 'ENOSYS':
+      return `the kernel (${release()}) or a seccomp filter lacks the mount calls of Linux 5.12`;
+    case 'EPERM':
+    case 'EACCES':
+      return 'mounting is not permitted to this process (CAP_SYS_ADMIN, seccomp and AppArmor all have a say)';
+    default:
+      return describeObstacle(error);
+  }
+}
+
+function removeScratch(scratch: string): void {
+  try {
+    rmdirSync(scratch);
+  } catch {
+    // An empty directory in the way of nobody; the probe's own outcome is what counts.
+  }
+}

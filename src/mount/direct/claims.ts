@@ -1,0 +1,153 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '../../base/clock.ts';
+import { errnoOf, toLanternError } from '../../base/errors.ts';
+import { parseBy } from '../../base/parsed.ts';
+import type { RelativePath } from '../../spec/relative-path.ts';
+import { replaceFile } from '../../volume/file-system.ts';
+import { temporaryName } from '../../volume/layout.ts';
+import { nodeFileSystem } from '../../volume/node-file-system.ts';
+
+/**
+ * A target that is ours, written down before anything is rendered there, so that whatever is found at this very file or
+ * directory later is known to be ours. It holds paths, no contents.
+ */
+export type Claim = {
+  /** As the request named it. */
+  readonly target: string;
+  readonly identity: string;
+  readonly contents: ClaimedContents;
+  /** False until everything was rendered: what a crash left half-made is removed. */
+  readonly isComplete: boolean;
+};
+
+/** What the file says. */
+type Claims = {
+  readonly claims: readonly Claim[];
+  /** A target that is about to be made: if it is there, empty, and nobody claims it, a crash came between. */
+  readonly intended: string | undefined;
+};
+
+export type ClaimedContents =
+  | { readonly kind: 'volume' }
+  | { readonly kind: 'file'; readonly subPath: RelativePath; readonly generation: string }
+  | {
+      readonly kind: 'directory';
+      readonly subPath: RelativePath;
+      readonly generation: string;
+      readonly files: readonly string[];
+    };
+
+/** Paths come out of a file that only the daemon writes; they were parsed when they came in. */
+const ownPath = z.string().transform((text) => text as RelativePath);
+
+const CLAIMS = z.strictObject({
+  bootId: z.string(),
+  intended: z.string().optional(),
+  claims: z.array(
+    z.strictObject({
+      target: z.string(),
+      identity: z.string(),
+      contents: z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('volume') }),
+        z.strictObject({ kind: z.literal('file'), subPath: ownPath, generation: z.string() }),
+        z.strictObject({
+          kind: z.literal('directory'),
+          subPath: ownPath,
+          generation: z.string(),
+          files: z.array(z.string()),
+        }),
+      ]),
+      isComplete: z.boolean(),
+    }),
+  ),
+});
+
+const NOTHING: Claims = { claims: [], intended: undefined };
+const FILE_NAME = 'targets.json';
+
+/** The claims of one volume, in its directory below `<run>/direct`, replaced by rename. */
+export class ClaimsFile {
+  readonly #path: string;
+
+  constructor(volumeDirectory: string) {
+    this.#path = join(volumeDirectory, FILE_NAME);
+  }
+
+  /** Those of this boot: device and inode numbers mean nothing after the next. None where the file is missing or damaged. */
+  load(): Claims {
+    let text: string;
+    try {
+      text = readFileSync(this.#path, 'utf8');
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return NOTHING;
+      throw toLanternError(error, `read the targets in "${this.#path}"`);
+    }
+    const found = parseBy(CLAIMS, parseJson(text));
+    if (!found.ok || found.value.bootId !== readBootId()) return NOTHING;
+    return { claims: found.value.claims, intended: found.value.intended };
+  }
+
+  /** No claims: no file. */
+  save(claims: readonly Claim[], intended?: string): void {
+    try {
+      if (claims.length === 0 && intended === undefined) {
+        rmSync(this.#path, { force: true });
+      } else {
+        const text = JSON.stringify({ bootId: readBootId(), intended, claims });
+        replaceFile(nodeFileSystem, this.#path, temporaryName(this.#path), Buffer.from(text));
+      }
+    } catch (error) {
+      throw toLanternError(error, `write the targets to "${this.#path}"`);
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
+/**
+ * The clock that the writers of one volume name generations by. It stands still between writes, so that one payload's
+ * generation has the same name in every target, whenever the target came.
+ */
+export class StampClock implements Clock {
+  /** The one that goes on. */
+  readonly real: Clock;
+  #stamp: number;
+
+  constructor(clock: Clock) {
+    this.real = clock;
+    this.#stamp = Math.trunc(clock.now());
+  }
+
+  /** A new payload is about to be written. */
+  tick(): void {
+    this.#stamp = Math.max(this.#stamp + 1, Math.trunc(this.real.now()));
+  }
+
+  now(): number {
+    return this.#stamp;
+  }
+
+  monotonic(): number {
+    return this.real.monotonic();
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return this.real.sleep(ms, signal);
+  }
+
+  after(ms: number, action: () => void): Disposable {
+    return this.real.after(ms, action);
+  }
+}

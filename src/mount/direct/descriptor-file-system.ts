@@ -1,0 +1,111 @@
+import { constants as fs, readdirSync, readFileSync } from 'node:fs';
+import type { VolumeFs } from '../../volume/file-system.ts';
+import { fileType, nodeFileSystem, stampsBy } from '../../volume/node-file-system.ts';
+import { type DirectoryCalls, directoryCalls } from '../linux/directory-calls.ts';
+import { O_PATH } from '../linux/system-calls.ts';
+
+/** What chown(2) takes for "as it is". */
+const UNCHANGED = -1;
+
+/** Opens a directory to look at what is in it. */
+const FOR_NAMING = O_PATH | fs.O_DIRECTORY;
+
+/**
+ * The file system below an opened directory, for places that others may rearrange: whatever becomes of its path, and whatever
+ * is put in the place of an entry, nothing outside of this very directory is read, changed or removed. A link in any element
+ * is ELOOP, and what is mounted inside is EXDEV. `directory` gives its descriptor, which may be for naming only (O_PATH), or
+ * throws once that is closed.
+ *
+ * Paths begin with `root`, which is for messages alone: it is not looked up.
+ */
+export function descriptorFileSystem(
+  directory: () => number,
+  root: string,
+  calls: DirectoryCalls = directoryCalls,
+): VolumeFs {
+  const relative = (path: string): string => {
+    if (path === root) return '.';
+    if (path.startsWith(`${root}/`)) return path.slice(root.length + 1);
+    throw new Error(`"${path}" does not begin with "${root}"`);
+  };
+  const opened = <T>(path: string, flags: number, action: (fd: number) => T): T => {
+    const fd = calls.open(directory(), path, flags);
+    try {
+      return action(fd);
+    } finally {
+      calls.close(fd);
+    }
+  };
+  /** The last element, and the directory that it lies in; that is '' for the opened one. */
+  const split = (path: string): { readonly above: string; readonly name: string } => {
+    const below = relative(path);
+    const end = below.lastIndexOf('/');
+    const name = below.slice(end + 1);
+    // What looks at a single name would not be held back.
+    if (name === '..') throw new Error(`"${path}" leads out of its directory`);
+    return { above: below.slice(0, Math.max(end, 0)), name };
+  };
+  /** `action` gets the directory that the last element lies in, and that element. */
+  const within = <T>(path: string, action: (parent: number, name: string) => T): T => {
+    const { above, name } = split(path);
+    if (above === '') return action(directory(), name);
+    return opened(above, FOR_NAMING, (parent) => action(parent, name));
+  };
+  const { owner, write, fchown, fchmod, close } = nodeFileSystem;
+  return {
+    owner,
+    write,
+    fchown,
+    fchmod,
+    close,
+    mkdir: (path, mode) => within(path, (parent, name) => calls.mkdir(parent, name, mode)),
+    rmdir: (path) => within(path, calls.rmdir),
+    readdir: (path) =>
+      opened(relative(path), fs.O_RDONLY | fs.O_DIRECTORY, (fd) =>
+        readdirSync(`/proc/self/fd/${fd}`, { withFileTypes: true }).map((entry) => {
+          return { name: entry.name, type: fileType(entry) };
+        }),
+      ),
+    create: (path, mode) => calls.open(directory(), relative(path), fs.O_WRONLY | fs.O_CREAT | fs.O_EXCL, mode),
+    createOrEmpty: (path, mode) => calls.open(directory(), relative(path), fs.O_WRONLY | fs.O_CREAT | fs.O_TRUNC, mode),
+    chown: (path, { user = UNCHANGED, group = UNCHANGED }) =>
+      within(path, (parent, name) => calls.chown(parent, name, user, group)),
+    // A descriptor that is for naming only has no mode to change.
+    chmod: (path, mode) => opened(relative(path), fs.O_RDONLY | fs.O_DIRECTORY, (fd) => fchmod(fd, mode)),
+    symlink: (target, path) => within(path, (parent, name) => calls.symlink(target, parent, name)),
+    readlink: (path) => within(path, calls.readlink),
+    rename: (from, to) =>
+      within(from, (fromParent, fromName) =>
+        within(to, (toParent, toName) => calls.rename(fromParent, fromName, toParent, toName)),
+      ),
+    unlink: (path) => within(path, calls.unlink),
+    lstat(path) {
+      const status = within(path, calls.status);
+      if (status === undefined) return undefined;
+      const { type, mode, user, group, size } = status;
+      return { type, mode, user, group, size };
+    },
+    stamps(paths) {
+      let held: { readonly above: string; readonly fd: number } | undefined;
+      const letGo = () => {
+        if (held !== undefined) calls.close(held.fd);
+        held = undefined;
+      };
+      try {
+        return stampsBy(paths, (path) => {
+          const { above, name } = split(path);
+          if (above === '') return calls.stamp(directory(), name);
+          if (held?.above !== above) {
+            letGo();
+            held = { above, fd: calls.open(directory(), above, FOR_NAMING) };
+          }
+          return calls.stamp(held.fd, name);
+        });
+      } finally {
+        letGo();
+      }
+    },
+    // Should it be a pipe by now, nobody waits for its writer.
+    readFile: (path) => opened(relative(path), fs.O_RDONLY | fs.O_NONBLOCK, (fd) => readFileSync(fd)),
+  };
+}

@@ -1,0 +1,240 @@
+import { closeSync, constants as fs } from 'node:fs';
+import { arch, constants } from 'node:os';
+import koffi from 'koffi';
+import { LanternError, SystemCallError } from '../../base/errors.ts';
+import type { FileStamp, FileStatus, FileType } from '../../volume/file-system.ts';
+import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, OPENAT2, STATX, stampAt } from './system-calls.ts';
+
+/** What an entry is, and which file: device and inode are one file's alone while that is held open. */
+export type EntryStatus = FileStatus & { readonly device: string; readonly inode: bigint };
+
+/**
+ * The Linux calls that work below an opened directory. `name` is a single element, and no call follows a link that it
+ * names; `open` takes a path and follows none in it either. Failures throw SystemCallError; descriptors are
+ * close-on-exec. A table, so that tests can let something happen before each call.
+ */
+export interface DirectoryCalls {
+  /** Never leaves the directory: no link, no `..`, no mount in it is followed. `mode` is that of a file to be made. */
+  open(directory: number, path: string, flags: number, mode?: number): number;
+  close(fd: number): void;
+  mkdir(directory: number, name: string, mode: number): void;
+  unlink(directory: number, name: string): void;
+  rmdir(directory: number, name: string): void;
+  symlink(target: string, directory: number, name: string): void;
+  readlink(directory: number, name: string): string;
+  rename(fromDirectory: number, from: string, toDirectory: number, to: string): void;
+  /** -1 leaves the user or the group as it is. */
+  chown(directory: number, name: string, user: number, group: number): void;
+  /** Undefined when nothing is there. Of a path all but the last element is followed wherever it leads. */
+  status(directory: number, name: string): EntryStatus | undefined;
+  /** Undefined when nothing is there. */
+  stamp(directory: number, name: string): FileStamp | undefined;
+}
+
+const AT_REMOVEDIR = 0x200;
+const O_CLOEXEC = 0o2000000;
+
+/** RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS and RESOLVE_BENEATH. */
+const RESOLVE_WITHIN = 0x1 | 0x2 | 0x4 | 0x8;
+
+/** PATH_MAX: no link is longer. */
+const LINK_BYTES = 4096;
+
+type Argument = number | string | Buffer;
+type Native = (...values: readonly Argument[]) => number;
+
+class Libc {
+  readonly mkdirat: Native;
+  readonly unlinkat: Native;
+  readonly symlinkat: Native;
+  readonly readlinkat: Native;
+  readonly renameat: Native;
+  readonly fchownat: Native;
+  readonly getxattr: Native;
+  readonly setxattr: Native;
+  readonly removexattr: Native;
+  readonly openat2: Native;
+  readonly getdents64: Native;
+  readonly statx: Native;
+
+  constructor() {
+    const library = koffi.load(null);
+    this.mkdirat = library.func('mkdirat', 'int', ['int', 'str', 'uint']);
+    this.unlinkat = library.func('unlinkat', 'int', ['int', 'str', 'int']);
+    this.symlinkat = library.func('symlinkat', 'int', ['str', 'int', 'str']);
+    // koffi has no ssize_t.
+    this.readlinkat = library.func('readlinkat', 'long', ['int', 'str', 'void *', 'size_t']);
+    this.renameat = library.func('renameat', 'int', ['int', 'str', 'int', 'str']);
+    this.fchownat = library.func('fchownat', 'int', ['int', 'str', 'int', 'int', 'int']);
+    this.getxattr = library.func('getxattr', 'long', ['str', 'str', 'void *', 'size_t']);
+    this.setxattr = library.func('setxattr', 'int', ['str', 'str', 'void *', 'size_t', 'int']);
+    this.removexattr = library.func('removexattr', 'int', ['str', 'str']);
+    const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
+    this.openat2 = numbered('long', 'str', 'void *', 'size_t');
+    this.getdents64 = numbered('long', 'void *', 'size_t');
+    this.statx = numbered('long', 'str', 'ulong', 'ulong', 'void *');
+  }
+}
+
+let loaded: Libc | undefined;
+
+/** Loaded at first use. */
+function libc(): Libc {
+  loaded ??= new Libc();
+  return loaded;
+}
+
+function checked(result: number, syscall: string, name: string): number {
+  if (result < 0) throw new SystemCallError(koffi.errno(), syscall, name);
+  return result;
+}
+
+/** Calls are synchronous, so one buffer each does. */
+const openHow = Buffer.alloc(24);
+const statusBuffer = Buffer.alloc(256);
+const linkBuffer = Buffer.alloc(LINK_BYTES);
+openHow.writeUInt32LE(RESOLVE_WITHIN, 16);
+
+export const directoryCalls: DirectoryCalls = {
+  open(directory, path, flags, mode = 0) {
+    openHow.writeUInt32LE(flags | O_CLOEXEC, 0);
+    openHow.writeUInt32LE(mode, 8);
+    return checked(libc().openat2(OPENAT2, directory, path, openHow, openHow.length), 'openat2', path);
+  },
+  close: closeSync,
+  mkdir: (directory, name, mode) => void checked(libc().mkdirat(directory, name, mode), 'mkdirat', name),
+  unlink: (directory, name) => void checked(libc().unlinkat(directory, name, 0), 'unlinkat', name),
+  rmdir: (directory, name) => void checked(libc().unlinkat(directory, name, AT_REMOVEDIR), 'unlinkat', name),
+  symlink: (target, directory, name) => void checked(libc().symlinkat(target, directory, name), 'symlinkat', name),
+  readlink(directory, name) {
+    const length = checked(libc().readlinkat(directory, name, linkBuffer, LINK_BYTES), 'readlinkat', name);
+    return linkBuffer.toString('utf8', 0, length);
+  },
+  rename: (fromDirectory, from, toDirectory, to) =>
+    void checked(libc().renameat(fromDirectory, from, toDirectory, to), 'renameat', from),
+  chown: (directory, name, user, group) =>
+    void checked(libc().fchownat(directory, name, user, group, AT_SYMLINK_NOFOLLOW), 'fchownat', name),
+  status(directory, name) {
+    const STATX_BASIC_STATS = 0x7ff;
+    const number = STATX[arch()];
+    if (number === undefined) throw unknownProcessor(`look at "${name}"`);
+    const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (libc().statx(number, directory, name, flags, STATX_BASIC_STATS, statusBuffer) < 0) {
+      const errno = koffi.errno();
+      if (errno === constants.errno.ENOENT) return undefined;
+      throw new SystemCallError(errno, 'statx', name);
+    }
+    return statusIn(statusBuffer);
+  },
+  stamp: stampAt,
+};
+
+function statusIn(buffer: Buffer): EntryStatus {
+  const mode = buffer.readUInt16LE(28);
+  return {
+    type: TYPES.get(mode & fs.S_IFMT) ?? 'other',
+    mode: mode & 0o7777,
+    user: buffer.readUInt32LE(20),
+    group: buffer.readUInt32LE(24),
+    size: Number(buffer.readBigUInt64LE(40)),
+    device: `${buffer.readUInt32LE(136)}:${buffer.readUInt32LE(140)}`,
+    inode: buffer.readBigUInt64LE(32),
+  };
+}
+
+const TYPES: ReadonlyMap<number, FileType> = new Map([
+  [fs.S_IFREG, 'file'],
+  [fs.S_IFDIR, 'directory'],
+  [fs.S_IFLNK, 'symlink'],
+]);
+
+/** Whether nothing is in the directory that `fd` is open on; reads no further than to the first entry. */
+export function isEmptyDirectory(fd: number): boolean {
+  const number = GETDENTS64[arch()];
+  if (number === undefined) throw unknownProcessor('list a directory');
+  const listing = directoryCalls.open(fd, '.', fs.O_RDONLY | fs.O_DIRECTORY);
+  try {
+    for (;;) {
+      const length = checked(libc().getdents64(number, listing, entryBuffer, entryBuffer.length), 'getdents64', '.');
+      if (length === 0) return true;
+      if (holdsName(entryBuffer, length)) return false;
+    }
+  } finally {
+    closeSync(listing);
+  }
+}
+
+/** Whether there is another entry than `.` and `..`: each has its length at 16, and its name, ended by NUL, from 19 on. */
+function holdsName(entries: Buffer, length: number): boolean {
+  const dot = 0x2e;
+  for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
+    const [first, second, third] = entries.subarray(at + 19, at + 22);
+    if (first !== dot || (second !== 0 && (second !== dot || third !== 0))) return true;
+  }
+  return false;
+}
+
+/** Room for some entries, of which the longest takes 280 bytes. */
+const entryBuffer = Buffer.alloc(1024);
+
+const GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 };
+
+function unknownProcessor(what: string): LanternError {
+  return new LanternError('unimplemented', `${what} on a "${arch()}" processor: only x64 and arm64 are known`);
+}
+
+/** The limit of the kernel for the value of one attribute. */
+const attributeBuffer = Buffer.alloc(65_536);
+const ACCESS_LIST = 'system.posix_acl_access';
+const DEFAULT_LIST = 'system.posix_acl_default';
+
+/** The access control list as the kernel has it (acl(5) in its binary form); undefined for none. `path` as below. */
+export function readAccessList(path: string): Buffer | undefined {
+  const length = libc().getxattr(path, ACCESS_LIST, attributeBuffer, attributeBuffer.length);
+  if (length >= 0) return Buffer.from(attributeBuffer.subarray(0, length));
+  const errno = koffi.errno();
+  if (WITHOUT_LIST.has(errno)) return undefined;
+  throw new SystemCallError(errno, 'getxattr', path);
+}
+
+/** Sets that list, and with it the mode; false where the file system has no such lists, or none as long as this. */
+export function writeAccessList(path: string, list: Buffer): boolean {
+  if (libc().setxattr(path, ACCESS_LIST, list, list.length, 0) === 0) return true;
+  const errno = koffi.errno();
+  if (WITHOUT_ROOM_FOR_LIST.has(errno)) return false;
+  throw new SystemCallError(errno, 'setxattr', path);
+}
+
+/** Takes access control lists away, inherited ones included. `path` leads to an opened file, in `/proc/self/fd`. */
+export function removeAccessLists(path: string): void {
+  removeLists(path, ACCESS_LIST, DEFAULT_LIST);
+}
+
+/** Only what would be given on to whatever is made in the directory. */
+export function removeDefaultList(path: string): void {
+  removeLists(path, DEFAULT_LIST);
+}
+
+function removeLists(path: string, ...names: readonly string[]): void {
+  for (const name of names) {
+    if (libc().removexattr(path, name) === 0) continue;
+    const errno = koffi.errno();
+    if (!WITHOUT_LIST.has(errno)) throw new SystemCallError(errno, 'removexattr', path);
+  }
+}
+
+/** There is none, or cannot be one on this file or this file system. */
+const WITHOUT_LIST: ReadonlySet<number> = new Set([
+  constants.errno.ENODATA,
+  constants.errno.EOPNOTSUPP,
+  constants.errno.EACCES,
+]);
+
+/** EINVAL is also what a user namespace says of users that it has not. */
+const WITHOUT_ROOM_FOR_LIST: ReadonlySet<number> = new Set([
+  constants.errno.EOPNOTSUPP,
+  constants.errno.ENOSPC,
+  constants.errno.E2BIG,
+  constants.errno.ERANGE,
+  constants.errno.EINVAL,
+]);

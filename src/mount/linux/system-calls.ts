@@ -1,0 +1,273 @@
+import { closeSync, constants as fs } from 'node:fs';
+import { arch, constants } from 'node:os';
+import koffi from 'koffi';
+import { LanternError, SystemCallError } from '../../base/errors.ts';
+import type { FileStamp } from '../../volume/file-system.ts';
+
+/**
+ * The Linux calls that Node does not have. libc's wrappers where every libc has them, numbers elsewhere: glibc before
+ * 2.36 and musl lack the new mount calls. Failures throw SystemCallError; descriptors are close-on-exec.
+ */
+
+/** Since 5.1, new calls have one number on all architectures; statx is older and does not. */
+const OPEN_TREE = 428;
+const MOVE_MOUNT = 429;
+export const OPENAT2 = 437;
+const MOUNT_SETATTR = 442;
+export const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
+
+export const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_NO_AUTOMOUNT = 0x800;
+
+/** Opens only what is needed to name the file; the same value on x86-64 and arm64, as is O_CLOEXEC. */
+export const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
+
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MNT_DETACH = 0x2;
+
+export const MOUNT_ATTR_RDONLY = 0x1;
+export const MOUNT_ATTR_NOSUID = 0x2;
+export const MOUNT_ATTR_NODEV = 0x4;
+export const MOUNT_ATTR_NOEXEC = 0x8;
+export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
+
+type Argument = number | bigint | string | Buffer | null;
+type Native = (...values: readonly Argument[]) => number;
+
+class Libc {
+  readonly mount: Native;
+  readonly umount2: Native;
+  readonly unshare: Native;
+  readonly flock: Native;
+  readonly poll: Native;
+  readonly prctl: Native;
+  readonly setrlimit: Native;
+  readonly openat2: Native;
+  readonly openTree: Native;
+  readonly moveMount: Native;
+  readonly mountSetattr: Native;
+  readonly statx: Native;
+
+  constructor() {
+    const library = koffi.load(null);
+    this.mount = library.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
+    this.umount2 = library.func('umount2', 'int', ['str', 'int']);
+    this.unshare = library.func('unshare', 'int', ['int']);
+    this.flock = library.func('flock', 'int', ['int', 'int']);
+    this.poll = library.func('poll', 'int', ['void *', 'ulong', 'int']);
+    this.prctl = library.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']);
+    this.setrlimit = library.func('setrlimit', 'int', ['int', 'void *']);
+    // `syscall` is variadic in C; with integers and pointers only, both calling conventions are those of a plain call.
+    const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
+    this.openat2 = numbered('long', 'str', 'void *', 'size_t');
+    this.openTree = numbered('long', 'str', 'ulong');
+    this.moveMount = numbered('long', 'str', 'long', 'str', 'ulong');
+    this.mountSetattr = numbered('long', 'str', 'ulong', 'void *', 'size_t');
+    this.statx = numbered('long', 'str', 'ulong', 'ulong', 'void *');
+  }
+}
+
+let loaded: Libc | undefined;
+
+/** Loaded at first use, so that the command line's clients do not pay for it. */
+function libc(): Libc {
+  loaded ??= new Libc();
+  return loaded;
+}
+
+function checked(result: number, syscall: string, path: string | undefined): number {
+  if (result < 0) throw new SystemCallError(koffi.errno(), syscall, path);
+  return result;
+}
+
+/** mount(2). `data` is the file system's own option text. */
+export function mount(source: string, target: string, type: string, flags: number, data: string): void {
+  checked(libc().mount(source, target, type, flags, data), 'mount', target);
+}
+
+export function umount(path: string, flags: number): void {
+  checked(libc().umount2(path, flags), 'umount2', path);
+}
+
+/**
+ * Gives the calling thread a copy of the mount table of its own, from which nothing gets out, and into which nothing
+ * gets. Threads of libuv's pool stay where they were: only synchronous calls and new processes see it.
+ */
+export function leaveMountNamespace(): void {
+  const CLONE_NEWNS = 0x20000;
+  const MS_REC = 0x4000;
+  const MS_PRIVATE = 1 << 18;
+  checked(libc().unshare(CLONE_NEWNS), 'unshare', undefined);
+  mount('none', '/', '', MS_REC | MS_PRIVATE, '');
+}
+
+/**
+ * Opens a directory for naming (O_PATH); a symbolic link in any element, the last included, is ELOOP. `path` is absolute. It
+ * may be longer than PATH_MAX, as that of a mount whose target somebody moved deep down: such a one is opened in pieces.
+ */
+export function openDirectoryWithoutLinks(path: string): number {
+  if (Buffer.byteLength(path) < PATH_MAX) return openPiece(AT_FDCWD, path);
+  let fd = openPiece(AT_FDCWD, '/');
+  for (const piece of path.split('/').filter((element) => element !== '')) {
+    const above = fd;
+    try {
+      fd = openPiece(above, piece);
+    } finally {
+      closeSync(above);
+    }
+  }
+  return fd;
+}
+
+/** Bytes of a path that one call takes, its NUL included. */
+const PATH_MAX = 4096;
+
+function openPiece(fd: number, path: string): number {
+  const RESOLVE_NO_MAGICLINKS = 2n;
+  const RESOLVE_NO_SYMLINKS = 4n;
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | fs.O_DIRECTORY), 0);
+  how.writeBigUInt64LE(RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
+  return checked(libc().openat2(OPENAT2, fd, path, how, how.length), 'openat2', path);
+}
+
+const OPEN_TREE_CLONE = 1;
+
+/** A detached clone of the mount that shows `path`, with `path` as its root, not recursive; a link at the end is not followed. */
+export function cloneMount(path: string): number {
+  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
+  return checked(libc().openTree(OPEN_TREE, AT_FDCWD, path, flags), 'open_tree', path);
+}
+
+/** The same for what `fd` is open on. */
+export function cloneMountOf(fd: number): number {
+  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH;
+  return checked(libc().openTree(OPEN_TREE, fd, '', flags), 'open_tree', undefined);
+}
+
+/** Sets and clears MOUNT_ATTR_ flags of a detached mount, and takes it out of every peer group. */
+export function setMountAttributes(mountFd: number, set: number, clear: number): void {
+  const MS_PRIVATE = 1 << 18;
+  const attributes = Buffer.alloc(32);
+  attributes.writeBigUInt64LE(BigInt(set), 0);
+  attributes.writeBigUInt64LE(BigInt(clear), 8);
+  attributes.writeBigUInt64LE(BigInt(MS_PRIVATE), 16);
+  const result = libc().mountSetattr(MOUNT_SETATTR, mountFd, '', AT_EMPTY_PATH, attributes, attributes.length);
+  checked(result, 'mount_setattr', undefined);
+}
+
+/** Attaches a detached mount on top of what `targetFd` is open on. `target` is for the error message only. */
+export function attachMount(mountFd: number, targetFd: number, target: string): void {
+  const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
+  const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  checked(libc().moveMount(MOVE_MOUNT, mountFd, '', targetFd, '', flags), 'move_mount', target);
+}
+
+/** What a descriptor is open on. */
+export type FileIdentity = {
+  /** `major:minor` as mountinfo writes it. */
+  readonly device: string;
+  readonly inode: bigint;
+  readonly isMountRoot: boolean;
+  /** The first field of the mount's line in mountinfo. The kernel gives it to another mount as soon as this one is gone. */
+  readonly mountId: number;
+  /** It has no name any more: it was removed, and lives on because it is mounted or open. */
+  readonly isDeleted: boolean;
+};
+
+export function identifyFile(fd: number): FileIdentity {
+  return readIdentity(fd, '', AT_EMPTY_PATH);
+}
+
+/** The same by path; a symbolic link at the end is not followed. */
+export function identifyPath(path: string): FileIdentity {
+  return readIdentity(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+}
+
+function readIdentity(fd: number, path: string, flags: number): FileIdentity {
+  const STATX_NLINK = 0x4;
+  const STATX_INO = 0x100;
+  const STATX_MNT_ID = 0x1000;
+  const STATX_ATTR_MOUNT_ROOT = 0x2000n;
+  const number = STATX[arch()];
+  if (number === undefined) {
+    throw new LanternError('unimplemented', `bind volumes on a "${arch()}" processor: only x64 and arm64 are known`);
+  }
+  const buffer = Buffer.alloc(256);
+  const result = libc().statx(number, fd, path, flags, STATX_NLINK | STATX_INO | STATX_MNT_ID, buffer);
+  checked(result, 'statx', path === '' ? undefined : path);
+  return {
+    device: `${buffer.readUInt32LE(136)}:${buffer.readUInt32LE(140)}`,
+    inode: buffer.readBigUInt64LE(32),
+    isMountRoot: (buffer.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n,
+    mountId: Number(buffer.readBigUInt64LE(144)),
+    isDeleted: buffer.readUInt32LE(16) === 0,
+  };
+}
+
+/** Takes an exclusive lock without waiting; false when somebody else holds it. */
+export function tryLock(fd: number): boolean {
+  const LOCK_EX = 2;
+  const LOCK_NB = 4;
+  if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const errno = koffi.errno();
+  if (errno === constants.errno.EAGAIN) return false;
+  throw new SystemCallError(errno, 'flock', undefined);
+}
+
+/** Whether poll(2) reports an exceptional condition, without waiting: that of a mount table is that it changed since it was asked last. */
+export function hasException(fd: number): boolean {
+  const POLLPRI = 0x2;
+  const asked = Buffer.alloc(8);
+  asked.writeInt32LE(fd, 0);
+  asked.writeInt16LE(POLLPRI, 4);
+  return checked(libc().poll(asked, 1, 0), 'poll', undefined) > 0;
+}
+
+/** Other processes of the user can no longer read this one's memory through /proc or ptrace. */
+export function setNotDumpable(): void {
+  const PR_SET_DUMPABLE = 4;
+  checked(libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), 'prctl', undefined);
+}
+
+/** No core file, whatever kills the process. Soft and hard limit are unsigned longs, both 0. */
+export function forbidCoreFiles(): void {
+  const RLIMIT_CORE = 4;
+  checked(libc().setrlimit(RLIMIT_CORE, Buffer.alloc(16)), 'setrlimit', undefined);
+}
+
+/** Read into by one call after the other. */
+const STAMP = Buffer.alloc(256);
+const STAMP_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+const TWO_TO_32 = 2 ** 32;
+
+/**
+ * What `lstat` says of inode and ctime, at half its cost; undefined where nothing is there. A path that is not absolute begins
+ * at the opened directory.
+ */
+export function stampAt(directory: number, path: string): FileStamp | undefined {
+  const STATX_CTIME = 0x80;
+  const STATX_INO = 0x100;
+  const number = STATX[arch()];
+  if (number === undefined) {
+    throw new LanternError(
+      'unimplemented',
+      `look at "${path}" on a "${arch()}" processor: only x64 and arm64 are known`,
+    );
+  }
+  if (libc().statx(number, directory, path, STAMP_FLAGS, STATX_INO | STATX_CTIME, STAMP) < 0) {
+    const errno = koffi.errno();
+    if (errno === constants.errno.ENOENT) return undefined;
+    throw new SystemCallError(errno, 'statx', path);
+  }
+  return {
+    inode: STAMP.readUInt32LE(32) + STAMP.readUInt32LE(36) * TWO_TO_32,
+    seconds: STAMP.readUInt32LE(96) + STAMP.readInt32LE(100) * TWO_TO_32,
+    nanoseconds: STAMP.readUInt32LE(104),
+  };
+}

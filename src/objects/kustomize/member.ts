@@ -1,0 +1,152 @@
+import type { Fault } from '../../base/errors.ts';
+import { type Fields, isFields } from '../../base/parsed.ts';
+import { OBJECT_KINDS } from '../object.ts';
+import type { Kustomization } from './kustomization.ts';
+
+/** What tells one object from another. */
+export type Identity = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+};
+
+/** An object on its way through a kustomization: its manifest as it stands now, and what it was called before. */
+export type Member = {
+  readonly raw: Fields;
+  /** Where it comes from, for messages. */
+  readonly place: string;
+  /** Its namespace while it names none. */
+  readonly home: string;
+  /** Oldest first. References, patches and generators may mean it by any of them. */
+  readonly earlier: readonly Identity[];
+  /** In the order in which they were put on. */
+  readonly prefixes: readonly string[];
+  readonly suffixes: readonly string[];
+  /** Whether its final name tells its contents. */
+  readonly hasHash: boolean;
+};
+
+/** `keep`: an object that is kept here, or a Pod. `pass`: any other, which is only printed again. */
+type Role = 'keep' | 'pass';
+
+export function newMember(raw: Fields, place: string, home: string, hasHash: boolean): Member {
+  return { raw, place, home, earlier: [], prefixes: [], suffixes: [], hasHash };
+}
+
+export function identityOf({ raw, home }: Pick<Member, 'raw' | 'home'>): Identity {
+  const { name, namespace } = metadataOf(raw);
+  return {
+    apiVersion: textOf(raw.apiVersion),
+    kind: textOf(raw.kind),
+    namespace: textOf(namespace) || home,
+    name: textOf(name),
+  };
+}
+
+/** Whether it is called so, or ever was. */
+export function hasName(member: Member, wanted: Identity): boolean {
+  return [...member.earlier, identityOf(member)].some((identity) => keyOf(identity) === keyOf(wanted));
+}
+
+/** For people: `Deployment "web"`. */
+export function describeMember(member: Member): string {
+  const { kind, name } = identityOf(member);
+  return `${kind} "${name}"`;
+}
+
+export function roleOf(raw: Fields): Role {
+  const isKept = [...OBJECT_KINDS, 'Pod'].some((kind) => kind === raw.kind);
+  return isKept && (raw.apiVersion === 'v1' || raw.kind === 'ProjectedVolume') ? 'keep' : 'pass';
+}
+
+export function metadataOf(raw: Fields): Fields {
+  return isFields(raw.metadata) ? raw.metadata : {};
+}
+
+/** With these fields in its metadata; those that are undefined go. */
+export function withMetadata(member: Member, fields: Fields): Member {
+  const all = Object.entries({ ...metadataOf(member.raw), ...fields });
+  return {
+    ...member,
+    raw: { ...member.raw, metadata: Object.fromEntries(all.filter(([, value]) => value !== undefined)) },
+  };
+}
+
+/** With other contents; what it is called at the moment is remembered. */
+export function changed(member: Member, raw: Fields): Member {
+  return { ...member, raw, earlier: [...member.earlier, identityOf(member)] };
+}
+
+export function renamed(member: Member, name: string): Member {
+  return withMetadata(changed(member, member.raw), { name });
+}
+
+/** The first of each identity, and a fault for each other. */
+export function withoutRepeated(members: readonly Member[]): { readonly unique: Member[]; readonly faults: Fault[] } {
+  const seen = new Set<string>();
+  const unique: Member[] = [];
+  const faults: Fault[] = [];
+  for (const member of members) {
+    const identity = identityOf(member);
+    const { kind, namespace, name } = identity;
+    if (seen.has(keyOf(identity)))
+      faults.push({ field: `${kind} ${namespace}/${name}`, message: 'is there more than once' });
+    else unique.push(member);
+    seen.add(keyOf(identity));
+  }
+  return { unique, faults };
+}
+
+function keyOf({ apiVersion, kind, namespace, name }: Identity): string {
+  return JSON.stringify([apiVersion, kind, namespace, name]);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** Kinds of Kubernetes that are in no namespace. */
+const CLUSTER_SCOPED: ReadonlySet<unknown> = new Set(
+  (
+    'APIService CSIDriver CSINode CertificateSigningRequest ClusterRole ClusterRoleBinding ClusterTrustBundle ' +
+    'CustomResourceDefinition FlowSchema IngressClass MutatingWebhookConfiguration Namespace Node PersistentVolume ' +
+    'PriorityClass PriorityLevelConfiguration RuntimeClass StorageClass ValidatingAdmissionPolicy ' +
+    'ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass'
+  ).split(' '),
+);
+
+/** Kinds whose names mean something outside the kustomization. */
+const FIXED_NAMES: ReadonlySet<unknown> = new Set(['APIService', 'CustomResourceDefinition', 'Namespace']);
+
+/** What a kustomization does to the metadata of all objects in it, in kustomize's order. */
+export function transform(members: readonly Member[], kustomization: Kustomization): Member[] {
+  const { namespace, namePrefix = '', nameSuffix = '', labels = [], commonLabels, commonAnnotations } = kustomization;
+  const allLabels = Object.assign({}, ...labels.map(({ pairs }) => pairs), commonLabels);
+  return members.map((member) => {
+    const moved = namespace === undefined ? member : inNamespace(member, namespace);
+    const named = namePrefix + nameSuffix === '' ? moved : affixed(moved, namePrefix, nameSuffix);
+    return withMap(withMap(named, 'labels', allLabels), 'annotations', commonAnnotations ?? {});
+  });
+}
+
+function inNamespace(member: Member, namespace: string): Member {
+  if (member.raw.kind === 'Namespace') return renamed(member, namespace);
+  if (CLUSTER_SCOPED.has(member.raw.kind)) return member;
+  return withMetadata(changed(member, member.raw), { namespace });
+}
+
+function affixed(member: Member, prefix: string, suffix: string): Member {
+  if (FIXED_NAMES.has(member.raw.kind)) return member;
+  return {
+    ...renamed(member, `${prefix}${identityOf(member).name}${suffix}`),
+    prefixes: prefix === '' ? member.prefixes : [...member.prefixes, prefix],
+    suffixes: suffix === '' ? member.suffixes : [...member.suffixes, suffix],
+  };
+}
+
+function withMap(member: Member, field: 'labels' | 'annotations', entries: Readonly<Record<string, string>>): Member {
+  if (Object.keys(entries).length === 0) return member;
+  const present = metadataOf(member.raw)[field];
+  return withMetadata(member, { [field]: { ...(isFields(present) ? present : {}), ...entries } });
+}

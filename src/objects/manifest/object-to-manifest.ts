@@ -1,0 +1,64 @@
+import { API_VERSIONS, LAST_APPLIED, type ObjectDraft, type StoredObject } from '../object.ts';
+
+/**
+ * The object as `kubectl get -o json` prints it: plain JSON, fields in order of the alphabet, maps in order of their
+ * keys, values in base64 where Kubernetes has them so. Without `withData` the values are left out, keys and all.
+ */
+export function objectToManifest(
+  object: ObjectDraft | StoredObject,
+  { withData }: { readonly withData: boolean },
+): Record<string, unknown> {
+  const manifest = { apiVersion: API_VERSIONS[object.kind], kind: object.kind, metadata: metadataOf(object.metadata) };
+  return sorted({ ...manifest, ...bodyOf(object, withData) });
+}
+
+function bodyOf(object: ObjectDraft | StoredObject, withData: boolean): Record<string, unknown> {
+  switch (object.kind) {
+    case 'Secret':
+      return {
+        ...(withData && { data: fromMap(object.data, base64) }),
+        ...(object.immutable && { immutable: true }),
+        type: object.type,
+      };
+    case 'ConfigMap':
+      return {
+        ...(withData && { data: fromMap(object.data, String), binaryData: fromMap(object.binaryData, base64) }),
+        ...(object.immutable && { immutable: true }),
+      };
+    case 'ServiceAccount':
+      return {
+        automountServiceAccountToken: object.automountServiceAccountToken,
+        secrets: references(object.secrets),
+        imagePullSecrets: references(object.imagePullSecrets),
+      };
+    case 'ProjectedVolume':
+      return { spec: object.spec };
+  }
+}
+
+function metadataOf({
+  labels,
+  annotations,
+  ...rest
+}: (ObjectDraft | StoredObject)['metadata']): Record<string, unknown> {
+  const shown = new Map([...annotations].filter(([key]) => key !== LAST_APPLIED));
+  return sorted({ ...rest, labels: fromMap(labels, String), annotations: fromMap(shown, String) });
+}
+
+function references(names: readonly string[]): { name: string }[] | undefined {
+  return names.length === 0 ? undefined : names.map((name) => ({ name }));
+}
+
+/** Undefined when empty: Kubernetes leaves empty maps out. */
+function fromMap<T>(map: ReadonlyMap<string, T>, show: (value: T) => string): Record<string, unknown> | undefined {
+  return map.size === 0 ? undefined : sorted(Object.fromEntries([...map].map(([key, value]) => [key, show(value)])));
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+function sorted(fields: Record<string, unknown>): Record<string, unknown> {
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,301 @@
+import type { Fault } from '../../base/errors.ts';
+import {
+  closest,
+  type Fields,
+  faulty,
+  isFields,
+  mapKey,
+  type Parsed,
+  parseBy,
+  parsed,
+  wrongType,
+} from '../../base/parsed.ts';
+import type { Declared, UnsaidField } from '../declared.ts';
+import { CORE_KINDS } from '../kubernetes-api.ts';
+import { parseObjectName } from '../names.ts';
+import { API_VERSIONS, LAST_APPLIED, OBJECT_KINDS, type ObjectDraft, type ObjectKind } from '../object.ts';
+import { OBJECT_SCHEMAS, type ParsedMetadata } from '../object-schema.ts';
+import { TEXT_LIMITS } from '../text-limits.ts';
+import { validateObject } from '../validate-object.ts';
+import { type DocumentText, documentsIn } from './documents.ts';
+import { parseYamlDocuments } from './yaml.ts';
+
+/** One document of a manifest: an object that Lantern keeps, or one of another kind that clusters have (a Pod), as it was written. */
+export type ManifestDocument =
+  | ({ readonly kind: 'object' } & Declared)
+  | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
+
+export type ManifestOptions = {
+  /** Of objects that name none. */
+  readonly defaultNamespace: string;
+};
+
+/**
+ * A manifest's YAML or JSON → its documents in order, lists (`kind: List`, `SecretList`, …) taken apart, empty
+ * documents left out. The field of a fault starts with the document: `document 2 (Secret "db"): data[x]`.
+ */
+export function parseManifest(text: string, options: ManifestOptions): Parsed<ManifestDocument[]> {
+  const documents: ManifestDocument[] = [];
+  const faults: Fault[] = [];
+  let before = 0;
+  for (const document of documentsIn(text)) {
+    const result = parseManifestDocument(document, before, options);
+    before += result.count;
+    for (const fault of result.faults) faults.push(fault);
+    for (const each of result.documents) documents.push(each);
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(documents);
+}
+
+/** What one document's text holds: more than one for a list; `count` is how many documents YAML sees in it. */
+export type ManifestPart = {
+  readonly count: number;
+  readonly documents: readonly ManifestDocument[];
+  readonly faults: readonly Fault[];
+};
+
+/** One of `documentsIn` a manifest; `before` is the `count` of all those before it. See `parseManifest`. */
+export function parseManifestDocument(text: DocumentText, before: number, options: ManifestOptions): ManifestPart {
+  const part = readPart(text, before);
+  const documents: ManifestDocument[] = [];
+  const faults = [...part.faults];
+  for (const place of part.places) {
+    const result = parseDocument(place, options);
+    if (result.ok) documents.push(result.value);
+    else for (const fault of result.faults) faults.push(fault);
+  }
+  return { count: part.count, documents, faults };
+}
+
+/** One document as it was written, and the words for its place: `document 2`, `document 1, items[3]`. */
+type DocumentPlace = { readonly raw: unknown; readonly where: string };
+
+/** The documents of a manifest before they are given a meaning; see `parseManifest`. */
+export function readDocuments(text: string): Parsed<DocumentPlace[]> {
+  const places: DocumentPlace[] = [];
+  const faults: Fault[] = [];
+  let before = 0;
+  for (const document of documentsIn(text)) {
+    const part = readPart(document, before);
+    before += part.count;
+    for (const fault of part.faults) faults.push(fault);
+    for (const place of part.places) places.push(place);
+  }
+  return faults.length > 0 ? faulty(faults) : parsed(places);
+}
+
+type ReadPart = {
+  readonly count: number;
+  readonly places: readonly DocumentPlace[];
+  readonly faults: readonly Fault[];
+};
+
+function readPart(text: DocumentText, before: number): ReadPart {
+  const yaml = parseYamlDocuments(text.text, TEXT_LIMITS.document, { firstLine: text.line, exact: true });
+  // Nobody knows how many it would have been; it is one in all but contrived cases.
+  if (!yaml.ok) return { count: 1, places: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
+  const given = yaml.value.flatMap((raw, index) => {
+    return raw === null ? [] : [{ raw, where: `document ${before + index + 1}` }];
+  });
+  return { count: yaml.value.length, places: given.flatMap(itemsOf), faults: [] };
+}
+
+/** The meaning of one document; the field of a fault starts with its place. */
+export function parseDocument(place: DocumentPlace, options: ManifestOptions): Parsed<ManifestDocument> {
+  const result = meaningOf(place.raw, options);
+  if (result.ok) return result;
+  return faulty(result.faults.map((fault) => ({ ...fault, field: fieldIn(place, fault.field) })));
+}
+
+/** A fault of the syntax says its line itself. */
+function inDocument(fault: Fault, number: number): Fault {
+  return /^line \d|^and \d/.test(fault.message) ? fault : { ...fault, field: `document ${number}` };
+}
+
+/** The document itself, or what a list holds, and the lists in it. Items of a typed list may leave their kind out. */
+function itemsOf({ raw, where }: DocumentPlace): DocumentPlace[] {
+  if (!isFields(raw) || typeof raw.kind !== 'string' || !raw.kind.endsWith('List')) return [{ raw, where }];
+  const { apiVersion, kind, items } = raw;
+  if (!Array.isArray(items)) return [{ raw, where }];
+  const itemKind = String(kind).slice(0, -'List'.length);
+  const defaults = itemKind === '' ? {} : { apiVersion, kind: itemKind };
+  return items.flatMap((item: unknown, index) => {
+    return itemsOf({ raw: isFields(item) ? { ...defaults, ...item } : item, where: `${where}, items[${index}]` });
+  });
+}
+
+function meaningOf(raw: unknown, { defaultNamespace }: ManifestOptions): Parsed<ManifestDocument> {
+  if (!isFields(raw)) return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
+  const { apiVersion, kind } = raw;
+  if (isOurs(kind, apiVersion)) {
+    const declared = parseObject(raw, defaultNamespace);
+    return declared.ok ? parsed({ kind: 'object', ...declared.value }) : declared;
+  }
+  const missing = Object.entries({ apiVersion, kind }).filter(([, value]) => typeof value !== 'string' || value === '');
+  if (missing.length > 0) {
+    return faulty(
+      missing.map(([field, value]) => ({
+        field,
+        message: value === undefined || value === '' ? 'is required' : wrongType('a string', value),
+      })),
+    );
+  }
+  return otherKind(String(apiVersion), String(kind), raw);
+}
+
+/** Kinds of other groups are anybody's; what core/v1 and our own group have is known. */
+function otherKind(apiVersion: string, kind: string, raw: Fields): Parsed<ManifestDocument> {
+  const known = KINDS_BY_VERSION.get(apiVersion);
+  const group = groupOf(apiVersion);
+  if (known?.includes(kind.replace(/List$/, '')) || (known === undefined && group !== '' && group !== OWN_GROUP)) {
+    return parsed({ kind: 'other', apiVersion, objectKind: kind, raw });
+  }
+  if (known === undefined)
+    return faulty([{ field: 'apiVersion', message: `must be ${group === '' ? 'v1' : OWN_VERSION}` }]);
+  const guess = closest(kind, known);
+  const hint =
+    guess === undefined ? '; kinds of other groups have the group in their apiVersion' : `; did you mean "${guess}"?`;
+  return faulty([{ field: 'kind', message: `is none that ${apiVersion} has${hint}` }]);
+}
+
+const OWN_VERSION = API_VERSIONS.ProjectedVolume;
+const OWN_GROUP = groupOf(OWN_VERSION);
+const KINDS_BY_VERSION = new Map<string, readonly string[]>([
+  [API_VERSIONS.Secret, CORE_KINDS],
+  [OWN_VERSION, ['ProjectedVolume' satisfies ObjectKind]],
+]);
+
+/** Another group may have a kind of the same name; a wrong version in our own group is a fault to be told about. */
+function isOurs(kind: unknown, apiVersion: unknown): boolean {
+  if (!isObjectKind(kind)) return false;
+  return typeof apiVersion !== 'string' || groupOf(apiVersion) === groupOf(API_VERSIONS[kind]);
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.split('/').slice(0, -1).join('/');
+}
+
+function fieldIn({ raw, where }: DocumentPlace, field: string): string {
+  const subject = subjectOf(raw);
+  const place = subject === undefined ? where : `${where} (${subject})`;
+  return field === '' ? place : `${place}: ${field}`;
+}
+
+/** `Secret "db"`, as far as the document says so in words that are sure to be a kind and a name. */
+function subjectOf(raw: unknown): string | undefined {
+  if (!isFields(raw) || typeof raw.kind !== 'string' || !/^[A-Z][A-Za-z]{0,62}$/.test(raw.kind)) return undefined;
+  const name = isFields(raw.metadata) ? raw.metadata.name : undefined;
+  const isName = typeof name === 'string' && parseObjectName(name, '').ok;
+  return isName ? `${raw.kind} "${name}"` : raw.kind;
+}
+
+function isObjectKind(kind: unknown): kind is ObjectKind {
+  return OBJECT_KINDS.some((known) => known === kind);
+}
+
+/**
+ * One object as it stands in a manifest (parsed YAML or JSON) → a draft that `validateObject` has nothing against, and what
+ * the manifest says beside it. An object without a namespace gets the default one.
+ */
+export function parseObject(raw: unknown, defaultNamespace: string): Parsed<Declared> {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
+  }
+  const kind = 'kind' in raw ? raw.kind : undefined;
+  if (!isObjectKind(kind)) return faulty([{ field: 'kind', message: unknownKind(kind) }]);
+  const declared = declaredIn(kind, raw, defaultNamespace);
+  if (!declared.ok) return declared;
+  const faults = validateObject(declared.value.draft);
+  return faults.length > 0 ? faulty(faults) : declared;
+}
+
+function unknownKind(kind: unknown): string {
+  if (kind === undefined || kind === null) return 'is required';
+  const guess = typeof kind === 'string' ? closest(kind, OBJECT_KINDS) : undefined;
+  return `must be one of ${OBJECT_KINDS.join(', ')}${guess === undefined ? '' : `; did you mean "${guess}"?`}`;
+}
+
+function declaredIn(kind: ObjectKind, raw: unknown, defaultNamespace: string): Parsed<Declared> {
+  const nulls: string[] = [];
+  const said = <V>(path: string, map: ReadonlyMap<string, V | null>): ReadonlyMap<string, V> =>
+    withoutNulls(path, map, nulls);
+  const metadata = (given: ParsedMetadata) => metadataOf(given, defaultNamespace, said);
+  switch (kind) {
+    case 'Secret':
+      return mapParsed(parseBy(OBJECT_SCHEMAS.Secret, raw), ({ data, stringData, ...secret }) => {
+        const texts = [...said('stringData', stringData)].map(([key, text]) => [key, encode(text)] as const);
+        const draft = {
+          kind: 'Secret' as const,
+          metadata: metadata(secret.metadata),
+          type: secret.type || 'Opaque',
+          data: new Map([...said('data', data), ...texts]),
+          immutable: secret.immutable ?? false,
+        };
+        return { draft, wording: { nulls, unsaid: unsaidIn({ type: secret.type, immutable: secret.immutable }) } };
+      });
+    case 'ConfigMap':
+      return mapParsed(parseBy(OBJECT_SCHEMAS.ConfigMap, raw), ({ data, binaryData, immutable, ...map }) => {
+        const draft = {
+          kind: 'ConfigMap' as const,
+          metadata: metadata(map.metadata),
+          data: said('data', data),
+          binaryData: said('binaryData', binaryData),
+          immutable: immutable ?? false,
+        };
+        return { draft, wording: { nulls, unsaid: unsaidIn({ immutable }) } };
+      });
+    case 'ServiceAccount':
+      return mapParsed(parseBy(OBJECT_SCHEMAS.ServiceAccount, raw), (account) => {
+        const draft = {
+          kind: 'ServiceAccount' as const,
+          metadata: metadata(account.metadata),
+          secrets: (account.secrets ?? []).map(({ name }) => name),
+          imagePullSecrets: (account.imagePullSecrets ?? []).map(({ name }) => name),
+          automountServiceAccountToken: account.automountServiceAccountToken,
+        };
+        return { draft, wording: { nulls, unsaid: unsaidIn({}) } };
+      });
+    case 'ProjectedVolume':
+      return mapParsed(parseBy(OBJECT_SCHEMAS.ProjectedVolume, raw), ({ spec, ...volume }) => {
+        const draft = { kind: 'ProjectedVolume' as const, metadata: metadata(volume.metadata), spec };
+        return { draft, wording: { nulls, unsaid: unsaidIn({}) } };
+      });
+  }
+}
+
+/** The map without its nulls, whose paths are added to `nulls`. */
+function withoutNulls<V>(path: string, map: ReadonlyMap<string, V | null>, nulls: string[]): ReadonlyMap<string, V> {
+  const values = new Map<string, V>();
+  for (const [key, value] of map) {
+    if (value === null) nulls.push(mapKey(path, key));
+    else values.set(key, value);
+  }
+  return values;
+}
+
+/** An empty type is none, as it is to Kubernetes. */
+function unsaidIn(fields: Readonly<Partial<Record<UnsaidField, unknown>>>): ReadonlySet<UnsaidField> {
+  const names = Object.keys(fields) as UnsaidField[];
+  return new Set(names.filter((name) => fields[name] === undefined || fields[name] === ''));
+}
+
+function mapParsed<T>(result: Parsed<T>, toDeclared: (value: T) => Declared): Parsed<Declared> {
+  return result.ok ? parsed(toDeclared(result.value)) : result;
+}
+
+function metadataOf(
+  given: ParsedMetadata,
+  defaultNamespace: string,
+  said: (path: string, map: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string>,
+): ObjectDraft['metadata'] {
+  const { name, namespace, resourceVersion } = given;
+  const labels = said('metadata.labels', given.labels);
+  const annotations = new Map(said('metadata.annotations', given.annotations));
+  annotations.delete(LAST_APPLIED);
+  const metadata = { name, namespace: namespace ?? defaultNamespace, labels, annotations };
+  return resourceVersion ? { ...metadata, resourceVersion } : metadata;
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,331 @@
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
+  type YAMLMap,
+} from 'yaml';
+import type { Fault } from '../../base/errors.ts';
+import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
+import { jsonProblem } from '../bounded-json.ts';
+import { type TextLimits, tooLarge, tooManyNodes } from '../text-limits.ts';
+import {
+  kubernetesYaml,
+  MAX_ALIASES,
+  MEANINGS,
+  type ProblemCode,
+  problemsOf,
+  type YamlProblem,
+} from './yaml-schema.ts';
+
+/**
+ * Collections inside each other. Far more than any manifest has, and far less than what overflows the stack of the
+ * composer, which recurses: at some 20,000 V8 aborts the whole process, without an error that could be caught.
+ */
+const MAX_DEPTH = 200;
+/** Every collection takes at most two places on the parser's stack. */
+const MAX_PARSER_STACK = 2 * MAX_DEPTH;
+/** How often what one anchor names may be repeated, with what is nested in it. */
+const MAX_ALIAS_COUNT = 100;
+const MAX_FAULTS = 10;
+/** Of one document and kind; more are not even counted. */
+const MAX_PROBLEMS = 10_000;
+const EXPANDS = 'aliases (*name) expand to too much, or a merge key (<<) has no mapping';
+
+export type YamlOptions = {
+  /** What the first line is counted as; 1 unless said. */
+  readonly firstLine?: number;
+  /** Whether whole numbers that a double cannot hold are bigints rather than the nearest double. */
+  readonly exact?: boolean;
+};
+
+type Settings = { readonly limits: TextLimits; readonly firstLine: number; readonly exact: boolean };
+
+/**
+ * The documents of a YAML or JSON text, as Kubernetes reads them: YAML 1.1 (`0400` is octal, `yes` is true) without
+ * times and dates; numbers too large for a double are text; keys are always text; an empty document is null. Repeated keys, tags, aliases that
+ * expand without bound and nesting beyond some hundred levels are refused; so are more bytes than `limits` allow, before
+ * anything is parsed, and more nodes, before anything is made of them. Faults name line and column, counted from
+ * `firstLine`, and never quote the input, because it may be a secret.
+ */
+export function parseYamlDocuments(
+  text: string,
+  limits: TextLimits,
+  { firstLine = 1, exact = false }: YamlOptions = {},
+): Parsed<unknown[]> {
+  const excess = tooLarge(text, limits);
+  if (excess !== undefined) return faulty([{ field: '', message: excess }]);
+  // A byte order mark may stand before every document.
+  const source = text.replace(/(^|\n)\uFEFF/g, '$1');
+  const settings = { limits, firstLine, exact };
+  const json = /^\s*[[{]/.test(source) ? parseJson(source, settings) : undefined;
+  return json ?? parseYaml(source, settings);
+}
+
+/** Undefined when the text is not JSON: it may still be YAML that starts alike, and YAML's faults have a place. */
+function parseJson(text: string, { limits, firstLine }: Settings): Parsed<unknown[]> | undefined {
+  const problem = jsonProblem(text, { depth: MAX_DEPTH, nodes: limits.nodes });
+  // In YAML that only starts like JSON, words are no nodes: that reader counts for itself. JSON.parse would round.
+  if (problem?.kind === 'too-many-nodes' || problem?.kind === 'inexact-number') return undefined;
+  if (problem?.kind === 'too-deep') return jsonFault(text, problem.offset, 'RESOURCE_EXHAUSTION', firstLine);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return problem === undefined ? parsed([value]) : jsonFault(text, problem.offset, 'DUPLICATE_KEY', firstLine);
+}
+
+function jsonFault(text: string, offset: number, code: ProblemCode, firstLine: number): Parsed<unknown[]> {
+  const before = text.slice(0, offset).split('\n');
+  return faulty([faultAt(firstLine + before.length - 1, (before.at(-1)?.length ?? 0) + 1, code)]);
+}
+
+function parseYaml(text: string, { limits, firstLine, exact }: Settings): Parsed<unknown[]> {
+  const lines = new LineCounter();
+  const problems: YamlProblem[] = [];
+  const documents: Document.Parsed[] = [];
+  let nodes = 0;
+  let characters = 0;
+  // The composer looks for repeated keys in quadratic time; checkReferences does it in linear time.
+  const composer = new Composer({ ...kubernetesYaml(exact), uniqueKeys: false });
+  try {
+    for (const document of composer.compose(tokensOf(text, limits, lines))) {
+      documents.push(document);
+      problems.push(...problemsOf(document).slice(0, MAX_PROBLEMS));
+      if (document.errors.length > 0) continue;
+      const { problems: references, size } = checkReferences(document);
+      problems.push(...references.slice(0, MAX_PROBLEMS));
+      nodes += size.nodes;
+      characters += size.characters;
+    }
+  } catch (error) {
+    if (error instanceof TooManyNodes) return tooManyNodes(limits);
+    if (!(error instanceof TooDeep)) throw error;
+    problems.push({ offset: error.offset, code: 'RESOURCE_EXHAUSTION' });
+  }
+  if (problems.length > 0) return faulty(faultsOf(problems, lines, firstLine));
+  if (nodes > limits.nodes) return tooManyNodes(limits);
+  if (characters > limits.bytes) return faulty([{ field: '', message: EXPANDS }]);
+  try {
+    return parsed(documents.map((document): unknown => document.toJS({ maxAliasCount: MAX_ALIAS_COUNT })));
+  } catch {
+    // The library's message is dropped: it may quote the input.
+    return faulty([{ field: '', message: EXPANDS }]);
+  }
+}
+
+class TooDeep extends Error {
+  readonly offset: number;
+
+  constructor(offset: number) {
+    super('nested too deep');
+    this.offset = offset;
+  }
+}
+
+class TooManyNodes extends Error {}
+
+/** The parser's tokens; throws TooDeep or TooManyNodes before any comes out that the composer could not take. */
+function* tokensOf(text: string, limits: TextLimits, lines: LineCounter): ReturnType<Parser['parse']> {
+  lines.addNewLine(0);
+  const parser = new Parser(lines.addNewLine);
+  const counter = new NodeCounter(limits.nodes);
+  for (const lexeme of new Lexer().lex(text)) {
+    if (counter.add(lexeme)) throw new TooManyNodes();
+    yield* parser.next(lexeme);
+    if (parser.stack.length > MAX_PARSER_STACK) throw new TooDeep(parser.offset);
+  }
+  yield* parser.end();
+}
+
+function faultsOf(problems: readonly YamlProblem[], lines: LineCounter, firstLine: number): Fault[] {
+  const faults = problems.slice(0, MAX_FAULTS).map(({ offset, code }) => {
+    const { line, col } = lines.linePos(offset);
+    return faultAt(firstLine + line - 1, col, code);
+  });
+  const more = problems.length - faults.length;
+  return more > 0 ? [...faults, { field: '', message: `and ${more} more` }] : faults;
+}
+
+function faultAt(line: number, column: number, code: ProblemCode): Fault {
+  return { field: '', message: `line ${line}, column ${column}: ${MEANINGS[code]}` };
+}
+
+/** How many lexemes (blanks, line ends and comments among them) a node may come with. */
+const MOST_LEXEMES_PER_NODE = 8;
+
+/** A document has a schema of its own, of some 30 KB. */
+const NODES_PER_DOCUMENT = 100;
+
+/**
+ * Counts the nodes of a YAML text from its lexemes, before anything is made of them: never fewer than two thirds of what
+ * the composer will make; a text or a flow collection on the line after its key counts twice. Blank lines and comments take memory too, so there is a limit for
+ * lexemes of any kind.
+ */
+class NodeCounter {
+  readonly #most: number;
+  #nodes = 0;
+  #lexemes = 0;
+  #flowDepth = 0;
+  /** What stands before a value that has not come yet: if it is null or a block collection, nothing else tells of it. */
+  #awaits: 'nothing' | 'block value' | 'flow value' = 'nothing';
+  #isScalarNext = false;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Whether there are too many by now. */
+  add(lexeme: string): boolean {
+    this.#lexemes++;
+    if (this.#isScalarNext) this.#isScalarNext = false;
+    else this.#count(lexeme);
+    return this.#nodes > this.#most || this.#lexemes > MOST_LEXEMES_PER_NODE * this.#most;
+  }
+
+  #count(lexeme: string): void {
+    if (lexeme === '---') this.#nodes += NODES_PER_DOCUMENT;
+    else this.#countSign(lexeme);
+  }
+
+  #countSign(lexeme: string): void {
+    switch (lexeme.charAt(0)) {
+      case ' ':
+      case '\t':
+      case '#':
+      // The library's mark where a document begins.
+      case '\u0002':
+        return;
+      case '\n':
+      case '\r':
+        if (this.#awaits === 'block value') this.#countValue();
+        return;
+      // The library's mark before the text of a scalar.
+      case '\u001f':
+        this.#isScalarNext = true;
+        this.#countValue();
+        return;
+      case '"':
+      case "'":
+      case '*':
+        this.#countValue();
+        return;
+      case '|':
+      case '>':
+        this.#awaits = 'nothing';
+        return;
+      case '-':
+      case '?':
+      case ':':
+        this.#awaitValue(this.#flowDepth > 0 ? 'flow value' : 'block value');
+        return;
+      case ',':
+        this.#awaitValue('flow value');
+        return;
+      case ']':
+      case '}':
+        // One without a beginning is an error, which takes memory like a node.
+        if (this.#awaits !== 'nothing' || this.#flowDepth === 0) this.#countValue();
+        this.#flowDepth = Math.max(0, this.#flowDepth - 1);
+        return;
+      case '[':
+      case '{':
+        this.#flowDepth++;
+        this.#countValue();
+        return;
+      // Anchors, tags, directives, and what is an error.
+      default:
+        this.#nodes++;
+    }
+  }
+
+  #awaitValue(kind: 'block value' | 'flow value'): void {
+    if (this.#awaits !== 'nothing') this.#nodes++;
+    this.#awaits = kind;
+  }
+
+  #countValue(): void {
+    this.#nodes++;
+    this.#awaits = 'nothing';
+  }
+}
+
+/** What a node holds, with everything that aliases repeat: nodes, and characters of keys and values. */
+export type Size = { readonly nodes: number; readonly characters: number };
+
+const NONE: Size = { nodes: 0, characters: 0 };
+
+/**
+ * What the composer does not look for in a document without errors: aliases that lead nowhere or into themselves, too
+ * many of them, and repeated keys, in linear time; and how large the document is. It recurses as deep as collections are nested.
+ */
+function checkReferences(document: Document.Parsed): {
+  readonly problems: readonly YamlProblem[];
+  readonly size: Size;
+} {
+  const check = new ReferenceCheck();
+  const size = check.sizeOf(document.contents);
+  return { problems: check.problems, size };
+}
+
+class ReferenceCheck {
+  readonly problems: YamlProblem[] = [];
+  /** Of what each anchor names; `inside` while that is being looked at. */
+  readonly #anchors = new Map<string, Size | 'inside'>();
+  #aliases = 0;
+
+  sizeOf(node: unknown): Size {
+    if (isAlias(node)) return this.#sizeOfAlias(node.source, node.range?.[0] ?? 0);
+    const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined;
+    if (anchor !== undefined) this.#anchors.set(anchor, 'inside');
+    const size = this.#sizeOfContents(node);
+    if (anchor !== undefined) this.#anchors.set(anchor, size);
+    return size;
+  }
+
+  #sizeOfContents(node: unknown): Size {
+    if (isSeq(node)) return this.#sum(node.items);
+    if (isMap(node)) {
+      this.#noteRepeatedKeys(node);
+      return this.#sum(node.items.flatMap(({ key, value }) => [key, value]));
+    }
+    if (!isScalar(node)) return NONE;
+    return { nodes: 1, characters: typeof node.value === 'string' ? node.value.length : 0 };
+  }
+
+  #sum(children: readonly unknown[]): Size {
+    let nodes = 1;
+    let characters = 0;
+    for (const child of children) {
+      const size = this.sizeOf(child);
+      nodes += size.nodes;
+      characters += size.characters;
+    }
+    return { nodes, characters };
+  }
+
+  #sizeOfAlias(name: string, offset: number): Size {
+    this.#aliases++;
+    if (this.#aliases === MAX_ALIASES + 1) this.problems.push({ offset, code: 'TOO_MANY_ALIASES' });
+    const size = this.#anchors.get(name);
+    if (size !== undefined && size !== 'inside') return size;
+    if (this.#aliases <= MAX_ALIASES) this.problems.push({ offset, code: 'BAD_ALIAS_TARGET' });
+    return NONE;
+  }
+
+  #noteRepeatedKeys(map: YAMLMap): void {
+    const seen = new Set<string>();
+    for (const { key } of map.items) {
+      const name = isScalar(key) ? String(key.value) : '';
+      if (seen.has(name) && isScalar(key)) this.problems.push({ offset: key.range?.[0] ?? 0, code: 'DUPLICATE_KEY' });
+      seen.add(name);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { ScalarTag } from 'yaml';
+
+const LEAST_INTEGER = -(2n ** 63n);
+const MOST_INTEGER = 2n ** 63n - 1n;
+const MOST_UNSIGNED = 2n ** 64n - 1n;
+
+const INTEGER = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/;
+const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
+
+/**
+ * A plain scalar that starts like a number, as Go's reader takes it: a number, or the text itself where it is none or
+ * is too large for a double (`123e456`). Whole numbers that a double cannot hold but 64 bits can are bigints.
+ */
+function readNumber(text: string): number | bigint | string {
+  if (text.startsWith('.')) return readFloat(text, text);
+  // Go takes a sign after 0b, and only there.
+  const digits = text.replaceAll('_', '').replace(/^0b([-+])/, '$10b');
+  const integer = readInteger(digits);
+  if (integer === undefined) return readFloat(digits, text);
+  return isSafe(integer) ? Number(integer) : integer;
+}
+
+function readInteger(digits: string): bigint | undefined {
+  const [, sign = '', hexadecimal, binary, octal, decimal] = INTEGER.exec(digits) ?? [];
+  const written =
+    (hexadecimal && `0x${hexadecimal}`) ?? (binary && `0b${binary}`) ?? (octal && `0o${octal}`) ?? decimal;
+  // More digits than 64 bits can have take quadratic time to read.
+  if (written === undefined || written.replace(/^0[xbo]?0*/, '').length > 64) return undefined;
+  const value = sign === '-' ? -BigInt(written) : BigInt(written);
+  return value >= LEAST_INTEGER && value <= (sign === '' ? MOST_UNSIGNED : MOST_INTEGER) ? value : undefined;
+}
+
+function readFloat(digits: string, text: string): number | string {
+  if (!FLOAT.test(digits)) return text;
+  const value = Number(digits);
+  return Number.isFinite(value) ? value : text;
+}
+
+function isSafe(value: bigint): boolean {
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
+}
+
+/** Whether a double holds the number that is written there: a whole one to the last digit, another at all. */
+export function isExact(number: string): boolean {
+  if (number.length < 16 && !/[eE]/.test(number)) return true;
+  return /^-?\d+$/.test(number) ? Number.isSafeInteger(Number(number)) : Number.isFinite(Number(number));
+}
+
+/** Tags for numbers; `exact` keeps as bigints what others get as the nearest double. */
+export function numberTags(exact: boolean): ScalarTag[] {
+  const resolve = (text: string) => {
+    const value = readNumber(text);
+    return typeof value === 'bigint' && !exact ? Number(value) : value;
+  };
+  return [
+    { tag: 'tag:yaml.org,2002:int', default: true, test: /^(?:[0-9]|[-+][0-9_])[0-9a-fA-FoOxX_+-]*$/, resolve },
+    { tag: 'tag:yaml.org,2002:float', default: true, test: /^(?:[0-9.]|[-+][0-9._])[0-9_.eE+-]*$/, resolve },
+  ];
+}

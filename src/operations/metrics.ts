@@ -1,0 +1,274 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { PoolTotals } from '../mount/publisher.ts';
+import type { VolumeEvent } from '../projection/events/volume-events.ts';
+import type { VolumeCensus } from '../projection/status.ts';
+import type { CallObserver, CallOutcome } from '../rpc/handler.ts';
+import type { ConnectionObserver, Listener, RefusalReason } from '../rpc/transport/connection-limits.ts';
+import type { Staleness, Writability } from '../stores/store-health.ts';
+
+/** What is looked up when somebody asks, rather than counted on. Each is cheap: nothing is read from a disk. */
+export type Readings = {
+  readonly census: () => VolumeCensus;
+  readonly pools: () => PoolTotals;
+  /** The newest revision of the store. */
+  readonly revision: () => number;
+  /** Of a store that other machines share; undefined for one that is always in touch. */
+  readonly staleness: Pick<Staleness, 'staleSince' | 'watchRestarts'> | undefined;
+  /** Of a store that can run out of room; undefined for others. */
+  readonly writability?: Pick<Writability, 'refusingSince'> | undefined;
+  /** How many things about this host the daemon warned of at its start. */
+  readonly cautions: number;
+  readonly version: string;
+  readonly publisher: string;
+  readonly store: string;
+};
+
+const PROPAGATION_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const CALL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+
+type MethodLabels = { readonly grpc_service: string; readonly grpc_method: string };
+
+/**
+ * What a daemon counts, in a registry of its own. Labels are words from this code alone: never the name of an object, a
+ * namespace, a pod or a volume. `docs/metrics.md` lists everything.
+ */
+export class Metrics implements CallObserver, ConnectionObserver {
+  readonly registry = new Registry();
+  readonly #publishes: Counter;
+  readonly #unpublishes: Counter;
+  readonly #updates: Counter<'cause'>;
+  readonly #skipped: Counter<'reason'>;
+  readonly #failures: Counter<'reason'>;
+  readonly #warnings: Counter<'reason'>;
+  readonly #propagation: Histogram;
+  readonly #calls: Counter<'grpc_service' | 'grpc_method' | 'grpc_code'>;
+  readonly #callSeconds: Histogram<'grpc_service' | 'grpc_method'>;
+  readonly #inFlight: Gauge<'grpc_service' | 'grpc_method'>;
+  readonly #unreadable: Counter;
+  readonly #watchRestarts: Counter<'reason'>;
+  readonly #connections: Gauge<'listener'>;
+  readonly #refusedConnections: Counter<'listener' | 'reason'>;
+  readonly #labels = new Map<string, MethodLabels>();
+
+  constructor() {
+    const registers = [this.registry];
+    const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+      new Counter<Label>({ name, help, labelNames, registers });
+    this.#publishes = counter(
+      'lantern_publishes_total',
+      'Targets at which a volume became visible; repeats not counted.',
+    );
+    this.#unpublishes = counter('lantern_unpublishes_total', 'Targets from which a volume was taken away.');
+    this.#updates = counter(
+      'lantern_updates_total',
+      'New contents of volumes, by what caused them: a changed object, a request, or a refresh that found a change or renewed a token.',
+      'cause',
+    );
+    this.#skipped = counter(
+      'lantern_skipped_updates_total',
+      'Publications that did not get an update, by why: those of a subPath keep what they were mounted with.',
+      'reason',
+    );
+    this.#failures = counter(
+      'lantern_volume_failures_total',
+      'Why a volume could not be mounted yet, or keeps its last good contents; each new cause counts once.',
+      'reason',
+    );
+    this.#warnings = counter(
+      'lantern_volume_warnings_total',
+      'What users were warned of although the work went on.',
+      'reason',
+    );
+    this.#propagation = new Histogram({
+      name: 'lantern_propagation_seconds',
+      help: 'From the moment the store reported a change to the moment a volume showed it.',
+      buckets: PROPAGATION_SECONDS,
+      registers,
+    });
+    this.#calls = counter(
+      'lantern_grpc_calls_total',
+      "Calls that ended, by method and status; gRPC's own services not counted.",
+      'grpc_service',
+      'grpc_method',
+      'grpc_code',
+    );
+    this.#callSeconds = new Histogram({
+      name: 'lantern_grpc_call_seconds',
+      help: 'How long unary calls took; streams last as long as their clients like, and are left out.',
+      labelNames: ['grpc_service', 'grpc_method'],
+      buckets: CALL_SECONDS,
+      registers,
+    });
+    this.#inFlight = new Gauge({
+      name: 'lantern_grpc_calls_in_flight',
+      help: 'Calls under way, open streams included.',
+      labelNames: ['grpc_service', 'grpc_method'],
+      registers,
+    });
+    this.#unreadable = counter(
+      'lantern_grpc_unreadable_messages_total',
+      'Requests that were malformed, or had too many fields; their calls count as INVALID_ARGUMENT too.',
+    );
+    this.#watchRestarts = counter(
+      'lantern_watch_restarts_total',
+      'Watches that ended early and start over with a list: the history did not go back far enough, or the reader was too slow.',
+      'reason',
+    );
+    this.#connections = new Gauge({
+      name: 'lantern_connections',
+      help: 'Open connections, by where they came in: lantern.sock, csi.sock, TCP, or these pages.',
+      labelNames: ['listener'],
+      registers,
+    });
+    this.#refusedConnections = counter(
+      'lantern_refused_connections_total',
+      'Connections that were refused or cut off, by where and why: a limit, silence, a failed handshake, too many resets.',
+      'listener',
+      'reason',
+    );
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Counts what happened to a volume. */
+  readonly hear = (event: VolumeEvent): void => {
+    switch (event.type) {
+      case 'mounted':
+        this.#publishes.inc();
+        break;
+      case 'unmounted':
+        this.#unpublishes.inc();
+        break;
+      case 'updated':
+        this.#updates.inc({ cause: event.cause });
+        if (event.propagationMs !== undefined) this.#propagation.observe(event.propagationMs / 1000);
+        break;
+      case 'update-skipped':
+        this.#skipped.inc({ reason: 'sub_path' });
+        break;
+      case 'failed':
+        this.#failures.inc({ reason: event.reason });
+        break;
+      case 'warning':
+        this.#warnings.inc({ reason: event.reason });
+    }
+  };
+
+  opened(listener: Listener): void {
+    this.#connections.inc({ listener });
+  }
+
+  closed(listener: Listener): void {
+    this.#connections.dec({ listener });
+  }
+
+  refused(listener: Listener, reason: RefusalReason): void {
+    this.#refusedConnections.inc({ listener, reason });
+  }
+
+  begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void {
+    const labels = this.#labelsOf(method);
+    const start = performance.now();
+    this.#inFlight.inc(labels);
+    return (outcome) => {
+      this.#inFlight.dec(labels);
+      this.#calls.inc({ ...labels, grpc_code: statusName(outcome) });
+      if (kind === 'unary') this.#callSeconds.observe(labels, (performance.now() - start) / 1000);
+      else if (outcome === 'out-of-range') this.#watchRestarts.inc({ reason: 'history' });
+      else if (outcome === 'resource-exhausted') this.#watchRestarts.inc({ reason: 'slow_reader' });
+    };
+  }
+
+  unreadable(): void {
+    this.#unreadable.inc();
+  }
+
+  /** From now on what there is can be asked for. Call it once, when its parts have been put together. */
+  readAtScrape(readings: Readings): void {
+    const { census, pools, revision, staleness, writability, cautions, version, publisher, store } = readings;
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    new Gauge({
+      name: 'lantern_info',
+      help: 'Always 1; its labels say what runs here.',
+      labelNames: ['version', 'publisher', 'store'],
+      registers,
+    }).set({ version, publisher, store }, 1);
+    new Gauge({
+      name: 'lantern_volumes',
+      help: 'Volumes on this node: ready, stale (the last good contents stay) or degraded (mounted, not updated).',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [state, count] of Object.entries(census().volumes)) this.set({ state }, count);
+      },
+    });
+    new Gauge({
+      name: 'lantern_publications',
+      help: 'Targets that show a whole volume, or a subPath of one.',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        const { whole, subPath } = census().publications;
+        this.set({ kind: 'volume' }, whole);
+        this.set({ kind: 'sub_path' }, subPath);
+      },
+    });
+    gauge(
+      'lantern_generations_pinned',
+      'Generations that stay because a subPath publication, or what others have bound of a volume, shows them.',
+      () => census().pinnedGenerations,
+    );
+    gauge('lantern_pools', 'Memory file systems of the daemon; none with the direct publisher.', () => pools().pools);
+    gauge('lantern_pool_used_bytes', 'What is used of all pools together.', () => pools().usedBytes);
+    gauge('lantern_pool_size_bytes', 'What all pools together may hold.', () => pools().sizeBytes);
+    gauge(
+      'lantern_pool_limit_bytes',
+      'What all pools together may be sized; past it no pool is made. 0 with the direct publisher.',
+      () => pools().limitBytes,
+    );
+    gauge('lantern_store_revision', "The store's newest revision.", revision);
+    gauge(
+      'lantern_store_stale_since_seconds',
+      'Since when the store is out of touch, in seconds since 1970; 0 while it is in touch.',
+      () => (staleness?.staleSince ?? 0) / 1000,
+    );
+    gauge(
+      'lantern_store_refusing_since_seconds',
+      'Since when objects cannot be stored, in seconds since 1970, e.g. because the disk is full; 0 while they can.',
+      () => (writability?.refusingSince ?? 0) / 1000,
+    );
+    gauge(
+      'lantern_store_watch_restarts',
+      'How often the watches on a shared store had to be set up again since the daemon started.',
+      () => staleness?.watchRestarts ?? 0,
+    );
+    gauge(
+      'lantern_host_cautions',
+      'Things about this host the daemon warned of at its start, e.g. that secrets can be swapped out; "lantern doctor" explains.',
+      () => cautions,
+    );
+  }
+
+  /** The methods are those of our own services: few, and the same for ever. */
+  #labelsOf(method: string): MethodLabels {
+    const known = this.#labels.get(method);
+    if (known !== undefined) return known;
+    const [, service = '', name = ''] = method.split('/');
+    const labels = { grpc_service: service, grpc_method: name };
+    this.#labels.set(method, labels);
+    return labels;
+  }
+}
+
+/** As gRPC writes it: `NOT_FOUND`. */
+function statusName(outcome: CallOutcome): string {
+  return outcome.toUpperCase().replaceAll('-', '_');
+}

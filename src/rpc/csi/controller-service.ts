@@ -1,0 +1,340 @@
+import { createHash } from 'node:crypto';
+import { type Fault, invalid, LanternError } from '../../base/errors.ts';
+import { KeyedLock } from '../../base/keyed-lock.ts';
+import { mapKey, orThrow } from '../../base/parsed.ts';
+import { parseNamespace, parseObjectName } from '../../objects/names.ts';
+import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
+import type { Projector } from '../../projection/projector.ts';
+import { definitionToJson, volumeSpecToJson } from '../../spec/parse-volume-source.ts';
+import type { Parser } from '../../spec/parser/parse-tasks.ts';
+import { parseVolumeId, type VolumeDefinition, type VolumeSpec } from '../../spec/volume-spec.ts';
+import type { Store } from '../../stores/store.ts';
+import type { CapacityRange__Output as WireRange } from '../generated/csi/v1/CapacityRange.ts';
+import type { CreateVolumeRequest__Output as WireCreate } from '../generated/csi/v1/CreateVolumeRequest.ts';
+import type { ValidateVolumeCapabilitiesRequest__Output as WireValidate } from '../generated/csi/v1/ValidateVolumeCapabilitiesRequest.ts';
+import type { Volume } from '../generated/csi/v1/Volume.ts';
+import type { VolumeCapability__Output as WireCapability } from '../generated/csi/v1/VolumeCapability.ts';
+import { Reading } from '../reading.ts';
+import type { ControllerMethods } from '../services.ts';
+import { readCapability } from './capability.ts';
+import { DEFINITION_KEYS, parseParametersDefinition } from './definition.ts';
+import { readTextMap } from './text-map.ts';
+
+type ControllerOptions = {
+  readonly store: Store;
+  readonly parser: Parser;
+  /** Knows which volumes are in use on this node. */
+  readonly projector: Pick<Projector, 'get'>;
+  /** What a volume may hold at most. */
+  readonly poolBytes: number;
+};
+
+/** csi.v1.Controller: volumes that are made first and published by name later are ProjectedVolume objects. */
+export function controllerService({ store, parser, projector, poolBytes }: ControllerOptions): ControllerMethods {
+  const names = new KeyedLock();
+  return {
+    async createVolume(wire, signal) {
+      const request = readCreate(wire);
+      const { volume, capacity } = request;
+      if (capacity.requiredBytes > poolBytes) throw tooLarge(volume, poolBytes);
+      await store.ready(signal);
+      const object = await names.run(volume.name, signal, () => createVolume({ store, parser }, request, signal));
+      return { volume: volumeOf(object) };
+    },
+
+    async deleteVolume({ volumeId }, signal) {
+      requireId(volumeId);
+      const ref = parseObjectId(volumeId);
+      if (ref === undefined) return {};
+      await store.ready(signal);
+      const object = await store.get(ref, signal);
+      if (object === undefined || madeVolumeOf(object) === undefined) return {};
+      const used = projector.get(volumeId)?.publications[0];
+      if (used !== undefined) {
+        const message = `delete volume "${volumeId}": it is published at "${used.target}"; unpublish it first`;
+        throw new LanternError('failed-precondition', message);
+      }
+      await store.delete(ref, object.metadata.resourceVersion, signal);
+      return {};
+    },
+
+    async validateVolumeCapabilities(request, signal) {
+      const { volumeId, volumeContext, volumeCapabilities, parameters } = request;
+      const reading = new Reading();
+      if (volumeId === '') reading.refuse('volume_id', 'is required');
+      if (volumeCapabilities.length === 0) reading.refuse('volume_capabilities', 'are required');
+      if (!reading.isGood) throw reading.error();
+      await store.ready(signal);
+      const ref = parseObjectId(volumeId);
+      const object = ref === undefined ? undefined : await store.get(ref, signal);
+      if (object === undefined) throw new LanternError('not-found', `volume "${volumeId}" does not exist`);
+      const faults = disagreements(request, object);
+      if (faults.length > 0) return { message: invalid(faults).message };
+      return { confirmed: { volumeContext, volumeCapabilities, parameters } };
+    },
+
+    controllerGetCapabilities: () => ({ capabilities: [{ rpc: { type: 'CREATE_DELETE_VOLUME' } }] }),
+  };
+}
+
+function requireId(volumeId: string): void {
+  const reading = new Reading();
+  if (volumeId === '') reading.refuse('volume_id', 'is required');
+  if (!reading.isGood) throw reading.error();
+}
+
+function tooLarge({ name, capacityBytes }: MadeVolume, poolBytes: number): LanternError {
+  const message = `create volume "${name}": ${capacityBytes} bytes are asked for, and a pool has ${poolBytes}; raise --pool-size`;
+  return new LanternError('out-of-range', message);
+}
+
+function volumeOf(object: StoredObject): Volume {
+  const capacityBytes = madeVolumeOf(object)?.capacityBytes ?? 0;
+  return { volumeId: volumeIdOf(refOf(object)), volumeContext: contextOf(object), capacityBytes };
+}
+
+/**
+ * How a volume of csi.v1.Controller is kept: as a ProjectedVolume whose annotations say that CreateVolume made it, and of
+ * what. Without them, or once somebody applied an object of their own over it, it is not CreateVolume's to answer for.
+ */
+const ANNOTATIONS = {
+  /** CSI's name of the volume; the object's may differ. */
+  name: 'lantern.dev/csi-name',
+  /** The definition that the request's parameters stand for, as JSON text. */
+  definition: 'lantern.dev/csi-definition',
+  /** Bytes asked for, as decimal text; 0 where the request did not say. */
+  capacity: 'lantern.dev/csi-capacity-bytes',
+} as const;
+
+/** What CreateVolume was asked for, as far as a repeat must agree with it. */
+type MadeVolume = {
+  readonly name: string;
+  readonly namespace: string;
+  readonly definition: string;
+  readonly capacityBytes: number;
+};
+
+/** The object of a new volume. */
+function draftOf({ name, namespace, definition, capacityBytes }: MadeVolume, spec: VolumeSpec): ObjectDraft {
+  const annotations = new Map([
+    [ANNOTATIONS.name, name],
+    [ANNOTATIONS.definition, definition],
+    [ANNOTATIONS.capacity, String(capacityBytes)],
+  ]);
+  return {
+    kind: 'ProjectedVolume',
+    metadata: { name: objectNameOf(name, namespace), namespace, labels: new Map(), annotations },
+    spec: volumeSpecToJson(spec),
+  };
+}
+
+/** What the object was made of; undefined when CreateVolume did not make it. */
+function madeVolumeOf(object: StoredObject): MadeVolume | undefined {
+  const { namespace, annotations } = object.metadata;
+  if (isDeclared(object)) return undefined;
+  const name = annotations.get(ANNOTATIONS.name);
+  const definition = annotations.get(ANNOTATIONS.definition);
+  const capacityBytes = Number(annotations.get(ANNOTATIONS.capacity));
+  if (name === undefined || definition === undefined || !Number.isSafeInteger(capacityBytes)) return undefined;
+  return { name, namespace, definition, capacityBytes };
+}
+
+/** Whether a manifest that knew nothing of CreateVolume has been merged into it: the annotations are still there then. */
+function isDeclared({ applied }: StoredObject): boolean {
+  return applied?.has('spec') === true && !applied.has(mapKey('metadata.annotations', ANNOTATIONS.name));
+}
+
+/** CSI's limit for a volume_id, in bytes. */
+const MAX_ID_BYTES = 128;
+const HASH_LENGTH = 16;
+
+/** `namespace/name`: neither holds a slash. */
+export function volumeIdOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
+}
+
+/** The object a volume_id names; undefined when it names none. */
+export function parseObjectId(volumeId: string): ObjectRef | undefined {
+  const [namespace = '', name = '', ...more] = volumeId.split('/');
+  const isOne = parseNamespace(namespace, '').ok && parseObjectName(name, '').ok && more.length === 0;
+  return isOne ? { kind: 'ProjectedVolume', namespace, name } : undefined;
+}
+
+/** What NodePublishVolume needs to find the object. */
+function contextOf(object: StoredObject): Record<string, string> {
+  const { namespace, name } = refOf(object);
+  return { namespace, projectedVolume: name };
+}
+
+/**
+ * The volume's name where an object may be called that and the volume_id stays within its limit; else what can be read of
+ * it, and a hash of it.
+ */
+export function objectNameOf(name: string, namespace: string): string {
+  const room = MAX_ID_BYTES - namespace.length - 1;
+  if (parseObjectName(name, '').ok && name.length <= room) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_LENGTH);
+  const readable = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, room - HASH_LENGTH - 1)
+    .replace(/^-|-$/g, '');
+  return `${readable === '' ? 'volume' : readable}-${hash}`;
+}
+
+/** Bytes; a limit of 0 is none. */
+type Capacity = { readonly requiredBytes: number; readonly limitBytes: number };
+
+type CreateRequest = {
+  readonly volume: MadeVolume;
+  readonly definition: VolumeDefinition;
+  readonly capacity: Capacity;
+};
+
+const PARAMETERS = [...DEFINITION_KEYS, 'namespace'];
+
+/** The request's secrets are not looked at: what CreateVolume makes is kept, and never holds a secret byte. */
+function readCreate(request: WireCreate): CreateRequest {
+  const reading = new Reading();
+  // A name and an id follow the same rule of CSI's.
+  const name = reading.take(parseVolumeId(request.name, 'name'));
+  readCapabilities(reading, request.volumeCapabilities);
+  // CSI: what is missing comes before what the parameters say.
+  if (request.name === '' || request.volumeCapabilities.length === 0) throw reading.error();
+
+  const capacity = readCapacity(reading, request.capacityRange);
+  if (request.volumeContentSource !== null) {
+    reading.refuse('volume_content_source', 'is not supported: there are no snapshots and no clones');
+  }
+  if (Object.keys(request.mutableParameters).length > 0) {
+    reading.refuse('mutable_parameters', 'are not supported: a volume cannot be modified; use parameters');
+  }
+  const parameters = readParameters(reading, request.parameters);
+  if (name === undefined || parameters === undefined || !reading.isGood) throw reading.error();
+  const { namespace, definition } = parameters;
+  return {
+    volume: { name, namespace, definition: definitionText(definition), capacityBytes: capacity.requiredBytes },
+    definition,
+    capacity,
+  };
+}
+
+/** Every volume can do whatever is accepted here. */
+function readCapabilities(reading: Reading, capabilities: readonly WireCapability[]): void {
+  const field = 'volume_capabilities';
+  if (capabilities.length === 0) reading.refuse(field, 'are required');
+  for (const [index, each] of capabilities.entries()) readCapability(reading, each, false, `${field}[${index}]`);
+}
+
+type Parameters = { readonly namespace: string; readonly definition: VolumeDefinition };
+
+/** Undefined with any fault noted. */
+function readParameters(reading: Reading, wire: Readonly<Record<string, string>>): Parameters | undefined {
+  const parameters = readTextMap(reading, 'parameters', wire, PARAMETERS);
+  if (parameters === undefined) return undefined;
+  const definition = reading.take(parseParametersDefinition(parameters));
+  const namespace = reading.take(parseNamespace(parameters.get('namespace') ?? 'default', parameters.at('namespace')));
+  return definition === undefined || namespace === undefined ? undefined : { namespace, definition };
+}
+
+/** Equal for equal definitions, however they were written. */
+function definitionText(definition: VolumeDefinition): string {
+  return JSON.stringify(definitionToJson(definition));
+}
+
+function readCapacity(reading: Reading, range: WireRange | null): Capacity {
+  const { requiredBytes = 0, limitBytes = 0 } = range ?? {};
+  if (requiredBytes < 0) reading.refuse('capacity_range.required_bytes', 'must not be negative');
+  if (limitBytes < 0) reading.refuse('capacity_range.limit_bytes', 'must not be negative');
+  if (limitBytes > 0 && requiredBytes > limitBytes) {
+    reading.refuse('capacity_range.limit_bytes', 'must not be less than required_bytes');
+  }
+  return { requiredBytes, limitBytes };
+}
+
+type CreateParties = { readonly store: Store; readonly parser: Parser };
+
+/**
+ * The object of the volume that was asked for, made now or before. `already-exists` when another volume or object has
+ * its name, `failed-precondition` when the parameters name an object that is not there. The caller sees to it that only
+ * one call per name is under way.
+ */
+async function createVolume(
+  { store, parser }: CreateParties,
+  request: CreateRequest,
+  signal: AbortSignal,
+): Promise<StoredObject> {
+  const existing = await findByName(store, request.volume.name, signal);
+  if (existing === undefined) return await create({ store, parser }, request, signal);
+  requireSame(request.volume, request.capacity, existing);
+  return existing;
+}
+
+/** In whatever namespace: CSI's names are unique over all of them. */
+async function findByName(store: Store, name: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+  const { objects } = await store.list({ kind: 'ProjectedVolume' }, signal);
+  return objects.find((object) => madeVolumeOf(object)?.name === name);
+}
+
+/** `already-exists` when another volume has the name. */
+function requireSame(wanted: MadeVolume, { requiredBytes, limitBytes }: Capacity, existing: StoredObject): void {
+  const made = madeVolumeOf(existing);
+  const differs = [];
+  if (made?.namespace !== wanted.namespace) differs.push('namespace');
+  if (made?.definition !== wanted.definition) differs.push('contents');
+  const capacityBytes = made?.capacityBytes ?? 0;
+  if (capacityBytes < requiredBytes || (limitBytes > 0 && capacityBytes > limitBytes)) differs.push('capacity');
+  if (differs.length === 0) return;
+  const message = `create volume "${wanted.name}": it exists as ${describeRef(refOf(existing))}, with another ${differs.join(' and ')}; delete it first or choose another name`;
+  throw new LanternError('already-exists', message);
+}
+
+async function create(
+  { store, parser }: CreateParties,
+  { volume, definition }: CreateRequest,
+  signal: AbortSignal,
+): Promise<StoredObject> {
+  const spec =
+    definition.kind === 'inline' ? definition.spec : await copyOf({ store, parser }, volume, definition, signal);
+  const draft = orThrow(await parser.run('object', draftOf(volume, spec), signal));
+  const ref = refOf(draft);
+  if ((await store.get(ref, signal)) !== undefined) {
+    const message = `create volume "${volume.name}": ${describeRef(ref)} is there already and was not made by CreateVolume; choose another name, or publish that one by its name`;
+    throw new LanternError('already-exists', message);
+  }
+  return (await store.apply(draft, { dryRun: false, createOnly: true }, signal)).object;
+}
+
+/** The spec of the ProjectedVolume that the parameters name, as it is now: a volume is what it was made of. */
+async function copyOf(
+  { store, parser }: CreateParties,
+  { name, namespace }: MadeVolume,
+  { projectedVolume }: { readonly projectedVolume: string },
+  signal: AbortSignal,
+): Promise<VolumeSpec> {
+  const ref = { kind: 'ProjectedVolume', namespace, name: projectedVolume } as const;
+  const object = await store.get(ref, signal);
+  if (object?.kind === 'ProjectedVolume')
+    return orThrow(await parser.run('source', { raw: object.spec, root: 'spec' }, signal));
+  const message = `create volume "${name}": ${describeRef(ref)}, which the parameters name, does not exist; apply it first`;
+  throw new LanternError('failed-precondition', message);
+}
+
+/** Why the volume is not what the host believes it to be; a volume that nobody said more about than its id is fine. */
+function disagreements(request: WireValidate, object: StoredObject): readonly Fault[] {
+  const reading = new Reading();
+  readCapabilities(reading, request.volumeCapabilities);
+  const context = Object.entries(contextOf(object));
+  for (const [key, value] of Object.entries(request.volumeContext)) {
+    const isOurs = context.some(([ownKey, ownValue]) => key === ownKey && value === ownValue);
+    if (!isOurs) reading.refuse(`volume_context[${key}]`, 'is not what CreateVolume answered');
+  }
+  if (Object.keys(request.mutableParameters).length > 0) reading.refuse('mutable_parameters', 'are not supported');
+  if (Object.keys(request.parameters).length === 0) return reading.faults;
+  const parameters = readParameters(reading, request.parameters);
+  if (parameters === undefined) return reading.faults;
+  const made = madeVolumeOf(object);
+  const isSame = made?.namespace === parameters.namespace && made.definition === definitionText(parameters.definition);
+  if (!isSame) reading.refuse('parameters', 'are not those that the volume was made of');
+  return reading.faults;
+}

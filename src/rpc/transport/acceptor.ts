@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import type { ServerHttp2Session } from 'node:http2';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Clock } from '../../base/clock.ts';
+import { Admission, type AdmissionLimits, type Admitted } from './admission.ts';
+import { type ConnectingPeer, tcpPeer, unixPeers } from './connecting-peer.ts';
+import { FIRST_WORD_MS, type Listener, type RefusalReason, type RefusedConnections } from './connection-limits.ts';
+import { GuardedSession } from './guarded-session.ts';
+
+type AcceptorOptions = {
+  readonly listener: Exclude<Listener, 'pages'>;
+  /** Where the sockets go. */
+  readonly server: Server;
+  readonly limits: AdmissionLimits;
+  readonly refused: RefusedConnections;
+  readonly clock: Clock;
+  /** Makes the connection a secure one, and rejects where that fails. */
+  readonly handshake?: ((socket: Socket) => Promise<Socket>) | undefined;
+};
+
+/**
+ * Accepts the connections of one listener, and hands those that may stay to a gRPC server, which has no limits of its own. What is
+ * beyond a limit is closed at once and never held.
+ */
+export class Acceptor {
+  readonly #options: AcceptorOptions;
+  readonly #admission: Admission;
+  readonly #listeners: NetServer[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #silent = new Set<Socket>();
+  readonly #peerOf: (socket: Socket) => ConnectingPeer | undefined;
+  readonly #inject: (socket: Socket) => ServerHttp2Session | undefined;
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options;
+    this.#admission = new Admission(options.limits, options.clock);
+    this.#peerOf = options.listener === 'tcp' ? tcpPeer : unixPeers();
+    this.#inject = injectorOf(options.server);
+  }
+
+  /** A server that is to be bound, whose connections come in here. */
+  newListener(): NetServer {
+    const listener = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    // A bound one has nothing more to report than that no descriptor was left for somebody.
+    listener.on('error', () => {});
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  /** Takes no new connections; those that have not said anything yet are closed. */
+  stop(): void {
+    for (const listener of this.#listeners) if (listener.listening) listener.close();
+    for (const socket of this.#silent) socket.destroy();
+  }
+
+  /** Closes everything that is still open, and resolves when it is. */
+  async close(): Promise<void> {
+    this.stop();
+    await Promise.all(
+      [...this.#sockets].map(async (socket) => {
+        const closed = once(socket, 'close');
+        socket.destroy();
+        await closed;
+      }),
+    );
+  }
+
+  #accept(socket: Socket): void {
+    const { listener, refused, clock } = this.#options;
+    // What is wrong with a connection also closes it, and nobody else needs to know.
+    socket.on('error', () => {});
+    const peer = this.#peerOf(socket);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
+    const end = (reason: RefusalReason) => {
+      refused.note(listener, reason, peer.name);
+      socket.destroy();
+    };
+    const admitted = this.#admission.admit(peer, () => end('displaced'));
+    if (typeof admitted === 'string') {
+      end(admitted);
+      return;
+    }
+    refused.observer.opened(listener);
+    this.#sockets.add(socket);
+    this.#silent.add(socket);
+    const silence = clock.after(FIRST_WORD_MS, () => end('silent'));
+    socket.once('close', () => {
+      silence[Symbol.dispose]();
+      admitted[Symbol.dispose]();
+      this.#silent.delete(socket);
+      this.#sockets.delete(socket);
+      refused.observer.closed(listener);
+    });
+    const spoke = () => {
+      silence[Symbol.dispose]();
+      admitted.engage();
+      this.#silent.delete(socket);
+    };
+    const { handshake } = this.#options;
+    if (handshake === undefined) this.#serve(socket, peer, admitted, spoke);
+    else
+      handshake(socket).then(
+        (secure) => this.#serve(secure, peer, admitted, spoke),
+        () => end('handshake'),
+      );
+  }
+
+  #serve(socket: Socket, { name }: ConnectingPeer, admitted: Admitted, spoke: () => void): void {
+    const { listener, refused, clock } = this.#options;
+    const session = this.#inject(socket);
+    if (session === undefined) {
+      socket.destroy();
+      return;
+    }
+    new GuardedSession(session, socket, clock, {
+      spoke,
+      cut: (reason) => refused.note(listener, reason, name),
+      spendResets: (count) => admitted.spendResets(count),
+    });
+  }
+}
+
+/**
+ * Hands a socket to the server and gives the session that comes of it. grpc-js shows no sessions: they are those of the HTTP/2 server
+ * which it makes for an injector and keeps in a field of its own. That is why its version is an exact one.
+ */
+function injectorOf(server: Server): (socket: Socket) => ServerHttp2Session | undefined {
+  const http2Servers: unknown = Reflect.get(server, 'http2Servers');
+  const known = http2Servers instanceof Map ? new Set(http2Servers.keys()) : undefined;
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const made: unknown =
+    http2Servers instanceof Map ? [...http2Servers.keys()].find((key) => !known?.has(key)) : undefined;
+  if (!isEmitter(made)) throw new Error('this version of @grpc/grpc-js keeps its HTTP/2 servers elsewhere');
+  let session: ServerHttp2Session | undefined;
+  made.on('session', (begun) => {
+    session = begun;
+  });
+  return (socket) => {
+    session = undefined;
+    injector.injectConnection(socket);
+    return session;
+  };
+}
+
+type SessionEmitter = { on(event: 'session', listener: (session: ServerHttp2Session) => void): void };
+
+function isEmitter(value: unknown): value is SessionEmitter {
+  return typeof value === 'object' && value !== null && 'on' in value && typeof value.on === 'function';
+}

@@ -1,0 +1,228 @@
+import type { Clock } from '../../base/clock.ts';
+
+/** How much of a listener one group of its connections may have. */
+type Share = { readonly connections: number; readonly rate: Rate | undefined };
+
+export type AdmissionLimits = {
+  /** Open connections, whoever has them. */
+  readonly all: number;
+  /** What all peers may have together that are not privileged. */
+  readonly others: Share;
+  /** What one peer may have. */
+  readonly peer: Share;
+  /** Resets of streams that one peer has beyond what its sessions have of their own. */
+  readonly resets: Rate;
+};
+
+/** Who connects. Peers with the same key share their limits. */
+export type Peer = { readonly key: string; readonly isPrivileged: boolean };
+
+export type AdmissionRefusal = 'connections' | 'peer_connections' | 'rate' | 'peer_rate';
+
+/** More peers than this are not remembered, in number; the next one waits until one is forgotten. */
+const MAX_PEERS = 4_096;
+const SWEEP_MS = 5_000;
+
+/**
+ * Who of those who connect to one listener may stay. Where a limit is reached, the connection that has been waiting
+ * longest for its peer to say something makes room; where all are in use, the new one is refused.
+ */
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  readonly #clock: Clock;
+  readonly #all: Group;
+  readonly #others: Group;
+  readonly #peers = new Map<string, PeerGroup>();
+  #sweepAt: number;
+
+  constructor(limits: AdmissionLimits, clock: Clock) {
+    const now = clock.monotonic();
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#all = new Group({ connections: limits.all, rate: undefined }, now);
+    this.#others = new Group(limits.others, now);
+    this.#sweepAt = now + SWEEP_MS;
+  }
+
+  /** How many stay. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** `displace` ends the connection, when it made room; it has left by then. */
+  admit(peer: Peer, displace: () => void): Admitted | AdmissionRefusal {
+    const now = this.#clock.monotonic();
+    const own = this.#groupOf(peer, now);
+    if (own === undefined) return 'rate';
+    const shared = peer.isPrivileged ? [this.#all] : [this.#others, this.#all];
+    if (!own.hasRoom) return 'peer_connections';
+    if (shared.some((group) => !group.hasRoom)) return 'connections';
+    // The peer's own rate comes first: what it has too many of takes nothing from the others.
+    if (!own.takeOne(now)) return 'peer_rate';
+    if (shared.some((group) => !group.takeOne(now))) return 'rate';
+    const groups = [own, ...shared];
+    for (const group of groups) group.makeRoom();
+    return new Admitted(groups, own, displace, this.#clock);
+  }
+
+  #groupOf({ key }: Peer, now: number): PeerGroup | undefined {
+    if (now >= this.#sweepAt) this.#sweep(now);
+    const known = this.#peers.get(key);
+    if (known !== undefined) return known;
+    if (this.#peers.size >= MAX_PEERS) return undefined;
+    const made = new PeerGroup(this.#limits.peer, this.#limits.resets, now);
+    this.#peers.set(key, made);
+    return made;
+  }
+
+  /** Forgets peers that have nothing open, and no less to spend than a new one. */
+  #sweep(now: number): void {
+    this.#sweepAt = now + SWEEP_MS;
+    for (const [key, group] of this.#peers) {
+      if (group.isAsNew(now)) this.#peers.delete(key);
+    }
+  }
+}
+
+/** One connection that may stay; it waits for its peer at first. Disposing says that it is closed. */
+export class Admitted implements Disposable {
+  readonly #groups: readonly Group[];
+  readonly #peer: PeerGroup;
+  readonly #displace: () => void;
+  readonly #clock: Clock;
+
+  constructor(groups: readonly Group[], peer: PeerGroup, displace: () => void, clock: Clock) {
+    this.#groups = groups;
+    this.#peer = peer;
+    this.#displace = displace;
+    this.#clock = clock;
+    for (const group of groups) group.add(this);
+  }
+
+  /** It is in use, and makes no room for others. */
+  engage(): void {
+    for (const group of this.#groups) group.waiting.delete(this);
+  }
+
+  /** It is not in use any more, and the last that makes room. */
+  wait(): void {
+    for (const group of this.#groups) group.setWaiting(this);
+  }
+
+  displace(): void {
+    this[Symbol.dispose]();
+    this.#displace();
+  }
+
+  /** False when its peer has spent what it has of resets. */
+  spendResets(count: number): boolean {
+    return this.#peer.resets.take(count, this.#clock.monotonic());
+  }
+
+  [Symbol.dispose](): void {
+    for (const group of this.#groups) group.delete(this);
+  }
+}
+
+/** Connections with a limit in common. */
+class Group {
+  /** In the order in which they make room. */
+  readonly waiting = new Set<Admitted>();
+  readonly #members = new Set<Admitted>();
+  readonly #connections: number;
+  readonly #bucket: TokenBucket | undefined;
+
+  constructor({ connections, rate }: Share, now: number) {
+    this.#connections = connections;
+    this.#bucket = rate === undefined ? undefined : new TokenBucket(rate, now);
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  get hasRoom(): boolean {
+    return this.size < this.#connections || this.waiting.size > 0;
+  }
+
+  takeOne(now: number): boolean {
+    return this.#bucket?.take(1, now) ?? true;
+  }
+
+  makeRoom(): void {
+    if (this.size < this.#connections) return;
+    for (const oldest of this.waiting) {
+      oldest.displace();
+      return;
+    }
+  }
+
+  add(connection: Admitted): void {
+    this.#members.add(connection);
+    this.waiting.add(connection);
+  }
+
+  setWaiting(connection: Admitted): void {
+    if (!this.#members.has(connection)) return;
+    this.waiting.delete(connection);
+    this.waiting.add(connection);
+  }
+
+  delete(connection: Admitted): void {
+    this.#members.delete(connection);
+    this.waiting.delete(connection);
+  }
+
+  isAsNew(now: number): boolean {
+    return this.size === 0 && (this.#bucket?.isFull(now) ?? true);
+  }
+}
+
+class PeerGroup extends Group {
+  readonly resets: TokenBucket;
+
+  constructor(share: Share, resets: Rate, now: number) {
+    super(share, now);
+    this.resets = new TokenBucket(resets, now);
+  }
+
+  override isAsNew(now: number): boolean {
+    return super.isAsNew(now) && this.resets.isFull(now);
+  }
+}
+
+/** `burst` at once, and `perSecond` in the long run. */
+type Rate = { readonly perSecond: number; readonly burst: number };
+
+/** A budget that fills itself up again. Times are those of `Clock.monotonic`. */
+export class TokenBucket {
+  readonly #rate: Rate;
+  #tokens: number;
+  #at: number;
+
+  constructor(rate: Rate, now: number) {
+    this.#rate = rate;
+    this.#tokens = rate.burst;
+    this.#at = now;
+  }
+
+  /** Takes that many, or none and says so. */
+  take(count: number, now: number): boolean {
+    this.#fill(now);
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
+    return true;
+  }
+
+  /** As good as a new one. */
+  isFull(now: number): boolean {
+    this.#fill(now);
+    return this.#tokens >= this.#rate.burst;
+  }
+
+  #fill(now: number): void {
+    const earned = (Math.max(0, now - this.#at) / 1000) * this.#rate.perSecond;
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + earned);
+    this.#at = now;
+  }
+}

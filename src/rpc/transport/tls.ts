@@ -1,0 +1,197 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
+import { errnoOf, LanternError, obstacleOf, toLanternError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
+import type { TlsFiles } from '../../config/rules.ts';
+import { Reading } from '../reading.ts';
+
+/** What such files hold. SECRET. */
+type TlsIdentity = { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer };
+
+/** No file of certificates is larger; more is not read. */
+const MAX_BYTES = 1024 * 1024;
+
+/** The daemon's certificate, its key and the authority of its clients. The files may be replaced at any time. */
+export class TlsIdentityFiles {
+  /** What was read last, and can be used. */
+  current: TlsIdentity;
+  readonly #files: TlsFiles;
+  readonly #log: Log;
+  #stamp: unknown;
+  #problem: string | undefined;
+  #look: Promise<boolean> | undefined;
+
+  private constructor(files: TlsFiles, log: Log, stamp: unknown, identity: TlsIdentity) {
+    this.#files = files;
+    this.#log = log;
+    this.#stamp = stamp;
+    this.current = identity;
+  }
+
+  /** `invalid-argument` names every file that cannot be used, by its flag. */
+  static async open(files: TlsFiles, log: Log): Promise<TlsIdentityFiles> {
+    const stamp = await stampOf(files);
+    return new TlsIdentityFiles(files, log, stamp, await readIdentity(files));
+  }
+
+  /**
+   * Looks whether the files changed, and reads them anew if so; true when `current` is another one since. While they are in the midst of
+   * being replaced, or of no use, what was read last stays, and the log says so once.
+   */
+  renew(): Promise<boolean> {
+    // Those who connect at the same time need one look.
+    this.#look ??= this.#renew().finally(() => {
+      this.#look = undefined;
+    });
+    return this.#look;
+  }
+
+  async #renew(): Promise<boolean> {
+    const stamp = await stampOf(this.#files);
+    if (isDeepStrictEqual(stamp, this.#stamp)) return false;
+    // Taken before the files are read: what changes meanwhile is another change.
+    this.#stamp = stamp;
+    try {
+      const identity = await readIdentity(this.#files);
+      this.#problem = undefined;
+      if (isDeepStrictEqual(identity, this.current)) return false;
+      this.current = identity;
+      this.#log.info('the certificates of --listen were renewed');
+      return true;
+    } catch (error) {
+      const { message } = toLanternError(error, 'read the certificates of --listen');
+      if (message !== this.#problem) this.#log.warn(`${message}; what was read before stays in use`);
+      this.#problem = message;
+      return false;
+    }
+  }
+}
+
+/** What changes whenever a file does, or another one takes its place. */
+async function stampOf(files: TlsFiles): Promise<unknown> {
+  return await Promise.all(
+    [files.cert, files.key, files.clientCa].map(async (path) => {
+      try {
+        const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+        return [dev, ino, size, mtimeNs, ctimeNs];
+      } catch (error) {
+        return errnoOf(error) ?? 'unexpected error';
+      }
+    }),
+  );
+}
+
+async function readIdentity(files: TlsFiles): Promise<TlsIdentity> {
+  const reading = new Reading();
+  const cert = reading.take(await readPem(files.cert, '--tls-cert', 'a certificate', toCertificate));
+  const key = reading.take(
+    await readPem(files.key, '--tls-key', 'a private key without a passphrase', createPrivateKey),
+  );
+  const clientCa = reading.take(await readPem(files.clientCa, '--tls-client-ca', 'a certificate', toCertificate));
+  if (cert && key && !cert.content.checkPrivateKey(key.content)) {
+    reading.refuse('--tls-key', `"${files.key}" does not belong to the certificate in "${files.cert}"`);
+  }
+  if (!cert || !key || !clientCa || !reading.isGood) throw reading.error();
+  return { cert: cert.pem, key: key.pem, ca: clientCa.pem };
+}
+
+type Pem<T extends X509Certificate | KeyObject> = { readonly pem: Buffer; readonly content: T };
+
+/** Node would take a file without a certificate as an authority that nobody can have a certificate of. */
+async function readPem<T extends X509Certificate | KeyObject>(
+  path: string,
+  flag: string,
+  kind: string,
+  parse: (pem: Buffer) => T,
+): Promise<Parsed<Pem<T>>> {
+  const refuse = (problem: string): Parsed<Pem<T>> => faulty([{ field: flag, message: `"${path}" ${problem}` }]);
+  let pem: Buffer;
+  try {
+    pem = await readBounded(path);
+  } catch (error) {
+    return refuse(error instanceof LanternError ? error.message : `cannot be read: ${obstacleOf(error)}`);
+  }
+  try {
+    return parsed({ pem, content: parse(pem) });
+  } catch {
+    // The library's message may quote the key.
+    return refuse(`holds no PEM text of ${kind}`);
+  }
+}
+
+async function readBounded(path: string): Promise<Buffer> {
+  const file: FileHandle = await open(path, 'r');
+  try {
+    const buffer = Buffer.alloc(MAX_BYTES + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+      if (bytesRead === 0) return Buffer.from(buffer.subarray(0, length));
+      length += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
+  throw new LanternError('invalid-argument', `is larger than ${MAX_BYTES} bytes`);
+}
+
+/** The first certificate of the file; all of them must be ones. */
+function toCertificate(pem: Buffer): X509Certificate {
+  const [, ...others] = pem
+    .toString('latin1')
+    .split(/(?=-----BEGIN )/)
+    .filter((block) => block.startsWith('-----BEGIN '));
+  for (const block of others) new X509Certificate(block);
+  return new X509Certificate(pem);
+}
+
+type Waiting = { readonly resolve: (socket: TLSSocket) => void; readonly reject: (error: Error) => void };
+
+/** Mutual TLS on sockets that were accepted elsewhere. Files that changed are read anew before a handshake begins. */
+export class TlsHandshakes {
+  readonly #files: TlsIdentityFiles;
+  readonly #server: Server;
+  readonly #waiting = new WeakMap<object, Waiting>();
+
+  constructor(files: TlsIdentityFiles) {
+    this.#files = files;
+    this.#server = createServer({
+      ...files.current,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['h2'],
+      noDelay: true,
+    });
+    this.#server.on('secureConnection', (socket) => {
+      socket.on('error', () => {});
+      const waiting = this.#waitingFor(socket);
+      // gRPC speaks nothing else.
+      if (socket.alpnProtocol === 'h2') waiting?.resolve(socket);
+      else waiting?.reject(new Error('another protocol than HTTP/2'));
+    });
+    this.#server.on('tlsClientError', (error, socket) => {
+      if (errnoOf(error) !== 'ECONNRESET') this.#waitingFor(socket)?.reject(error);
+    });
+  }
+
+  /**
+   * Rejects when the peer does not show what it must; the caller closes the socket then, and when it has waited long enough. Settles not at
+   * all for a peer that leaves.
+   */
+  readonly begin = async (socket: Socket): Promise<Socket> => {
+    if (await this.#files.renew()) this.#server.setSecureContext(this.#files.current);
+    return await new Promise((resolve, reject) => {
+      this.#waiting.set(socket, { resolve, reject });
+      if (!socket.destroyed) this.#server.emit('connection', socket);
+    });
+  };
+
+  /** A socket of TLS keeps the one below it in a field of its own; its addresses are gone as soon as it fails. */
+  #waitingFor(socket: TLSSocket): Waiting | undefined {
+    return this.#waiting.get(Object(Reflect.get(socket, '_parent')));
+  }
+}

@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto';
+import { LanternError, toLanternError } from '../../base/errors.ts';
+import { replaceFile } from '../../base/files.ts';
+import { refKey, refOf, type StoredObject } from '../../objects/object.ts';
+import { createKeyFile, type KeyRing, readKeyRing, type StoreKey } from '../sealed/key-file.ts';
+import type { ObjectEvent } from '../store.ts';
+import { type DataPaths, dataPaths, prepareDataDirectory } from './data-directory.ts';
+import { isUnused, type Level, levelError, openLevel, WAY_BACK } from './level.ts';
+import {
+  type Contents,
+  digestOf,
+  EMPTY_DIGEST,
+  type EmbeddedRecord,
+  HEAD_KEY,
+  type Head,
+  objectRecord,
+  openHead,
+  readHeadFile,
+  readRecords,
+  recordKey,
+  requireWhole,
+  revisionsOf,
+  sealHead,
+  toggled,
+} from './records.ts';
+
+/** Where a store is and how it is read: the first key file seals, all of them open. */
+export type EmbeddedLocation = { readonly directory: string; readonly keyFiles: readonly string[] };
+
+/**
+ * The files of an embedded store: LevelDB with sealed values, and the head outside it. A change is written to the
+ * database first, so after a crash that is at the head or ahead of it, never behind.
+ */
+export class EmbeddedDatabase implements AsyncDisposable {
+  #level: Level;
+  readonly #paths: DataPaths;
+  readonly #keys: KeyRing;
+  readonly #key: StoreKey;
+  /** By `refKey`, the revision each object is at. */
+  readonly #revisions: Map<string, string>;
+  /** Its digest is under `#key`. */
+  #head: Head;
+  /** What a commit that failed would have led to. */
+  #undecided: NextState | undefined;
+
+  private constructor(level: Level, paths: DataPaths, keys: KeyRing, head: Head, revisions: Map<string, string>) {
+    this.#level = level;
+    this.#paths = paths;
+    this.#keys = keys;
+    this.#key = keys.first;
+    this.#head = head;
+    this.#revisions = revisions;
+  }
+
+  /**
+   * Reads and checks all there is. On the very first start it makes the key file and an empty store, whose revisions
+   * begin after `firstRevision`. `data-loss` when what is there is not what was acknowledged last.
+   */
+  static async open(
+    { directory, keyFiles }: EmbeddedLocation,
+    firstRevision: number,
+  ): Promise<{ readonly database: EmbeddedDatabase; readonly objects: Map<string, StoredObject> }> {
+    const what = `open the store in "${directory}"`;
+    const paths = dataPaths(directory);
+    await prepareDataDirectory(directory);
+    const isFirstStart = await isUnused(paths);
+    const [firstKeyFile] = keyFiles;
+    if (isFirstStart && firstKeyFile !== undefined) await createKeyFile(firstKeyFile);
+    const keys = await readKeyRing(keyFiles);
+    const level = await openLevel(paths.database, isFirstStart, what);
+    try {
+      const contents = await readRecords(recordsOf(level, what), keys, what);
+      await requireCurrent(contents, await readHeadFile(paths.head), keys, what);
+      const head = {
+        ...(contents.head?.head ?? { storeId: randomUUID(), revision: firstRevision, count: 0 }),
+        digest: digestOf(keys.first, revisionsOf(contents.objects)),
+      };
+      const revisions = new Map(revisionsOf(contents.objects));
+      const database = new EmbeddedDatabase(level, paths, keys, head, revisions);
+      await database.#write([], head);
+      return { database, objects: contents.objects };
+    } catch (error) {
+      await level.close();
+      throw withWayBack(toLanternError(error, what));
+    }
+  }
+
+  get storeId(): string {
+    return this.#head.storeId;
+  }
+
+  get revision(): number {
+    return this.#head.revision;
+  }
+
+  /** Makes the changes durable, all or none. After an error nobody knows which, and nothing more is written: `reopen`. */
+  async commit(events: readonly ObjectEvent[]): Promise<void> {
+    const next = this.#after(events);
+    this.#undecided = next;
+    await this.#write(next.operations, next.head);
+    this.#adopt(next);
+  }
+
+  /**
+   * Opens the files again after a commit that failed, and tells whether what it wrote was kept: which of the two heads
+   * the database is at says so. It is durable then. Throws when there is still no writing, or `data-loss` when the
+   * database is at neither. May be repeated.
+   */
+  async reopen(): Promise<'kept' | 'dropped'> {
+    const what = `open the store in "${this.#paths.directory}" again`;
+    await this.#level.close();
+    const level = await openLevel(this.#paths.database, false, what);
+    try {
+      const head = await this.#headIn(level, what);
+      const undecided = this.#undecided?.head;
+      const found = [undecided, this.#head].find((known) => known !== undefined && isSameHead(known, head));
+      if (found === undefined) {
+        throw new LanternError('data-loss', `${what}: it was changed by somebody else; restart the daemon`);
+      }
+      this.#level = level;
+      await this.#write([], found);
+    } catch (error) {
+      await level.close();
+      throw levelError(error, what);
+    }
+    const next = this.#undecided;
+    if (next === undefined || !isSameHead(next.head, this.#head)) return 'dropped';
+    this.#adopt(next);
+    return 'kept';
+  }
+
+  /** Seals all objects, and nothing else, with the first key, and drops what the others had sealed. */
+  async reseal(objects: Iterable<StoredObject>): Promise<void> {
+    await this.#write(
+      [...objects].map((object) => put(objectRecord(this.#key, object))),
+      this.#head,
+    );
+    await this.#level.compactRange('', '\uffff');
+  }
+
+  /** Every record as it is stored. */
+  records(): AsyncIterable<EmbeddedRecord> {
+    return recordsOf(this.#level, `read the store in "${this.#paths.directory}"`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#level.close();
+  }
+
+  /** What the events lead to; nothing is changed. */
+  #after(events: readonly ObjectEvent[]): NextState {
+    const operations: Operation[] = [];
+    const revisions = new Map<string, string | undefined>();
+    let { digest, revision, count } = this.#head;
+    for (const event of events) {
+      const objectKey = refKey(refOf(event.object));
+      const before = revisions.has(objectKey) ? revisions.get(objectKey) : this.#revisions.get(objectKey);
+      if (before !== undefined) digest = toggled(digest, this.#key, objectKey, before);
+      if (event.type === 'deleted') {
+        revisions.set(objectKey, undefined);
+        operations.push({ type: 'del', key: recordKey(objectKey) });
+      } else {
+        const { resourceVersion } = event.object.metadata;
+        digest = toggled(digest, this.#key, objectKey, resourceVersion);
+        revisions.set(objectKey, resourceVersion);
+        operations.push(put(objectRecord(this.#key, event.object)));
+      }
+      count += Number(revisions.get(objectKey) !== undefined) - Number(before !== undefined);
+      revision = event.revision;
+    }
+    return { operations, revisions, head: { ...this.#head, revision, count, digest } };
+  }
+
+  #adopt({ revisions }: NextState): void {
+    for (const [objectKey, revision] of revisions) {
+      if (revision === undefined) this.#revisions.delete(objectKey);
+      else this.#revisions.set(objectKey, revision);
+    }
+    this.#undecided = undefined;
+  }
+
+  /** The head that the database is at, as long as that is not behind the one beside it. */
+  async #headIn(level: Level, what: string): Promise<Head> {
+    const [inside, outside] = [await level.get(HEAD_KEY), await readHeadFile(this.#paths.head)];
+    if (inside === undefined || outside === undefined) {
+      throw new LanternError('data-loss', `${what}: its head is missing; ${WAY_BACK}`);
+    }
+    const { head } = openHead(this.#keys, inside, what);
+    const acknowledged = openHead(this.#keys, outside, what).head;
+    if (acknowledged.storeId === head.storeId && acknowledged.revision <= head.revision) return head;
+    throw new LanternError('data-loss', `${what}: it lacks what was acknowledged; ${WAY_BACK}`);
+  }
+
+  async #write(operations: Operation[], head: Head): Promise<void> {
+    const what = `write to the store in "${this.#paths.directory}"`;
+    const sealed = sealHead(this.#key, head);
+    try {
+      await this.#level.batch([...operations, { type: 'put', key: HEAD_KEY, value: sealed }], { sync: true });
+      await replaceFile(this.#paths.head, [sealed]);
+      this.#head = head;
+    } catch (error) {
+      throw levelError(error, what);
+    }
+  }
+}
+
+/** What the store is after a group of changes. */
+type NextState = {
+  readonly operations: Operation[];
+  readonly head: Head;
+  /** By `refKey`, of the changed objects; undefined for those that are gone. */
+  readonly revisions: ReadonlyMap<string, string | undefined>;
+};
+
+function isSameHead(a: Head, b: Head): boolean {
+  return a.storeId === b.storeId && a.revision === b.revision && a.count === b.count && a.digest === b.digest;
+}
+
+type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string };
+
+function put([key, value]: EmbeddedRecord): Operation {
+  return { type: 'put', key, value };
+}
+
+async function* recordsOf(level: Level, what: string): AsyncGenerator<EmbeddedRecord> {
+  try {
+    yield* level.iterator();
+  } catch (error) {
+    throw levelError(error, what);
+  }
+}
+
+/** Throws `data-loss` unless the database is where the head outside says it is, or ahead of that. */
+async function requireCurrent(contents: Contents, file: Uint8Array | undefined, keys: KeyRing, what: string) {
+  const inside = contents.head?.head;
+  if (file === undefined) {
+    // Nothing was acknowledged yet: a first start that did not come to its end.
+    if (inside === undefined || (inside.count === 0 && inside.digest === EMPTY_DIGEST)) return;
+    throw new LanternError('data-loss', `${what}: the head record beside the database is missing`);
+  }
+  const { head: outside, key } = openHead(keys, file, `${what}: the head record beside the database`);
+  if (inside === undefined) throw new LanternError('data-loss', `${what}: the database is empty`);
+  if (inside.storeId !== outside.storeId) {
+    throw new LanternError('data-loss', `${what}: the database is another store's than the head record beside it`);
+  }
+  if (inside.revision < outside.revision) {
+    throw new LanternError(
+      'data-loss',
+      `${what}: the database is at revision ${inside.revision}, older than ${outside.revision}, which was acknowledged`,
+    );
+  }
+  if (inside.revision === outside.revision) requireWhole(outside, key, contents.objects, what);
+}
+
+function withWayBack(error: LanternError): LanternError {
+  if (error.code !== 'data-loss' || error.message.endsWith(WAY_BACK)) return error;
+  return new LanternError('data-loss', `${error.message}; ${WAY_BACK}`, { cause: error });
+}

@@ -1,0 +1,295 @@
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { LanternError, toLanternError } from '../../base/errors.ts';
+import { type Backoff, delays } from '../../base/retry.ts';
+import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../../objects/object.ts';
+import { DEFAULT_HISTORY, KeptObjects, PendingChanges } from '../kept/kept-objects.ts';
+import { applicationOf, requireVersion } from '../kept/next-state.ts';
+import type {
+  Applied,
+  ApplyOptions,
+  ListFilter,
+  ObjectChange,
+  ObjectEvent,
+  ObjectList,
+  Store,
+  WatchFilter,
+} from '../store.ts';
+import { type Remaining, StoreTrouble, type Writability } from '../store-health.ts';
+import { dataPaths, SpaceReserve } from './data-directory.ts';
+import { EmbeddedDatabase, type EmbeddedLocation } from './database.ts';
+
+type EmbeddedStoreOptions = EmbeddedLocation & {
+  readonly clock?: Clock;
+  /** False for a store that is filled first: absence means nothing until `markReady()`. True where left out. */
+  readonly ready?: boolean;
+  /** How many changes a watch can go back, 10,000 where left out. They are kept in memory: a start begins anew. */
+  readonly historyEvents?: number;
+};
+
+/** A write that waits for its turn. */
+type Task = {
+  /** Answers once it is committed; `undefined` when the write was refused, which its caller knows by then. */
+  readonly decide: (pending: PendingChanges) => (() => void) | undefined;
+  readonly fail: (error: unknown) => void;
+};
+
+/** The most writes that share one commit, which bounds the memory of it. */
+const MAX_GROUP = 64;
+/** How long a store that cannot write waits before it tries again by itself, in milliseconds… */
+const RETRIES: Backoff = { firstMs: 2_000, mostMs: 30_000, jitter: 0.2 };
+/** …and at least after the last attempt when somebody wants to write: this, and four times what that took. */
+const LEAST_PAUSE_MS = 250;
+
+/**
+ * Objects on one machine's disk, encrypted, and all of them in memory for reading. A write is answered, seen and told
+ * of once it is durable. Writes that wait together are committed together.
+ *
+ * A write that fails, for lack of room for instance, closes the database, since LevelDB takes no more then, and opens it
+ * again, which tells whether the write was kept. From then on it takes deletions, in the room that it had reserved, or
+ * nothing where it could not be opened; until the reserve can be made anew. `writability` says so.
+ */
+export class EmbeddedStore implements Store, AsyncDisposable {
+  readonly storeId: string;
+  readonly #database: EmbeddedDatabase;
+  readonly #kept: KeptObjects;
+  readonly #clock: Clock;
+  readonly #reserve: SpaceReserve;
+  readonly #trouble = new StoreTrouble();
+  readonly #queue: Task[] = [];
+  #draining: Promise<void> = Promise.resolve();
+  #isDraining = false;
+  #isClosed = false;
+  /** The changes of a commit that failed, until it is known whether they were kept. */
+  #undecided: readonly ObjectEvent[] = [];
+  #retry:
+    | { readonly delays: Iterator<number, never>; timer?: Disposable; isDue: boolean; notBefore: number }
+    | undefined;
+
+  private constructor(database: EmbeddedDatabase, kept: KeptObjects, clock: Clock, reserve: SpaceReserve) {
+    this.storeId = database.storeId;
+    this.#database = database;
+    this.#kept = kept;
+    this.#clock = clock;
+    this.#reserve = reserve;
+  }
+
+  /** Loads the store; makes it on the first start. Errors as `EmbeddedDatabase.open`. */
+  static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+    const clock = options.clock ?? systemClock;
+    // Not zero: a store that was lost and made anew must not repeat revisions that somebody may still hold.
+    const open = () => EmbeddedDatabase.open(options, Math.floor(clock.now()));
+    const reserve = new SpaceReserve(dataPaths(options.directory).reserve);
+    let shortage: LanternError | undefined;
+    const { database, objects } = await open().catch(async (error: unknown) => {
+      // A disk that filled up while nobody was here.
+      if (!isShortage(error) || !(await reserve.release())) throw error;
+      shortage = error;
+      return open();
+    });
+    const limits = { ...DEFAULT_HISTORY, events: options.historyEvents ?? DEFAULT_HISTORY.events };
+    const kept = new KeptObjects(objects, database.revision, limits);
+    if (options.ready ?? true) kept.markReady();
+    const store = new EmbeddedStore(database, kept, clock, reserve);
+    if (shortage !== undefined) store.#meetTrouble(shortage, 'deletions');
+    else await reserve.hold();
+    return store;
+  }
+
+  /** Whether it takes every write. */
+  get writability(): Writability {
+    return this.#trouble;
+  }
+
+  /** The newest. */
+  get revision(): number {
+    return this.#kept.revision;
+  }
+
+  /** See `KeptObjects`. */
+  markReady(): void {
+    this.#kept.markReady();
+  }
+
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#kept.ready(signal);
+  }
+
+  async get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#kept.get(ref, signal);
+  }
+
+  apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
+    return this.#write(signal, (pending) => {
+      const current = pending.get(refKey(refOf(draft)));
+      const moment = { revision: pending.revision + 1, now: this.#clock.now() };
+      const { applied, event } = applicationOf(current, draft, options, moment);
+      if (event !== undefined) {
+        if (this.#trouble.remaining !== undefined) throw this.#trouble.refusal();
+        pending.add(event);
+      }
+      return applied;
+    });
+  }
+
+  delete(ref: ObjectRef, resourceVersion: string | undefined, signal: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#write(signal, (pending) => {
+      const object = pending.get(refKey(ref));
+      requireVersion('delete', ref, object, resourceVersion);
+      if (object !== undefined) pending.add({ type: 'deleted', object, revision: pending.revision + 1 });
+      return object;
+    });
+  }
+
+  async list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList> {
+    return this.#kept.list(filter, signal);
+  }
+
+  watch(filter: WatchFilter, signal: AbortSignal): AsyncIterable<ObjectEvent> {
+    return this.#kept.watch(filter, signal);
+  }
+
+  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
+    return this.#kept.follow(ref, listener);
+  }
+
+  /** Ends the writes that wait, then releases the data directory. A repeat does nothing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#retry?.timer?.[Symbol.dispose]();
+    await this.#draining;
+    await this.#database[Symbol.asyncDispose]();
+  }
+
+  #write<T>(signal: AbortSignal, decide: (pending: PendingChanges) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      if (this.#isClosed) throw new LanternError('unavailable', 'write to the store: it is closed');
+      this.#queue.push({
+        decide: (pending) => {
+          try {
+            signal.throwIfAborted();
+            const answer = decide(pending);
+            return () => resolve(answer);
+          } catch (error) {
+            reject(error);
+            return undefined;
+          }
+        },
+        fail: reject,
+      });
+      this.#startDraining();
+    });
+  }
+
+  #startDraining(): void {
+    if (!this.#isDraining) this.#draining = this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    this.#isDraining = true;
+    do {
+      await this.#tryAgain();
+      if (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, MAX_GROUP));
+    } while (this.#queue.length > 0 || this.#retry?.isDue);
+    this.#isDraining = false;
+  }
+
+  async #commit(tasks: readonly Task[]): Promise<void> {
+    if (this.#trouble.remaining === 'none') {
+      for (const task of tasks) task.fail(this.#trouble.refusal());
+      return;
+    }
+    const pending = new PendingChanges(this.#kept);
+    const answers = tasks.flatMap((task) => task.decide(pending) ?? []);
+    if (pending.events.length > 0) {
+      const failure = await this.#makeDurable(pending.events);
+      if (failure !== undefined) {
+        for (const task of tasks) task.fail(failure);
+        return;
+      }
+    }
+    for (const answer of answers) answer();
+  }
+
+  /** On return the changes are durable and told of; or the answer is why they are not, or not for certain. */
+  async #makeDurable(events: readonly ObjectEvent[]): Promise<LanternError | undefined> {
+    try {
+      await this.#database.commit(events);
+      this.#publish(events);
+      return undefined;
+    } catch (error) {
+      const failure = toLanternError(error, 'write to the store');
+      this.#undecided = events;
+      const outcome = await this.#reopen(failure);
+      if (outcome === 'kept') return undefined;
+      return outcome === 'dropped' ? failure : unknownOutcome(failure);
+    }
+  }
+
+  #publish(events: readonly ObjectEvent[]): void {
+    for (const event of events) this.#kept.change(event, this.#clock.monotonic());
+  }
+
+  /** Finds out what became of the last commit; `failure` is why it is asked. */
+  async #reopen(failure: LanternError): Promise<'kept' | 'dropped' | 'unknown'> {
+    try {
+      // Room that is not given back does no harm.
+      await this.#reserve.release().catch(() => false);
+      const outcome = await this.#database.reopen();
+      if (outcome === 'kept') this.#publish(this.#undecided);
+      this.#undecided = [];
+      this.#meetTrouble(failure, 'deletions');
+      return outcome;
+    } catch (error) {
+      this.#meetTrouble(toLanternError(error, 'open the store again'), 'none');
+      return 'unknown';
+    }
+  }
+
+  #meetTrouble(error: LanternError, remaining: Remaining): void {
+    this.#trouble.begin(error, remaining, this.#clock.now());
+    this.#retry ??= { delays: delays(RETRIES), isDue: false, notBefore: 0 };
+    this.#tryLater();
+  }
+
+  #tryLater(): void {
+    const retry = this.#retry;
+    if (retry === undefined || this.#isClosed) return;
+    retry.timer?.[Symbol.dispose]();
+    retry.timer = this.#clock.after(retry.delays.next().value, () => {
+      retry.isDue = true;
+      this.#startDraining();
+    });
+  }
+
+  /** Ends the trouble if it can be ended: the files are open, and there is room for all that was reserved. */
+  async #tryAgain(): Promise<void> {
+    const [retry, failure] = [this.#retry, this.#trouble.error];
+    const start = this.#clock.monotonic();
+    if (retry === undefined || failure === undefined) return;
+    const isTime = retry.isDue || start >= retry.notBefore;
+    retry.isDue = false;
+    if (this.#isClosed || !isTime) return;
+    if (this.#trouble.remaining === 'none') await this.#reopen(failure);
+    if (this.#trouble.remaining === 'deletions' && (await this.#reserve.hold())) {
+      retry.timer?.[Symbol.dispose]();
+      this.#retry = undefined;
+      this.#trouble.end();
+      return;
+    }
+    const end = this.#clock.monotonic();
+    retry.notBefore = end + LEAST_PAUSE_MS + 4 * (end - start);
+    this.#tryLater();
+  }
+}
+
+function isShortage(error: unknown): error is LanternError {
+  return error instanceof LanternError && error.code === 'resource-exhausted';
+}
+
+function unknownOutcome({ code, message }: LanternError): LanternError {
+  return new LanternError(
+    code,
+    `${message}; whether this write was kept is not known until the store can be opened again: read it then, or write it again`,
+  );
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { toLanternError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { EtcdClient } from './client.ts';
+
+/** How long the work stays with a daemon that does not answer any more. */
+const LEASE_SECONDS = 30;
+/** Several attempts in the time of a lease. */
+const RENEWAL_MS = 8_000;
+/** How often the others look whether somebody has it, give or take half: many daemons look. */
+const LOOK_MS = 60_000;
+
+export type EtcdElectionOptions = {
+  readonly client: Pick<EtcdClient, 'range' | 'grantLease' | 'transact'>;
+  /** The key whose holder does the work. */
+  readonly key: string;
+  /** Begins the work; it ends when that is disposed. */
+  readonly begin: () => AsyncDisposable;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/**
+ * Work that one daemon does for all, because it looks at everything: whoever holds a key under a lease does it. For a
+ * moment two may: it spares etcd the load, and is no lock.
+ */
+export class EtcdElection implements AsyncDisposable {
+  readonly #options: EtcdElectionOptions;
+  readonly #closing = new AbortController();
+  readonly #candidate = Buffer.from(randomUUID());
+  #running: Promise<void> = Promise.resolve();
+  #work: AsyncDisposable | undefined;
+
+  constructor(options: EtcdElectionOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the work is done here at the moment. */
+  get isHolder(): boolean {
+    return this.#work !== undefined;
+  }
+
+  start(): void {
+    this.#running = this.#run(this.#closing.signal);
+  }
+
+  /** Ends the work, and lets another daemon have it at its next look. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+    const wasHolder = this.isHolder;
+    await this.#end();
+    if (wasHolder) await this.#resign().catch(() => {});
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, log, key } = this.#options;
+    let heldAt = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted) {
+      try {
+        if (await this.#hold(signal)) {
+          heldAt = clock.monotonic();
+          this.#work ??= this.#options.begin();
+        } else await this.#end();
+      } catch (error) {
+        if (signal.aborted) return;
+        log.debug({ error: toLanternError(error, `hold "${key}" in etcd`) }, 'an election is tried again');
+        if (clock.monotonic() - heldAt > LEASE_SECONDS * 1_000) await this.#end();
+      }
+      const pause = this.isHolder ? RENEWAL_MS : LOOK_MS * (0.5 + Math.random());
+      await clock.sleep(pause, signal).catch(() => {});
+    }
+  }
+
+  /** Takes the key where nobody has it, and keeps it where it is held here. */
+  async #hold(signal: AbortSignal): Promise<boolean> {
+    const { client } = this.#options;
+    const key = Buffer.from(this.#options.key);
+    const what = `hold "${this.#options.key}" in etcd`;
+    const { kvs } = await client.range({ key }, what, signal);
+    const found = kvs[0];
+    if (found !== undefined && !found.value.equals(this.#candidate)) return false;
+    const lease = await client.grantLease(LEASE_SECONDS, what, signal);
+    const { succeeded, responses } = await client.transact(
+      {
+        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: found?.mod_revision ?? 0 }],
+        success: [{ request_put: { key, value: this.#candidate, lease } }],
+        failure: [{ request_range: { key } }],
+      },
+      what,
+      signal,
+    );
+    // An attempt without an answer may have been carried out: nobody else writes this candidate.
+    return succeeded || responses[0]?.response_range.kvs[0]?.value.equals(this.#candidate) === true;
+  }
+
+  async #resign(): Promise<void> {
+    const { client } = this.#options;
+    const key = Buffer.from(this.#options.key);
+    const compare = [{ key, target: 'Value', result: 'Equal', value: this.#candidate }] as const;
+    const success = [{ request_delete_range: { key } }];
+    await client.transact({ compare: [...compare], success }, 'resign', AbortSignal.timeout(1_000));
+  }
+
+  async #end(): Promise<void> {
+    const work = this.#work;
+    this.#work = undefined;
+    try {
+      await work?.[Symbol.asyncDispose]();
+    } catch (error) {
+      // Whoever has the key next does the work all the same.
+      const failure = toLanternError(error, `end the work of "${this.#options.key}"`);
+      this.#options.log.warn({ error: failure }, 'work that is done for all daemons did not end well');
+    }
+  }
+}

@@ -1,0 +1,328 @@
+import { type Clock, systemClock, withDeadline } from '../../base/clock.ts';
+import { LanternError } from '../../base/errors.ts';
+import { abortable } from '../../base/keyed-lock.ts';
+import { type Log, silentLog } from '../../base/log.ts';
+import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
+import { DEFAULT_HISTORY } from '../kept/kept-objects.ts';
+import { applicationOf, requireVersion } from '../kept/next-state.ts';
+import { type KeyRing, readKeyRing } from '../sealed/key-file.ts';
+import type {
+  Applied,
+  ApplyOptions,
+  ListFilter,
+  ObjectChange,
+  ObjectEvent,
+  ObjectList,
+  Store,
+  WatchFilter,
+} from '../store.ts';
+import type { Staleness } from '../store-health.ts';
+import { EtcdClient } from './client.ts';
+import { EtcdElection } from './election.ts';
+import { EtcdFollows } from './follows.ts';
+import { EtcdHistory } from './history.ts';
+import { type EtcdConfig, type EtcdIdentity, EtcdIdentityFiles } from './identity.ts';
+import { listObjects } from './list.ts';
+import { EtcdRecords, type EtcdState } from './records.ts';
+import { EtcdSeen } from './seen.ts';
+import { EtcdSession, type EtcdSessionOptions } from './session.ts';
+import { type EtcdWatchOptions, type WatchStart, watchObjects } from './watch.ts';
+
+export type EtcdStoreOptions = Partial<Pick<EtcdSessionOptions, 'seen' | 'startSpreadMs'>> & {
+  /** URLs of the members, http or https; never empty. */
+  readonly endpoints: readonly string[];
+  /** Everything lies below this, e.g. `/lantern`. */
+  readonly prefix: string;
+  readonly identity: EtcdIdentity;
+  /** See `EtcdClient`; it stays what it is where left out. */
+  readonly renewIdentity?: () => Promise<EtcdIdentity>;
+  readonly keys: KeyRing;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** False for a store that is filled first: absence means nothing until `markReady()`. True where left out. */
+  readonly ready?: boolean;
+  /** How many events a reader of a watch may fall behind, 10,000 where left out. */
+  readonly watchEvents?: number;
+};
+
+/** How long a call waits for the first contact, in milliseconds. */
+const FIRST_CONTACT_MS = 8_000;
+/** Others may write in between; that they do so this often in a row is a fault. */
+const MOST_ATTEMPTS = 20;
+
+/**
+ * Objects in an etcd that many daemons share, encrypted. What is followed is watched and kept in memory, and stays there
+ * while etcd is away; everything else is read from etcd whenever it is asked for.
+ *
+ * How far a watch can go back is for etcd's compaction to say.
+ */
+export class EtcdStore implements Store, AsyncDisposable {
+  readonly #prefix: string;
+  readonly #client: EtcdClient;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #history: EtcdHistory;
+  readonly #records: EtcdRecords;
+  readonly #follows: EtcdFollows;
+  readonly #session: EtcdSession;
+  readonly #watching: EtcdWatchOptions;
+  /** Watches from now on that do not know yet where that is. What this process writes comes after. */
+  readonly #starting = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+  readonly #filled: Promise<void>;
+  #isFilled = false;
+  #resolveFilled: () => void = () => {};
+
+  constructor(options: EtcdStoreOptions) {
+    const { clock = systemClock, log = silentLog, keys, prefix, startSpreadMs = 0, seen } = options;
+    this.#prefix = prefix;
+    this.#clock = clock;
+    this.#log = log;
+    this.#client = new EtcdClient(options.endpoints, options.identity, clock, options.renewIdentity);
+    this.#history = new EtcdHistory(() => {
+      this.#follows.forgetAll();
+      this.#session.restart();
+    }, seen?.before);
+    this.#records = new EtcdRecords({ client: this.#client, history: this.#history, keys, prefix });
+    this.#follows = new EtcdFollows(this.#records, (what, signal) => this.#touched(what, signal), clock);
+    this.#session = new EtcdSession({
+      records: this.#records,
+      follows: this.#follows,
+      keys,
+      prefix,
+      clock,
+      log,
+      startSpreadMs,
+      seen,
+    });
+    const { events, bytes } = DEFAULT_HISTORY;
+    this.#watching = {
+      records: this.#records,
+      clock,
+      log,
+      mostEvents: options.watchEvents ?? events,
+      mostBytes: bytes,
+      closing: this.#closing.signal,
+    };
+    this.#filled = new Promise((resolve) => {
+      this.#resolveFilled = resolve;
+    });
+    if (options.ready ?? true) this.markReady();
+  }
+
+  /** Looks for etcd from now on, for as long as it takes. */
+  start(): void {
+    this.#session.start();
+  }
+
+  /** Known once it is ready; another one when etcd was restored from a snapshot or replaced. */
+  get storeId(): string {
+    return this.#history.storeId;
+  }
+
+  /** The newest that this process has heard of. */
+  get revision(): number {
+    return this.#history.revision;
+  }
+
+  get staleness(): Staleness {
+    return this.#session;
+  }
+
+  /** How many objects are followed, and kept in memory. */
+  get followed(): number {
+    return this.#follows.size;
+  }
+
+  /**
+   * Work that one of the daemons on this etcd does for all of them, such as what looks at every object. It begins, here
+   * or elsewhere, when the store is ready, and ends when this is disposed.
+   */
+  oneForAll(name: string, begin: () => AsyncDisposable): EtcdElection {
+    const key = `${this.#prefix}/elections/${name}`;
+    const election = new EtcdElection({ client: this.#client, key, begin, clock: this.#clock, log: this.#log });
+    election.start();
+    return election;
+  }
+
+  /** What is there from now on is all there is. A repeat does nothing. */
+  markReady(): void {
+    this.#isFilled = true;
+    this.#resolveFilled();
+  }
+
+  /** Resolves at the first contact with etcd, whether or not the store has been filled. */
+  connected(signal: AbortSignal): Promise<void> {
+    return this.#session.connected(signal);
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.connected(signal);
+    await this.#filled;
+  }
+
+  async get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+    signal.throwIfAborted();
+    const followed = this.#follows.get(ref);
+    if (followed !== undefined && followed.state === undefined) await this.#follows.stateOf(followed, signal);
+    const object = followed?.state === undefined ? openedOf(await this.#read(ref, 'read', signal)) : followed.object;
+    if (object === undefined && !this.#isFilled) throw unfilled(`read ${describeRef(ref)}`);
+    return object;
+  }
+
+  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
+    return this.#follows.follow(ref, listener);
+  }
+
+  async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
+    const ref = refOf(draft);
+    await this.#mayWrite(ref, signal);
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const { epoch } = this.#history;
+      const state = await this.#read(ref, 'apply', signal);
+      const moment = { revision: state.revision + 1, now: this.#clock.now() };
+      const { applied, event } = applicationOf(openedOf(state), draft, options, moment);
+      if (event === undefined) return applied;
+      const { value, kept } = this.#records.sealed(applied.object);
+      const revision = await this.#records.replace(ref, state.changedAt, value, signal);
+      if (revision === undefined) continue;
+      const object = atRevision(kept, revision);
+      this.#follows.wrote(ref, { revision, changedAt: revision, object, problem: undefined }, event.type, epoch);
+      return { ...applied, object };
+    }
+    throw contended('apply', ref);
+  }
+
+  async delete(
+    ref: ObjectRef,
+    resourceVersion: string | undefined,
+    signal: AbortSignal,
+  ): Promise<StoredObject | undefined> {
+    await this.#mayWrite(ref, signal);
+    let tried: StoredObject | undefined;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const { epoch } = this.#history;
+      const state = await this.#read(ref, 'delete', signal);
+      // An attempt without an answer was carried out after all.
+      if (state.changedAt === 0 && tried !== undefined) return tried;
+      // What is damaged can be deleted; what another key opens may be somebody's.
+      const object = state.problem?.code === 'data-loss' ? undefined : openedOf(state);
+      requireVersion('delete', ref, object, resourceVersion);
+      if (state.changedAt === 0) return undefined;
+      tried = object;
+      const revision = await this.#records.replace(ref, state.changedAt, undefined, signal);
+      if (revision === undefined) continue;
+      this.#follows.wrote(ref, { revision, changedAt: 0, object: undefined, problem: undefined }, 'deleted', epoch);
+      return object;
+    }
+    throw contended('delete', ref);
+  }
+
+  async list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList> {
+    const what = `list objects of kind ${filter.kind}`;
+    await this.#touched(what, signal);
+    if (!this.#isFilled) throw unfilled(what);
+    return await listObjects(this.#records, filter, this.#log, signal);
+  }
+
+  watch(filter: WatchFilter, signal: AbortSignal): AsyncGenerator<ObjectEvent, void> {
+    const start = this.#startOf(filter.from, signal);
+    const settled = start.catch(() => {}).finally(() => this.#starting.delete(settled));
+    this.#starting.add(settled);
+    return watchObjects(this.#watching, filter, start, signal);
+  }
+
+  /** Stops watching. A repeat does nothing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#session[Symbol.asyncDispose]();
+    this.#follows[Symbol.dispose]();
+    this.#client[Symbol.dispose]();
+  }
+
+  /** Where a watch begins: its answer is of the moment of the call. */
+  async #startOf(from: number | undefined, signal: AbortSignal): Promise<WatchStart> {
+    const what = 'watch objects';
+    await this.#touched(what, signal);
+    const { epoch } = this.#history;
+    const revision = await this.#records.head(what, signal);
+    if (from !== undefined && from > revision) {
+      throw new LanternError(
+        'out-of-range',
+        `watch objects from revision ${from}: this store is at ${revision}; list again and watch from there`,
+      );
+    }
+    return { revision: from ?? revision, epoch };
+  }
+
+  /** What is followed from before a write is told of it: so where that begins must be known first. */
+  async #mayWrite(ref: ObjectRef, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await abortable(Promise.allSettled([...this.#starting, this.#follows.get(ref)?.reading]), signal);
+  }
+
+  async #read(ref: ObjectRef, verb: string, signal: AbortSignal): Promise<EtcdState> {
+    await this.#touched(`${verb} ${describeRef(ref)}`, signal);
+    return await this.#records.read(ref, signal);
+  }
+
+  /** Before the first contact nobody knows whether this is the store that the keys are for. */
+  async #touched(what: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const late = () =>
+      new LanternError('unavailable', `${what}: ${this.#session.problem ?? 'etcd has not answered yet'}`);
+    await withDeadline({ clock: this.#clock, ms: FIRST_CONTACT_MS, late }, signal, (bounded) =>
+      this.connected(bounded),
+    );
+  }
+}
+
+function openedOf({ object, problem }: EtcdState): StoredObject | undefined {
+  if (problem !== undefined) throw problem;
+  return object;
+}
+
+function atRevision(object: StoredObject, revision: number): StoredObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}
+
+function unfilled(what: string): LanternError {
+  return new LanternError(
+    'unavailable',
+    `${what}: the store is still being filled, so absence means nothing yet; try again`,
+    { reason: 'STORE_UNSYNCED' },
+  );
+}
+
+function contended(verb: string, ref: ObjectRef): LanternError {
+  return new LanternError('aborted', `${verb} ${describeRef(ref)}: others change it all the time; try again`);
+}
+
+type EtcdLocation = EtcdConfig &
+  Pick<EtcdStoreOptions, 'clock' | 'log' | 'ready'> & {
+    /** The first seals, each of them opens what it has sealed. All daemons of one store share them. */
+    readonly keyFiles: readonly string[];
+    /** See `EtcdSeen`; nothing is kept where left out. */
+    readonly seenFile?: string;
+  };
+
+/**
+ * A store that looks for its etcd, however long that takes; only files are read here. `failed-precondition` when a key
+ * file is missing or open to others: keys are shared between daemons, so none is made. Errors of certificates and
+ * password: as `readIdentity`.
+ */
+export async function openEtcdStore({ keyFiles, seenFile, ...location }: EtcdLocation): Promise<EtcdStore> {
+  const { clock = systemClock, log = silentLog } = location;
+  const keys = await readKeyRing(keyFiles);
+  const files = await EtcdIdentityFiles.open(location, log);
+  const seen = seenFile === undefined ? undefined : await EtcdSeen.open({ path: seenFile, clock, log });
+  const store = new EtcdStore({
+    ...location,
+    keys,
+    identity: files.current,
+    renewIdentity: () => files.renewed(),
+    seen,
+  });
+  store.start();
+  return store;
+}

@@ -1,0 +1,353 @@
+import type { IWatchResponse } from 'etcd3';
+import type { Clock } from '../../base/clock.ts';
+import { LanternError, toLanternError } from '../../base/errors.ts';
+import { abortable } from '../../base/keyed-lock.ts';
+import { delays } from '../../base/retry.ts';
+import { describeRef, type ObjectRef, refKey, type StoredObject } from '../../objects/object.ts';
+import { Followers } from '../kept/changes.ts';
+import type { ObjectChange } from '../store.ts';
+import { type EtcdRecords, type EtcdState, MOST_READ_AT_ONCE } from './records.ts';
+import type { EtcdStream } from './stream.ts';
+
+const READ_AGAIN = { firstMs: 500, mostMs: 10_000, jitter: 0.5 };
+
+/**
+ * The objects that somebody follows: each is read once, kept opened in memory, and watched, all on one stream. The last
+ * one to stop following drops it. While etcd is away the last state stays.
+ */
+export class EtcdFollows implements Disposable {
+  readonly #records: EtcdRecords;
+  readonly #clock: Clock;
+  readonly #followers = new Followers();
+  readonly #byKey = new Map<string, EtcdFollowed>();
+  readonly #closing = new AbortController();
+  readonly #reads: EtcdReads;
+  #byWatch = new Map<number, EtcdFollowed>();
+  #stream: EtcdStream | undefined;
+  #lastWatchId = 0;
+
+  /** `touched`: nothing is read before. */
+  constructor(records: EtcdRecords, touched: Touched, clock: Clock) {
+    this.#records = records;
+    this.#reads = new EtcdReads(records, touched, this.#closing.signal);
+    this.#clock = clock;
+  }
+
+  /** How many objects are followed, and kept. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(ref: ObjectRef): EtcdFollowed | undefined {
+    return this.#byKey.get(refKey(ref));
+  }
+
+  /** The state of a followed object once it is known. Throws what stood against the last read while it is not. */
+  async stateOf(followed: EtcdFollowed, signal: AbortSignal): Promise<void> {
+    while (followed.state === undefined && followed.reading !== undefined) await abortable(followed.reading, signal);
+  }
+
+  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
+    const key = refKey(ref);
+    let followed = this.#byKey.get(key);
+    if (followed === undefined) {
+      followed = new EtcdFollowed(ref);
+      this.#byKey.set(key, followed);
+      void this.#keepKnown(followed);
+    }
+    followed.followers += 1;
+    const following = this.#followers.follow(ref, listener);
+    let isOver = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (isOver) return;
+        isOver = true;
+        following[Symbol.dispose]();
+        this.#unfollow(key, followed);
+      },
+    };
+  }
+
+  /** What this process has written, before the watch tells of it. `epoch`: the history's when it was written. */
+  wrote(ref: ObjectRef, next: EtcdState, type: ObjectChange['type'], epoch: number): void {
+    const followed = this.get(ref);
+    if (followed === undefined || epoch !== this.#records.history.epoch) return;
+    this.#tell(followed, followed.happened(next, type));
+  }
+
+  /** Etcd tells another history: everything is read anew, and whoever asks meanwhile waits for that. */
+  forgetAll(): void {
+    for (const followed of this.#byKey.values()) {
+      followed.forget();
+      void this.#keepKnown(followed);
+    }
+  }
+
+  /**
+   * Finds out which objects did not change while nobody watched, without reading them. The others' changes come by
+   * their watches, which begin where they stopped.
+   */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    const known = [...this.#byKey.values()].filter(({ state }) => state !== undefined);
+    const found = await this.#records.changes(
+      known.map(({ ref }) => ref),
+      signal,
+    );
+    for (const [index, { revision, changedAt }] of found.entries()) {
+      const followed = known[index];
+      if (followed?.state?.changedAt === changedAt) followed.confirm(revision);
+    }
+  }
+
+  /** From now on watches go over this stream; undefined: there is none. Watch numbers begin after `lastWatchId`. */
+  use(stream: EtcdStream | undefined, lastWatchId = 0): void {
+    this.#stream = stream;
+    this.#byWatch = new Map();
+    this.#lastWatchId = lastWatchId;
+    for (const followed of this.#byKey.values()) {
+      followed.watchId = undefined;
+      this.#watch(followed);
+    }
+  }
+
+  /** A message of the stream for one of these watches. Throws where the stream is of no use any more. */
+  hear(message: IWatchResponse): void {
+    const watchId = Number(message.watch_id);
+    const followed = this.#byWatch.get(watchId);
+    if (message.canceled) {
+      if (followed === undefined && watchId > 0) return;
+      this.#onCancel(followed, Number(message.compact_revision));
+      return;
+    }
+    if (followed === undefined) return;
+    for (const { type, kv } of message.events) {
+      const revision = Number(kv.mod_revision);
+      const state = this.#records.stateOf(followed.ref, type === 'Put' ? kv : undefined, revision);
+      const kind = type === 'Delete' ? 'deleted' : kv.version === '1' ? 'added' : 'modified';
+      this.#tell(followed, followed.happened(state, kind));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+    this.#stream = undefined;
+    this.#byKey.clear();
+  }
+
+  #unfollow(key: string, followed: EtcdFollowed): void {
+    followed.followers -= 1;
+    if (followed.followers > 0 || this.#byKey.get(key) !== followed) return;
+    this.#byKey.delete(key);
+    if (followed.watchId === undefined) return;
+    this.#byWatch.delete(followed.watchId);
+    this.#stream?.cancel(followed.watchId);
+  }
+
+  #isFollowed(followed: EtcdFollowed): boolean {
+    return this.#byKey.get(refKey(followed.ref)) === followed;
+  }
+
+  /** Reads until the state is known. One that is being read already is not read twice. */
+  async #keepKnown(followed: EtcdFollowed): Promise<void> {
+    if (followed.reading !== undefined) return;
+    const waits = delays(READ_AGAIN);
+    const { signal } = this.#closing;
+    while (followed.state === undefined && this.#isFollowed(followed) && !signal.aborted) {
+      followed.reading = this.#read(followed);
+      try {
+        await followed.reading;
+      } catch {
+        // Whoever asks for it meanwhile is told why.
+        await this.#clock.sleep(waits.next().value, signal).catch(() => {});
+      }
+    }
+    followed.reading = undefined;
+    this.#watch(followed);
+  }
+
+  async #read(followed: EtcdFollowed): Promise<void> {
+    const { history } = this.#records;
+    const { epoch } = history;
+    const state = await this.#reads.read(followed.ref);
+    if (epoch === history.epoch && this.#isFollowed(followed)) this.#tell(followed, followed.found(state));
+  }
+
+  #watch(followed: EtcdFollowed): void {
+    const { state } = followed;
+    if (this.#stream === undefined || state === undefined || followed.watchId !== undefined) return;
+    if (!this.#isFollowed(followed)) return;
+    const watchId = ++this.#lastWatchId;
+    followed.watchId = watchId;
+    this.#byWatch.set(watchId, followed);
+    const key = this.#records.keyOf(followed.ref);
+    this.#stream.create({ key, start_revision: state.revision + 1, watch_id: watchId });
+  }
+
+  #onCancel(followed: EtcdFollowed | undefined, compactedAt: number): void {
+    // A login that has expired is noticed here as well; a new stream comes with a new one.
+    if (followed === undefined || compactedAt === 0) {
+      throw new LanternError('unavailable', 'watch objects in etcd: etcd cancelled a watch; it is set up again');
+    }
+    if (followed.watchId !== undefined) this.#byWatch.delete(followed.watchId);
+    followed.watchId = undefined;
+    // What it missed is gone from etcd: its newest state is what there is to tell.
+    void this.#read(followed).then(
+      () => this.#watch(followed),
+      (error: unknown) => this.#stream?.fail(toLanternError(error, 'read a followed object again')),
+    );
+  }
+
+  #tell(followed: EtcdFollowed, change: Pick<ObjectChange, 'type' | 'revision'> | undefined): void {
+    if (change === undefined) return;
+    this.#followers.dispatch({ ref: followed.ref, ...change, observedAt: this.#clock.monotonic() });
+  }
+}
+
+type Change = Pick<ObjectChange, 'type' | 'revision'>;
+
+/** What is known of one followed object: its newest state, and what its followers were told. */
+export class EtcdFollowed {
+  readonly ref: ObjectRef;
+  /** How many follow it. At zero it is dropped. */
+  followers = 0;
+  /** Of its watch on the present stream; undefined where there is none. */
+  watchId: number | undefined;
+  /** The read that is to find out its state; settled where that is known. */
+  reading: Promise<void> | undefined;
+  #state: EtcdState | undefined;
+  /** The `changedAt` that followers know of; undefined before the first state. */
+  #told: number | undefined;
+  /** A state under another history: what it was changed at means nothing any more. */
+  #isOtherHistory = false;
+
+  constructor(ref: ObjectRef) {
+    this.ref = ref;
+  }
+
+  /** Undefined while nothing is known. */
+  get state(): EtcdState | undefined {
+    return this.#state;
+  }
+
+  /** The object, if it is there. Throws when it is there and cannot be opened. The state must be known. */
+  get object(): StoredObject | undefined {
+    if (this.#state?.problem !== undefined) throw this.#state.problem;
+    return this.#state?.object;
+  }
+
+  /** Nothing is known any more: etcd tells another history. What is read next counts as a change. */
+  forget(): void {
+    this.#state = undefined;
+    this.#isOtherHistory = true;
+  }
+
+  /** It was not changed up to this revision. */
+  confirm(revision: number): void {
+    if (this.#state !== undefined && revision > this.#state.revision) this.#state = { ...this.#state, revision };
+  }
+
+  /** An event, or a write of our own. Undefined when it is known already, or overtaken. */
+  happened(next: EtcdState, type: ObjectChange['type']): Change | undefined {
+    if (this.#state !== undefined && next.revision <= this.#state.revision) return undefined;
+    this.#keep(next);
+    return { type, revision: next.revision };
+  }
+
+  /** A state that was read. Answers what changed since followers were told, as one change however many there were. */
+  found(next: EtcdState): Change | undefined {
+    if (this.#state !== undefined && next.revision <= this.#state.revision) return undefined;
+    const told = this.#told;
+    const isOther = this.#isOtherHistory;
+    this.#keep(next);
+    // What the first read finds is where they begin, and no change.
+    if (told === undefined) return undefined;
+    if (next.changedAt === told && !isOther) return undefined;
+    if (next.changedAt === 0) return told === 0 ? undefined : { type: 'deleted', revision: next.revision };
+    return { type: told === 0 ? 'added' : 'modified', revision: next.changedAt };
+  }
+
+  #keep(next: EtcdState): void {
+    this.#state = next;
+    this.#told = next.changedAt;
+    this.#isOtherHistory = false;
+  }
+}
+
+/** Requests under way; what is asked for meanwhile goes into the next. */
+const MOST_UNDER_WAY = 2;
+const WHAT = 'read objects in etcd';
+
+/** Resolves once etcd has answered this process, which comes to it at its own time; `unavailable` when that takes long. */
+export type Touched = (what: string, signal: AbortSignal) => Promise<void>;
+
+type Read = {
+  readonly ref: ObjectRef;
+  readonly resolve: (state: EtcdState) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+/**
+ * Reads of single objects, put together: what is asked for at the same time, or while others are under way, is one
+ * request to etcd. A daemon that starts asks for hundreds of objects, and thousands of daemons may start together.
+ */
+export class EtcdReads {
+  readonly #records: EtcdRecords;
+  readonly #touched: Touched;
+  readonly #signal: AbortSignal;
+  readonly #waiting: Read[] = [];
+  #workers = 0;
+
+  /** `signal` ends them all. */
+  constructor(records: EtcdRecords, touched: Touched, signal: AbortSignal) {
+    this.#records = records;
+    this.#touched = touched;
+    this.#signal = signal;
+  }
+
+  /** The newest state. Errors: as `EtcdRecords.read`. */
+  read(ref: ObjectRef): Promise<EtcdState> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ref, resolve, reject });
+      if (this.#workers === MOST_UNDER_WAY) return;
+      this.#workers += 1;
+      void this.#work();
+    });
+  }
+
+  /** Whoever asks for one object asks for the next right after it: so none is sent before the first wait. */
+  async #work(): Promise<void> {
+    const failure = await this.#touched(WHAT, this.#signal).catch((error: unknown) => error);
+    while (this.#waiting.length > 0) {
+      const reads = this.#waiting.splice(0, MOST_READ_AT_ONCE);
+      if (failure === undefined) await this.#answer(reads);
+      else refuse(reads, failure);
+    }
+    this.#workers -= 1;
+  }
+
+  async #answer(reads: readonly Read[]): Promise<void> {
+    try {
+      const refs = reads.map(({ ref }) => ref);
+      const states = await this.#records.readAll(refs, WHAT, this.#signal);
+      for (const [index, state] of states.entries()) reads[index]?.resolve(state);
+    } catch (error) {
+      // One that somebody else made too large must not keep the others away.
+      const isOneAtFault = reads.length > 1 && error instanceof LanternError && error.code === 'resource-exhausted';
+      if (isOneAtFault) for (const read of reads) await this.#answer([read]);
+      else refuse(reads, error);
+    }
+  }
+}
+
+function refuse(reads: readonly Read[], error: unknown): void {
+  for (const { ref, reject } of reads) reject(errorOf(ref, error));
+}
+
+/** What stood against a request, as said of one object that was asked for in it. */
+function errorOf(ref: ObjectRef, error: unknown): unknown {
+  if (!(error instanceof LanternError)) return error;
+  const { code, message, reason } = error;
+  return new LanternError(code, message.replace(WHAT, `read ${describeRef(ref)}`), {
+    ...(reason !== undefined && { reason }),
+  });
+}

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import type { IResponseHeader } from 'etcd3';
+
+/** What was known when a request was sent: a linearizable answer to it cannot be older. */
+type HistoryMark = { readonly epoch: number; readonly revision: number; readonly term: bigint };
+
+/** How far etcd had come under a kept id, as a later process can compare it. The cluster is hexadecimal. */
+export type SeenHistory = {
+  readonly id: string;
+  readonly cluster: string;
+  readonly revision: number;
+  readonly term: bigint;
+};
+
+/**
+ * Whether etcd still tells the history that was seen so far, by this process or the one before it. A snapshot that was
+ * restored goes on from an earlier revision, under an earlier term or as another cluster, and what was written since is
+ * gone: then this is another store, with another id, and nothing compares across.
+ */
+export class EtcdHistory {
+  readonly #onRestart: () => void;
+  #over = new AbortController();
+  #keptId = '';
+  #restarts = '';
+  #wentBack = false;
+  #epoch = 0;
+  #cluster: string | undefined;
+  #revision = 0;
+  #term = 0n;
+
+  /**
+   * `onRestart` is called at the very moment from which on the history is another, which may be the first answer: `before`
+   * is what the process before has seen.
+   */
+  constructor(onRestart: () => void, before?: SeenHistory) {
+    this.#onRestart = onRestart;
+    if (before === undefined) return;
+    this.#keptId = before.id;
+    this.#cluster = before.cluster;
+    this.#revision = before.revision;
+    this.#term = before.term;
+  }
+
+  /** `Source.storeId`; empty as long as etcd has never answered. */
+  get storeId(): string {
+    return this.#keptId === '' ? '' : `${this.#keptId}-${this.#cluster ?? ''}${this.#restarts}`;
+  }
+
+  /** The newest revision heard of. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** For the process that comes next; undefined while etcd keeps no id that this history could be told by. */
+  get seen(): SeenHistory | undefined {
+    if (this.#keptId === '' || this.#cluster === undefined || this.#wentBack) return undefined;
+    return { id: this.#keptId, cluster: this.#cluster, revision: this.#revision, term: this.#term };
+  }
+
+  /** Grows with each restart. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Aborts at the next restart. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  mark(): HistoryMark {
+    return { epoch: this.#epoch, revision: this.#revision, term: this.#term };
+  }
+
+  /** The answer to a linearizable read, or to a write. False when it is of a history that has been left. */
+  answer(header: IResponseHeader, mark: HistoryMark): boolean {
+    const term = BigInt(header.raft_term);
+    const isEarlier = Number(header.revision) < mark.revision || term < mark.term;
+    const isOther = this.#cluster !== undefined && this.#cluster !== clusterOf(header);
+    if (mark.epoch !== this.#epoch) return false;
+    if (isEarlier || isOther) {
+      this.#wentBack ||= !isOther;
+      this.#revision = 0;
+      this.#term = 0n;
+      this.#cluster = undefined;
+      this.#restart();
+    }
+    this.#cluster = clusterOf(header);
+    this.#revision = Math.max(this.#revision, Number(header.revision));
+    this.#term = term > this.#term ? term : this.#term;
+    return !(isEarlier || isOther);
+  }
+
+  /** Something that etcd tells on its own: it can be late, but not ahead. */
+  progress(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
+  /** The id that is kept in etcd. Another one says that the history is another, to processes that come later as well. */
+  identify(id: string): void {
+    if (this.#keptId === id) return;
+    // That it went back has been noticed already.
+    if (this.#keptId !== '' && !this.#wentBack) this.#restart();
+    this.#wentBack = false;
+    this.#restarts = '';
+    this.#keptId = id;
+  }
+
+  /** Whether that id is the one that is known to be kept in etcd. */
+  isKept(id: string): boolean {
+    return this.#keptId === id;
+  }
+
+  /**
+   * Whether that id does not tell this history from an earlier one: it went back under it. Who was not there would take
+   * what is missing since for deleted, so etcd must keep another id.
+   */
+  isOutlived(id: string): boolean {
+    return this.#wentBack && this.#keptId === id;
+  }
+
+  #restart(): void {
+    this.#epoch += 1;
+    // Another cluster is told apart by its own id, by a later process as well.
+    this.#restarts = this.#wentBack ? `-${randomUUID()}` : '';
+    this.#over.abort();
+    this.#over = new AbortController();
+    this.#onRestart();
+  }
+}
+
+function clusterOf(header: IResponseHeader): string {
+  return BigInt(header.cluster_id).toString(16);
+}

@@ -1,0 +1,81 @@
+import type { IKeyValue, IRangeResponse } from 'etcd3';
+import { LanternError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { StoredObject } from '../../objects/object.ts';
+import { byNamespaceAndName } from '../kept/kept-objects.ts';
+import type { ListFilter, ObjectList } from '../store.ts';
+import type { EtcdRecords } from './records.ts';
+
+/** How many objects are asked for at once: few at first, for each may hold a megabyte, then as their sizes allow. */
+const FIRST_PAGE = 16;
+const MOST_PER_PAGE = 1_000;
+const PAGE_BYTES = 4 * 1024 * 1024;
+/** A compaction in the midst of a list makes it begin again. */
+const MOST_ATTEMPTS = 5;
+
+/** `Store.list`, all as of one revision. One that cannot be opened is left out and logged. */
+export async function listObjects(
+  records: EtcdRecords,
+  filter: ListFilter,
+  log: Log,
+  signal: AbortSignal,
+): Promise<ObjectList> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await listOnce(records, filter, log, signal);
+    } catch (error) {
+      const isCompacted = error instanceof LanternError && error.code === 'out-of-range';
+      if (!isCompacted || attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function listOnce(records: EtcdRecords, filter: ListFilter, log: Log, signal: AbortSignal): Promise<ObjectList> {
+  const objects: StoredObject[] = [];
+  const range = records.rangeOf(filter);
+  let revision = 0;
+  let limit = FIRST_PAGE;
+  for (let key: Buffer | undefined = range.key; key !== undefined; ) {
+    const page = await readPage(records, { ...range, key, revision, limit }, filter, signal);
+    if (page === undefined) {
+      limit = Math.max(1, Math.floor(limit / 4));
+      continue;
+    }
+    // The first page says as of when, and the others are asked for that.
+    if (revision === 0) revision = Number(page.header.revision);
+    for (const found of page.kvs) {
+      const { object, problem } = records.stateOf(records.refOf(found.key), found, revision);
+      if (object !== undefined) objects.push(object);
+      if (problem !== undefined) log.warn({ error: problem }, 'an object is left out of a list');
+    }
+    const last = page.kvs.at(-1);
+    key = page.more && last !== undefined ? Buffer.concat([last.key, Buffer.of(0)]) : undefined;
+    limit = nextLimit(page.kvs);
+  }
+  return { objects: objects.sort(byNamespaceAndName), revision };
+}
+
+/** Undefined when the page is more than is received at once. */
+async function readPage(
+  { client, history }: EtcdRecords,
+  request: { readonly key: Buffer; readonly range_end: Buffer; readonly revision: number; readonly limit: number },
+  { kind }: ListFilter,
+  signal: AbortSignal,
+): Promise<IRangeResponse | undefined> {
+  const what = `list objects of kind ${kind}`;
+  const mark = history.mark();
+  try {
+    const page = await client.range(request, what, signal);
+    if (history.answer(page.header, mark)) return page;
+    throw new LanternError('out-of-range', `${what}: etcd was replaced or restored from a snapshot; list again`);
+  } catch (error) {
+    if (error instanceof LanternError && error.code === 'resource-exhausted' && request.limit > 1) return undefined;
+    throw error;
+  }
+}
+
+function nextLimit(page: readonly IKeyValue[]): number {
+  const bytes = page.reduce((sum, { value }) => sum + value.length, 0);
+  const average = bytes / Math.max(1, page.length);
+  return Math.max(1, Math.min(MOST_PER_PAGE, Math.floor(PAGE_BYTES / Math.max(1, average))));
+}

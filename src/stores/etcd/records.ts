@@ -1,0 +1,209 @@
+import type { IKeyValue, IRangeRequest, IRequestOp } from 'etcd3';
+import { LanternError } from '../../base/errors.ts';
+import {
+  describeRef,
+  type ObjectKind,
+  type ObjectRef,
+  parseRefKey,
+  refKey,
+  refOf,
+  type StoredObject,
+} from '../../objects/object.ts';
+import { decodeObject, encodeObject } from '../kept/object-codec.ts';
+import { seal, unseal } from '../sealed/envelope.ts';
+import type { KeyRing } from '../sealed/key-file.ts';
+import type { EtcdClient } from './client.ts';
+import type { EtcdHistory } from './history.ts';
+
+/** etcd's own limit for a request, `--max-request-bytes`, and what it needs beside the value. */
+const MOST_REQUEST_BYTES = 1_572_864;
+const REQUEST_OVERHEAD_BYTES = 2_048;
+/** The etcd's default for `--max-txn-ops` is 128. */
+const MOST_OPERATIONS = 100;
+/** The largest objects, so many of them, are 24 MiB: less than `MOST_RECEIVED_BYTES`. */
+export const MOST_READ_AT_ONCE = 16;
+
+/** One key as it was at a revision. */
+export type EtcdState = {
+  /** Of the whole store: this is the state after it. */
+  readonly revision: number;
+  /** The revision of the last change of this key; 0 where it does not exist. */
+  readonly changedAt: number;
+  readonly object: StoredObject | undefined;
+  /** Why it cannot be read although it exists. */
+  readonly problem: LanternError | undefined;
+};
+
+/** What the objects are in etcd: `PREFIX/objects/Kind/namespace/name`, sealed, bound to that key. */
+export class EtcdRecords {
+  readonly client: EtcdClient;
+  readonly history: EtcdHistory;
+  readonly #keys: KeyRing;
+  readonly #prefix: string;
+
+  constructor(parts: {
+    readonly client: EtcdClient;
+    readonly history: EtcdHistory;
+    readonly keys: KeyRing;
+    readonly prefix: string;
+  }) {
+    this.client = parts.client;
+    this.history = parts.history;
+    this.#keys = parts.keys;
+    this.#prefix = `${parts.prefix}/objects/`;
+  }
+
+  keyOf(ref: ObjectRef): Buffer {
+    return Buffer.from(`${this.#prefix}${refKey(ref)}`);
+  }
+
+  /** Every object of a kind, of a namespace, or all: a range as etcd takes it. */
+  rangeOf(filter: { readonly kind?: ObjectKind; readonly namespace?: string }): { key: Buffer; range_end: Buffer } {
+    const { kind, namespace } = filter;
+    let key = this.#prefix;
+    if (kind !== undefined) key += namespace === undefined ? `${kind}/` : `${kind}/${namespace}/`;
+    return { key: Buffer.from(key), range_end: endOf(key) };
+  }
+
+  /** The inverse of `keyOf`. */
+  refOf(key: Uint8Array): ObjectRef {
+    return parseRefKey(Buffer.from(key).toString().slice(this.#prefix.length));
+  }
+
+  /** The newest state. Errors: `unavailable`, `permission-denied`; one that cannot be opened is a `problem`, not an error. */
+  async read(ref: ObjectRef, signal: AbortSignal): Promise<EtcdState> {
+    const what = `read ${describeRef(ref)}`;
+    const mark = this.history.mark();
+    const { header, kvs } = await this.client.range({ key: this.keyOf(ref) }, what, signal);
+    if (!this.history.answer(header, mark)) throw changedHistory(what);
+    return this.stateOf(ref, kvs[0], Number(header.revision));
+  }
+
+  /** The store's newest revision. */
+  async head(what: string, signal: AbortSignal): Promise<number> {
+    const mark = this.history.mark();
+    const { key } = this.rangeOf({});
+    const { header } = await this.client.range({ key, count_only: true }, what, signal);
+    if (!this.history.answer(header, mark)) throw changedHistory(what);
+    return Number(header.revision);
+  }
+
+  /** The newest states, in the same order, all of one revision; at most `MOST_READ_AT_ONCE`. Errors: as `read`. */
+  async readAll(refs: readonly ObjectRef[], what: string, signal: AbortSignal): Promise<readonly EtcdState[]> {
+    const { revision, found } = await this.#look(refs, {}, what, signal);
+    return refs.map((ref, index) => this.stateOf(ref, found[index], revision));
+  }
+
+  /** When each was changed last, in the same order, without reading what they hold. */
+  async changes(
+    refs: readonly ObjectRef[],
+    signal: AbortSignal,
+  ): Promise<readonly Pick<EtcdState, 'revision' | 'changedAt'>[]> {
+    const changes = [];
+    for (let from = 0; from < refs.length; from += MOST_OPERATIONS) {
+      const some = refs.slice(from, from + MOST_OPERATIONS);
+      const { revision, found } = await this.#look(some, { keys_only: true }, 'compare objects with etcd', signal);
+      changes.push(...found.map((kept) => ({ revision, changedAt: Number(kept?.mod_revision ?? 0) })));
+    }
+    return changes;
+  }
+
+  /** The object sealed for its place, and as it will be read from there. `invalid-argument` when etcd would not take it. */
+  sealed(object: StoredObject): { readonly value: Buffer; readonly kept: StoredObject } {
+    const key = this.keyOf(refOf(object));
+    // What a revision will be is known when it is written.
+    const bytes = encodeObject({ ...object, metadata: { ...object.metadata, resourceVersion: '0' } });
+    const value = seal(this.#keys.first, bytes, key.toString());
+    if (value.length + key.length + REQUEST_OVERHEAD_BYTES <= MOST_REQUEST_BYTES) {
+      return { value, kept: decodeObject(bytes) };
+    }
+    throw new LanternError(
+      'invalid-argument',
+      `apply ${describeRef(refOf(object))}: encrypted it is ${value.length} bytes, and etcd takes ${MOST_REQUEST_BYTES} in a request; split it`,
+    );
+  }
+
+  /**
+   * Puts the value in place (removes it where undefined) if the key was last changed at `changedAt`; 0 for one that does
+   * not exist. Answers the revision, or undefined when it was changed meanwhile.
+   */
+  async replace(
+    ref: ObjectRef,
+    changedAt: number,
+    value: Buffer | undefined,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const what = `${value === undefined ? 'delete' : 'apply'} ${describeRef(ref)}`;
+    const key = this.keyOf(ref);
+    const mark = this.history.mark();
+    const { header, succeeded, responses } = await this.client.transact(
+      {
+        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: changedAt }],
+        success: [value === undefined ? { request_delete_range: { key } } : { request_put: { key, value } }],
+        failure: [{ request_range: { key } }],
+      },
+      what,
+      signal,
+    );
+    this.history.answer(header, mark);
+    if (succeeded) return Number(header.revision);
+    // An attempt without an answer may have been carried out. No two sealings are equal, so this one would be ours.
+    const found = responses[0]?.response_range.kvs[0];
+    return value !== undefined && found?.value.equals(value) === true ? Number(found.mod_revision) : undefined;
+  }
+
+  stateOf(ref: ObjectRef, found: IKeyValue | undefined, revision: number): EtcdState {
+    if (found === undefined) return { revision, changedAt: 0, object: undefined, problem: undefined };
+    const changedAt = Number(found.mod_revision);
+    try {
+      return { revision, changedAt, object: this.#open(ref, found), problem: undefined };
+    } catch (error) {
+      if (!(error instanceof LanternError)) throw error;
+      return { revision, changedAt, object: undefined, problem: error };
+    }
+  }
+
+  /** What is kept of each at the same revision, in one request. */
+  async #look(
+    refs: readonly ObjectRef[],
+    how: Pick<IRangeRequest, 'keys_only'>,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly revision: number; readonly found: readonly (IKeyValue | undefined)[] }> {
+    const success = refs.map((ref): IRequestOp => ({ request_range: { key: this.keyOf(ref), ...how } }));
+    const mark = this.history.mark();
+    const { header, responses } = await this.client.transact({ success }, what, signal);
+    if (!this.history.answer(header, mark)) throw changedHistory(what);
+    return {
+      revision: Number(header.revision),
+      found: responses.map(({ response_range }) => response_range.kvs[0]),
+    };
+  }
+
+  #open(ref: ObjectRef, { value, mod_revision }: IKeyValue): StoredObject {
+    const what = `read ${describeRef(ref)}`;
+    const { bytes } = unseal(this.#keys, value, this.keyOf(ref).toString(), what);
+    let object: StoredObject;
+    try {
+      object = decodeObject(bytes);
+    } catch {
+      throw new LanternError('data-loss', `${what}: it is of a kind that this version does not know`);
+    }
+    return { ...object, metadata: { ...object.metadata, resourceVersion: mod_revision } };
+  }
+}
+
+/** The first key after all that begin with this text. */
+function endOf(prefix: string): Buffer {
+  const end = Buffer.from(prefix);
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  return end;
+}
+
+function changedHistory(what: string): LanternError {
+  return new LanternError(
+    'unavailable',
+    `${what}: etcd was replaced or restored from a snapshot; everything is read again, try again soon`,
+    { reason: 'STORE_UNSYNCED' },
+  );
+}

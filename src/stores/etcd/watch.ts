@@ -1,0 +1,203 @@
+import type { IEvent, IWatchResponse } from 'etcd3';
+import { BoundedQueue } from '../../base/broadcast.ts';
+import type { Clock } from '../../base/clock.ts';
+import { LanternError, toLanternError } from '../../base/errors.ts';
+import { abortable } from '../../base/keyed-lock.ts';
+import type { Log } from '../../base/log.ts';
+import { delays } from '../../base/retry.ts';
+import type { ObjectEvent, WatchFilter } from '../store.ts';
+import type { EtcdRecords } from './records.ts';
+import { EtcdStream } from './stream.ts';
+
+const BACKOFF = { firstMs: 100, mostMs: 5_000, jitter: 0.9 };
+/** A stream that lasted this long was a good one. */
+const SETTLED_MS = 5_000;
+const WATCH_ID = 1;
+
+export type EtcdWatchOptions = {
+  readonly records: EtcdRecords;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How far a reader may fall behind: in events… */
+  readonly mostEvents: number;
+  /** …and in bytes, encrypted as they are. */
+  readonly mostBytes: number;
+  /** Aborts when the store is closed. */
+  readonly closing: AbortSignal;
+};
+
+/** Where a watch begins: after this revision, in the history of that epoch. */
+export type WatchStart = { readonly revision: number; readonly epoch: number };
+
+/**
+ * `Store.watch` over a stream of its own, which is set up again after the last event that came, as often as need be.
+ * Events wait sealed for their reader.
+ */
+export async function* watchObjects(
+  options: EtcdWatchOptions,
+  filter: WatchFilter,
+  start: Promise<WatchStart>,
+  signal: AbortSignal,
+): AsyncGenerator<ObjectEvent, void> {
+  const begin = await start.catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    return undefined;
+  });
+  if (begin === undefined) return;
+  const stop = new AbortController();
+  const onAbort = () => stop.abort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const buffer = new Buffered(options);
+  const queue = new BoundedQueue<IEvent>('watch objects', options.mostEvents, stop.signal);
+  const feeding = feed(options, filter, begin, { queue, buffer }, stop.signal);
+  try {
+    for await (const event of queue) {
+      buffer.taken(event);
+      const told = eventOf(options, event);
+      if (told !== undefined) yield told;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    stop.abort();
+    await feeding;
+  }
+}
+
+/** How much waits. */
+class Buffered {
+  readonly #mostBytes: number;
+  #bytes = 0;
+
+  constructor({ mostBytes }: Pick<EtcdWatchOptions, 'mostBytes'>) {
+    this.#mostBytes = mostBytes;
+  }
+
+  get isOver(): boolean {
+    return this.#bytes > this.#mostBytes;
+  }
+
+  came(event: IEvent): void {
+    this.#bytes += sizeOf(event);
+  }
+
+  taken(event: IEvent): void {
+    this.#bytes -= sizeOf(event);
+  }
+}
+
+type Feed = { readonly queue: BoundedQueue<IEvent>; readonly buffer: Buffered };
+
+/** Until the signal aborts, or there is nothing more to be had from this history. */
+async function feed(
+  options: EtcdWatchOptions,
+  filter: WatchFilter,
+  start: WatchStart,
+  to: Feed,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, clock, closing } = options;
+  let waits = delays(BACKOFF);
+  let seen = start.revision;
+  const isSame = () => records.history.epoch === start.epoch;
+  let fragments: IEvent[] = [];
+  const hear = (message: IWatchResponse) => {
+    if (!isSame()) throw otherHistory(seen);
+    if (message.canceled) throw cancelled(message, seen);
+    fragments.push(...message.events);
+    for (const event of message.events) to.buffer.came(event);
+    // Before the last fragment: etcd may send a thousand revisions as one.
+    if (to.buffer.isOver) throw slowReader();
+    if (message.fragment) return;
+    for (const event of fragments) to.queue.push(event);
+    seen = Math.max(seen, Number(fragments.at(-1)?.kv.mod_revision ?? progressOf(message)));
+    fragments = [];
+  };
+  // Etcd restored from a snapshot may not have come to that revision yet, and would tell nothing until it has.
+  const ending = isSame() ? AbortSignal.any([signal, records.history.over]) : signal;
+  while (!signal.aborted) {
+    for (const event of fragments) to.buffer.taken(event);
+    fragments = [];
+    const began = clock.monotonic();
+    try {
+      if (closing.aborted) throw new LanternError('cancelled', 'watch objects: the store is closed');
+      if (!isSame()) throw otherHistory(seen);
+      using stream = await EtcdStream.open(records.client, hear);
+      stream.create({
+        ...records.rangeOf(filter),
+        start_revision: seen + 1,
+        watch_id: WATCH_ID,
+        prev_kv: true,
+        progress_notify: true,
+      });
+      await abortable(stream.ended, ending);
+    } catch (error) {
+      if (signal.aborted) return;
+      const failure = isSame() ? toLanternError(error, 'watch objects') : otherHistory(seen);
+      if (failure.code !== 'unavailable') {
+        to.queue.fail(failure);
+        return;
+      }
+    }
+    if (clock.monotonic() - began > SETTLED_MS) waits = delays(BACKOFF);
+    await clock.sleep(waits.next().value, ending).catch(() => {});
+  }
+}
+
+/**
+ * Up to where etcd has told everything, which it says of a quiet watch at intervals, so that a compaction meanwhile costs
+ * no list. Such a message comes in order with the events of its watch, and only while none waits. That is not so of
+ * etcd's greeting; nor, with an older etcd, of an answer to a progress request (etcd-io/etcd#15220), which goes to no watch
+ * in particular and is never asked for here. Those count for nothing.
+ */
+function progressOf({ created, watch_id, header }: IWatchResponse): number {
+  return created || Number(watch_id) !== WATCH_ID ? 0 : Number(header.revision);
+}
+
+/** Undefined, with a line in the log, for one that cannot be opened: the others still come. */
+function eventOf({ records, log }: EtcdWatchOptions, { type, kv, prev_kv }: IEvent): ObjectEvent | undefined {
+  const ref = records.refOf(kv.key);
+  const revision = Number(kv.mod_revision);
+  const isDeleted = type === 'Delete';
+  const { object, problem } = records.stateOf(ref, isDeleted ? (prev_kv ?? undefined) : kv, revision);
+  if (problem !== undefined) log.warn({ error: problem }, 'a watch leaves out a change');
+  else if (object === undefined) throw lostState(revision);
+  if (object === undefined) return undefined;
+  return { type: isDeleted ? 'deleted' : kv.version === '1' ? 'added' : 'modified', object, revision };
+}
+
+function sizeOf({ kv, prev_kv }: IEvent): number {
+  return kv.value.length + (prev_kv?.value.length ?? 0);
+}
+
+function cancelled({ compact_revision }: IWatchResponse, seen: number): LanternError {
+  const compacted = Number(compact_revision);
+  // A login that expired, or a member that goes down: the next stream may do.
+  if (compacted === 0) return new LanternError('unavailable', 'watch objects: etcd cancelled the watch');
+  return new LanternError(
+    'out-of-range',
+    `watch objects from revision ${seen}: it is compacted (the oldest kept is ${compacted}); list again and watch from there`,
+  );
+}
+
+function otherHistory(seen: number): LanternError {
+  return new LanternError(
+    'out-of-range',
+    `watch objects from revision ${seen}: etcd was replaced or restored from a snapshot; list again and watch from there`,
+  );
+}
+
+/** A deletion whose last state was compacted in the very moment. */
+function lostState(revision: number): LanternError {
+  return new LanternError(
+    'out-of-range',
+    `watch objects: what was deleted at revision ${revision} is compacted; list again and watch from there`,
+  );
+}
+
+function slowReader(): LanternError {
+  return new LanternError(
+    'resource-exhausted',
+    'watch objects: the reader fell too many bytes behind; read faster, or list again and watch from there',
+  );
+}

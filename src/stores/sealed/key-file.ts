@@ -1,0 +1,104 @@
+import { hkdfSync, randomBytes } from 'node:crypto';
+import { constants as fs } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
+import { writePrivateFile } from '../../base/files.ts';
+
+/** What is derived from one key file: a key never serves two purposes. */
+export type StoreKey = {
+  /** Names the key beside what it sealed: 16 hexadecimal digits that tell nothing about it. */
+  readonly id: string;
+  /** AES-256, 32 bytes. */
+  readonly sealing: Uint8Array;
+  /** HMAC-SHA-256, 32 bytes. */
+  readonly digesting: Uint8Array;
+  /** What each archive's own key is derived from, 32 bytes. */
+  readonly archiving: Uint8Array;
+};
+
+/** The first key seals, each of them opens what it has sealed. */
+export type KeyRing = { readonly first: StoreKey; readonly byId: ReadonlyMap<string, StoreKey> };
+
+const SECRET_BYTES = 32;
+/** Base64 of 32 bytes and a line end; anything much longer is no key file. */
+const MAX_FILE_BYTES = 256;
+
+/**
+ * Reads every key file: base64 of 32 bytes, readable by this process's user alone. `failed-precondition` when one is
+ * missing, is open to others, belongs to somebody else or holds something else.
+ */
+export async function readKeyRing(paths: readonly string[]): Promise<KeyRing> {
+  const keys: StoreKey[] = [];
+  for (const path of paths) keys.push(deriveKey(await readSecret(path)));
+  const [first] = keys;
+  if (first === undefined) throw new LanternError('invalid-argument', 'open the store: no key file is named');
+  return { first, byId: new Map(keys.map((key) => [key.id, key])) };
+}
+
+/** Makes a key file, 0600, durable on return; it is never there half. One that exists is left as it is. */
+export async function createKeyFile(path: string): Promise<void> {
+  try {
+    await writePrivateFile(path, { replace: false }, async (file) => {
+      await file.writeFile(`${randomBytes(SECRET_BYTES).toString('base64')}\n`);
+    });
+  } catch (error) {
+    if (error instanceof LanternError && error.code === 'already-exists') return;
+    throw toLanternError(error, `create the key file "${path}"`);
+  }
+}
+
+/** A key that no file holds: what it seals can be read while this process lives. */
+export function passingKey(): StoreKey {
+  return deriveKey(randomBytes(SECRET_BYTES));
+}
+
+function deriveKey(secret: Uint8Array): StoreKey {
+  const derive = (purpose: string, bytes: number) =>
+    new Uint8Array(hkdfSync('sha256', secret, '', `lantern store v1: ${purpose}`, bytes));
+  return {
+    id: Buffer.from(derive('key id', 8)).toString('hex'),
+    sealing: derive('sealing', 32),
+    digesting: derive('digesting', 32),
+    archiving: derive('archiving', 32),
+  };
+}
+
+async function readSecret(path: string): Promise<Uint8Array> {
+  const refuse = (why: string) => new LanternError('failed-precondition', `read the key file "${path}": ${why}`);
+  const file = await openFile(path);
+  try {
+    const stat = await file.stat();
+    const mode = stat.mode & 0o777;
+    const user = process.geteuid?.();
+    if (!stat.isFile()) throw refuse('it is not a regular file');
+    if (user !== undefined && stat.uid !== user) {
+      throw refuse(`it belongs to user ${stat.uid}, not to this process's user ${user}; change its owner`);
+    }
+    if ((mode & 0o077) !== 0) {
+      throw refuse(
+        `its mode 0${mode.toString(8)} lets others at it; chmod it to 0600, and rotate the key if it was seen`,
+      );
+    }
+    const text = stat.size <= MAX_FILE_BYTES ? (await file.readFile('utf8')).trim() : '';
+    const secret = Buffer.from(text, 'base64');
+    if (secret.length !== SECRET_BYTES || secret.toString('base64') !== text) {
+      throw refuse(`it must hold ${SECRET_BYTES} bytes in base64; put the right file back`);
+    }
+    return secret;
+  } finally {
+    await file.close();
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Not to wait for a writer, should it be a pipe.
+    return await open(path, fs.O_RDONLY | fs.O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw toLanternError(error, `read the key file "${path}"`);
+    throw new LanternError(
+      'failed-precondition',
+      `read the key file "${path}": it does not exist, and without it what is stored cannot be read; put it back`,
+    );
+  }
+}

@@ -1,0 +1,127 @@
+import { type Clock, withDeadline } from '../base/clock.ts';
+import { LanternError } from '../base/errors.ts';
+import { abortable } from '../base/keyed-lock.ts';
+import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import type { ObjectChange, Source } from './store.ts';
+
+const NOTHING: Disposable = { [Symbol.dispose]: () => {} };
+
+/** Strategy `get`: every read goes to the store, and nothing is followed. A change is seen when somebody reads. */
+export class UnfollowedSource implements Source {
+  readonly #source: Source;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  get storeId(): string {
+    return this.#source.storeId;
+  }
+
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#source.ready(signal);
+  }
+
+  get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#source.get(ref, signal);
+  }
+
+  follow(): Disposable {
+    return NOTHING;
+  }
+}
+
+type Entry = { readonly read: Promise<StoredObject | undefined>; readonly timer: Disposable };
+
+/**
+ * Strategy `cache`: an object is read again when what is known of it is `ttlMs` old, and nothing is followed. Whoever
+ * wants an object while it is being read shares that read. What is too old is dropped: secret bytes stay in memory no
+ * longer than that.
+ */
+export class CachedSource extends UnfollowedSource {
+  /** The same source for those who cannot do with less than the newest state; what they read refills the cache. */
+  readonly newest: Source;
+  readonly #source: Source;
+  readonly #clock: Clock;
+  readonly #ttlMs: number;
+  readonly #entries = new Map<string, Entry>();
+  /** Ends no read: others may share it. The source below bounds its reads. */
+  readonly #never = new AbortController().signal;
+
+  constructor(source: Source, { clock, ttlMs }: { readonly clock: Clock; readonly ttlMs: number }) {
+    super(source);
+    this.#source = source;
+    this.#clock = clock;
+    this.#ttlMs = ttlMs;
+    this.newest = new Newest(source, (ref) => this.#read(ref));
+  }
+
+  override get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+    return abortable(this.#entries.get(refKey(ref))?.read ?? this.#read(ref), signal);
+  }
+
+  /** The read that started last is the newest state: it is the one that stays. */
+  #read(ref: ObjectRef): Promise<StoredObject | undefined> {
+    const key = refKey(ref);
+    this.#entries.get(key)?.timer[Symbol.dispose]();
+    const read = this.#source.get(ref, this.#never);
+    const entry: Entry = { read, timer: this.#clock.after(this.#ttlMs, () => this.#drop(key, entry)) };
+    this.#entries.set(key, entry);
+    read.catch(() => this.#drop(key, entry));
+    return read;
+  }
+
+  #drop(key: string, entry: Entry): void {
+    entry.timer[Symbol.dispose]();
+    if (this.#entries.get(key) === entry) this.#entries.delete(key);
+  }
+}
+
+class Newest extends UnfollowedSource {
+  readonly #read: (ref: ObjectRef) => Promise<StoredObject | undefined>;
+
+  constructor(source: Source, read: (ref: ObjectRef) => Promise<StoredObject | undefined>) {
+    super(source);
+    this.#read = read;
+  }
+
+  override get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+    return abortable(this.#read(ref), signal);
+  }
+}
+
+/** How long one read may take, in milliseconds. */
+const READ_DEADLINE_MS = 30_000;
+
+/** A source of which no read hangs: one without an answer after 30 seconds is `unavailable`. */
+export class BoundedSource implements Source {
+  readonly #source: Source;
+  readonly #clock: Clock;
+
+  constructor(source: Source, { clock }: { readonly clock: Clock }) {
+    this.#source = source;
+    this.#clock = clock;
+  }
+
+  get storeId(): string {
+    return this.#source.storeId;
+  }
+
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#source.ready(signal);
+  }
+
+  get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+    const late = () =>
+      new LanternError(
+        'unavailable',
+        `read ${describeRef(ref)}: the store did not answer within ${READ_DEADLINE_MS / 1000} s; see that it is reachable`,
+      );
+    const limit = { clock: this.#clock, ms: READ_DEADLINE_MS, late };
+    return withDeadline(limit, signal, (bounded) => this.#source.get(ref, bounded));
+  }
+
+  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
+    return this.#source.follow(ref, listener);
+  }
+}

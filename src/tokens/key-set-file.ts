@@ -1,0 +1,105 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { toLanternError } from '../base/errors.ts';
+import { syncDirectory } from '../base/files.ts';
+import { abortable } from '../base/keyed-lock.ts';
+import type { Log } from '../base/log.ts';
+import { delays, Wakeup } from '../base/retry.ts';
+import type { SigningKeys } from './signing-keys.ts';
+import type { TokenSigner } from './token-signer.ts';
+
+/** Keys whose time is over leave the file within this time. */
+const DAY_MS = 86_400_000;
+const BACKOFF = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+
+type KeySetFileOptions = {
+  readonly path: string;
+  readonly keys: SigningKeys;
+  readonly signer: TokenSigner;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/**
+ * Keeps a file at the public keys, for whoever verifies tokens. Readers find the old set or the new one, never a part. What
+ * stands against it is logged and tried again: a daemon without this file is better than none.
+ */
+export class KeySetFile implements AsyncDisposable {
+  readonly #options: KeySetFileOptions;
+  readonly #closing = new AbortController();
+  readonly #changed = new Wakeup();
+  #running: Promise<void> = Promise.resolve();
+  #following: Disposable | undefined;
+  #written: string | undefined;
+
+  constructor(options: KeySetFileOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the file was written, or could not be; from then on it is kept. The store must be ready. The signal ends
+   * the wait for the first attempt.
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#following = this.#options.keys.onChange(() => this.#changed.ring());
+    const first = this.#try();
+    this.#running = first.then((isWritten) => this.#run(isWritten));
+    await abortable(first, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    this.#following?.[Symbol.dispose]();
+    await this.#running;
+  }
+
+  async #run(wasWritten: boolean): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#closing;
+    let isWritten = wasWritten;
+    let waits = delays(BACKOFF);
+    for (;;) {
+      try {
+        await this.#changed.wait(isWritten ? DAY_MS : waits.next().value, clock, signal);
+      } catch {
+        return;
+      }
+      isWritten = await this.#try();
+      if (isWritten) waits = delays(BACKOFF);
+    }
+  }
+
+  /** Whether the file says what it should. */
+  async #try(): Promise<boolean> {
+    const { path, signer, log } = this.#options;
+    try {
+      const text = `${JSON.stringify(await signer.publicKeys(this.#closing.signal))}\n`;
+      if (text === this.#written) return true;
+      await replacePublicFile(path, text);
+      this.#written = text;
+      log.debug({ path }, 'public keys written');
+      return true;
+    } catch (error) {
+      if (!this.#closing.signal.aborted) log.warn(toLanternError(error, `write the public keys to "${path}"`).message);
+      return false;
+    }
+  }
+}
+
+/** In one step, 0644 whatever the umask. The directory must exist. */
+async function replacePublicFile(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.new`;
+  // What a crash left behind; and a link that somebody put there is not followed.
+  await rm(unfinished, { force: true });
+  const file = await open(unfinished, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.chmod(0o644);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(unfinished, path);
+  await syncDirectory(dirname(path));
+}

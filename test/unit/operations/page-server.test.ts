@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { silentLog } from '../../../src/base/log.ts';
+import { type Page, type PageGate, PageServer, plainPage } from '../../../src/operations/page-server.ts';
+import { connectionLimits, RefusedConnections } from '../../../src/rpc/transport/connection-limits.ts';
+import { rejectionOf } from '../../support/suite/expectations.ts';
+
+const PAGES = new Map<string, () => Promise<Page> | Page>([
+  ['/page', () => plainPage(200, 'hello\n')],
+  ['/later', async () => plainPage(503, 'not yet\n')],
+  [
+    '/broken',
+    () => {
+      throw new Error('hunter2');
+    },
+  ],
+]);
+
+const refused: string[] = [];
+
+/** Eight connections at most. */
+function gate(): PageGate {
+  const observer = { opened: () => {}, closed: () => {}, refused: (_: string, reason: string) => refused.push(reason) };
+  const { pages } = connectionLimits(128);
+  return { limits: pages, refused: new RefusedConnections(silentLog, systemClock, observer), clock: systemClock };
+}
+
+let server: PageServer;
+
+beforeEach(async () => {
+  server = await PageServer.listen('127.0.0.1:0', PAGES, gate());
+});
+
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+/** Sends these bytes as they are, and gives all that comes back until the server ends the connection. */
+async function exchange(bytes: string): Promise<string> {
+  const socket = connect(server.port, '127.0.0.1');
+  socket.end(bytes);
+  return await text(socket);
+}
+
+describe('answers', () => {
+  test.each<[string, RequestInit, number, string]>([
+    ['/page', {}, 200, 'hello\n'],
+    ['/page?verbose=1', {}, 200, 'hello\n'],
+    ['/later', {}, 503, 'not yet\n'],
+    ['/broken', {}, 500, 'this page could not be made\n'],
+    ['/', {}, 404, 'there is only /page, /later, /broken\n'],
+    ['/page/', {}, 404, 'there is only /page, /later, /broken\n'],
+    ['/page', { method: 'POST', body: 'x' }, 405, 'only GET is answered\n'],
+    ['/page', { method: 'DELETE' }, 405, 'only GET is answered\n'],
+  ])('%s %j: %i', async (path, init, status, body) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init);
+    expect({ status: response.status, body: await response.text() }).toEqual({ status, body });
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('allow')).toBe(status === 405 ? 'GET' : null);
+  });
+});
+
+describe('bounds', () => {
+  const HEAD = 'GET /page HTTP/1.1\r\nHost: x\r\n';
+
+  test.each([
+    ['a body', `${HEAD}Content-Length: 5\r\n\r\nhello`],
+    ['a body in chunks', `${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`],
+    ['a body that never comes', `${HEAD}Content-Length: 99999999999\r\n\r\n`],
+  ])('%s is refused, and the connection ended', async (_name, bytes) => {
+    const answer = await exchange(bytes);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toMatch(/^connection: close\r$/im);
+  });
+
+  test('headers of more than 8 KiB are refused', async () => {
+    expect(await exchange(`${HEAD}X: ${'y'.repeat(9_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  test('what is not HTTP is refused', async () => {
+    expect(await exchange('\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+  });
+});
+
+test.each([
+  ['says nothing', ''],
+  ['sends its request slowly', 'GET /page HTTP/1.1\r\nHost: x\r\nX: '],
+])('a probe is answered while somebody holds all connections and %s', async (_, bytes) => {
+  refused.length = 0;
+  const held = Array.from({ length: 100 }, () => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => {}).resume();
+    socket.write(bytes);
+    return socket;
+  });
+  const closed = Promise.all(held.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+  await vi.waitFor(() => expect(refused.length).toBeGreaterThanOrEqual(96));
+  for (let probe = 0; probe < 10; probe += 1) {
+    expect(await exchange('GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toContain('hello');
+  }
+  expect(new Set(refused)).toEqual(new Set(['displaced']));
+  await server[Symbol.asyncDispose]();
+  await closed;
+});
+
+test('who is being answered does not make room', async () => {
+  let answer: () => void = () => {};
+  const slow = new Map([
+    [
+      '/slow',
+      () =>
+        new Promise<Page>((resolve) => {
+          answer = () => resolve(plainPage(200, 'at last\n'));
+        }),
+    ],
+  ]);
+  await using busy = await PageServer.listen('127.0.0.1:0', slow, gate());
+  const asked = fetch(`http://127.0.0.1:${busy.port}/slow`);
+  const begun = answer;
+  await vi.waitFor(() => expect(answer).not.toBe(begun));
+  const others = Array.from({ length: 20 }, () =>
+    connect(busy.port, '127.0.0.1')
+      .on('error', () => {})
+      .resume(),
+  );
+  await Promise.all(others.slice(0, 10).map((socket) => once(socket, 'close')));
+  answer();
+  expect(await (await asked).text()).toBe('at last\n');
+});
+
+test('the end closes connections that wait for a request, or for the rest of one, and comes once', async () => {
+  const sockets = ['GET /page HTTP/1.1\r\nHost: x\r\n\r\n', 'GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa'].map(
+    (bytes) => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.write(bytes);
+      return socket;
+    },
+  );
+  // Both have been served once: the server has read what was sent.
+  await Promise.all(sockets.map((socket) => once(socket, 'data')));
+  const closed = Promise.all(sockets.map((socket) => once(socket, 'close')));
+  await server[Symbol.asyncDispose]();
+  await closed;
+  await server[Symbol.asyncDispose]();
+});
+
+test('a name of this machine', async () => {
+  await using named = await PageServer.listen('localhost:0', PAGES, gate());
+  expect(await (await fetch(`http://localhost:${named.port}/page`)).text()).toBe('hello\n');
+});
+
+describe('an address that cannot be listened on', () => {
+  test('a busy one', async () => {
+    const address = `127.0.0.1:${server.port}`;
+    expect(await rejectionOf(PageServer.listen(address, PAGES, gate()))).toMatchObject({
+      code: 'failed-precondition',
+      message: `serve pages on "${address}": another process listens there; stop it, or choose another address`,
+    });
+  });
+
+  test("one of another machine's", async () => {
+    // TEST-NET-1 of RFC 5737.
+    expect(await rejectionOf(PageServer.listen('192.0.2.1:9090', PAGES, gate()))).toMatchObject({
+      code: 'failed-precondition',
+      message: 'serve pages on "192.0.2.1:9090": this machine does not have that address',
+    });
+  });
+});
