@@ -1,6 +1,6 @@
 // `npm run journey`: the files and functions of src that run for one request, counted by V8's coverage of the unbundled
 // build. They are what somebody has to read to follow that request. A figure above its limit fails; one below it is a
-// reason to lower the limit. `--files` lists the files.
+// reason to lower the limit. `--files` lists the files, with the functions of each.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { hostname, userInfo } from 'node:os';
@@ -94,12 +94,7 @@ function judge(name: string, counts: ReadonlyMap<string, number>): void {
   const functions = [...counts.values()].reduce((sum, count) => sum + count, 0);
   console.log(`${name}: ${counts.size} files, ${functions} functions`);
   if (process.argv.includes('--files'))
-    console.log(
-      [...counts.keys()]
-        .sort()
-        .map((path) => `  ${path}\n`)
-        .join(''),
-    );
+    for (const [path, count] of [...counts].sort()) console.log(`  ${path} ${count}`);
   const limit = LIMITS[name];
   if (limit === undefined || userInfo().uid !== 0) return;
   if (counts.size <= limit.files && functions <= limit.functions) return;
