@@ -1,10 +1,11 @@
 // `npm run journey`: the files and functions of src that run for one request, counted by V8's coverage of the unbundled
 // build. They are what somebody has to read to follow that request. A figure above its limit fails; one below it is a
 // reason to lower the limit. `--files` lists the files, with the functions of each.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { dirSync } from 'tmp';
 import { silentLog } from '../src/base/log.ts';
 import { orThrow } from '../src/base/parsed.ts';
 import { parseConfig } from '../src/config/config.ts';
@@ -131,9 +132,9 @@ class Counter {
   }
 }
 
-const directory = mkdtempSync('/dev/shm/lantern-journey-');
+const temporary = dirSync({ tmpdir: '/dev/shm', template: 'lantern-journey-XXXXXX', unsafeCleanup: true });
 try {
-  await travel(directory);
+  await travel(temporary.name);
 } finally {
-  rmSync(directory, { recursive: true });
+  temporary.removeCallback();
 }

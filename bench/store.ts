@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { dirSync } from 'tmp';
 import type { ObjectDraft } from '../src/objects/object.ts';
 import { EmbeddedStore } from '../src/stores/embedded/embedded-store.ts';
 import { type Figure, isQuick } from './measure.ts';
@@ -12,7 +12,7 @@ const NEVER = new AbortController().signal;
 /** A store of many Secrets, on the disk that temporary files are on: how long it takes to fill, open, list and watch. */
 export async function benchStore(): Promise<Figure[]> {
   const count = isQuick ? 500 : 10_000;
-  const top = mkdtempSync(join(tmpdir(), 'lantern-bench-'));
+  const { name: top, removeCallback } = dirSync({ template: 'lantern-bench-XXXXXX', unsafeCleanup: true });
   try {
     const directory = join(top, 'data');
     mkdirSync(directory, { mode: 0o700 });
@@ -43,7 +43,7 @@ export async function benchStore(): Promise<Figure[]> {
       ),
     ];
   } finally {
-    rmSync(top, { recursive: true });
+    removeCallback();
   }
 }
 

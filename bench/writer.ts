@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { dirSync } from 'tmp';
 import { systemClock } from '../src/base/clock.ts';
 import { finish } from '../src/base/steps.ts';
 import { hostFileSystem } from '../src/mount/detect/detect-publisher.ts';
@@ -14,7 +15,8 @@ const NAMES = ['password', 'username', 'tls.crt'];
 
 /** The atomic writer against the system calls it cannot do without, issued bare. */
 export async function benchWriter(): Promise<Figure[]> {
-  const top = fs.mkdtempSync('/dev/shm/lantern-bench-');
+  const template = 'lantern-bench-XXXXXX';
+  const { name: top, removeCallback } = dirSync({ tmpdir: '/dev/shm', template, unsafeCleanup: true });
   try {
     const directory = join(top, 'volume');
     fs.mkdirSync(directory);
@@ -61,7 +63,7 @@ export async function benchWriter(): Promise<Figure[]> {
       },
     ];
   } finally {
-    fs.rmSync(top, { recursive: true });
+    removeCallback();
   }
 }
 

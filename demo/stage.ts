@@ -1,15 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { dirSync } from 'tmp';
 
 /** The real command, as a user runs it. */
 const LANTERN = join(import.meta.dirname, '../../../dist/main.js');
 
 /** A directory of the demo's own in memory, a daemon that can be killed and started again, and the command line. */
 export class Stage implements AsyncDisposable {
-  readonly directory = mkdtempSync('/dev/shm/lantern-demo-');
+  readonly #temporary = dirSync({ tmpdir: '/dev/shm', template: 'lantern-demo-XXXXXX', unsafeCleanup: true });
+  readonly directory = this.#temporary.name;
   readonly runDirectory = join(this.directory, 'run');
   readonly dataDirectory = join(this.directory, 'data');
   #daemon: ChildProcess | undefined;
@@ -54,6 +55,6 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopDaemon('SIGTERM');
-    rmSync(this.directory, { recursive: true, force: true });
+    this.#temporary.removeCallback();
   }
 }

@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { dirSync } from 'tmp';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const READY_MS = 20_000;
@@ -23,7 +24,8 @@ const STOP_MS = 20_000;
  * @param {(daemon: FreshDaemon) => Promise<T>} use
  */
 export async function withFreshDaemon(publisher, use) {
-  const directory = mkdtempSync('/dev/shm/lantern-conformance-');
+  const template = 'lantern-conformance-XXXXXX';
+  const { name: directory, removeCallback } = dirSync({ tmpdir: '/dev/shm', template, unsafeCleanup: true });
   try {
     const run = join(directory, 'run');
     mkdirSync(run, { mode: 0o700 });
@@ -43,7 +45,7 @@ export async function withFreshDaemon(publisher, use) {
     return result;
   } finally {
     for (const mount of mountsBelow(directory).reverse()) spawnSync('umount', ['--lazy', mount]);
-    rmSync(directory, { recursive: true, force: true });
+    removeCallback();
   }
 }
 

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
+import { dirSync } from 'tmp';
 import { parse } from 'yaml';
 import { CREATE_CALLS, createFiles } from './create-calls.mjs';
 import { JSON_PATHS, OBJECTS } from './json-paths.mjs';
@@ -33,7 +34,7 @@ export async function runCreateCalls(program, signal) {
     const shown = words.some((word) => word.startsWith('-o')) ? words : [...words, '-o', 'yaml'];
     return { name: words.join(' '), words: [...shown, '--dry-run=client'], ...decision };
   });
-  const directory = mkdtempSync(join(tmpdir(), 'lantern-create-'));
+  const { name: directory, removeCallback } = dirSync({ template: 'lantern-create-XXXXXX', unsafeCleanup: true });
   const before = process.cwd();
   try {
     for (const [path, contents] of Object.entries(await createFiles())) {
@@ -53,7 +54,7 @@ export async function runCreateCalls(program, signal) {
     return judge(calls, theirs, ours, (said) => objectOf(said));
   } finally {
     process.chdir(before);
-    rmSync(directory, { recursive: true });
+    removeCallback();
   }
 }
 

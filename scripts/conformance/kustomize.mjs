@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
+import { dirSync } from 'tmp';
 import { parseAllDocuments } from 'yaml';
 import { KUSTOMIZE_CASES } from './kustomize-cases.mjs';
 import { runTool } from './run-tool.mjs';
@@ -91,7 +91,7 @@ export async function runKustomizePipe(path, { lanternSocket }, signal) {
  * @param {(directory: string) => Promise<T>} use
  */
 async function withTree({ files, at = '.' }, use) {
-  const directory = mkdtempSync(join(tmpdir(), 'lantern-kustomize-'));
+  const { name: directory, removeCallback } = dirSync({ template: 'lantern-kustomize-XXXXXX', unsafeCleanup: true });
   try {
     for (const [path, contents] of Object.entries(files)) {
       mkdirSync(dirname(join(directory, path)), { recursive: true });
@@ -99,7 +99,7 @@ async function withTree({ files, at = '.' }, use) {
     }
     return await use(join(directory, at));
   } finally {
-    rmSync(directory, { recursive: true });
+    removeCallback();
   }
 }
 
