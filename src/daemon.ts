@@ -28,11 +28,11 @@ import { tokensService } from './rpc/lantern/tokens-service.ts';
 import { RpcServer } from './rpc/transport/server.ts';
 import { ThreadParser } from './spec/parser/thread-parser.ts';
 import { EmbeddedStore } from './stores/embedded/embedded-store.ts';
-import { EtcdStore, openEtcdStore } from './stores/etcd/etcd-store.ts';
+import { openEtcdStore } from './stores/etcd/etcd-store.ts';
 import { MemoryStore } from './stores/kept/memory-store.ts';
 import { ManifestDirectory } from './stores/manifests/manifest-directory.ts';
 import type { Store } from './stores/store.ts';
-import type { Staleness, Writability } from './stores/store-health.ts';
+import type { Writability } from './stores/store-health.ts';
 import { BoundedSource, CachedSource, UnfollowedSource } from './stores/wrapped-source.ts';
 import { KeySetFile } from './tokens/key-set-file.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
@@ -91,7 +91,7 @@ export class Daemon implements AsyncDisposable {
       const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
       // A pod's tokens are its API server's business: nobody in the cluster would trust ours.
       const tokens = config.host === 'kubernetes' ? undefined : signer;
-      const staleness = stalenessOf(store);
+      const { staleness, writability } = store;
       const faces = facesOf(store, config, clock);
       const parties = {
         ...faces,
@@ -127,7 +127,6 @@ export class Daemon implements AsyncDisposable {
           log,
         }),
       );
-      const writability = store instanceof EmbeddedStore ? store.writability : undefined;
       observation?.observe({
         census: () => projector.census(),
         pools: () => publisher.poolTotals(),
@@ -145,7 +144,7 @@ export class Daemon implements AsyncDisposable {
       // Answering before it is ready: a probe says "not yet", and calls wait for the source.
       await server.start();
       // Etcd may be away; until it answers, nothing can be said of any object.
-      if (store instanceof EtcdStore) await store.connected(signal);
+      await store.connected?.(signal);
       if (config.manifests !== undefined) {
         const manifests = parts.use(new ManifestDirectory({ directory: config.manifests, store, parser, clock, log }));
         await manifests.start(signal);
@@ -158,8 +157,7 @@ export class Daemon implements AsyncDisposable {
         return filling;
       };
       // It looks at every Secret there is: on a shared store one daemon does so for all.
-      const isShared = store instanceof EtcdStore;
-      parts.use(isShared ? store.oneForAll('token-secrets', fillTokenSecrets) : fillTokenSecrets());
+      parts.use(store.oneForAll?.('token-secrets', fillTokenSecrets) ?? fillTokenSecrets());
       const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer, clock, log }));
       await keySetFile.start(signal);
       server.setServing(true);
@@ -221,12 +219,11 @@ async function startObservation(config: Config, log: Log, parts: DisposalStack):
   return parts.use(await Observation.start(config.metricsAddress, systemClock, log));
 }
 
+/** A store that can be filled first, and whose newest revision is known. */
+type DaemonStore = Store & { readonly revision: number; markReady(): void };
+
 /** With manifests to read first, absence means nothing until they are. */
-async function openStore(
-  config: Config,
-  log: Log,
-  parts: DisposalStack,
-): Promise<MemoryStore | EmbeddedStore | EtcdStore> {
+async function openStore(config: Config, log: Log, parts: DisposalStack): Promise<DaemonStore> {
   const settings = { clock: systemClock, ready: config.manifests === undefined };
   if (config.store === 'memory') return new MemoryStore(settings);
   const { dataDirectory: directory, keyFiles, etcd } = config;
@@ -246,10 +243,6 @@ function facesOf(store: Store, config: Config, clock: Clock): Pick<Stages, 'sour
   }
   const source = config.changeDetection === 'get' ? new UnfollowedSource(bounded) : bounded;
   return { source, background: source };
-}
-
-function stalenessOf(store: Store): Staleness | undefined {
-  return store instanceof EtcdStore ? store.staleness : undefined;
 }
 
 /** Whoever asks for the store's health learns of it, and the log has both ends. */

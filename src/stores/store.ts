@@ -1,5 +1,6 @@
 import type { Wording } from '../objects/declared.ts';
 import type { ObjectDraft, ObjectKind, ObjectRef, StoredObject } from '../objects/object.ts';
+import type { Staleness, Writability } from './store-health.ts';
 
 /**
  * Where objects are read and followed. Every implementation passes `test/contract/store-contract.ts`.
@@ -48,6 +49,14 @@ export interface Store extends Source {
    * `resource-exhausted` when the reader is too slow for the bounded buffer.
    */
   watch(filter: WatchFilter, signal: AbortSignal): AsyncIterable<ObjectEvent>;
+  /** Only of a store that can run out of room. */
+  readonly writability?: Writability;
+  /** Only of a remote store, as are the two below. */
+  readonly staleness?: Staleness;
+  /** Resolves at the first contact with the server, whether or not the store has been filled. */
+  connected?(signal: AbortSignal): Promise<void>;
+  /** Runs `begin` on one of the daemons that share the store, once the store is ready, until disposed. */
+  oneForAll?(name: string, begin: () => AsyncDisposable): AsyncDisposable;
 }
 
 export type ApplyOptions = {
