@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { canCompose } from './docker.mjs';
 
 /**
- * What a kind of suite needs beyond Node. Its tests guard themselves and say so in their title, e.g. "(needs root)". A suite
- * here is a folder of tests, or what the titles of tests in several folders say they need: "(needs etcd)".
+ * A requirement of a suite beyond Node. Its tests check for it and name it in their titles: "(needs root)". A suite is a
+ * folder of tests, or all tests whose titles name the requirement: "(needs etcd)".
  *
- * One that is heavy has a command of its own, which CI runs besides `npm test`: only there it may not be missing.
+ * A heavy suite has a command of its own, which CI runs besides `npm test`. Only that command requires it.
  *
  * @typedef {{ suite: string, reason: string, isThere: () => boolean, isHeavy: boolean }} Prerequisite
  */
@@ -40,25 +40,25 @@ export const PREREQUISITES = [
   },
 ];
 
-/** Found out by mounting, in a mount namespace that ends with the command: a capability bit does not tell what AppArmor denies. */
+/** Mounts in a mount namespace that ends with the command. A capability bit would not show what AppArmor denies. */
 export function mayMount() {
   if (process.getuid?.() !== 0) return false;
   const mount = 'mount -t tmpfs lantern-probe /tmp';
   return spawnSync('unshare', ['--mount', 'sh', '-c', mount], { stdio: 'ignore' }).status === 0;
 }
 
-/** Whether profiles can be loaded here, and are enforced. */
+/** True if profiles can be loaded here, and are enforced. */
 export function hasAppArmor() {
   const enabled = '/sys/module/apparmor/parameters/enabled';
   return hasAppArmorParser() && existsSync(enabled) && readFileSync(enabled, 'utf8').startsWith('Y');
 }
 
-/** Whether profiles can be read here, which takes no AppArmor in the kernel. */
+/** True if profiles can be parsed here, which needs no AppArmor in the kernel. */
 export function hasAppArmorParser() {
   return spawnSync('apparmor_parser', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Whether an etcd can be started here, and asked. */
+/** True if etcd and etcdctl are installed. */
 export function hasEtcd() {
   /** @param {string} command @param {string} argument */
   const runs = (command, argument) => spawnSync(command, [argument], { stdio: 'ignore' }).status === 0;

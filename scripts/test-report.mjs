@@ -9,7 +9,7 @@ import { relative } from 'node:path';
  */
 
 /**
- * What a run came to. A file that could not even be loaded counts as one failure.
+ * The results of a run. A file that could not be loaded counts as one failure.
  *
  * @param {Report} report
  */
@@ -24,7 +24,7 @@ export function countTests({ testResults }) {
 }
 
 /**
- * What a run that was stopped had come to: a letter for each test that was over.
+ * The results of a run that was stopped, from a letter for each finished test.
  *
  * @param {string} letters the first of "passed", "failed", "skipped" and "pending"
  */
@@ -60,11 +60,11 @@ export function describeSkipped({ testResults }, top, missing) {
 }
 
 /**
- * Whether tests were skipped for something that their titles say they need.
+ * True if tests were skipped for a need that their titles name and that is not excused.
  *
  * @param {Report} report
  * @param {string} top the checkout
- * @param {ReadonlySet<string>} excused suites that may be missing, and needs that may be unmet
+ * @param {ReadonlySet<string>} excused suites and needs that may be missing
  */
 export function hasUnmetNeeds({ testResults }, top, excused) {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
@@ -80,8 +80,8 @@ export function hasUnmetNeeds({ testResults }, top, excused) {
 }
 
 /**
- * Whether a test that was skipped may be: it needs nothing, or something that is excused, and what it needs besides is here, as
- * another test that needed the same has passed.
+ * True if a test may be skipped: it names no need, or an excused one while its other needs are met. A need is met if another
+ * test with it has passed.
  *
  * @param {readonly string[]} needs
  * @param {ReadonlySet<string>} excused

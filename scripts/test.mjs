@@ -1,7 +1,7 @@
-// `npm test`: prepares the checkout, runs every suite, says what could not run here and why, and ends with one plain line.
-// Further arguments go to vitest. With CI=true a prerequisite that is missing is a failure: nothing is skipped in silence.
-// However the run ends, also by a signal, everything that it started ends with it. package.json starts it by `exec`, since
-// npm passes its signals on to the shell only.
+// `npm test`: prepares the checkout, says which suites cannot run here and why, runs the others, and ends with a summary line.
+// Further arguments go to vitest. With CI=true a missing prerequisite is a failure.
+// When the run ends, also by a signal, every process that it started ends. package.json starts this script with `exec`,
+// because npm passes signals to its shell only.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ const TOP = fileURLToPath(new URL('..', import.meta.url));
 const VITEST = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 const PROGRESS_REPORTER = fileURLToPath(new URL('progress-reporter.mjs', import.meta.url));
 const CACHE = fileURLToPath(new URL('../.cache', import.meta.url));
-/** What an engine with containers needs to end in order. */
+/** Enough for a container engine to stop its containers. */
 const GRACE_MS = 4_000;
 
 const isCi = process.env.CI === 'true';
@@ -39,28 +39,37 @@ for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 
 try {
   await bootstrap();
-  process.exitCode = await runSuites();
+  const absent = PREREQUISITES.filter(({ isThere }) => !isThere());
+  // Arguments choose tests: which of these they would have included is known only at the end.
+  if (args.length === 0) for (const { suite, reason } of absent) console.log(`will not run here: ${suite} (${reason})`);
+  process.exitCode = await runSuites(absent);
 } catch (error) {
   console.error(`lantern: ${/** @type {Error} */ (error).message}`);
   process.exitCode = 1;
 }
 
-/** The exit code. */
-async function runSuites() {
+/**
+ * The exit code.
+ *
+ * @param {readonly import('./prerequisites.mjs').Prerequisite[]} absent
+ */
+async function runSuites(absent) {
   await adoptOrphans();
   const directory = mkdtempSync(join(CACHE, 'test-run-'));
   const report = join(directory, 'report.json');
   const progress = join(directory, 'progress');
-  // Its own also where one run of the tests starts another.
+  // A run that another run starts has its own.
   const run = randomBytes(3).toString('hex');
   try {
     const status = await runVitest(report, { ...process.env, [TEST_RUN]: run, [PROGRESS_FILE]: progress });
     const left = stopped === undefined ? descendantsOf(process.pid) : [];
     await endDescendants(GRACE_MS);
     removeTraces(tempDirPrefix({ [TEST_RUN]: run }));
-    if (stopped !== undefined) return sayStopped(stopped, existsSync(progress) ? readFileSync(progress, 'utf8') : '');
+    if (stopped !== undefined)
+      return reportStopped(stopped, existsSync(progress) ? readFileSync(progress, 'utf8') : '');
     for (const { pid, command } of left) console.error(`The tests left process ${pid} behind: ${command}`);
-    if (existsSync(report)) return sayResults(JSON.parse(readFileSync(report, 'utf8')), status, left.length > 0);
+    if (existsSync(report))
+      return reportResults(JSON.parse(readFileSync(report, 'utf8')), absent, status, left.length > 0);
     console.error('vitest ended without a report, see above');
     return 1;
   } finally {
@@ -69,7 +78,7 @@ async function runSuites() {
 }
 
 /**
- * The exit code; null where a signal ended it.
+ * The exit code; null if a signal ended vitest.
  *
  * @param {string} report
  * @param {NodeJS.ProcessEnv} env
@@ -79,13 +88,13 @@ async function runVitest(report, env) {
   if (stopped !== undefined) return null;
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const all = [VITEST, 'run', ...reporters, `--reporter=${PROGRESS_REPORTER}`, ...args];
-  // In a session of its own: Ctrl-C ends this process, which ends the others and can still say what they came to.
+  // In a session of its own: Ctrl-C ends this process, which then ends the others and prints the summary.
   vitest = spawn(process.execPath, all, { cwd: TOP, env, stdio: 'inherit', detached: true });
   const [status] = await once(vitest, 'exit');
   return status;
 }
 
-/** At once, and its workers, which would go on to the next test; what they have started gets time to end in order. */
+/** Kills vitest and its workers, which would continue with the next test. Processes that they started get time to stop. */
 function stopVitest() {
   if (vitest?.pid === undefined || vitest.exitCode !== null || vitest.signalCode !== null) return;
   const workers = descendantsOf(vitest.pid).filter(({ command }) => command.includes('/vitest/dist/'));
@@ -97,7 +106,7 @@ function stopVitest() {
  * @param {NodeJS.Signals} signal
  * @param {string} progress
  */
-function sayStopped(signal, progress) {
+function reportStopped(signal, progress) {
   const { passed, failed, skipped } = countProgress(progress);
   console.log(`\nstopped by ${signal}; the other tests did not run`);
   console.log(summary(passed, failed, skipped));
@@ -106,11 +115,11 @@ function sayStopped(signal, progress) {
 
 /**
  * @param {import('./test-report.mjs').Report} report
+ * @param {readonly import('./prerequisites.mjs').Prerequisite[]} absent
  * @param {number | null} status
- * @param {boolean} hasLeft whether processes were left behind
+ * @param {boolean} hasLeft true if processes were left behind
  */
-function sayResults(report, status, hasLeft) {
-  const absent = PREREQUISITES.filter(({ isThere }) => !isThere());
+function reportResults(report, absent, status, hasLeft) {
   const missing = new Map(absent.map(({ suite, reason }) => [suite, reason]));
   const excused = new Set(absent.flatMap(({ suite, isHeavy }) => (isHeavy && !args.includes(suite) ? [suite] : [])));
   const { passed, failed, skipped } = countTests(report);
