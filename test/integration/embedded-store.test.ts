@@ -1,5 +1,7 @@
+import { execFile, execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -11,7 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { parseRefKey } from '../../src/objects/object.ts';
 import { backUp, rekey, restore } from '../../src/stores/embedded/backup.ts';
 import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts';
 import { secretDraft } from '../support/objects/builders.ts';
@@ -19,10 +24,16 @@ import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 import { CommandLine } from '../support/suite/command-line.ts';
 import { TempDir } from '../support/suite/temp-dir.ts';
 
+const execFileAsync = promisify(execFile);
 const NEVER = new AbortController().signal;
 const APPLY = { createOnly: false, dryRun: false };
 const PLANTED = 'hunter2-planted-in-a-secret';
 const DB = { kind: 'Secret', namespace: 'default', name: 'db' } as const;
+
+/** A file of test/fixtures/stores: bytes that an earlier version wrote. */
+function fixture(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/stores/${name}`, import.meta.url));
+}
 
 /** A place for a store that is opened and closed again and again. */
 class Place extends TempDir {
@@ -30,6 +41,12 @@ class Place extends TempDir {
 
   constructor() {
     super('/dev/shm');
+  }
+
+  /** For what was written with that key. */
+  useFixtureKey(): void {
+    copyFileSync(fixture('key'), this.at('key'));
+    chmodSync(this.at('key'), 0o600);
   }
 
   async with<T>(use: (store: EmbeddedStore) => Promise<T>, keyFiles = this.location.keyFiles): Promise<T> {
@@ -191,17 +208,80 @@ describe('backup and restore', () => {
     expect(applied).toEqual(new Set(['data[password]', 'data[other]']));
   });
 
-  test.each<[string, (text: string) => string]>([
-    ['empty', () => ''],
-    ['cut short', (text) => text.slice(0, -30)],
-    ['without a line', (text) => `${text.trimEnd().split('\n').slice(0, -1).join('\n')}\n`],
-    ['another file', () => 'kind: Secret\n'],
-  ])('a backup that is %s is refused, and the store stays', async (_, change) => {
+  const damages: [string, (bytes: Buffer) => Uint8Array][] = [
+    ['empty', () => Buffer.of()],
+    ['cut short', (bytes) => bytes.subarray(0, -30)],
+    ['longer than it was', (bytes) => Buffer.concat([bytes, bytes.subarray(-30)])],
+    ['another file', () => Buffer.from('kind: Secret\n')],
+  ];
+
+  test.each(damages)('a backup that is %s is refused, and the store stays', async (_, change) => {
     using place = new Place();
     await place.apply('saved');
     await backUp(place.location, place.at('backup'));
-    writeFileSync(place.at('backup'), change(readFileSync(place.at('backup'), 'utf8')));
+    writeFileSync(place.at('backup'), change(readFileSync(place.at('backup'))));
     await expect(restore(place.location, place.at('backup'), Date.now())).rejects.toMatchObject({ code: 'data-loss' });
+    expect(await place.password()).toBe('saved');
+  });
+
+  test.each<[string, (bytes: Buffer) => Uint8Array]>([
+    ...damages,
+    ['without a line', (bytes) => Buffer.from(`${bytes.toString().trimEnd().split('\n').slice(0, -1).join('\n')}\n`)],
+  ])('a backup of an older version that is %s is refused, and the store stays', async (_, change) => {
+    using place = new Place();
+    place.useFixtureKey();
+    await place.apply('saved');
+    writeFileSync(place.at('backup'), change(readFileSync(fixture('backup-1'))));
+    await expect(restore(place.location, place.at('backup'), Date.now())).rejects.toMatchObject({ code: 'data-loss' });
+    expect(await place.password()).toBe('saved');
+  });
+
+  test.each(['backup-1', 'archive-1'])('%s, which an earlier version wrote, is restored', async (name) => {
+    using place = new Place();
+    place.useFixtureKey();
+    // Both were written from the store whose newest revision this was.
+    const newest = 1_795_963_380_111;
+    expect(await restore(place.location, fixture(name), 0)).toEqual({ count: 4, replaced: undefined });
+    await place.with(async (store) => {
+      expect(store.revision).toBe(newest + 1);
+      const [secret, configMap, account, volume] = await Promise.all(
+        (['Secret/db', 'ConfigMap/settings', 'ServiceAccount/app', 'ProjectedVolume/files'] as const).map((name) =>
+          store.get(parseRefKey(name.replace('/', '/default/')), NEVER),
+        ),
+      );
+      expect(secret).toEqual({
+        kind: 'Secret',
+        type: 'Opaque',
+        immutable: false,
+        data: new Map([['password', new Uint8Array(Buffer.from('saved by an old version'))]]),
+        metadata: {
+          name: 'db',
+          namespace: 'default',
+          labels: new Map([['app', 'old']]),
+          annotations: new Map(),
+          uid: '69fa2396-dedf-4863-b3a4-cf8714a646d4',
+          resourceVersion: '1795963380108',
+          creationTimestamp: '2026-11-29T14:43:00Z',
+        },
+        applied: new Set(['metadata.labels[app]', 'data[password]']),
+      });
+      expect(configMap).toMatchObject({
+        data: new Map([['a', 'b']]),
+        binaryData: new Map([['c', Uint8Array.of(0, 255)]]),
+      });
+      expect(account).toMatchObject({ secrets: ['db'], imagePullSecrets: [], automountServiceAccountToken: undefined });
+      expect(volume).toMatchObject({ spec: { secret: { secretName: 'db' } } });
+    });
+  });
+
+  test('a backup comes through a pipe, too', async () => {
+    using place = new Place();
+    await place.apply('saved');
+    await backUp(place.location, place.at('backup'));
+    execFileSync('mkfifo', [place.at('pipe')]);
+    const writing = execFileAsync('sh', ['-c', 'cat "$0" > "$1"', place.at('backup'), place.at('pipe')]);
+    await restore(place.location, place.at('pipe'), Date.now());
+    await writing;
     expect(await place.password()).toBe('saved');
   });
 
@@ -274,4 +354,9 @@ test('lantern backup, restore and rekey say what they did', async () => {
   expect(await shell.output('rekey', ...keys)).toContain(`2 objects encrypted with ${shell.at('new-key')}`);
   await shell.serve('--key-file', shell.at('new-key'));
   expect(await shell.output('get', 'secrets')).toContain('s ');
+  // A backup is an archive, under the key that the store had.
+  const oldKey = shell.at('data', 'key');
+  expect(await shell.output('import', '--key-file', oldKey, '--dry-run', shell.at('backup'))).toBe(
+    'secrets: 2 unchanged (dry run)\n',
+  );
 });

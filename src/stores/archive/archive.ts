@@ -1,19 +1,31 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { LanternError } from '../../base/errors.ts';
 import { describeRef, refOf, type StoredObject } from '../../objects/object.ts';
 import { decodeObject, encodeObject } from '../kept/object-codec.ts';
+import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from '../sealed/aes-gcm.ts';
+import { KEY_ID_BYTES, keyById } from '../sealed/envelope.ts';
 import type { KeyRing, StoreKey } from '../sealed/key-file.ts';
 
-/** Before each object, its length as a big-endian number. */
-const LENGTH_BYTES = 4;
+// The format, which `lantern export` and `lantern backup` write: a header (name and version, key id, salt), then
+// sealed frames. Their contents are one stream: of each object its length, as a big-endian number, and its bytes.
 
-/** Far more than an object of 1 MiB of values takes, whatever they are: what is longer was never one. */
+const NAME = 'lantern archive ';
+const HEADING = Buffer.from(`${NAME}1\n`);
+const SALT_BYTES = 32;
+export const HEADER_BYTES = HEADING.length + KEY_ID_BYTES + SALT_BYTES;
+
+/** What a frame holds in the clear; only the last one may hold less. */
+export const FRAME_BYTES = 64 * 1024;
+export const SEALED_FRAME_BYTES = FRAME_BYTES + TAG_BYTES;
+
+const LENGTH_BYTES = 4;
+/** No object of 1 MiB of values takes nearly as much. A greater length was not written by `ArchiveWriter`. */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Writes objects into a file that is open and empty, sealed, one frame in memory. It is an archive once `finish` has
- * resolved; syncing it is the caller's.
+ * Writes objects into an open, empty file, sealed; holds one frame in memory. The file is an archive once `finish` has
+ * resolved. The caller syncs it.
  */
 export class ArchiveWriter {
   readonly #file: FileHandle;
@@ -33,12 +45,15 @@ export class ArchiveWriter {
     return new ArchiveWriter(file, cipher);
   }
 
-  /** `resource-exhausted` for an object that a reader would refuse for its length. */
+  /** `resource-exhausted` if the object is longer than `Archive` would read. */
   async append(object: StoredObject): Promise<void> {
     const bytes = encodeObject(object);
     if (bytes.length > MAX_OBJECT_BYTES) {
-      const problem = `it takes ${bytes.length} bytes, more than the ${MAX_OBJECT_BYTES} of an archive's object`;
-      throw new LanternError('resource-exhausted', `export ${describeRef(refOf(object))}: ${problem}; make it smaller`);
+      const problem = `it takes ${bytes.length} bytes, and an archive holds ${MAX_OBJECT_BYTES} for an object`;
+      throw new LanternError(
+        'resource-exhausted',
+        `archive ${describeRef(refOf(object))}: ${problem}; make it smaller`,
+      );
     }
     const length = Buffer.alloc(LENGTH_BYTES);
     length.writeUInt32BE(bytes.length);
@@ -69,8 +84,8 @@ export class ArchiveWriter {
 }
 
 /**
- * The objects of an archive, from a file that stays open. They can be read any number of times: every time each frame is
- * authenticated as a part of the same archive, so what was read once cannot come out as something else.
+ * The objects of an archive, read from a file that stays open, any number of times. Each frame is authenticated every
+ * time as a part of the same archive, so a repeated read yields the same objects or fails.
  */
 export class Archive {
   readonly #file: FileHandle;
@@ -89,7 +104,7 @@ export class Archive {
     return new Archive(file, ArchiveCipher.open(keys, header, what), what);
   }
 
-  /** In the order they were written. `data-loss` as soon as something is not as it was: what came before it counts for nothing. */
+  /** In the order of writing. After a `data-loss`, at the first frame that is damaged, no earlier object counts. */
   async *objects(): AsyncGenerator<StoredObject, void> {
     const bytes = new FramedBytes(this.#frames());
     for (;;) {
@@ -99,7 +114,7 @@ export class Archive {
       if (size > MAX_OBJECT_BYTES) throw this.#damaged();
       const encoded = await bytes.take(size);
       if (encoded.length < size) throw this.#damaged();
-      yield this.#decode(encoded);
+      yield decodeObject(encoded, this.#what);
     }
   }
 
@@ -114,22 +129,12 @@ export class Archive {
     }
   }
 
-  #decode(encoded: Buffer): StoredObject {
-    try {
-      return decodeObject(encoded);
-    } catch {
-      // Its error quotes what it read.
-      throw this.#damaged();
-    }
-  }
-
   #damaged(): LanternError {
-    const problem = 'it is damaged, incomplete or not as it was written';
-    return new LanternError('data-loss', `${this.#what}: ${problem}; use another copy, or export again`);
+    return new LanternError('data-loss', `${this.#what}: it is damaged or incomplete; use another copy`);
   }
 }
 
-/** The bytes of frames one after the other, in portions of any size. */
+/** The stream of bytes that the frames hold, in portions of any size. */
 class FramedBytes {
   readonly #frames: AsyncGenerator<Buffer, void>;
   #rest: Buffer = Buffer.of();
@@ -169,21 +174,6 @@ async function readAt(file: FileHandle, position: number, count: number): Promis
   return bytes.subarray(0, filled);
 }
 
-const CIPHER = 'aes-256-gcm';
-const NAME = 'lantern archive ';
-const FORMAT = '1\n';
-const HEADING = Buffer.from(NAME + FORMAT);
-const ID_BYTES = 8;
-const SALT_BYTES = 32;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-
-/** What a frame holds in the clear; only the last one may hold less. */
-export const FRAME_BYTES = 64 * 1024;
-export const SEALED_FRAME_BYTES = FRAME_BYTES + TAG_BYTES;
-/** Format, key id, salt. */
-export const HEADER_BYTES = HEADING.length + ID_BYTES + SALT_BYTES;
-
 /**
  * Seals and opens the frames of one archive with AES-256-GCM, under a key that only this archive has. The nonce of a
  * frame is its number and whether it is the last, and the header is authenticated with each: frames that are changed,
@@ -195,7 +185,7 @@ export class ArchiveCipher {
 
   private constructor(key: StoreKey, header: Buffer) {
     this.header = header;
-    const salt = header.subarray(HEADING.length + ID_BYTES);
+    const salt = header.subarray(HEADING.length + KEY_ID_BYTES);
     this.#key = new Uint8Array(hkdfSync('sha256', key.archiving, salt, 'lantern archive v1: frames', 32));
   }
 
@@ -205,50 +195,38 @@ export class ArchiveCipher {
   }
 
   /**
-   * For the archive that begins with `header`; `what` begins the error's message. `invalid-argument` when it is no
-   * archive, or one of another format; `failed-precondition` when none of the keys sealed it.
+   * For the archive that begins with `header`; `what` begins the error's message. `invalid-argument` if it is not an
+   * archive, or one of another version; `failed-precondition` if none of the keys sealed it.
    */
   static open(keys: KeyRing, header: Buffer, what: string): ArchiveCipher {
     if (header.length < HEADER_BYTES || !header.subarray(0, HEADING.length).equals(HEADING)) {
       const isOther = header.toString('latin1', 0, NAME.length) === NAME && header.length >= HEADER_BYTES;
       const problem = isOther
-        ? 'it is of a format that this version does not know, or damaged; use the version that wrote it, or newer'
-        : 'it is not an archive of lantern export; manifests are stored by "lantern apply -f"';
+        ? 'it is damaged, or of a format that this version does not know; use the version that wrote it, or a newer one'
+        : 'it is not an archive of lantern export or backup; manifests are stored by "lantern apply -f"';
       throw new LanternError('invalid-argument', `${what}: ${problem}`);
     }
-    const id = header.toString('hex', HEADING.length, HEADING.length + ID_BYTES);
-    const key = keys.byId.get(id);
-    if (key === undefined) {
-      const problem = `it is sealed with the key ${id}, which is in none of the key files`;
-      throw new LanternError('failed-precondition', `${what}: ${problem}; name the one of the export with --key-file`);
-    }
-    return new ArchiveCipher(key, header);
+    const id = header.toString('hex', HEADING.length, HEADING.length + KEY_ID_BYTES);
+    return new ArchiveCipher(keyById(keys, id, what), header);
   }
 
   seal(frame: Uint8Array, number: number, isLast: boolean): Buffer {
-    const cipher = createCipheriv(CIPHER, this.#key, nonceOf(number, isLast), { authTagLength: TAG_BYTES });
-    cipher.setAAD(this.header);
-    return Buffer.concat([cipher.update(frame), cipher.final(), cipher.getAuthTag()]);
+    const { ciphertext, tag } = encrypt(frame, this.#parameters(number, isLast));
+    return Buffer.concat([ciphertext, tag]);
   }
 
-  /** Undefined when this is not what was sealed under that number. */
+  /** Undefined unless `sealed` was sealed under that number. */
   open(sealed: Buffer, number: number, isLast: boolean): Buffer | undefined {
     if (sealed.length < TAG_BYTES) return undefined;
     const end = sealed.length - TAG_BYTES;
-    const decipher = createDecipheriv(CIPHER, this.#key, nonceOf(number, isLast), { authTagLength: TAG_BYTES });
-    decipher.setAAD(this.header);
-    decipher.setAuthTag(sealed.subarray(end));
-    try {
-      return Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]);
-    } catch {
-      return undefined;
-    }
+    const parts = { ciphertext: sealed.subarray(0, end), tag: sealed.subarray(end) };
+    return decrypt(parts, this.#parameters(number, isLast));
   }
-}
 
-function nonceOf(number: number, isLast: boolean): Buffer {
-  const nonce = Buffer.alloc(NONCE_BYTES);
-  nonce.writeBigUInt64BE(BigInt(number), 0);
-  nonce.writeUInt8(isLast ? 1 : 0, NONCE_BYTES - 1);
-  return nonce;
+  #parameters(number: number, isLast: boolean) {
+    const nonce = Buffer.alloc(NONCE_BYTES);
+    nonce.writeBigUInt64BE(BigInt(number), 0);
+    nonce.writeUInt8(isLast ? 1 : 0, NONCE_BYTES - 1);
+    return { key: this.#key, nonce, context: this.header };
+  }
 }

@@ -1,77 +1,108 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { z } from 'zod';
-import { LanternError, toLanternError } from '../../base/errors.ts';
-import { replaceFile, syncDirectory, writePrivateFile } from '../../base/files.ts';
+import { hasCode, LanternError, toLanternError } from '../../base/errors.ts';
+import { openNamelessFile, replaceFile, syncDirectory, writePrivateFile } from '../../base/files.ts';
+import { refKey, refOf, type StoredObject } from '../../objects/object.ts';
+import { Archive, ArchiveWriter } from '../archive/archive.ts';
 import { createKeyFile, type KeyRing, readKeyRing } from '../sealed/key-file.ts';
 import { type DataPaths, dataPaths, prepareDataDirectory } from './data-directory.ts';
 import { EmbeddedDatabase, type EmbeddedLocation } from './database.ts';
 import { isUnused, type Level, openLevel } from './level.ts';
-import {
-  type Contents,
-  digestOf,
-  type EmbeddedRecord,
-  HEAD_KEY,
-  type Head,
-  objectRecord,
-  readRecords,
-  revisionsOf,
-  sealHead,
-} from './records.ts';
+import { isOldBackup, readOldBackup } from './old-backup.ts';
+import { digestOf, HEAD_KEY, type Head, objectRecord, revisionsOf, sealHead } from './records.ts';
 
-/** First line of a backup; a line of JSON per record follows, sealed as in the database. */
-const HEADING = 'lantern backup 1';
+// Work on the files of a store whose daemon is down. LevelDB's lock makes sure that it is.
 
-const lineSchema = z.tuple([z.string(), z.base64()]);
+/** What a backup holds: the objects by `refKey`, and a revision that none of them is above. */
+type Backup = { readonly objects: ReadonlyMap<string, StoredObject>; readonly revision: number };
 
-/** Writes the whole store into one file, 0600, sealed by the same keys. The daemon must be down. Answers how many objects. */
-export async function backUp(location: EmbeddedLocation, file: string): Promise<number> {
+/** Writes all objects into an archive, 0600, sealed with the store's first key. Returns how many. */
+export async function backUp(location: EmbeddedLocation, path: string): Promise<number> {
   await requireUsed(location, 'back up');
   const { database, objects } = await EmbeddedDatabase.open(location, 0);
   await using _ = database;
-  const lines = [`${HEADING}\n`];
-  for await (const [key, value] of database.records()) lines.push(lineOf([key, value]));
   try {
-    await writePrivateFile(file, { replace: true }, async (handle) => {
-      for (const line of lines) await handle.writeFile(line);
+    await writePrivateFile(path, { replace: true }, async (file) => {
+      const writer = await ArchiveWriter.begin(file, database.key);
+      for (const object of objects.values()) await writer.append(object);
+      await writer.finish();
     });
   } catch (error) {
-    throw toLanternError(error, `write the backup "${file}"`);
+    throw toLanternError(error, `write the backup "${path}"`);
   }
   return objects.size;
 }
 
 /**
- * Makes the backup the store. What was in the data directory is moved aside, to `replaced`, whether it was whole or
- * not. The store gets a new id and revisions above all that it had. The daemon must be down.
+ * Replaces the store with the objects of an archive, or of a backup in the old format. They keep their uids and
+ * revisions; the store gets a new id, and revisions above theirs: under its old id, what is missing in an older state
+ * would count as deleted. What was in the data directory, damaged or not, is moved aside to `replaced`.
  */
 export async function restore(
   { directory, keyFiles }: EmbeddedLocation,
-  file: string,
+  path: string,
   now: number,
 ): Promise<{ readonly count: number; readonly replaced: string | undefined }> {
-  const what = `restore "${file}"`;
+  const what = `restore "${path}"`;
   await prepareDataDirectory(directory);
   const keys = await readKeyRing(keyFiles);
-  const contents = await readRecords(recordsOf(file, what), keys, what);
-  if (contents.head === undefined) throw new LanternError('data-loss', `${what}: its head is missing`);
   const paths = dataPaths(directory);
   try {
+    const { objects, revision } = await readBackup(path, { keys, spoolDirectory: directory, what });
     await using _ = await holdDatabase(paths, what);
-    const revision = Math.max(contents.head.head.revision + 1, Math.floor(now));
-    const digest = digestOf(keys.first, revisionsOf(contents.objects));
-    const head = { storeId: randomUUID(), revision, count: contents.objects.size, digest };
-    const replaced = await putInPlace(paths, contents, keys, head, new Date(now));
-    return { count: contents.objects.size, replaced };
+    const head = {
+      storeId: randomUUID(),
+      revision: Math.max(revision + 1, Math.floor(now)),
+      count: objects.size,
+      digest: digestOf(keys.first, revisionsOf(objects)),
+    };
+    const replaced = await putInPlace(paths, objects, keys, head, new Date(now));
+    return { count: objects.size, replaced };
   } catch (error) {
     throw toLanternError(error, what);
   }
 }
 
-/** Seals everything with the first key, which is made when its file is missing. The daemon must be down. Answers how many objects. */
+async function readBackup(
+  path: string,
+  { keys, spoolDirectory, what }: { readonly keys: KeyRing; readonly spoolDirectory: string; readonly what: string },
+): Promise<Backup> {
+  await using file = await openSeekable(path, spoolDirectory);
+  if (await isOldBackup(file)) return await readOldBackup(file, keys, what);
+  const archive = await Archive.open(file, keys, what).catch((error: unknown) => {
+    if (!hasCode(error, 'invalid-argument')) throw error;
+    throw new LanternError('data-loss', `${what}: it is not a backup that this version knows, or damaged; use another`);
+  });
+  const objects = new Map<string, StoredObject>();
+  let revision = 0;
+  for await (const object of archive.objects()) {
+    const own = Number(object.metadata.resourceVersion);
+    if (objects.has(refKey(refOf(object))) || !Number.isSafeInteger(own)) {
+      throw new LanternError('data-loss', `${what}: it holds what no store can; use another`);
+    }
+    objects.set(refKey(refOf(object)), object);
+    revision = Math.max(revision, own);
+  }
+  return { objects, revision };
+}
+
+/** An archive is read by position. What comes through a pipe is copied, encrypted as it is, to a file without a name. */
+async function openSeekable(path: string, spoolDirectory: string): Promise<FileHandle> {
+  const file = await open(path);
+  if ((await file.stat()).isFile()) return file;
+  const copy = await openNamelessFile(spoolDirectory);
+  try {
+    for await (const chunk of file.createReadStream()) await copy.writeFile(chunk);
+    return copy;
+  } catch (error) {
+    await copy.close();
+    throw error;
+  }
+}
+
+/** Seals everything with the first key, whose file is made if it is missing. Returns how many objects there are. */
 export async function rekey(location: EmbeddedLocation): Promise<number> {
   await requireUsed(location, 'rekey');
   const [first, ...others] = location.keyFiles;
@@ -82,16 +113,22 @@ export async function rekey(location: EmbeddedLocation): Promise<number> {
   return objects.size;
 }
 
-/** An empty store is not made by asking for what is in it. */
+/** Opening a database makes one where there is none. */
 async function requireUsed({ directory }: EmbeddedLocation, verb: string): Promise<void> {
   if (!(await isUnused(dataPaths(directory)))) return;
   throw new LanternError('not-found', `${verb} the store in "${directory}": there is none; name the right --data-dir`);
 }
 
 /**
- * Every state in between is refused at the next start: the new head comes first, and fits no database but the new one.
+ * After a crash at any step the next start refuses the store: the new head comes first, and fits the new database alone.
  */
-async function putInPlace(paths: DataPaths, { objects }: Contents, keys: KeyRing, head: Head, now: Date) {
+async function putInPlace(
+  paths: DataPaths,
+  objects: ReadonlyMap<string, StoredObject>,
+  keys: KeyRing,
+  head: Head,
+  now: Date,
+): Promise<string | undefined> {
   const prepared = `${paths.database}.new`;
   await rm(prepared, { recursive: true, force: true });
   const sealed = sealHead(keys.first, head);
@@ -119,7 +156,7 @@ async function putInPlace(paths: DataPaths, { objects }: Contents, keys: KeyRing
   return isReplacing ? aside : undefined;
 }
 
-/** LevelDB's lock for as long as it takes, so that no daemon is at work. A database too damaged to be opened has no daemon. */
+/** Holds LevelDB's lock, so that no daemon is running. A database too damaged to be opened has none. */
 async function holdDatabase(paths: DataPaths, what: string): Promise<AsyncDisposable> {
   let level: Level | undefined;
   try {
@@ -132,36 +169,4 @@ async function holdDatabase(paths: DataPaths, what: string): Promise<AsyncDispos
       await level?.close();
     },
   };
-}
-
-function lineOf([key, value]: EmbeddedRecord): string {
-  return `${JSON.stringify([key, Buffer.from(value).toString('base64')])}\n`;
-}
-
-async function* recordsOf(file: string, what: string): AsyncGenerator<EmbeddedRecord> {
-  const damaged = () => new LanternError('data-loss', `${what}: it is no backup, or a damaged one; use another`);
-  let isFirst = true;
-  try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-      if (isFirst) {
-        if (line !== HEADING) throw damaged();
-        isFirst = false;
-        continue;
-      }
-      const record = lineSchema.safeParse(parseJson(line));
-      if (!record.success) throw damaged();
-      yield [record.data[0], Buffer.from(record.data[1], 'base64')];
-    }
-  } catch (error) {
-    throw toLanternError(error, what);
-  }
-  if (isFirst) throw damaged();
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -93,6 +93,11 @@ export class EmbeddedDatabase implements AsyncDisposable {
     return this.#head.revision;
   }
 
+  /** The key that seals. */
+  get key(): StoreKey {
+    return this.#key;
+  }
+
   /** Makes the changes durable, all or none. After an error nobody knows which, and nothing more is written: `reopen`. */
   async commit(events: readonly ObjectEvent[]): Promise<void> {
     const next = this.#after(events);
@@ -136,11 +141,6 @@ export class EmbeddedDatabase implements AsyncDisposable {
       this.#head,
     );
     await this.#level.compactRange('', '\uffff');
-  }
-
-  /** Every record as it is stored. */
-  records(): AsyncIterable<EmbeddedRecord> {
-    return recordsOf(this.#level, `read the store in "${this.#paths.directory}"`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -83,11 +83,7 @@ function openObject(keys: KeyRing, objectKey: string, value: Uint8Array, what: s
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const revision = bytes.length < REVISION_BYTES ? '' : String(bytes.readBigUInt64BE());
   const opened = unseal(keys, bytes.subarray(REVISION_BYTES), contextOf(objectKey, revision), what);
-  try {
-    return decodeObject(opened.bytes);
-  } catch {
-    throw new LanternError('data-loss', `${what}: it is of a kind that this version does not know`);
-  }
+  return decodeObject(opened.bytes, what);
 }
 
 function contextOf(objectKey: string, revision: string): string {

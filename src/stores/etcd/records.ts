@@ -115,7 +115,7 @@ export class EtcdRecords {
     const bytes = encodeObject({ ...object, metadata: { ...object.metadata, resourceVersion: '0' } });
     const value = seal(this.#keys.first, bytes, key.toString());
     if (value.length + key.length + REQUEST_OVERHEAD_BYTES <= MOST_REQUEST_BYTES) {
-      return { value, kept: decodeObject(bytes) };
+      return { value, kept: decodeObject(bytes, `apply ${describeRef(refOf(object))}`) };
     }
     throw new LanternError(
       'invalid-argument',
@@ -183,12 +183,7 @@ export class EtcdRecords {
   #open(ref: ObjectRef, { value, mod_revision }: IKeyValue): StoredObject {
     const what = `read ${describeRef(ref)}`;
     const { bytes } = unseal(this.#keys, value, this.keyOf(ref).toString(), what);
-    let object: StoredObject;
-    try {
-      object = decodeObject(bytes);
-    } catch {
-      throw new LanternError('data-loss', `${what}: it is of a kind that this version does not know`);
-    }
+    const object = decodeObject(bytes, what);
     return { ...object, metadata: { ...object.metadata, resourceVersion: mod_revision } };
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LanternError } from '../../base/errors.ts';
 import type { StoredObject } from '../../objects/object.ts';
 
 /** Maps keep their order, so they are stored as lists of pairs; bytes are base64. */
@@ -49,9 +50,14 @@ export function encodeObject(object: StoredObject): Buffer {
   return Buffer.from(JSON.stringify({ ...bodyOf(object), metadata: meta, applied }));
 }
 
-/** The inverse of `encodeObject`; throws whatever it finds wrong, with the contents in the message: never pass that on. */
-export function decodeObject(bytes: Uint8Array): StoredObject {
-  return objectSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+/** The inverse of `encodeObject`; `data-loss` if it cannot be decoded. `what` begins the error's message. */
+export function decodeObject(bytes: Uint8Array, what: string): StoredObject {
+  try {
+    return objectSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch {
+    // The error quotes the object.
+    throw new LanternError('data-loss', `${what}: it is of a format that this version does not know`);
+  }
 }
 
 function bodyOf(object: StoredObject): Record<string, unknown> {

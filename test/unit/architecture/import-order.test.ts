@@ -7,7 +7,7 @@ const FOLDERS = `
   base
   objects objects/manifest objects/kustomize
   spec spec/pod spec/parser
-  stores stores/kept stores/sealed stores/embedded stores/etcd stores/manifests stores/archive
+  stores stores/kept stores/sealed stores/archive stores/embedded stores/etcd stores/manifests
   tokens
   payload
   volume
