@@ -8,7 +8,7 @@ const AIM_SECONDS = 0.5;
 /** More than the daemon keeps empty pools of, so that each turn has its pool to make, and another one to take away. */
 const NAMESPACES = Array.from({ length: 12 }, (_, index) => `namespace-${index}`);
 
-/** What a caller of a real daemon sees. */
+/** Times of calls to a real daemon. */
 export async function benchDaemon(): Promise<Figure[]> {
   await using stage = new Stage();
   console.log(await stage.startDaemon());
@@ -20,8 +20,8 @@ export async function benchDaemon(): Promise<Figure[]> {
   await client.projector.unmount(neighbour);
   const again = await publishing(stage, client, 'first of its namespace, its pool kept from before');
   for (const namespace of NAMESPACES) await applySecret(client, 'first', namespace);
-  const anew = await publishing(stage, client, 'first of its namespace, with its pool', NAMESPACES);
-  return [beside, again, anew, ...(await fanOut(stage, client))];
+  const unpooled = await publishing(stage, client, 'first of its namespace, with its pool', NAMESPACES);
+  return [beside, again, unpooled, ...(await fanOut(stage, client))];
 }
 
 async function publishing(

@@ -1,6 +1,6 @@
 import type { ObjectDraft, ObjectRef } from '../src/objects/object.ts';
 
-/** What the nodes of the scale simulation share: applications with a Secret each, in namespaces with one ConfigMap each. */
+/** The objects of the scale simulation: applications with a Secret each, in namespaces with one ConfigMap each. */
 export const ESTATE = { apps: 1_000, namespaces: 20, volumesPerNode: 100, secretBytes: 2_048, configMapBytes: 2_048 };
 
 /** The ConfigMap of the first namespace, which every node has volumes of. */

@@ -77,7 +77,7 @@ export class RequestRate implements AsyncDisposable {
   async #watch(): Promise<void> {
     let before: { readonly requests: number; readonly at: number } | undefined;
     while (!this.#isOver) {
-      // A member that is down has no rate, and begins to count anew.
+      // A member that is down has no rate, and counts from zero afterwards.
       const requests = await EtcdReading.of(this.#clientUrl).then(
         (reading) => reading.requests,
         () => undefined,

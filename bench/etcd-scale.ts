@@ -18,7 +18,7 @@ const DOWN_MS = 2_000;
 const OPTIONS = { createOnly: false, dryRun: false };
 const NEVER = new AbortController().signal;
 
-/** What a node costs a real etcd, for some numbers of nodes: one line each. */
+/** The cost of a node to a real etcd, one line for each number of nodes. */
 export async function scale(counts: readonly number[]): Promise<void> {
   if (!isEtcdThere) {
     console.log('etcd is not in PATH: install it (Debian: etcd-server, etcd-client) for the scale simulation');
@@ -96,14 +96,16 @@ async function measured(count: number): Promise<Row[]> {
   const expected = idleTo.followed === 0 ? 0 : heard + (await listenersOfCommon(count));
   const written = Date.now();
   await writer.apply(configMap(COMMON.namespace, 1), OPTIONS, NEVER);
-  let told = await nodes.ask('report');
-  while (told.heard < expected && Date.now() - written < 20_000) {
+  let report = await nodes.ask('report');
+  while (report.heard < expected && Date.now() - written < 20_000) {
     await sleep(50);
-    told = await nodes.ask('report');
+    report = await nodes.ask('report');
   }
   after = await read();
   rows.push(
-    row('one change that all hear of', told.lastHeard - written, undefined, { 'not told': expected - told.heard }),
+    row('one change that every node receives', report.lastHeard - written, undefined, {
+      missed: expected - report.heard,
+    }),
   );
 
   // 4. etcd ends and comes back.

@@ -26,7 +26,7 @@ export class Report {
   }
 }
 
-/** What `ls` shows of a directory or file: a second process's view. */
+/** The output of `ls` for a directory or file: a second process's view. */
 export function listing(path: string): string {
   const text = execFileSync('ls', ['-lAR', '--time-style=+', path], { encoding: 'utf8' });
   return text.replaceAll(/^total .*\n/gm, '');

@@ -35,13 +35,13 @@ const OUTPUTS = [
     inputs: ['src', 'demo', 'bench', 'test/support', 'tsconfig.json', 'tsconfig.tools.json', 'package-lock.json'],
     make(directory) {
       compile('tsconfig.tools.json', directory);
-      // What src/ finds beside itself.
+      // src/ reads both from beside itself.
       for (const neighbour of ['package.json', 'proto']) symlinkSync(`../../${neighbour}`, join(directory, neighbour));
     },
   },
 ];
 
-/** What `npm run build -- command` needs: the tools are for a checkout that is worked in, not for an image. */
+/** For `npm run build -- command`, which builds an image: it needs no tools. */
 const COMMAND_OUTPUTS = OUTPUTS.filter(({ path }) => path !== '.cache/tools');
 
 /** Brings everything up to date. Safe when several processes do it at the same time. */
@@ -82,7 +82,7 @@ function run(command, ...args) {
   if (status !== 0) throw new Error(`${args.join(' ')} failed, see above`);
 }
 
-/** Whether this file was started, rather than imported. */
+/** True if this file was started, rather than imported. */
 function isMain() {
   return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
 }

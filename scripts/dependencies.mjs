@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /** @typedef {{ version?: string, integrity?: string, optional?: boolean, os?: string[], cpu?: string[], libc?: string[] }} LockedPackage */
 
 /**
- * Whether node_modules holds what package-lock.json asks for on this machine. npm writes down what it installed in
+ * True if node_modules contains what package-lock.json requires on this machine. npm records what it installed in
  * node_modules/.package-lock.json, as the last thing it does, so an interrupted or manual installation is judged rightly too.
  *
  * @param {string} top the checkout
@@ -44,7 +44,7 @@ function packagesOf(file) {
 }
 
 /**
- * Whether an optional package is a binary for this kind of machine. The others may be absent: binaries for other machines, what
+ * True if an optional package is a binary for this kind of machine. The others may be absent: binaries for other machines, what
  * those need, and of those that come per C library one.
  *
  * @param {LockedPackage} locked

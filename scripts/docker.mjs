@@ -17,12 +17,12 @@ export function dockerTools() {
   );
 }
 
-/** Whether an engine answers where DOCKER_HOST, or its absence, says. */
+/** True if an engine answers at DOCKER_HOST, or at the default socket. */
 export function engineAnswers() {
   return spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 10_000 }).status === 0;
 }
 
-/** Whether the compose suite can run: root, the tools, and an engine that answers or may be started. */
+/** True if the compose suite can run: root, the tools, and an engine that answers or may be started. */
 export function canCompose() {
   if (process.getuid?.() !== 0 || dockerTools() === undefined) return false;
   return engineAnswers() || (process.env[MAY_START_ENGINE] === '1' && isThere('dockerd'));

@@ -7,7 +7,7 @@ import { bootstrap } from './bootstrap.mjs';
 export const FLAGS_PAGE = fileURLToPath(new URL('../docs/flags.md', import.meta.url));
 const TABLE = new URL('../dist/config/options.js', import.meta.url).href;
 
-/** What to read besides, by group. @type {Readonly<Partial<Record<import('../src/config/option.ts').Group, string>>>} */
+/** Further reading, by group. @type {Readonly<Partial<Record<import('../src/config/option.ts').Group, string>>>} */
 const FURTHER_READING = {
   TCP: '[THREAT_MODEL.md](../THREAT_MODEL.md) says what callers can do.',
   'CSI host': 'See [csi.md](csi.md) and [kubernetes.md](kubernetes.md).',

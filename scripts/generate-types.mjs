@@ -1,4 +1,4 @@
-// Generates TypeScript types for the wire messages into src/rpc/generated. They are made anew by each build and not
+// Generates TypeScript types for the wire messages into src/rpc/generated. Each build makes them; they are not
 // committed: the .proto files are the one source, so there is nothing that could drift.
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';

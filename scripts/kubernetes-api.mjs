@@ -19,7 +19,7 @@ const TARGET = fileURLToPath(new URL('../src/objects/kubernetes-api.ts', import.
  * @typedef {Record<string, Definition>} Definitions
  */
 
-/** What has no fields, but a syntax of its own; by the last part of its name. */
+/** Types with a syntax of their own instead of fields, by the last part of their name. */
 const LEAVES = new Map([
   ['Time', 'time'],
   ['Quantity', 'quantity'],
@@ -59,7 +59,7 @@ ${podTypes(definitions)
 `;
 }
 
-/** Whether the committed file is what is made now. */
+/** True if the committed file is up to date. */
 export function isKubernetesApiCurrent() {
   return flat(readFileSync(TARGET, 'utf8')) === flat(makeKubernetesApi());
 }

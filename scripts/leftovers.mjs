@@ -1,4 +1,4 @@
-// What a run of the tests can leave behind, and how it is taken away: processes, mounts, temporary directories.
+// Finds and removes what a test run can leave behind: processes, mounts, temporary directories.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const PR_SET_CHILD_SUBREAPER = 36;
 const INTERVAL_MS = 20;
-/** What was killed is gone after this time, unless it waits for a disk that does not answer. */
+/** A killed process has ended after this time, unless it waits for a disk that does not answer. */
 const KILLED_MS = 10_000;
 
 /** @typedef {{ readonly pid: number, readonly command: string }} RunningProcess */
@@ -17,7 +17,7 @@ const KILLED_MS = 10_000;
  * outliving who started them or by a session of their own.
  */
 export async function adoptOrphans() {
-  // Only here: before the checkout is bootstrapped there is no koffi.
+  // Imported here, because koffi is not installed before the bootstrap.
   const { default: koffi } = await import('koffi');
   const prctl = koffi.load(null).func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']);
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) throw new Error('prctl: this process cannot adopt orphans');
@@ -42,7 +42,7 @@ export function descendantsOf(pid) {
 }
 
 /**
- * Whether the process has not ended. One that nobody has waited for yet has.
+ * True if the process has not ended. A zombie has ended.
  *
  * @param {number} pid
  */
@@ -74,7 +74,7 @@ async function untilGone(longestMs, each) {
 }
 
 /**
- * A process that is gone already is no error.
+ * A process that has ended already is not an error.
  *
  * @param {number} pid
  * @param {NodeJS.Signals} signal
@@ -121,7 +121,7 @@ export function removeTraces(prefix) {
     spawnSync('umount', ['--lazy', mountPointOf(line)], { stdio: 'ignore' });
   const mounted = mountsOf(prefix).map(mountPointOf);
   for (const directory of tempDirsOf(prefix)) {
-    // What is still mounted may be the host's own: nothing is removed through it.
+    // A remaining mount may be the host's own: nothing is removed through it.
     if (!mounted.some((point) => point.startsWith(directory))) rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -9,7 +9,7 @@ const PATIENCE_MS = 10 * 60_000;
 
 /**
  * Runs `work` while no other process on this machine does so for the same checkout. The lock is a name in Linux' abstract
- * socket namespace: the kernel frees it however its holder ends, so there is no stale lock and no file.
+ * socket namespace: the kernel frees it when its holder ends in any way, so that no stale lock and no file can remain.
  *
  * @template T
  * @param {string} top the checkout
@@ -29,7 +29,7 @@ export async function withLock(top, work) {
 /** @param {string} path */
 async function acquire(path) {
   const deadline = Date.now() + PATIENCE_MS;
-  for (let told = false; Date.now() < deadline; told = true) {
+  for (let isFirst = true; Date.now() < deadline; isFirst = false) {
     const server = createServer();
     server.listen(path);
     try {
@@ -38,7 +38,7 @@ async function acquire(path) {
     } catch (error) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EADDRINUSE') throw error;
     }
-    if (!told) console.error('lantern: another process prepares this checkout, waiting for it');
+    if (isFirst) console.error('lantern: another process prepares this checkout, waiting for it');
     await sleep(RETRY_MS);
   }
   throw new Error(`another process has been preparing this checkout for ${PATIENCE_MS / 60_000} minutes: end it`);

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 const STAMP = '.stamp';
 
 /**
- * Whether the directory was made from the inputs as they are now. Compared by content, since git sets times as it likes.
+ * True if the directory was made from the present inputs. Compared by content, because git does not keep times.
  *
  * @param {string} top
  * @param {Output} output
@@ -23,7 +23,7 @@ export function isOutputFresh(top, output) {
 }
 
 /**
- * Makes the directory anew, aside, and puts it in place when it is complete.
+ * Makes the directory beside its place, and moves it there when it is complete.
  *
  * @param {string} top
  * @param {Output} output

@@ -10,7 +10,7 @@ const TOP = fileURLToPath(new URL('..', import.meta.url));
 const MODULE = fileURLToPath(new URL('seccomp', import.meta.url));
 const PROFILE = fileURLToPath(new URL('../deploy/security/seccomp.json', import.meta.url));
 
-/** What mounting takes beyond the default: pools, publications, and the namespace in which `lantern doctor` tries it. */
+/** Calls beyond the default: for pools, publications, and the namespace in which `lantern doctor` tries to mount. */
 export const CALLS_FOR_MOUNTING = ['mount', 'mount_setattr', 'move_mount', 'open_tree', 'umount2', 'unshare'];
 /** In the default of today's engine, and not in those of some years ago: named, so that they stay. */
 export const CALLS_FOR_PATHS = ['openat2', 'statx'];
@@ -66,7 +66,7 @@ export function makeProfile() {
   return outputOf(process.execPath, [biome, 'format', `--stdin-file-path=${PROFILE}`], { cwd: TOP, input: text });
 }
 
-/** Whether deploy/security/seccomp.json is what is made now. */
+/** True if deploy/security/seccomp.json is up to date. */
 export function isProfileCurrent() {
   return readFileSync(PROFILE, 'utf8') === makeProfile();
 }

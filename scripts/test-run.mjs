@@ -2,7 +2,7 @@
 export const TEST_RUN = 'LANTERN_TEST_RUN';
 
 /**
- * What the temporary directories of a run start with, so that two runs on one machine can tell theirs apart.
+ * The prefix of a run's temporary directories. Two runs on one machine have different ones.
  *
  * @param {NodeJS.ProcessEnv} environment
  */

@@ -7,7 +7,7 @@ const CONTROLS = '\b\f\u0001\u007f\t"\\/';
 
 /** `words` follow `create`. @typedef {import('./kubectl-create.mjs').Decision & { words: readonly string[] }} CreateCall */
 
-/** What lies in the directory of the calls. @returns {Promise<Record<string, string | Uint8Array>>} */
+/** The files in the directory of the calls. @returns {Promise<Record<string, string | Uint8Array>>} */
 export async function createFiles() {
   const { Authority } = await import(pathToFileURL(join(TOP, '.cache/tools/test/support/host/certificates.js')).href);
   const authority = new Authority('ca');

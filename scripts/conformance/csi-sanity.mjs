@@ -5,7 +5,7 @@ import { runTool } from './run-tool.mjs';
 
 /**
  * The specs that the suite's version runs for what we say we can do: Identity, Node with GET_VOLUME_STATS and
- * SINGLE_NODE_MULTI_WRITER, Controller with CREATE_DELETE_VOLUME. Fewer means that something is no longer looked at.
+ * SINGLE_NODE_MULTI_WRITER, Controller with CREATE_DELETE_VOLUME. Fewer means that something is no longer tested.
  */
 export const EXPECTED_SPECS = 33;
 

@@ -68,7 +68,7 @@ export async function findGoTool(tool, cache, signal) {
 async function install({ module, version, go: oldest }, directory, signal) {
   const go = findOnPath('go');
   const wanted = `Go ${oldest.join('.')} or newer could install it`;
-  if (go === undefined) return `not on PATH; ${wanted}, but there is no go`;
+  if (go === undefined) return `not on PATH; ${wanted}, but go is not installed`;
   const { stdout } = await runTool(go, ['env', 'GOVERSION'], { signal });
   if (!isAtLeast(stdout, oldest)) return `not on PATH; ${wanted}, but ${go} is ${stdout.trim()}`;
   console.error(`lantern: go install ${module}@${version}`);
@@ -93,7 +93,7 @@ async function install({ module, version, go: oldest }, directory, signal) {
  */
 export async function buildGoProgram({ name, directory, go: oldest }, cache, signal) {
   const go = findOnPath('go');
-  if (go === undefined) return { path: undefined, reason: `${name}: there is no go to build it` };
+  if (go === undefined) return { path: undefined, reason: `${name}: go, which builds it, is not installed` };
   const { stdout } = await runTool(go, ['env', 'GOVERSION'], { signal });
   if (!isAtLeast(stdout, oldest)) {
     return { path: undefined, reason: `${name}: needs Go ${oldest.join('.')} or newer, but ${go} is ${stdout.trim()}` };

@@ -14,7 +14,7 @@ const SERVICES = [
 ];
 
 /**
- * What a person with grpcurl would do, who has none of our .proto files: look around, apply a Secret, mount it, read it.
+ * Uses the daemon as a person with grpcurl and without the .proto files would: list, apply a Secret, mount it, read it.
  *
  * @param {string} path of grpcurl
  * @param {import('./fresh-daemon.mjs').FreshDaemon} daemon

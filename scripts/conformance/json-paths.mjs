@@ -13,7 +13,7 @@ const secret = (
   ...more,
 });
 
-/** What templates are about. */
+/** The objects that templates are applied to. */
 export const OBJECTS = {
   secret: secret('a', 'Opaque', { immutable: true }),
   list: {

@@ -1,5 +1,5 @@
 /**
- * What csi-sanity reports of its run.
+ * Reads csi-sanity's report of its run.
  *
  * @typedef {{ passed: number, failed: readonly string[], skipped: readonly string[] }} Results
  */

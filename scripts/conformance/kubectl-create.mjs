@@ -89,7 +89,7 @@ function judge(cases, theirs, ours, comparable) {
     if (!isDeepStrictEqual(got, expected === 'refused' ? undefined : expected)) {
       return [complain('not what was decided')];
     }
-    if (isDeepStrictEqual(got, wanted)) return [complain('there is no difference any more')];
+    if (isDeepStrictEqual(got, wanted)) return [complain('they no longer differ')];
     return page.includes(decided) ? [] : [complain(`docs/differences.md does not say "${decided}"`)];
   });
   return { passed: cases.length - problems.length, problems };

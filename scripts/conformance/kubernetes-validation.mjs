@@ -24,7 +24,7 @@ export const KUBERNETES_VALIDATION = {
   go: /** @type {const} */ ([1, 24]),
 };
 
-/** Whether src/objects/kubernetes-api.ts is what `npm run kubernetes-api` makes. @returns {Results} */
+/** Checks that src/objects/kubernetes-api.ts is up to date. @returns {Results} */
 export function checkKubernetesApi() {
   if (isKubernetesApiCurrent()) return { passed: 1, problems: [] };
   return { passed: 0, problems: ['src/objects/kubernetes-api.ts is not what "npm run kubernetes-api" makes: run it'] };
@@ -51,7 +51,7 @@ export async function runKubernetesValidation(program, signal) {
   const unfounded = DECIDED.flatMap((difference) => {
     const { phrase } = difference;
     if (!page.includes(phrase)) return [`docs/differences.md does not say "${phrase}"`];
-    return used.has(difference) ? [] : [`"${phrase}": there is no such difference any more`];
+    return used.has(difference) ? [] : [`"${phrase}": they no longer differ`];
   });
   return { ...results, decisions: { passed: DECIDED.length - unfounded.length, problems: unfounded } };
 }
@@ -83,7 +83,7 @@ function randomQuantities() {
  * @param {readonly Case[]} cases
  * @param {readonly (readonly string[])[]} answers
  * @param {Judge} judge
- * @param {Set<unknown>} used is told which of DECIDED were found
+ * @param {Set<unknown>} used receives the members of DECIDED that were found
  * @returns {Results}
  */
 function compare(cases, answers, judge, used) {

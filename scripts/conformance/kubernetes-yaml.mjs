@@ -109,7 +109,7 @@ async function checkStreams(program, signal) {
     const shown = `Kubernetes ${error ?? JSON.stringify(theirs)}, Lantern ${JSON.stringify(ours)}`;
     if (decided === undefined) return isDeepStrictEqual(ours, theirs) ? undefined : `${name}: ${shown}`;
     if (!isDeepStrictEqual(ours, expected)) return `${name}: not what was decided: ${shown}`;
-    if (isDeepStrictEqual(ours, theirs)) return `${name}: there is no difference any more`;
+    if (isDeepStrictEqual(ours, theirs)) return `${name}: they no longer differ`;
     return page.includes(decided) ? undefined : `${name}: docs/differences.md does not say "${decided}"`;
   });
 }

@@ -40,7 +40,7 @@ export async function runKustomize(path, signal) {
     if (decided !== undefined) {
       const expected = ours === undefined || ours === 'refused' ? undefined : sorted(ours);
       if (!isDeepStrictEqual(lanterns, expected)) complain('not what was decided');
-      if (isDeepStrictEqual(theirs, lanterns)) complain('there is no difference any more');
+      if (isDeepStrictEqual(theirs, lanterns)) complain('they no longer differ');
       if (!page.includes(decided)) complain(`docs/differences.md does not say "${decided}"`);
     } else if (outcome === 'both refuse') {
       if (theirs !== undefined || lanterns !== undefined) complain('both were to refuse it');

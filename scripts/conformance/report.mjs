@@ -1,5 +1,5 @@
 /**
- * Prints what a suite came to; problems make the run a failure.
+ * Prints a suite's results; problems make the run a failure.
  *
  * @param {string} name
  * @param {string} unit

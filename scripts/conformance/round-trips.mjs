@@ -99,7 +99,7 @@ export async function runRoundTrips(program, { lanternSocket }, signal) {
   return { passed: OBJECTS.length - problems.length, problems };
 }
 
-/** What a user says about an object. @param {Record<string, any>} manifest */
+/** The fields that a user sets. @param {Record<string, any>} manifest */
 function kept({ metadata: { name, namespace, labels, annotations }, secrets, ...rest }) {
   const names = secrets?.map((/** @type {{ name: string }} */ reference) => reference.name);
   return { ...rest, metadata: { name, namespace, labels, annotations }, secrets: names };

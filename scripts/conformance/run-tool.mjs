@@ -5,7 +5,7 @@ const execute = promisify(execFile);
 
 /** A tool that runs longer is stuck, milliseconds. */
 const LONGEST_MS = 240_000;
-const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Runs a program to its end. Resolves with what it printed and its exit code, whatever that is; rejects when it cannot be
@@ -17,7 +17,7 @@ const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
  * @returns {Promise<{ code: number, stdout: string, stderr: string }>}
  */
 export async function runTool(path, args, { input, ...options } = {}) {
-  const running = execute(path, args, { timeout: LONGEST_MS, ...options, maxBuffer: MOST_OUTPUT_BYTES });
+  const running = execute(path, args, { timeout: LONGEST_MS, ...options, maxBuffer: MAX_OUTPUT_BYTES });
   // A program that ends without having read says by its exit code what it thinks of that.
   running.child.stdin?.on('error', () => {}).end(input);
   try {

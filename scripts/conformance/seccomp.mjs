@@ -2,7 +2,7 @@ import { isProfileCurrent } from '../seccomp-profile.mjs';
 import { findOnPath } from './go-tool.mjs';
 
 /**
- * Whether deploy/security/seccomp.json is what `npm run seccomp` makes.
+ * Checks that deploy/security/seccomp.json is up to date.
  *
  * @returns {{ passed: number, problems: readonly string[] } | { reason: string }} why it cannot be found out
  */

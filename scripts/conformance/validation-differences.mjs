@@ -1,5 +1,5 @@
 /**
- * What only one of both refuses, because it was decided so: every fault of such an object, with the name of the case in
+ * Objects that only one of both refuses, by decision: every fault of such an object, with the name of the case in
  * brackets after it, matches one of these, and docs/differences.md has the phrase.
  *
  * @typedef {{ phrase: string, refusedBy: 'Lantern' | 'Kubernetes', fault: RegExp }} Difference

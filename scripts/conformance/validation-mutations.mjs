@@ -1,10 +1,10 @@
 /**
- * What one slip makes of an object that is well: a field left out, of another type, empty, or misspelt.
+ * A valid object with one mistake: a field left out, of another type, empty, or misspelt.
  *
  * @typedef {{ name: string, object: unknown }} Mutation
  */
 
-/** What may stand where something else belongs. @type {readonly (readonly [string, unknown])[]} */
+/** Values of the wrong type. @type {readonly (readonly [string, unknown])[]} */
 const OTHER_VALUES = [
   ['null', null],
   ['an empty text', ''],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** What readers of YAML have taken for something else, refused or changed; for values and for keys. */
+/** Texts that YAML readers have misread, refused or changed; for values and for keys. */
 const PIECES = [
   [' ', '  ', '\t', '\n', '\n\n', '\r', '\r\n', '\u00A0'],
   ['\0', '\x1B', '\x7F', '\x80', '\x85', '\x9F', '\u2028', '\u2029', '\uFEFF', '\uFFFE', '\uFFFF', '\uFFFD', '\u202E'],
@@ -38,7 +38,7 @@ const PIECES = [
 
 const piece = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...PIECES.flat()) },
-  // Half of a surrogate pair is no character: nothing that is UTF-8 holds one.
+  // Half of a surrogate pair is not a character: UTF-8 cannot contain it.
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 2 }).map((text) => text.replace(/\p{Cs}/gu, '')) },
 );
 const lines = fc.array(fc.constantFrom('a', ' ', '\n', '\n', '\t', '  x', '# c', '---', '...', 'b: c', '- d'), {
@@ -69,7 +69,7 @@ const NUMBER_PIECES = [
   ['9007199254740993', '9223372036854775808', '18446744073709551616', '1e400', 'y', 'T', 'yes', '~', '='],
 ];
 
-/** What is a number, or is not, by a hair; never a key. */
+/** Texts that are almost numbers, or only just numbers; never a key. */
 export const numberLike = fc
   .array(fc.constantFrom(...NUMBER_PIECES.flat()), { minLength: 1, maxLength: 5 })
   .map((pieces) => pieces.join(''))

@@ -25,7 +25,7 @@ export const YAML_STREAMS = [
   { name: 'words', text: 'a: yes\nb: NO\nc: ~\nd: nULL\ne: =\n' },
   { name: 'times and dates', text: 'a: 12:30:45\nb: 2001-12-14\nc: 2001-12-14t21:59:43.10-05:00\n' },
   { name: 'binary', text: 'a: !!binary aGVsbG8=\nb: !!binary |\n  aGVs\n  bG8=\nc: !!str 0400\n' },
-  { name: 'binary that is no base64', text: 'a: !!binary a-b_\n' },
+  { name: 'binary that is not base64', text: 'a: !!binary a-b_\n' },
   { name: 'Latin-1', text: Buffer.from('a: p\xE4ss\n', 'latin1') },
   {
     name: 'content after an end',
@@ -40,7 +40,7 @@ export const YAML_STREAMS = [
     ours: [{ a: 1 }, { b: 2 }],
   },
   {
-    name: 'binary that is no text',
+    name: 'binary that is not text',
     text: 'a: !!binary /w==\n',
     decided: '`!!binary` whose bytes are not UTF-8',
     ours: 'refused',

@@ -18,14 +18,14 @@ const WORKERS = 16;
 const LONGEST_TURN_MS = 250;
 /** Descriptors that the daemon opens once, when it first needs them. */
 const SLACK = 8;
-/** Those that do most are called most; those that would only end the others' ground, seldom. */
+/** Methods with most code are called most. Methods that remove what others need are called seldom. */
 const BUSY = /Mount|Publish|Unpublish|Unmount|Update|Apply|Render|Pod/;
 const SELDOM = /RotateKey|Objects\/Delete|Refresh/;
 
-/** What the answers came to. */
+/** A summary of the answers. */
 type Tally = {
   readonly codes: Map<number, number>;
-  /** What no answer may be, a line each. */
+  /** Violations, a line each. */
   readonly complaints: Set<string>;
   readonly requests: Request[];
 };
@@ -146,10 +146,10 @@ function send(client: Client, { path, isStream }: Method, request: Buffer, rando
   });
 }
 
-/** What is wrong with an answer; undefined when nothing is. */
+/** The violation in an answer; undefined if there is none. */
 function complaintAbout(code: number, details: string): string | undefined {
   if (details.includes(MARKER)) return `${status[code]} tells a secret: ${details}`;
-  // Bytes that are no message are refused below our handlers.
+  // Bytes that are not a message are refused below our handlers.
   const isUnreadable = /deserializ/.test(details);
   const isOurFault = code === status.INTERNAL || code === status.UNKNOWN;
   return isOurFault && !isUnreadable ? `${status[code]}: ${details.slice(0, 200)}` : undefined;

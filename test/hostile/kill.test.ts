@@ -32,13 +32,13 @@ const projected = (volume: number) => ({
   },
 });
 
-/** What was told to the daemons, and what they have answered. Nobody else writes. */
+/** The requests to the daemons and their answers. There is no other writer. */
 class Ledger {
   readonly sent = Array<number>(SECRETS).fill(0);
   readonly acknowledged = Array<number>(SECRETS).fill(0);
   /** By passing volume; undefined where the daemon ended before it answered. */
   readonly isMounted = Array<boolean | undefined>(PASSING).fill(false);
-  /** What may not be, a line each. */
+  /** Violations, a line each. */
   readonly losses: string[] = [];
 
   get writes(): number {
@@ -97,7 +97,7 @@ describe.runIf(isHostileRun)('a daemon that is killed over and over under load (
           else await mountWatched(own.below(WATCHED));
         }
       });
-      // What is under way fails with the daemon; that is what the ledger leaves open.
+      // Calls in progress fail with the daemon; the ledger leaves their result open.
       const storm = Promise.allSettled(workers);
       await sleep(random.below(kills % 4 === 0 ? SHORT_LIFE_MS : LIFE_MS));
       await daemon.kill();
@@ -129,7 +129,7 @@ async function compare(ledger: Ledger, daemon: Victim, client: LanternClient, wh
     const found = versionOf(object?.secret?.data.a?.toString() ?? '') ?? -1;
     const sent = ledger.sent[secret] ?? 0;
     if (found < version || found > sent) lost(`${ref.name} is ${found}, acknowledged was ${version}, sent ${sent}`);
-    // What was written without an answer counts from now on: a reader may have seen it.
+    // A write without an answer counts from now on, because a reader may have seen it.
     ledger.acknowledged[secret] = Math.max(found, version);
   }
   const listed = new Set((await client.projector.listVolumes({})).volumes.map(({ volumeId }) => volumeId));

@@ -4,7 +4,7 @@ import { mayMount } from '../../scripts/prerequisites.mjs';
 /** Set by `npm run test:hostile`, which says what they are for. */
 const { LANTERN_HOSTILE_SEED: seed, LANTERN_HOSTILE_SECONDS: seconds } = process.env;
 
-/** Whether the suite was asked for, and can run here. */
+/** True if the suite was requested and can run here. */
 export const isHostileRun = seed !== undefined && mayMount();
 
 /** Everything random comes from it. */

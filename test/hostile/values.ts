@@ -83,7 +83,7 @@ function definition(random: Random): string {
   return JSON.stringify({ secret: { secretName: random.pick(SECRETS), items } });
 }
 
-/** What a field of this name usually takes, often enough that calls get beyond their first check. */
+/** Usual values for a field of this name, so that calls often pass their first check. */
 export function textFor(field: string, random: Random, targets: string): string {
   if (!random.chance(0.85)) return oddText(random);
   if (/target|root_path|staging/.test(field)) return target(random, targets);

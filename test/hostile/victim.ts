@@ -77,7 +77,7 @@ export class Victim implements AsyncDisposable {
     return { ms, from, to };
   }
 
-  /** What it holds now: descriptors, and mounts that lie below its directory. */
+  /** Its open descriptors, and the mounts below its directory. */
   get holdings(): { readonly descriptors: number; readonly mounts: number } {
     const descriptors = readdirSync(`/proc/${this.#process?.pid}/fd`).length;
     return { descriptors, mounts: mountsBelow(this.directory.path).length };

@@ -1,4 +1,4 @@
-// What kubectl makes of `create` calls and of jsonpath templates, for the conformance suite: one request per line of stdin, JSON,
+// Runs kubectl's `create` and jsonpath templates for the conformance suite: one request per line of stdin, JSON,
 // and one answer per line. It is kubectl's own code, without what needs a cluster.
 package main
 
@@ -23,7 +23,7 @@ type request struct {
 	Create []string `json:"create,omitempty"`
 
 	Template string `json:"template,omitempty"`
-	// What the template is about, JSON.
+	// The object that the template is applied to, JSON.
 	Object string `json:"object,omitempty"`
 }
 

@@ -1,4 +1,4 @@
-// What an API server says to an object that is created, for the conformance suite: Kubernetes' own strict decoder, defaults and
+// Validates an object as an API server does on creation, for the conformance suite: Kubernetes' own strict decoder, defaults and
 // validation. One request per line of stdin, JSON, and one answer per line. Of what a server adds by admission, only the account
 // that every pod has is here.
 package main

@@ -1,4 +1,4 @@
-// What Kubernetes reads and prints, for the conformance suite: one request per line of stdin, JSON, and one answer per line.
+// Reads and prints YAML with Kubernetes' libraries for the conformance suite: one request per line of stdin, JSON, and one answer per line.
 package main
 
 import (

@@ -51,7 +51,7 @@ export class DockerEngine implements AsyncDisposable {
     }
   }
 
-  /** What the command prints. Fails with what it said on stderr. */
+  /** The command's stdout. Fails with its stderr. */
   async docker(...args: readonly string[]): Promise<string> {
     return await this.#run(tools().docker, args, {});
   }

@@ -24,7 +24,7 @@ export async function makeStandInImage(
   };
   const programs = [process.execPath, ...[...PROGRAMS, ...morePrograms].map(pathOf)];
   for (const program of programs) for (const file of [program, ...librariesOf(program)]) place(file);
-  // What glibc loads by name when it looks up a host.
+  // glibc loads these by name when it looks up a host.
   for (const library of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) {
     for (const directory of new Set(librariesOf(process.execPath).map(dirname))) {
       if (existsSync(join(directory, library))) place(join(directory, library));

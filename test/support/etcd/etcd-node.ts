@@ -51,7 +51,7 @@ export class EtcdNode implements AsyncDisposable {
     return this.#client !== undefined;
   }
 
-  /** What it has logged so far, over all its lives. */
+  /** Its log so far, over all restarts. */
   get log(): string {
     return readFileSync(this.#directory.at('log'), 'utf8');
   }
@@ -64,7 +64,7 @@ export class EtcdNode implements AsyncDisposable {
     return `${this.targets}/${name}`;
   }
 
-  /** What tells that a target is still the same mount: its line in the mount table, and its directory. */
+  /** Identifies a target's mount: its line in the mount table, and its directory. */
   mounts(): readonly string[] {
     const directories = readdirSync(this.targets).map((name) => `${name} ${statSync(this.target(name)).ino}`);
     return [...mountsBelow(this.targets), ...directories];

@@ -39,7 +39,7 @@ export class EtcdProxy implements AsyncDisposable {
     this.#isOpen = true;
   }
 
-  /** Nothing comes through any more, and nobody is told: connections stay, new ones too. */
+  /** Stops forwarding without closing connections, including new ones. */
   freeze(): void {
     this.#isFrozen = true;
     for (const socket of this.#sockets) socket.pause();
@@ -56,7 +56,7 @@ export class EtcdProxy implements AsyncDisposable {
     this.open();
   }
 
-  /** Whether all those connections came, and were cut. */
+  /** True if all those connections were made, and cut. */
   get hasCutAll(): boolean {
     return this.#cuts.length === 0;
   }

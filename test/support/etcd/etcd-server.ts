@@ -7,7 +7,7 @@ import { createKeyFile, type KeyRing, readKeyRing } from '../../../src/stores/se
 import { freePort } from '../host/process.ts';
 import { TempDir } from '../suite/temp-dir.ts';
 
-/** Whether Debian's etcd-server, or another one, is in PATH. */
+/** True if etcd is in PATH, from Debian's etcd-server or elsewhere. */
 export const isEtcdThere = hasEtcd();
 
 const PATIENCE_MS = 20_000;

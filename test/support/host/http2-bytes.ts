@@ -8,7 +8,7 @@ const END_STREAM = 1;
 const END_HEADERS = 4;
 const CANCEL = 8;
 
-/** What a client says first. */
+/** The client's preface. */
 export const PREFACE = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   frame(SETTINGS, 0, 0, Buffer.alloc(0)),
@@ -46,7 +46,7 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
   return Buffer.concat([head, payload]);
 }
 
-/** What a server sends until it closes the connection. */
+/** The bytes that a server sends until it closes the connection. */
 export class ServerFrames {
   readonly closed: Promise<void>;
   /** The error codes of its GOAWAY frames. */

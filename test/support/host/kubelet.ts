@@ -16,7 +16,7 @@ export type InlineVolume = {
   /** The pod author's `volumeAttributes`. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly fsGroup?: number;
-  /** What the pod's author wrote; Kubernetes' default is false. */
+  /** From the pod's manifest; Kubernetes' default is false. */
   readonly readOnly?: boolean;
   /** The data of the Secret that `nodePublishSecretRef` names. */
   readonly secretData?: Readonly<Record<string, string>>;
@@ -33,14 +33,14 @@ const UNCERTAIN: readonly ErrorCode[] = [
   'aborted',
 ];
 
-/** What every daemon says it can. */
+/** The capabilities of every daemon. */
 const ALWAYS: readonly string[] = ['SINGLE_NODE_MULTI_WRITER'];
 
 /** Where tokens are put: newer kubelets can use `secrets`, older ones know volume_context only. */
 export type TokensIn = 'secrets' | 'volumeContext';
 
 /**
- * What a kubelet does for inline volumes, as its sources (pkg/volume/csi) have it: the paths, the keys, the order of calls,
+ * Does what a kubelet does for inline volumes, by its sources (pkg/volume/csi): the paths, the keys, the order of calls,
  * and a new connection for each of them.
  */
 export class Kubelet {

@@ -27,7 +27,7 @@ if (file !== undefined && process.argv.includes('serve')) {
   }, INTERVAL_MS).unref();
 }
 
-/** What the main thread has had of a processor. */
+/** The processor time of the main thread. */
 function processorMs(): number {
   return Number.parseInt(readFileSync(THREAD, 'utf8'), 10) / 1e6;
 }

@@ -5,7 +5,7 @@ import { mayMount as findOut } from '../../../scripts/prerequisites.mjs';
 
 export const isRoot = process.getuid?.() === 0;
 
-/** Whether mounting works, found out by mounting. Root in a container often may not. */
+/** True if mounting works, found by mounting. Root in a container often may not mount. */
 export const mayMount = findOut();
 
 /** The user without rights, and its group, on every distribution that has one; no entry in /etc/passwd is needed. */

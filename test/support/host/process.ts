@@ -11,7 +11,7 @@ export function openDescriptors(): number {
 }
 
 /**
- * What this process has had of a processor so far, in milliseconds: a bound on it holds however busy the machine is. The runner
+ * This process's processor time so far, in milliseconds. A limit on it holds on a busy machine too. The runner
  * gives each file a process of its own.
  */
 export function processorTime(): number {

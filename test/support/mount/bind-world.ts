@@ -69,5 +69,5 @@ export function hostVolume(world: BindWorld): {
   return { publisher, volume, target: join(world.targets, 'a') };
 }
 
-/** What the targets hold is asserted on its own; the run directory is made by the first start. */
+/** The targets' contents are asserted separately; the run directory is made by the first start. */
 const IGNORED = /^(targets\/|run$|run\/pools$)/;

@@ -62,7 +62,7 @@ const commands = {
     volume(id).saveInputs(data === null ? undefined : { data: bytes, tokens: new Map() });
   },
   remove: (id: string) => volume(id).remove(),
-  /** Publishes and takes away until somebody kills this process; an answer per turn. */
+  /** Publishes and unpublishes until this process is killed; one answer for each round. */
   churn: async (id: string, places: readonly Place[]) => {
     for (let turn = 0; ; turn++) {
       answer({ value: turn });

@@ -9,7 +9,7 @@ import { TempDir } from '../suite/temp-dir.ts';
 import type { ContentFile } from '../volume/volume-content.ts';
 import type { DirectCommands } from './direct-driver.ts';
 
-/** What volumes hold unless a test says otherwise. */
+/** The contents of volumes by default. */
 export const FILES = { 'a/b': 'one', c: { text: 'two', mode: 0o400 }, '.dot': '' } as const;
 
 /** A place in memory that belongs to the unprivileged user: `run` for the daemon, `targets` for its targets. */
@@ -47,7 +47,7 @@ export class DirectScene implements AsyncDisposable {
     return daemon;
   }
 
-  /** What would be left over. */
+  /** Everything that must be gone at the end. */
   get leftovers(): readonly string[] {
     return [...readdirSync(this.at()), ...readdirSync(this.directory.at('run/direct'))];
   }

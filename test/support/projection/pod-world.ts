@@ -66,7 +66,7 @@ export class PodWorld implements AsyncDisposable {
     await this.projection.projector.settled();
   }
 
-  /** What is below the directory of roots; mounts are there as empty directories and files. */
+  /** Lists the directory of roots; mounts appear as empty directories and files. */
   tree(): readonly string[] {
     return listTree(this.projection.target('pods'));
   }

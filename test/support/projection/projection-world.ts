@@ -48,7 +48,7 @@ const A_YEAR_MS = 365 * 24 * 3600 * 1000;
 
 const asItIs = (store: MemoryStore): Faces => ({ source: store, background: store });
 
-/** A projector over a memory store and a mount table in memory; time stands still unless told to move. */
+/** A projector over a memory store and a mount table in memory; time stands still unless a test advances it. */
 export class ProjectionWorld implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly mounter = new RecordingMounter();
@@ -162,7 +162,7 @@ export class ProjectionWorld implements AsyncDisposable {
     return Object.fromEntries(names.map((name) => [name, readFileSync(join(data, name), 'utf8')]));
   }
 
-  /** What is bound at the volume's targets. */
+  /** The directories that are bound at the volume's targets. */
   dataDirectory(id: string): string {
     return join(this.#home(id), 'data');
   }

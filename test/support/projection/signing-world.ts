@@ -23,7 +23,7 @@ export class SigningWorld {
   }
 }
 
-/** What a second party makes of a token: it has the public keys, and a clock. Rejects where it would refuse. */
+/** Verifies a token as a second party with the public keys and a clock does. Rejects if it would refuse the token. */
 export async function verified(token: string, keys: PublicKeySet, now: number): Promise<JWTVerifyResult> {
   const set = createLocalJWKSet({ keys: keys.keys.map((key) => ({ ...key })) });
   return await jwtVerify(token, set, { currentDate: new Date(now), algorithms: ['ES256'] });

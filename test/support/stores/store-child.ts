@@ -25,7 +25,7 @@ async function write(store: EmbeddedStore): Promise<never> {
   return await Promise.race(chains);
 }
 
-/** Synchronous: what was said is in the pipe, whenever the end comes. */
+/** Synchronous: the line is in the pipe even if the process is killed next. */
 function acknowledge(what: unknown): void {
   writeSync(1, `${JSON.stringify(what)}\n`);
 }

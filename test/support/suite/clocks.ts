@@ -2,7 +2,7 @@ import type { Clock } from '../../../src/base/clock.ts';
 
 type Timer = { readonly due: number; readonly action: () => void };
 
-/** A clock that moves only when told to; timers that fall due run in order. */
+/** A clock that the test advances; timers that fall due run in order. */
 export class ManualClock implements Clock {
   #now: number;
   #timers: Timer[] = [];

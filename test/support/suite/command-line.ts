@@ -69,7 +69,7 @@ export class CommandLine implements AsyncDisposable {
     return daemon === undefined ? null : await endOf(daemon, 'SIGTERM');
   }
 
-  /** A command that goes on until it is told to end. */
+  /** A command that runs until it is stopped. */
   start(...args: readonly string[]): ChildProcess {
     const env = { ...process.env, LANTERN_SOCKET: this.socket, LANTERN_DATA_DIR: this.at('data') };
     return spawn(process.execPath, [...this.#nodeFlags, this.#program, ...args], { env });
@@ -90,7 +90,7 @@ export class CommandLine implements AsyncDisposable {
     return { code, stdout: out, stderr: error };
   }
 
-  /** What a successful command printed; anything but exit code 0 fails the test. */
+  /** The output of a successful command; any exit code but 0 fails the test. */
   async output(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...args);
     if (code !== 0) throw new Error(`lantern ${args.join(' ')} ended with ${code}: ${stderr}`);
@@ -103,7 +103,7 @@ export class CommandLine implements AsyncDisposable {
   }
 }
 
-/** The first line on stdout; a process that ends before fails the test with what it said. */
+/** The first line on stdout; a process that ends before fails the test with its output. */
 export async function firstLine(child: ChildProcess): Promise<string> {
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('a stream is missing');

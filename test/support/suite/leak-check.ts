@@ -31,7 +31,7 @@ export default function checkForLeaks(): () => Promise<void> {
   };
 }
 
-/** What this run (see TEST_RUN) has on the machine now, a line each. `mountsBefore`: the mount table's lines before it began. */
+/** Traces of this run (see TEST_RUN) on the machine, a line each. `mountsBefore`: the mount table's lines before it began. */
 export function findLeaks(mountsBefore: ReadonlySet<string>): readonly string[] {
   const prefix = tempDirPrefix(process.env);
   return [

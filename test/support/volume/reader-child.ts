@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { versionOf } from './versioned-payload.ts';
 
-/** What a reader met. */
+/** The observations of a reader. */
 export type ReaderReport = {
   readonly versions: number;
   readonly reads: number;
-  /** What no reader may meet, a line each. */
+  /** Violations, a line each. */
   readonly complaints: readonly string[];
 };
 
@@ -21,7 +21,7 @@ const [, , directory = ''] = process.argv;
 const LINGER_MS = 250;
 
 /** Enough to see what is wrong. */
-const MOST_COMPLAINTS = 10;
+const MAX_COMPLAINTS = 10;
 
 let isOver = false;
 process.stdin.on('end', () => (isOver = true)).resume();
@@ -55,5 +55,5 @@ function readOnce(generation: string): void {
   } catch (error) {
     complaints.push(String(error));
   }
-  if (complaints.length >= MOST_COMPLAINTS) isOver = true;
+  if (complaints.length >= MAX_COMPLAINTS) isOver = true;
 }

@@ -33,7 +33,7 @@ export class UpdateStream {
     this.#options = options;
     const writers = Array.from({ length: WRITERS }, (_, writer) => this.#run(writer));
     this.finished = Promise.all(writers).then(() => {});
-    // Whoever waits for a part of it first is told here.
+    // The first waiter for a part of it resumes here.
     this.finished.catch(() => {});
   }
 

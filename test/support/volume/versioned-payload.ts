@@ -14,7 +14,7 @@ export function versionedPayload(version: number, also: readonly string[] = []):
   return payloadOf(Object.fromEntries(paths.map((path) => [path, text])));
 }
 
-/** What a file of that version holds. */
+/** The contents of a file of that version. */
 export function versionText(version: number): string {
   return `${version}\n`.repeat(REPEATS);
 }

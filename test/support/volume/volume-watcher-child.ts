@@ -6,10 +6,10 @@ import { versionOf } from './versioned-payload.ts';
 /** That a directory of a volume showed a version of what is in it, from a moment on: milliseconds since 1970 UTC. */
 export type Sighting = readonly [place: string, version: number, at: number];
 
-/** What a watcher of volumes saw. */
+/** The observations of a watcher of volumes. */
 export type WatcherReport = {
   readonly sightings: readonly Sighting[];
-  /** What nobody may see, a line each. */
+  /** Violations, a line each. */
   readonly complaints: readonly string[];
   /** The longest pause between two looks at one volume, in milliseconds: how exact the sightings are. */
   readonly longestPauseMs: number;
@@ -22,7 +22,7 @@ export type WatcherReport = {
 const parents = process.argv.slice(2);
 const ROUND_MS = 10;
 /** Enough to see what is wrong. */
-const MOST_COMPLAINTS = 20;
+const MAX_COMPLAINTS = 20;
 
 const volumes = parents.flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)));
 const generations = new Map<string, string>();
@@ -79,5 +79,5 @@ function look(volume: string): void {
 }
 
 function complain(line: string): void {
-  if (complaints.length < MOST_COMPLAINTS) complaints.push(line);
+  if (complaints.length < MAX_COMPLAINTS) complaints.push(line);
 }
