@@ -1,42 +1,44 @@
 import { setMaxListeners } from 'node:events';
 
 /**
- * One queue per key: holders of the same key run one after the other, in the order they asked; different keys do not
- * meet. A waiter whose signal aborts leaves the queue with the signal's reason, without having run.
+ * One queue per key: actions under the same key run one after the other, in the order they were requested; different
+ * keys do not wait for each other. A waiter whose signal aborts leaves the queue and rejects with the signal's reason.
  */
 export class KeyedLock {
-  readonly #tails = new Map<string, Promise<void>>();
+  /** The keys that are held, each with those who wait for it, first come first. */
+  readonly #held = new Map<string, Set<() => void>>();
 
   async run<T>(key: string, signal: AbortSignal, action: () => Promise<T> | T): Promise<T> {
-    const before = this.#tails.get(key);
-    let release = () => {};
-    const done = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const tail = before === undefined ? done : before.then(() => done);
-    this.#tails.set(key, tail);
-    // Not in `finally`: a waiter that gives up is the tail still, and whoever comes next must wait for the holder.
-    void tail.then(() => {
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
-    });
+    const waiters = this.#held.get(key);
+    if (waiters === undefined) this.#held.set(key, new Set());
+    else await takeTurn(waiters, signal);
     try {
-      if (before !== undefined) await abortable(before, signal);
       signal.throwIfAborted();
       return await action();
     } finally {
-      release();
+      const [next] = this.#held.get(key) ?? [];
+      if (next === undefined) this.#held.delete(key);
+      else next();
     }
   }
 }
 
-/** The promise's outcome, or the signal's reason when that comes first. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Resolves when the holder hands the lock over; until then nobody who comes later gets past. */
+function takeTurn(waiters: Set<() => void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    // Many waits share the signal of one call, and each stops listening at its end: no leak to be warned of.
+    const enter = () => {
+      waiters.delete(enter);
+      signal.removeEventListener('abort', leave);
+      resolve();
+    };
+    const leave = () => {
+      waiters.delete(enter);
+      reject(signal.reason);
+    };
+    waiters.add(enter);
+    // Many waits share the signal of one call.
     setMaxListeners(0, signal);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
   });
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Fault, invalid } from './errors.ts';
 
-/** What a pure parser returns: the value, or every fault at once. Only the edge throws (`orThrow`). */
+/** The result of a pure parser: the value, or all faults. Only the edge throws (`orThrow`). */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly faults: readonly Fault[] };
@@ -14,34 +14,31 @@ export function faulty<T>(faults: readonly Fault[]): Parsed<T> {
   return { ok: false, faults };
 }
 
-/** The value; throws `invalid-argument` with every fault. */
+/** The value; throws `invalid-argument` with all faults. */
 export function orThrow<T>(result: Parsed<T>): T {
   if (result.ok) return result.value;
   throw invalid(result.faults);
 }
 
-/**
- * A field path as Kubernetes prints it: `field('spec', 'volumes', 0, 'secret')` is `spec.volumes[0].secret`. A symbol
- * stands for a key of a map, as `mapOf` reports it: `field('data', Symbol('tls.crt'))` is `data[tls.crt]`.
- */
-export function field(...steps: readonly PropertyKey[]): string {
-  let path = '';
-  for (const step of steps) {
-    if (typeof step === 'number') path += `[${step}]`;
-    else if (typeof step === 'symbol') path = mapKey(path, step.description ?? '');
-    else if (step !== '') path += path === '' ? step : `.${step}`;
+/** The value of a JSON text. The message of JSON.parse quotes its input, so it is not passed on. */
+export function parseJson(text: string): Parsed<unknown> {
+  try {
+    return parsed(JSON.parse(text));
+  } catch {
+    return faulty([{ field: '', message: 'is not JSON' }]);
   }
-  return path;
 }
 
-/** A key of a map, which may hold dots: `mapKey('data', 'tls.crt')` is `data[tls.crt]`. */
-export function mapKey(path: string, key: string): string {
-  return `${path}[${key}]`;
+/** A mapping of parsed YAML or JSON. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
- * Parses `input` by a zod schema; paths start at `root`. Unknown keys of a strict object become one fault each, with
- * the likely spelling. Messages name types, never the input's value, so secrets do not leak through them.
+ * Parses `input` by a zod schema; the paths of faults start with `root`. Every unknown key of a strict object is a
+ * fault, with a guess at what was meant. Messages name types, never values: these may be secret.
  */
 export function parseBy<S extends z.ZodType>(schema: S, input: unknown, root = ''): Parsed<z.output<S>> {
   const result = schema.safeParse(input, { error: describeIssue });
@@ -49,34 +46,7 @@ export function parseBy<S extends z.ZodType>(schema: S, input: unknown, root = '
   return faulty(result.error.issues.flatMap((issue) => faultsOf(issue, root, schema)));
 }
 
-function faultsOf(issue: z.core.$ZodIssue, root: string, schema: z.ZodType): Fault[] {
-  if (issue.code !== 'unrecognized_keys') return [{ field: field(root, ...issue.path), message: issue.message }];
-  const known = knownFields(schema, issue.path);
-  return issue.keys.map((key) => ({ field: field(root, ...issue.path, key), message: unknownField(key, known) }));
-}
-
-/** More fields than this are no help in a message. */
-const MOST_FIELDS_NAMED = 8;
-
-/** The fault of a field that is none of `known`, with the likely spelling where there is one. */
-export function unknownField(name: string, known: readonly string[]): string {
-  const guess = closest(name, known);
-  if (guess !== undefined) return `unknown field; did you mean "${guess}"?`;
-  if (known.length === 0 || known.length > MOST_FIELDS_NAMED) return 'unknown field';
-  return `unknown field; known here: ${known.join(', ')}`;
-}
-
-const EXPECTED: Readonly<Record<string, string>> = {
-  string: 'a string',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'a mapping',
-  record: 'a mapping',
-  array: 'a list',
-};
-
-/** What a schema's issue means to whoever wrote the input. Undefined leaves it to zod's own words. */
+/** The message for an issue of zod's; undefined keeps zod's own. */
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.input === undefined) return 'is required';
   if (issue.code === 'invalid_type') {
@@ -89,7 +59,17 @@ function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   return undefined;
 }
 
-/** `must be a string, not a number; put it in quotes`: names the type of the value, never the value. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+};
+
+/** `must be a string, not a number; put it in quotes`. */
 export function wrongType(expected: string, value: unknown): string {
   const isScalar = ['number', 'bigint', 'boolean'].includes(typeof value);
   return `must be ${expected}, not ${typeName(value)}${expected === 'a string' && isScalar ? '; put it in quotes' : ''}`;
@@ -102,7 +82,32 @@ function typeName(value: unknown): string {
   return typeof value === 'object' ? 'a mapping' : `a ${typeof value}`;
 }
 
-/** The fields that the object schema at `path` knows, as far as the schema can be followed statically. */
+function faultsOf(issue: z.core.$ZodIssue, root: string, schema: z.ZodType): Fault[] {
+  if (issue.code !== 'unrecognized_keys') return [{ field: field(root, ...issue.path), message: issue.message }];
+  const known = knownFields(schema, issue.path);
+  return issue.keys.map((key) => ({ field: field(root, ...issue.path, key), message: unknownField(key, known) }));
+}
+
+/**
+ * A field path in Kubernetes' notation: `field('spec', 'volumes', 0, 'secret')` is `spec.volumes[0].secret`. A symbol
+ * is a key of a map, as `mapOf` reports it: `field('data', Symbol('tls.crt'))` is `data[tls.crt]`.
+ */
+export function field(...steps: readonly PropertyKey[]): string {
+  let path = '';
+  for (const step of steps) {
+    if (typeof step === 'number') path += `[${step}]`;
+    else if (typeof step === 'symbol') path = mapKey(path, step.description ?? '');
+    else if (step !== '') path += path === '' ? step : `.${step}`;
+  }
+  return path;
+}
+
+/** A key of a map, which may contain dots: `mapKey('data', 'tls.crt')` is `data[tls.crt]`. */
+export function mapKey(path: string, key: string): string {
+  return `${path}[${key}]`;
+}
+
+/** The fields of the object schema at `path`; empty where the schema cannot be followed statically. */
 function knownFields(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
   const definition = definitionOf(schema);
   if (definition === undefined) return [];
@@ -131,20 +136,24 @@ function definitionOf(schema: unknown): SchemaDefinition | undefined {
   return schema.def as SchemaDefinition;
 }
 
-/** A mapping of parsed YAML or JSON. */
-export type Fields = Readonly<Record<string, unknown>>;
+/** A longer list of fields does not help in a message. */
+const MAX_FIELDS_NAMED = 8;
 
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The message for a field that is not in `known`, with the likely spelling if there is one. */
+export function unknownField(name: string, known: readonly string[]): string {
+  const guess = closest(name, known);
+  if (guess !== undefined) return `unknown field; did you mean "${guess}"?`;
+  if (known.length === 0 || known.length > MAX_FIELDS_NAMED) return 'unknown field';
+  return `unknown field; known here: ${known.join(', ')}`;
 }
 
-/** The known word nearest to `word` by edit distance, when it is near enough to be a likely misspelling. */
+/** The known word nearest to `word` by edit distance, if near enough to be a likely misspelling. */
 export function closest(word: string, known: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of known) {
-    // No spelling is nearer than what has to be added or taken away; a word may be as long as a whole manifest.
+    // The distance is at least the difference in length; a word may be as long as a whole manifest.
     if (Math.abs(word.length - candidate.length) > limit) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
@@ -152,7 +161,7 @@ export function closest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** Letters added, taken away, exchanged for another, or swapped with the next. */
+/** Counts insertions, deletions, substitutions and swaps of neighbours. */
 function editDistance(a: string, b: string): number {
   let beforePrevious: readonly number[] = [];
   let previous: readonly number[] = Array.from({ length: b.length + 1 }, (_, column) => column);

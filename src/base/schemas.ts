@@ -2,12 +2,18 @@ import { z } from 'zod';
 import type { Fault } from './errors.ts';
 import { faulty, type Parsed, parsed, wrongType } from './parsed.ts';
 
-/** A field that may be left out; null is the same as left out, as it is to Kubernetes. */
+/** A field that may be absent; null counts as absent, as in Kubernetes. */
 export function optional<S extends z.ZodType>(schema: S) {
   return schema.nullish().transform((value) => value ?? undefined);
 }
 
-/** A schema that goes on with one of our parsers. The parser gets '' as its field: zod knows where it is. */
+export const optionalText = optional(z.string());
+/** Empty if absent. */
+export const text = optionalText.transform((value) => value ?? '');
+/** Undefined if absent. */
+export const flag = optional(z.boolean());
+
+/** A schema followed by one of our parsers. The parser gets '' as its field: zod knows the path. */
 export function through<S extends z.ZodType, T>(schema: S, parse: (value: z.output<S>, field: string) => Parsed<T>) {
   return schema.transform((value, context): T => {
     const result = parse(value, '');
@@ -18,8 +24,8 @@ export function through<S extends z.ZodType, T>(schema: S, parse: (value: z.outp
 }
 
 /**
- * A mapping with keys of the user's choosing, each value read by `parseValue`; null is the empty mapping. Unlike zod's
- * record it keeps a key called `__proto__`, which is a valid one.
+ * A mapping with arbitrary keys, whose values are read by `parseValue`; null is the empty mapping. Unlike zod's record
+ * it keeps the key `__proto__`, which is valid.
  */
 export function mapOf<T>(parseValue: (value: unknown, key: string) => Parsed<T>) {
   return z.optional(z.unknown()).transform((input, context): ReadonlyMap<string, T> => {
@@ -38,24 +44,22 @@ export function mapOf<T>(parseValue: (value: unknown, key: string) => Parsed<T>)
   });
 }
 
-/** A value of a map that must be text; null, what YAML makes of nothing after the colon, is empty text. */
+/** A value of a map that must be text; null, the YAML value of `key:`, is empty text. */
 export function textValue(value: unknown): Parsed<string> {
   if (typeof value === 'string') return parsed(value);
   if (value === null) return parsed('');
   return faulty([{ field: '', message: wrongType('a string', value) }]);
 }
 
-/**
- * A check that exactly one of `names` is there. It runs whatever else is wrong with the object, so that all faults
- * come at once.
- */
+/** Checks that exactly one of `names` is present. It runs even if the object has other faults, so that all are reported. */
 export function exactlyOne(names: readonly string[]) {
   return z.superRefine<unknown>(
     (value, context) => {
       if (typeof value !== 'object' || value === null) return;
-      const present = Object.entries(value).flatMap(([name, held]) =>
-        names.includes(name) && held !== undefined && held !== null ? [name] : [],
-      );
+      const present: string[] = [];
+      for (const [name, held] of Object.entries(value)) {
+        if (names.includes(name) && held !== undefined && held !== null) present.push(name);
+      }
       if (present.length === 1) return;
       const found = present.length === 0 ? 'none is there' : `${present.join(' and ')} are there`;
       report([{ field: '', message: `must have exactly one of ${names.join(', ')}; ${found}` }], context, []);
@@ -71,12 +75,12 @@ function report(faults: readonly Fault[], context: z.core.$RefinementCtx, path: 
 }
 
 /**
- * Base64 as every API server takes it from a manifest: the standard alphabet, padded. Carriage returns and line feeds are
- * skipped wherever they are, as Go's decoder does; kustomize and `base64` break long values with them. `plainTextIn`
- * names the field that takes text as it is, which is what most people look for here. The messages never show the text.
+ * Base64 as an API server accepts it in a manifest: the standard alphabet, padded. Carriage returns and line feeds are
+ * skipped, as by Go's decoder; kustomize and `base64` break long values with them. `plainTextIn` is the field for plain
+ * text, which messages suggest. Messages never contain the text.
  */
 export function parseBase64(written: string, field: string, plainTextIn?: string): Parsed<Uint8Array> {
-  const advice = plainTextIn === undefined ? '' : `plain text belongs into ${plainTextIn}; here it `;
+  const advice = plainTextIn === undefined ? '' : `plain text belongs into ${plainTextIn}; this field `;
   const refuse = (message: string): Parsed<Uint8Array> => faulty([{ field, message: `${advice}${message}` }]);
   const text = written.replace(/[\r\n]+/g, '');
   if (/[-_]/.test(text) && /^[-\w]+=*$/.test(text)) {
@@ -85,6 +89,6 @@ export function parseBase64(written: string, field: string, plainTextIn?: string
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
     return refuse('must be base64, padded to a multiple of four characters');
   }
-  // A copy: Buffer's own memory is shared with whatever else is decoded around the same time.
+  // A copy: small Buffers share one block of memory.
   return parsed(new Uint8Array(Buffer.from(text, 'base64')));
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { mapOf, optional, parseBase64, textValue, through } from '../base/schemas.ts';
+import { flag, mapOf, optional, parseBase64, optionalText as text, textValue, through } from '../base/schemas.ts';
 import {
   parseAnnotationKey,
   parseDataKey,
@@ -14,8 +14,7 @@ import { API_VERSIONS, LAST_APPLIED } from './object.ts';
 /** Written by a Kubernetes API server; of no meaning in a manifest, and there whenever one comes out of `kubectl get`. */
 const ignored = optional(z.unknown());
 
-const text = optional(z.string());
-const flag = optional(z.boolean());
+export const objectName = through(z.string(), parseObjectName);
 
 export const labels = mapOf((value, key) => both(parseLabelKey(key, ''), textValue(value), parseLabelValue));
 export const annotations = mapOf((value, key) => both(parseAnnotationKey(key, ''), textValue(value))).transform(
@@ -36,7 +35,7 @@ const binariesOf = (plainTextIn: string) =>
   nullableMap(parseDataKey, (written, field) => parseBase64(written, field, plainTextIn));
 
 const metadata = z.strictObject({
-  name: through(z.string(), parseObjectName),
+  name: objectName,
   namespace: through(text, (value, field): Parsed<string | undefined> => {
     return value === undefined || value === '' ? { ok: true, value: undefined } : parseNamespace(value, field);
   }),
@@ -56,7 +55,7 @@ const metadata = z.strictObject({
   clusterName: ignored,
 });
 
-const reference = { name: through(z.string(), parseObjectName) };
+const reference = { name: objectName };
 const references = optional(z.array(z.strictObject(reference)));
 /** An account's Secrets are of its own namespace, whatever else older clusters wrote beside the name. */
 const secretReferences = optional(

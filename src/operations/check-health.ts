@@ -84,7 +84,7 @@ function isServing(answer: Buffer): boolean {
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
-  ECONNREFUSED: 'nobody listens there',
+  ECONNREFUSED: 'nothing listens there',
   EACCES: 'this user may not open it',
   EPERM: 'this user may not open it',
 };

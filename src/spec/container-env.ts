@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
-import { exactlyOne, optional, through } from '../base/schemas.ts';
+import { exactlyOne, optional, text, through } from '../base/schemas.ts';
 import { type EnvNameRule, parseEnvName } from '../objects/env-names.ts';
-import { parseDataKey, parseObjectName } from '../objects/names.ts';
+import { parseDataKey } from '../objects/names.ts';
+import { objectName as name } from '../objects/object-schema.ts';
 import { fieldApiVersion, resourceFieldRefWith } from './source-schemas.ts';
 import { type FieldPath, formatFieldPath, parseFieldPath } from './volume-spec.ts';
 
@@ -44,8 +45,6 @@ export type KeyValue = {
 };
 
 const isOptional = optional(z.boolean()).transform((value) => value ?? false);
-const text = optional(z.string()).transform((value) => value ?? '');
-const name = through(z.string(), parseObjectName);
 
 const wholeObject = z.strictObject({ name, optional: isOptional });
 const objectKey = z.strictObject({ name, key: through(z.string(), parseDataKey), optional: isOptional });

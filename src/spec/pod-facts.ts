@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Parsed, parseBy, parsed } from '../base/parsed.ts';
-import { mapOf, optional, textValue } from '../base/schemas.ts';
+import { mapOf, optional, text, textValue } from '../base/schemas.ts';
 import { parseQuantity } from './quantity.ts';
 
 /** What the request says about its workload, for the downward API and for tokens. */
@@ -33,7 +33,6 @@ function trimmed(text: Parsed<string>): Parsed<string> {
   return text.ok ? parsed(text.value.trim()) : text;
 }
 
-const text = optional(z.string()).transform((value) => value ?? '');
 const texts = mapOf(textValue);
 
 const podFacts = z.strictObject({

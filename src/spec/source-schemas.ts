@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { exactlyOne, optional, through } from '../base/schemas.ts';
-import { parseObjectName } from '../objects/names.ts';
+import { objectName as name } from '../objects/object-schema.ts';
 import { parseQuantity, ratioText } from './quantity.ts';
 import { parseRelativePath } from './relative-path.ts';
 import {
@@ -165,7 +165,6 @@ export const MIN_EXPIRATION = 600;
 export const MAX_EXPIRATION = 2 ** 32;
 export const DEFAULT_EXPIRATION = 3600;
 
-const name = through(z.string(), parseObjectName);
 const isOptional = optional(z.boolean()).transform((value) => value ?? false);
 
 const object = { items: keysToPaths, optional: isOptional };

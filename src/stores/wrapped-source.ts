@@ -1,6 +1,5 @@
-import { type Clock, withDeadline } from '../base/clock.ts';
+import { abortable, type Clock, withDeadline } from '../base/clock.ts';
 import { LanternError } from '../base/errors.ts';
-import { abortable } from '../base/keyed-lock.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { ObjectChange, Source } from './store.ts';
 

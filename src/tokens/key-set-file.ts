@@ -1,9 +1,9 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { abortable } from '../base/clock.ts';
 import { toLanternError } from '../base/errors.ts';
 import { syncDirectory } from '../base/files.ts';
-import { abortable } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import { delays, Wakeup } from '../base/retry.ts';
 import type { SigningKeys } from './signing-keys.ts';

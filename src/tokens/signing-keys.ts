@@ -2,7 +2,7 @@ import { createECDH } from 'node:crypto';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
-import { LanternError } from '../base/errors.ts';
+import { hasCode, LanternError } from '../base/errors.ts';
 import { faulty, orThrow, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { describeRef, type ObjectDraft, SIGNING_KEYS, type StoredObject } from '../objects/object.ts';
 import { admitObject } from '../spec/admit-object.ts';
@@ -160,10 +160,6 @@ function damaged(problem: string): LanternError {
     `read the signing keys in ${describeRef(SIGNING_KEYS)}: ${problem}; restore it from a backup, or delete it to begin ` +
       'with a new key, which ends every token signed so far',
   );
-}
-
-function hasCode(error: unknown, code: LanternError['code']): boolean {
-  return error instanceof LanternError && error.code === code;
 }
 
 /** What tokens are signed with (RFC 7518, 3.4). */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { faulty, type Parsed, parseBy, parsed, wrongType } from '../base/parsed.ts';
+import { faulty, type Parsed, parseBy, parsed, parseJson, wrongType } from '../base/parsed.ts';
 import { mapOf, optional, parseBase64, through } from '../base/schemas.ts';
 import { parseNamespace } from '../objects/names.ts';
 import { OBJECT_KINDS } from '../objects/object.ts';
@@ -201,12 +201,3 @@ const INPUTS = z.strictObject({
   tokens: mapOf((value) => parseBy(TOKEN, value)),
   issued: mapOf((value) => parseBy(KEPT_TOKEN, value)),
 });
-
-/** The value of a JSON text. The parser's own words quote its input, so they are never passed on. */
-function parseJson(text: string): Parsed<unknown> {
-  try {
-    return parsed(JSON.parse(text));
-  } catch {
-    return faulty([{ field: '', message: 'is not JSON' }]);
-  }
-}

@@ -175,7 +175,7 @@ describe('lantern health', () => {
       stderr: `lantern: the daemon at "${shell.socket}" does not serve: there is no such socket\n`,
     });
     expect((await shell.run('health', '--socket', shell.file('no-socket', ''))).stderr).toMatch(
-      /^lantern: the daemon at ".*no-socket" does not serve: nobody listens there\n$/,
+      /^lantern: the daemon at ".*no-socket" does not serve: nothing listens there\n$/,
     );
   });
 });

@@ -200,7 +200,13 @@ describe('pod mount', () => {
     ['no file', ['mount', '/r'], '', 2, /-f FILE or -k DIR/],
     ['both', ['mount', '-f', '-', '-k', 'x', '/r'], '', 2, /from -f or from -k, not both/],
     ['no directory', ['mount', '-k', '/no/such/directory', '/r'], '', 1, /read the directory "\/no\/such/],
-    ['a duration that is none', ['mount', '-f', '-', '/r', '--wait', 'long'], pod('a'), 2, /write it like 30s/],
+    [
+      'a duration that is none',
+      ['mount', '-f', '-', '/r', '--wait', 'long'],
+      pod('a'),
+      2,
+      /must be a duration such as 30s/,
+    ],
     ['no Pod', ['mount', '-f', '-', '/r'], SECRET, 1, /there is no Pod/],
     ['a misspelt kind', ['mount', '-f', '-', '/r'], `${pod('a')}---\n{apiVersion: v1, kind: Nodes}`, 1, /mean "Node"/],
     [

@@ -60,7 +60,7 @@ test('without a daemon each error says what to do', async () => {
   );
   const elsewhere = await shell.run('volumes', '--socket', shell.file('a-file', ''));
   expect(elsewhere.code).toBe(1);
-  expect(elsewhere.stderr).toMatch(/^lantern: cannot reach the daemon at ".*a-file": nobody listens there; start it/);
+  expect(elsewhere.stderr).toMatch(/^lantern: cannot reach the daemon at ".*a-file": nothing listens there; start it/);
 });
 
 test('wrong usage ends with 2 and one line', async () => {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { hasCode, LanternError } from '../../base/errors.ts';
+import { hasCode } from '../../base/errors.ts';
 import type { Declared } from '../../objects/declared.ts';
 import { describeRef, type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
@@ -83,11 +83,8 @@ async function applyOne(cli: Cli, daemon: LanternClient, declared: Declared, dry
 
 /** Faults name fields; of several objects somebody has to know whose. */
 function namingObject(error: unknown, { draft }: Declared): unknown {
-  const what = `apply ${describeRef(refOf(draft))}: `;
-  if (!(error instanceof LanternError) || error.code !== 'invalid-argument' || error.message.startsWith(what)) {
-    return error;
-  }
-  return new LanternError(error.code, `${what}${error.message}`, { faults: error.faults });
+  const what = `apply ${describeRef(refOf(draft))}`;
+  return hasCode(error, 'invalid-argument') && !error.message.startsWith(`${what}: `) ? error.within(what) : error;
 }
 
 function lineFor(answer: Answer, options: Options): string {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
-import { parseBy } from '../../base/parsed.ts';
+import { parseBy, parseJson } from '../../base/parsed.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import { replaceFile } from '../../volume/file-system.ts';
 import { temporaryName } from '../../volume/layout.ts';
@@ -84,7 +84,8 @@ export class ClaimsFile {
       if (errnoOf(error) === 'ENOENT') return NOTHING;
       throw toLanternError(error, `read the targets in "${this.#path}"`);
     }
-    const found = parseBy(CLAIMS, parseJson(text));
+    const json = parseJson(text);
+    const found = json.ok ? parseBy(CLAIMS, json.value) : json;
     if (!found.ok || found.value.bootId !== readBootId()) return NOTHING;
     return { claims: found.value.claims, intended: found.value.intended };
   }
@@ -101,14 +102,6 @@ export class ClaimsFile {
     } catch (error) {
       throw toLanternError(error, `write the targets to "${this.#path}"`);
     }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

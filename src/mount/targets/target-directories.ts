@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { readAccessList, removeAccessLists, removeDefaultList, writeAccessList } from '../linux/directory-calls.ts';
 import type { OpenedParent } from '../linux/opened-target.ts';
-import type { TargetRoots } from './target.ts';
+import { isBelow, type TargetRoots } from './target.ts';
 
 /** Whom each directory lets in; `onReachable` hears of those that everybody can reach who knows what lies in them. */
 export type Openness = {
@@ -104,11 +104,6 @@ export function directoriesTo(root: string, target: string): readonly string[] {
     paths.push(path);
   }
   return paths.reverse();
-}
-
-/** Whether one clean path lies below another. */
-export function isBelow(path: string, directory: string): boolean {
-  return path.startsWith(`${directory}/`);
 }
 
 /** Whether there was none. */

@@ -173,7 +173,8 @@ function unopened(error: unknown, target: string, parent: string): LanternError 
   }
 }
 
-function isBelow(path: string, directory: string): boolean {
+/** Whether one clean path lies below another. */
+export function isBelow(path: string, directory: string): boolean {
   return path.startsWith(directory === '/' ? '/' : `${directory}/`) && path !== directory;
 }
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Fault } from '../../base/errors.ts';
 import { faulty, isFields, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
-import { optional, through } from '../../base/schemas.ts';
+import { flag, optional, optionalText as text, through } from '../../base/schemas.ts';
 import { parseYamlDocuments } from '../manifest/yaml.ts';
-import { parseNamespace, parseObjectName } from '../names.ts';
+import { parseNamespace } from '../names.ts';
+import { objectName } from '../object-schema.ts';
 import { TEXT_LIMITS } from '../text-limits.ts';
 
 /** The names a kustomization file may have; a directory has exactly one of them. */
@@ -12,8 +13,6 @@ export const KUSTOMIZATION_NAMES = ['kustomization.yaml', 'kustomization.yml', '
 /** Said wherever kustomize can do more than is built here. */
 export const USE_KUSTOMIZE = 'is not supported here; use kustomize itself: kustomize build DIR | lantern apply -f -';
 
-const flag = optional(z.boolean());
-const text = optional(z.string());
 const texts = optional(z.array(z.string()));
 const labels = optional(z.record(z.string(), z.string()));
 const namespace = through(text, (value, field): Parsed<string | undefined> => {
@@ -25,7 +24,7 @@ const withoutEffect = optional(z.unknown());
 const options = optional(z.strictObject({ labels, annotations: labels, disableNameSuffixHash: flag, immutable: flag }));
 
 const generator = {
-  name: through(z.string(), parseObjectName),
+  name: objectName,
   namespace,
   behavior: optional(z.enum(['create', 'merge', 'replace'])),
   files: texts,

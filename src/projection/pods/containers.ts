@@ -47,9 +47,7 @@ export async function resolveContainer(
 
 /** The error as one of a part of the pod. */
 export function within(part: string, error: unknown): unknown {
-  if (!(error instanceof LanternError)) return error;
-  const { code, message, faults, reason } = error;
-  return new LanternError(code, `${part}: ${message}`, { cause: error, faults, ...(reason && { reason }) });
+  return error instanceof LanternError ? error.within(part) : error;
 }
 
 /** See `openVariables`. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { faulty, field, isFields, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
-import { optional, through } from '../../base/schemas.ts';
+import { flag, optional, text, through } from '../../base/schemas.ts';
 import { DEFAULT_ACCOUNT } from '../../objects/default-account.ts';
 import { parseNamespace as parseLabel, parseLabelKey, parseNamespace, parseObjectName } from '../../objects/names.ts';
-import { annotations, labels } from '../../objects/object-schema.ts';
+import { annotations, labels, objectName as name } from '../../objects/object-schema.ts';
 import type { PodPlacement } from '../container-env.ts';
 import { type PodFacts, quantities } from '../pod-facts.ts';
 import { compareQuantities, isMultiple, ONE, parseQuantity, type Quantity, ZERO } from '../quantity.ts';
@@ -47,10 +47,7 @@ type PodList = (typeof CONTAINER_LISTS)[number] | 'volumes';
 const MAX_GROUP = 2 ** 31 - 1;
 const groupRule = `must be between 0 and ${MAX_GROUP}, inclusive`;
 
-const text = optional(z.string()).transform((value) => value ?? '');
-const flag = optional(z.boolean());
 const group = optional(z.int().min(0, groupRule).max(MAX_GROUP, groupRule));
-const name = through(z.string(), parseObjectName);
 
 const namespace = through(text, (value, path): Parsed<string | undefined> => {
   return value === '' ? parsed(undefined) : parseNamespace(value, path);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Fault } from '../../base/errors.ts';
 import { faulty, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
-import { optional, through } from '../../base/schemas.ts';
+import { optional, text, through } from '../../base/schemas.ts';
 import { parseNamespace as parseLabel } from '../../objects/names.ts';
 import { parseVolumeSource } from '../parse-volume-source.ts';
 import { parseSubPath } from '../relative-path.ts';
@@ -78,8 +78,6 @@ export type VolumeMount = {
   /** `subPathExpr` has `$(VAR)` in it; neither is parsed yet, since an expression becomes a path only when expanded. */
   readonly subPath: { readonly kind: 'path' | 'expression'; readonly text: string } | undefined;
 };
-
-const text = optional(z.string()).transform((value) => value ?? '');
 
 /** A misspelt subPath would mount the whole volume: nothing unknown is let pass. */
 const volumeMount = z.strictObject({

@@ -1,7 +1,7 @@
 import { type CallOptions, InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { Etcd3, type IDuplexStream, type IOptions, type IWatchRequest, type IWatchResponse } from 'etcd3';
+import { abortable } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
-import { abortable } from '../../base/keyed-lock.ts';
 import type { EtcdIdentity } from './identity.ts';
 
 export type EtcdWatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;

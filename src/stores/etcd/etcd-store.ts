@@ -1,6 +1,5 @@
-import { type Clock, systemClock, withDeadline } from '../../base/clock.ts';
+import { abortable, type Clock, systemClock, withDeadline } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
-import { abortable } from '../../base/keyed-lock.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
 import { DEFAULT_HISTORY } from '../kept/kept-objects.ts';

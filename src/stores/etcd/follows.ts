@@ -1,7 +1,7 @@
 import type { IWatchResponse } from 'etcd3';
 import type { Clock } from '../../base/clock.ts';
+import { abortable } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
-import { abortable } from '../../base/keyed-lock.ts';
 import { delays } from '../../base/retry.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../../objects/object.ts';
 import { Followers } from '../kept/changes.ts';

@@ -1,5 +1,5 @@
+import { abortable } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
-import { abortable } from '../../base/keyed-lock.ts';
 import { describeRef, type ObjectRef, refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import type { ListFilter, ObjectChange, ObjectEvent, ObjectList, WatchFilter } from '../store.ts';
 import { ChangeFeed, type HistoryLimits } from './changes.ts';

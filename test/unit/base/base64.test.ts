@@ -18,7 +18,7 @@ it.each(['aGVs\nbG8=', 'aGVsbG8=\n', '\r\naGVsb\r\nG8\n=\n'])('skips the line br
 
 it('names the field for plain text first', () => {
   expect(faultLines(parseBase64('hunter2!', 'data[a]', 'stringData'))).toEqual([
-    'data[a]: plain text belongs into stringData; here it must be base64, padded to a multiple of four characters',
+    'data[a]: plain text belongs into stringData; this field must be base64, padded to a multiple of four characters',
   ]);
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { abortable, KeyedLock } from '../../../src/base/keyed-lock.ts';
+import { abortable } from '../../../src/base/clock.ts';
+import { KeyedLock } from '../../../src/base/keyed-lock.ts';
 
 const never = new AbortController().signal;
 

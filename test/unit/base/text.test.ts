@@ -23,7 +23,7 @@ it('the first byte that is no character has a place', () => {
       const column = [...(lines.at(-1) ?? '')].length + 1;
       const bytes = Buffer.concat([Buffer.from(text), Buffer.from([bad, 0x6e, 0xff, 0x0a])]);
       expect(faultLines(parseUtf8(bytes, 'f'))).toEqual([
-        `f: line ${lines.length}, column ${column}: is not UTF-8; save the file as that`,
+        `f: line ${lines.length}, column ${column}: is not UTF-8; save the file as UTF-8`,
       ]);
     }),
   );
@@ -33,7 +33,7 @@ it.each([
   ['UTF-16, little endian', Buffer.from('\uFEFFkind: x', 'utf16le')],
   ['UTF-16, big endian', Buffer.from('\uFEFFkind: x', 'utf16le').swap16()],
 ])('%s is named', (_, bytes) => {
-  expect(faultLines(parseUtf8(bytes, 'f'))).toEqual(['f: is UTF-16, but must be UTF-8; save it as that']);
+  expect(faultLines(parseUtf8(bytes, 'f'))).toEqual(['f: is UTF-16, but must be UTF-8; save it as UTF-8']);
 });
 
 it('a large file takes no more than a moment', () => {

@@ -34,6 +34,6 @@ test('a file that is not UTF-8 is refused with the place, and without its bytes'
   using dir = new TempDir();
   writeFileSync(dir.at('latin1.yaml'), Buffer.from('a: b\npassword: p\xe4ssword\n', 'latin1'));
   await expect(readText(dir.at('latin1.yaml'), new RecordedTerminal())).rejects.toThrow(
-    `${dir.at('latin1.yaml')}: line 2, column 12: is not UTF-8; save the file as that`,
+    `${dir.at('latin1.yaml')}: line 2, column 12: is not UTF-8; save the file as UTF-8`,
   );
 });

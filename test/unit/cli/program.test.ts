@@ -197,7 +197,7 @@ describe('wrong usage', () => {
     ['mount', /missing required argument 'TARGET'/],
     ['mount /t', /say what the volume holds/],
     ['mount /t --secret a --config-map b', /say what the volume holds/],
-    ['mount /t --secret a --wait soon', /write it like 30s/],
+    ['mount /t --secret a --wait soon', /must be a duration such as 30s/],
     ['mount /t --secret a --mount-group wheel', /numeric group id/],
     ['mount /t --secret a --data-file x', /must be KEY=PATH/],
     ['mount /t --secret a --data-file x=/dev/null --data-file x=/dev/null', /names the key "x" twice/],

@@ -57,7 +57,7 @@ test('no socket, and one that nobody listens on', async () => {
   writeFileSync(directory.at('file'), '');
   expect(await checkHealth(directory.at('file'), NEVER, LONG_MS)).toEqual({
     status: 'unreachable',
-    problem: 'nobody listens there',
+    problem: 'nothing listens there',
   });
 });
 

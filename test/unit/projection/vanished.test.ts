@@ -78,7 +78,7 @@ describe('a volume that cannot be removed', () => {
     await world.apply('db', { password: 'one' });
     using remove = vi.spyOn(BoundVolume.prototype, 'remove').mockImplementationOnce(noDescriptors);
     world.mounter.failNext('bind', constants.errno.EMFILE);
-    await expect(world.publish()).rejects.toThrow(/mount a volume at.*no descriptors left \(EMFILE\).*ulimit/);
+    await expect(world.publish()).rejects.toThrow(/mount a volume at.*too many open files \(EMFILE\).*ulimit/);
     expect(world.projector.list()).toEqual([]);
     expect(world.mounter.table()).toHaveLength(1);
     world.clock.advance(2_000);

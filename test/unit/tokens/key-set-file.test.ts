@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { abortable } from '../../../src/base/keyed-lock.ts';
+import { abortable } from '../../../src/base/clock.ts';
 import { SIGNING_KEYS } from '../../../src/objects/object.ts';
 import { KeySetFile } from '../../../src/tokens/key-set-file.ts';
 import { secretDraft } from '../../support/objects/builders.ts';

@@ -149,7 +149,7 @@ describe('a fault', () => {
     [
       'Secret',
       { data: { 'tls.crt': 'hunter2!' } },
-      'data[tls.crt]: plain text belongs into stringData; here it must be base64, padded to a multiple of four characters',
+      'data[tls.crt]: plain text belongs into stringData; this field must be base64, padded to a multiple of four characters',
     ],
     ['Secret', { data: { '..x': '' } }, "data[..x]: a key must not start with '..'"],
     ['Secret', { type: 'kubernetes.io/ssh-auth' }, 'data[ssh-privatekey]: is required for type kubernetes.io/ssh-auth'],

@@ -182,9 +182,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [serving, 'ok', /serves/],
     [{ health: { status: 'not-serving' } }, 'warning'],
     [
-      { sockets: socket(0o600), health: { status: 'unreachable', problem: 'nobody listens there' } },
+      { sockets: socket(0o600), health: { status: 'unreachable', problem: 'nothing listens there' } },
       'warning',
-      /nobody/,
+      /nothing listens/,
     ],
     [{ health: { status: 'failed', problem: 'it did not answer within 2 s' } }, 'problem', /did not answer/],
   ],
