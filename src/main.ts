@@ -57,7 +57,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {});
 
 try {
-  await createProgram(cli, packageVersion(), runDaemon).parseAsync(withoutSigns(process.argv.slice(2)), {
+  await createProgram(cli, { version: packageVersion(), runDaemon }).parseAsync(withoutSigns(process.argv.slice(2)), {
     from: 'user',
   });
 } catch (error) {

@@ -3,12 +3,15 @@ import type { Clock } from '../base/clock.ts';
 import type { User } from '../config/run-directory.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A command with its line in the list of commands, and examples for its help. */
+/** A command below another one. */
 export function defineCommand(name: string, summary: string, examples: readonly string[]): Command {
+  return withExamples(new Command(name).description(summary), examples);
+}
+
+/** Adds examples to the end of a command's help. */
+export function withExamples(command: Command, examples: readonly string[]): Command {
   const heading = examples.length === 1 ? 'Example:' : 'Examples:';
-  return new Command(name)
-    .description(summary)
-    .addHelpText('after', ['', heading, ...examples.map((example) => `  $ ${example}`)].join('\n'));
+  return command.addHelpText('after', ['', heading, ...examples.map((example) => `  $ ${example}`)].join('\n'));
 }
 
 /** `-n`, for commands about one namespace. */

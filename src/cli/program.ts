@@ -1,71 +1,170 @@
 import { Command, type CommanderError } from 'commander';
-import { applyCommand } from './commands/apply.ts';
-import { backupCommand, restoreCommand } from './commands/backup.ts';
-import { createCommand } from './commands/create.ts';
-import { deleteCommand } from './commands/delete.ts';
-import { describeCommand } from './commands/describe.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { editCommand } from './commands/edit.ts';
-import { envCommand } from './commands/env.ts';
-import { eventsCommand } from './commands/events.ts';
-import { execCommand } from './commands/exec.ts';
-import { exportCommand } from './commands/export.ts';
-import { getCommand } from './commands/get.ts';
-import { healthCommand } from './commands/health.ts';
-import { importCommand } from './commands/import.ts';
-import { kustomizeCommand } from './commands/kustomize.ts';
-import { mountCommand } from './commands/mount.ts';
-import { podCommand } from './commands/pod.ts';
-import { refreshCommand } from './commands/refresh.ts';
-import { registryAuthCommand } from './commands/registry-auth.ts';
-import { rekeyCommand } from './commands/rekey.ts';
-import { renderCommand } from './commands/render.ts';
-import { type RunDaemon, serveCommand } from './commands/serve.ts';
-import { jwksCommand, rotateSigningKeyCommand } from './commands/signing-keys.ts';
-import { unmountCommand } from './commands/unmount.ts';
-import { versionCommand } from './commands/version.ts';
-import { volumeCommand, volumesCommand } from './commands/volumes.ts';
-import { watchCommand } from './commands/watch.ts';
+import type { RunDaemon } from './commands/serve.ts';
 import type { Cli } from './define-command.ts';
 import { wrongUsage } from './exit.ts';
 
-/** Every command, in the order of the help. */
-const COMMANDS: readonly ((cli: Cli) => Command)[] = [
-  applyCommand,
-  createCommand,
-  getCommand,
-  describeCommand,
-  editCommand,
-  deleteCommand,
-  kustomizeCommand,
-  mountCommand,
-  unmountCommand,
-  volumesCommand,
-  volumeCommand,
-  refreshCommand,
-  renderCommand,
-  podCommand,
-  envCommand,
-  execCommand,
-  registryAuthCommand,
-  jwksCommand,
-  rotateSigningKeyCommand,
-  watchCommand,
-  eventsCommand,
-  backupCommand,
-  restoreCommand,
-  rekeyCommand,
-  exportCommand,
-  importCommand,
-  healthCommand,
-  doctorCommand,
+/** What only the process can give: its version, and the daemon's code. */
+export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
+
+/** Adds arguments, options, examples, the action and commands below to a command that has its name and summary. */
+type Complete = (command: Command, cli: Cli, host: Host) => void;
+
+type Row = readonly [name: string, summary: string, load: () => Promise<Complete>];
+
+/**
+ * Every command, in the order of the help. Only the named one is loaded: `lantern get` must not wait for the modules of
+ * `lantern apply`.
+ */
+const COMMANDS: readonly Row[] = [
+  ['serve', 'Run the daemon in the foreground.', async () => (await import('./commands/serve.ts')).serveCommand],
+  [
+    'apply',
+    'Create or update objects from manifests or a kustomization.',
+    async () => (await import('./commands/apply.ts')).applyCommand,
+  ],
+  [
+    'create',
+    'Create a Secret or a ConfigMap from files and values, a ServiceAccount, or a token.',
+    async () => (await import('./commands/create.ts')).createCommand,
+  ],
+  [
+    'get',
+    'Display objects. Values are shown only with -o yaml, json or jsonpath.',
+    async () => (await import('./commands/get.ts')).getCommand,
+  ],
+  [
+    'describe',
+    'Show details of objects. Of Secrets it shows sizes, not values.',
+    async () => (await import('./commands/describe.ts')).describeCommand,
+  ],
+  [
+    'edit',
+    'Edit an object in $KUBE_EDITOR, $VISUAL or $EDITOR (default: vi).',
+    async () => (await import('./commands/edit.ts')).editCommand,
+  ],
+  [
+    'delete',
+    'Delete objects by name, by label selector or by manifest.',
+    async () => (await import('./commands/delete.ts')).deleteCommand,
+  ],
+  [
+    'kustomize',
+    'Build a kustomization and print its manifests, values included.',
+    async () => (await import('./commands/kustomize.ts')).kustomizeCommand,
+  ],
+  ['mount', 'Mount a volume at a target path.', async () => (await import('./commands/mount.ts')).mountCommand],
+  [
+    'unmount',
+    'Unmount volumes from targets, or one volume from all of its targets.',
+    async () => (await import('./commands/unmount.ts')).unmountCommand,
+  ],
+  [
+    'volumes',
+    'List mounted volumes with their content and state.',
+    async () => (await import('./commands/volumes.ts')).volumesCommand,
+  ],
+  [
+    'volume',
+    'Show one volume: files, targets, revisions, last error.',
+    async () => (await import('./commands/volumes.ts')).volumeCommand,
+  ],
+  [
+    'refresh',
+    'Update volumes now, and report which of them changed.',
+    async () => (await import('./commands/refresh.ts')).refreshCommand,
+  ],
+  [
+    'render',
+    'Show the files of a volume without mounting it.',
+    async () => (await import('./commands/render.ts')).renderCommand,
+  ],
+  [
+    'pod',
+    'Mount all volumes of a pod for all its containers, as a kubelet does.',
+    async () => (await import('./commands/pod.ts')).podCommand,
+  ],
+  [
+    'env',
+    "Print the environment variables of a pod's container, values included.",
+    async () => (await import('./commands/env.ts')).envCommand,
+  ],
+  [
+    'exec',
+    "Run a command with the variables and volumes of a pod's container.",
+    async () => (await import('./commands/exec.ts')).execCommand,
+  ],
+  [
+    'registry-auth',
+    'Print the credentials for pulling an image, as a docker configuration.',
+    async () => (await import('./commands/registry-auth.ts')).registryAuthCommand,
+  ],
+  [
+    'jwks',
+    "Print the public keys that verify the daemon's tokens.",
+    async () => (await import('./commands/signing-keys.ts')).jwksCommand,
+  ],
+  [
+    'rotate-signing-key',
+    'Sign tokens with a new key. Tokens signed before stay valid until they expire.',
+    async () => (await import('./commands/signing-keys.ts')).rotateSigningKeyCommand,
+  ],
+  [
+    'watch',
+    'Print a line for each change of a volume, until interrupted.',
+    async () => (await import('./commands/watch.ts')).watchCommand,
+  ],
+  [
+    'events',
+    'List recent events: waiting mounts, updates, skipped values.',
+    async () => (await import('./commands/events.ts')).eventsCommand,
+  ],
+  [
+    'backup',
+    "Back up a stopped daemon's store to one encrypted file.",
+    async () => (await import('./commands/backup.ts')).backupCommand,
+  ],
+  [
+    'restore',
+    "Replace a stopped daemon's store with a backup. The old store is kept beside it.",
+    async () => (await import('./commands/backup.ts')).restoreCommand,
+  ],
+  [
+    'rekey',
+    'Encrypt a store again, with the first of the given keys.',
+    async () => (await import('./commands/rekey.ts')).rekeyCommand,
+  ],
+  [
+    'export',
+    'Write all objects of all namespaces to one encrypted archive.',
+    async () => (await import('./commands/export.ts')).exportCommand,
+  ],
+  [
+    'import',
+    'Store all objects of an archive that "lantern export" wrote.',
+    async () => (await import('./commands/import.ts')).importCommand,
+  ],
+  [
+    'health',
+    'Check whether the daemon serves. Exits with 0 if it does, else with 1.',
+    async () => (await import('./commands/health.ts')).healthCommand,
+  ],
+  [
+    'doctor',
+    'Check whether this machine can run the daemon, and suggest fixes.',
+    async () => (await import('./commands/doctor.ts')).doctorCommand,
+  ],
+  [
+    'version',
+    'Print the versions of the client and of the daemon.',
+    async () => (await import('./commands/version.ts')).versionCommand,
+  ],
 ];
 
-/** `lantern`, ready for `parseAsync`; it throws instead of ending the process (see `endingOf`). */
-export function createProgram(cli: Cli, version: string, runDaemon: RunDaemon): Command {
+/** `lantern`, ready for `parseAsync`. It throws instead of ending the process (see `endingOf`). */
+export function createProgram(cli: Cli, host: Host): Command {
   const program = new Command('lantern')
-    .description('Secrets, ConfigMaps and pod facts as files in memory, kept fresh.')
-    .version(version)
+    .description('Secrets, ConfigMaps and pod facts as files in memory, kept up to date.')
+    .version(host.version)
     .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
     .configureHelp({ showGlobalOptions: true })
     // Errors are printed in one place, with the exit code: `endingOf` and its caller.
@@ -75,23 +174,39 @@ export function createProgram(cli: Cli, version: string, runDaemon: RunDaemon): 
       'after',
       '\nExample:\n  $ lantern serve &\n  $ lantern apply -f secret.yaml\n  $ lantern mount --secret mysecret /dev/shm/app-secrets',
     );
-  // The daemon's configuration tells all its faults at once, these among them.
-  program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
-  const own = [serveCommand(cli, runDaemon), ...COMMANDS.map((define) => define(cli)), versionCommand(cli, version)];
-  for (const command of own) {
-    program.addCommand(command);
-    settle(command, program, `lantern ${command.name()}`);
+  const completions = new Map<Command, () => Promise<void>>();
+  for (const [name, summary, load] of COMMANDS) {
+    const command = program
+      .command(name)
+      .description(summary)
+      .exitOverride(pointToHelp(`lantern ${name}`));
+    completions.set(command, async () => {
+      (await load())(command, cli, host);
+      for (const child of command.commands) settle(child, command, `lantern ${name} ${child.name()}`);
+    });
   }
+  // Commander's own help command would show a command that is not loaded yet.
+  const help = program.command('help').argument('[COMMAND...]').description('Show the help of a command.');
+  help.exitOverride(pointToHelp('lantern')).action(async ([name, ...below]: readonly string[]) => {
+    const command = program.commands.find((one) => one.name() === name);
+    if (command === undefined) return program.help({ error: name !== undefined });
+    await completions.get(command)?.();
+    const child = (at: Command, word: string): Command => at.commands.find((one) => one.name() === word) ?? at;
+    return below.reduce(child, command).help();
+  });
+  program.hook('preSubcommand', async (_, command) => await completions.get(command)?.());
+  // The daemon's configuration reports all of its faults at once, these among them.
+  program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
   return program;
 }
 
-/** Hands the program's settings on to a command and to those below it. */
+/** Hands the settings of a command on to one below it, and to those below that. */
 function settle(command: Command, parent: Command, path: string): void {
   command.copyInheritedSettings(parent).exitOverride(pointToHelp(path));
   for (const child of command.commands) settle(child, command, `${path} ${child.name()}`);
 }
 
-/** Commander's own refusals say what is wrong; this adds where to read on. */
+/** Commander's own errors say what is wrong; this adds where to read on. */
 function pointToHelp(command: string): (error: CommanderError) => never {
   return (error) => {
     if (error.exitCode === 0 || error.code === 'commander.help') throw error;
@@ -103,15 +218,15 @@ function pointToHelp(command: string): (error: CommanderError) => never {
   };
 }
 
-/** What means the same empty as left out, and is often written so. */
+/** Options for which empty means the same as absent, and is often written so. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['--docker-email']);
 
-/** Words of a program that is run: empty ones may mean something to it. */
+/** The words of a program to run: an empty one may mean something to it. */
 const ANOTHER_PROGRAM = 'COMMAND';
 
 /**
- * Refuses options and arguments that are given, but empty: mostly that is a variable nobody has set, and what is left
- * would be about something else than was meant (another namespace, every object, a registry without a name).
+ * Refuses options and arguments that are given, but empty. Mostly that is a variable that nobody has set, and the rest of
+ * the line would then mean something else: another namespace, every object, a registry without a name.
  */
 function refuseEmpty(command: Command): void {
   for (let at: Command | null = command; at !== null; at = at.parent) {
@@ -119,15 +234,13 @@ function refuseEmpty(command: Command): void {
       const given: unknown = at.getOptionValue(option.attributeName());
       const isEmpty = given === '' || (Array.isArray(given) && given.includes(''));
       if (isEmpty && option.long !== undefined && !MAY_BE_EMPTY.has(option.long)) {
-        throw wrongUsage(
-          `${option.long} must not be empty; leave it out, or set the variable that it was to come from`,
-        );
+        throw wrongUsage(`${option.long} must not be empty; leave it out, or set the variable that it comes from`);
       }
     }
   }
   for (const [index, argument] of command.registeredArguments.entries()) {
     const given = command.args.slice(index, argument.variadic ? undefined : index + 1);
     if (!given.includes('') || argument.name() === ANOTHER_PROGRAM) continue;
-    throw wrongUsage(`<${argument.name()}> must not be empty; set the variable that it was to come from`);
+    throw wrongUsage(`<${argument.name()}> must not be empty; set the variable that it comes from`);
   }
 }

@@ -54,7 +54,9 @@ async function run(
   const cli = { terminal, environment, user: { uid: 0 }, clock: systemClock, signal };
   let exitCode = 0;
   try {
-    await createProgram(cli, '1.2.3', async () => {}).parseAsync(['pod', ...args], { from: 'user' });
+    await createProgram(cli, { version: '1.2.3', runDaemon: async () => {} }).parseAsync(['pod', ...args], {
+      from: 'user',
+    });
   } catch (error) {
     const ending = endingOf(error, signal.aborted);
     exitCode = ending.exitCode;

@@ -3,7 +3,7 @@ import { hasCode } from '../../base/errors.ts';
 import type { Declared } from '../../objects/declared.ts';
 import { describeRef, type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, collect, namespaceOption, outputOption, withExamples } from '../define-command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
 import { forEach } from '../for-each.ts';
 import { nameOfKind } from '../kinds.ts';
@@ -23,27 +23,31 @@ type Answer = {
   readonly outcome: string;
 };
 
-/** `lantern apply`: every file is read and checked before the first object is stored. The store merges (`mergedObject`). */
-export function applyCommand(cli: Cli): Command {
-  const does =
-    'Create objects from manifests or a kustomization, or merge them into those that are there, as kubectl does: what the ' +
-    'last manifest put and this one does not have goes, as does what is null; what others put stays.';
-  const command = defineCommand('apply', does, [
+/** `lantern apply`: reads and checks every file before the first object is stored. The store merges (`mergedObject`). */
+export function applyCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern apply -f secret.yaml',
     'lantern apply -f manifests/ -f more.yaml -n team-a',
     'lantern apply -k overlays/test',
     'generate-secret | lantern apply -f -',
   ]).option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect);
-  return addKustomizeOptions(command)
+  addKustomizeOptions(command)
     .option('-R, --recursive', 'go into directories below a directory too', false)
     .option('--dry-run', 'check everything, store nothing', false)
     .addOption(namespaceOption('namespace of objects that name none (default: "default")'))
     .addOption(outputOption('name', 'json'))
-    .action(async (options: Options, command: Command) => {
+    .addHelpText('after', `\n${HOW_IT_MERGES}`)
+    .action(async (options: Options) => {
       const objects = await readObjects(cli, options);
       await withDaemon(cli, command, (daemon) => applyAll(cli, daemon, objects, options));
     });
 }
+
+const HOW_IT_MERGES = [
+  'An object that exists is merged, as with kubectl: what the last manifest set and',
+  'this one does not is removed, and so is what this one sets to null. What others',
+  'set stays.',
+].join('\n');
 
 async function applyAll(
   cli: Cli,

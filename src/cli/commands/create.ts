@@ -4,7 +4,7 @@ import { invalid } from '../../base/errors.ts';
 import { nameSuffix } from '../../objects/kustomize/name-suffix.ts';
 import type { ObjectDraft } from '../../objects/object.ts';
 import { DOCKER_CONFIG_KEY, problemOfTlsPair, registryConfig } from '../../objects/secret-types.ts';
-import { type Cli, collect, defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, collect, defineCommand, namespaceOption, withExamples } from '../define-command.ts';
 import { durationArgument } from '../duration.ts';
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
@@ -22,16 +22,12 @@ import {
 import { withDaemon } from '../with-daemon.ts';
 
 /** `lantern create`: an object from files and values instead of a manifest; and tokens. */
-export function createCommand(cli: Cli): Command {
-  return defineCommand(
-    'create',
-    'Create a Secret or a ConfigMap from files and values, a ServiceAccount, or a token.',
-    [
-      'lantern create secret generic db-user-pass --from-file=./username.txt --from-file=./password.txt',
-      'lantern create secret tls web --cert=tls.crt --key=tls.key',
-      'lantern create configmap settings --from-literal=colour=blue --dry-run=client -o yaml',
-    ],
-  )
+export function createCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
+    'lantern create secret generic db-user-pass --from-file=./username.txt --from-file=./password.txt',
+    'lantern create secret tls web --cert=tls.crt --key=tls.key',
+    'lantern create configmap settings --from-literal=colour=blue --dry-run=client -o yaml',
+  ])
     .addCommand(createSecretCommand(cli))
     .addCommand(createConfigMapCommand(cli))
     .addCommand(createServiceAccountCommand(cli))

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import { type ObjectRef, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, collect, namespaceOption, outputOption, withExamples } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
 import { nameOfKind, parseSelections, selectorOf } from '../kinds.ts';
@@ -18,8 +18,8 @@ type Options = ManifestOptions & {
 };
 
 /** `lantern delete`. Volumes keep the contents of a deleted object, unless the spec calls it optional. */
-export function deleteCommand(cli: Cli): Command {
-  const command = defineCommand('delete', 'Delete objects, by name or as manifests name them.', [
+export function deleteCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern delete secret mysecret',
     'lantern delete secret/mysecret configmap/settings -n team-a',
     'lantern delete -f secret.yaml',
@@ -28,14 +28,14 @@ export function deleteCommand(cli: Cli): Command {
   ])
     .argument('[KIND NAME|KIND/NAME...]', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
     .option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect);
-  return addKustomizeOptions(command)
+  addKustomizeOptions(command)
     .option('-R, --recursive', 'go into directories below a directory too', false)
     .option('--ignore-not-found', 'an object that does not exist is fine', false)
     .option('-l, --selector <SELECTOR>', 'the objects of a kind with such labels: a=b,c!=d,e in (x,y),f,!g')
     .option('--all', 'all objects of a kind in the namespace', false)
     .addOption(namespaceOption())
     .addOption(outputOption('name'))
-    .action(async (words: readonly string[], options: Options, command: Command) => {
+    .action(async (words: readonly string[], options: Options) => {
       if (options.selector !== undefined || options.all) {
         const select = selectionOf(words, options);
         return withDaemon(cli, command, async (daemon) => {

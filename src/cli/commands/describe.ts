@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { ObjectKind } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
-import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
 import { forEach } from '../for-each.ts';
 import { nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
@@ -22,15 +22,15 @@ type Options = { readonly namespace?: string };
 const BETWEEN = '\n\n\n';
 
 /** `lantern describe`: the values of a Secret are not even asked for. */
-export function describeCommand(cli: Cli): Command {
-  return defineCommand('describe', 'Show objects in detail; of Secrets the sizes, no values.', [
+export function describeCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern describe secret mysecret',
     'lantern describe secrets/db-user-pass configmap/settings',
     'lantern describe sa,projectedvolumes -n team-a',
   ])
     .argument('<KIND [NAME]|KIND/NAME...>', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
     .addOption(namespaceOption())
-    .action(async (words: readonly string[], { namespace = 'default' }: Options, command: Command) => {
+    .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
       const wanted = parseSelections(words).flatMap(oneByOne);
       await withDaemon(cli, command, async (daemon) => {
         const describer = new Describer(cli, daemon, namespace);

@@ -5,7 +5,7 @@ import { parseConfig } from '../../config/config.ts';
 import type { OptionName } from '../../config/given-options.ts';
 import type { BindProbe } from '../../mount/detect/probe-bind.ts';
 import { type NamedFinding, type Verdict, worst } from '../../operations/doctor/check.ts';
-import { type Cli, defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, outputOption, withExamples } from '../define-command.ts';
 import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { formatJson } from '../output/structured.ts';
 import { formatTable } from '../output/table.ts';
@@ -34,16 +34,13 @@ const PROBE_MS = 10_000;
 type Flags = Readonly<Record<string, unknown>> & { readonly output?: 'json'; readonly probe?: true };
 
 /** `lantern doctor`: what this machine can do, with the settings that `serve` would have. Ends with 1 for a problem. */
-export function doctorCommand(cli: Cli): Command {
-  const command = defineCommand('doctor', 'Say what this machine can do for a daemon, and what to do about the rest.', [
-    'lantern doctor',
-    'lantern doctor --host kubernetes -o json',
-  ]);
+export function doctorCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern doctor', 'lantern doctor --host kubernetes -o json']);
   addConfigOptions(command, OPTIONS);
   command.addOption(outputOption('json'));
   // For its own child: tries to mount, prints what came of it, and ends.
   command.addOption(new Option('--probe').hideHelp());
-  return command.action(async ({ output, probe, ...flags }: Flags) => {
+  command.action(async ({ output, probe, ...flags }: Flags) => {
     if (probe === true) {
       const { probeMounts } = await import('../../operations/doctor/gather-facts.ts');
       return cli.terminal.print(JSON.stringify(probeMounts()));

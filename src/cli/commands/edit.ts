@@ -4,7 +4,7 @@ import { type Fault, LanternError } from '../../base/errors.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import type { StoredObject } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
 import { memoryParents } from '../exec/memory-directory.ts';
 import { wrongUsage } from '../exit.ts';
 import { type KindName, parseSelections } from '../kinds.ts';
@@ -22,14 +22,11 @@ const PURPOSE = 'edit';
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /** `lantern edit`: the object's text lies on a memory file system for as long as the command runs, and not longer. */
-export function editCommand(cli: Cli): Command {
-  return defineCommand('edit', 'Edit an object in $KUBE_EDITOR, $VISUAL or $EDITOR (default: vi).', [
-    'lantern edit secret mysecret',
-    'EDITOR=nano lantern edit configmap/settings -n team-a',
-  ])
+export function editCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern edit secret mysecret', 'EDITOR=nano lantern edit configmap/settings -n team-a'])
     .argument('<KIND NAME|KIND/NAME...>', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
     .addOption(namespaceOption())
-    .action(async (words: readonly string[], { namespace = 'default' }: Options, command: Command) => {
+    .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
       const { kind, name } = parseOne(words);
       await withDaemon(cli, command, async (daemon) => {
         const original = await fetchObject(cli, daemon, kind, namespace, name);

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
 import { readDocument } from '../objects/manifests.ts';
 import { ENVIRONMENT_FORMATS, type EnvironmentFormat, formatEnvironment } from '../output/environment-text.ts';
 import { noticeLine } from '../output/text.ts';
@@ -13,8 +13,8 @@ type Options = {
 };
 
 /** `lantern env`: a container's variables, values and all, on stdout. */
-export function envCommand(cli: Cli): Command {
-  return defineCommand('env', "Print the environment variables of a pod's container, with their values.", [
+export function envCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'eval "$(lantern env -f pod.yaml -c app)"',
     'lantern env -f pod.yaml -o null | xargs -0 printf "%s\\n"',
   ])
@@ -22,7 +22,7 @@ export function envCommand(cli: Cli): Command {
     .option('-c, --container <NAME>', 'the container (default: the first)')
     .addOption(namespaceOption("namespace of the objects (default: the pod's)"))
     .addOption(new Option('-o, --output <FORMAT>', 'format').choices(ENVIRONMENT_FORMATS).default('shell'))
-    .action(async (options: Options, command: Command) => {
+    .action(async (options: Options) => {
       const pod = await readPod(options, cli);
       const { containerEnvToWire } = await import('../../rpc/lantern/projector-messages.ts');
       const { nodeName, hostIPs, podIPs } = pod.placement;

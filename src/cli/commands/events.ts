@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { INVOLVED_KINDS } from '../../objects/event.ts';
-import { type Cli, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, namespaceOption, outputOption, withExamples } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
 import { KIND_NAMES } from '../kinds.ts';
 import { type EventQuery, type EventView, showEvents } from '../objects/show-events.ts';
@@ -20,12 +20,8 @@ type Options = {
 const TYPES = ['Normal', 'Warning'];
 
 /** `lantern events`: what was noteworthy within the last hour. `lantern get events` shows the same. */
-export function eventsCommand(cli: Cli): Command {
-  return defineCommand('events', 'Show what was noteworthy lately: mounts that wait, updates, what was skipped.', [
-    'lantern events',
-    'lantern events --for pod/web --types Warning',
-    'lantern events -A --watch',
-  ])
+export function eventsCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern events', 'lantern events --for pod/web --types Warning', 'lantern events -A --watch'])
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'events of every namespace', false)
     .option('--for <KIND/NAME>', 'only events about this object, e.g. pod/web or volume/ID')
@@ -33,7 +29,7 @@ export function eventsCommand(cli: Cli): Command {
     .option('-w, --watch', 'then show each event that happens, until interrupted', false)
     .option('--no-headers', 'tables without headings')
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
-    .action(async (options: Options, command: Command) => {
+    .action(async (options: Options) => {
       const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
       const view: EventView = {
         query: { namespace, ...parseInvolved(options.for) },

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { LanternError } from '../../base/errors.ts';
-import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
 import { durationArgument } from '../duration.ts';
 import { execInPod } from '../exec/exec-in-pod.ts';
 import { commandEnded, wrongUsage } from '../exit.ts';
@@ -17,8 +17,8 @@ type Options = {
 };
 
 /** `lantern exec`: a command with what a pod's container gets, as env(1) runs one with variables. */
-export function execCommand(cli: Cli): Command {
-  return defineCommand('exec', "Run a command with a container's variables, and its volumes where it expects them.", [
+export function execCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern exec -f pod.yaml -- ./server --port 8080',
     'lantern exec -f pod.yaml -c app --clean-env -- sh -c \'cat "$LANTERN_ROOT/etc/foo/username"\'',
   ])
@@ -33,7 +33,7 @@ export function execCommand(cli: Cli): Command {
     )
     .option('--clean-env', "only the container's variables, not those of the caller", false)
     .addHelpText('after', `\n${WHERE_VOLUMES_ARE}`)
-    .action(async (words: readonly string[], options: Options, command: Command) => {
+    .action(async (words: readonly string[], options: Options) => {
       const pod = await onlyPod(cli, options);
       const container = chooseContainer(cli, pod, options.container);
       const { exitCode, problem } = await withDaemon(cli, command, (daemon) =>

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, defineCommand } from '../define-command.ts';
+import { type Cli, withExamples } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
 import { countOfObjects } from '../store-options.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -18,8 +18,8 @@ type Options = {
 };
 
 /** `lantern export`: everything that a running daemon's store holds, whichever store that is, in one file. */
-export function exportCommand(cli: Cli): Command {
-  return defineCommand('export', 'Write all objects of all namespaces into one encrypted file, for lantern import.', [
+export function exportCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern export --key-file /media/key/archive.key --new-key /var/backups/lantern.archive',
     'lantern export --plain --yes-write-secrets-in-the-clear - > objects.yaml',
   ])
@@ -29,7 +29,7 @@ export function exportCommand(cli: Cli): Command {
     .option('--force', 'replace a file that exists', false)
     .option('--plain', 'manifests in YAML, not encrypted', false)
     .option('--yes-write-secrets-in-the-clear', 'has to be given with --plain', false)
-    .action(async (file: string, options: Options, command: Command) => {
+    .action(async (file: string, options: Options) => {
       if (!options.plain) {
         const keyFile = keyFileOf(file, options);
         return withDaemon(cli, command, (daemon) => exportArchive(cli, daemon, resolve(file), keyFile, options));

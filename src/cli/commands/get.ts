@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
-import { type Cli, defineCommand, namespaceOption } from '../define-command.ts';
+import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
 import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
 import {
@@ -35,8 +35,8 @@ type Options = {
 type Found = ReadonlyMap<KindName, readonly WireObject[]>;
 
 /** `lantern get`: values are fetched only where they are shown, for -o yaml, json and jsonpath. */
-export function getCommand(cli: Cli): Command {
-  return defineCommand('get', 'Show objects; values only with -o yaml, json or jsonpath.', [
+export function getCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern get secrets',
     'lantern get secret mysecret -o yaml',
     'lantern get secret/mysecret configmap/settings',
@@ -55,7 +55,7 @@ export function getCommand(cli: Cli): Command {
     .option('--show-labels', 'a column with the labels, in tables', false)
     .option('--no-headers', 'tables without headings')
     .addOption(objectOutputOption())
-    .action(async (words: readonly string[], options: Options, command: Command) => {
+    .action(async (words: readonly string[], options: Options) => {
       refuseLabelsOutsideTables(options);
       if (isEventsWord(words[0])) return getEvents(cli, words, options, command);
       const selections = parseSelections(words);

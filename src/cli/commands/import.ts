@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
-import { type Cli, collect, defineCommand } from '../define-command.ts';
+import { type Cli, collect, withExamples } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
 import type { ImportMode } from '../moving/import-objects.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -16,8 +16,8 @@ type Options = {
 };
 
 /** `lantern import`: the whole archive is checked before the first object is stored. */
-export function importCommand(cli: Cli): Command {
-  return defineCommand('import', 'Store all objects of an archive of lantern export, whichever store the daemon has.', [
+export function importCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern import --key-file /media/key/archive.key /var/backups/lantern.archive',
     'lantern import --key-file archive.key --dry-run lantern.archive',
   ])
@@ -26,7 +26,7 @@ export function importCommand(cli: Cli): Command {
     .option('--dry-run', 'check everything, store nothing', false)
     .option('--skip-existing', 'leave objects that are stored as they are', false)
     .option('--overwrite', 'replace objects that are stored and differ', false)
-    .action(async (file: string, options: Options, command: Command) => {
+    .action(async (file: string, options: Options) => {
       const { keyFile: keyFiles = [], dryRun } = options;
       if (keyFiles.length === 0) throw wrongUsage('name the key that the archive was encrypted with, with --key-file');
       const mode = modeOf(options);

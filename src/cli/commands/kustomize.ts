@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { SuffixRule } from '../../objects/kustomize/name-suffix.ts';
-import { type Cli, defineCommand } from '../define-command.ts';
+import { type Cli, withExamples } from '../define-command.ts';
 import { buildDocuments, passedThrough, suffixHashOption } from '../objects/kustomize.ts';
 import { printYaml } from '../output/print-yaml.ts';
 
 /** `lantern kustomize`: what `apply -k` would store, values included, and the Pods and others beside it. Needs no daemon. */
-export function kustomizeCommand(cli: Cli): Command {
-  return defineCommand('kustomize', 'Print the manifests that a kustomization.yaml stands for, values included.', [
+export function kustomizeCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern kustomize overlays/test',
     'lantern kustomize overlays/test | lantern apply -n team-a -f -',
   ])

@@ -4,7 +4,7 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { MountRequest } from '../../rpc/generated/lantern/v1/MountRequest.ts';
 import type { MountResponse__Output as MountResponse } from '../../rpc/generated/lantern/v1/MountResponse.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
-import { type Cli, defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, outputOption, withExamples } from '../define-command.ts';
 import { durationArgument } from '../duration.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
@@ -22,20 +22,20 @@ type Options = VolumeOptions & {
 type Mounting = MountRequest & { readonly volumeId: string; readonly targetPath: string };
 
 /** `lantern mount`. Again for the same target it refreshes the contents; the mount stays as it is. */
-export function mountCommand(cli: Cli): Command {
-  const command = defineCommand('mount', 'Make a volume visible at a target path.', [
+export function mountCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern mount --secret mysecret /dev/shm/app-secrets',
     'lantern mount -f volume.yaml /dev/shm/app-secrets --wait 30s',
     'lantern mount -f volume.yaml /dev/shm/password --sub-path password',
   ]).argument('<TARGET>', 'the path; its parent must exist');
-  return addVolumeOptions(command)
+  addVolumeOptions(command)
     .option('--id <ID>', "the volume's id (default: made from the target)")
     .option('--sub-path <PATH>', 'only this file or directory of the volume, as it is now, never updated')
     .addOption(
       new Option('--wait <DURATION>', 'wait that long for missing objects, e.g. 30s').argParser(durationArgument),
     )
     .addOption(outputOption('json'))
-    .action(async (givenTarget: string, options: Options, command: Command) => {
+    .action(async (givenTarget: string, options: Options) => {
       const target = absoluteTarget(givenTarget);
       const request: Mounting = {
         ...(await volumeRequest(options, cli.terminal)),

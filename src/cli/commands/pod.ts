@@ -5,7 +5,7 @@ import { errnoOf, LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { MountPodResponse__Output as MountPodResponse } from '../../rpc/generated/lantern/v1/MountPodResponse.ts';
 import type { UnmountPodRequest } from '../../rpc/generated/lantern/v1/UnmountPodRequest.ts';
-import { type Cli, collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, collect, defineCommand, namespaceOption, outputOption, withExamples } from '../define-command.ts';
 import { durationArgument } from '../duration.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
@@ -19,8 +19,8 @@ import { absoluteTarget } from '../target.ts';
 import { allPages, withDaemon } from '../with-daemon.ts';
 
 /** `lantern pod`: whole pods, as a kubelet mounts them. */
-export function podCommand(cli: Cli): Command {
-  return defineCommand('pod', 'Mount all volumes of a pod for all its containers, as a kubelet would.', [
+export function podCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern pod mount -f pod.yaml /dev/shm/mypod',
     'lantern pod status mypod',
     'lantern pod unmount mypod',

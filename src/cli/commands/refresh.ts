@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { RefreshRequest } from '../../rpc/generated/lantern/v1/RefreshRequest.ts';
 import type { RefreshResult__Output as WireResult } from '../../rpc/generated/lantern/v1/RefreshResult.ts';
-import { type Cli, defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, outputOption, withExamples } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
@@ -11,15 +11,12 @@ import { withDaemon } from '../with-daemon.ts';
 type Options = { readonly all: boolean; readonly output?: 'json' };
 
 /** `lantern refresh`: reads the objects anew and renders them, whatever `--change-detection` the daemon runs with. */
-export function refreshCommand(cli: Cli): Command {
-  return defineCommand('refresh', 'Bring volumes up to date now, and say which had to change.', [
-    'lantern refresh /dev/shm/app-secrets',
-    'lantern refresh --all',
-  ])
+export function refreshCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern refresh /dev/shm/app-secrets', 'lantern refresh --all'])
     .argument('[VOLUME...]', 'ids, as `lantern volumes` shows them')
     .option('--all', 'every volume of this node', false)
     .addOption(outputOption('json'))
-    .action(async (ids: readonly string[], options: Options, command: Command) => {
+    .action(async (ids: readonly string[], options: Options) => {
       if (options.all === ids.length > 0) throw wrongUsage('name the volumes to refresh, or give --all');
       const { results, allWell } = await withDaemon(cli, command, async (daemon) => {
         const results: WireResult[] = [];

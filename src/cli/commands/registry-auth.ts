@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { RegistryCredential__Output as Credential } from '../../rpc/generated/lantern/v1/RegistryCredential.ts';
-import { type Cli, collect, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, collect, namespaceOption, outputOption, withExamples } from '../define-command.ts';
 import { formatJson } from '../output/structured.ts';
 import { noticeLine } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -13,8 +13,8 @@ type Options = {
 };
 
 /** `lantern registry-auth`: what to log in with for pulling an image, password and all, on stdout. */
-export function registryAuthCommand(cli: Cli): Command {
-  return defineCommand('registry-auth', 'Print the login for an image as a docker configuration.', [
+export function registryAuthCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern registry-auth registry.example/team/app --secret myregistrykey > "$DOCKER_CONFIG/config.json"',
     'lantern registry-auth registry.example/team/app --service-account builder -o json',
   ])
@@ -23,7 +23,7 @@ export function registryAuthCommand(cli: Cli): Command {
     .option('--service-account <NAME>', 'whose image pull secrets to use where no --secret is given')
     .addOption(namespaceOption())
     .addOption(outputOption('json'))
-    .action(async (image: string, options: Options, command: Command) => {
+    .action(async (image: string, options: Options) => {
       const request = {
         image,
         namespace: options.namespace ?? '',

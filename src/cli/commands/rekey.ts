@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import type { EtcdConfig } from '../../stores/etcd/identity.ts';
-import { type Cli, defineCommand } from '../define-command.ts';
+import { type Cli, withExamples } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { printable } from '../output/text.ts';
 import { addStoreChoice, countOfObjects, storeChoice } from '../store-options.ts';
 
 /** `lantern rekey`: works on the files of a stopped daemon, or on an etcd while daemons use it. */
-export function rekeyCommand(cli: Cli): Command {
-  const command = defineCommand('rekey', 'Encrypt a store anew, with the first of the key files.', [
+export function rekeyCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern rekey --key-file /etc/lantern/new.key --key-file /etc/lantern/old.key',
     'lantern rekey --store etcd --etcd-endpoints https://etcd-0:2379 --key-file new.key --key-file old.key',
   ]);
-  return addStoreChoice(command).action(async (flags: Record<string, unknown>) => {
+  addStoreChoice(command).action(async (flags: Record<string, unknown>) => {
     const { store, dataDirectory, keyFiles, etcd } = storeChoice(cli, flags);
     const [first] = keyFiles;
     if (first === undefined) throw wrongUsage('name the new key first, then the old one, with --key-file');

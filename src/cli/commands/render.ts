@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Command } from 'commander';
 import type { TreeEntry__Output as WireTreeEntry } from '../../rpc/generated/lantern/v1/TreeEntry.ts';
-import { type Cli, defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, outputOption, withExamples } from '../define-command.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { formatTree } from '../output/table.ts';
 import { printable } from '../output/text.ts';
@@ -11,15 +11,12 @@ import { withDaemon } from '../with-daemon.ts';
 type Options = VolumeOptions & { readonly contents: boolean; readonly output?: 'json' };
 
 /** `lantern render`: a dry run of `mount`; nothing on the host changes. */
-export function renderCommand(cli: Cli): Command {
-  const command = defineCommand('render', 'Show the files a volume would have, without mounting anything.', [
-    'lantern render -f volume.yaml',
-    'lantern render --secret mysecret --contents',
-  ]);
-  return addVolumeOptions(command)
+export function renderCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern render -f volume.yaml', 'lantern render --secret mysecret --contents']);
+  addVolumeOptions(command)
     .option('--contents', 'show what is in the files too', false)
     .addOption(outputOption('json'))
-    .action(async (options: Options, command: Command) => {
+    .action(async (options: Options) => {
       const request = { ...(await volumeRequest(options, cli.terminal)), withContents: options.contents };
       const { entries } = await withDaemon(cli, command, (daemon) =>
         daemon.projector.renderVolume(request, { signal: cli.signal }),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Config, parseConfig } from '../../config/config.ts';
 import { OPTION_NAMES } from '../../config/given-options.ts';
-import { type Cli, defineCommand } from '../define-command.ts';
+import { type Cli, withExamples } from '../define-command.ts';
 import { listFaults, wrongUsage } from '../exit.ts';
 import { addConfigOptions } from '../store-options.ts';
 
@@ -9,13 +9,10 @@ import { addConfigOptions } from '../store-options.ts';
 export type RunDaemon = (config: Config, signal: AbortSignal, onReady: (line: string) => void) => Promise<void>;
 
 /** `lantern serve`. The daemon itself comes from outside: this folder knows no other that is heavy to load. */
-export function serveCommand(cli: Cli, runDaemon: RunDaemon): Command {
-  const command = defineCommand('serve', 'Run the daemon in the foreground.', [
-    'lantern serve',
-    'lantern serve --manifests /etc/lantern --pool-size 16Mi',
-  ]);
+export function serveCommand(command: Command, cli: Cli, { runDaemon }: { readonly runDaemon: RunDaemon }): void {
+  withExamples(command, ['lantern serve', 'lantern serve --manifests /etc/lantern --pool-size 16Mi']);
   addConfigOptions(command, OPTION_NAMES, { isGrouped: true });
-  return command.action(async (flags: Record<string, unknown>) => {
+  command.action(async (flags: Record<string, unknown>) => {
     if (command.optsWithGlobals().socket !== undefined) {
       throw wrongUsage('--socket is for the other commands; the sockets of serve lie in --run-dir');
     }

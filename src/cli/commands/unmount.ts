@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, defineCommand } from '../define-command.ts';
+import { type Cli, withExamples } from '../define-command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { forEach } from '../for-each.ts';
 import { printable } from '../output/text.ts';
@@ -15,8 +15,8 @@ type Options = { readonly id?: string; readonly all: boolean };
 type Unmounting = { readonly volumeId: string; readonly target: string | undefined };
 
 /** `lantern unmount`. What is not mounted is fine, as with the calls behind it. */
-export function unmountCommand(cli: Cli): Command {
-  return defineCommand('unmount', 'Take volumes away from targets, or one volume from all of its targets.', [
+export function unmountCommand(command: Command, cli: Cli): void {
+  withExamples(command, [
     'lantern unmount /dev/shm/app-secrets',
     'lantern unmount /dev/shm/web /dev/shm/worker',
     'lantern unmount --id app --all',
@@ -24,7 +24,7 @@ export function unmountCommand(cli: Cli): Command {
     .argument('[TARGET...]', 'where the volumes are mounted')
     .option('--id <ID>', "the volume's id; needed only where the target does not tell")
     .option('--all', 'all targets of the volume with that id', false)
-    .action(async (targets: readonly string[], options: Options, command: Command) => {
+    .action(async (targets: readonly string[], options: Options) => {
       checkUsage(targets, options);
       await withDaemon(cli, command, async (daemon) => {
         const unmountings = await find(cli, daemon, targets, options);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Cli, defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, outputOption, withExamples } from '../define-command.ts';
 import { formatJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -10,15 +10,11 @@ type Options = { readonly client: boolean; readonly output?: 'json' };
 const DEADLINE_MS = 5_000;
 
 /** `lantern version`: as with kubectl, our own is shown even where the daemon's cannot be had, and then it ends with 1. */
-export function versionCommand(cli: Cli, own: string): Command {
-  return defineCommand('version', "Show the versions of this command and of the daemon's.", [
-    'lantern version',
-    'lantern version --client',
-    'lantern version -o json',
-  ])
+export function versionCommand(command: Command, cli: Cli, { version: own }: { readonly version: string }): void {
+  withExamples(command, ['lantern version', 'lantern version --client', 'lantern version -o json'])
     .option('--client', 'only of this command; asks no daemon', false)
     .addOption(outputOption('json'))
-    .action(async ({ client, output }: Options, command: Command) => {
+    .action(async ({ client, output }: Options) => {
       const answer = client ? undefined : await settled(daemonVersion(cli, command));
       const daemon = answer !== undefined && 'value' in answer ? answer.value : undefined;
       if (output === 'json') {

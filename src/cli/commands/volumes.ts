@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
-import { type Cli, defineCommand, namespaceOption, outputOption } from '../define-command.ts';
+import { type Cli, namespaceOption, outputOption, withExamples } from '../define-command.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { describeVolume, volumeTable } from '../output/volume-text.ts';
 import { allPages, withDaemon } from '../with-daemon.ts';
@@ -10,14 +10,11 @@ import { allPages, withDaemon } from '../with-daemon.ts';
 type Options = { readonly namespace?: string; readonly output?: 'json' | 'name' | 'wide' };
 
 /** `lantern volumes`: what is mounted on this node. */
-export function volumesCommand(cli: Cli): Command {
-  return defineCommand('volumes', 'Show what is mounted, from what, and how it is.', [
-    'lantern volumes',
-    'lantern volumes -n team-a -o wide',
-  ])
+export function volumesCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern volumes', 'lantern volumes -n team-a -o wide'])
     .addOption(namespaceOption('only volumes of this namespace'))
     .addOption(outputOption('json', 'name', 'wide'))
-    .action(async ({ namespace, output }: Options, command: Command) => {
+    .action(async ({ namespace, output }: Options) => {
       const volumes = await withDaemon(cli, command, (daemon) => listVolumes(cli, daemon, namespace));
       if (output === 'json') return cli.terminal.print(formatJson(wireToJson({ volumes })));
       if (volumes.length === 0) return cli.terminal.complain('No volumes are mounted.');
@@ -36,13 +33,11 @@ export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Pr
 }
 
 /** `lantern volume ID`: all there is to say about one volume; no contents. */
-export function volumeCommand(cli: Cli): Command {
-  return defineCommand('volume', 'Show one volume: files, targets, revisions, last error.', [
-    'lantern volume /dev/shm/app-secrets',
-  ])
+export function volumeCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern volume /dev/shm/app-secrets'])
     .argument('<ID>', 'as `lantern volumes` shows it')
     .addOption(outputOption('json'))
-    .action(async (volumeId: string, options: { output?: 'json' }, command: Command) => {
+    .action(async (volumeId: string, options: { output?: 'json' }) => {
       const { volume } = await withDaemon(cli, command, (daemon) =>
         daemon.projector.getVolume({ volumeId }, { signal: cli.signal }),
       );

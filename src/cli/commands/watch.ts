@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { VolumeEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/VolumeEvent.ts';
-import { type Cli, defineCommand, outputOption } from '../define-command.ts';
+import { type Cli, outputOption, withExamples } from '../define-command.ts';
 import { wireToJson } from '../output/structured.ts';
 import { printable, type Style } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -8,15 +8,12 @@ import { withDaemon } from '../with-daemon.ts';
 type Options = { readonly existing: boolean; readonly output?: 'json' };
 
 /** `lantern watch`: a line per event until a signal ends it, which is its regular end. */
-export function watchCommand(cli: Cli): Command {
-  return defineCommand('watch', 'Show what happens to volumes, a line per event, until interrupted.', [
-    'lantern watch',
-    'lantern watch /dev/shm/app-secrets -o json',
-  ])
+export function watchCommand(command: Command, cli: Cli): void {
+  withExamples(command, ['lantern watch', 'lantern watch /dev/shm/app-secrets -o json'])
     .argument('[ID]', 'only this volume')
     .option('--existing', 'start with what is mounted already', false)
     .addOption(outputOption('json'))
-    .action(async (volumeId: string | undefined, options: Options, command: Command) => {
+    .action(async (volumeId: string | undefined, options: Options) => {
       const request = { volumeId: volumeId ?? '', includeExisting: options.existing };
       await withDaemon(cli, command, async (daemon) => {
         try {

@@ -43,8 +43,11 @@ async function run(args: readonly string[], environment: Record<string, string> 
   const cli = { terminal, environment, user: { uid: 0 }, clock: systemClock, signal: new AbortController().signal };
   let help = '';
   let config: Config | undefined;
-  const program = createProgram(cli, '1.2.3', async (given) => {
-    config = given;
+  const program = createProgram(cli, {
+    version: '1.2.3',
+    runDaemon: async (given) => {
+      config = given;
+    },
   });
   for (const command of withCommandsBelow(program)) {
     command.configureOutput({ writeOut: (text) => (help += text), writeErr: (text) => (help += text) });
