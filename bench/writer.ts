@@ -7,7 +7,7 @@ import { hostFileSystem } from '../src/mount/detect/detect-publisher.ts';
 import type { Payload } from '../src/payload/payload.ts';
 import { buildPayload } from '../src/payload/render-payload.ts';
 import type { RelativePath } from '../src/spec/relative-path.ts';
-import { nodeFileSystem } from '../src/volume/node-file-system.ts';
+import { nodeFileSystem } from '../src/volume/file-system.ts';
 import { VolumeWriter } from '../src/volume/volume-writer.ts';
 import { type Figure, inTurns, isQuick } from './measure.ts';
 

@@ -2,45 +2,42 @@ import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { Slices, Steps } from '../base/steps.ts';
 import { isGenerationName } from '../volume/layout.ts';
-import type { ForeignBinds } from '../volume/retirement.ts';
+import type { FileSystemPlace, ForeignBinds } from '../volume/retirement.ts';
 import type { MountEntry, MountTable } from './linux/mount-table.ts';
 
-/** Between the beginnings of two looks that nobody waits for, in milliseconds. */
+/** Minimum time between the beginnings of two looks, in milliseconds, unless a caller needs an answer at once. */
 export const LOOK_PAUSE_MS = 1_000;
 
-/** A directory, as the mount table names it: on which file system, and where from that one's own root. */
-export type FileSystemPlace = { readonly device: string; readonly directory: string };
-
-/** What one look found. */
-type Seen = {
-  /** Which look it was: one that began later may end earlier. */
-  readonly nth: number;
-  /** The directories that hold a generation of this name of which something is bound. */
-  readonly holders: ReadonlyMap<string, readonly FileSystemPlace[]>;
+/** The result of one look. */
+type Look = {
+  /** Looks are numbered as they begin; one that began later may end earlier. */
+  readonly number: number;
+  /** By generation name: the directories holding a generation of this name of which something is bound. */
+  readonly places: ReadonlyMap<string, readonly FileSystemPlace[]>;
 };
 
 type BindLookoutOptions = {
-  /** Taken over. */
+  /** Disposed with the lookout. */
   readonly table: MountTable;
   readonly clock: Clock;
   readonly slices: Slices;
 };
 
 /**
- * Sees which generations others have bound, by the roots of all mounts. The volumes of a publisher share it: what many of
- * them ask at a time is answered by one look, of which there is one a second at most, and none while the table is as it
- * was. Only who needs an answer at once, as a full pool does, has the table read before the second is over.
+ * Finds the generations that others have bound, by the roots of all mounts. All volumes of a publisher share it: one look
+ * answers all who ask at the same time. There is at most one look a second, and none while the table is unchanged. Only
+ * callers that need an answer at once, such as a full pool, have the table read earlier.
  *
- * A look is of use to those alone who asked before it began: a bind that was made while the generation was current is in it.
+ * A look only answers those who asked before it began: it includes every bind made while the generation was current.
  */
-export class BindLookout implements Disposable {
+export class BindLookout implements ForeignBinds, Disposable {
   readonly #options: BindLookoutOptions;
   readonly #waiting: (() => Steps<void>)[] = [];
-  #seen: Seen = { nth: 0, holders: new Map() };
-  /** Looks begun. */
+  #latest: Look = { number: 0, places: new Map() };
+  /** Number of looks begun. */
   #begun = 0;
   #lastBegan = Number.NEGATIVE_INFINITY;
-  /** Whether the table changed since the last look began, as far as that is known. */
+  /** Whether the table is known to have changed since the last look began. */
   #isDirty = true;
   #isServing = false;
   #timer: Disposable | undefined;
@@ -49,25 +46,32 @@ export class BindLookout implements Disposable {
     this.#options = options;
   }
 
-  /** Of the generations in one directory, given what tells that directory from others that hold one of the same name. */
-  of(isOwn: (holder: FileSystemPlace) => boolean): ForeignBinds {
-    return {
-      afterLook: (work) => this.#afterLook(work),
-      looking: () => this.#looking(),
-      show: (generation) => this.#seen.holders.get(generation)?.some(isOwn) === true,
-    };
+  afterLook(work: () => Steps<void>): void {
+    this.#waiting.push(work);
+    this.#plan();
   }
 
-  /** Nothing that waits is done any more. */
+  *looking(): Steps<boolean> {
+    try {
+      if (!this.#isCurrent()) yield* this.#reading();
+      return true;
+    } catch (error) {
+      // For example, no descriptor is left.
+      if (errnoOf(error) === undefined) throw error;
+      this.#isDirty = true;
+      return false;
+    }
+  }
+
+  showAny(generation: string, isOwnPlace: (place: FileSystemPlace) => boolean): boolean {
+    return this.#latest.places.get(generation)?.some(isOwnPlace) === true;
+  }
+
+  /** Waiting work is dropped. */
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
     this.#waiting.splice(0);
     this.#options.table[Symbol.dispose]();
-  }
-
-  #afterLook(work: () => Steps<void>): void {
-    this.#waiting.push(work);
-    this.#plan();
   }
 
   #plan(): void {
@@ -88,7 +92,7 @@ export class BindLookout implements Disposable {
     this.#isServing = true;
     try {
       const batch = this.#waiting.splice(0);
-      if (yield* this.#looking()) for (const work of batch) yield* work();
+      if (yield* this.looking()) for (const work of batch) yield* work();
       else this.#waiting.unshift(...batch);
     } finally {
       this.#isServing = false;
@@ -96,34 +100,22 @@ export class BindLookout implements Disposable {
     this.#plan();
   }
 
-  *#looking(): Steps<boolean> {
-    try {
-      if (!this.#isCurrent()) yield* this.#reading();
-      return true;
-    } catch (error) {
-      // No descriptor is left, for one.
-      if (errnoOf(error) === undefined) throw error;
-      this.#isDirty = true;
-      return false;
-    }
-  }
-
   *#reading(): Steps<void> {
     const { table, clock } = this.#options;
     this.#begun += 1;
     this.#lastBegan = clock.monotonic();
-    const nth = this.#begun;
-    // Asked before it is read: what changes meanwhile shows the next time.
+    const number = this.#begun;
+    // Reset before the table is read: a change during the reading then shows the next time.
     table.hasChanged();
     this.#isDirty = false;
     const mounts = yield* table.reading(mayShowGeneration);
-    if (nth < this.#seen.nth) return;
-    this.#seen = { nth, holders: holdersOf(mounts) };
+    if (number < this.#latest.number) return;
+    this.#latest = { number, places: placesIn(mounts) };
   }
 
-  /** Whether a look would find what the last one found. */
+  /** Whether another look would find the same as the last one. */
   #isCurrent(): boolean {
-    if (this.#seen.nth < this.#begun) return false;
+    if (this.#latest.number < this.#begun) return false;
     try {
       this.#isDirty ||= this.#options.table.hasChanged();
     } catch (error) {
@@ -134,22 +126,22 @@ export class BindLookout implements Disposable {
   }
 }
 
-/** At the cost of a search, before the line is parsed: the names of generations begin with two dots. */
+/** A cheap test before the line is parsed: the names of generations begin with two dots. */
 function mayShowGeneration(line: string): boolean {
   return line.includes('/..');
 }
 
-function holdersOf(mounts: readonly MountEntry[]): ReadonlyMap<string, readonly FileSystemPlace[]> {
-  const holders = new Map<string, FileSystemPlace[]>();
+function placesIn(mounts: readonly MountEntry[]): ReadonlyMap<string, readonly FileSystemPlace[]> {
+  const places = new Map<string, FileSystemPlace[]>();
   for (const { device, root } of mounts) {
     const elements = root.split('/');
     for (const [index, name] of elements.entries()) {
       if (!isGenerationName(name)) continue;
       const place = { device, directory: elements.slice(0, index).join('/') || '/' };
-      const known = holders.get(name);
-      if (known === undefined) holders.set(name, [place]);
+      const known = places.get(name);
+      if (known === undefined) places.set(name, [place]);
       else known.push(place);
     }
   }
-  return holders;
+  return places;
 }

@@ -1,7 +1,5 @@
 import { readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import { readUsage } from '../volume/pool-budget.ts';
 import type { Mounter } from './linux/mounter.ts';
-import type { VolumeUsage } from './publisher.ts';
 
 /** The initial PID namespace's inode, fixed since Linux 3.8; another one means a container. */
 const INITIAL_PID_NAMESPACE = 'pid:[4026531836]';
@@ -52,10 +50,4 @@ const MEMORY_TYPES: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858
 /** Whether what is written at `path` stays in memory (or swap). */
 export function isInMemory(path: string): boolean {
   return MEMORY_TYPES.has(statfsSync(path).type);
-}
-
-/** Usage of the whole file system that `path` lies on. */
-export function fileSystemUsage(path: string): VolumeUsage {
-  const { blockBytes: _, ...usage } = readUsage(path);
-  return usage;
 }

@@ -1,23 +1,17 @@
-import { errnoOf } from '../base/errors.ts';
+import { errnoOf, type Fault, invalid, LanternError } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
-import { createFile, removingTree, tryRemovingTree } from './file-system.ts';
-import {
-  bytesHeld,
-  changedPaths,
-  contentsOf,
-  directoryAttributes,
-  type GenerationContents,
-  hasSameDirectories,
-} from './generation-contents.ts';
+import { parentsOf } from '../payload/render-payload.ts';
+import { parseRelativePath } from '../spec/relative-path.ts';
+import { createFile, type FileSystemUsage, readUsage, removingTree, tryRemovingTree } from './file-system.ts';
+import { bytesHeld, changedPaths, contentsOf, directoryAttributes, hasSameDirectories } from './generation-contents.ts';
 import type { KnownVolume } from './known-volume.ts';
 import { DATA_LINK, type GenerationNames, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
-import { firstElement, requireWritable } from './require-writable.ts';
 import type { Retirement } from './retirement.ts';
 
-/** What a write did. */
+/** The result of a write. */
 export type WriteOutcome = {
-  /** False: the contents were equal already and nothing was touched. */
+  /** False if the contents were equal already: nothing was touched. */
   readonly changed: boolean;
   readonly generation: string;
   /** The generation before; undefined for the first. */
@@ -30,19 +24,19 @@ type AtomicWriteOptions = {
   readonly volume: KnownVolume;
   readonly names: GenerationNames;
   readonly retirement: Retirement;
-  /** Throws when a new generation of this payload would not fit. */
-  readonly requireRoom: (payload: Payload) => void;
+  /** Whether the volume lies in a pool, where room has to be left for records. */
+  readonly isPooled: boolean;
 };
 
 /**
- * Makes the volume show the payload, in an order in which a reader, and a process that comes after a crash, only ever
- * find the old contents or the new ones:
+ * Makes the volume show the payload. At every step, a reader, and a process that starts after a crash, find either the
+ * old contents or the new ones:
  *
- *  0. Sweep what a crash left: a stale `..data_tmp`, generations that nobody is to see any more.
+ *  0. Sweep what a crash left: a stale `..data_tmp`, generations that nobody needs any more.
  *  1. Validate every path; one bad path refuses the whole payload.
  *  2. Read the current generation; known already unless this is the first write, or follows a failed one.
  *  3. Compare bytes, modes, owners, paths and visible links. All equal: nothing happens.
- *  4. Make the directory of the new generation, when there is room for it.
+ *  4. Make the directory of the new generation, if there is room for it.
  *  5. Make its directories, and its files: created 0600, written, given to their owners, then their modes.
  *  6. Give the directories to the mount group, and their modes whatever the umask.
  *  7. Make the link `..data_tmp` to the new generation.
@@ -51,46 +45,55 @@ type AtomicWriteOptions = {
  * 10. Remove the visible links whose element is gone.
  * 11. Retire the old generation.
  *
- * A failure before 8 takes the new generation away again. After any failure the caller has the volume forgotten, so
- * that the next write starts from what is on disk and finishes what is missing. Between two steps of the work others
- * may have their turn: readers find the old contents until 8, and nobody else may write here meanwhile.
+ * A failure before 8 removes the new generation again. After any failure the caller has the volume forgotten, so that
+ * the next write starts from what is on disk and completes it. Between two steps other work may run: readers find the
+ * old contents until 8. Nobody else may write to the volume meanwhile.
  */
 export function* writeAtomically(
   payload: Payload,
-  { volume, names, retirement, requireRoom }: AtomicWriteOptions,
+  { volume, names, retirement, isPooled }: AtomicWriteOptions,
 ): Steps<WriteOutcome> {
   const { fs } = volume;
-
   yield* volume.reading();
+  const { listing, contents: before } = volume;
+  const { generation: previous, links } = listing;
 
   // 0
   yield* sweep(volume, retirement);
 
   // 1
-  yield* requireWritable(payload, foreignNames(volume));
+  yield* requireWritable(payload);
+  if (listing.strangers.size > 0) requireNoStrangers(payload, volume);
 
+  // 2: `before`. Files that a crash left without a visible link are not shown yet.
   yield;
-
-  // 2
-  const before = volume.contents;
-  const { listing } = volume;
-  const { generation: previous, links } = listing;
+  const shown = new Map([...before.files].filter(([path]) => links.has(firstElement(path))));
 
   // 3
   yield;
   const after = contentsOf(payload, fs.owner);
+  const root = directoryAttributes(payload.mountGroup, fs.owner);
+  // Without a mount group, the volume does not set the group of its directory.
+  const isRootSettled =
+    listing.root.mode === root.mode && (payload.mountGroup === undefined || listing.root.group === root.group);
   const elements = new Set([...after.files.keys()].map(firstElement));
+  const missing = [...elements].filter((name) => !links.has(name));
+  const stale = [...links].filter((name) => !elements.has(name));
   yield;
-  const changed = yield* changedPaths(visibleFiles(before, links), after.files);
-  const isSettled = hasSameDirectories(before, after) && isSameSet(links, elements) && isRootSettled(volume, payload);
+  const changed = yield* changedPaths(shown, after.files);
+  const isSettled = isRootSettled && missing.length === 0 && stale.length === 0 && hasSameDirectories(before, after);
   if (previous !== undefined && changed.length === 0 && isSettled) {
     return { changed: false, generation: previous, previous, changedPaths: [] };
   }
 
   // 4
   yield;
-  requireRoom(payload);
-  settleRoot(volume, payload);
+  if (isPooled) requireRoom(payload, volume.directory);
+  if (!isRootSettled) {
+    // Before anything is made inside, which would inherit a setgid bit of an earlier mount group.
+    settleDirectory(volume, volume.at('.'), payload.mountGroup, root.mode);
+    listing.root = root;
+  }
   const generation = names.next(listing.generations);
   const directory = volume.at(generation);
   try {
@@ -124,57 +127,130 @@ export function* writeAtomically(
     yield* takeBack(volume, generation);
     throw error;
   }
-  const replaced = bytesHeld(before);
   volume.showing(generation, after);
 
   try {
     // 9
-    for (const name of elements) {
-      if (links.has(name)) continue;
+    for (const name of missing) {
       link(volume, name);
       links.add(name);
       yield;
     }
 
     // 10
-    for (const name of [...links]) {
-      if (elements.has(name)) continue;
+    for (const name of stale) {
       unlinkIfThere(volume, name);
       links.delete(name);
       yield;
     }
   } finally {
     // 11
-    if (previous !== undefined) retirement.retire(previous, replaced);
+    if (previous !== undefined) retirement.retire(previous, bytesHeld(before));
   }
   return { changed: true, generation, previous, changedPaths: changed };
 }
 
-/** Costs nothing when nothing is left over: what is on disk is known. What others show of an earlier process' stays. */
+/** Free if nothing is left over: what is on disk is known. Generations of an earlier process that others show stay. */
 function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   const { listing } = volume;
   if (listing.hasNextDataLink) {
     yield* makeWay(volume, NEXT_DATA_LINK);
     listing.hasNextDataLink = false;
   }
-  const left = [...listing.generations].filter((generation) => {
-    return generation !== listing.generation && !retirement.keeps(generation);
-  });
+  const left: string[] = [];
+  for (const generation of listing.generations) {
+    if (generation !== listing.generation && !retirement.keeps(generation)) left.push(generation);
+  }
+  if (left.length === 0) return;
   for (const generation of yield* retirement.sparing(left)) {
-    // What cannot be removed (something is mounted on it, say) must not stand in the way of updates.
+    // A generation that cannot be removed, because something is mounted on it, must not block updates.
     if (yield* tryRemovingTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
   }
 }
 
-/** What has these names is not ours, and never was: it stays. */
-function foreignNames(volume: KnownVolume): ReadonlySet<string> {
-  const { strangers } = volume.listing;
-  if (strangers.size === 0) return strangers;
-  const shown = new Set([...volume.contents.files.keys()].map(firstElement));
-  return new Set([...strangers].filter((name) => !shown.has(name) && !volume.isOwn(name)));
+/** `invalid-argument` with a fault for each path that cannot be in a volume: the last check before the disk, whatever made the payload. */
+function* requireWritable(payload: Payload): Steps<void> {
+  const faults: Fault[] = [];
+  const files: ReadonlyMap<string, unknown> = payload.files;
+  for (const path of payload.files.keys()) {
+    const parsed = parseRelativePath(path, path);
+    if (!parsed.ok) faults.push(...parsed.faults);
+    else if (parsed.value !== path) faults.push({ field: path, message: `must be given as "${parsed.value}"` });
+    else {
+      for (const parent of parentsOf(path)) {
+        if (!files.has(parent)) continue;
+        faults.push({ field: path, message: `excludes the file "${parent}", which would have to be a directory` });
+      }
+    }
+    yield;
+  }
+  if (faults.length > 0) throw invalid(faults);
 }
 
-/** A visible link; in place of what somebody put where it was, an editor's copy for one. A directory must be empty. */
+/**
+ * `failed-precondition` for a payload that needs a name that somebody else took in the volume's directory. A name that
+ * was the volume's own before is taken back instead.
+ */
+function requireNoStrangers(payload: Payload, volume: KnownVolume): void {
+  const { strangers } = volume.listing;
+  const shown = new Set([...volume.contents.files.keys()].map(firstElement));
+  for (const path of payload.files.keys()) {
+    const name = firstElement(path);
+    if (!strangers.has(name) || shown.has(name) || volume.isOwn(name)) continue;
+    throw new LanternError(
+      'failed-precondition',
+      `write "${path}" to the volume: its directory already holds "${name}", which is not part of the volume; remove it, or choose another path`,
+    );
+  }
+}
+
+/** The visible name that leads to a path. */
+function firstElement(path: string): string {
+  const end = path.indexOf('/');
+  return end < 0 ? path : path.slice(0, end);
+}
+
+/** This part of a pool, limited by the two maxima, stays free, so that records can always be written. */
+const RESERVED_PART = 1 / 8;
+const MAX_RESERVED_BYTES = 1024 * 1024;
+const MAX_RESERVED_INODES = 256;
+
+/** The generation's directory, and the new `..data`. */
+const OWN_INODES = 2;
+
+/** `resource-exhausted` if a generation of this payload would not fit into the pool that `directory` lies in. */
+export function requireRoom(payload: Payload, directory: string, usage: FileSystemUsage = readUsage(directory)): void {
+  const { blockBytes, totalBytes, usedBytes, totalInodes, usedInodes } = usage;
+  let bytes = 0;
+  const links = new Set<string>();
+  for (const [path, file] of payload.files) {
+    // A file takes whole blocks. Directories and short links take none on tmpfs.
+    bytes += Math.ceil(file.bytes.byteLength / blockBytes) * blockBytes;
+    // Counted even if the link exists already.
+    links.add(firstElement(path));
+  }
+  const inodes = payload.entries + links.size + OWN_INODES;
+  const freeBytes = available(totalBytes, usedBytes, MAX_RESERVED_BYTES);
+  const freeInodes = available(totalInodes, usedInodes, MAX_RESERVED_INODES);
+  if (bytes > freeBytes) throw noRoom(directory, bytes, freeBytes, totalBytes, 'bytes');
+  if (inodes > freeInodes) throw noRoom(directory, inodes, freeInodes, totalInodes, 'files and directories');
+}
+
+function available(total: number, used: number, maxReserved: number): number {
+  if (total === 0) return Number.POSITIVE_INFINITY;
+  const reserved = Math.floor(Math.min(total * RESERVED_PART, maxReserved));
+  return Math.max(0, total - used - reserved);
+}
+
+function noRoom(directory: string, needed: number, free: number, total: number, unit: string): LanternError {
+  return new LanternError(
+    'resource-exhausted',
+    `write a new generation to "${directory}": it needs ${needed} ${unit}, and of the pool's ${total} only ${free} are left besides the reserve for records; the old contents stay; unmount other volumes or enlarge the pool`,
+    { reason: 'POOL_FULL' },
+  );
+}
+
+/** Makes a visible link, replacing what somebody put in its place, such as an editor's copy. A directory there must be empty. */
 function link(volume: KnownVolume, name: string): void {
   const { fs, listing } = volume;
   if (!listing.strangers.has(name)) {
@@ -187,33 +263,10 @@ function link(volume: KnownVolume, name: string): void {
   listing.strangers.delete(name);
 }
 
-/** Takes away what has one of the names that nobody else may have, whatever it is. */
+/** Removes whatever has this name, which is reserved for the volume. */
 function* makeWay(volume: KnownVolume, name: string): Steps<void> {
   if (volume.fs.lstat(volume.at(name))?.type === 'directory') yield* removingTree(volume.fs, volume.at(name));
   else unlinkIfThere(volume, name);
-}
-
-/** The files a reader finds by their names: after a crash between the swap and the links, some have no link yet. */
-function visibleFiles({ files }: GenerationContents, links: ReadonlySet<string>): GenerationContents['files'] {
-  return new Map([...files].filter(([path]) => links.has(firstElement(path))));
-}
-
-function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((element) => b.has(element));
-}
-
-/** Without a mount group, the group of the volume's own directory is its maker's business. */
-function isRootSettled({ listing, fs }: KnownVolume, { mountGroup }: Payload): boolean {
-  const { mode, group } = directoryAttributes(mountGroup, fs.owner);
-  return listing.root.mode === mode && (mountGroup === undefined || listing.root.group === group);
-}
-
-/** Before anything is made inside: a setgid bit from an earlier mount group would be inherited. */
-function settleRoot(volume: KnownVolume, payload: Payload): void {
-  if (isRootSettled(volume, payload)) return;
-  const { mode, group } = directoryAttributes(payload.mountGroup, volume.fs.owner);
-  settleDirectory(volume, volume.at('.'), payload.mountGroup, mode);
-  volume.listing.root = { mode, group };
 }
 
 function settleDirectory({ fs }: KnownVolume, path: string, mountGroup: number | undefined, mode: number): void {
@@ -221,7 +274,7 @@ function settleDirectory({ fs }: KnownVolume, path: string, mountGroup: number |
   fs.chmod(path, mode);
 }
 
-/** As far as possible; the next write sweeps what stays. The error that led here is what matters. */
+/** As far as possible; the next write sweeps the rest. The caller throws the error that led here. */
 function* takeBack(volume: KnownVolume, generation: string): Steps<void> {
   yield* tryRemovingTree(volume.fs, volume.at(generation));
   try {

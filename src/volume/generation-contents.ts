@@ -4,18 +4,18 @@ import { byteOrderAmong, type Payload } from '../payload/payload.ts';
 import { parentsOf } from '../payload/render-payload.ts';
 import type { Owner, VolumeFs } from './file-system.ts';
 
-/** What a generation holds, or shall hold. */
+/** The contents of a generation, on disk or still to be written. */
 export type GenerationContents = {
   /** In byte order of the paths. */
   readonly files: ReadonlyMap<string, GenerationFile>;
-  /** Every directory, parents first; the generation itself is the empty path. */
+  /** Every directory, parents first. The empty path is the generation itself. */
   readonly directories: ReadonlyMap<string, DirectoryAttributes>;
-  /** Whether there is anything but files and directories, which no payload asks for. */
+  /** Whether it holds anything other than files and directories, which no payload contains. */
   readonly hasStrangers: boolean;
 };
 
 type GenerationFile = FileSummary & {
-  /** The bytes; undefined when they cannot be read. */
+  /** Returns the bytes; undefined when they cannot be read. */
   readonly read: () => Uint8Array | undefined;
 };
 
@@ -24,16 +24,16 @@ type DirectoryAttributes = { readonly mode: number; readonly group: number };
 export const NO_CONTENTS: GenerationContents = { files: new Map(), directories: new Map(), hasStrangers: false };
 
 const DIRECTORY_MODE = 0o755;
-/** The setgid bit gives the group on to whatever is made inside. */
+/** With the setgid bit, entries created inside inherit the group. */
 const GROUP_DIRECTORY_MODE = 0o2755;
 
-/** How directories of a volume with this mount group look. Their user is the daemon's own. */
+/** Mode and group of the directories of a volume with this mount group. They belong to the daemon's user. */
 export function directoryAttributes(mountGroup: number | undefined, owner: Owner): DirectoryAttributes {
   if (mountGroup === undefined) return { mode: DIRECTORY_MODE, group: owner.group };
   return { mode: GROUP_DIRECTORY_MODE, group: mountGroup };
 }
 
-/** What the payload asks for, where new files belong to `owner` unless it says otherwise. */
+/** The generation that the payload describes. Files without an owner of their own belong to `owner`. */
 export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
   const attributes = directoryAttributes(payload.mountGroup, owner);
   const files = new Map<string, GenerationFile>();
@@ -47,7 +47,7 @@ export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
   return { files, directories, hasStrangers: false };
 }
 
-/** What is on disk below `root`; bytes are read when asked for. */
+/** Reads what is on disk below `root`. Files are read later, by their `read`. */
 export function* readingContents(fs: VolumeFs, root: string): Steps<GenerationContents> {
   const files: GenerationFile[] = [];
   const directories = new Map<string, DirectoryAttributes>();
@@ -73,17 +73,17 @@ export function* readingContents(fs: VolumeFs, root: string): Steps<GenerationCo
 }
 
 const BLOCK_BYTES = 4096;
-/** What a file or directory costs besides its blocks: a pool has one inode for each KiB. */
+/** Cost of a file or directory besides its blocks: a pool has one inode for each KiB. */
 const ENTRY_BYTES = 1024;
 
-/** What a generation takes of a pool, in bytes. */
+/** The bytes that a generation takes of a pool. */
 export function bytesHeld({ files, directories }: GenerationContents): number {
   let bytes = (files.size + directories.size) * ENTRY_BYTES;
   for (const { size } of files.values()) bytes += Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
   return bytes;
 }
 
-/** Paths that are in one of the two only, or differ in bytes, mode or owner; in byte order. */
+/** Paths that are in only one of the two, or differ in bytes, mode or owner; in byte order. */
 export function* changedPaths(
   before: GenerationContents['files'],
   after: GenerationContents['files'],
@@ -97,16 +97,14 @@ export function* changedPaths(
   return changed.sort(byteOrderAmong(changed));
 }
 
-/** Whether a generation on disk is, but for its files, what another shall be. */
+/** Whether a generation on disk has exactly the directories of `after`, and nothing besides directories and files. */
 export function hasSameDirectories(before: GenerationContents, after: GenerationContents): boolean {
   if (before.hasStrangers || before.directories.size !== after.directories.size) return false;
-  return [...after.directories].every(([path, attributes]) =>
-    isSameDirectory(before.directories.get(path), attributes),
-  );
-}
-
-function isSameDirectory(a: DirectoryAttributes | undefined, b: DirectoryAttributes): boolean {
-  return a?.mode === b.mode && a.group === b.group;
+  for (const [path, { mode, group }] of after.directories) {
+    const found = before.directories.get(path);
+    if (found?.mode !== mode || found.group !== group) return false;
+  }
+  return true;
 }
 
 function isSameFile(a: GenerationFile | undefined, b: GenerationFile): boolean {
@@ -115,7 +113,7 @@ function isSameFile(a: GenerationFile | undefined, b: GenerationFile): boolean {
   return bytes !== undefined && others !== undefined && Buffer.compare(bytes, others) === 0;
 }
 
-/** A file of mode 0 cannot be read back by a daemon without privileges: then nothing is known of its bytes. */
+/** Undefined for a file that the daemon cannot read, such as one of mode 0 without privileges. */
 function readIfPossible(fs: VolumeFs, path: string): Uint8Array | undefined {
   try {
     return fs.readFile(path);

@@ -1,5 +1,6 @@
+import { toLanternError } from '../base/errors.ts';
 import { finish, type Steps } from '../base/steps.ts';
-import type { FileStatus, VolumeFs } from './file-system.ts';
+import type { FileStamp, FileStatus, VolumeFs } from './file-system.ts';
 import {
   changedPaths,
   type GenerationContents,
@@ -9,36 +10,51 @@ import {
 } from './generation-contents.ts';
 import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
 
-/** What a volume's directory holds. A write keeps it up to date, so that the next one asks the disk nothing. */
+/** The entries of a volume's directory. Each write updates it, so that the next one reads nothing from disk. */
 type Listing = {
-  /** Of the directory itself. */
+  /** The directory's own mode and group. */
   root: Pick<FileStatus, 'mode' | 'group'>;
-  /** What `..data` names, where that exists. */
+  /** The current generation: the one that `..data` names, if it exists. */
   generation: string | undefined;
-  /** Generations that are there, whatever their state. */
+  /** All generations on disk, complete or not. */
   readonly generations: Set<string>;
-  /** Visible names that lead into `..data`. */
+  /** Visible names that link into `..data`. */
   readonly links: Set<string>;
-  /** Visible names that somebody else put there. */
+  /** Visible names that somebody else created. */
   readonly strangers: Set<string>;
   /** Whether a `..data_tmp` was left behind. */
   hasNextDataLink: boolean;
-  /** Whether something that is no link has the name `..data`. */
+  /** Whether `..data` exists but is not a link. */
   hasFalseDataLink: boolean;
 };
 
-/** A volume's directory, read when first asked for and again after `forget`. */
+/** An empty directory whose mode is not known: no volume's directory has mode 0, so the first write sets it. */
+function emptyListing(root: Listing['root'] = { mode: 0, group: 0 }): Listing {
+  return {
+    root,
+    generation: undefined,
+    generations: new Set(),
+    links: new Set(),
+    strangers: new Set(),
+    hasNextDataLink: false,
+    hasFalseDataLink: false,
+  };
+}
+
+/** A volume's directory: read on first use, then kept in memory until `forget`. */
 export class KnownVolume {
   readonly fs: VolumeFs;
   readonly directory: string;
   #listing: Listing | undefined;
   #contents: GenerationContents | undefined;
-  /** Visible names that this process has seen to be the volume's own. */
+  /** Visible names that this process has seen as the volume's own links. */
   readonly #own = new Set<string>();
 
-  constructor(fs: VolumeFs, directory: string) {
+  /** `isNew`: the daemon has just made the directory, so it is empty and need not be read. */
+  constructor(fs: VolumeFs, directory: string, isNew = false) {
     this.fs = fs;
     this.directory = directory;
+    if (isNew) this.#listing = emptyListing();
   }
 
   /** The path of an entry of the directory. */
@@ -46,63 +62,73 @@ export class KnownVolume {
     return `${this.directory}/${name}`;
   }
 
+  /** Throws a LanternError where it has to be read and cannot be. */
   get listing(): Listing {
-    this.#listing ??= finish(readingListing(this));
+    this.#listing ??= this.#finish(readingListing(this));
     return this.#listing;
   }
 
-  /** Of the current generation; nothing before the first. */
+  /** Contents of the current generation; empty before the first. Throws like `listing`. */
   get contents(): GenerationContents {
     const { generation } = this.listing;
-    this.#contents ??= generation === undefined ? NO_CONTENTS : finish(readingContents(this.fs, this.at(generation)));
+    this.#contents ??=
+      generation === undefined ? NO_CONTENTS : this.#finish(readingContents(this.fs, this.at(generation)));
     return this.#contents;
   }
 
-  /** Reads all that is not known yet, in steps. */
+  #finish<T>(steps: Steps<T>): T {
+    try {
+      return finish(steps);
+    } catch (error) {
+      throw toLanternError(error, `read the volume in "${this.directory}"`);
+    }
+  }
+
+  /** Reads what is not known yet, in steps. Throws the file system's own errors. */
   *reading(): Steps<void> {
     this.#listing ??= yield* readingListing(this);
     const { generation } = this.#listing;
     if (generation !== undefined) this.#contents ??= yield* readingContents(this.fs, this.at(generation));
   }
 
-  /** Whether there is something to compare the disk with. */
+  /** Whether listing and contents are in memory, to compare the disk with. */
   get isKnown(): boolean {
     return this.#listing !== undefined && this.#contents !== undefined;
   }
 
-  /** What all of it hangs on: the directory, `..data`, the current generation and what is in that. */
+  /** All paths of a volume: the directory, `..data`, the current generation and its contents. */
   get paths(): readonly string[] {
     const { generation } = this.listing;
     const own = [`${this.directory}/.`];
     return generation === undefined ? own : [...own, this.at(DATA_LINK), ...this.pathsOf(generation, this.contents)];
   }
 
-  /** A generation and what is in it. */
+  /** The paths of a generation and its contents. */
   pathsOf(generation: string, { files, directories }: GenerationContents): readonly string[] {
     const root = this.at(generation);
     const below = [...directories.keys(), ...files.keys()];
     return below.map((path) => (path === '' ? root : `${root}/${path}`));
   }
 
-  /** Whether what has this visible name, and is no link of ours, stands where one of ours was. */
+  /** Whether this process has seen a link of the volume under this name. */
   isOwn(name: string): boolean {
     return this.#own.has(name);
   }
 
-  /** The generation is current now, and holds this. */
+  /** Notes that this generation is current now. */
   showing(generation: string, contents: GenerationContents): void {
     this.listing.generation = generation;
     this.#contents = contents;
   }
 
-  /** The generation is not on disk any more. */
+  /** Notes that the generation is no longer on disk. */
   removed(generation: string): void {
     this.#listing?.generations.delete(generation);
   }
 
   /**
-   * Removes the directory and what is known to be in it, without reading it. Does nothing where that is not known, and fails
-   * as the file system does where there is more.
+   * Removes the directory and its known contents, without reading it. Does nothing if they are not known. If there is
+   * more, the last rmdir fails.
    */
   *removing(): Steps<void> {
     if (this.#listing === undefined || this.#contents === undefined) return;
@@ -124,13 +150,12 @@ export class KnownVolume {
       yield;
     }
     this.fs.rmdir(this.directory);
-    // Whoever asks still, for the answer to the mount before, hears that nothing is there.
-    const nothing = { generation: undefined, generations: new Set<string>(), links: new Set<string>() };
-    this.#listing = { root: status, ...nothing, strangers: new Set(), hasNextDataLink: false, hasFalseDataLink: false };
+    // A caller may still ask, to answer the publish before: the volume is empty then.
+    this.#listing = emptyListing(status);
     this.#contents = NO_CONTENTS;
   }
 
-  /** After a failure only the disk knows how things stand. */
+  /** After a failure the disk has to be read again. */
   forget(): void {
     for (const name of this.#listing?.links ?? []) this.#own.add(name);
     this.#listing = undefined;
@@ -142,15 +167,7 @@ function* readingListing(volume: KnownVolume): Steps<Listing> {
   const { fs, directory } = volume;
   // The directory may be a link in /proc/self/fd: its own `.` is what that leads to.
   const root = fs.lstat(`${directory}/.`);
-  const listing = {
-    root: { mode: root?.mode ?? 0, group: root?.group ?? 0 },
-    generation: undefined as string | undefined,
-    generations: new Set<string>(),
-    links: new Set<string>(),
-    strangers: new Set<string>(),
-    hasNextDataLink: false,
-    hasFalseDataLink: false,
-  };
+  const listing = emptyListing({ mode: root?.mode ?? 0, group: root?.group ?? 0 });
   let current: string | undefined;
   for (const { name, type } of fs.readdir(directory)) {
     yield;
@@ -170,17 +187,17 @@ function* readingListing(volume: KnownVolume): Steps<Listing> {
 const SETGID = 0o2000;
 
 /**
- * What is on disk against what is known to have been written, bytes included: a phrase for each difference, for
- * messages. Strangers' files beside the volume's own are none.
+ * Compares the disk with what was written, bytes included. Returns a phrase for each difference, for messages. Files
+ * that others put beside the volume's own are not a difference.
  */
 export function* findDamages(known: KnownVolume): Steps<string[]> {
   const found = new KnownVolume(known.fs, known.directory);
   yield* found.reading();
   const [before, now] = [known.listing, found.listing];
   const damages: string[] = [];
-  // Without a mount group, the group is its maker's business.
-  const isGroups = (before.root.mode & SETGID) !== 0;
-  if (before.root.mode !== now.root.mode || (isGroups && before.root.group !== now.root.group)) {
+  // Without a mount group (no setgid bit), a volume does not set the group of its directory.
+  const setsGroup = (before.root.mode & SETGID) !== 0;
+  if (before.root.mode !== now.root.mode || (setsGroup && before.root.group !== now.root.group)) {
     damages.push("the directory's mode or group was changed");
   }
   for (const name of before.links) {
@@ -202,7 +219,7 @@ export function* findDamages(known: KnownVolume): Steps<string[]> {
   return damages;
 }
 
-/** A file of mode 0 that a daemon without privileges cannot read back: as it was, as far as anybody can say. */
+/** A file that the daemon cannot read, such as one of mode 0 without privileges, counts as unchanged if its status is. */
 function isUnreadable(path: string, known: KnownVolume, found: KnownVolume): boolean {
   const [before, now] = [known.contents.files.get(path), found.contents.files.get(path)];
   if (before === undefined || now === undefined || now.read() !== undefined) return false;
@@ -212,4 +229,86 @@ function isUnreadable(path: string, known: KnownVolume, found: KnownVolume): boo
 function differenceOf(path: string, known: KnownVolume, found: KnownVolume): string {
   if (!found.contents.files.has(path)) return 'was removed';
   return known.contents.files.has(path) ? 'was changed' : 'was added';
+}
+
+/** A change less than this before a stamp, in milliseconds, may be followed by another that the stamp does not show. */
+const TICK_MS = 20;
+
+/**
+ * The stamps of some paths, which show at the cost of one call each whether anybody touched them since: a directory
+ * with an equal stamp has the same names, a file with an equal stamp the same bytes.
+ */
+export class VolumeStamp {
+  readonly #fs: VolumeFs;
+  readonly #paths: readonly string[];
+  readonly #stamps: readonly (FileStamp | undefined)[];
+
+  /** Takes the stamps now. Take them before reading the contents: a change in between then shows the next time. */
+  constructor(fs: VolumeFs, paths: readonly string[]) {
+    this.#fs = fs;
+    this.#paths = paths;
+    this.#stamps = fs.stamps(paths);
+  }
+
+  /** Whether the last change was long enough before `now`, in milliseconds since 1970, that a later one would show. */
+  isSettled(now: number): boolean {
+    const before = now - TICK_MS;
+    return this.#stamps.every((stamp) => {
+      return stamp !== undefined && stamp.seconds * 1000 + stamp.nanoseconds / 1_000_000 < before;
+    });
+  }
+
+  isUntouched(): boolean {
+    return this.#fs.stamps(this.#paths).every((now, index) => {
+      const then = this.#stamps[index];
+      return now?.nanoseconds === then?.nanoseconds && now?.inode === then?.inode && now?.seconds === then?.seconds;
+    });
+  }
+}
+
+/**
+ * Watches generations that subPath publications show. Their mounts hold these very files, so they cannot be replaced: a
+ * change can only be reported, until the subPath is published again.
+ */
+export class PinnedStamps {
+  readonly #volume: KnownVolume;
+  readonly #stamps = new Map<string, VolumeStamp | undefined>();
+  readonly #damaged = new Set<string>();
+
+  constructor(volume: KnownVolume) {
+    this.#volume = volume;
+  }
+
+  /** Generations that somebody changed since they were pinned, or since the first look after a restart. */
+  get damaged(): ReadonlySet<string> {
+    return this.#damaged;
+  }
+
+  pin(generation: string): void {
+    if (this.#stamps.has(generation)) return;
+    const volume = this.#volume;
+    const isCurrent = volume.isKnown && volume.listing.generation === generation;
+    this.#stamps.set(generation, isCurrent ? this.#stampOf(generation, volume.contents) : undefined);
+  }
+
+  /** After the last pin. */
+  unpin(generation: string): void {
+    this.#stamps.delete(generation);
+    this.#damaged.delete(generation);
+  }
+
+  *look(): Steps<void> {
+    for (const [generation, stamp] of this.#stamps) {
+      if (stamp?.isUntouched() === false) this.#damaged.add(generation);
+      yield;
+      if (stamp !== undefined) continue;
+      const contents = yield* readingContents(this.#volume.fs, this.#volume.at(generation));
+      // It may have been unpinned meanwhile.
+      if (this.#stamps.has(generation)) this.#stamps.set(generation, this.#stampOf(generation, contents));
+    }
+  }
+
+  #stampOf(generation: string, contents: GenerationContents): VolumeStamp {
+    return new VolumeStamp(this.#volume.fs, this.#volume.pathsOf(generation, contents));
+  }
 }

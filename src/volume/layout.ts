@@ -1,43 +1,37 @@
 import { hash } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
 
-/** Every name on disk. What readers see is Kubernetes' layout; what lies beside it is ours. */
+/** Every name on disk. Readers see Kubernetes' layout; the names beside it are Lantern's. */
 
 /** The link to the current generation, in a volume's directory. */
 export const DATA_LINK = '..data';
-/** The next `..data`, until it is renamed over it. */
+/** The next `..data`, before it is renamed over the current one. */
 export const NEXT_DATA_LINK = '..data_tmp';
 
-/** In a volume's home: the directory that is published. */
+/** In a volume's home: the published directory. */
 export const DATA_DIRECTORY = 'data';
-/** In a volume's home: what a restarted daemon needs. */
+/** In a volume's home: the record for a restarted daemon. */
 export const RECORD_FILE = 'record.json';
-/** In a volume's home: the request's own secret bytes. */
+/** In a volume's home: secret bytes of the request. */
 export const INPUTS_FILE = 'inputs.json';
 
-/** Where a file is written before it is renamed to its own name. */
-export function temporaryName(name: string): string {
-  return `${name}.tmp`;
-}
-
-/** What a visible name in the volume's directory points to. */
+/** The link target of a visible name in the volume's directory. */
 export function visibleLinkTarget(name: string): string {
   return `${DATA_LINK}/${name}`;
 }
 
 const GENERATION = /^\.\.\d{4}(?:_\d{2}){5}\.\d+$/;
 
-/** Whether this is the name of a generation, Kubernetes' own (which have other numbers of digits) included. */
+/** Also true for generations of the kubelet, whose names end in another number of digits. */
 export function isGenerationName(name: string): boolean {
   return GENERATION.test(name);
 }
 
-/** How many generations one millisecond has names for. */
+/** Number of generation names per millisecond. */
 const NAMES_PER_MILLISECOND = 1_000_000;
 
 /**
- * `..YYYY_MM_DD_hh_mm_ss.<9 digits>` in UTC for a time in milliseconds since 1970; `nth`, below a million, tells
- * generations of one millisecond apart.
+ * `..YYYY_MM_DD_hh_mm_ss.<9 digits>` in UTC for a time in milliseconds since 1970. `nth`, below a million, distinguishes
+ * generations of one millisecond.
  */
 export function generationName(atMilliseconds: number, nth = 0): string {
   const [time = '', fraction = ''] = new Date(atMilliseconds).toISOString().split(/[.Z]/);
@@ -46,7 +40,7 @@ export function generationName(atMilliseconds: number, nth = 0): string {
 
 const TIME = /^\.\.(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)\.(\d{1,3})/;
 
-/** When a generation was made, as its name says: milliseconds since 1970; undefined for what is no such time. */
+/** The time in a generation's name, in milliseconds since 1970; undefined if the name has no valid time. */
 export function timeOfGeneration(name: string): number | undefined {
   const parts = TIME.exec(name);
   if (parts === null) return undefined;
@@ -55,41 +49,38 @@ export function timeOfGeneration(name: string): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** The name of a volume's home: 32 hex digits of a hash, since an id may be too long for a name, or hold slashes. */
+/** The name of a volume's home: 32 hex digits of a hash, since an id may be too long for a name or contain slashes. */
 export function volumeDirectoryName(volumeId: string): string {
   return hash('sha256', volumeId, 'hex').slice(0, 32);
 }
 
 /**
- * Gives out names that this process has not given out before, however fast and wherever the clock goes: a reader that
- * resolved `..data` must never find another payload below the same name.
+ * Makes generation names. A name is never used twice by this process, however fast it writes and whatever the clock does:
+ * a reader that resolved `..data` must not find another payload under the same name.
  */
 export class GenerationNames {
-  readonly #clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly #now: () => number;
   #milliseconds = Number.NEGATIVE_INFINITY;
   #nth = 0;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(now: () => number) {
+    this.#now = now;
   }
 
-  /** A name that is not in `taken`, which holds what earlier processes left. */
+  /** Returns a name that is not in `taken`, the names that earlier processes left. */
   next(taken: ReadonlySet<string>): string {
     for (;;) {
-      this.#advance();
+      const now = Math.trunc(this.#now());
+      if (now > this.#milliseconds) {
+        this.#milliseconds = now;
+        this.#nth = 0;
+      } else if (++this.#nth === NAMES_PER_MILLISECOND) {
+        this.#milliseconds++;
+        this.#nth = 0;
+      }
       const name = generationName(this.#milliseconds, this.#nth);
       if (!taken.has(name)) return name;
-    }
-  }
-
-  #advance(): void {
-    const now = Math.trunc(this.#clock.now());
-    if (now > this.#milliseconds) {
-      this.#milliseconds = now;
-      this.#nth = 0;
-    } else if (++this.#nth === NAMES_PER_MILLISECOND) {
-      this.#milliseconds++;
-      this.#nth = 0;
     }
   }
 }

@@ -1,14 +1,13 @@
 import { constants } from 'node:fs';
 import { Volume } from 'memfs';
 import { errnoOf } from '../base/errors.ts';
-import type { VolumeFs } from './file-system.ts';
-import { fileType, nodeFileSystem, stampOf, stampsBy } from './node-file-system.ts';
+import { fileType, nodeFileSystem, stampOf, stampsBy, type VolumeFs } from './file-system.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
 /**
- * An empty file system in memory, through memfs. It stands in for tmpfs where volumes are rendered without touching the
- * host, and where tests stop a write after each call. What memfs 4.80 does differently from Linux is made up for here.
+ * An empty file system in memory, by memfs. It replaces tmpfs where volumes are rendered without touching the host, and
+ * in tests that stop a write after each call. Corrects what memfs 4.80 does differently from Linux.
  */
 export function createMemoryFileSystem(): VolumeFs {
   const memory = new Volume();
@@ -41,7 +40,7 @@ export function createMemoryFileSystem(): VolumeFs {
     readlink: (path) => String(memory.readlinkSync(path)),
     rename(from, to) {
       if (!isLink(from)) return memory.renameSync(from, to);
-      // memfs would move what the link points to.
+      // memfs would move the link's target.
       const target = memory.readlinkSync(from);
       if (memory.lstatSync(to, { throwIfNoEntry: false }) !== undefined) memory.unlinkSync(to);
       memory.symlinkSync(target, to);
@@ -52,7 +51,7 @@ export function createMemoryFileSystem(): VolumeFs {
       const status = memory.lstatSync(path, { throwIfNoEntry: false });
       if (status === undefined) return undefined;
       const owner = { user: Number(status.uid), group: Number(status.gid) };
-      // On Linux the size of a link is that of its target's name, and its mode is always this.
+      // On Linux the size of a link is the length of its target, and its mode is always 0777.
       if (status.isSymbolicLink()) {
         return { type: 'symlink', mode: 0o777, size: Buffer.byteLength(String(memory.readlinkSync(path))), ...owner };
       }
@@ -67,7 +66,7 @@ export function createMemoryFileSystem(): VolumeFs {
       } catch (error) {
         if (errnoOf(error) !== 'EACCES') throw error;
       }
-      // memfs asks for read permission even of root, and whoever renders may see what was rendered.
+      // memfs requires read permission even of root. The caller rendered these files, so it may read them.
       const mode = Number(memory.lstatSync(path).mode) & 0o7777;
       if ((mode & 0o444) === 0o444) return Buffer.from(memory.readFileSync(path));
       memory.chmodSync(path, 0o444);

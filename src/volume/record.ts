@@ -11,8 +11,8 @@ import { parseVolumeId, type VolumeDefinition, type VolumeId } from '../spec/vol
 import { isGenerationName } from './layout.ts';
 
 /**
- * What lets a restarted daemon take a volume over. JSON beside the volume's data, 0600, replaced by rename. It never
- * holds secret bytes: those of the request are in RequestInputs, and the raw volume_context is not kept at all.
+ * What a restarted daemon needs to take over a volume. JSON beside the volume's data, 0600, replaced by rename. It never
+ * contains secret bytes: those of the request are in RequestInputs, and the raw volume_context is not kept at all.
  */
 export type VolumeRecord = {
   readonly volumeId: VolumeId;
@@ -20,31 +20,31 @@ export type VolumeRecord = {
   readonly definition: VolumeDefinition;
   readonly mountGroup: number | undefined;
   readonly pod: PodFacts | undefined;
-  /** Set where the volume was mounted as one of a whole pod. */
+  /** Set if the volume was mounted as part of a pod. */
   readonly podVolume: RecordedPodVolume | undefined;
   readonly publications: readonly RecordedPublication[];
-  /** Which history of revisions `objects` is from. */
+  /** The store that the revisions in `objects` are from. */
   readonly storeId: string;
-  /** What the contents were rendered from, by `refKey`; null: it did not exist (and was optional). */
+  /** Revisions that the contents were rendered from, by `refKey`; null for an optional object that did not exist. */
   readonly objects: ReadonlyMap<string, number | null>;
 };
 
-/** Which of a pod's volumes it is, and the root directory that the pod was mounted below. */
+/** The volume's name in its pod, and the root directory that the pod was mounted below. */
 export type RecordedPodVolume = {
   readonly name: string;
   readonly root: string;
-  /** Directories that were made for the pod, without those in them. */
+  /** Directories that were made for the pod: the outermost ones only. */
   readonly made?: readonly string[] | undefined;
 };
 
-/** A publication, with what a repeat of its request must agree on. */
+/** A publication, with the fields that a repeat of its request must agree on. */
 export type RecordedPublication = {
   readonly target: string;
   readonly subPath: RelativePath | undefined;
   readonly pinnedGeneration: string | undefined;
-  /** The publication's own mount, while the daemon stays in one mount namespace; where there is one and it is known. */
+  /** The publication's own mount, if there is one and it is known. Valid only in the daemon's mount namespace. */
   readonly mountId?: number | undefined;
-  /** Only the mount is known, not what was asked for: the rest is a guess. */
+  /** Only the mount is known, not the request: the other fields are a guess. */
   readonly isAssumed?: true | undefined;
   readonly accessMode: AccessMode;
   readonly readonly: boolean;
@@ -52,13 +52,13 @@ export type RecordedPublication = {
 };
 
 /**
- * Mount flags a request may ask for, besides what every publication has (read-only, nosuid, nodev). `nosymfollow`
- * makes sense for a subPath only: a whole volume is reached through its own links.
+ * Mount flags a request may ask for, besides those of every publication (read-only, nosuid, nodev). `nosymfollow` is
+ * only for a subPath: a whole volume is reached through its own links.
  */
 export const MOUNT_FLAGS = ['noexec', 'nosymfollow'] as const;
 export type MountFlag = (typeof MOUNT_FLAGS)[number];
 
-/** CSI's access modes, in the field's words. */
+/** CSI's access modes. */
 export const ACCESS_MODES = [
   'SINGLE_NODE_WRITER',
   'SINGLE_NODE_READER_ONLY',
@@ -70,7 +70,7 @@ export const ACCESS_MODES = [
 ] as const;
 export type AccessMode = (typeof ACCESS_MODES)[number];
 
-/** The record's file: equal records give equal texts. */
+/** The text of the record's file. Equal records give equal texts. */
 export function serializeRecord(record: VolumeRecord): string {
   const { definition, pod, objects } = record;
   return JSON.stringify({
@@ -82,7 +82,7 @@ export function serializeRecord(record: VolumeRecord): string {
   });
 }
 
-/** The inverse of `serializeRecord`, for a text that anybody may have written. Every fault at once. */
+/** The inverse of `serializeRecord`. The text is not trusted; all faults are returned at once. */
 export function parseRecord(text: string): Parsed<VolumeRecord> {
   const json = parseJson(text);
   if (!json.ok) return json;
@@ -95,10 +95,10 @@ export function parseRecord(text: string): Parsed<VolumeRecord> {
   return faulty([definition, pod].flatMap((part) => (part.ok ? [] : part.faults)));
 }
 
-/** What all our files say first, so that a later daemon knows what it reads. */
+/** The first field of all files, so that a later daemon knows the format. */
 const FORMAT_VERSION = 1;
 
-/** The largest id that is not chown(2)'s "as it is". */
+/** chown(2) takes the next larger id for "unchanged". */
 const MAX_ID = 0xffff_fffe;
 
 const generation = z.string().refine(isGenerationName, 'must be the name of a generation');
@@ -134,8 +134,8 @@ const RECORD = z.strictObject({
 });
 
 /**
- * The secret bytes that came with a request: its own data and tokens. Kept as a 0600 file beside the record, on the
- * memory file system and never inside the published directory, so that a mixed volume can be rendered after a SIGKILL.
+ * The secret bytes that came with a request: its own data and tokens. Kept as a 0600 file beside the record, in memory and
+ * never inside the published directory, so that a volume with such data can be rendered again after a SIGKILL.
  */
 export type RequestInputs = {
   readonly data: ReadonlyMap<string, Uint8Array>;
@@ -144,24 +144,24 @@ export type RequestInputs = {
 };
 
 /**
- * A token that the daemon issued for a volume, kept so that it serves until it is due, also across a restart. The text
- * is SECRET. Times are milliseconds since 1970 UTC.
+ * A token that the daemon issued for a volume, kept to be used until it is due for renewal, also across a restart. The
+ * text is SECRET. Times are milliseconds since 1970 UTC.
  */
 export type KeptToken = {
   readonly token: string;
   readonly expiresAt: number;
-  /** From when on a new one is wanted. */
+  /** The time from which on a new one is issued. */
   readonly renewAt: number;
-  /** Whose token it is and for whom; it never stands in for one of another bearer. */
+  /** Identifies the bearer; the token is never used for another one. */
   readonly bearer: string;
-  /** What else was asked for; once that differs, a new one is wanted. */
+  /** The other terms of the request; if they differ, a new token is issued. */
   readonly terms: string;
 };
 
-/** What the inputs' file holds: what came with the request, and what was issued in its stead, by audience. */
+/** Contents of the inputs' file: the request's inputs, and the tokens issued for it, by audience. */
 export type KeptInputs = RequestInputs & { readonly issued?: ReadonlyMap<string, KeptToken> };
 
-/** The inputs' file, bytes as base64: equal inputs in the same order give equal texts. */
+/** The text of the inputs' file, bytes as base64. Equal inputs in the same order give equal texts. */
 export function serializeInputs(inputs: KeptInputs): string {
   const encoded = [...inputs.data].map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')] as const);
   return JSON.stringify({

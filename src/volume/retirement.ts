@@ -1,49 +1,51 @@
 import type { Clock } from '../base/clock.ts';
 import { finish, inOneStep, type Slices, type Steps } from '../base/steps.ts';
 
-/** How long a replaced generation stays, in milliseconds, for readers that had resolved `..data` before. */
+/** How long a replaced generation stays, in milliseconds, for readers that have resolved `..data` before the swap. */
 export const RETIREMENT_MS = 2_000;
 
 type RetirementOptions = {
   readonly clock: Clock;
   readonly room: RetiredRoom;
-  /** Asked before anything is removed, and not while nothing is to be. */
+  /** Asked before anything is removed. */
   readonly binds: ForeignBinds;
-  /** Returns false when the generation cannot be removed now; it is tried again by `retireNow` and `lookAgain`. */
+  /** Whether a bind that others made of a generation of this name is one of this volume's. */
+  readonly isOwnPlace: (place: FileSystemPlace) => boolean;
+  /** Returns false when the generation cannot be removed now. `retireNow` and `lookAgain` try again. */
   readonly remove: (generation: string) => Steps<boolean>;
 };
 
-/** One that was replaced and is still on disk. */
+/** A replaced generation that is still on disk. */
 type Replaced = {
   readonly retired: Retired;
-  /** Of those that wait for their time. */
+  /** Runs until the retirement time is over. */
   timer: Disposable | undefined;
-  /** Its time is up, and whether others show it is being asked. */
-  isAsked: boolean;
-  /** Of those that are being removed: whoever goes on with it, goes on where the last one stopped. */
+  /** The time is over, and a look at the mount table for others' binds is pending. */
+  isAwaitingLook: boolean;
+  /** A removal that has begun. Each caller continues where the one before stopped. */
   removal: Steps<void> | undefined;
 };
 
 /**
- * Keeps replaced generations until their time is up or there are too many bytes of them, pinned ones until they are
- * unpinned, and those that others have bound until a look finds them bound no more. Pins are counted, and may name
- * generations that are current, or that an earlier process made.
+ * Keeps replaced generations until their time is over or they take too many bytes, pinned ones until they are unpinned,
+ * and those that others have bound until a look finds no bind any more. Pins are counted. A pinned generation may be the
+ * current one, or one that an earlier process wrote.
  */
 export class Retirement implements Disposable {
   readonly #options: RetirementOptions;
   readonly #pins = new Map<string, number>();
   readonly #replaced = new Map<string, Replaced>();
-  /** Replaced last. */
+  /** The generation replaced last. */
   #last: string | undefined;
 
   constructor(options: RetirementOptions) {
     this.#options = options;
   }
 
-  /** How many stay because others showed them when that was asked last. */
+  /** The number of generations that stay because the last look found them bound by others. */
   get boundElsewhere(): number {
-    const overdue = [...this.#replaced].filter(([generation, { timer, isAsked, removal }]) => {
-      return timer === undefined && !isAsked && removal === undefined && !this.#pins.has(generation);
+    const overdue = [...this.#replaced].filter(([generation, { timer, isAwaitingLook, removal }]) => {
+      return timer === undefined && !isAwaitingLook && removal === undefined && !this.#pins.has(generation);
     });
     return overdue.length;
   }
@@ -57,7 +59,7 @@ export class Retirement implements Disposable {
     this.#pins.set(generation, (this.#pins.get(generation) ?? 0) + 1);
   }
 
-  /** True when that was the last pin: the caller retires the generation unless it is current. */
+  /** Returns true for the last pin: the caller retires the generation unless it is current. */
   unpin(generation: string): boolean {
     const pins = this.#pins.get(generation) ?? 0;
     if (pins > 1) this.#pins.set(generation, pins - 1);
@@ -66,12 +68,12 @@ export class Retirement implements Disposable {
   }
 
   /**
-   * The generation, which takes so many bytes, was replaced. Removed when its time is up or its room is needed, or later
-   * when the last pin or bind goes. Without a number: as many as were said before.
+   * Notes that the generation, of this many bytes, was replaced. It is removed when its time is over or its room is
+   * needed, or later, with its last pin or bind. Without a number, the one given before counts.
    */
   retire(generation: string, bytes?: number): void {
     const before = this.#replaced.get(generation);
-    if (before !== undefined) this.#letGo(before);
+    if (before !== undefined) this.#stopCounting(before);
     const replaced = this.#add(generation, bytes ?? before?.retired.bytes ?? 0, before?.removal);
     replaced.timer = this.#options.clock.after(RETIREMENT_MS, () => this.#end(generation));
     this.#last = generation;
@@ -79,28 +81,27 @@ export class Retirement implements Disposable {
   }
 
   /**
-   * Of generations that an earlier process left, those that may go. Those that others show are kept like replaced ones
-   * from now on, and so are all where nobody can say.
+   * Returns which of these generations, left by an earlier process, may be removed. Those that others have bound are kept
+   * like replaced ones from now on; so are all of them if the mount table cannot be read.
    */
   *sparing(generations: readonly string[]): Steps<readonly string[]> {
     if (generations.length === 0) return [];
-    const { binds } = this.#options;
-    const isKnown = yield* binds.looking();
+    const isKnown = yield* this.#options.binds.looking();
     return generations.filter((generation) => {
-      const isFree = isKnown && !binds.show(generation);
+      const isFree = isKnown && !this.#isBound(generation);
       if (!isFree) this.#add(generation, 0, undefined);
       return isFree;
     });
   }
 
-  /** Asks again about those whose time is up, and which others showed the last time. */
+  /** Looks again at generations whose time is over and that others had bound. */
   lookAgain(): void {
     for (const [generation, { timer, removal }] of this.#replaced) {
       if (timer === undefined && removal === undefined) this.#end(generation);
     }
   }
 
-  /** Removes at once what is replaced, not pinned and not shown by others; true when something went. */
+  /** Removes at once what is replaced, not pinned and not bound by others; true if something was removed. */
   retireNow(): boolean {
     return finish(this.retiringNow());
   }
@@ -113,27 +114,31 @@ export class Retirement implements Disposable {
     return this.#replaced.size < before;
   }
 
-  /** Removes what is replaced, whoever shows it: the volume goes as a whole. */
+  /** Removes all replaced generations, whoever shows them: the whole volume is being removed. */
   *removingAll(): Steps<void> {
     for (const [generation, replaced] of this.#replaced) {
-      this.#letGo(replaced);
-      yield* this.#goingOn(generation, replaced);
+      this.#stopCounting(replaced);
+      yield* this.#continueRemoval(generation, replaced);
     }
   }
 
-  /** Nothing is removed any more unless somebody asks for it. */
+  /** From now on nothing is removed unless asked for. */
   stop(): void {
     for (const replaced of this.#replaced.values()) {
-      this.#letGo(replaced);
-      // Whoever asked for it finds it forgotten.
-      replaced.isAsked = false;
+      this.#stopCounting(replaced);
+      // A pending look then does nothing.
+      replaced.isAwaitingLook = false;
     }
   }
 
-  /** As `retireNow`, and then `stop`. */
+  /** `retireNow`, then `stop`. */
   [Symbol.dispose](): void {
     this.retireNow();
     this.stop();
+  }
+
+  #isBound(generation: string): boolean {
+    return this.#options.binds.showAny(generation, this.#options.isOwnPlace);
   }
 
   #add(generation: string, bytes: number, removal: Steps<void> | undefined): Replaced {
@@ -143,13 +148,13 @@ export class Retirement implements Disposable {
       isLast: () => this.#last === generation,
       end: () => this.#end(generation),
     };
-    const replaced: Replaced = { retired, timer: undefined, isAsked: false, removal };
+    const replaced: Replaced = { retired, timer: undefined, isAwaitingLook: false, removal };
     this.#replaced.set(generation, replaced);
     return replaced;
   }
 
-  /** Neither its time nor its room is counted any more. */
-  #letGo(replaced: Replaced): void {
+  /** Neither its time nor its room counts any more. */
+  #stopCounting(replaced: Replaced): void {
     replaced.timer?.[Symbol.dispose]();
     replaced.timer = undefined;
     this.#options.room.remove(replaced.retired);
@@ -158,29 +163,29 @@ export class Retirement implements Disposable {
   #end(generation: string): void {
     const replaced = this.#replaced.get(generation);
     if (replaced === undefined) return;
-    this.#letGo(replaced);
-    if (replaced.isAsked || this.#pins.has(generation)) return;
-    replaced.isAsked = true;
-    this.#options.binds.afterLook(() => this.#answered(generation, replaced));
+    this.#stopCounting(replaced);
+    if (replaced.isAwaitingLook || this.#pins.has(generation)) return;
+    replaced.isAwaitingLook = true;
+    this.#options.binds.afterLook(() => this.#removingAfterLook(generation, replaced));
   }
 
-  *#answered(generation: string, replaced: Replaced): Steps<void> {
-    // It may have been replaced once more meanwhile, and has its time then; or nobody wants to know any more.
-    if (!replaced.isAsked || this.#replaced.get(generation) !== replaced) return;
-    replaced.isAsked = false;
+  *#removingAfterLook(generation: string, replaced: Replaced): Steps<void> {
+    // It may have been replaced once more, with a new time, or the wait was stopped.
+    if (!replaced.isAwaitingLook || this.#replaced.get(generation) !== replaced) return;
+    replaced.isAwaitingLook = false;
     yield* this.#removing(generation);
   }
 
   *#removing(generation: string): Steps<void> {
     const replaced = this.#replaced.get(generation);
     if (replaced === undefined) return;
-    this.#letGo(replaced);
-    const isBegun = replaced.removal !== undefined;
-    if (this.#pins.has(generation) || (!isBegun && this.#options.binds.show(generation))) return;
-    yield* this.#goingOn(generation, replaced);
+    this.#stopCounting(replaced);
+    const hasBegun = replaced.removal !== undefined;
+    if (this.#pins.has(generation) || (!hasBegun && this.#isBound(generation))) return;
+    yield* this.#continueRemoval(generation, replaced);
   }
 
-  *#goingOn(generation: string, replaced: Replaced): Steps<void> {
+  *#continueRemoval(generation: string, replaced: Replaced): Steps<void> {
     replaced.removal ??= this.#removal(generation, replaced);
     while (replaced.removal?.next().done === false) yield;
   }
@@ -192,79 +197,82 @@ export class Retirement implements Disposable {
   }
 }
 
+/** A directory as the mount table names it: its file system, and its path from the root of that. */
+export type FileSystemPlace = { readonly device: string; readonly directory: string };
+
 /**
- * What others show of one volume's generations, as a kubelet's `subPath` does: a directory, or a file, of a generation that
- * was bound elsewhere. A generation that were removed would turn empty there.
+ * The generations that others have bound, as a kubelet does for `subPath`: it binds a directory or file of a generation
+ * to another place. If that generation were removed, the bind would turn empty.
  */
 export interface ForeignBinds {
-  /** Runs the work after a look that begins later than this call; it may have to wait for others that look too. */
+  /** Runs the work after a look that begins later than this call. It may have to wait for other callers. */
   afterLook(work: () => Steps<void>): void;
-  /** Looks now, unless nothing can have changed since the last look. False when that is not possible: anything may be shown. */
+  /** Looks now, unless nothing changed since the last look. False when that is not possible: anything may be bound. */
   looking(): Steps<boolean>;
-  /** Whether the last look found the generation, or a part of it, shown. */
-  show(generation: string): boolean;
+  /** Whether the last look found a bind of this generation, or of a part of it, out of a directory that is `isOwnPlace`. */
+  showAny(generation: string, isOwnPlace: (place: FileSystemPlace) => boolean): boolean;
 }
 
-/** For a directory that nobody else binds anything of. */
+/** For a directory of which nobody else binds anything. */
 export function noForeignBinds(slices: Slices): ForeignBinds {
   return {
     afterLook: (work) => void slices.run(work()),
     looking: () => inOneStep(() => true),
-    show: () => false,
+    showAny: () => false,
   };
 }
 
-/** A replaced generation that is kept for slow readers. */
+/** A replaced generation, kept for slow readers. */
 type Retired = {
   /** When it was replaced, by the monotonic clock, in milliseconds. */
   readonly since: number;
-  /** What it takes of the pool. */
+  /** Size in the pool. */
   readonly bytes: number;
-  /** Whether its volume has replaced none since: those who read it may have begun a moment ago. */
+  /** Whether it is the one its volume replaced last: somebody may have begun to read it a moment ago. */
   readonly isLast: () => boolean;
-  /** Its time is over now; it is taken out before. */
+  /** Ends its time now. It leaves the room before. */
   readonly end: () => void;
 };
 
-/** How much of a pool its replaced generations may hold together, besides the last one of each volume. */
+/** The part of a pool that its replaced generations may take together, besides the last one of each volume. */
 export const RETIRED_PART = 1 / 16;
-/** The same where there is no pool, for each volume at each target. */
+/** The same without a pool, for each volume at each target. */
 const RETIRED_BYTES = 4 * 1024 * 1024;
 /**
- * How long each is kept beyond that all the same, in milliseconds: readers that resolved `..data` finish, however fast the swaps are. A
- * pool that is full takes the room of these as well.
+ * Beyond that, each still stays this long, in milliseconds, so that readers that resolved `..data` finish however fast
+ * the swaps are. Only a full pool takes their room earlier.
  */
-const LEAST_KEPT_MS = 500;
+const MIN_KEPT_MS = 500;
 
 /**
- * The room that replaced generations have together. Their time is what keeps them; but a volume that is updated hundreds
- * of times a second would fill the pool with them before it is up, so beyond this the oldest go early, though not at once.
+ * The room that replaced generations share. Normally their time decides when they go. A volume that is updated hundreds
+ * of times a second would fill the pool before that, so beyond this limit the oldest go early, though not at once.
  */
 export class RetiredRoom {
   readonly #limit: number;
-  readonly #leastKeptMs: number;
+  readonly #minKeptMs: number;
   /** The oldest first. */
   readonly #held = new Set<Retired>();
   #bytes = 0;
 
   /** `limit` in bytes. */
-  constructor(limit: number = RETIRED_BYTES, leastKeptMs: number = LEAST_KEPT_MS) {
+  constructor(limit: number = RETIRED_BYTES, minKeptMs: number = MIN_KEPT_MS) {
     this.#limit = limit;
-    this.#leastKeptMs = leastKeptMs;
+    this.#minKeptMs = minKeptMs;
   }
 
   add(retired: Retired): void {
     this.#held.add(retired);
     this.#bytes += retired.bytes;
     for (const oldest of this.#held) {
-      if (this.#bytes <= this.#limit || retired.since - oldest.since < this.#leastKeptMs) break;
+      if (this.#bytes <= this.#limit || retired.since - oldest.since < this.#minKeptMs) break;
       if (oldest.isLast()) continue;
       this.remove(oldest);
       oldest.end();
     }
   }
 
-  /** Not in it: nothing happens. */
+  /** Does nothing if it is not in the room. */
   remove(retired: Retired): void {
     if (this.#held.delete(retired)) this.#bytes -= retired.bytes;
   }

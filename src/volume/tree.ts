@@ -2,7 +2,7 @@ import { finish, type Steps } from '../base/steps.ts';
 import { byteOrderAmong } from '../payload/payload.ts';
 import type { VolumeFs } from './file-system.ts';
 
-/** One entry of a volume as `lstat` sees it. */
+/** One entry of a volume, as `lstat` sees it. */
 export type TreeEntry = {
   /** Relative to the volume. */
   readonly path: string;
@@ -17,8 +17,8 @@ export type TreeEntry = {
 };
 
 /**
- * Everything below a directory, depth first, names in byte order: `..data`, generations and visible links as they are,
- * no link followed. Contents of files only when asked for.
+ * Everything below a directory, depth first, names in byte order, with `..data`, generations and visible links; no link is
+ * followed. File contents only with `withContents`.
  */
 export function readTree(fs: VolumeFs, directory: string, options: ReadTreeOptions): TreeEntry[] {
   return finish(readingTree(fs, directory, options));

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
+import { basename } from 'node:path';
 import { errnoOf, obstacleOf } from '../base/errors.ts';
 import type { Parsed } from '../base/parsed.ts';
 import { finish, type Steps } from '../base/steps.ts';
 import { removingTree, replaceFile, type VolumeFs } from './file-system.ts';
-import { DATA_DIRECTORY, INPUTS_FILE, RECORD_FILE, temporaryName } from './layout.ts';
+import { DATA_DIRECTORY, INPUTS_FILE, RECORD_FILE, volumeDirectoryName } from './layout.ts';
 import {
   type KeptInputs,
   parseInputs,
@@ -13,42 +14,40 @@ import {
   type VolumeRecord,
 } from './record.ts';
 
-/** A record, or why there is none that can be used. */
+/** A record, or why there is none. */
 type LoadedRecord =
   | { readonly ok: true; readonly value: VolumeRecord }
   | { readonly ok: false; readonly problem: string };
 
 /**
- * A volume's home: its published directory, its record, and the request's secret bytes, which only the daemon may
- * read. Failures are the file system's own.
+ * A volume's home: its published directory, and beside it the record and the request's secret bytes, which only the
+ * daemon can read. Throws the file system's own errors.
  */
 export class VolumeHome {
+  /** The directory that the volume is written to, and that is bound at targets. */
+  readonly dataDirectory: string;
   readonly #fs: VolumeFs;
   readonly #directory: string;
-  /** What is known to be in a file: a hash of its text, or null for no file. */
+  /** What each file is known to hold: a hash of its text, or null if there is no file. */
   readonly #saved = new Map<string, string | null>();
 
   /** `directory` is the home itself, in a pool or another directory of the daemon's. */
   constructor({ fs, directory }: { readonly fs: VolumeFs; readonly directory: string }) {
     this.#fs = fs;
     this.#directory = directory;
+    this.dataDirectory = `${directory}/${DATA_DIRECTORY}`;
   }
 
-  /** Where the volume is written, and what is bound at targets. */
-  get dataDirectory(): string {
-    return this.#at(DATA_DIRECTORY);
-  }
-
-  /** Makes the home, 0700, and the data directory in it. Nothing happens to what is there already. */
-  create(): void {
+  /** Makes what is missing of the home, 0700, and its data directory. Returns whether the data directory is new. */
+  create(): boolean {
     if (this.#makeDirectory(this.#directory, 0o700)) {
       this.#saved.set(RECORD_FILE, null);
       this.#saved.set(INPUTS_FILE, null);
     }
-    this.#makeDirectory(this.dataDirectory, 0o755);
+    return this.#makeDirectory(this.dataDirectory, 0o755);
   }
 
-  /** Replaces the record; an equal one is not written again. */
+  /** Replaces the record, unless it is equal. */
   saveRecord(record: VolumeRecord): void {
     this.#save(RECORD_FILE, serializeRecord(record));
   }
@@ -61,27 +60,33 @@ export class VolumeHome {
     return { ok: false, problem: faults.join('; ') };
   }
 
-  /** Replaces the request's secret bytes; undefined removes them. */
-  saveInputs(inputs: KeptInputs | undefined): void {
-    if (inputs === undefined) this.#forget(INPUTS_FILE);
-    else this.#save(INPUTS_FILE, serializeInputs(inputs));
+  /** The same; the record of another volume than the home is named after is a problem too. */
+  loadOwnRecord(): LoadedRecord {
+    const record = this.loadRecord();
+    if (!record.ok || volumeDirectoryName(record.value.volumeId) === basename(this.#directory)) return record;
+    return { ok: false, problem: `it is the record of the volume "${record.value.volumeId}"` };
   }
 
-  /** Undefined when there are none, or when the file is damaged: what needs them cannot be rendered until they come again. */
+  /** Replaces the request's secret bytes; undefined removes them. */
+  saveInputs(inputs: KeptInputs | undefined): void {
+    this.#save(INPUTS_FILE, inputs && serializeInputs(inputs));
+  }
+
+  /** Undefined if there are none or the file is damaged: what needs them cannot be rendered before they are sent again. */
   loadInputs(): KeptInputs | undefined {
     const inputs = this.#load(INPUTS_FILE, parseInputs);
     return inputs?.ok ? inputs.value : undefined;
   }
 
-  /** Removes all of it, the record first: what a crash leaves then belongs to nobody, and is swept. */
+  /** Removes the home, the record first: the next start sweeps what a crash leaves without one. */
   remove(): void {
     finish(this.removing());
   }
 
-  /** `remove` in steps. `data` may spare it reading what is in the data directory. */
+  /** `remove` in steps. `data` may remove the data directory's contents without reading them. */
   *removing(data?: Steps<void>): Steps<void> {
-    this.#forget(RECORD_FILE);
-    this.#forget(INPUTS_FILE);
+    this.#save(RECORD_FILE, undefined);
+    this.#save(INPUTS_FILE, undefined);
     this.#saved.clear();
     if (data !== undefined) yield* data;
     if (!this.#removeIfEmpty()) yield* removingTree(this.#fs, this.#directory);
@@ -97,11 +102,7 @@ export class VolumeHome {
     }
   }
 
-  #at(name: string): string {
-    return `${this.#directory}/${name}`;
-  }
-
-  /** False when it is there already. */
+  /** Returns false if it exists already. */
   #makeDirectory(path: string, mode: number): boolean {
     try {
       this.#fs.mkdir(path, mode);
@@ -112,34 +113,30 @@ export class VolumeHome {
     }
   }
 
-  #save(name: string, text: string): void {
-    const bytes = Buffer.from(text);
-    const digest = hash('sha256', bytes, 'hex');
+  /** Replaces the file, or removes it where `text` is undefined. Makes no call if the file is known to be so already. */
+  #save(name: string, text: string | undefined): void {
+    const bytes = text === undefined ? undefined : Buffer.from(text);
+    const digest = bytes === undefined ? null : hash('sha256', bytes, 'hex');
     if (this.#saved.get(name) === digest) return;
     this.#saved.delete(name);
-    replaceFile(this.#fs, this.#at(name), this.#at(temporaryName(name)), bytes);
+    const path = `${this.#directory}/${name}`;
+    try {
+      if (bytes === undefined) this.#fs.unlink(path);
+      else replaceFile(this.#fs, path, bytes);
+    } catch (error) {
+      if (bytes !== undefined || errnoOf(error) !== 'ENOENT') throw error;
+    }
     this.#saved.set(name, digest);
   }
 
   #load<T>(name: string, parse: (text: string) => Parsed<T>): Parsed<T> | undefined {
     try {
-      return parse(Buffer.from(this.#fs.readFile(this.#at(name))).toString());
+      return parse(Buffer.from(this.#fs.readFile(`${this.#directory}/${name}`)).toString());
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'ENOENT') return undefined;
       if (errno === undefined) throw error;
       return { ok: false, faults: [{ field: '', message: `cannot be read: ${obstacleOf(error)}` }] };
     }
-  }
-
-  #forget(name: string): void {
-    if (this.#saved.get(name) === null) return;
-    this.#saved.delete(name);
-    try {
-      this.#fs.unlink(this.#at(name));
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    }
-    this.#saved.set(name, null);
   }
 }

@@ -6,24 +6,27 @@ import type { RelativePath } from '../spec/relative-path.ts';
 import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
 import { tryRemovingTree, type VolumeFs } from './file-system.ts';
 import type { FileSummary } from './generation-contents.ts';
-import { findDamages, KnownVolume } from './known-volume.ts';
+import { findDamages, KnownVolume, PinnedStamps, VolumeStamp } from './known-volume.ts';
 import { GenerationNames } from './layout.ts';
-import { type ForeignBinds, noForeignBinds, RetiredRoom, Retirement } from './retirement.ts';
-import { PinnedStamps, VolumeStamp } from './volume-stamp.ts';
+import { type FileSystemPlace, type ForeignBinds, noForeignBinds, RetiredRoom, Retirement } from './retirement.ts';
 
 type VolumeWriterOptions = {
   readonly fs: VolumeFs;
-  /** Where the volume is seen. There already; may be a descriptor's path in `/proc/self/fd`. */
+  /** The published directory. Must exist; may be a descriptor's path in `/proc/self/fd`. */
   readonly directory: string;
+  /** The daemon has just made the directory, which only it can write to: it need not be read. */
+  readonly isNew?: boolean;
   readonly clock: Clock;
-  /** By which generations are named; `clock` where undefined. */
-  readonly namesClock?: Clock;
-  /** Throws when a new generation of this payload would not fit; asked before each, and not for equal contents. */
-  readonly requireRoom?: (payload: Payload) => void;
-  /** What the generations that are kept for slow readers may hold; its own where undefined. */
+  /** The time that generations are named by, in milliseconds since 1970; that of `clock` by default. */
+  readonly nameTime?: () => number;
+  /** The volume lies in a pool: no write takes the reserve that is kept for records. */
+  readonly isPooled?: boolean;
+  /** The room for replaced generations, which the volumes of a pool share; one of its own by default. */
   readonly room?: RetiredRoom;
-  /** Who else shows generations; nobody where undefined. */
+  /** Others' binds of generations; none by default. */
   readonly binds?: ForeignBinds;
+  /** Whether such a bind, found by a generation's name, is one of this volume's. Always by default. */
+  readonly isOwnPlace?: (place: FileSystemPlace) => boolean;
 };
 
 /** What a subPath leads to, by a path below the volume's directory that goes through no link. */
@@ -34,45 +37,46 @@ type ResolvedSubPath = {
 };
 
 /**
- * One volume's directory and its generations. Reads the directory at its first use and knows it from then on; it must
- * be the only one to write there, and its writes must not overlap.
+ * Writes one volume's directory and keeps its generations. Reads the directory once and keeps it in memory, so nothing
+ * else may write there, and writes must not overlap.
  */
 export class VolumeWriter implements Disposable {
   readonly #volume: KnownVolume;
   readonly #names: GenerationNames;
   readonly #retirement: Retirement;
-  readonly #requireRoom: (payload: Payload) => void;
+  readonly #isPooled: boolean;
   readonly #clock: Clock;
-  /** What the volume shall show; undefined before the first write, and after a restart. */
+  /** The payload written last; undefined before the first write, and after a restart. */
   #payload: Payload | undefined;
-  /** Of the payload that is known to be shown. */
+  /** Digest of the payload that is known to be on disk. */
   #digest: string | undefined;
-  /** Taken by the last look, as long as nothing was written since. */
+  /** Taken by the last look; undefined if something was written since. */
   #stamp: VolumeStamp | undefined;
   /** Damages that could not be repaired yet. */
   #unrepaired: readonly string[] = [];
-  /** Of generations that stay for subPath publications only. */
+  /** Generations that subPath publications show. */
   readonly #pinned: PinnedStamps;
   #isDisposed = false;
 
-  constructor({ fs, directory, clock, requireRoom, ...shared }: VolumeWriterOptions) {
-    const volume = new KnownVolume(fs, directory);
+  constructor({ fs, directory, isNew, clock, ...options }: VolumeWriterOptions) {
+    const volume = new KnownVolume(fs, directory, isNew);
     this.#volume = volume;
-    this.#requireRoom = requireRoom ?? (() => undefined);
+    this.#isPooled = options.isPooled === true;
     this.#clock = clock;
     this.#pinned = new PinnedStamps(volume);
-    this.#names = new GenerationNames(shared.namesClock ?? clock);
+    this.#names = new GenerationNames(options.nameTime ?? (() => clock.now()));
     const forgetStamp = () => {
       this.#stamp = undefined;
     };
     this.#retirement = new Retirement({
       clock,
-      room: shared.room ?? new RetiredRoom(),
-      binds: shared.binds ?? noForeignBinds(new Slices(clock)),
+      room: options.room ?? new RetiredRoom(),
+      binds: options.binds ?? noForeignBinds(new Slices(clock)),
+      isOwnPlace: options.isOwnPlace ?? (() => true),
       *remove(generation) {
         const isRemoved = yield* tryRemovingTree(fs, volume.at(generation));
         if (isRemoved) volume.removed(generation);
-        // It changed the directory.
+        // The removal changed the directory's own stamp.
         forgetStamp();
         return isRemoved;
       },
@@ -81,10 +85,10 @@ export class VolumeWriter implements Disposable {
 
   /** The current generation; undefined before the first write. */
   get generation(): string | undefined {
-    return this.#try('look for the generation of', () => this.#volume.listing.generation);
+    return this.#volume.listing.generation;
   }
 
-  /** How many generations stay because others had bound a part of them when that was asked last. */
+  /** The number of generations kept only because others had bound a part of them at the last look. */
   get boundElsewhere(): number {
     return this.#retirement.boundElsewhere;
   }
@@ -101,14 +105,14 @@ export class VolumeWriter implements Disposable {
 
   /** The files of the current generation, in byte order of their paths. */
   files(): readonly FileSummary[] {
-    const files = this.#try('list the files of', () => [...this.#volume.contents.files.values()]);
+    const files = [...this.#volume.contents.files.values()];
     return files.map(({ path, size, mode, user, group }) => ({ path, size, mode, user, group }));
   }
 
   /**
-   * Shows the payload in place of what was there, in one swap. Equal contents: nothing is touched, and unless this is
-   * the first write the file system is not even asked. After a failure readers still have the old contents, or, when
-   * only links were missing, the new ones; the next write finishes it.
+   * Replaces the volume's contents with the payload, in one swap. Equal contents: nothing is touched, and unless this is
+   * the first write, no file system call is made. After a failure readers still have the old contents, or the new ones
+   * if only links were missing; the next write completes it.
    *
    * `resource-exhausted` when there is no room, `failed-precondition` when an owner cannot be given, `invalid-argument`
    * for a path that no volume can have.
@@ -117,10 +121,10 @@ export class VolumeWriter implements Disposable {
     return finish(this.writing(payload));
   }
 
-  /** `write` in steps. The next one, or `remove`, must not begin before it has ended; disposal ends it with `unavailable`. */
+  /** `write` in steps. The next one, or `remove`, must not begin before it ends. Disposal ends it with `unavailable`. */
   *writing(payload: Payload): Steps<WriteOutcome> {
     if (this.#digest === payload.digest) {
-      const generation = this.#volume.listing.generation;
+      const { generation } = this;
       if (generation !== undefined) return { changed: false, generation, previous: generation, changedPaths: [] };
     }
     try {
@@ -129,9 +133,9 @@ export class VolumeWriter implements Disposable {
         volume: this.#volume,
         names: this.#names,
         retirement: this.#retirement,
-        requireRoom: this.#requireRoom,
+        isPooled: this.#isPooled,
       });
-      const outcome = yield* guarded(writing, () => this.#requireLife());
+      const outcome = yield* guarded(writing, this.#requireLife);
       this.#payload = payload;
       this.#digest = payload.digest;
       this.#unrepaired = [];
@@ -144,9 +148,9 @@ export class VolumeWriter implements Disposable {
   }
 
   /**
-   * Looks whether the directory still holds what was written, and writes it anew where it does not, by the same swap. A
-   * call to the file system per file and directory where nobody touched anything since the look before. Returns a phrase
-   * for each damage that was repaired. What an earlier process wrote is read by the first write.
+   * Looks whether the directory still holds what was written, and if not, writes it again, by the same swap. Makes one
+   * file system call per file and directory if nobody touched anything since the look before. Returns a phrase for each
+   * damage that was repaired. What an earlier process wrote is not looked at before the first write.
    */
   *looking(): Steps<readonly string[]> {
     this.lookAgain();
@@ -157,7 +161,7 @@ export class VolumeWriter implements Disposable {
     return damages;
   }
 
-  /** Asks again about generations that stayed because others had bound them. `looking` does so too. */
+  /** Looks again at generations that stayed because others had bound them. `looking` includes it. */
   lookAgain(): void {
     this.#retirement.lookAgain();
   }
@@ -166,7 +170,7 @@ export class VolumeWriter implements Disposable {
     const volume = this.#volume;
     if (this.#digest === undefined || !volume.isKnown || this.isUntouched) return [];
     this.#stamp = undefined;
-    const damages = yield* this.#lookClosely();
+    const damages = yield* this.#compareWithDisk();
     if (damages.length === 0) return [];
     this.#unrepaired = damages;
     this.#digest = undefined;
@@ -174,40 +178,40 @@ export class VolumeWriter implements Disposable {
     return damages;
   }
 
-  *#lookClosely(): Steps<readonly string[]> {
+  *#compareWithDisk(): Steps<readonly string[]> {
     const volume = this.#volume;
     try {
       const stamp = new VolumeStamp(volume.fs, volume.paths);
       const isSettled = stamp.isSettled(this.#clock.now());
-      const damages = yield* guarded(findDamages(volume), () => this.#requireLife());
+      const damages = yield* guarded(findDamages(volume), this.#requireLife);
       if (damages.length === 0 && isSettled) this.#stamp = stamp;
       return damages;
     } catch (error) {
-      // What cannot be read, a removed directory for one, is not what was written.
+      // A directory that cannot be read, because it was removed for example, is damaged.
       if (errnoOf(error) === undefined) throw error;
       return ['its directory could not be read'];
     }
   }
 
-  /** Keeps a generation for a publication that shows a part of it. Counted. */
+  /** Keeps a generation for a publication that shows a part of it. Pins are counted. */
   pin(generation: string): void {
     this.#retirement.pin(generation);
     this.#pinned.pin(generation);
   }
 
-  /** Takes one pin back; with the last one, a generation that is not current is retired. */
+  /** Removes one pin. With the last one, a generation that is not current is retired. */
   unpin(generation: string): void {
     if (!this.#retirement.unpin(generation)) return;
     this.#pinned.unpin(generation);
     if (generation !== this.generation) this.#retirement.retire(generation);
   }
 
-  /** Pinned generations that somebody changed something in, as the last look found. They stay so until they are unpinned. */
+  /** Pinned generations that the last look found changed. They stay in the set until they are unpinned. */
   get damagedPins(): ReadonlySet<string> {
     return this.#pinned.damaged;
   }
 
-  /** Removes what is kept for slow readers only, since its room is needed; not what others show. True when something was freed. */
+  /** Removes generations kept only for slow readers, to make room; not those that others show. True if something was freed. */
   retireNow(): boolean {
     return finish(this.retiringNow());
   }
@@ -216,13 +220,13 @@ export class VolumeWriter implements Disposable {
     return this.#retirement.retiringNow();
   }
 
-  /** Stops what is pending and leaves on disk what is there, as what the volume lies in goes. A write under way stops where it is. */
+  /** Stops timers and a write under way, and leaves the disk as it is: the directory is about to be removed as a whole. */
   abandon(): void {
     this.#isDisposed = true;
     this.#retirement.stop();
   }
 
-  /** Removes the directory and what is in it, as far as all of that is known; for when nobody sees it any more. */
+  /** Removes the directory and its known contents. Only once nobody sees it any more. */
   *tryRemoving(): Steps<void> {
     this.#digest = undefined;
     try {
@@ -233,40 +237,32 @@ export class VolumeWriter implements Disposable {
     }
   }
 
-  /** Where in the current generation the path leads. `not-found`, naming what there is, where it leads nowhere. */
+  /** Finds the path in the current generation. `not-found`, listing the files there are, if it does not exist. */
   resolveSubPath(subPath: RelativePath): ResolvedSubPath {
     const { generation } = this;
-    const { files, directories } = this.#try(`look for "${subPath}" in`, () => this.#volume.contents);
+    const { files, directories } = this.#volume.contents;
     const type = files.has(subPath) ? 'file' : directories.has(subPath) ? 'directory' : undefined;
     if (generation === undefined || type === undefined) throw noSuchPath(subPath, [...files.keys()]);
     return { path: `${this.#volume.at(generation)}/${subPath}`, type, generation };
   }
 
-  /** Removes what is replaced, not pinned and not shown by others; nothing happens afterwards. A write under way stops where it is. */
+  /** Removes generations that are replaced, not pinned and not bound by others, then stops timers and a write under way. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#retirement[Symbol.dispose]();
   }
 
-  /** What a write has left half made is swept by the next one: here there may be no directory to do it in any more. */
-  #requireLife(): void {
+  /** The next write sweeps what an ended one left half made: after disposal the directory may not exist any more. */
+  readonly #requireLife = (): void => {
     if (!this.#isDisposed) return;
-    throw new LanternError('unavailable', `write to "${this.#volume.directory}": the daemon stops; try again`);
-  }
-
-  #try<T>(what: string, action: () => T): T {
-    try {
-      return action();
-    } catch (error) {
-      throw toLanternError(error, `${what} the volume in "${this.#volume.directory}"`);
-    }
-  }
+    throw new LanternError('unavailable', `write to "${this.#volume.directory}": the daemon is stopping; try again`);
+  };
 }
 
-const MOST_PATHS_NAMED = 20;
+const MAX_PATHS_NAMED = 20;
 
 function noSuchPath(subPath: RelativePath, files: readonly string[]): LanternError {
-  const named = files.slice(0, MOST_PATHS_NAMED).map((path) => `"${path}"`);
+  const named = files.slice(0, MAX_PATHS_NAMED).map((path) => `"${path}"`);
   if (files.length > named.length) named.push(`${files.length - named.length} more`);
   return new LanternError(
     'not-found',
@@ -276,9 +272,9 @@ function noSuchPath(subPath: RelativePath, files: readonly string[]): LanternErr
 
 const NO_ROOM: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 /** EINVAL: an id that the user namespace does not map. */
-const NOT_GIVABLE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EINVAL']);
+const CANNOT_GIVE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EINVAL']);
 
-/** What a failure of the file system, while a generation was written, says to whoever asked for the write. */
+/** Describes a file system error during a write to the caller who asked for it. Other errors pass through. */
 function writeFailure(error: unknown, directory: string): unknown {
   const errno = errnoOf(error);
   if (errno === undefined) return error;
@@ -290,7 +286,7 @@ function writeFailure(error: unknown, directory: string): unknown {
       { cause: error, reason: 'POOL_FULL' },
     );
   }
-  if (NOT_GIVABLE.has(errno) && isOfChown(error)) {
+  if (CANNOT_GIVE.has(errno) && isOfChown(error)) {
     return new LanternError(
       'failed-precondition',
       `${what}: the daemon may not give files to the user, group or mount group asked for (${errno}); run it with CAP_CHOWN, or leave them out; the old contents stay`,

@@ -46,8 +46,8 @@ export function fileSystemContract(
       using place = open();
       const { fs, directory } = place;
       createFile(fs, `${directory}/record.tmp`, Buffer.from('a long stale text'), {}, 0o600);
-      replaceFile(fs, `${directory}/record`, `${directory}/record.tmp`, Buffer.from('one'));
-      replaceFile(fs, `${directory}/record`, `${directory}/record.tmp`, Buffer.from('2'));
+      replaceFile(fs, `${directory}/record`, Buffer.from('one'));
+      replaceFile(fs, `${directory}/record`, Buffer.from('2'));
       expect(Buffer.from(fs.readFile(`${directory}/record`)).toString()).toBe('2');
       expect(fs.readdir(directory)).toEqual([{ name: 'record', type: 'file' }]);
       expect(fs.lstat(`${directory}/record`)?.mode).toBe(0o600);

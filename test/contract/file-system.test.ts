@@ -2,8 +2,8 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { hostFileSystem } from '../../src/mount/detect/detect-publisher.ts';
 import { descriptorFileSystem } from '../../src/mount/direct/descriptor-file-system.ts';
 import { O_PATH } from '../../src/mount/linux/system-calls.ts';
+import { nodeFileSystem } from '../../src/volume/file-system.ts';
 import { createMemoryFileSystem } from '../../src/volume/memory-file-system.ts';
-import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
 import { TempDir } from '../support/suite/temp-dir.ts';
 import { type FileSystemPlace, fileSystemContract } from './file-system-contract.ts';
 

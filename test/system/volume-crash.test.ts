@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Payload } from '../../src/payload/payload.ts';
-import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
+import { nodeFileSystem } from '../../src/volume/file-system.ts';
 import { VolumeWriter } from '../../src/volume/volume-writer.ts';
 import { ManualClock } from '../support/suite/clocks.ts';
 import { compiled } from '../support/suite/compiled.ts';

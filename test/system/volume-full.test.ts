@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { createFile, replaceFile } from '../../src/volume/file-system.ts';
-import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
-import { PoolBudget } from '../../src/volume/pool-budget.ts';
+import { requireRoom } from '../../src/volume/atomic-writer.ts';
+import { createFile, nodeFileSystem, replaceFile } from '../../src/volume/file-system.ts';
 import { VolumeWriter } from '../../src/volume/volume-writer.ts';
 import { mayMount } from '../support/host/privileges.ts';
 import { ManualClock } from '../support/suite/clocks.ts';
@@ -61,12 +60,11 @@ describe.skipIf(!mayMount)('invariant 7: a pool that is full (needs the right to
     using pool = new SmallPool();
     nodeFileSystem.mkdir(`${pool.path}/data`, 0o755);
     using writer = new VolumeWriter({ fs: nodeFileSystem, directory: `${pool.path}/data`, clock: new ManualClock() });
-    const budget = new PoolBudget(pool.path);
     let written = 0;
     const refused = lanternErrorOf(() => {
       for (; ; written++) {
         const payload = payloadOf({ a: String(written), 'b/c': 'x'.repeat(20 * KIB) });
-        budget.requireRoom(payload);
+        requireRoom(payload, pool.path);
         writer.write(payload);
       }
     });
@@ -75,7 +73,7 @@ describe.skipIf(!mayMount)('invariant 7: a pool that is full (needs the right to
       message: expect.stringContaining('reserve for records'),
     });
     expect(written).toBeGreaterThan(3);
-    replaceFile(nodeFileSystem, `${pool.path}/record`, `${pool.path}/record.tmp`, Buffer.alloc(20 * KIB));
+    replaceFile(nodeFileSystem, `${pool.path}/record`, Buffer.alloc(20 * KIB));
   });
 
   test('a file that does not fit is an error, not a short file', () => {

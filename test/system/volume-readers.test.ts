@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { nodeFileSystem } from '../../src/volume/node-file-system.ts';
+import { nodeFileSystem } from '../../src/volume/file-system.ts';
 import { VolumeWriter } from '../../src/volume/volume-writer.ts';
 import { compiled } from '../support/suite/compiled.ts';
 import { TempDir } from '../support/suite/temp-dir.ts';

@@ -76,8 +76,8 @@ export class BindPublisher implements Publisher {
     const pool = pools.join(domain, name);
     try {
       const home = new VolumeHome({ fs, directory: homeDirectory(pool, name) });
-      home.create();
-      return this.#host(name, home, pool);
+      const isNew = home.create();
+      return this.#host(name, home, pool, isNew);
     } catch (error) {
       tidyUp(() => pools.leave(pool, name));
       throw toLanternError(error, `make a place for volume "${volumeId}"`);
@@ -122,22 +122,27 @@ export class BindPublisher implements Publisher {
     this.#options.pools[Symbol.dispose]();
   }
 
-  #host(name: string, home: VolumeHome, pool: Pool): BoundVolume {
+  #host(name: string, home: VolumeHome, pool: Pool, isNew = false): BoundVolume {
     const { pools } = this.#options;
-    const volume = new BoundVolume(name, home, {
-      ...this.#options,
-      slices: this.#slices,
-      lookout: this.#lookout,
-      pool,
-      hasOrphan: this.#orphans.has(name),
-      isPool: (device) => this.#isPool(device),
-      isPoolThere: () => pools.isThere(pool),
-      makeRoom: () => this.#makingRoom(pool),
-      onRemove: () => {
-        this.#volumes.delete(name);
-        pools.leave(pool, name);
+    const volume = new BoundVolume(
+      name,
+      home,
+      {
+        ...this.#options,
+        slices: this.#slices,
+        lookout: this.#lookout,
+        pool,
+        hasOrphan: this.#orphans.has(name),
+        isPool: (device) => this.#isPool(device),
+        isPoolThere: () => pools.isThere(pool),
+        makeRoom: () => this.#makingRoom(pool),
+        onRemove: () => {
+          this.#volumes.delete(name);
+          pools.leave(pool, name);
+        },
       },
-    });
+      isNew,
+    );
     this.#volumes.set(name, volume);
     return volume;
   }

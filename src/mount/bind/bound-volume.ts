@@ -4,14 +4,12 @@ import { type Awaitable, finish, inOneStep, type Slices, type Steps } from '../.
 import type { Payload } from '../../payload/payload.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import type { WriteOutcome } from '../../volume/atomic-writer.ts';
-import type { VolumeFs } from '../../volume/file-system.ts';
+import { readUsage, type VolumeFs } from '../../volume/file-system.ts';
 import type { FileSummary } from '../../volume/generation-contents.ts';
-import { PoolBudget } from '../../volume/pool-budget.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../../volume/record.ts';
 import type { VolumeHome } from '../../volume/volume-home.ts';
 import { VolumeWriter } from '../../volume/volume-writer.ts';
 import type { BindLookout } from '../bind-lookout.ts';
-import { fileSystemUsage } from '../host-file-systems.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { OpenedParent, OpenedTarget } from '../linux/opened-target.ts';
@@ -33,12 +31,12 @@ export class BoundVolume implements HostedVolume {
   /** With an orphan about: what was written last, until a whole publication decides whether the orphan shall show it. */
   #unpublished: Payload | undefined;
 
-  constructor(directoryName: string, home: VolumeHome, around: Surroundings) {
+  constructor(directoryName: string, home: VolumeHome, around: Surroundings, isNew = false) {
     this.directoryName = directoryName;
     this.#home = home;
     this.#around = around;
     this.#publications = new BoundPublications(around.mounter);
-    this.#writer = this.#newWriter();
+    this.#writer = this.#newWriter(isNew);
   }
 
   get generation(): string | undefined {
@@ -162,7 +160,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   usage(): VolumeUsage {
-    return fileSystemUsage(this.#home.dataDirectory);
+    return readUsage(this.#home.dataDirectory);
   }
 
   /** Notes a publication that is there, and keeps the generation it is pinned to. */
@@ -259,13 +257,19 @@ export class BoundVolume implements HostedVolume {
     this.#writer = writer;
   }
 
-  #newWriter(): VolumeWriter {
-    const { fs, clock, pool, lookout } = this.#around;
+  #newWriter(isNew = false): VolumeWriter {
+    const { fs, clock, pool, lookout, mounter } = this.#around;
     const directory = this.#home.dataDirectory;
-    const budget = new PoolBudget(directory);
-    const requireRoom = (payload: Payload) => budget.requireRoom(payload);
-    const binds = lookout.of((holder) => isDataOf(this.directoryName, directory, holder, this.#around.mounter));
-    return new VolumeWriter({ fs, clock, binds, directory, requireRoom, room: pool.retired });
+    return new VolumeWriter({
+      fs,
+      clock,
+      directory,
+      isNew,
+      isPooled: true,
+      room: pool.retired,
+      binds: lookout,
+      isOwnPlace: (place) => isDataOf(this.directoryName, directory, place, mounter),
+    });
   }
 
   #save(what: string, action: () => void): void {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
+import { readUsage } from '../../volume/file-system.ts';
 import { RETIRED_PART, RetiredRoom } from '../../volume/retirement.ts';
-import { fileSystemUsage } from '../host-file-systems.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
 import { type Mounter, POOL_SOURCE, type PoolLimits } from '../linux/mounter.ts';
 import type { PoolTotals } from '../publisher.ts';
@@ -53,7 +53,7 @@ export class Pools implements Disposable {
   /** One statfs(2) for each; a pool that somebody unmounted counts as empty. */
   totals(): PoolTotals {
     const pools = this.all();
-    const used = pools.map((pool) => (this.isThere(pool) ? fileSystemUsage(pool.directory).usedBytes : 0));
+    const used = pools.map((pool) => (this.isThere(pool) ? readUsage(pool.directory).usedBytes : 0));
     return {
       pools: pools.length,
       usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),

@@ -1,7 +1,7 @@
 import { errnoOf } from '../../base/errors.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import { DATA_DIRECTORY } from '../../volume/layout.ts';
-import type { FileSystemPlace } from '../bind-lookout.ts';
+import type { FileSystemPlace } from '../../volume/retirement.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
 import { type Mounter, POOL_SOURCE } from '../linux/mounter.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';

@@ -2,7 +2,6 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../../base/errors.ts';
 import type { VolumeFs } from '../../volume/file-system.ts';
-import { volumeDirectoryName } from '../../volume/layout.ts';
 import type { RecordedPublication } from '../../volume/record.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
@@ -47,7 +46,7 @@ export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[]
 function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume | undefined {
   const { pool, mounter, fs, host } = options;
   const home = new VolumeHome({ fs, directory: homeDirectory(pool, name) });
-  const record = ownRecord(name, home);
+  const record = home.loadOwnRecord();
   // Somebody may have removed the data, while publications and record are still there.
   if (record.ok) tolerating(() => home.create());
   const mounts = mountsOf(name, home, options);
@@ -139,10 +138,4 @@ function tolerating(action: () => void): void {
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
   }
-}
-
-function ownRecord(name: string, home: VolumeHome): ResumedVolume['record'] {
-  const record = home.loadRecord();
-  if (!record.ok || volumeDirectoryName(record.value.volumeId) === name) return record;
-  return { ok: false, problem: 'it is the record of another volume' };
 }

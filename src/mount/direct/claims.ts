@@ -1,13 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Clock } from '../../base/clock.ts';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
 import { parseBy, parseJson } from '../../base/parsed.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
-import { replaceFile } from '../../volume/file-system.ts';
-import { temporaryName } from '../../volume/layout.ts';
-import { nodeFileSystem } from '../../volume/node-file-system.ts';
+import { nodeFileSystem, replaceFile } from '../../volume/file-system.ts';
 
 /**
  * A target that is ours, written down before anything is rendered there, so that whatever is found at this very file or
@@ -97,7 +94,7 @@ export class ClaimsFile {
         rmSync(this.#path, { force: true });
       } else {
         const text = JSON.stringify({ bootId: readBootId(), intended, claims });
-        replaceFile(nodeFileSystem, this.#path, temporaryName(this.#path), Buffer.from(text));
+        replaceFile(nodeFileSystem, this.#path, Buffer.from(text));
       }
     } catch (error) {
       throw toLanternError(error, `write the targets to "${this.#path}"`);
@@ -107,40 +104,4 @@ export class ClaimsFile {
 
 function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-}
-
-/**
- * The clock that the writers of one volume name generations by. It stands still between writes, so that one payload's
- * generation has the same name in every target, whenever the target came.
- */
-export class StampClock implements Clock {
-  /** The one that goes on. */
-  readonly real: Clock;
-  #stamp: number;
-
-  constructor(clock: Clock) {
-    this.real = clock;
-    this.#stamp = Math.trunc(clock.now());
-  }
-
-  /** A new payload is about to be written. */
-  tick(): void {
-    this.#stamp = Math.max(this.#stamp + 1, Math.trunc(this.real.now()));
-  }
-
-  now(): number {
-    return this.#stamp;
-  }
-
-  monotonic(): number {
-    return this.real.monotonic();
-  }
-
-  sleep(ms: number, signal: AbortSignal): Promise<void> {
-    return this.real.sleep(ms, signal);
-  }
-
-  after(ms: number, action: () => void): Disposable {
-    return this.real.after(ms, action);
-  }
 }

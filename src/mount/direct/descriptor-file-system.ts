@@ -1,6 +1,5 @@
 import { constants as fs, readdirSync, readFileSync } from 'node:fs';
-import type { VolumeFs } from '../../volume/file-system.ts';
-import { fileType, nodeFileSystem, stampsBy } from '../../volume/node-file-system.ts';
+import { fileType, nodeFileSystem, stampsBy, type VolumeFs } from '../../volume/file-system.ts';
 import { type DirectoryCalls, directoryCalls } from '../linux/directory-calls.ts';
 import { O_PATH } from '../linux/system-calls.ts';
 

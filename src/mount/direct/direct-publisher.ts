@@ -5,8 +5,8 @@ import { LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
 import { Slices } from '../../base/steps.ts';
 import type { VolumeId } from '../../spec/volume-spec.ts';
+import { nodeFileSystem } from '../../volume/file-system.ts';
 import { volumeDirectoryName } from '../../volume/layout.ts';
-import { nodeFileSystem } from '../../volume/node-file-system.ts';
 import type { KeptInputs } from '../../volume/record.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
 import { BindLookout } from '../bind-lookout.ts';
@@ -139,7 +139,7 @@ export class DirectPublisher implements Publisher {
     const liveTargets = volume.takeOver();
     if (liveTargets.length > 0) {
       this.#volumes.set(directoryName, volume);
-      return { volume, record: ownRecord(directoryName, home), inputs: home.loadInputs(), liveTargets };
+      return { volume, record: home.loadOwnRecord(), inputs: home.loadInputs(), liveTargets };
     }
     try {
       volume.remove();
@@ -176,11 +176,4 @@ export class DirectPublisher implements Publisher {
       `keep the request's own data in the run directory "${this.#runDirectory}": it does not lie on a tmpfs or ramfs, so secrets would reach a disk; start with a --run-dir in memory, or with --allow-disk`,
     );
   }
-}
-
-/** The record, unless it is of another volume than its place says. */
-function ownRecord(directoryName: string, home: VolumeHome): ResumedVolume['record'] {
-  const record = home.loadRecord();
-  if (!record.ok || volumeDirectoryName(record.value.volumeId) === directoryName) return record;
-  return { ok: false, problem: `it is that of the volume "${record.value.volumeId}"` };
 }

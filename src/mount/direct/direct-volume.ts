@@ -4,6 +4,7 @@ import { type Awaitable, finish, type Slices, type Steps } from '../../base/step
 import { byteOrder, type Payload } from '../../payload/payload.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import type { WriteOutcome } from '../../volume/atomic-writer.ts';
+import { nodeFileSystem, readUsage } from '../../volume/file-system.ts';
 import {
   changedPaths,
   contentsOf,
@@ -12,14 +13,12 @@ import {
   NO_CONTENTS,
 } from '../../volume/generation-contents.ts';
 import { generationName } from '../../volume/layout.ts';
-import { nodeFileSystem } from '../../volume/node-file-system.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../../volume/record.ts';
 import type { VolumeHome } from '../../volume/volume-home.ts';
 import type { VolumeWriter } from '../../volume/volume-writer.ts';
 import type { BindLookout } from '../bind-lookout.ts';
-import { fileSystemUsage } from '../host-file-systems.ts';
 import type { Findings, HostedVolume, LiveTarget, PublishedTarget, VolumeUsage } from '../publisher.ts';
-import { ClaimsFile, StampClock } from './claims.ts';
+import { ClaimsFile } from './claims.ts';
 import { type Ownership, requireGivable } from './ownership.ts';
 import { DirectPublications } from './publications.ts';
 import { contentsAt } from './sub-path.ts';
@@ -49,8 +48,12 @@ type DirectSurroundings = {
 export class DirectVolume implements HostedVolume {
   readonly directoryName: string;
   readonly #around: DirectSurroundings;
-  readonly #stamp: StampClock;
   readonly #publications: DirectPublications;
+  /**
+   * The time in the names of generations, in whole milliseconds since 1970. It stands still between writes, so that one
+   * payload's generation has the same name in every target, whenever the target is published.
+   */
+  #writtenAt: number;
   #held: Payload | undefined;
   /** A failed write may have left some targets newer than others. */
   #isUneven = false;
@@ -60,13 +63,12 @@ export class DirectVolume implements HostedVolume {
   constructor(directoryName: string, around: DirectSurroundings) {
     this.directoryName = directoryName;
     this.#around = around;
-    this.#stamp = new StampClock(around.clock);
-    this.#publications = new DirectPublications(
-      new ClaimsFile(around.directory),
-      around.targets,
-      this.#stamp,
-      around.lookout,
-    );
+    this.#writtenAt = Math.trunc(around.clock.now());
+    this.#publications = new DirectPublications(new ClaimsFile(around.directory), around.targets, {
+      clock: around.clock,
+      lookout: around.lookout,
+      nameTime: () => this.#writtenAt,
+    });
   }
 
   get generation(): string | undefined {
@@ -94,7 +96,7 @@ export class DirectVolume implements HostedVolume {
     }
     requireGivable(payload, this.#around.ownership);
     this.#isUneven = true;
-    this.#stamp.tick();
+    this.#writtenAt = Math.max(this.#writtenAt + 1, Math.trunc(this.#around.clock.now()));
     const outcome = (yield* this.#writeEverywhere(payload)) ?? (yield* this.#writeNowhere(payload));
     this.#isUneven = false;
     this.#held = payload;
@@ -209,7 +211,7 @@ export class DirectVolume implements HostedVolume {
 
   /** Of the file system that the first target lies on; before there is one, of that with the records. */
   usage(): VolumeUsage {
-    return fileSystemUsage(this.#publications.all[0]?.opened.path ?? this.#around.directory);
+    return readUsage(this.#publications.all[0]?.opened.path ?? this.#around.directory);
   }
 
   /** Where an earlier daemon's publications live on. */
@@ -262,7 +264,7 @@ export class DirectVolume implements HostedVolume {
     const files = contentsOf(payload, nodeFileSystem.owner).files;
     return {
       changed: !isTakenOver,
-      generation: generationName(this.#stamp.now()),
+      generation: generationName(this.#writtenAt),
       previous: this.#lastGeneration,
       changedPaths: isTakenOver ? [] : yield* changedPaths(this.#heldFiles, files),
     };

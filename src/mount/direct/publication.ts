@@ -1,4 +1,5 @@
 import { chmodSync, fstatSync, truncateSync } from 'node:fs';
+import type { Clock } from '../../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { guarded, type Steps } from '../../base/steps.ts';
 import type { Payload } from '../../payload/payload.ts';
@@ -9,10 +10,18 @@ import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from '
 import { VolumeWriter } from '../../volume/volume-writer.ts';
 import type { BindLookout } from '../bind-lookout.ts';
 import type { OpenedTarget } from '../linux/opened-target.ts';
-import type { Claim, StampClock } from './claims.ts';
+import type { Claim } from './claims.ts';
 import { descriptorFileSystem } from './descriptor-file-system.ts';
 import { directoriesOf, selectSubPath, writeDirectoryCopy, writeFileCopy } from './sub-path.ts';
 import { type DirectTargets, identityAt } from './targets.ts';
+
+/** What the writers of one volume's targets share. */
+export type WriterParts = {
+  readonly clock: Clock;
+  readonly lookout: BindLookout;
+  /** The time that generations are named by, in milliseconds since 1970. */
+  readonly nameTime: () => number;
+};
 
 /**
  * One target that is ours, held open: whatever becomes of the path, the writer's steps and timers reach this very
@@ -28,7 +37,7 @@ export class DirectPublication implements Disposable {
   #isDisposed = false;
 
   /** Takes over `opened`. */
-  constructor(claim: Claim, opened: OpenedTarget, clock: StampClock, lookout: BindLookout) {
+  constructor(claim: Claim, opened: OpenedTarget, { clock, lookout, nameTime }: WriterParts) {
     this.opened = opened;
     this.#claim = claim;
     this.#fs = descriptorFileSystem(() => this.#requireLife().opened.fd, claim.target);
@@ -36,10 +45,10 @@ export class DirectPublication implements Disposable {
       this.writer = new VolumeWriter({
         fs: this.#fs,
         directory: claim.target,
-        clock: clock.real,
-        // Others may move what the target lies in, which no look would show: the name of a generation must do.
-        binds: lookout.of(() => true),
-        namesClock: clock,
+        clock,
+        nameTime,
+        // `isOwnPlace` is left out: others may move a directory above the target, so only a generation's name identifies it.
+        binds: lookout,
       });
     }
   }

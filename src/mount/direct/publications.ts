@@ -1,9 +1,8 @@
 import { toLanternError } from '../../base/errors.ts';
 import { finish, type Steps } from '../../base/steps.ts';
 import type { Payload } from '../../payload/payload.ts';
-import type { BindLookout } from '../bind-lookout.ts';
-import type { ClaimedContents, ClaimsFile, StampClock } from './claims.ts';
-import { DirectPublication } from './publication.ts';
+import type { ClaimedContents, ClaimsFile } from './claims.ts';
+import { DirectPublication, type WriterParts } from './publication.ts';
 import { type DirectTargets, identityOf } from './targets.ts';
 
 /**
@@ -13,16 +12,13 @@ import { type DirectTargets, identityOf } from './targets.ts';
 export class DirectPublications implements Disposable {
   readonly #claims: ClaimsFile;
   readonly #targets: DirectTargets;
-  readonly #clock: StampClock;
-  readonly #lookout: BindLookout;
+  readonly #writerParts: WriterParts;
   readonly #byTarget = new Map<string, DirectPublication>();
 
-  /** `clock` names the generations. */
-  constructor(claims: ClaimsFile, targets: DirectTargets, clock: StampClock, lookout: BindLookout) {
+  constructor(claims: ClaimsFile, targets: DirectTargets, writerParts: WriterParts) {
     this.#claims = claims;
     this.#targets = targets;
-    this.#clock = clock;
-    this.#lookout = lookout;
+    this.#writerParts = writerParts;
   }
 
   /** In the order they came. */
@@ -83,7 +79,7 @@ export class DirectPublications implements Disposable {
     for (const claim of claims) {
       const opened = this.#targets.find(claim.target, claim.identity);
       if (opened === undefined) continue;
-      const publication = new DirectPublication(claim, opened, this.#clock, this.#lookout);
+      const publication = new DirectPublication(claim, opened, this.#writerParts);
       this.#byTarget.set(claim.target, publication);
       if (publication.isVisible(this.#targets)) this.#targets.take(claim.identity);
       else quietly(() => finish(this.removing(publication)));
@@ -107,7 +103,7 @@ export class DirectPublications implements Disposable {
       const { opened, undo } =
         contents.kind === 'file' ? this.#targets.prepareFile(target) : this.#targets.prepareDirectory(target);
       const claim = { target, identity: identityOf(opened), contents, isComplete: false };
-      const publication = new DirectPublication(claim, opened, this.#clock, this.#lookout);
+      const publication = new DirectPublication(claim, opened, this.#writerParts);
       this.#byTarget.set(target, publication);
       return { publication, undo };
     } catch (error) {

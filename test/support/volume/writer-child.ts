@@ -1,5 +1,5 @@
 import { systemClock } from '../../../src/base/clock.ts';
-import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
+import { nodeFileSystem } from '../../../src/volume/file-system.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
 import { versionedPayload } from './versioned-payload.ts';
 

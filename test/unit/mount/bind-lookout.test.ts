@@ -7,11 +7,12 @@ import { BindLookout, LOOK_PAUSE_MS } from '../../../src/mount/bind-lookout.ts';
 import { type MountEntry, type MountTable, parseMountinfo } from '../../../src/mount/linux/mount-table.ts';
 import type { HostedVolume } from '../../../src/mount/publisher.ts';
 import { isGenerationName } from '../../../src/volume/layout.ts';
-import { RETIREMENT_MS } from '../../../src/volume/retirement.ts';
+import { type FileSystemPlace, RETIREMENT_MS } from '../../../src/volume/retirement.ts';
 import { RecordedWorld } from '../../support/mount/recorded-world.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
 import { payloadOf, volumeId } from '../../support/volume/volume-content.ts';
 
+const isOwnPlace = ({ directory }: FileSystemPlace) => directory === '/v/data';
 const contentsOf = (text: string) => payloadOf({ 'd/key': text });
 
 class Scene extends RecordedWorld {
@@ -186,10 +187,9 @@ describe('a mount table that cannot be read', () => {
     const table = new FaultyTable();
     table.isFailing = true;
     using lookout = new BindLookout({ table, clock, slices: new Slices(clock) });
-    const binds = lookout.of(({ directory }) => directory === '/v/data');
     const done: string[] = [];
-    binds.afterLook(() => inOneStep(() => void done.push('a')));
-    expect(finish(binds.looking())).toBe(false);
+    lookout.afterLook(() => inOneStep(() => void done.push('a')));
+    expect(finish(lookout.looking())).toBe(false);
     clock.advance(10 * LOOK_PAUSE_MS);
     expect(done).toEqual([]);
     table.isFailing = false;
@@ -197,7 +197,7 @@ describe('a mount table that cannot be read', () => {
     clock.advance(LOOK_PAUSE_MS);
     expect(done).toEqual(['a']);
     const shown = ['..2026_11_23_19_24_08.000000000', '..2026_11_23_19_24_08.000000001'].map((name) =>
-      binds.show(name),
+      lookout.showAny(name, isOwnPlace),
     );
     expect(shown).toEqual([true, false]);
   });
@@ -206,15 +206,14 @@ describe('a mount table that cannot be read', () => {
     const clock = new ManualClock();
     const table = new FaultyTable();
     using lookout = new BindLookout({ table, clock, slices: new Slices(clock) });
-    const binds = lookout.of(({ directory }) => directory === '/v/data');
-    const older = binds.looking();
+    const older = lookout.looking();
     older.next();
-    const newer = binds.looking();
+    const newer = lookout.looking();
     newer.next();
     table.text = '9 1 0:1 /v/data/..2026_11_23_19_24_08.000000000/d /x rw - tmpfs lantern rw';
     finish(newer);
     table.text = '';
     finish(older);
-    expect(binds.show('..2026_11_23_19_24_08.000000000')).toBe(true);
+    expect(lookout.showAny('..2026_11_23_19_24_08.000000000', isOwnPlace)).toBe(true);
   });
 });

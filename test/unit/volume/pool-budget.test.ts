@@ -1,14 +1,18 @@
 import { expect, test } from 'vitest';
-import { PoolBudget, type PoolUsage, readUsage } from '../../../src/volume/pool-budget.ts';
+import type { Payload } from '../../../src/payload/payload.ts';
+import { requireRoom } from '../../../src/volume/atomic-writer.ts';
+import { type FileSystemUsage, readUsage } from '../../../src/volume/file-system.ts';
 import { lanternErrorOf } from '../../support/suite/expectations.ts';
 import { payloadOf } from '../../support/volume/volume-content.ts';
 
 const MIB = 1024 * 1024;
-const EMPTY: PoolUsage = { usedBytes: 0, totalBytes: MIB, usedInodes: 0, totalInodes: 800, blockBytes: 4096 };
+const EMPTY: FileSystemUsage = { usedBytes: 0, totalBytes: MIB, usedInodes: 0, totalInodes: 800, blockBytes: 4096 };
 /** Of a mebibyte, an eighth is kept for records. */
 const ROOM = MIB - MIB / 8;
 
-const budget = (usage: Partial<PoolUsage> = {}) => new PoolBudget('/pool', () => ({ ...EMPTY, ...usage }));
+const budget = (usage: Partial<FileSystemUsage> = {}) => ({
+  requireRoom: (payload: Payload) => requireRoom(payload, '/pool', { ...EMPTY, ...usage }),
+});
 const files = (count: number, bytes = 1) =>
   payloadOf(Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 'x'.repeat(bytes)])));
 

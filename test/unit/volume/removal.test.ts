@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { finish } from '../../../src/base/steps.ts';
-import type { VolumeFs } from '../../../src/volume/file-system.ts';
-import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
+import { nodeFileSystem, type VolumeFs } from '../../../src/volume/file-system.ts';
 import { VolumeHome } from '../../../src/volume/volume-home.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FileStamp, VolumeFs } from '../../../src/volume/file-system.ts';
+import { VolumeStamp } from '../../../src/volume/known-volume.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
-import { VolumeStamp } from '../../../src/volume/volume-stamp.ts';
 
 const CHANGED = 1_700_000_000_000;
 

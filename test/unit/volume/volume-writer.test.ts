@@ -2,9 +2,8 @@ import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, r
 import { describe, expect, test } from 'vitest';
 import type { Payload } from '../../../src/payload/payload.ts';
 import type { RelativePath } from '../../../src/spec/relative-path.ts';
-import type { VolumeFs } from '../../../src/volume/file-system.ts';
+import { nodeFileSystem, type VolumeFs } from '../../../src/volume/file-system.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
-import { nodeFileSystem } from '../../../src/volume/node-file-system.ts';
 import { RETIREMENT_MS } from '../../../src/volume/retirement.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
 import { relativePath } from '../../support/objects/builders.ts';
@@ -143,6 +142,17 @@ describe('what a write does', () => {
     const file = ['create', 'write', 'fchmod', 'close'];
     const calls = scene.callsOf(() => scene.writer.write(payloadOf({ a: '2', b: '2' })));
     expect(calls).toEqual(['mkdir', ...file, ...file, 'chmod', 'symlink', 'rename']);
+  });
+
+  test('into a new directory reads nothing, and gives the directory its mode', () => {
+    const { memory, counting, clock } = new Scene();
+    memory.chmod(DIRECTORY, 0o700);
+    const writer = new VolumeWriter({ fs: counting.fs, directory: DIRECTORY, isNew: true, clock });
+    writer.write(ONE);
+    expect(new Set(counting.calls)).not.toContain('lstat');
+    expect(new Set(counting.calls)).not.toContain('readdir');
+    expect(memory.lstat(DIRECTORY)?.mode).toBe(0o755);
+    expect(viewThroughNames(memory, DIRECTORY).view).toEqual(viewOf(ONE, memory.owner));
   });
 
   test('what a crash kept from being seen counts as changed', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SystemCallError } from '../../../../src/base/errors.ts';
 import { TargetRoots } from '../../../../src/mount/targets/target.ts';
-import { nodeFileSystem } from '../../../../src/volume/node-file-system.ts';
+import { nodeFileSystem } from '../../../../src/volume/file-system.ts';
 import { publisherContract } from '../../../contract/publisher-contract.ts';
 import { openDescriptors } from '../../../support/host/process.ts';
 import { POOL_BYTES, RecordedWorld } from '../../../support/mount/recorded-world.ts';

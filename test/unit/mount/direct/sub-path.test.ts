@@ -11,7 +11,7 @@ import {
 } from '../../../../src/mount/direct/sub-path.ts';
 import { buildPayload } from '../../../../src/payload/render-payload.ts';
 import type { RelativePath } from '../../../../src/spec/relative-path.ts';
-import { nodeFileSystem } from '../../../../src/volume/node-file-system.ts';
+import { nodeFileSystem } from '../../../../src/volume/file-system.ts';
 import { lanternErrorOf } from '../../../support/suite/expectations.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
 
