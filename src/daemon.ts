@@ -27,13 +27,12 @@ import { projectorService } from './rpc/lantern/projector-service.ts';
 import { tokensService } from './rpc/lantern/tokens-service.ts';
 import { RpcServer } from './rpc/transport/server.ts';
 import { ThreadParser } from './spec/parser/thread-parser.ts';
+import { BoundedSource, CachedSource, UnfollowedSource } from './stores/change-detection.ts';
 import { EmbeddedStore } from './stores/embedded/embedded-store.ts';
 import { openEtcdStore } from './stores/etcd/etcd-store.ts';
 import { MemoryStore } from './stores/kept/memory-store.ts';
 import { ManifestDirectory } from './stores/manifests/manifest-directory.ts';
-import type { Store } from './stores/store.ts';
-import type { Writability } from './stores/store-health.ts';
-import { BoundedSource, CachedSource, UnfollowedSource } from './stores/wrapped-source.ts';
+import type { Store, Writability } from './stores/store.ts';
 import { KeySetFile } from './tokens/key-set-file.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { TokenSecrets } from './tokens/token-secrets.ts';
@@ -236,7 +235,8 @@ async function openStore(config: Config, log: Log, parts: DisposalStack): Promis
 
 /** How the store is read, as `--change-detection` says. A cache is a little younger than a round of the sync period. */
 function facesOf(store: Store, config: Config, clock: Clock): Pick<Stages, 'source' | 'background'> {
-  const bounded = new BoundedSource(store, { clock });
+  // Only a remote store can hang.
+  const bounded = store.staleness === undefined ? store : new BoundedSource(store, { clock });
   if (config.changeDetection === 'cache') {
     const cache = new CachedSource(bounded, { clock, ttlMs: 0.8 * config.syncPeriodMs });
     return { source: cache.newest, background: cache };

@@ -113,3 +113,18 @@ export function draftOf({ applied: _, ...object }: StoredObject): ObjectDraft {
   const { name, namespace, labels, annotations } = object.metadata;
   return { ...object, metadata: { name, namespace, labels, annotations } };
 }
+
+/** Whether both maps have the same values, by bytes: a Buffer and a Uint8Array can be the same value. */
+export function isSameMap(
+  a: ReadonlyMap<string, string | Uint8Array>,
+  b: ReadonlyMap<string, string | Uint8Array>,
+): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) {
+    const other = b.get(key);
+    if (value === other) continue;
+    if (!(value instanceof Uint8Array && other instanceof Uint8Array) || Buffer.compare(value, other) !== 0)
+      return false;
+  }
+  return true;
+}

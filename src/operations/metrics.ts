@@ -4,7 +4,7 @@ import type { VolumeEvent } from '../projection/events/volume-events.ts';
 import type { VolumeCensus } from '../projection/status.ts';
 import type { CallObserver, CallOutcome } from '../rpc/handler.ts';
 import type { ConnectionObserver, Listener, RefusalReason } from '../rpc/transport/connection-limits.ts';
-import type { Staleness, Writability } from '../stores/store-health.ts';
+import type { Staleness, Writability } from '../stores/store.ts';
 
 /** What is looked up when somebody asks, rather than counted on. Each is cheap: nothing is read from a disk. */
 export type Readings = {

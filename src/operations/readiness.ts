@@ -1,7 +1,6 @@
 import type { Projector } from '../projection/projector.ts';
 import type { RpcServer } from '../rpc/transport/server.ts';
-import type { Source } from '../stores/store.ts';
-import type { Writability } from '../stores/store-health.ts';
+import type { Source, Writability } from '../stores/store.ts';
 
 /** One thing a daemon needs before it can do its work; `problem` is undefined when it has it. */
 export type ReadinessCheck = { readonly name: string; readonly problem: string | undefined };

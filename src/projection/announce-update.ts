@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { type EventDraft, type EventRecorder, type InvolvedObject, involvedPod } from '../objects/event.ts';
-import type { Staleness } from '../stores/store-health.ts';
+import type { Staleness } from '../stores/store.ts';
 import type { EventHead, UpdateCause, VolumeEvent, VolumeEvents } from './events/volume-events.ts';
 import type { LiveVolume } from './live-volume.ts';
 import type { Projection } from './project-volume.ts';

@@ -7,8 +7,7 @@ import type { EnvNameRule } from '../objects/env-names.ts';
 import type { EventRecorder } from '../objects/event.ts';
 import type { PayloadBudget } from '../payload/render-payload.ts';
 import type { Parser } from '../spec/parser/parse-tasks.ts';
-import type { Source } from '../stores/store.ts';
-import type { Staleness } from '../stores/store-health.ts';
+import type { Source, Staleness } from '../stores/store.ts';
 import type { TokenIssuer } from '../tokens/token-signer.ts';
 
 /** What a projection goes through, in order: objects come from the source, files become visible by the publisher. */

@@ -1,6 +1,6 @@
 import { toLanternError } from '../base/errors.ts';
 import { parseRefKey } from '../objects/object.ts';
-import type { Staleness } from '../stores/store-health.ts';
+import type { Staleness } from '../stores/store.ts';
 import { timeOfGeneration } from '../volume/layout.ts';
 import type { LiveVolume } from './live-volume.ts';
 import type { ObjectRevision, VolumeState, VolumeStatus } from './projector.ts';

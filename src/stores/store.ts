@@ -1,6 +1,5 @@
 import type { Wording } from '../objects/declared.ts';
 import type { ObjectDraft, ObjectKind, ObjectRef, StoredObject } from '../objects/object.ts';
-import type { Staleness, Writability } from './store-health.ts';
 
 /**
  * Where objects are read and followed. Every implementation passes `test/contract/store-contract.ts`.
@@ -85,3 +84,25 @@ export type ObjectEvent = {
   readonly object: StoredObject;
   readonly revision: number;
 };
+
+/** Whether a store takes every write, for stores that can run out of room. */
+export interface Writability {
+  /** When it began to refuse writes: milliseconds since 1970 UTC. Undefined while it takes them. */
+  readonly refusingSince: number | undefined;
+  /** Why it refuses writes, and what it still does; undefined while it takes them. */
+  readonly problem: string | undefined;
+  /** Calls `listener` whenever that changes, until disposed. */
+  onChange(listener: () => void): Disposable;
+}
+
+/** Whether a store is in touch with the server that holds its objects, for stores that are remote. */
+export interface Staleness {
+  /** Since when its answers from memory may be old: milliseconds since 1970 UTC. Undefined while it is in touch. */
+  readonly staleSince: number | undefined;
+  /** How often its watches had to be set up again. */
+  readonly watchRestarts: number;
+  /** Why it is out of touch; undefined while it is in touch. */
+  readonly problem: string | undefined;
+  /** Calls `listener` whenever it loses touch or regains it, until disposed. */
+  onTouch(listener: () => void): Disposable;
+}

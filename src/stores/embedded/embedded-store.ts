@@ -2,21 +2,13 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import { type Backoff, delays } from '../../base/retry.ts';
 import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../../objects/object.ts';
-import { DEFAULT_HISTORY, KeptObjects, PendingChanges } from '../kept/kept-objects.ts';
+import type { HistoryLimits } from '../kept/changes.ts';
+import { DEFAULT_HISTORY, KeptStore } from '../kept/kept-store.ts';
 import { applicationOf, requireVersion } from '../kept/next-state.ts';
-import type {
-  Applied,
-  ApplyOptions,
-  ListFilter,
-  ObjectChange,
-  ObjectEvent,
-  ObjectList,
-  Store,
-  WatchFilter,
-} from '../store.ts';
-import { type Remaining, StoreTrouble, type Writability } from '../store-health.ts';
+import type { Applied, ApplyOptions, ObjectEvent, Writability } from '../store.ts';
 import { dataPaths, SpaceReserve } from './data-directory.ts';
 import { EmbeddedDatabase, type EmbeddedLocation } from './database.ts';
+import { type Remaining, StoreTrouble } from './trouble.ts';
 
 type EmbeddedStoreOptions = EmbeddedLocation & {
   readonly clock?: Clock;
@@ -48,10 +40,9 @@ const LEAST_PAUSE_MS = 250;
  * again, which tells whether the write was kept. From then on it takes deletions, in the room that it had reserved, or
  * nothing where it could not be opened; until the reserve can be made anew. `writability` says so.
  */
-export class EmbeddedStore implements Store, AsyncDisposable {
+export class EmbeddedStore extends KeptStore implements AsyncDisposable {
   readonly storeId: string;
   readonly #database: EmbeddedDatabase;
-  readonly #kept: KeptObjects;
   readonly #clock: Clock;
   readonly #reserve: SpaceReserve;
   readonly #trouble = new StoreTrouble();
@@ -65,10 +56,17 @@ export class EmbeddedStore implements Store, AsyncDisposable {
     | { readonly delays: Iterator<number, never>; timer?: Disposable; isDue: boolean; notBefore: number }
     | undefined;
 
-  private constructor(database: EmbeddedDatabase, kept: KeptObjects, clock: Clock, reserve: SpaceReserve) {
+  private constructor(
+    { database, objects }: Awaited<ReturnType<typeof EmbeddedDatabase.open>>,
+    {
+      clock,
+      reserve,
+      limits,
+    }: { readonly clock: Clock; readonly reserve: SpaceReserve; readonly limits: HistoryLimits },
+  ) {
+    super(objects, database.revision, limits);
     this.storeId = database.storeId;
     this.#database = database;
-    this.#kept = kept;
     this.#clock = clock;
     this.#reserve = reserve;
   }
@@ -80,16 +78,15 @@ export class EmbeddedStore implements Store, AsyncDisposable {
     const open = () => EmbeddedDatabase.open(options, Math.floor(clock.now()));
     const reserve = new SpaceReserve(dataPaths(options.directory).reserve);
     let shortage: LanternError | undefined;
-    const { database, objects } = await open().catch(async (error: unknown) => {
+    const opened = await open().catch(async (error: unknown) => {
       // A disk that filled up while nobody was here.
       if (!isShortage(error) || !(await reserve.release())) throw error;
       shortage = error;
       return open();
     });
     const limits = { ...DEFAULT_HISTORY, events: options.historyEvents ?? DEFAULT_HISTORY.events };
-    const kept = new KeptObjects(objects, database.revision, limits);
-    if (options.ready ?? true) kept.markReady();
-    const store = new EmbeddedStore(database, kept, clock, reserve);
+    const store = new EmbeddedStore(opened, { clock, reserve, limits });
+    if (options.ready ?? true) store.markReady();
     if (shortage !== undefined) store.#meetTrouble(shortage, 'deletions');
     else await reserve.hold();
     return store;
@@ -98,24 +95,6 @@ export class EmbeddedStore implements Store, AsyncDisposable {
   /** Whether it takes every write. */
   get writability(): Writability {
     return this.#trouble;
-  }
-
-  /** The newest. */
-  get revision(): number {
-    return this.#kept.revision;
-  }
-
-  /** See `KeptObjects`. */
-  markReady(): void {
-    this.#kept.markReady();
-  }
-
-  ready(signal: AbortSignal): Promise<void> {
-    return this.#kept.ready(signal);
-  }
-
-  async get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#kept.get(ref, signal);
   }
 
   apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
@@ -138,18 +117,6 @@ export class EmbeddedStore implements Store, AsyncDisposable {
       if (object !== undefined) pending.add({ type: 'deleted', object, revision: pending.revision + 1 });
       return object;
     });
-  }
-
-  async list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList> {
-    return this.#kept.list(filter, signal);
-  }
-
-  watch(filter: WatchFilter, signal: AbortSignal): AsyncIterable<ObjectEvent> {
-    return this.#kept.watch(filter, signal);
-  }
-
-  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
-    return this.#kept.follow(ref, listener);
   }
 
   /** Ends the writes that wait, then releases the data directory. A repeat does nothing. */
@@ -199,7 +166,7 @@ export class EmbeddedStore implements Store, AsyncDisposable {
       for (const task of tasks) task.fail(this.#trouble.refusal());
       return;
     }
-    const pending = new PendingChanges(this.#kept);
+    const pending = new PendingChanges(this);
     const answers = tasks.flatMap((task) => task.decide(pending) ?? []);
     if (pending.events.length > 0) {
       const failure = await this.#makeDurable(pending.events);
@@ -215,7 +182,7 @@ export class EmbeddedStore implements Store, AsyncDisposable {
   async #makeDurable(events: readonly ObjectEvent[]): Promise<LanternError | undefined> {
     try {
       await this.#database.commit(events);
-      this.#publish(events);
+      this.#publishAll(events);
       return undefined;
     } catch (error) {
       const failure = toLanternError(error, 'write to the store');
@@ -226,8 +193,8 @@ export class EmbeddedStore implements Store, AsyncDisposable {
     }
   }
 
-  #publish(events: readonly ObjectEvent[]): void {
-    for (const event of events) this.#kept.change(event, this.#clock.monotonic());
+  #publishAll(events: readonly ObjectEvent[]): void {
+    for (const event of events) this.publish(event, this.#clock.monotonic());
   }
 
   /** Finds out what became of the last commit; `failure` is why it is asked. */
@@ -236,7 +203,7 @@ export class EmbeddedStore implements Store, AsyncDisposable {
       // Room that is not given back does no harm.
       await this.#reserve.release().catch(() => false);
       const outcome = await this.#database.reopen();
-      if (outcome === 'kept') this.#publish(this.#undecided);
+      if (outcome === 'kept') this.#publishAll(this.#undecided);
       this.#undecided = [];
       this.#meetTrouble(failure, 'deletions');
       return outcome;
@@ -280,6 +247,30 @@ export class EmbeddedStore implements Store, AsyncDisposable {
     const end = this.#clock.monotonic();
     retry.notBefore = end + LEAST_PAUSE_MS + 4 * (end - start);
     this.#tryLater();
+  }
+}
+
+/** The store as it is after the writes of one group, which are decided but not yet durable. */
+class PendingChanges {
+  readonly events: ObjectEvent[] = [];
+  readonly #store: KeptStore;
+  readonly #latest = new Map<string, StoredObject | undefined>();
+
+  constructor(store: KeptStore) {
+    this.#store = store;
+  }
+
+  get revision(): number {
+    return this.events.at(-1)?.revision ?? this.#store.revision;
+  }
+
+  get(key: string): StoredObject | undefined {
+    return this.#latest.has(key) ? this.#latest.get(key) : this.#store.peek(key);
+  }
+
+  add(event: ObjectEvent): void {
+    this.events.push(event);
+    this.#latest.set(refKey(refOf(event.object)), event.type === 'deleted' ? undefined : event.object);
   }
 }
 

@@ -2,7 +2,7 @@ import { abortable, type Clock, systemClock, withDeadline } from '../../base/clo
 import { LanternError } from '../../base/errors.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
-import { DEFAULT_HISTORY } from '../kept/kept-objects.ts';
+import { DEFAULT_HISTORY, unfilled } from '../kept/kept-store.ts';
 import { applicationOf, requireVersion } from '../kept/next-state.ts';
 import { type KeyRing, readKeyRing } from '../sealed/key-file.ts';
 import type {
@@ -12,10 +12,10 @@ import type {
   ObjectChange,
   ObjectEvent,
   ObjectList,
+  Staleness,
   Store,
   WatchFilter,
 } from '../store.ts';
-import type { Staleness } from '../store-health.ts';
 import { EtcdClient } from './client.ts';
 import { EtcdElection } from './election.ts';
 import { EtcdFollows } from './follows.ts';
@@ -283,14 +283,6 @@ function openedOf({ object, problem }: EtcdState): StoredObject | undefined {
 
 function atRevision(object: StoredObject, revision: number): StoredObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
-}
-
-function unfilled(what: string): LanternError {
-  return new LanternError(
-    'unavailable',
-    `${what}: the store is still being filled, so absence means nothing yet; try again`,
-    { reason: 'STORE_UNSYNCED' },
-  );
 }
 
 function contended(verb: string, ref: ObjectRef): LanternError {

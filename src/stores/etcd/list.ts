@@ -2,7 +2,7 @@ import type { IKeyValue, IRangeResponse } from 'etcd3';
 import { LanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { StoredObject } from '../../objects/object.ts';
-import { byNamespaceAndName } from '../kept/kept-objects.ts';
+import { byNamespaceAndName } from '../kept/kept-store.ts';
 import type { ListFilter, ObjectList } from '../store.ts';
 import type { EtcdRecords } from './records.ts';
 

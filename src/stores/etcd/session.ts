@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.ts';
 import { delays } from '../../base/retry.ts';
 import { seal, unseal } from '../sealed/envelope.ts';
 import type { KeyRing } from '../sealed/key-file.ts';
-import type { Staleness } from '../store-health.ts';
+import type { Staleness } from '../store.ts';
 import type { EtcdFollows } from './follows.ts';
 import type { EtcdRecords } from './records.ts';
 import type { EtcdSeen } from './seen.ts';

@@ -1,104 +1,16 @@
-import { LanternError } from '../../base/errors.ts';
-import { type ObjectRef, refKey, refOf, type StoredObject } from '../../objects/object.ts';
-import type { ObjectChange, ObjectEvent, WatchFilter } from '../store.ts';
+import { type ObjectRef, refKey, type StoredObject } from '../../objects/object.ts';
+import type { ObjectChange, ObjectEvent } from '../store.ts';
 
-/**
- * How a store tells of its changes: followers of one object are called at once, watches read the history at their own
- * pace. Shared by every store that sees all its changes in one process.
- */
-export class ChangeFeed {
-  readonly #history: ChangeHistory;
-  readonly #followers = new Followers();
-  readonly #waiting = new Set<() => void>();
-
-  /** `revision`: the store's revision now. */
-  constructor(revision: number, limits: HistoryLimits) {
-    this.#history = new ChangeHistory(revision, limits);
-  }
-
-  /** The revision of the newest change. */
-  get revision(): number {
-    return this.#history.head;
-  }
-
-  /** The event has happened. `observedAt`: monotonic milliseconds. */
-  publish(event: ObjectEvent, observedAt: number): void {
-    this.#history.append(event);
-    for (const wake of [...this.#waiting]) wake();
-    this.#followers.dispatch({ ref: refOf(event.object), type: event.type, revision: event.revision, observedAt });
-  }
-
-  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
-    return this.#followers.follow(ref, listener);
-  }
-
-  /** See `Store.watch`. The start is fixed by the call, not by the first step of the iteration. */
-  watch(filter: WatchFilter, signal: AbortSignal): AsyncGenerator<ObjectEvent, void> {
-    return this.#stream(filter, filter.from ?? this.#history.head, signal);
-  }
-
-  async *#stream(filter: WatchFilter, from: number, signal: AbortSignal): AsyncGenerator<ObjectEvent, void> {
-    this.#requireKnown(from);
-    let seen = from;
-    while (!signal.aborted) {
-      if (seen < this.#history.floor) throw slowReader();
-      const event = this.#history.after(seen);
-      if (event === undefined) {
-        await this.#change(signal);
-        continue;
-      }
-      seen = event.revision;
-      if (matches(filter, event)) yield event;
-    }
-  }
-
-  #requireKnown(from: number): void {
-    const { floor, head } = this.#history;
-    if (from >= floor && from <= head) return;
-    const why = from < floor ? `it is compacted (the oldest kept is ${floor})` : `this store is at ${head}`;
-    throw new LanternError(
-      'out-of-range',
-      `watch objects from revision ${from}: ${why}; list again and watch from there`,
-    );
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiting.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.#waiting.add(wake);
-      signal.addEventListener('abort', wake, { once: true });
-    });
-  }
-}
-
-function matches(filter: WatchFilter, { object }: ObjectEvent): boolean {
-  return (
-    (filter.kind === undefined || filter.kind === object.kind) &&
-    (filter.namespace === undefined || filter.namespace === object.metadata.namespace)
-  );
-}
-
-function slowReader(): LanternError {
-  return new LanternError(
-    'resource-exhausted',
-    'watch objects: the reader fell behind the history that is kept; read faster, or list again and watch from there',
-  );
-}
-
-/** How much history is kept. The newest event is always kept. */
+/** How many events are kept, and how many bytes of them. The newest event is always kept. */
 export type HistoryLimits = { readonly events: number; readonly bytes: number };
 
 /**
- * The latest changes, in order, bounded in number and in bytes. Every watch reads it by a cursor of its own, so all
- * watches together hold no more than this.
+ * The latest changes, in order, bounded in number and in bytes. All watches read the same history, each with its own
+ * cursor.
  */
 export class ChangeHistory {
   readonly #limits: HistoryLimits;
-  /** Events at `#first` and later are kept; the slots before it are spent. */
+  /** Events at `#first` and later are kept; the slots before it are empty. */
   #events: (ObjectEvent | undefined)[] = [];
   #first = 0;
   #bytes = 0;
@@ -128,7 +40,7 @@ export class ChangeHistory {
     this.#head = event.revision;
     this.#bytes += sizeOf(event.object);
     while (this.#isOverLimit()) this.#dropOldest();
-    // Moving the rest down once as many are spent as kept costs a constant per event.
+    // Moving the rest down once as many slots are empty as full costs a constant per event.
     if (this.#first > 32 && this.#first * 2 > this.#events.length) {
       this.#events = this.#events.slice(this.#first);
       this.#first = 0;
@@ -163,10 +75,10 @@ export class ChangeHistory {
   }
 }
 
-/** For everything besides values: names, labels, the event itself. */
+/** Of names, labels and the event itself. */
 const OVERHEAD_BYTES = 512;
 
-/** Roughly the memory an object holds, in bytes. */
+/** An estimate of the object's memory, in bytes. */
 function sizeOf(object: StoredObject): number {
   let bytes = OVERHEAD_BYTES;
   for (const text of object.metadata.annotations.values()) bytes += text.length;
@@ -182,7 +94,7 @@ function sizeOf(object: StoredObject): number {
 
 type Listener = (change: ObjectChange) => void;
 
-/** Who follows which object. A change costs as much as that object has followers, however many there are of others. */
+/** Listeners by object. The cost of a change grows with the followers of that object, not with all followers. */
 export class Followers {
   readonly #byKey = new Map<string, Set<{ readonly listener: Listener }>>();
 
@@ -199,7 +111,7 @@ export class Followers {
     };
   }
 
-  /** Tells all who followed when the change came; one that is disposed on the way is not told any more. */
+  /** Calls every listener that followed at the time of the call, except those disposed meanwhile. */
   dispatch(change: ObjectChange): void {
     const followers = this.#byKey.get(refKey(change.ref));
     if (followers === undefined) return;

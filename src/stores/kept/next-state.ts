@@ -2,110 +2,88 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { invalid, LanternError } from '../../base/errors.ts';
 import { mergedObject, namesIn } from '../../objects/declared.ts';
-import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
+import {
+  describeRef,
+  isSameMap,
+  type ObjectDraft,
+  type ObjectRef,
+  refOf,
+  type StoredObject,
+} from '../../objects/object.ts';
 import { validateObject, validateReplacement } from '../../objects/validate-object.ts';
 import type { Applied, ApplyMode, ApplyOptions, ObjectEvent } from '../store.ts';
 
-/** What a store gives to a change. */
-type Stamp = {
-  /** Of this change, as decimal text. */
-  readonly resourceVersion: string;
-  /** Milliseconds since 1970 UTC. */
-  readonly now: number;
-  /** For an object that is new. */
-  readonly uid: string;
-};
+/** The result of an apply, and the event to store and publish; undefined for a dry run or if nothing changes. */
+type Application = { readonly applied: Applied; readonly event: ObjectEvent | undefined };
 
 /**
- * What applying the draft makes of the current object: the rules every store shares, without its storage. Throws as
- * `Store.apply` documents; `unchanged` carries the current object itself.
+ * Applies the draft to the current object, with the rules that all stores share. `revision` is that of the change,
+ * `now` milliseconds since 1970 UTC. Throws as `Store.apply`; `unchanged` carries the current object itself.
  */
-function nextState(
+export function applicationOf(
   current: StoredObject | undefined,
   draft: ObjectDraft,
-  { createOnly, mode = { kind: 'update' } }: Omit<ApplyOptions, 'dryRun'>,
-  stamp: Stamp,
-): Applied {
+  { createOnly, dryRun, mode = { kind: 'update' } }: ApplyOptions,
+  { revision, now }: { readonly revision: number; readonly now: number },
+): Application {
   const ref = refOf(draft);
   if (createOnly && current !== undefined) {
     throw new LanternError('already-exists', `create ${describeRef(ref)}: it exists already; apply it to change it`);
   }
   requireVersion('apply', ref, current, draft.metadata.resourceVersion);
-  if (current === undefined) {
-    const creationTimestamp = new Date(stamp.now).toISOString().replace(/\.\d+Z$/, 'Z');
-    const applied = recordAfter(mode, undefined, draft, draft);
-    return { outcome: 'created', object: store(draft, { ...stamp, creationTimestamp }, applied) };
-  }
-  const next = mode.kind === 'merge' ? mergedObject(current, draft, mode.wording) : draft;
-  const faults = [...(next === draft ? [] : validateObject(next)), ...validateReplacement(current, next)];
-  if (faults.length > 0) throw invalid(faults);
+  const next = current !== undefined && mode.kind === 'merge' ? mergedObject(current, draft, mode.wording) : draft;
+  if (current !== undefined) requireReplaceable(current, draft, next);
   const applied = recordAfter(mode, current, draft, next);
-  if (isSameContents(current, next) && isSameRecord(current.applied, applied)) {
-    return { outcome: 'unchanged', object: current };
+  if (current !== undefined && isSameContents(current, next) && isSameRecord(current.applied, applied)) {
+    return { applied: { outcome: 'unchanged', object: current }, event: undefined };
   }
-  const { uid, creationTimestamp } = current.metadata;
-  return { outcome: 'configured', object: store(next, { ...stamp, uid, creationTimestamp }, applied) };
+  const { name, namespace, labels, annotations } = next.metadata;
+  const object: StoredObject = {
+    ...next,
+    metadata: {
+      name,
+      namespace,
+      labels,
+      annotations,
+      uid: current?.metadata.uid ?? randomUUID(),
+      resourceVersion: String(revision),
+      creationTimestamp: current?.metadata.creationTimestamp ?? new Date(now).toISOString().replace(/\.\d+Z$/, 'Z'),
+    },
+    applied,
+  };
+  const [outcome, type] =
+    current === undefined ? (['created', 'added'] as const) : (['configured', 'modified'] as const);
+  return { applied: { outcome, object }, event: dryRun ? undefined : { type, object, revision } };
 }
 
-/** The record beside `next`. What is gone is nobody's any more: whoever puts it again, it is theirs. */
+/** Throws `invalid-argument` if the current object forbids the change, or a merge is not valid. */
+function requireReplaceable(current: StoredObject, draft: ObjectDraft, next: ObjectDraft): void {
+  const faults = validateReplacement(current, next);
+  if (next !== draft) faults.unshift(...validateObject(next));
+  if (faults.length > 0) throw invalid(faults);
+}
+
+/** The record beside `next`. It loses the names that are gone; whoever sets one of them again owns it. */
 function recordAfter(
   mode: ApplyMode,
   current: StoredObject | undefined,
   draft: ObjectDraft,
   next: ObjectDraft,
 ): StoredObject['applied'] {
-  const names = namesToRecord(mode, current, draft, next);
-  return names.size === 0 ? undefined : names;
-}
-
-/** All that a draft names is in what is made of it. */
-function namesToRecord(
-  mode: ApplyMode,
-  current: StoredObject | undefined,
-  draft: ObjectDraft,
-  next: ObjectDraft,
-): ReadonlySet<string> {
-  switch (mode.kind) {
-    case 'update':
-      return namesStillIn(next, current?.applied ?? NO_NAMES);
-    case 'replace':
-      return mode.applied === undefined ? namesIn(draft) : namesStillIn(next, mode.applied);
-    case 'merge':
-      return namesIn(draft);
-  }
-}
-
-const NO_NAMES: ReadonlySet<string> = new Set();
-
-/** Most objects that are written have no record, and then nothing is looked at. */
-function namesStillIn(next: ObjectDraft, names: ReadonlySet<string>): ReadonlySet<string> {
-  if (names.size === 0) return names;
-  const present = namesIn(next);
-  return new Set([...names].filter((name) => present.has(name)));
+  const kept = mode.kind === 'update' ? current?.applied : mode.kind === 'replace' ? mode.applied : undefined;
+  const isDeclared = mode.kind === 'merge' || (mode.kind === 'replace' && mode.applied === undefined);
+  // Most objects have no record, and then their names need not be collected.
+  if (!isDeclared && !kept?.size) return undefined;
+  const names = namesIn(isDeclared ? draft : next);
+  const recorded = isDeclared || kept === undefined ? names : new Set([...kept].filter((name) => names.has(name)));
+  return recorded.size === 0 ? undefined : recorded;
 }
 
 function isSameRecord(a: StoredObject['applied'], b: StoredObject['applied']): boolean {
   return a?.size === b?.size && [...(a ?? [])].every((name) => b?.has(name));
 }
 
-/** An apply as a store carries it out: its answer, and the event to keep and tell of, where something changes. */
-type Application = { readonly applied: Applied; readonly event: ObjectEvent | undefined };
-
-/** `nextState` at a revision, with the event it makes; none for a dry run, or when nothing is different. */
-export function applicationOf(
-  current: StoredObject | undefined,
-  draft: ObjectDraft,
-  options: ApplyOptions,
-  moment: { readonly revision: number; readonly now: number },
-): Application {
-  const { revision, now } = moment;
-  const applied = nextState(current, draft, options, { resourceVersion: String(revision), now, uid: randomUUID() });
-  if (options.dryRun || applied.outcome === 'unchanged') return { applied, event: undefined };
-  const type = current === undefined ? 'added' : 'modified';
-  return { applied, event: { type, object: applied.object, revision } };
-}
-
-/** Throws `aborted` unless the object is at the version asked for. No version asked for: any will do, none as well. */
+/** Throws `aborted` if a version is wanted and the object is at another, or does not exist. */
 export function requireVersion(
   verb: 'apply' | 'delete',
   ref: ObjectRef,
@@ -120,18 +98,7 @@ export function requireVersion(
   );
 }
 
-function store(
-  draft: ObjectDraft,
-  added: { readonly uid: string; readonly resourceVersion: string; readonly creationTimestamp: string },
-  applied: StoredObject['applied'],
-): StoredObject {
-  const { name, namespace, labels, annotations } = draft.metadata;
-  const { uid, resourceVersion, creationTimestamp } = added;
-  const metadata = { name, namespace, labels, annotations, uid, resourceVersion, creationTimestamp };
-  return { ...draft, metadata, applied };
-}
-
-/** Whether two objects say the same: body, labels and annotations. Names, revisions and the order of keys do not count. */
+/** Whether body, labels and annotations are equal. Names, revisions and the order of keys do not count. */
 export function isSameContents(a: ObjectDraft | StoredObject, b: ObjectDraft | StoredObject): boolean {
   return (
     isSameMap(a.metadata.labels, b.metadata.labels) &&
@@ -161,18 +128,4 @@ function isSameBody(a: ObjectDraft | StoredObject, b: ObjectDraft | StoredObject
     case 'ProjectedVolume':
       return a.kind === b.kind && isDeepStrictEqual(a.spec, b.spec);
   }
-}
-
-function isSameMap<V extends string | Uint8Array>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [key, value] of a) {
-    const other = b.get(key);
-    if (other === undefined || !isSameValue(value, other)) return false;
-  }
-  return true;
-}
-
-/** By bytes: a Buffer and a plain Uint8Array may be the same value. */
-function isSameValue(a: string | Uint8Array, b: string | Uint8Array): boolean {
-  return typeof a === 'string' || typeof b === 'string' ? a === b : Buffer.compare(a, b) === 0;
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Staleness } from '../../../src/stores/store-health.ts';
+import type { Staleness } from '../../../src/stores/store.ts';
 import { podFacts } from '../../support/objects/builders.ts';
 import { inline, ProjectionWorld } from '../../support/projection/projection-world.ts';
 import { volumeId } from '../../support/volume/volume-content.ts';

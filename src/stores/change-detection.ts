@@ -3,9 +3,12 @@ import { LanternError } from '../base/errors.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { ObjectChange, Source } from './store.ts';
 
-const NOTHING: Disposable = { [Symbol.dispose]: () => {} };
+// The sources that volumes read from, in front of a store. Without any of them, `--change-detection=watch`, changes
+// are followed.
 
-/** Strategy `get`: every read goes to the store, and nothing is followed. A change is seen when somebody reads. */
+const NOT_FOLLOWED: Disposable = { [Symbol.dispose]: () => {} };
+
+/** `--change-detection=get`: every read goes to the store, and nothing is followed. A change is seen at the next read. */
 export class UnfollowedSource implements Source {
   readonly #source: Source;
 
@@ -26,25 +29,25 @@ export class UnfollowedSource implements Source {
   }
 
   follow(): Disposable {
-    return NOTHING;
+    return NOT_FOLLOWED;
   }
 }
 
 type Entry = { readonly read: Promise<StoredObject | undefined>; readonly timer: Disposable };
 
 /**
- * Strategy `cache`: an object is read again when what is known of it is `ttlMs` old, and nothing is followed. Whoever
- * wants an object while it is being read shares that read. What is too old is dropped: secret bytes stay in memory no
+ * `--change-detection=cache`: an object is read again `ttlMs` after the last read, and nothing is followed. Concurrent
+ * reads of one object share one read of the store. Expired objects are dropped, so that secret bytes stay in memory no
  * longer than that.
  */
 export class CachedSource extends UnfollowedSource {
-  /** The same source for those who cannot do with less than the newest state; what they read refills the cache. */
+  /** Reads the store each time, for callers that need the newest state, and refills the cache. */
   readonly newest: Source;
   readonly #source: Source;
   readonly #clock: Clock;
   readonly #ttlMs: number;
   readonly #entries = new Map<string, Entry>();
-  /** Ends no read: others may share it. The source below bounds its reads. */
+  /** A shared read has no single caller to cancel it. `BoundedSource` limits its time. */
   readonly #never = new AbortController().signal;
 
   constructor(source: Source, { clock, ttlMs }: { readonly clock: Clock; readonly ttlMs: number }) {
@@ -59,7 +62,7 @@ export class CachedSource extends UnfollowedSource {
     return abortable(this.#entries.get(refKey(ref))?.read ?? this.#read(ref), signal);
   }
 
-  /** The read that started last is the newest state: it is the one that stays. */
+  /** The read that started last has the newest state, so it replaces the entry of an earlier one. */
   #read(ref: ObjectRef): Promise<StoredObject | undefined> {
     const key = refKey(ref);
     this.#entries.get(key)?.timer[Symbol.dispose]();
@@ -89,10 +92,10 @@ class Newest extends UnfollowedSource {
   }
 }
 
-/** How long one read may take, in milliseconds. */
+/** Of one read, in milliseconds. */
 const READ_DEADLINE_MS = 30_000;
 
-/** A source of which no read hangs: one without an answer after 30 seconds is `unavailable`. */
+/** Ends a read that a remote store does not answer within 30 s, with `unavailable`. */
 export class BoundedSource implements Source {
   readonly #source: Source;
   readonly #clock: Clock;

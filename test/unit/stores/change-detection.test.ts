@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import type { StoredObject } from '../../../src/objects/object.ts';
+import { CachedSource } from '../../../src/stores/change-detection.ts';
 import { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
-import { CachedSource } from '../../../src/stores/wrapped-source.ts';
 import { secretDraft } from '../../support/objects/builders.ts';
 import { NEVER } from '../../support/projection/projection-world.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
