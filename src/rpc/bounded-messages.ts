@@ -4,16 +4,20 @@ import { LanternError } from '../base/errors.ts';
 import { MAX_REQUEST_FIELDS } from './limits.ts';
 import { packageDefinition } from './protos.ts';
 
-/** What a handler gets in place of a request that could not be read; to gRPC it would be an internal error. */
-class UnreadableMessage {
-  readonly problem: string;
+/** Takes the place of a request that cannot be decoded: grpc-js answers an exception in a decoder with INTERNAL. */
+export class UnreadableRequest {
+  readonly #problem: string;
 
   constructor(problem: string) {
-    this.problem = problem;
+    this.#problem = problem;
+  }
+
+  error(): LanternError {
+    return new LanternError('invalid-argument', `the request ${this.#problem}`);
   }
 }
 
-/** The definition of a service whose requests are counted before they are decoded; see `readRequest`. */
+/** The definition of a service whose requests have limited fields. A request over the limit is not decoded. */
 export function boundedDefinition(definition: ServiceDefinition): ServiceDefinition {
   const methods = Object.entries(definition).map(([name, method]) => {
     return [name, { ...method, requestDeserialize: readerOf(method) }] as const;
@@ -25,42 +29,31 @@ function readerOf({ requestDeserialize, ...method }: MethodDefinition<object, ob
   const type = 'requestType' in method ? (method.requestType as { type: object }).type : {};
   const shape = shapeOf(type, packageDefinition);
   return (bytes) => {
-    if (hasMoreFields(bytes, shape, MAX_REQUEST_FIELDS)) {
-      return new UnreadableMessage(`must have no more than ${MAX_REQUEST_FIELDS} fields in all; split it`);
+    if (bytes.length > MAX_REQUEST_FIELDS * MIN_FIELD_BYTES && hasMoreFields(bytes, shape, MAX_REQUEST_FIELDS)) {
+      return new UnreadableRequest(`must have no more than ${MAX_REQUEST_FIELDS} fields in all; split it`);
     }
     try {
       return requestDeserialize(bytes);
     } catch {
-      // The decoder's words may repeat the bytes.
-      return new UnreadableMessage('is malformed: it is no message of this method');
+      // The decoder's message may quote the bytes.
+      return new UnreadableRequest('is malformed: it is not a message of this method');
     }
   };
 }
 
-/** Whether `readRequest` throws. */
-export function isUnreadable(request: unknown): boolean {
-  return request instanceof UnreadableMessage;
-}
-
-/** The request; throws `invalid-argument` when it could not be read. */
-export function readRequest<Request>(request: Request): Request {
-  if (!(request instanceof UnreadableMessage)) return request;
-  throw new LanternError('invalid-argument', `the request ${request.problem}`);
-}
-
-/** What a message's fields hold that have fields themselves, or many numbers; all others are skipped. By field number. */
+/** The fields of a message, by number, that contain messages or packed numbers. All others are skipped. */
 type MessageShape = { readonly fields: ReadonlyMap<number, MessageShape | 'numbers'> };
 
-/** What is looked at of descriptor.proto's messages, as proto-loader has them. */
+/** The parts used of descriptor.proto's messages, in proto-loader's spelling. */
 type Descriptor = {
   readonly name: string;
   readonly field?: readonly { number: number; label: string; type: string; typeName: string }[];
   readonly nestedType?: readonly Descriptor[];
 };
 
-const HAVE_NO_FIELDS = new Set(['TYPE_STRING', 'TYPE_BYTES']);
+const NEVER_PACKED = new Set(['TYPE_STRING', 'TYPE_BYTES']);
 
-/** The shape of a message of `definitions`, found by the last part of its name; these are few, and differ in it. */
+/** The shape of a message. The types of its fields are looked up in `definitions` by the last part of their names. */
 export function shapeOf(message: object, definitions: PackageDefinition): MessageShape {
   const known = new Map<string, Descriptor>();
   for (const definition of Object.values(definitions)) {
@@ -79,39 +72,38 @@ export function shapeOf(message: object, definitions: PackageDefinition): Messag
     for (const { number, label, type, typeName } of descriptor.field ?? []) {
       const nested = type === 'TYPE_MESSAGE' ? inner.get(typeName.slice(typeName.lastIndexOf('.') + 1)) : undefined;
       if (nested !== undefined) fields.set(number, make(nested, inner));
-      else if (label === 'LABEL_REPEATED' && !HAVE_NO_FIELDS.has(type)) fields.set(number, 'numbers');
+      else if (label === 'LABEL_REPEATED' && !NEVER_PACKED.has(type)) fields.set(number, 'numbers');
     }
     return shape;
   };
   return make(message as Descriptor, known);
 }
 
-/** No field takes less: a tag, and a length or a value. */
-const LEAST_BYTES = 2;
+/** A tag, and a length or a value. */
+const MIN_FIELD_BYTES = 2;
 
 /**
- * Whether a message on the wire has more than `most` fields, those of the messages in it included. Walks over them without making anything;
- * what is malformed ends the walk, and is for the decoder to find.
+ * True if an encoded message has more than `max` fields, including those of the messages in it. Nothing is decoded; the
+ * walk ends at malformed bytes, which the decoder will refuse.
  */
-export function hasMoreFields(bytes: Uint8Array, shape: MessageShape, most: number): boolean {
-  if (bytes.length <= most * LEAST_BYTES) return false;
-  return new Walk(bytes, most).isOver(shape, bytes.length);
+export function hasMoreFields(bytes: Uint8Array, shape: MessageShape, max: number): boolean {
+  return new Walk(bytes, max).isOver(shape, bytes.length);
 }
 
 class Walk {
   readonly #bytes: Uint8Array;
-  readonly #most: number;
+  readonly #max: number;
   #at = 0;
   #fields = 0;
 
-  constructor(bytes: Uint8Array, most: number) {
+  constructor(bytes: Uint8Array, max: number) {
     this.#bytes = bytes;
-    this.#most = most;
+    this.#max = max;
   }
 
   isOver(shape: MessageShape, end: number): boolean {
     while (this.#at < end) {
-      if (++this.#fields > this.#most) return true;
+      if (++this.#fields > this.#max) return true;
       const tag = this.#varint();
       const wireType = tag % 8;
       if (wireType === 0) this.#varint();
@@ -123,7 +115,7 @@ class Walk {
     return false;
   }
 
-  /** Of a field with a length. */
+  /** The same for a field with a length. */
   #isOverIn(inner: MessageShape | 'numbers' | undefined, end: number): boolean {
     const length = this.#varint();
     const innerEnd = this.#at + length;
@@ -131,7 +123,7 @@ class Walk {
     if (inner === 'numbers') this.#fields += length;
     else if (inner !== undefined && this.isOver(inner, innerEnd)) return true;
     this.#at = Math.max(this.#at, innerEnd);
-    return this.#fields > this.#most;
+    return this.#fields > this.#max;
   }
 
   #stop(): false {

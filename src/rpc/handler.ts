@@ -1,26 +1,38 @@
 import { once } from 'node:events';
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import { MAX_TIMER_MS } from '../base/clock.ts';
 import { type ErrorCode, LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { isUnreadable, readRequest } from './bounded-messages.ts';
+import { UnreadableRequest } from './bounded-messages.ts';
 import { statusOf } from './status.ts';
 
-/** A unary method of a service: the request as it came, an answer or a thrown error. */
+/** A unary method of a service: the decoded request, an answer or a thrown error. */
 export type Unary<Request, Response> = (request: Request, signal: AbortSignal) => Promise<Response> | Response;
 
 /** A server-streaming method; its iteration ends the stream. */
 export type Streaming<Request, Message> = (request: Request, signal: AbortSignal) => AsyncIterable<Message>;
 
+/** How a call ended. */
+export type CallOutcome = 'ok' | ErrorCode;
+
+/** Is notified of every call to one of our methods, not of gRPC's own services. It never throws, and never waits. */
+export interface CallObserver {
+  /** A call begins; the function returned is called once, when it ends. `method` is `/package.Service/Method`. */
+  begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void;
+  /** A request is malformed or has too many fields; its call ends with `invalid-argument`. */
+  unreadable(): void;
+}
+
 type Call<Request, Response> = ServerUnaryCall<Request, Response> | ServerWritableStream<Request, Response>;
 
-/** What every call has in common: when it must stop, that it is counted, and one line in the log, without contents. */
+/** Runs every call: ends it in time, reports it to the observer, and logs one line without contents. */
 export class CallDesk {
   readonly #log: Log;
   readonly #shutdown: AbortSignal;
-  readonly #observer: CallObserver;
+  readonly #observer: CallObserver | undefined;
 
-  /** `shutdown` ends the calls that would otherwise go on: waits and streams. */
-  constructor(log: Log, shutdown: AbortSignal, observer: CallObserver = noObserver) {
+  /** `shutdown` ends waits and streams. */
+  constructor(log: Log, shutdown: AbortSignal, observer?: CallObserver) {
     this.#log = log;
     this.#shutdown = shutdown;
     this.#observer = observer;
@@ -28,7 +40,7 @@ export class CallDesk {
 
   unary<Request, Response>(method: string, handle: Unary<Request, Response>): handleUnaryCall<Request, Response> {
     return (call, answer) => {
-      void this.#run(method, 'unary', call, async (signal) => handle(readRequest(call.request), signal)).then(
+      void this.#run(method, 'unary', call, handle).then(
         (response) => answer(null, response),
         (error: unknown) => answer(statusOf(error, method)),
       );
@@ -40,9 +52,9 @@ export class CallDesk {
     handle: Streaming<Request, Message>,
   ): handleServerStreamingCall<Request, Message> {
     return (call) => {
-      const pump = async (signal: AbortSignal): Promise<void> => {
-        for await (const message of handle(readRequest(call.request), signal)) {
-          // A slow reader slows this loop, not the producer: that one's queue is bounded.
+      const pump = async (request: Request, signal: AbortSignal): Promise<void> => {
+        for await (const message of handle(request, signal)) {
+          // A slow reader slows this loop, not the producer, whose queue is bounded.
           if (!call.write(message)) await once(call, 'drain', { signal }).catch(() => {});
           if (signal.aborted) break;
         }
@@ -59,88 +71,68 @@ export class CallDesk {
     method: string,
     kind: 'unary' | 'stream',
     call: Call<Request, Response>,
-    action: (signal: AbortSignal) => Promise<Result>,
+    handle: (request: Request, signal: AbortSignal) => Promise<Result> | Result,
   ): Promise<Result> {
     const started = performance.now();
-    const ended = this.#observer.begun(method, kind);
-    if (isUnreadable(call.request)) this.#observer.unreadable();
-    const lifetime = new CallLifetime(call, this.#shutdown);
+    const ended = this.#observer?.begun(method, kind);
+    const lifetime = lifetimeOf(call, this.#shutdown);
     let code: CallOutcome = 'ok';
     try {
-      return await action(lifetime.signal);
+      if (call.request instanceof UnreadableRequest) {
+        this.#observer?.unreadable();
+        throw call.request.error();
+      }
+      return await handle(call.request, lifetime.signal);
     } catch (error) {
-      const failure = lifetime.isShutDown ? shuttingDown(error) : toLanternError(error, method);
+      const failure = this.#shutdown.aborted ? shuttingDown(error) : toLanternError(error, method);
       code = failure.code;
-      // Nothing else says where an unexpected error came from, here or below; its message may quote input, its stack's
-      // frames do not.
+      // The log is the only place that shows where an unexpected error comes from. Its message may quote input, the
+      // frames of its stack do not.
       const origin = error instanceof LanternError ? error.cause : error;
       if (code === 'internal' && origin !== undefined) {
         this.#log.error({ method, error: nameOf(origin), frames: framesOf(origin) }, 'a call failed unexpectedly');
       }
       throw failure;
     } finally {
-      lifetime[Symbol.dispose]();
-      ended(code);
+      lifetime.end();
+      ended?.(code);
       this.#log.debug({ method, code, ms: Math.round((performance.now() - started) * 10) / 10 }, 'call');
     }
   }
 }
 
-/** Node fires longer timers at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-/** Cancellation, deadline and shutdown of one call, as one signal whose reason says which it was. */
-class CallLifetime implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #call: Call<unknown, unknown>;
-  readonly #shutdown: AbortSignal;
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onCancelled = () => this.#controller.abort();
-  readonly #onShutdown = () => this.#controller.abort(shuttingDown(undefined));
-
-  constructor(call: Call<unknown, unknown>, shutdown: AbortSignal) {
-    this.#call = call;
-    this.#shutdown = shutdown;
-    call.once('cancelled', this.#onCancelled);
-    if (shutdown.aborted) this.#onShutdown();
-    shutdown.addEventListener('abort', this.#onShutdown, { once: true });
-    const deadline = Number(call.getDeadline());
-    const remaining = deadline - Date.now();
-    // A call that may last longer than that ends with its client.
-    if (remaining <= LONGEST_TIMER_MS) this.#timer = setTimeout(() => this.#expire(), remaining).unref();
-  }
-
-  get isShutDown(): boolean {
-    return this.#shutdown.aborted;
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    // gRPC emits it after every call, when nobody listens any more.
-    this.#call.off('cancelled', this.#onCancelled);
-    this.#shutdown.removeEventListener('abort', this.#onShutdown);
-  }
-
-  #expire(): void {
-    this.#controller.abort(new DOMException('the deadline passed', 'TimeoutError'));
-  }
+/** The signal of one call: its reason tells cancellation, deadline and shutdown apart. `end` removes timer and listeners. */
+function lifetimeOf(call: Call<unknown, unknown>, shutdown: AbortSignal): { signal: AbortSignal; end: () => void } {
+  const controller = new AbortController();
+  const onCancelled = () => controller.abort();
+  const onShutdown = () => controller.abort(shuttingDown(undefined));
+  const onDeadline = () => controller.abort(new DOMException('the deadline passed', 'TimeoutError'));
+  call.once('cancelled', onCancelled);
+  shutdown.addEventListener('abort', onShutdown, { once: true });
+  if (shutdown.aborted) onShutdown();
+  const remaining = Number(call.getDeadline()) - Date.now();
+  // A call with a later deadline ends with its client.
+  const timer = remaining <= MAX_TIMER_MS ? setTimeout(onDeadline, remaining).unref() : undefined;
+  const end = () => {
+    clearTimeout(timer);
+    // gRPC emits it after every call.
+    call.off('cancelled', onCancelled);
+    shutdown.removeEventListener('abort', onShutdown);
+  };
+  return { signal: controller.signal, end };
 }
 
-/** The next daemon may well succeed, whatever a wait that was cut short says of its last attempt. */
+/** Any failure during shutdown: the next daemon may well succeed. */
 function shuttingDown(error: unknown): LanternError {
-  const said = error instanceof LanternError && error.code !== 'unavailable' ? ` (${error.message})` : '';
-  return new LanternError('unavailable', `the daemon is shutting down; try again${said}`, { cause: error });
+  const last = error instanceof LanternError && error.code !== 'unavailable' ? ` (${error.message})` : '';
+  return new LanternError('unavailable', `the daemon is shutting down; try again${last}`, { cause: error });
 }
 
 function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-/** The stack without the message before it, which may have lines of any kind. */
+/** The stack without the message before it, which may have several lines. */
 function framesOf(error: unknown): string[] {
   if (!(error instanceof Error) || error.stack === undefined) return [];
   const { message, stack } = error;
@@ -151,17 +143,3 @@ function framesOf(error: unknown): string[] {
     .filter((line) => line.startsWith('    at '))
     .slice(0, 8);
 }
-
-/** How a call ended. */
-export type CallOutcome = 'ok' | ErrorCode;
-
-/** Hears of every call to a method of ours, not to those of gRPC's own services. It never throws, and never waits. */
-export interface CallObserver {
-  /** Told when a call begins; what it gives back is called once, when the call ends. `method` is `/package.Service/Method`. */
-  begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void;
-  /** Told when a call's message is malformed, or has too many fields; the call ends as `invalid-argument`. */
-  unreadable(): void;
-}
-
-/** For whoever has nobody to tell. */
-const noObserver: CallObserver = { begun: () => () => {}, unreadable: () => {} };

@@ -1,6 +1,7 @@
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import { type ErrorCode, type Fault, LanternError, toLanternError } from '../base/errors.ts';
+import { cutText } from '../base/text.ts';
 import { packageDefinition } from './protos.ts';
 
 /** Error code → gRPC status, here and nowhere else. */
@@ -24,20 +25,24 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, status>> = {
 const CODE_OF_STATUS = new Map(Object.entries(STATUS_OF_CODE).map(([code, number]) => [number, code as ErrorCode]));
 
 /**
- * gRPC's core takes 8 KiB of headers by default, and message and details share them: of thousands of faults the first
- * are told rather than none. As sent: percent-encoded, and for details before base64.
+ * gRPC's core accepts 8 KiB of headers by default, which message and details share. As sent: the message
+ * percent-encoded, the details before base64.
  */
 const MAX_MESSAGE_BYTES = 2_560;
 const MAX_DETAILS_BYTES = 3_584;
 
 /**
- * Any thrown thing as the status of an answer. Only a LanternError's own message is shown; a cause never is. Details go
- * with lantern.v1 alone: CSI wants `status.details` empty.
+ * Any thrown value as the status of an answer. It shows a LanternError's message, never a cause. Details are for
+ * lantern.v1 only: CSI requires `status.details` to be empty.
  */
 export function statusOf(error: unknown, method: string): Partial<StatusObject> {
   const failure = toLanternError(error, method);
   const code = STATUS_OF_CODE[failure.code];
-  const message = shortened(failure.message);
+  const message = cutText(
+    wellFormed(failure.message.slice(0, MAX_MESSAGE_BYTES + 1)),
+    MAX_MESSAGE_BYTES,
+    percentEncodedLength,
+  );
   const metadata = new Metadata();
   const details = method.startsWith('/lantern.v1.')
     ? encodeDetails(failure, { code, message }, MAX_DETAILS_BYTES)
@@ -46,21 +51,19 @@ export function statusOf(error: unknown, method: string): Partial<StatusObject> 
   return { code, details: message, metadata };
 }
 
-/** A status that a client received, as the error it stands for. */
+/** A status that a client received, as the error it was made of. */
 export function fromServiceError(error: ServiceError): LanternError {
   const code = CODE_OF_STATUS.get(error.code) ?? 'internal';
   return new LanternError(code, error.details === '' ? error.message : error.details, { cause: error });
 }
 
-function shortened(message: string): string {
-  let text = '';
-  let room = MAX_MESSAGE_BYTES;
-  for (const character of wellFormed(message.slice(0, MAX_MESSAGE_BYTES + 1))) {
-    room -= encodeURI(character).length;
-    if (room < 0) return `${text} …`;
-    text += character;
-  }
-  return text;
+function percentEncodedLength(text: string): number {
+  return encodeURI(text).length;
+}
+
+/** A name from JSON may contain half a surrogate pair, which neither gRPC's encoder nor protobuf accepts. */
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** The trailer in which gRPC carries a google.rpc.Status. */
@@ -68,12 +71,12 @@ const DETAILS_KEY = 'grpc-status-details-bin';
 
 const DOMAIN = 'lantern';
 
-/** google.protobuf.Any, which protobufjs brings along and names as it stands in the file. */
+/** google.protobuf.Any; protobufjs keeps the field names of its own files. */
 type Any = { type_url: string; value: Buffer };
 
 /**
- * The error's faults as google.rpc.BadRequest and its reason as ErrorInfo, in one serialised Status of about `maxBytes` at
- * most; undefined for neither. Of too many faults the first are there, and how many are not.
+ * The error's faults as google.rpc.BadRequest and its reason as ErrorInfo, in a serialised Status of about `maxBytes` at
+ * most; undefined without either. Of too many faults it has the first, and the number of the others.
  */
 function encodeDetails(
   error: LanternError,
@@ -91,7 +94,7 @@ function encodeDetails(
   return messageType('google.rpc.Status').serialize({ ...status, details });
 }
 
-/** Type names, tags and lengths around the violations, and the one that counts the rest. */
+/** Type names, tags and lengths around the violations, and the violation that counts the rest. */
 const ENVELOPE_BYTES = 256;
 /** Tags and lengths of one violation. */
 const VIOLATION_BYTES = 8;
@@ -108,11 +111,6 @@ function violationsOf(faults: readonly Fault[], maxBytes: number): { field: stri
     violations.push({ field: wellFormed(fault.field), description: wellFormed(fault.message) });
   }
   return violations;
-}
-
-/** A name out of JSON may hold half of a surrogate pair, which neither gRPC's encoder nor a protobuf reader takes. */
-function wellFormed(text: string): string {
-  return Buffer.from(text).toString();
 }
 
 function packed(name: string, message: object): Any {

@@ -233,7 +233,7 @@ describe('a pod’s author cannot', () => {
     [
       'take the id of another volume',
       (request) => ({ ...request, volumeId: kubelet().requestOf(pod()).volumeId }),
-      'volume_id: must be what the kubelet makes of',
+      'volume_id: must be derived from',
     ],
     [
       'use a persistent volume',

@@ -106,12 +106,12 @@ describe('CreateVolume', () => {
     [
       'block access',
       { volumeCapabilities: [CAPABILITY, BLOCK] },
-      'volume_capabilities[1].block: is not supported: a volume is a directory of files; ask for mount',
+      'volume_capabilities[1].block: is not supported: a volume is a directory of files; request mount',
     ],
     [
       'no parameters',
       { parameters: {} },
-      'parameters: must have one of spec, secretName, configMapName, projectedVolume; none is there',
+      'parameters: must have one of spec, secretName, configMapName, projectedVolume',
     ],
     [
       'two definitions',

@@ -97,7 +97,7 @@ describe('NodePublishVolume', () => {
     [
       'block access',
       { volumeCapability: { block: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' } } },
-      'volume_capability.block: is not supported: a volume is a directory of files; ask for mount',
+      'volume_capability.block: is not supported: a volume is a directory of files; request mount',
     ],
     ['no access mode', { volumeCapability: { mount: {} } }, 'volume_capability.access_mode: is required'],
     [
@@ -354,7 +354,7 @@ describe('on Kubernetes', () => {
       () => ({ volumeContext: { secretName: 'db', namespace: 'default' } }),
       'volume_context[csi.storage.k8s.io/ephemeral]: must be "true"',
     ],
-    ['of another volume id', () => ({ volumeId: 'mine' }), 'volume_id: must be what the kubelet makes of'],
+    ['of another volume id', () => ({ volumeId: 'mine' }), 'volume_id: must be derived from'],
     [
       'at the target of another pod',
       () => ({ targetPath: `${place('other', 'db')}/mount` }),

@@ -87,7 +87,7 @@ describe('a call', () => {
     const error = await raw(fixture, '/lantern.v1.Projector/Mount', Buffer.from('\x7fhunter2'));
     expect(heard).toEqual(['unreadable', 'invalid-argument']);
     expect(error.code).toBe(status.INVALID_ARGUMENT);
-    expect(error.details).toBe('the request is malformed: it is no message of this method');
+    expect(error.details).toBe('the request is malformed: it is not a message of this method');
     expect(await fixture.log.line('/lantern.v1.Projector/Mount')).toContain('code=invalid-argument');
     expect(fixture.log.lines.join('')).not.toMatch(/hunter2|WARN|ERROR/);
     expect((await fixture.client.health.check({ service: '' })).status).toBe('SERVING');

@@ -16,9 +16,7 @@ import type { Volume } from '../generated/csi/v1/Volume.ts';
 import type { VolumeCapability__Output as WireCapability } from '../generated/csi/v1/VolumeCapability.ts';
 import { Reading } from '../reading.ts';
 import type { ControllerMethods } from '../services.ts';
-import { readCapability } from './capability.ts';
-import { DEFINITION_KEYS, parseParametersDefinition } from './definition.ts';
-import { readTextMap } from './text-map.ts';
+import { DEFINITION_KEYS, parseDefinition, readCapability, readTextMap } from './volume-fields.ts';
 
 type ControllerOptions = {
   readonly store: Store;
@@ -232,8 +230,8 @@ type Parameters = { readonly namespace: string; readonly definition: VolumeDefin
 function readParameters(reading: Reading, wire: Readonly<Record<string, string>>): Parameters | undefined {
   const parameters = readTextMap(reading, 'parameters', wire, PARAMETERS);
   if (parameters === undefined) return undefined;
-  const definition = reading.take(parseParametersDefinition(parameters));
-  const namespace = reading.take(parseNamespace(parameters.get('namespace') ?? 'default', parameters.at('namespace')));
+  const definition = reading.take(parseDefinition(parameters, 'parameters', 'none'));
+  const namespace = reading.take(parseNamespace(parameters.get('namespace') ?? 'default', 'parameters[namespace]'));
   return definition === undefined || namespace === undefined ? undefined : { namespace, definition };
 }
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Fault } from '../../base/errors.ts';
 import type { NodePublishVolumeRequest__Output as PublishRequest } from '../generated/csi/v1/NodePublishVolumeRequest.ts';
-import { contextField, HOST_KEYS } from './text-map.ts';
+import { HOST_KEYS } from './volume-fields.ts';
 
 const FIX = 'the CSIDriver object needs podInfoOnMount: true and volumeLifecycleModes: [Ephemeral]';
 
 /**
- * Whether a publish comes from a kubelet that speaks for the pod itself. Without podInfoOnMount the pod's author could
- * write the host's keys, and with them choose another namespace; but nobody knows a pod's uid before the pod is
+ * Checks that a publish comes from a kubelet that speaks for the pod itself. Without podInfoOnMount the pod's author
+ * could write the host's keys, and choose another namespace with them; but nobody knows a pod's uid before the pod is
  * written, and volume_id and target_path are the kubelet's own.
  */
 export function kubernetesFaults(
@@ -17,12 +17,13 @@ export function kubernetesFaults(
   const faults: Fault[] = [];
   if (context.get(HOST_KEYS.ephemeral) !== 'true') {
     faults.push({
-      field: contextField(HOST_KEYS.ephemeral),
+      field: `volume_context[${HOST_KEYS.ephemeral}]`,
       message: `must be "true": only a pod's inline ephemeral volumes are served on Kubernetes; ${FIX}`,
     });
   }
   for (const key of [HOST_KEYS.podNamespace, HOST_KEYS.podUid]) {
-    if (!context.get(key)) faults.push({ field: contextField(key), message: `is required on Kubernetes; ${FIX}` });
+    if (context.get(key)) continue;
+    faults.push({ field: `volume_context[${key}]`, message: `is required on Kubernetes; ${FIX}` });
   }
   const uid = context.get(HOST_KEYS.podUid);
   return uid ? [...faults, ...placeFaults(request, uid)] : faults;
@@ -31,11 +32,11 @@ export function kubernetesFaults(
 function placeFaults({ volumeId, targetPath }: Pick<PublishRequest, 'volumeId' | 'targetPath'>, uid: string): Fault[] {
   const volumeName = volumeNameIn(targetPath, uid);
   if (volumeName === undefined) {
-    const message = `must end in pods/<uid>/volumes/kubernetes.io~csi/<name>/mount with the uid of ${HOST_KEYS.podUid}`;
+    const message = `must end in pods/<uid>/volumes/kubernetes.io~csi/<name>/mount, with the uid in ${HOST_KEYS.podUid}`;
     return [{ field: 'target_path', message }];
   }
   if (volumeId === inlineVolumeId(uid, volumeName)) return [];
-  const message = 'must be what the kubelet makes of the pod uid and the volume name: csi-sha256(uid + name)';
+  const message = 'must be derived from pod uid and volume name as by the kubelet: csi-sha256(uid + name)';
   return [{ field: 'volume_id', message }];
 }
 
@@ -44,13 +45,12 @@ function volumeNameIn(targetPath: string, uid: string): string | undefined {
   const [root, ...elements] = targetPath.split('/');
   if (root !== '' || elements.some((element) => ['', '.', '..'].includes(element))) return undefined;
   const [pods, pod, volumes, plugin, name, mount] = elements.slice(-6);
-  const isOurs = pods === 'pods' && pod === uid && volumes === 'volumes' && plugin === 'kubernetes.io~csi';
-  return isOurs && mount === 'mount' ? name : undefined;
+  const isOfPod = pods === 'pods' && pod === uid && volumes === 'volumes' && plugin === 'kubernetes.io~csi';
+  return isOfPod && mount === 'mount' ? name : undefined;
 }
 
 /** The kubelet's volume_id for an inline volume, from pkg/volume/csi. */
 export function inlineVolumeId(podUid: string, volumeName: string): string {
-  return `csi-${createHash('sha256')
-    .update(podUid + volumeName)
-    .digest('hex')}`;
+  const digest = createHash('sha256').update(podUid + volumeName);
+  return `csi-${digest.digest('hex')}`;
 }

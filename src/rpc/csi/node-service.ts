@@ -1,26 +1,42 @@
-import { LanternError } from '../../base/errors.ts';
+import { z } from 'zod';
+import { hasCode, LanternError } from '../../base/errors.ts';
+import { faulty, mapKey, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
+import { mapOf } from '../../base/schemas.ts';
+import { cutText } from '../../base/text.ts';
 import type { VolumeUsage } from '../../mount/publisher.ts';
+import { parseBoundedJson } from '../../objects/bounded-json.ts';
+import { parseDataKey, parseNamespace } from '../../objects/names.ts';
+import type { HeldToken } from '../../payload/render-inputs.ts';
 import type { Projector, PublishRequest, VolumeStatus } from '../../projection/projector.ts';
+import type { PodFacts } from '../../spec/pod-facts.ts';
+import { parseSubPath } from '../../spec/relative-path.ts';
 import { parseVolumeId } from '../../spec/volume-spec.ts';
 import type { NodePublishVolumeRequest__Output as WirePublishRequest } from '../generated/csi/v1/NodePublishVolumeRequest.ts';
 import type { VolumeCondition } from '../generated/csi/v1/VolumeCondition.ts';
 import type { VolumeUsage as WireUsage } from '../generated/csi/v1/VolumeUsage.ts';
+import { TOKENS_LIMITS } from '../limits.ts';
 import { parseTarget, Reading } from '../reading.ts';
 import type { NodeMethods } from '../services.ts';
-import { readCapability } from './capability.ts';
 import { kubernetesFaults } from './host-kubernetes.ts';
-import { parseVolumeContext } from './volume-context.ts';
+import {
+  DEFINITION_KEYS,
+  HOST_KEYS,
+  isHostKey,
+  parseDefinition,
+  readCapability,
+  readTextMap,
+} from './volume-fields.ts';
 
 type NodeOptions = {
   readonly projector: Projector;
   readonly nodeId: string;
-  /** Whether files can be given to a group, and volume_mount_group be promised. */
+  /** The daemon may give files to a group, so VOLUME_MOUNT_GROUP is advertised. */
   readonly canChangeOwners: boolean;
-  /** Who calls; `kubernetes` makes a publish prove that it speaks for the pod. */
+  /** The caller; with `kubernetes`, a publish must prove that it comes from the kubelet of the pod. */
   readonly host: 'generic' | 'kubernetes';
 };
 
-/** csi.v1.Node, without staging: reads requests, names every fault at once, and hands what is left to the projector. */
+/** csi.v1.Node, without staging. */
 export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOptions): NodeMethods {
   return {
     async nodePublishVolume(request, signal) {
@@ -31,10 +47,10 @@ export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOp
     async nodeUnpublishVolume({ volumeId, targetPath }, signal) {
       requirePresent({ volume_id: volumeId, target_path: targetPath });
       const id = parseVolumeId(volumeId);
-      // What no publish would take was never published, and a kubelet would repeat an error for ever.
+      // An id or a target that publish refuses was never published, and a kubelet would repeat the call for ever.
       if (!id.ok) return {};
       await projector.unpublish({ volumeId: id.value, target: targetPath }, signal).catch((error: unknown) => {
-        if (!(error instanceof LanternError) || error.code !== 'invalid-argument') throw error;
+        if (!hasCode(error, 'invalid-argument')) throw error;
       });
       return {};
     },
@@ -63,34 +79,99 @@ function requirePresent(fields: Readonly<Record<string, string>>): void {
   if (!reading.isGood) throw reading.error();
 }
 
-function readPublish(request: WirePublishRequest, host: NodeOptions['host']): PublishRequest {
+const CONTEXT = 'volume_context';
+const CONTEXT_KEYS = [...DEFINITION_KEYS, 'subPath', 'namespace'];
+
+/** Throws `invalid-argument` with all faults. None contains a value of `secrets`, or a token wherever it is. */
+export function readPublish(request: WirePublishRequest, host: NodeOptions['host']): PublishRequest {
   const reading = new Reading();
   const volumeId = reading.take(parseVolumeId(request.volumeId));
   const target = reading.take(parseTarget(request.targetPath));
   const hasSubPath = Object.hasOwn(request.volumeContext, 'subPath');
   const capability = readCapability(reading, request.volumeCapability, hasSubPath);
-  // CSI: what is missing comes before what volume_context says.
+  // CSI: missing fields are reported before what volume_context says.
   if (request.volumeId === '' || request.targetPath === '' || request.volumeCapability === null) throw reading.error();
 
   if (host === 'kubernetes') reading.note(kubernetesFaults(request));
-  const context = reading.take(parseVolumeContext(request.volumeContext, request.secrets));
-  if (!volumeId || !target || !capability || !context || !reading.isGood) throw reading.error();
+  const context = readTextMap(reading, CONTEXT, request.volumeContext, CONTEXT_KEYS);
+  if (context === undefined) throw reading.error();
+  const secrets = new Map(Object.entries(request.secrets));
+  const data = readData(reading, secrets);
+  const tokens = reading.take(parseTokens(secrets, context));
+  const definition = reading.take(parseDefinition(context, CONTEXT, data.size > 0 ? 'given' : 'missing'));
+  // The host's namespace takes precedence over the author's.
+  const namespaceKey = context.has(HOST_KEYS.podNamespace) ? HOST_KEYS.podNamespace : 'namespace';
+  const namespace = reading.take(parseNamespace(context.get(namespaceKey) ?? 'default', mapKey(CONTEXT, namespaceKey)));
+  const subPathText = context.get('subPath');
+  const subPath =
+    subPathText === undefined ? undefined : reading.take(parseSubPath(subPathText, mapKey(CONTEXT, 'subPath')));
+  if (!volumeId || !target || !capability || !tokens || !definition || !namespace || !reading.isGood) {
+    throw reading.error();
+  }
   return {
-    ...context,
     ...capability,
     volumeId,
     target,
+    namespace,
+    definition,
+    subPath,
+    pod: podOf(context),
+    inputs: { data, tokens },
     readonly: request.readonly,
     podVolume: undefined,
     waitForObjects: false,
   };
 }
 
-/** CSI's limit for VolumeCondition.message. */
-const MAX_MESSAGE_BYTES = 128;
-const ELLIPSIS = '…';
+/** The request's own data, without the host's keys. The keys become file names, so an object's rules apply. */
+function readData(reading: Reading, secrets: ReadonlyMap<string, string>): ReadonlyMap<string, Uint8Array> {
+  const data = new Map<string, Uint8Array>();
+  for (const [key, value] of secrets) {
+    if (isHostKey(key)) continue;
+    reading.take(parseDataKey(key, `secrets[${key}]`));
+    data.set(key, Buffer.from(value));
+  }
+  return data;
+}
 
-/** Bytes, then inodes. `available` never goes below 0. */
+const TOKENS = mapOf<HeldToken>((value) =>
+  parseBy(z.object({ token: z.string().min(1), expirationTimestamp: z.string() }), value),
+);
+
+/**
+ * The service account's tokens by audience; none if the host sent none. Newer kubelets put them into `secrets`, older
+ * ones into volume_context. The fault names the place only: any part of the text may be a token.
+ */
+function parseTokens(
+  secrets: ReadonlyMap<string, string>,
+  context: ReadonlyMap<string, string>,
+): Parsed<ReadonlyMap<string, HeldToken>> {
+  const fromSecrets = secrets.get(HOST_KEYS.tokens);
+  const text = fromSecrets ?? context.get(HOST_KEYS.tokens);
+  if (text === undefined) return parsed(new Map());
+  const json = parseBoundedJson(text, TOKENS_LIMITS);
+  const tokens = json.ok ? parseBy(TOKENS, json.value) : json;
+  if (tokens.ok) return tokens;
+  const message = 'must be JSON of the form {"<audience>": {"token": "…", "expirationTimestamp": "…"}}';
+  return faulty([{ field: mapKey(fromSecrets === undefined ? CONTEXT : 'secrets', HOST_KEYS.tokens), message }]);
+}
+
+function podOf(context: ReadonlyMap<string, string>): PodFacts | undefined {
+  const name = context.get(HOST_KEYS.podName);
+  const uid = context.get(HOST_KEYS.podUid);
+  const serviceAccountName = context.get(HOST_KEYS.serviceAccountName);
+  if (name === undefined && uid === undefined && serviceAccountName === undefined) return undefined;
+  return {
+    name: name ?? '',
+    uid: uid ?? '',
+    serviceAccountName: serviceAccountName ?? '',
+    labels: new Map(),
+    annotations: new Map(),
+    containers: [],
+  };
+}
+
+/** Bytes, then inodes. `available` is never negative. */
 export function volumeUsagesOf(usage: VolumeUsage): WireUsage[] {
   return [
     { unit: 'BYTES', ...amounts(usage.totalBytes, usage.usedBytes) },
@@ -102,19 +183,11 @@ function amounts(total: number, used: number) {
   return { total, used, available: Math.max(0, total - used) };
 }
 
-/** Abnormal is anything but contents at the newest revisions known. The message is never empty. */
+/** CSI's limit for VolumeCondition.message. */
+const MAX_MESSAGE_BYTES = 128;
+
+/** Abnormal unless the contents are at the newest known revisions. The message is never empty. */
 export function volumeConditionOf({ state, lastError }: VolumeStatus): VolumeCondition {
   if (state === 'ready') return { abnormal: false, message: 'ready: the contents are up to date' };
-  return { abnormal: true, message: shortened(lastError ? `${state}: ${lastError}` : state) };
-}
-
-function shortened(message: string): string {
-  if (Buffer.byteLength(message) <= MAX_MESSAGE_BYTES) return message;
-  const room = MAX_MESSAGE_BYTES - Buffer.byteLength(ELLIPSIS);
-  // Cut inside a character, the decoder leaves its replacement character there.
-  const cut = Buffer.from(message)
-    .subarray(0, room)
-    .toString()
-    .replace(/\uFFFD+$/, '');
-  return cut + ELLIPSIS;
+  return { abnormal: true, message: cutText(lastError ? `${state}: ${lastError}` : state, MAX_MESSAGE_BYTES) };
 }

@@ -2,25 +2,25 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 
-/** A watch may be silent for days: its client is asked this often whether it is still there, and has that long to answer. */
+/** A watch may be silent for days: its client is pinged at this interval, and must answer in time. */
 const PING_MS = 60_000;
 const ANSWER_MS = 20_000;
 
-/** What a session that is cut off has to read why, in milliseconds. */
+/** Time for a client that is cut off to read the reason, in milliseconds. */
 const FAREWELL_MS = 1_000;
 
 type SessionEvents = {
   /** The peer speaks HTTP/2. */
   readonly spoke: () => void;
-  /** The session was ended for this. */
+  /** The session was ended for this reason. */
   readonly cut: (reason: 'resets' | 'unresponsive') => void;
-  /** As of `Admitted`. */
+  /** See `Admitted`. */
   readonly spendResets: (count: number) => boolean;
 };
 
 /**
- * Ends an HTTP/2 session that does harm: one that resets its streams faster than it uses them, and one whose peer is gone. node:http2 waits
- * for what it still has to write when a session is destroyed, for ever if nobody reads it: so the socket itself is destroyed.
+ * Ends an HTTP/2 session whose peer resets streams faster than it uses them, or is gone. A destroyed session of node:http2
+ * waits until its pending data is written, for ever if nobody reads it: so the socket is destroyed.
  */
 export class GuardedSession {
   readonly #session: ServerHttp2Session;
@@ -41,29 +41,29 @@ export class GuardedSession {
       events.spoke();
       this.#pingLater();
     });
-    session.on('stream', (stream) => this.#follow(stream));
+    session.on('stream', this.#follow);
     socket.once('close', () => this.#timer?.[Symbol.dispose]());
   }
 
-  #follow(stream: ServerHttp2Stream): void {
+  readonly #follow = (stream: ServerHttp2Stream): void => {
     const opened = this.#clock.monotonic();
     let isCounted = false;
-    const count = (isReset: boolean): void => {
+    const count = (): void => {
       // A session that ends takes its streams with it.
       if (isCounted || this.#session.destroyed || this.#socket.destroyed) return;
       isCounted = true;
-      if (!isReset) this.#resets.used();
+      if (!stream.aborted && !isReset(stream)) this.#resets.used();
       else if (!this.#resets.reset(this.#clock.monotonic() - opened)) this.#cut();
     };
-    const isReset = () => stream.rstCode !== constants.NGHTTP2_NO_ERROR;
-    // One read may bring a thousand streams and their resets: those that were answered at once are not aborted, and close only after it.
+    // One read may bring a thousand streams and their resets. A stream that was answered at once is not aborted, and
+    // emits `close` only after that read.
     this.#countLast();
     this.#countLast = () => {
-      if (stream.closed && isReset()) count(true);
+      if (stream.closed && isReset(stream)) count();
     };
-    stream.once('aborted', () => count(true));
-    stream.once('close', () => count(isReset()));
-  }
+    stream.once('aborted', count);
+    stream.once('close', count);
+  };
 
   #cut(): void {
     this.#events.cut('resets');
@@ -96,24 +96,28 @@ export class GuardedSession {
   }
 }
 
-/** Resets that every session has of its own; streams that were used to their end give them back. */
+function isReset({ rstCode }: ServerHttp2Stream): boolean {
+  return rstCode !== constants.NGHTTP2_NO_ERROR;
+}
+
+/** Resets of each session; every stream that is used to its end gives one back. */
 const OWN = 64;
 
-/** A stream that was reset after this was worth having, in milliseconds: how many of those there are is bounded by how many may be open. */
-const WORTH_MS = 1_000;
-/** Clients whose user gave up, or whose deadline passed, do not reset a stream this soon after they opened it, in milliseconds. */
+/** A reset of an older stream is free, in milliseconds: the limit of open streams bounds how many there are. */
+const FREE_AFTER_MS = 1_000;
+/** A user who gives up, or a deadline, does not reset a stream this soon after it was opened, in milliseconds. */
 const AT_ONCE_MS = 5;
 const AT_ONCE_COST = 4;
 
 /**
- * What one session may reset. Opening a stream and resetting it costs its peer next to nothing and this process a call, and no limit of
- * streams that are open applies to it (CVE-2023-44487).
+ * The budget of one session for resets. To open and reset a stream costs the peer almost nothing and this process a
+ * call, and the limit of open streams does not apply (CVE-2023-44487).
  */
 export class ResetAllowance {
   readonly #spendShared: (count: number) => boolean;
   #own = OWN;
 
-  /** `spendShared` takes from what the peer's sessions have together; false when that is spent. */
+  /** `spendShared` takes from the shared budget of the peer's sessions; false if that is spent. */
   constructor(spendShared: (count: number) => boolean) {
     this.#spendShared = spendShared;
   }
@@ -123,9 +127,9 @@ export class ResetAllowance {
     if (this.#own < OWN) this.#own += 1;
   }
 
-  /** A stream was reset by its client; false when that is too much. */
+  /** A stream was reset by its client; false if the budget is spent. */
   reset(ageMs: number): boolean {
-    if (ageMs >= WORTH_MS) return true;
+    if (ageMs >= FREE_AFTER_MS) return true;
     const cost = ageMs < AT_ONCE_MS ? AT_ONCE_COST : 1;
     if (this.#own < cost) return this.#spendShared(cost);
     this.#own -= cost;
