@@ -16,8 +16,7 @@ import type { Observation } from './operations/observation.ts';
 import { readinessOf } from './operations/readiness.ts';
 import { EventLog } from './projection/events/event-log.ts';
 import { PodProjector } from './projection/pods/pod-projector.ts';
-import type { Stages } from './projection/stages.ts';
-import { VolumeProjector } from './projection/volume-projector.ts';
+import { Volumes, type VolumesDependencies } from './projection/volumes.ts';
 import { controllerService } from './rpc/csi/controller-service.ts';
 import { identityService } from './rpc/csi/identity-service.ts';
 import { nodeService } from './rpc/csi/node-service.ts';
@@ -57,12 +56,12 @@ type DaemonSurroundings = {
 export class Daemon implements AsyncDisposable {
   /** One line that says where it listens and what it runs on. */
   readonly readyLine: string;
-  readonly #projector: VolumeProjector;
+  readonly #volumes: Volumes;
   readonly #parts: DisposalStack;
 
-  private constructor(readyLine: string, projector: VolumeProjector, parts: DisposalStack) {
+  private constructor(readyLine: string, volumes: Volumes, parts: DisposalStack) {
     this.readyLine = readyLine;
-    this.#projector = projector;
+    this.#volumes = volumes;
     this.#parts = parts;
   }
 
@@ -85,28 +84,22 @@ export class Daemon implements AsyncDisposable {
 
       const parser = parts.use(new ThreadParser({ script: parseThread, clock }));
       const store = await openStore(config, log, parts);
-      const events = new EventLog({ clock });
+      const events = new EventLog({ clock, listener: observation?.metrics.hear });
       const keys = parts.use(new SigningKeys({ store, clock }));
       const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
       // A pod's tokens are its API server's business: nobody in the cluster would trust ours.
       const tokens = config.host === 'kubernetes' ? undefined : signer;
       const { staleness, writability } = store;
-      const faces = facesOf(store, config, clock);
-      const parties = {
-        ...faces,
-        staleness,
-        parser,
-        publisher,
-        clock,
-        slices: new Slices(clock),
-        log,
-        recorder: events,
-        tokens,
+      const { syncPeriodMs, environmentNames, isolation } = config;
+      const dependencies: VolumesDependencies = {
+        ...sourcesOf(store, config, clock),
+        ...{ staleness, parser, publisher, clock, slices: new Slices(clock), log, events, tokens },
+        ...{ syncPeriodMs, environmentNames, isolation },
+        budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
+        allocatable: nodeResources(),
       };
-      const { syncPeriodMs, environmentNames } = config;
-      const stages: Stages = { ...parties, ...limitsOf(config), syncPeriodMs, environmentNames };
-      const projector = parts.use(new VolumeProjector(stages, observation?.metrics.hear));
-      const pods = new PodProjector(projector, stages, targetDirectories(config));
+      const projector = parts.use(new Volumes(dependencies));
+      const pods = new PodProjector(projector, dependencies, targetDirectories(config));
       if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
       const server = parts.use(
         new RpcServer({
@@ -169,7 +162,7 @@ export class Daemon implements AsyncDisposable {
 
   /** Resolves when every change known so far has reached its volumes. */
   async settled(): Promise<void> {
-    await this.#projector.settled();
+    await this.#volumes.settled();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -234,7 +227,7 @@ async function openStore(config: Config, log: Log, parts: DisposalStack): Promis
 }
 
 /** How the store is read, as `--change-detection` says. A cache is a little younger than a round of the sync period. */
-function facesOf(store: Store, config: Config, clock: Clock): Pick<Stages, 'source' | 'background'> {
+function sourcesOf(store: Store, config: Config, clock: Clock): Pick<VolumesDependencies, 'source' | 'background'> {
   // Only a remote store can hang.
   const bounded = store.staleness === undefined ? store : new BoundedSource(store, { clock });
   if (config.changeDetection === 'cache') {
@@ -257,14 +250,6 @@ function tellOf(writability: Writability, server: RpcServer, log: Log): Disposab
   };
   tell();
   return writability.onChange(tell);
-}
-
-function limitsOf(config: Config): Pick<Stages, 'budget' | 'allocatable' | 'isolation'> {
-  return {
-    budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
-    allocatable: nodeResources(),
-    isolation: config.isolation,
-  };
 }
 
 function readyLineOf(config: Config, publisher: Publisher): string {

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PoolTotals } from '../mount/publisher.ts';
-import type { VolumeEvent } from '../projection/events/volume-events.ts';
-import type { VolumeCensus } from '../projection/status.ts';
+import type { VolumeEvent } from '../projection/events/event-log.ts';
+import type { VolumeCensus } from '../projection/volumes.ts';
 import type { CallObserver, CallOutcome } from '../rpc/handler.ts';
 import type { ConnectionObserver, Listener, RefusalReason } from '../rpc/transport/connection-limits.ts';
 import type { Staleness, Writability } from '../stores/store.ts';

@@ -1,32 +1,36 @@
 import { LanternError } from '../base/errors.ts';
 import { accountRefOf } from '../spec/object-refs.ts';
 import type { AccessMode, RecordedPublication, RequestInputs } from '../volume/record.ts';
-import type { LiveVolume, Wanted } from './live-volume.ts';
 import type { PublishRequest } from './projector.ts';
 
+/** What a volume holds, as its last good request says. */
+export type Wanted = Omit<
+  PublishRequest,
+  'target' | 'subPath' | 'accessMode' | 'readonly' | 'mountFlags' | 'waitForObjects'
+>;
+
 /**
- * What a publish request must agree on with what is there (CSI's table for NodePublishVolume): the same target with
- * another capability, readonly, namespace or subPath is `already-exists`; another target needs an access mode that allows
- * several, and the same pod, account, mount group and request inputs, else `failed-precondition`. A changed spec is a refresh.
+ * Compares a publish request with what is there (CSI's table for NodePublishVolume). The same target with another
+ * capability, readonly, namespace or subPath is `already-exists`; another target needs an access mode that allows several,
+ * and the same pod, account, mount group and request inputs, else `failed-precondition`. A changed spec is an update.
  */
-export function requireAgreement(volume: LiveVolume, request: PublishRequest): void {
-  const { wanted } = volume;
-  if (wanted === undefined) return;
+export function requireAgreement(
+  request: PublishRequest,
+  wanted: Wanted,
+  publications: ReadonlyMap<string, RecordedPublication>,
+): void {
   if (wanted.namespace !== request.namespace) {
     throw conflict(request, `the volume belongs to namespace "${wanted.namespace}"; use another volume_id`);
   }
-  const published = volume.publications.get(request.target);
-  if (published === undefined) requireSharing(volume, wanted, request);
-  else requireSamePublication(published, !volume.assumed.has(request.target), wanted, request);
+  const published = publications.get(request.target);
+  const [other] = publications.values();
+  if (published !== undefined) requireSamePublication(published, wanted, request);
+  else if (other !== undefined) requireSharing(other, wanted, request);
 }
 
-function requireSamePublication(
-  published: RecordedPublication,
-  isKnown: boolean,
-  wanted: Wanted,
-  request: PublishRequest,
-): void {
-  // What was asked for at an assumed target is not known, so it cannot be held against a repeat.
+function requireSamePublication(published: RecordedPublication, wanted: Wanted, request: PublishRequest): void {
+  // Of an assumed target only the mount is known, not its request.
+  const isKnown = published.isAssumed !== true;
   const differing = [
     isKnown && published.accessMode !== request.accessMode && 'access mode',
     isKnown && published.readonly !== request.readonly && 'readonly',
@@ -42,9 +46,7 @@ function requireSamePublication(
   );
 }
 
-function requireSharing(volume: LiveVolume, wanted: Wanted, request: PublishRequest): void {
-  const [other] = volume.publications.values();
-  if (other === undefined) return;
+function requireSharing(other: RecordedPublication, wanted: Wanted, request: PublishRequest): void {
   if (!isShareable(other.accessMode) || !isShareable(request.accessMode)) {
     throw unshareable(
       request,

@@ -10,48 +10,51 @@ import type { VolumeDefinition, VolumeId } from '../spec/volume-spec.ts';
 import type { FileSummary } from '../volume/generation-contents.ts';
 import type { AccessMode, MountFlag, RecordedPodVolume, RecordedPublication, RequestInputs } from '../volume/record.ts';
 import type { TreeEntry } from '../volume/tree.ts';
-import type { VolumeEvent } from './events/volume-events.ts';
+import type { VolumeEvent } from './events/event-log.ts';
 
 /**
- * What the services call: requests arrive parsed, answers leave as plain data. All calls for one volume run one after
- * the other. Every wait ends with the signal.
+ * What the services call. Requests arrive parsed, results leave as plain data. Calls for one volume run one after the
+ * other. Every wait ends with the signal.
  */
 export interface Projector {
-  /** Whether volumes can be projected yet: the source has synced and what an earlier daemon left is taken over. */
+  /** True once the store has synced: then volumes of an earlier daemon are taken over, and new ones can be projected. */
   readonly isReady: boolean;
-  /** See the rules of `csi-facts`: a repeat refreshes contents, an incompatible one is `already-exists`. */
-  publish(request: PublishRequest, signal: AbortSignal): Promise<VolumeStatus>;
-  /** `target` undefined: all targets of the volume. Unknown volumes and targets are fine. */
+  /** A repeat refreshes the contents; an incompatible one is `already-exists`. */
+  publish(request: PublishRequest, signal: AbortSignal): Promise<Published>;
+  /** `target` undefined: all targets of the volume. Unknown volumes and targets are not an error. */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void>;
   /** `not-found` for an unknown volume. */
-  update(request: UpdateRequest, signal: AbortSignal): Promise<VolumeStatus>;
+  update(request: UpdateRequest, signal: AbortSignal): Promise<Published>;
   get(volumeId: string): VolumeStatus | undefined;
   /** In order of volume id (byte order). */
   list(): readonly VolumeStatus[];
   /**
-   * The same from behind this volume id on (all: empty), of one namespace (all: undefined). Each status is made when it is
-   * reached, so that a page costs what is on it; to be read without a pause.
+   * The volumes after this id (all: empty) of one namespace (all: undefined). Each status is built when it is reached, so
+   * that a page costs what is on it. Read it without a pause.
    */
   listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus>;
-  /** Usage where the volume lives; `not-found` for an unknown volume or a path it is not published at. */
+  /** Usage of the file system with the volume; `not-found` for an unknown volume or a path it is not published at. */
   usage(volumeId: string, target: string): VolumeUsage;
   /** Events from now on until the signal aborts; `resource-exhausted` when the reader is too slow. */
   events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent>;
   /**
-   * Reads the objects of one volume, or of all (undefined), anew and renders them. A volume that fails keeps its last good
-   * contents and says so in its result; `not-found` for an unknown one.
+   * Reads the objects of one volume, or of all (undefined), and renders them again. A volume that fails keeps its last good
+   * contents and has an error in its result; `not-found` for an unknown one.
    */
   refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]>;
   /**
-   * The tree the volume would have, through the same writer in memory; `contents` are filled only when asked for. No token
-   * is issued: a notice stands where one would be.
+   * The tree the volume would have, written by the same writer in memory; `contents` only on request. No token is issued:
+   * a notice is in its place.
    */
   render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
-  /** A container's variables; the errors are those of rendering a volume. */
+  /** A container's variables; errors as for rendering a volume. */
   resolveEnvironment(request: EnvironmentRequest, signal: AbortSignal): Promise<Environment>;
-  /** Logins for an image; what is missing or malformed is left out with a notice. */
+  /** Logins for an image; a missing or malformed one is left out with a notice. */
   resolveCredentials(request: CredentialsRequest, signal: AbortSignal): Promise<RegistryCredentials>;
 }
+
+/** The status is built when it is read. */
+export type Published = { readonly status: VolumeStatus };
 
 /** `error`: why the volume is `stale`. */
 export type RefreshResult = {
@@ -72,12 +75,12 @@ export type Environment = { readonly variables: readonly EnvVariable[]; readonly
 
 export type CredentialsRequest = {
   readonly namespace: string;
-  /** Whose image it is, for events. */
+  /** For events. */
   readonly pod?: Pick<PodFacts, 'name' | 'uid'>;
   readonly image: ImageReference;
   /** The pod's own. */
   readonly imagePullSecrets: readonly string[];
-  /** Its image pull secrets count where the pod names none. */
+  /** Its image pull secrets are used if the pod names none. */
   readonly serviceAccountName: string;
 };
 
@@ -103,9 +106,9 @@ export type UnpublishRequest = { readonly volumeId: VolumeId; readonly target: s
 
 export type UpdateRequest = {
   readonly volumeId: VolumeId;
-  /** Stays as it is where undefined. */
+  /** Unchanged if undefined. */
   readonly definition: VolumeDefinition | undefined;
-  /** The request's own data; stays as it is where undefined. */
+  /** The request's own data; unchanged if undefined. */
   readonly data: ReadonlyMap<string, Uint8Array> | undefined;
 };
 
@@ -121,9 +124,9 @@ export type RenderRequest = {
 /**
  * - `ready`: the contents are those of the definition at the newest revisions known.
  * - `stale`: the last good contents stay, and `lastError` says why they cannot be renewed; or a token in them has expired
- *   that only the request can bring anew.
- * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again. Or something on disk is
- *   not as it was written, and only a new mount can mend that.
+ *   that only a new request can replace.
+ * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again. Or something on disk
+ *   was changed, and only a new mount can repair it.
  */
 export type VolumeState = 'ready' | 'stale' | 'degraded';
 
@@ -137,11 +140,11 @@ export type VolumeStatus = {
   readonly files: readonly FileSummary[];
   readonly publications: readonly RecordedPublication[];
   readonly lastError: string | undefined;
-  /** Since when the state is not `ready`, as far as this daemon knows: milliseconds since 1970 UTC. */
+  /** Since when this daemon has seen it not `ready`: milliseconds since 1970 UTC. */
   readonly problemSince: number | undefined;
   /** When the current generation was written: milliseconds since 1970 UTC. */
   readonly updatedAt: number | undefined;
-  /** Since when the store is out of touch, so that nobody knows of newer contents: milliseconds since 1970 UTC. */
+  /** Since when the store is out of touch, so that newer contents may exist: milliseconds since 1970 UTC. */
   readonly staleSince: number | undefined;
   readonly objects: readonly ObjectRevision[];
   readonly mountGroup: number | undefined;

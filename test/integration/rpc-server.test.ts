@@ -6,7 +6,7 @@ import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { invalid, LanternError, toLanternError } from '../../src/base/errors.ts';
-import { VolumeEvents } from '../../src/projection/events/volume-events.ts';
+import { EventLog } from '../../src/projection/events/event-log.ts';
 import { connect } from '../../src/rpc/client.ts';
 import type { CallObserver } from '../../src/rpc/handler.ts';
 import { eventToWire } from '../../src/rpc/lantern/projector-messages.ts';
@@ -112,10 +112,10 @@ describe('a call', () => {
 
 describe('a stream', () => {
   it('ends with resource-exhausted when its reader is slow, and goes on for one that is not', async () => {
-    const events = new VolumeEvents();
+    const events = new EventLog({ clock: new PatientClock() });
     let readers = 0;
     const watchVolumes = async function* (_: object, signal: AbortSignal) {
-      const queue = events.read(undefined, [], signal);
+      const queue = events.watchVolumes(undefined, [], signal);
       readers += 1;
       try {
         for await (const event of queue) yield eventToWire(event);

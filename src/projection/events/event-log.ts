@@ -1,87 +1,153 @@
 import { Broadcast } from '../../base/broadcast.ts';
 import type { Clock } from '../../base/clock.ts';
 import { cutText } from '../../base/text.ts';
-import type { EventDraft, EventRecorder, InvolvedObject } from '../../objects/event.ts';
+import { type EventDraft, type EventRecorder, type InvolvedObject, involvedPod } from '../../objects/event.ts';
 
-/** An event as it is kept: what happened, how often, and when. Never changed: counting on makes a new one. */
+/** Which volume an event is about, and when it happened: milliseconds since 1970 UTC. */
+export type EventHead = {
+  readonly volumeId: string;
+  readonly namespace: string;
+  /** The workload, as far as the request names it. */
+  readonly pod: { readonly name: string; readonly uid: string } | undefined;
+  readonly time: number;
+};
+
+/**
+ * - `object`: the store reported a change.
+ * - `request`: a mount or an update asked for other contents.
+ * - `refresh`: a refresh without either found a change, or renewed a token.
+ */
+export type UpdateCause = 'object' | 'request' | 'refresh';
+
+/** What happened to a volume. `reason` is one word, as in an event of Kubernetes. */
+export type VolumeIncident =
+  | { readonly type: 'mounted' | 'unmounted'; readonly target: string }
+  | {
+      readonly type: 'updated';
+      readonly oldGeneration: string | undefined;
+      readonly newGeneration: string;
+      readonly changedPaths: readonly string[];
+      readonly cause: UpdateCause;
+      /** From the moment the store reported the change to the swap, in milliseconds; undefined for other causes. */
+      readonly propagationMs: number | undefined;
+    }
+  /** An earlier failure or warning is over. */
+  | { readonly type: 'recovered'; readonly message: string }
+  | { readonly type: 'update-skipped'; readonly target: string; readonly message: string }
+  | { readonly type: 'failed' | 'warning'; readonly reason: string; readonly message: string };
+
+export type VolumeEvent = EventHead & VolumeIncident;
+
+/** A recorded event. Never changed: a repeat replaces it by one with a higher count. */
 export type RecordedEvent = EventDraft & {
-  /** Stays the same while the event is counted on. */
+  /** The same for all repeats. */
   readonly id: string;
   readonly count: number;
   /** Milliseconds since 1970 UTC. */
   readonly firstTime: number;
   readonly lastTime: number;
-  /** Higher than that of everything recorded before, whatever the clock does. */
+  /** Higher than that of every earlier record, even if the clock goes back. */
   readonly revision: number;
 };
 
-/** Which events are meant; all where nothing is said. */
+/** Undefined fields match every event. */
 export type EventFilter = {
   readonly namespace?: string | undefined;
   readonly kind?: string | undefined;
   readonly name?: string | undefined;
 };
 
-/** How long an event is kept after it happened last, in milliseconds; the API server's default. */
+/** How long an event is kept after its last repeat, in milliseconds; the API server's default. */
 const KEPT_MS = 60 * 60 * 1000;
-/** Events at most, over all objects and of one. */
-const MOST_EVENTS = 10_000;
-const MOST_EVENTS_OF_OBJECT = 100;
-/** Groups of similar events whose messages are remembered; beyond, the one that was quiet longest starts anew. */
-const MOST_GROUPS = 2_000;
+/** Events over all objects, and of one. */
+const MAX_EVENTS = 10_000;
+const MAX_EVENTS_OF_OBJECT = 100;
+/** Groups of similar events whose messages are remembered. */
+const MAX_GROUPS = 2_000;
 /** UTF-8 bytes of a message; Kubernetes' limit for an event's note. */
-const MOST_MESSAGE_BYTES = 1024;
+const MAX_MESSAGE_BYTES = 1024;
 /** UTF-8 bytes of a name; more than a valid one has. */
-const MOST_NAME_BYTES = 320;
+const MAX_NAME_BYTES = 320;
 /** How many events a reader may fall behind. */
 const READER_LIMIT = 4096;
 
 const COMBINED = '(combined from similar events): ';
 
 /**
- * The events of this node, for a while, in memory. As in Kubernetes: what repeats, down to its message, counts on; many
- * different messages for one reason are combined into one event. One noisy object pushes out its own oldest events only.
+ * The events of this node. What happens to a volume is emitted once; it can be watched as it is (`watchVolumes`), and
+ * is recorded in Kubernetes' form (`list`, `watch`). Records stay in memory for a while. As in Kubernetes, a repeat with
+ * the same message raises the count, and many different messages for one reason are combined into one event. A noisy
+ * object pushes out its own oldest events only.
  */
 export class EventLog implements EventRecorder {
   readonly #clock: Clock;
-  /** By `keyOf`, least recently recorded first, as is each object's set. */
+  readonly #listener: (event: VolumeEvent) => void;
+  /** By object, reason and message, least recently recorded first, as is each object's set. */
   readonly #events = new Map<string, RecordedEvent>();
   readonly #keysOfObject = new Map<string, Set<string>>();
-  readonly #similar = new SimilarEvents(MOST_GROUPS);
-  readonly #broadcast = new Broadcast<RecordedEvent>('watch events', READER_LIMIT);
+  readonly #similar = new SimilarEvents();
+  readonly #volumeReaders = new Broadcast<VolumeEvent>('watch volumes', READER_LIMIT);
+  readonly #readers = new Broadcast<RecordedEvent>('watch events', READER_LIMIT);
   #revision = 0;
 
-  constructor({ clock }: { readonly clock: Clock }) {
+  /** `listener` is called with every event of a volume, before its readers see it. */
+  constructor({ clock, listener = () => {} }: { clock: Clock; listener?: ((event: VolumeEvent) => void) | undefined }) {
     this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  /** Records the event and hands it to every reader; does not wait for readers. */
+  emit(event: VolumeEvent): void {
+    this.record(draftOf(event));
+    this.#listener(event);
+    this.#volumeReaders.send(event);
+  }
+
+  /** `first`, then events from now on, of one volume or all; ends and errors as in `Broadcast.read`. */
+  watchVolumes(
+    volumeId: string | undefined,
+    first: readonly VolumeEvent[],
+    signal: AbortSignal,
+  ): AsyncIterable<VolumeEvent> {
+    const matches = (event: VolumeEvent) => volumeId === undefined || event.volumeId === volumeId;
+    return this.#volumeReaders.read(first, matches, signal);
   }
 
   record(draft: EventDraft): void {
     const now = this.#clock.now();
     this.#expire(now);
     const event = bounded(draft);
-    const group = groupOf(event);
-    const key = keyOf(group, event.message);
-    if (this.#similar.admits(group, event.message, now) || this.#events.has(key)) this.#put(key, event, now);
-    else this.#put(keyOf(group, undefined), combined(event), now);
+    const { involved, type, reason, message } = event;
+    const object = keyOfObject(involved);
+    const group = `${object} ${JSON.stringify([involved.fieldPath, type, reason])}`;
+    const key = `${group} ${message}`;
+    const isSeparate = this.#similar.admits(group, message, now) || this.#events.has(key);
+    if (isSeparate) this.#put(object, key, event, now);
+    // As in Kubernetes, the combined event has the newest of its messages.
+    else this.#put(object, group, { ...event, message: cutText(COMBINED + message, MAX_MESSAGE_BYTES) }, now);
   }
 
   /** Least recently recorded first. */
   list(filter: EventFilter): readonly RecordedEvent[] {
     this.#expire(this.#clock.now());
-    return [...this.#events.values()].filter((event) => isMeant(event, filter));
+    return [...this.#events.values()].filter((event) => matches(event, filter));
   }
 
   /**
-   * Events as they are recorded, also those that only count on, until the signal aborts; `resource-exhausted` when the
-   * reader is too slow.
+   * Events as they are recorded, repeats included, until the signal aborts; `resource-exhausted` when the reader is too
+   * slow.
    */
   watch(filter: EventFilter, includeExisting: boolean, signal: AbortSignal): AsyncIterable<RecordedEvent> {
     const first = includeExisting ? this.list(filter) : [];
-    return this.#broadcast.read(first, (event) => isMeant(event, filter), signal);
+    return this.#readers.read(first, (event) => matches(event, filter), signal);
   }
 
-  #put(key: string, draft: EventDraft, now: number): void {
+  #put(object: string, key: string, draft: EventDraft, now: number): void {
     const before = this.#events.get(key);
+    const keys = this.#keysOfObject.get(object) ?? new Set();
+    if (before !== undefined) this.#remove(key);
+    else if (keys.size >= MAX_EVENTS_OF_OBJECT) this.#removeFirst(keys);
+    else if (this.#events.size >= MAX_EVENTS) this.#removeFirst(this.#events.keys());
     this.#revision++;
     const event: RecordedEvent = {
       ...draft,
@@ -91,34 +157,24 @@ export class EventLog implements EventRecorder {
       lastTime: now,
       revision: this.#revision,
     };
-    this.#remove(key);
-    this.#makeRoom(objectOf(draft.involved));
-    this.#add(key, event);
-    this.#broadcast.send(event);
-  }
-
-  #add(key: string, event: RecordedEvent): void {
-    const object = objectOf(event.involved);
-    const keys = this.#keysOfObject.get(object) ?? new Set();
     this.#keysOfObject.set(object, keys.add(key));
     this.#events.set(key, event);
+    this.#readers.send(event);
+  }
+
+  #removeFirst(keys: Iterable<string>): void {
+    const [first] = keys;
+    if (first !== undefined) this.#remove(first);
   }
 
   #remove(key: string): void {
     const event = this.#events.get(key);
     if (event === undefined) return;
     this.#events.delete(key);
-    const object = objectOf(event.involved);
+    const object = keyOfObject(event.involved);
     const keys = this.#keysOfObject.get(object);
     keys?.delete(key);
     if (keys?.size === 0) this.#keysOfObject.delete(object);
-  }
-
-  #makeRoom(object: string): void {
-    const keys = this.#keysOfObject.get(object);
-    const ofObject = keys !== undefined && keys.size >= MOST_EVENTS_OF_OBJECT;
-    const oldest = ofObject ? first(keys) : this.#events.size >= MOST_EVENTS ? first(this.#events.keys()) : undefined;
-    if (oldest !== undefined) this.#remove(oldest);
   }
 
   #expire(now: number): void {
@@ -129,56 +185,27 @@ export class EventLog implements EventRecorder {
   }
 }
 
-function first(keys: Iterable<string>): string | undefined {
-  for (const key of keys) return key;
-  return undefined;
-}
-
-/** Names come from requests, as parts of messages do, so each is cut. */
+/** Names and parts of messages come from requests, so each is cut. */
 function bounded({ involved, type, reason, message }: EventDraft): EventDraft {
-  const name = (text: string) => cutText(text, MOST_NAME_BYTES);
   return {
     involved: {
       kind: involved.kind,
-      namespace: name(involved.namespace),
-      name: name(involved.name),
-      uid: name(involved.uid),
-      fieldPath: name(involved.fieldPath),
+      namespace: cutText(involved.namespace, MAX_NAME_BYTES),
+      name: cutText(involved.name, MAX_NAME_BYTES),
+      uid: cutText(involved.uid, MAX_NAME_BYTES),
+      fieldPath: cutText(involved.fieldPath, MAX_NAME_BYTES),
     },
     type,
-    reason: name(reason),
-    message: cutText(message, MOST_MESSAGE_BYTES),
+    reason: cutText(reason, MAX_NAME_BYTES),
+    message: cutText(message, MAX_MESSAGE_BYTES),
   };
 }
 
-/** As Kubernetes does, it has the newest of the messages that it stands for. */
-function combined(event: EventDraft): EventDraft {
-  return { ...event, message: cutText(COMBINED + event.message, MOST_MESSAGE_BYTES) };
-}
-
-function objectOf({ kind, namespace, name, uid }: InvolvedObject): string {
+function keyOfObject({ kind, namespace, name, uid }: InvolvedObject): string {
   return JSON.stringify([kind, namespace, name, uid]);
 }
 
-/** What may be combined: all but the message. */
-function groupOf({ involved, type, reason }: EventDraft): string {
-  return JSON.stringify([
-    involved.kind,
-    involved.namespace,
-    involved.name,
-    involved.uid,
-    involved.fieldPath,
-    type,
-    reason,
-  ]);
-}
-
-/** Without a message it is the event that others are combined into. */
-function keyOf(group: string, message: string | undefined): string {
-  return message === undefined ? group : `${group} ${message}`;
-}
-
-function isMeant({ involved }: RecordedEvent, { namespace, kind, name }: EventFilter): boolean {
+function matches({ involved }: RecordedEvent, { namespace, kind, name }: EventFilter): boolean {
   return (
     (namespace === undefined || involved.namespace === namespace) &&
     (kind === undefined || involved.kind === kind) &&
@@ -186,38 +213,66 @@ function isMeant({ involved }: RecordedEvent, { namespace, kind, name }: EventFi
   );
 }
 
-/** How many different messages of one group stand for themselves; Kubernetes has about as many. */
-const MOST_MESSAGES = 10;
-/** A group that was quiet for this long starts anew, in milliseconds; as in Kubernetes. */
+/** The event in Kubernetes' form, about the volume's pod if it has one. */
+function draftOf(event: VolumeEvent): EventDraft {
+  const { volumeId, namespace, pod } = event;
+  const involved: InvolvedObject = involvedPod(namespace, pod) ?? {
+    ...{ kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' },
+  };
+  const draft = (type: EventDraft['type'], reason: string, text: string): EventDraft => {
+    return { involved, type, reason, message: `volume "${volumeId}": ${text}` };
+  };
+  switch (event.type) {
+    case 'mounted':
+      return draft('Normal', 'SuccessfulMount', `mounted at "${event.target}"`);
+    case 'unmounted':
+      return draft('Normal', 'Unmounted', `unmounted from "${event.target}"`);
+    case 'updated':
+      // The time it took is left out: it differs each time, and an update of the same files must count as a repeat.
+      return draft('Normal', 'Updated', `updated${listPaths(event.changedPaths)}`);
+    case 'recovered':
+      return draft('Normal', 'Recovered', event.message);
+    case 'update-skipped':
+      // A warning because somebody has to act: the workload reads old values until it is mounted again.
+      return draft('Warning', 'UpdateSkipped', event.message);
+    case 'failed':
+    case 'warning':
+      return draft('Warning', event.reason, event.message);
+  }
+}
+
+/** How many changed paths an event names. */
+const NAMED_PATHS = 5;
+
+function listPaths(paths: readonly string[]): string {
+  if (paths.length === 0) return '';
+  const named = `"${paths.slice(0, NAMED_PATHS).join('", "')}"`;
+  return `: ${named}${paths.length > NAMED_PATHS ? ` and ${paths.length - NAMED_PATHS} more` : ''}`;
+}
+
+/** How many different messages of one group stay separate; Kubernetes has about as many. */
+const MAX_MESSAGES = 10;
+/** A group that was quiet for this long starts over, in milliseconds; as in Kubernetes. */
 const QUIET_MS = 10 * 60 * 1000;
 
 type Group = { readonly messages: Set<string>; readonly lastTime: number };
 
-/** Which messages of a group of similar events stand for themselves, and which are to be combined. */
+/** Decides which messages of a group of similar events stay separate, and which are combined. */
 class SimilarEvents {
-  readonly #mostGroups: number;
   /** Least recently seen first. */
   readonly #groups = new Map<string, Group>();
 
-  constructor(mostGroups: number) {
-    this.#mostGroups = mostGroups;
-  }
-
-  /** Whether the message is among the first different ones since the group was quiet. `now`: milliseconds. */
+  /** True for the first different messages since the group was quiet. `now`: milliseconds. */
   admits(key: string, message: string, now: number): boolean {
     const known = this.#groups.get(key);
     const messages = known !== undefined && now - known.lastTime < QUIET_MS ? known.messages : new Set<string>();
     this.#groups.delete(key);
-    this.#forgetSome(now);
-    this.#groups.set(key, { messages, lastTime: now });
-    if (messages.size < MOST_MESSAGES) messages.add(message);
-    return messages.has(message);
-  }
-
-  #forgetSome(now: number): void {
-    for (const [key, { lastTime }] of this.#groups) {
-      if (now - lastTime < QUIET_MS && this.#groups.size < this.#mostGroups) return;
-      this.#groups.delete(key);
+    for (const [oldest, { lastTime }] of this.#groups) {
+      if (now - lastTime < QUIET_MS && this.#groups.size < MAX_GROUPS) break;
+      this.#groups.delete(oldest);
     }
+    this.#groups.set(key, { messages, lastTime: now });
+    if (messages.size < MAX_MESSAGES) messages.add(message);
+    return messages.has(message);
   }
 }

@@ -1,21 +1,25 @@
-import { LanternError, toLanternError } from '../../base/errors.ts';
+import type { Clock } from '../../base/clock.ts';
+import { toLanternError } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
-import { retry, Wakeup } from '../../base/retry.ts';
+import type { Log } from '../../base/log.ts';
+import type { Slices } from '../../base/steps.ts';
 import type { Publisher } from '../../mount/publisher.ts';
 import type { TargetDirectories } from '../../mount/targets/target-directories.ts';
-import { Following } from '../following.ts';
+import type { EventRecorder } from '../../objects/event.ts';
+import type { Source } from '../../stores/store.ts';
+import { whileObjectsAreMissing } from '../freshness/missing-objects.ts';
 import type { Projector } from '../projector.ts';
-import type { Stages } from '../stages.ts';
 import { mountPodOnce, unmountPod } from './mount-pod.ts';
 import { podRefs } from './objects.ts';
 import type { MountedPod, PodRequest, PodStatus, Pods, PodUnmount } from './pods.ts';
 import { podStatuses } from './status.ts';
 
-/** While a pod waits for missing objects: their arrival ends a pause early. */
-const WAITING = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
-
-/** What pods need of the stages; the projector has them all. */
-type PodStages = Pick<Stages, 'source' | 'clock' | 'log' | 'recorder' | 'slices'> & {
+type PodStages = {
+  readonly source: Source;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly slices: Slices;
   readonly publisher: Pick<Publisher, 'canChangeOwners'>;
 };
 
@@ -46,19 +50,15 @@ export class PodProjector implements Pods {
 
   async #mountWaiting(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
     const { source, clock } = this.#stages;
-    const arrival = new Wakeup();
-    using following = new Following(source, () => arrival.ring());
-    following.follow(podRefs(request.pod).map(({ ref }) => ref));
-    const pause = { sleep: (ms: number, until: AbortSignal) => arrival.wait(ms, clock, until) };
-    let said: string | undefined;
-    const isPassing = (error: unknown): boolean => {
-      if (!(error instanceof LanternError) || error.reason !== 'MISSING_OBJECTS') return false;
-      if (said !== error.message) this.#say(request, 'waiting to mount', error.message);
-      said = error.message;
-      return true;
-    };
-    const attempt = () => this.#mountOnce(request, signal);
-    return await retry(attempt, { clock: pause, signal, backoff: WAITING, isPassing });
+    const refs = podRefs(request.pod).map(({ ref }) => ref);
+    return await whileObjectsAreMissing(
+      (follow) => {
+        follow(refs);
+        return this.#mountOnce(request, signal);
+      },
+      { source, clock, onMissing: (problem) => this.#say(request, 'waiting to mount', problem) },
+      signal,
+    );
   }
 
   async #mountOnce(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
@@ -87,7 +87,7 @@ export class PodProjector implements Pods {
 
   #say({ pod, root }: PodRequest, what: string, problem: string): void {
     const { name, uid } = pod.facts;
-    this.#stages.recorder.record({
+    this.#stages.events.record({
       involved: { kind: 'Pod', namespace: pod.namespace, name, uid, fieldPath: '' },
       type: 'Warning',
       reason: 'FailedMount',

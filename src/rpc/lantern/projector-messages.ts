@@ -1,7 +1,7 @@
 import type { Fault } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import { parseObjectName } from '../../objects/names.ts';
-import type { VolumeEvent } from '../../projection/events/volume-events.ts';
+import type { VolumeEvent } from '../../projection/events/event-log.ts';
 import type { VolumeStatus } from '../../projection/projector.ts';
 import {
   type ContainerEnv,

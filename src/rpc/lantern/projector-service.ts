@@ -43,7 +43,7 @@ export function projectorService(
       const { definition } = contents;
       if (volumeId === undefined || definition === undefined || target === undefined || !reading.isGood)
         throw reading.error();
-      const status = await projector.publish(
+      const { status } = await projector.publish(
         {
           ...contents,
           definition,
@@ -79,7 +79,8 @@ export function projectorService(
           : reading.take(await parseWireDefinition(request.definition, 'definition', parser, signal));
       const data = request.data === null ? undefined : readData(reading, request.data.data, 'data.data');
       if (volumeId === undefined || !reading.isGood) throw reading.error();
-      return { volume: volumeToWire(await projector.update({ volumeId, definition, data }, signal)) };
+      const { status } = await projector.update({ volumeId, definition, data }, signal);
+      return { volume: volumeToWire(status) };
     },
 
     getVolume(request) {

@@ -27,7 +27,7 @@ export class PodWorld implements AsyncDisposable {
   /** As the daemon has it now. */
   get pods(): PodProjector {
     const { store, clock, recorded, projector } = this.projection;
-    const recorder = { record: (event: (typeof recorded)[number]) => void recorded.push(event) };
+    const events = { record: (event: (typeof recorded)[number]) => void recorded.push(event) };
     const roots = new TargetRoots([this.projection.target('')], []);
     return new PodProjector(
       projector,
@@ -35,7 +35,7 @@ export class PodWorld implements AsyncDisposable {
         source: store,
         clock,
         log: silentLog,
-        recorder,
+        events,
         slices: new Slices(clock),
         publisher: { canChangeOwners: process.geteuid?.() === 0 },
       },

@@ -9,10 +9,9 @@ import { Pools } from '../../../src/mount/bind/pools.ts';
 import { RecordingMounter } from '../../../src/mount/linux/recording-mounter.ts';
 import { TargetRoots } from '../../../src/mount/targets/target.ts';
 import type { EventDraft } from '../../../src/objects/event.ts';
-import type { VolumeEvent } from '../../../src/projection/events/volume-events.ts';
+import { EventLog, type VolumeEvent } from '../../../src/projection/events/event-log.ts';
 import type { PublishRequest } from '../../../src/projection/projector.ts';
-import type { Stages } from '../../../src/projection/stages.ts';
-import { VolumeProjector } from '../../../src/projection/volume-projector.ts';
+import { Volumes, type VolumesDependencies } from '../../../src/projection/volumes.ts';
 import { parseVolumeSource } from '../../../src/spec/parse-volume-source.ts';
 import { parserHere } from '../../../src/spec/parser/parse-tasks.ts';
 import type { VolumeDefinition } from '../../../src/spec/volume-spec.ts';
@@ -32,7 +31,7 @@ export function inline(source: unknown): VolumeDefinition {
   return { kind: 'inline', spec: orThrow(parseVolumeSource(source, 'spec')) };
 }
 
-type Faces = Pick<Stages, 'source' | 'background' | 'staleness'>;
+type Faces = Pick<VolumesDependencies, 'source' | 'background' | 'staleness'>;
 
 export type WorldOptions = {
   readonly poolBytes?: number;
@@ -62,7 +61,7 @@ export class ProjectionWorld implements AsyncDisposable {
   readonly #facesOf: (store: MemoryStore, clock: Clock) => Faces;
   #stop = new AbortController();
   store = new MemoryStore({ clock: this.clock });
-  projector: VolumeProjector;
+  projector: Volumes;
 
   constructor(options: WorldOptions = {}) {
     const { poolBytes = 1024 * 1024, syncPeriodMs = A_YEAR_MS, issuesTokens = true, facesOf = asItIs } = options;
@@ -191,7 +190,7 @@ export class ProjectionWorld implements AsyncDisposable {
     this.#dir[Symbol.dispose]();
   }
 
-  #newProjector(): VolumeProjector {
+  #newProjector(): Volumes {
     const { clock, mounter } = this;
     const { source, background, staleness } = this.#facesOf(this.store, clock);
     const sizes = { poolBytes: this.#poolBytes, totalBytes: 16 * 1024 * 1024 };
@@ -204,7 +203,7 @@ export class ProjectionWorld implements AsyncDisposable {
       canChangeOwners: false,
       cautions: [],
     });
-    return new VolumeProjector({
+    return new Volumes({
       source,
       background,
       staleness,
@@ -213,7 +212,7 @@ export class ProjectionWorld implements AsyncDisposable {
       clock,
       slices: new Slices(clock),
       log: silentLog,
-      recorder: { record: (event) => void this.recorded.push(event) },
+      events: new RecordingLog(clock, this.recorded),
       tokens: this.#issuesTokens ? this.tokens : undefined,
       syncPeriodMs: this.#syncPeriodMs,
       budget: { bytes: this.#poolBytes, entries: 1_000 },
@@ -221,6 +220,21 @@ export class ProjectionWorld implements AsyncDisposable {
       isolation: 'namespace',
       environmentNames: 'strict',
     });
+  }
+}
+
+/** Keeps the drafts of all events. */
+export class RecordingLog extends EventLog {
+  readonly #drafts: EventDraft[];
+
+  constructor(clock: Clock, drafts: EventDraft[]) {
+    super({ clock });
+    this.#drafts = drafts;
+  }
+
+  override record(draft: EventDraft): void {
+    this.#drafts.push(draft);
+    super.record(draft);
   }
 }
 

@@ -12,7 +12,7 @@ const FOLDERS = `
   payload
   volume
   mount/linux mount/targets mount mount/bind mount/direct mount/detect
-  projection/events projection projection/pods
+  projection/events projection/freshness projection projection/pods
   config
   rpc rpc/transport rpc/csi rpc/lantern
   operations operations/doctor

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Metrics, type Readings } from '../../../src/operations/metrics.ts';
-import type { VolumeEvent } from '../../../src/projection/events/volume-events.ts';
+import type { VolumeEvent } from '../../../src/projection/events/event-log.ts';
 import { TOP } from '../../support/suite/compiled.ts';
 
 const READINGS: Readings = {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/base/clock.ts';
+import { KeyedLock } from '../../../src/base/keyed-lock.ts';
 import { BoundVolume } from '../../../src/mount/bind/bound-volume.ts';
-import { VolumeRegistry } from '../../../src/projection/live-volume.ts';
 import { BoundedSource, CachedSource, UnfollowedSource } from '../../../src/stores/change-detection.ts';
 import type { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
 import type { Source } from '../../../src/stores/store.ts';
@@ -79,7 +79,7 @@ describe.each(['watch', 'cache', 'get'] as const)('strategy %s', (strategy) => {
 
   it('says how long a change took only where the store told of the change', async () => {
     await using world = await arrange(faces[strategy]);
-    const hold = vi.spyOn(VolumeRegistry.prototype, 'exclusively').mockImplementationOnce(async (...args) => {
+    const hold = vi.spyOn(KeyedLock.prototype, 'run').mockImplementationOnce(async (...args) => {
       world.clock.advance(7);
       return await args[2]();
     });

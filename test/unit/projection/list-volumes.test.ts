@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HostedVolume } from '../../../src/mount/publisher.ts';
-import { LiveVolume, VolumeRegistry } from '../../../src/projection/live-volume.ts';
+import { volumeDirectoryName } from '../../../src/volume/layout.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
 import { volumeId } from '../../support/volume/volume-content.ts';
 
@@ -50,14 +49,15 @@ test('a mount that an unmount waits for succeeds', async () => {
   expect(world.projector.list()).toEqual([]);
 });
 
-test('a volume that gets its name back moves to its place', () => {
-  const registry = new VolumeRegistry();
-  const volumes = ['0', '1'].map((directoryName) => new LiveVolume({ directoryName } as HostedVolume, undefined));
-  for (const volume of volumes) registry.add(volume);
-  const names = () => registry.all().map(({ name }) => name);
-  expect(names()).toEqual(['unknown:0', 'unknown:1']);
-  const [first] = volumes;
-  if (first === undefined) throw new Error('there are two');
-  first.wanted = { volumeId: volumeId('zebra') } as LiveVolume['wanted'];
-  expect(names()).toEqual(['unknown:1', 'zebra']);
+test('a volume that gets its name back moves to its place', async () => {
+  await using world = new ProjectionWorld();
+  await world.start();
+  await world.apply('db', { password: 'one' });
+  for (const id of ['a', 'zebra']) await world.publish({ volumeId: volumeId(id), target: world.target(id) });
+  for (const id of ['a', 'zebra']) world.damageRecord(id);
+  await world.restart({ keepStore: true });
+  const names = () => world.projector.list().map(({ volumeId: name }) => name);
+  expect(names()).toEqual(['a', 'zebra'].map((id) => `unknown:${volumeDirectoryName(id)}`).sort());
+  await world.publish({ volumeId: volumeId('zebra'), target: world.target('zebra') });
+  expect(names()).toEqual([`unknown:${volumeDirectoryName('a')}`, 'zebra']);
 });

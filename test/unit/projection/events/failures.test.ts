@@ -4,11 +4,12 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { LanternError } from '../../../../src/base/errors.ts';
 import { BoundVolume } from '../../../../src/mount/bind/bound-volume.ts';
-import { type VolumeEvent, VolumeEvents } from '../../../../src/projection/events/volume-events.ts';
+import { EventLog, type VolumeEvent } from '../../../../src/projection/events/event-log.ts';
 import { volumeDirectoryName } from '../../../../src/volume/layout.ts';
 
 import { projectedVolumeDraft, secretDraft } from '../../../support/objects/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../../support/projection/projection-world.ts';
+import { ManualClock } from '../../../support/suite/clocks.ts';
 import { volumeId } from '../../../support/volume/volume-content.ts';
 
 const ID = volumeId('v');
@@ -270,17 +271,18 @@ describe('reading events', () => {
   const event: VolumeEvent = { volumeId: 'v', namespace: 'n', pod: undefined, time: 0, type: 'mounted', target: '/t' };
 
   it('ends for the emitter when the reader stops', async () => {
-    const events = new VolumeEvents();
+    const events = new EventLog({ clock: new ManualClock() });
     const stop = new AbortController();
     const remove = vi.spyOn(stop.signal, 'removeEventListener');
-    for await (const _ of events.read(undefined, [event], stop.signal)) break;
+    for await (const _ of events.watchVolumes(undefined, [event], stop.signal)) break;
     expect(remove).toHaveBeenCalledTimes(2);
   });
 
   it('gives nothing more after the abort, not even what is queued', async () => {
     const stop = new AbortController();
     const seen: VolumeEvent[] = [];
-    for await (const read of new VolumeEvents().read(undefined, [event, event], stop.signal)) {
+    const events = new EventLog({ clock: new ManualClock() });
+    for await (const read of events.watchVolumes(undefined, [event, event], stop.signal)) {
       seen.push(read);
       stop.abort();
     }

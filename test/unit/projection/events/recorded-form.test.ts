@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { EventDraft } from '../../../../src/objects/event.ts';
-import { recordVolumeEvent } from '../../../../src/projection/announce-update.ts';
-import type { VolumeEvent } from '../../../../src/projection/events/volume-events.ts';
+import type { VolumeEvent } from '../../../../src/projection/events/event-log.ts';
+import { RecordingLog } from '../../../support/projection/projection-world.ts';
+import { ManualClock } from '../../../support/suite/clocks.ts';
 
 const head = { volumeId: 'v', namespace: 'team', pod: undefined, time: 0 };
 const update = { type: 'updated', cause: 'object', oldGeneration: 'a', newGeneration: 'b' } as const;
 
 function recorded(event: VolumeEvent): EventDraft[] {
   const events: EventDraft[] = [];
-  recordVolumeEvent(event, { record: (draft) => void events.push(draft) });
+  new RecordingLog(new ManualClock(), events).emit(event);
   return events;
 }
 
-describe('recordVolumeEvent', () => {
+describe('what is recorded of a volume event', () => {
   it.each<[VolumeEvent, Pick<EventDraft, 'type' | 'reason' | 'message'>]>([
     [
       { ...head, type: 'mounted', target: '/t' },

@@ -1,0 +1,217 @@
+import type { Clock } from '../../base/clock.ts';
+import { type Backoff, delays } from '../../base/retry.ts';
+import type { Slices } from '../../base/steps.ts';
+import { type ObjectRef, refKey } from '../../objects/object.ts';
+import type { ObjectChange, Source } from '../../stores/store.ts';
+
+/** Why a volume is refreshed. */
+export type Trigger = {
+  /** When the oldest unseen change was observed, on the monotonic clock in milliseconds; undefined without a change. */
+  readonly since: number | undefined;
+  /** True if anything but a change asked for it: then the files on disk are checked too. */
+  readonly isLook: boolean;
+};
+
+/** A volume, as far as keeping it fresh goes. */
+export interface Refreshable {
+  /**
+   * Refreshes the volume under its lock. `take` is called once the lock is held: requests until then are part of this
+   * refresh, later ones lead to another. Its result is undefined if the volume is not kept fresh any more. Rejects only
+   * when the signal aborts.
+   */
+  keepFresh(take: () => Trigger | undefined, signal: AbortSignal): Promise<unknown>;
+}
+
+/** How many refreshes may wait for the store at once. */
+const CONCURRENCY = 16;
+const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+/** The sync period varies by this share, so that nodes do not read at the same time. */
+const JITTER = 0.1;
+const DAY_MS = 24 * 3600 * 1000;
+
+type Timer = { readonly timer: Disposable; readonly waits: Generator<number, never> | undefined };
+
+/** What is kept for one volume. */
+type Entry = { readonly following: Following; retry?: Timer | undefined; renewal?: Timer | undefined };
+
+/**
+ * Keeps volumes fresh: object event → the volumes that depend on it → coalesce → refresh. Many events for one volume
+ * while it waits become one refresh. A failed refresh is retried with back-off; tokens are renewed when they are due; a
+ * sync period finds changes that no event reported.
+ */
+export class Freshness implements AsyncDisposable {
+  readonly #source: Source;
+  readonly #clock: Clock;
+  readonly #slices: Slices;
+  readonly #stop = new AbortController();
+  readonly #entries = new Map<Refreshable, Entry>();
+  /** Requests whose refresh has not begun. */
+  readonly #requests = new Map<Refreshable, Trigger>();
+  /** Volumes with a request that no worker has picked yet. */
+  readonly #queue = new Set<Refreshable>();
+  readonly #workers = new Set<Promise<void>>();
+  #sync: Disposable | undefined;
+
+  /** `source`: where objects are followed. */
+  constructor({ source, clock, slices }: { source: Source; clock: Clock; slices: Slices }) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#slices = slices;
+  }
+
+  /** Follows exactly these objects for the volume; a change of one refreshes it. */
+  follow(volume: Refreshable, refs: readonly ObjectRef[]): void {
+    this.#entryOf(volume)?.following.follow(refs);
+  }
+
+  /** Refreshes the volume when its turn comes. `since`: see `Trigger`. */
+  request(volume: Refreshable, since?: number): void {
+    if (this.#stop.signal.aborted) return;
+    const before = this.#requests.get(volume);
+    const isLook = since === undefined || before?.isLook === true;
+    this.#requests.set(volume, { since: before?.since ?? since, isLook });
+    if (before !== undefined) return;
+    this.#queue.add(volume);
+    if (this.#workers.size < CONCURRENCY) this.#startWorker();
+  }
+
+  /** The volume is up to date with these objects: they are followed, and a pending retry is dropped. */
+  settled(volume: Refreshable, refs: readonly ObjectRef[]): void {
+    const entry = this.#entryOf(volume);
+    entry?.following.follow(refs);
+    entry?.retry?.timer[Symbol.dispose]();
+    if (entry !== undefined) entry.retry = undefined;
+  }
+
+  /** The refresh failed: tries again, later each time until `settled`. */
+  failed(volume: Refreshable): void {
+    const entry = this.#entryOf(volume);
+    if (entry === undefined) return;
+    entry.retry?.timer[Symbol.dispose]();
+    const waits = entry.retry?.waits ?? delays(RETRY);
+    const timer = this.#clock.after(waits.next().value, () => this.request(volume));
+    entry.retry = { timer, waits };
+  }
+
+  /**
+   * Refreshes the volume at `due` (milliseconds since 1970 UTC; never if undefined), because a token must be renewed or
+   * expires then. While renewing fails, with back-off before that. True when it begins to fail.
+   */
+  renew(volume: Refreshable, due: number | undefined, isFailing: boolean): boolean {
+    const entry = this.#entryOf(volume);
+    if (entry === undefined) return false;
+    const before = entry.renewal?.waits;
+    entry.renewal?.timer[Symbol.dispose]();
+    entry.renewal = undefined;
+    if (due === undefined) return false;
+    const waits = isFailing ? (before ?? delays(RETRY)) : undefined;
+    // At most a day: after a restart or when the clock is set, `due` may be far away.
+    const pause = Math.min(Math.max(due - this.#clock.now(), 0), waits?.next().value ?? DAY_MS);
+    entry.renewal = { timer: this.#clock.after(pause, () => this.request(volume)), waits };
+    return isFailing && before === undefined;
+  }
+
+  /** Stops everything for the volume. */
+  forget(volume: Refreshable): void {
+    const entry = this.#entries.get(volume);
+    entry?.following[Symbol.dispose]();
+    entry?.retry?.timer[Symbol.dispose]();
+    entry?.renewal?.timer[Symbol.dispose]();
+    this.#entries.delete(volume);
+    this.#requests.delete(volume);
+    this.#queue.delete(volume);
+  }
+
+  /** Calls `round` every `periodMs`, give or take a tenth, until disposed. */
+  repeat(periodMs: number, round: () => void): void {
+    const factor = 1 - JITTER + 2 * JITTER * Math.random();
+    this.#sync = this.#clock.after(periodMs * factor, () => {
+      this.repeat(periodMs, round);
+      round();
+    });
+  }
+
+  /** Resolves when no refresh is requested or under way. */
+  async idle(): Promise<void> {
+    while (this.#workers.size > 0) await Promise.all(this.#workers);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#sync?.[Symbol.dispose]();
+    for (const volume of this.#entries.keys()) this.forget(volume);
+    await this.idle();
+  }
+
+  /** Undefined once it stops: a call that is still under way must not follow again. */
+  #entryOf(volume: Refreshable): Entry | undefined {
+    if (this.#stop.signal.aborted) return undefined;
+    let entry = this.#entries.get(volume);
+    if (entry === undefined) {
+      entry = { following: new Following(this.#source, ({ observedAt }) => this.request(volume, observedAt)) };
+      this.#entries.set(volume, entry);
+    }
+    return entry;
+  }
+
+  #startWorker(): void {
+    const worker = this.#work().finally(() => {
+      this.#workers.delete(worker);
+      // Requested after the worker looked for the last time, but while it still counted as running.
+      if (this.#queue.size > 0 && !this.#stop.signal.aborted) this.#startWorker();
+    });
+    this.#workers.add(worker);
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      // Also before the first: the store reports changes synchronously, and those of one moment become one refresh.
+      await this.#slices.next();
+      const [volume] = this.#queue;
+      if (volume === undefined || this.#stop.signal.aborted) return;
+      this.#queue.delete(volume);
+      try {
+        await volume.keepFresh(() => this.#take(volume), this.#stop.signal);
+      } catch {
+        // The daemon stops.
+        this.#requests.delete(volume);
+      }
+    }
+  }
+
+  #take(volume: Refreshable): Trigger | undefined {
+    const trigger = this.#requests.get(volume);
+    this.#requests.delete(volume);
+    return trigger;
+  }
+}
+
+/** A changing set of objects, followed in the store. */
+export class Following implements Disposable {
+  readonly #source: Source;
+  readonly #onChange: (change: ObjectChange) => void;
+  readonly #followed = new Map<string, Disposable>();
+
+  constructor(source: Source, onChange: (change: ObjectChange) => void) {
+    this.#source = source;
+    this.#onChange = onChange;
+  }
+
+  /** Follows exactly these from now on; what was followed already goes on without a gap. */
+  follow(refs: readonly ObjectRef[]): void {
+    const wanted = new Map<string, ObjectRef>();
+    for (const ref of refs) wanted.set(refKey(ref), ref);
+    for (const [key, followed] of this.#followed) {
+      if (wanted.has(key)) continue;
+      followed[Symbol.dispose]();
+      this.#followed.delete(key);
+    }
+    for (const [key, ref] of wanted) {
+      if (!this.#followed.has(key)) this.#followed.set(key, this.#source.follow(ref, this.#onChange));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.follow([]);
+  }
+}

@@ -1,0 +1,308 @@
+import { LanternError, toLanternError } from '../base/errors.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import { Slices } from '../base/steps.ts';
+import type { VolumeUsage } from '../mount/publisher.ts';
+import type { EnvNameRule } from '../objects/env-names.ts';
+import type { ObjectRef } from '../objects/object.ts';
+import { byteOrder } from '../payload/payload.ts';
+import type { RegistryCredentials } from '../payload/registry-credentials.ts';
+import { volumeDirectoryName } from '../volume/layout.ts';
+import type { TreeEntry } from '../volume/tree.ts';
+import type { VolumeEvent } from './events/event-log.ts';
+import { Freshness } from './freshness/freshness.ts';
+import { whileObjectsAreMissing } from './freshness/missing-objects.ts';
+import { renderVolume } from './project.ts';
+import type {
+  CredentialsRequest,
+  Environment,
+  EnvironmentRequest,
+  Projector,
+  Published,
+  PublishRequest,
+  RefreshResult,
+  RenderRequest,
+  UnpublishRequest,
+  UpdateRequest,
+  VolumeState,
+  VolumeStatus,
+} from './projector.ts';
+import { resolveCredentials, resolveEnvironment } from './resolve.ts';
+import { StalenessReports } from './staleness-reports.ts';
+import { UNKNOWN_ID, Volume, type VolumeDependencies } from './volume.ts';
+
+export type VolumesDependencies = Omit<VolumeDependencies, 'freshness' | 'locks' | 'stop' | 'onChange'> & {
+  /** How often every volume is refreshed without a change, in milliseconds. */
+  readonly syncPeriodMs: number;
+  /** Which keys of envFrom make variables. */
+  readonly environmentNames: EnvNameRule;
+};
+
+/** How many volumes one request refreshes at once: they wait for the store, not for each other. */
+const CONCURRENCY = 16;
+
+/** All volumes of this node. */
+export class Volumes implements Projector, AsyncDisposable {
+  readonly #dependencies: VolumesDependencies & VolumeDependencies;
+  readonly #freshness: Freshness;
+  readonly #staleness: StalenessReports | undefined;
+  readonly #stop = new AbortController();
+  /** By key. Also those that are not mounted yet, or not removed yet. */
+  readonly #volumes = new Map<string, Volume>();
+  /** The mounted ones by name, sorted once for many pages; undefined after one came or went. */
+  #ordered: readonly { readonly name: string; readonly volume: Volume }[] | undefined;
+  /** The round of the sync period that is under way. */
+  #round: Promise<void> = Promise.resolve();
+  #isReady = false;
+
+  constructor(dependencies: VolumesDependencies) {
+    const { background, staleness, clock, slices } = dependencies;
+    this.#freshness = new Freshness({ source: background, clock, slices });
+    this.#dependencies = {
+      ...dependencies,
+      freshness: this.#freshness,
+      locks: new KeyedLock(),
+      stop: this.#stop.signal,
+      onChange: (volume) => this.#onChange(volume),
+    };
+    if (staleness !== undefined) this.#staleness = new StalenessReports(staleness, clock, () => this.#all());
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Takes over what an earlier daemon left. Must end before the first call: it has to find the volumes. */
+  async takeOver(): Promise<void> {
+    for (const resumed of this.#dependencies.publisher.resume()) {
+      await this.#at(resumed.volume.directoryName).takeOver(resumed);
+    }
+  }
+
+  /** Once the store has synced, brings up to date what was taken over. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#dependencies.source.ready(signal);
+    this.#isReady = true;
+    for (const volume of this.#all()) this.#freshness.request(volume);
+    this.#freshness.repeat(this.#dependencies.syncPeriodMs, () => this.#beginRound());
+  }
+
+  async publish(request: PublishRequest, signal: AbortSignal): Promise<Published> {
+    const { source, clock } = this.#dependencies;
+    await source.ready(signal);
+    const key = volumeDirectoryName(request.volumeId);
+    const attempt = async (onRefs: (refs: readonly ObjectRef[]) => void) => {
+      const volume = this.#at(key);
+      await volume.publish(request, onRefs, signal);
+      return volume;
+    };
+    const report = (what: string, problem: string) => this.#reportFailure(request, `${what}${problem}`);
+    try {
+      if (!request.waitForObjects) return await attempt(() => {});
+      const onMissing = (problem: string) => report(`waiting to mount at "${request.target}": `, problem);
+      return await whileObjectsAreMissing(attempt, { source, clock, onMissing }, signal);
+    } catch (error) {
+      // Whoever ended the call knows, and a wait has reported what it was for.
+      if (!signal.aborted) report('', toLanternError(error, `mount at "${request.target}"`).message);
+      throw error;
+    }
+  }
+
+  async unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
+    await this.#at(this.#keyOf(request.volumeId)).unpublish(request, signal);
+  }
+
+  async update(request: UpdateRequest, signal: AbortSignal): Promise<Published> {
+    await this.#dependencies.source.ready(signal);
+    const volume = this.#at(volumeDirectoryName(request.volumeId));
+    await volume.update(request, signal);
+    return volume;
+  }
+
+  async refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]> {
+    const { source, slices } = this.#dependencies;
+    await source.ready(signal);
+    const volumes = volumeId === undefined ? this.#all() : [this.#find(volumeId, 'refresh')];
+    const results = new Map<Volume, RefreshResult>();
+    const waiting = volumes.values();
+    const work = async () => {
+      for (const volume of waiting) {
+        await slices.next();
+        const refreshed = await volume.refresh(signal);
+        if (refreshed !== undefined) results.set(volume, { volumeId: volume.name, ...refreshed });
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, work));
+    return volumes.flatMap((volume) => results.get(volume) ?? []);
+  }
+
+  get(volumeId: string): VolumeStatus | undefined {
+    return this.#mounted(volumeId)?.status;
+  }
+
+  list(): readonly VolumeStatus[] {
+    return this.#all().map(({ status }) => status);
+  }
+
+  *listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus> {
+    for (const volume of this.#all()) {
+      const isListed = namespace === undefined || volume.namespace === namespace;
+      if (isListed && byteOrder(volume.name, volumeId) > 0) yield volume.status;
+    }
+  }
+
+  /** Counts in one pass; nothing is read from disk. */
+  census(): VolumeCensus {
+    const volumes = { ready: 0, stale: 0, degraded: 0 };
+    const publications = { whole: 0, subPath: 0 };
+    let pinnedGenerations = 0;
+    for (const volume of this.#volumes.values()) {
+      if (!volume.isMounted) continue;
+      volumes[volume.state] += 1;
+      const pinned = new Set<string>();
+      for (const { subPath, pinnedGeneration } of volume.publications) {
+        publications[subPath === undefined ? 'whole' : 'subPath'] += 1;
+        if (pinnedGeneration !== undefined) pinned.add(pinnedGeneration);
+      }
+      pinnedGenerations += pinned.size + (volume.hosted?.boundElsewhere ?? 0);
+    }
+    return { volumes, publications, pinnedGenerations };
+  }
+
+  usage(volumeId: string, target: string): VolumeUsage {
+    const volume = this.#mounted(volumeId);
+    if (volume !== undefined) return volume.usage(target);
+    throw new LanternError('not-found', `volume "${volumeId}" is not published at "${target}"`);
+  }
+
+  events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent> {
+    const mounted = (filter.includeExisting ? this.#all() : []).flatMap((volume) =>
+      [...volume.publications].map(({ target }) => volume.eventOf({ type: 'mounted', target })),
+    );
+    return this.#dependencies.events.watchVolumes(filter.volumeId, mounted, signal);
+  }
+
+  async render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]> {
+    const { source } = this.#dependencies;
+    await source.ready(signal);
+    return await renderVolume(request, source, this.#dependencies, signal);
+  }
+
+  async resolveEnvironment(request: EnvironmentRequest, signal: AbortSignal): Promise<Environment> {
+    await this.#dependencies.source.ready(signal);
+    return await resolveEnvironment(request, this.#dependencies, signal);
+  }
+
+  async resolveCredentials(request: CredentialsRequest, signal: AbortSignal): Promise<RegistryCredentials> {
+    await this.#dependencies.source.ready(signal);
+    return await resolveCredentials(request, this.#dependencies, signal);
+  }
+
+  /** Resolves when no refresh is requested or under way. */
+  async settled(): Promise<void> {
+    await this.#round;
+    await this.#freshness.idle();
+  }
+
+  /** Stops following and refreshing; what is mounted stays. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#staleness?.[Symbol.dispose]();
+    this.#stop.abort();
+    await Promise.all([this.#freshness[Symbol.asyncDispose](), this.#round]);
+    for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
+  }
+
+  /** Made if it does not exist: calls for one volume must meet at its lock. */
+  #at(key: string): Volume {
+    let volume = this.#volumes.get(key);
+    if (volume === undefined) {
+      volume = new Volume(key, this.#dependencies);
+      this.#volumes.set(key, volume);
+    }
+    return volume;
+  }
+
+  #onChange(volume: Volume): void {
+    this.#ordered = undefined;
+    if (volume.isGone) this.#volumes.delete(volume.key);
+  }
+
+  /** The key of a volume by its name: its id, or `unknown:` and its directory if the record is lost. */
+  #keyOf(name: string): string {
+    const directory = name.startsWith(UNKNOWN_ID) ? name.slice(UNKNOWN_ID.length) : undefined;
+    const isUnknown = directory !== undefined && this.#volumes.get(directory)?.name === name;
+    return isUnknown ? directory : volumeDirectoryName(name);
+  }
+
+  #mounted(name: string): Volume | undefined {
+    const volume = this.#volumes.get(this.#keyOf(name));
+    return volume?.isMounted === true ? volume : undefined;
+  }
+
+  #find(name: string, action: string): Volume {
+    const volume = this.#mounted(name);
+    if (volume !== undefined) return volume;
+    throw new LanternError(
+      'not-found',
+      `${action} volume "${name}": it is not mounted here; "lantern volumes" lists what is`,
+    );
+  }
+
+  /** The mounted ones in byte order of their names. */
+  #all(): readonly Volume[] {
+    // A volume that was taken over without a record gets another name when it is published again.
+    let ordered = this.#ordered;
+    if (!ordered?.every(({ name, volume }) => name === volume.name)) {
+      const mounted = [...this.#volumes.values()].filter(({ isMounted }) => isMounted);
+      const named = mounted.map((volume) => ({ name: volume.name, volume }));
+      ordered = named.sort((a, b) => byteOrder(a.name, b.name));
+      this.#ordered = ordered;
+    }
+    return ordered.map(({ volume }) => volume);
+  }
+
+  /** One round of the sync period. The next waits for it. */
+  #beginRound(): void {
+    for (const volume of this.#all()) this.#freshness.request(volume);
+    this.#round = this.#round.then(async () => {
+      try {
+        await this.#dropVanished();
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        const { message } = toLanternError(error, 'look for volumes that others unmounted');
+        this.#dependencies.log.warn({ problem: message }, 'the mounts could not be checked');
+      }
+    });
+  }
+
+  /** One system call for each publication, and one look at the mount table for all that are not where they were. */
+  async #dropVanished(): Promise<void> {
+    const { publisher, clock } = this.#dependencies;
+    const slices = new Slices(clock);
+    const displaced: Volume[] = [];
+    for (const volume of this.#all()) {
+      await slices.next();
+      if (volume.hosted?.isInPlace() === false) displaced.push(volume);
+    }
+    if (displaced.length === 0) return;
+    const vanished = publisher.vanished(displaced.flatMap(({ hosted }) => hosted ?? []));
+    for (const volume of displaced) {
+      const targets = new Set(volume.hosted && vanished.get(volume.hosted));
+      const gone = [...volume.publications].filter(({ target }) => targets.has(publisher.realTarget(target)));
+      if (gone.length > 0) await volume.dropVanished(gone, this.#stop.signal);
+    }
+  }
+
+  #reportFailure({ volumeId, namespace, pod }: PublishRequest, message: string): void {
+    const time = this.#dependencies.clock.now();
+    this.#dependencies.events.emit({ volumeId, namespace, pod, time, type: 'failed', reason: 'FailedMount', message });
+  }
+}
+
+/** How much there is on this node, without names. */
+export type VolumeCensus = {
+  readonly volumes: Readonly<Record<VolumeState, number>>;
+  /** Targets that show a whole volume, and those that show a subPath of one. */
+  readonly publications: { readonly whole: number; readonly subPath: number };
+  /** Generations that stay only because a subPath publication, or a bind that others made, shows them. */
+  readonly pinnedGenerations: number;
+};
