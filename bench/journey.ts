@@ -14,9 +14,9 @@ import { connect } from '../src/rpc/client.ts';
 
 /** With the bind publisher, as root. Never raised: a change that needs more is simplified first. */
 const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
-  'NodePublishVolume, the first of a volume': { files: 56, functions: 328 },
-  'NodePublishVolume, repeated': { files: 48, functions: 269 },
-  'a Secret that changed, from the call to the swap': { files: 47, functions: 212 },
+  'NodePublishVolume, the first of a volume': { files: 56, functions: 324 },
+  'NodePublishVolume, repeated': { files: 48, functions: 265 },
+  'a Secret that changed, from the call to the swap': { files: 47, functions: 211 },
   NodeUnpublishVolume: { files: 35, functions: 138 },
   MountPod: { files: 87, functions: 596 },
   UnmountPod: { files: 41, functions: 184 },

@@ -36,7 +36,7 @@ describe('create token', () => {
       'an account that does not exist',
       ['nobody'],
       1,
-      /^lantern: create a token of ServiceAccount default\/nobody: .*\n$/,
+      /^lantern: create a token for ServiceAccount default\/nobody: .*\n$/,
     ],
     ['a short life', ['default', '--duration', '1m'], 1, /^lantern: expiration_seconds: must be between 600 .*\n$/],
     ['no duration', ['default', '--duration', 'long'], 2, /--duration/],

@@ -177,7 +177,7 @@ describe('a daemon', () => {
       expect((await client.objects.get({ ref })).object?.metadata?.uid).toBe(object?.metadata?.uid);
       expect(await rejectionOf(client.objects.delete({ ref }))).toMatchObject({
         code: 'not-found',
-        message: 'nobody has stored ServiceAccount shown/default; every namespace has it',
+        message: 'ServiceAccount shown/default is not stored; every namespace has it',
       });
     });
 

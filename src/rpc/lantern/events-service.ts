@@ -8,7 +8,7 @@ import { checkPage, pageOf } from '../pages.ts';
 import { Reading } from '../reading.ts';
 import type { EventsMethods } from '../services.ts';
 
-/** lantern.v1.Events. `host` is the node that the events are from. */
+/** lantern.v1.Events. `host` is the name of this node. */
 export function eventsService(log: EventLog, host: string): EventsMethods {
   return {
     list(request) {
@@ -34,7 +34,7 @@ export function eventsService(log: EventLog, host: string): EventsMethods {
   };
 }
 
-/** Enough for every safe integer, so that byte order is the order of numbers. */
+/** Enough for every safe integer: byte order is numeric order. */
 const REVISION_DIGITS = String(Number.MAX_SAFE_INTEGER).length;
 
 function readFilter(
@@ -50,7 +50,6 @@ function readFilter(
 
 const TYPES = { Normal: 'NORMAL', Warning: 'WARNING' } as const;
 
-/** `host` is the node that the event is from. */
 function eventToWire(event: RecordedEvent, host: string): WireEvent {
   const { id, involved, type, reason, message, count, firstTime, lastTime } = event;
   return {
@@ -66,14 +65,14 @@ function eventToWire(event: RecordedEvent, host: string): WireEvent {
   };
 }
 
-/** About how many bytes the message takes at most, for cutting pages. */
+/** An upper bound for the size of the message in bytes, for cutting pages. */
 function sizeOfEvent({ id, involved, reason, message }: RecordedEvent): number {
   const { namespace, name, uid, fieldPath } = involved;
   const texts = [id, namespace, name, uid, fieldPath, reason, message];
   return 512 + texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
-/** The kind of an involved object; undefined, which means all of them, where it is empty. */
+/** Undefined, for all kinds, if it is empty. */
 function parseInvolvedKind(text: string, field: string): Parsed<string | undefined> {
   if (text === '' || INVOLVED_KINDS.some((kind) => kind === text)) return parsed(text === '' ? undefined : text);
   return faulty([{ field, message: `must be one of ${INVOLVED_KINDS.join(', ')}` }]);

@@ -12,10 +12,10 @@ import type {
   Object__Output as WireObjectRead,
 } from '../generated/lantern/v1/Object.ts';
 
-/** What of an object is left out of a message unless it is asked for. */
+/** Optional parts of an object's message. */
 export type Shown = { readonly withData: boolean; readonly withApplied?: boolean };
 
-/** An object on the wire. Values and the record are left out unless asked for; the values' sizes are always there. */
+/** An object on the wire. The sizes of values are always present. */
 export function objectToWire(
   object: ObjectDraft | StoredObject,
   { withData, withApplied = false }: Shown = { withData: true },
@@ -73,7 +73,7 @@ function sizesOf(data: ReadonlyMap<string, Uint8Array | string>): Record<string,
   return Object.fromEntries([...data].map(([key, value]) => [key, Buffer.byteLength(value)]));
 }
 
-/** About how many bytes the message takes, for cutting pages. */
+/** The approximate size of the message in bytes, for cutting pages. */
 export function sizeOfObject(object: StoredObject, { withData, withApplied = false }: Shown): number {
   const values =
     object.kind === 'Secret' ? [object.data] : object.kind === 'ConfigMap' ? [object.data, object.binaryData] : [];
@@ -92,8 +92,8 @@ export function sizeOfObject(object: StoredObject, { withData, withApplied = fal
 type SpecReader = (text: string) => Parsed<unknown>;
 
 /**
- * A draft as the wire has it, checked by no rule but its shape, and what is wrong with that. A body that cannot be read
- * is an empty one, so that the rest can still be checked.
+ * A draft as on the wire, checked for its shape only, and the faults of that. A malformed body becomes an empty one, so
+ * that the rest can still be checked.
  */
 export function draftFromWire(
   wire: WireObjectRead,
@@ -117,7 +117,7 @@ export function draftFromWire(
   return { draft, faults: body.ok ? [] : body.faults };
 }
 
-/** An object of an answer, which may have been stored when a spec could be larger. */
+/** An object in an answer. Its spec may be larger than new ones: the limit was lowered once. */
 export function objectFromWire(wire: WireObjectRead): StoredObject {
   const { draft, faults } = draftFromWire(wire, (text) => parseSpecText(text, TEXT_LIMITS.document));
   if (faults.length > 0) throw invalid(faults);
@@ -169,17 +169,13 @@ function bodyFromWire(
   ]);
 }
 
-/** The kind that a request names. */
 export function parseKind(kind: string, field: string): Parsed<ObjectKind> {
   const known = OBJECT_KINDS.find((candidate) => candidate === kind);
   if (known !== undefined) return parsed(known);
   return faulty([{ field, message: `must be one of ${OBJECT_KINDS.join(', ')}` }]);
 }
 
-/**
- * A map<string, bytes> of a message. Encoders may leave an empty value out of its entry, which protobufjs then decodes to an
- * empty list rather than to bytes.
- */
+/** A map<string, bytes>. Encoders may omit an empty value, which protobufjs then decodes to an empty list. */
 export function readByteMap(wire: Readonly<Record<string, Uint8Array>>): Map<string, Uint8Array> {
   return new Map(
     Object.entries(wire).map(([key, value]) => [key, ArrayBuffer.isView(value) ? value : Buffer.alloc(0)]),
@@ -188,7 +184,6 @@ export function readByteMap(wire: Readonly<Record<string, Uint8Array>>): Map<str
 
 const REMOVABLE = /^(?:data|stringData|binaryData|metadata\.labels|metadata\.annotations)\[[^\]]*\]$/;
 
-/** How a request wants its object applied. */
 export function parseApplyMode({ mode, removed }: ReadApplyRequest, object: ReadObject): Parsed<ApplyMode> {
   if (mode === 'MERGE') return parseMerge(removed, object);
   if (removed.length > 0) return faulty([{ field: 'removed', message: NOT_A_MERGE }]);
@@ -198,7 +193,7 @@ export function parseApplyMode({ mode, removed }: ReadApplyRequest, object: Read
   return parsed({ kind: 'replace', ...(names && { applied: new Set(names) }) });
 }
 
-const NOT_A_MERGE = 'goes with mode MERGE; whoever replaces an object leaves the key out, or gives it an empty value';
+const NOT_A_MERGE = 'needs mode MERGE; to replace an object, leave the key out or give it an empty value';
 
 function parseMerge(removed: readonly string[], object: ReadObject): Parsed<ApplyMode> {
   const at = removed.findIndex((name) => !REMOVABLE.test(name));
@@ -215,7 +210,7 @@ function unsaidIn({ secret, configMap }: ReadObject): ReadonlySet<UnsaidField> {
   return unsaid;
 }
 
-/** The request that merges what a manifest declares; the inverse of `parseApplyMode`. */
+/** The request that merges a manifest; the inverse of `parseApplyMode`. */
 export function mergeRequest({ draft, wording }: Declared): ApplyRequest {
   const object = objectToWire(draft);
   if (object.secret) object.secret = withoutUnsaid(object.secret, wording);
@@ -224,6 +219,5 @@ export function mergeRequest({ draft, wording }: Declared): ApplyRequest {
 }
 
 function withoutUnsaid<M extends object>(message: M, { unsaid }: Wording): M {
-  const said = Object.entries(message).filter(([name]) => !unsaid.has(name as UnsaidField));
-  return Object.fromEntries(said) as M;
+  return Object.fromEntries(Object.entries(message).filter(([name]) => !unsaid.has(name as UnsaidField))) as M;
 }

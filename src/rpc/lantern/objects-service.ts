@@ -18,8 +18,8 @@ const OUTCOMES = { created: 'CREATED', configured: 'CONFIGURED', unchanged: 'UNC
 const EVENT_TYPES = { added: 'ADDED', modified: 'MODIFIED', deleted: 'DELETED' } as const;
 
 /**
- * lantern.v1.Objects over a store. Values stay out of answers unless asked for. The default account of a namespace is shown
- * whether or not somebody has stored it: it exists.
+ * lantern.v1.Objects over a store. Answers contain values only on request. The default account of every namespace exists,
+ * whether or not it is stored.
  */
 export function objectsService(store: Store, parser: Parser = parserHere): ObjectsMethods {
   return {
@@ -32,7 +32,7 @@ export function objectsService(store: Store, parser: Parser = parserHere): Objec
       const value = reading.take(draft);
       const mode = reading.take(parseApplyMode(request, object));
       if (value === undefined || mode === undefined || !reading.isGood) throw reading.error();
-      const createOnly = request.createOnly || isOfNobody(given);
+      const createOnly = request.createOnly || isUnstored(given);
       const applied = await store.apply(value, { dryRun: request.dryRun, createOnly, mode }, signal);
       return { object: objectToWire(applied.object, { withData: false }), outcome: OUTCOMES[applied.outcome] };
     },
@@ -98,45 +98,44 @@ export function objectsService(store: Store, parser: Parser = parserHere): Objec
   };
 }
 
-/** Only specs can be large in a way that takes long; values are looked at, not parsed. */
+/** Only a spec can take long to parse; values are not parsed. */
 async function readDraft(object: WireObject, parser: Parser, signal: AbortSignal) {
   const text = object.projectedVolume?.specJson;
   if (text === undefined) {
     const { draft: given, faults } = draftFromWire(object);
-    return { given, faults, draft: admitObject(withoutVersionOfNobody(given)) };
+    return { given, faults, draft: admitObject(withoutUnstoredVersion(given)) };
   }
   const spec = await parser.run('spec', text, signal);
   const { draft: given, faults } = draftFromWire(object, () => spec);
-  return { given, faults, draft: await parser.run('object', withoutVersionOfNobody(given), signal) };
+  return { given, faults, draft: await parser.run('object', withoutUnstoredVersion(given), signal) };
 }
 
-/** Why there is nothing to delete. */
 function absenceOf(ref: ObjectRef): string {
   const what = describeRef(ref);
-  return isDefaultAccount(ref) ? `nobody has stored ${what}; every namespace has it` : `${what} does not exist`;
+  return isDefaultAccount(ref) ? `${what} is not stored; every namespace has it` : `${what} does not exist`;
 }
 
-/** The accounts of one namespace, in order of name, with the default one among them. */
+/** The accounts of a namespace in order of name, including the default one. */
 function withDefaultAccount(accounts: readonly StoredObject[], namespace: string): readonly StoredObject[] {
   const before = accounts.filter(({ metadata }) => metadata.name < DEFAULT_ACCOUNT);
   const after = accounts.slice(before.length);
   return after[0]?.metadata.name === DEFAULT_ACCOUNT ? accounts : [...before, defaultAccountOf(namespace), ...after];
 }
 
-/** An account that nobody has stored was not made at any time. */
+/** An account that is not stored has no creation time. */
 function shown(object: StoredObject): StoredObject {
-  if (!isOfNobody(object)) return object;
+  if (!isUnstored(object)) return object;
   return { ...object, metadata: { ...object.metadata, creationTimestamp: '' } };
 }
 
-/** What was shown of a default account may be handed in, changed: that creates it. */
-function withoutVersionOfNobody(draft: ObjectDraft): ObjectDraft {
-  if (!isOfNobody(draft)) return draft;
+/** A default account that is not stored may be edited and applied, which creates it. */
+function withoutUnstoredVersion(draft: ObjectDraft): ObjectDraft {
+  if (!isUnstored(draft)) return draft;
   const { resourceVersion: _, ...metadata } = draft.metadata;
   return { ...draft, metadata };
 }
 
-function isOfNobody(object: ObjectDraft | StoredObject): boolean {
+function isUnstored(object: ObjectDraft | StoredObject): boolean {
   const { namespace, resourceVersion } = object.metadata;
   return isDefaultAccount(refOf(object)) && resourceVersion === defaultAccountOf(namespace).metadata.resourceVersion;
 }
@@ -151,7 +150,7 @@ function parseReference(wire: WireReference | null): ObjectRef {
   return { kind, namespace, name };
 }
 
-/** Undefined, which means all of them, where the request names none. */
+/** Undefined, for all namespaces, if the request names none. */
 function readNamespace(reading: Reading, namespace: string): string | undefined {
   return namespace === '' ? undefined : reading.take(parseNamespace(namespace, 'namespace'));
 }
@@ -163,13 +162,13 @@ function parseRevision(text: string): Parsed<number> {
 }
 
 /**
- * The token of a list's further pages: the revision of the first page, and where to go on. A watch from the revision that
- * any page names misses nothing that happened while the pages were read.
+ * The page token of a list: the revision of the first page, and the position. Every page reports that revision, so a
+ * watch from it misses nothing that happened while the pages were read.
  */
 type ListToken = {
   /** Undefined for the first page. */
   readonly revision: number | undefined;
-  /** As `pageOf` takes it. */
+  /** For `pageOf`. */
   readonly pageToken: string;
 };
 
@@ -182,7 +181,7 @@ function parseListToken(text: string): Parsed<ListToken> {
   return faulty([{ field: 'page_token', message: 'must be the next_page_token of an earlier answer' }]);
 }
 
-/** Empty where there is no further page. */
+/** Empty for the last page. */
 function formatListToken(revision: number, pageToken: string): string {
   return pageToken === '' ? '' : `${revision}.${pageToken}`;
 }

@@ -1,7 +1,10 @@
 import type { Fault } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import { parseObjectName } from '../../objects/names.ts';
+import type { RegistryCredential } from '../../payload/registry-credentials.ts';
+import type { HeldToken } from '../../payload/render-inputs.ts';
 import type { VolumeEvent } from '../../projection/events/event-log.ts';
+import type { MountedContainer, MountedPod, PodStatus } from '../../projection/pods/pods.ts';
 import type { VolumeStatus } from '../../projection/projector.ts';
 import {
   type ContainerEnv,
@@ -18,13 +21,18 @@ import type { RecordedPublication } from '../../volume/record.ts';
 import type { TreeEntry } from '../../volume/tree.ts';
 import type { EnvFromSource as WireEnvFrom } from '../generated/lantern/v1/EnvFromSource.ts';
 import type { EnvVar as WireEnvVar } from '../generated/lantern/v1/EnvVar.ts';
+import type { MountPodResponse as WireMounted } from '../generated/lantern/v1/MountPodResponse.ts';
+import type { Pod as WirePod } from '../generated/lantern/v1/Pod.ts';
+import type { PodContainer as WirePodContainer } from '../generated/lantern/v1/PodContainer.ts';
 import type { PodFacts__Output as WirePodFacts } from '../generated/lantern/v1/PodFacts.ts';
 import type { PodPlacement__Output as WirePlacement } from '../generated/lantern/v1/PodPlacement.ts';
 import type { Publication as WirePublication } from '../generated/lantern/v1/Publication.ts';
+import type { RegistryCredential as WireCredential } from '../generated/lantern/v1/RegistryCredential.ts';
 import type {
   ResolveEnvironmentRequest as WireRequest,
   ResolveEnvironmentRequest__Output as WireRequestRead,
 } from '../generated/lantern/v1/ResolveEnvironmentRequest.ts';
+import type { Token__Output as WireToken } from '../generated/lantern/v1/Token.ts';
 import type { TreeEntry as WireTreeEntry } from '../generated/lantern/v1/TreeEntry.ts';
 import type { Volume as WireVolume } from '../generated/lantern/v1/Volume.ts';
 import type {
@@ -37,14 +45,14 @@ import type {
   VolumeSource__Output as WireSourceRead,
 } from '../generated/lantern/v1/VolumeSource.ts';
 
-/** What Kubernetes allows for all annotations of an object; also of a pod's labels, and of its names. */
+/** Kubernetes' limit for all annotations of an object; here also for a pod's labels, and for its names. */
 const MAX_POD_TEXT_BYTES = 262_144;
 
-/** The wire says `downwardApi`, Kubernetes says `downwardAPI`; all other names are alike. */
+/** The only name that differs between the wire and Kubernetes. */
 const FROM_WIRE = new Map([['downwardApi', 'downwardAPI']]);
 const TO_WIRE = new Map([['downwardAPI', 'downwardApi']]);
 
-/** A typed volume source with its fields named as in Kubernetes. */
+/** A volume source as plain JSON, with the field names of Kubernetes. */
 function rawSource(source: WireSourceRead): unknown {
   const { source: _whichIsSet, ...sources } = source;
   return plain(sources, FROM_WIRE);
@@ -97,22 +105,22 @@ function tooLong(field: string, texts: readonly string[]): Fault[] {
 }
 
 /**
- * A volume source as plain JSON, with some fields renamed. What proto3 cannot tell from absent (null messages, empty
- * lists, empty text) is absent, as are the loader's markers of set optional fields (`_mode: "mode"`).
+ * A message as plain JSON, with some fields renamed. Values that proto3 cannot distinguish from absent ones (null, empty
+ * lists, empty text) are left out, as are the loader's markers of optional fields (`_mode: "mode"`).
  */
 export function plain(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((item) => plain(item, names));
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([key, item]) => isSaid(key, item));
+  const entries = Object.entries(value).filter(([key, item]) => isPresent(key, item));
   return Object.fromEntries(entries.map(([key, item]) => [names.get(key) ?? key, plain(item, names)]));
 }
 
-function isSaid(key: string, item: unknown): boolean {
+function isPresent(key: string, item: unknown): boolean {
   if (item === null || item === undefined || item === '' || (Array.isArray(item) && item.length === 0)) return false;
   return !(key.startsWith('_') && item === key.slice(1));
 }
 
-export const STATES = { ready: 'READY', stale: 'STALE', degraded: 'DEGRADED' } as const;
+const STATES = { ready: 'READY', stale: 'STALE', degraded: 'DEGRADED' } as const;
 
 export function volumeToWire(status: VolumeStatus): WireVolume {
   return {
@@ -143,19 +151,19 @@ function timestamp(time: number | undefined): string {
   return time === undefined ? '' : new Date(time).toISOString();
 }
 
-export function publicationToWire({ target, subPath, pinnedGeneration }: RecordedPublication): WirePublication {
+function publicationToWire({ target, subPath, pinnedGeneration }: RecordedPublication): WirePublication {
   return { targetPath: target, subPath: subPath ?? '', pinnedGeneration: pinnedGeneration ?? '' };
 }
 
-/** What one more volume takes to be encoded, as if it were bytes: a page of 3 MiB of small ones would hold other calls for 100 ms. */
-const LEAST_WEIGHT = 8_192;
+/** Time to encode a volume, as bytes: a page of 3 MiB of small ones would block other calls for 100 ms. */
+const MIN_WEIGHT = 8_192;
 
-/** About how many bytes the message takes, but no fewer than `LEAST_WEIGHT`, for cutting pages. */
+/** The approximate size of the message in bytes, at least `MIN_WEIGHT`, for cutting pages. */
 export function weightOfVolume(status: VolumeStatus): number {
   const files = status.files.reduce((sum, { path }) => sum + Buffer.byteLength(path) + 48, 0);
   const publications = status.publications.reduce((sum, { target }) => sum + Buffer.byteLength(target) + 96, 0);
   const bytes = 1024 + 2 * files + publications + Buffer.byteLength(status.lastError ?? '');
-  return Math.max(bytes, LEAST_WEIGHT);
+  return Math.max(bytes, MIN_WEIGHT);
 }
 
 export function eventToWire(event: VolumeEvent): WireEvent {
@@ -202,7 +210,7 @@ export function treeEntryToWire(entry: TreeEntry): WireTreeEntry {
 
 type WireContainer = Pick<WireRequest, 'containerName' | 'envFrom' | 'env'>;
 
-/** For `parseContainerEnv`. The wire's fields are named as Kubernetes' are; faults name them so. */
+/** For `parseContainerEnv`: the wire has the field names of Kubernetes. */
 export function rawContainer({ containerName, envFrom, env }: WireRequestRead): unknown {
   return plain({ name: containerName, envFrom, env }, new Map());
 }
@@ -235,4 +243,85 @@ function envVarToWire({ name, value }: EnvVar): WireEnvVar {
 
 export function placementOf(wire: WirePlacement | null): PodPlacement {
   return { nodeName: wire?.nodeName ?? '', hostIPs: wire?.hostIps ?? [], podIPs: wire?.podIps ?? [] };
+}
+
+/** SECRET: contains variables and passwords. */
+export function mountedPodToWire({ status, containers, notices }: MountedPod): WireMounted {
+  return {
+    pod: podToWire(status),
+    containers: containers.map(containerToWire),
+    notices: [...notices],
+  };
+}
+
+function containerToWire({
+  name,
+  image,
+  isInit,
+  environment,
+  credentials,
+  mounts,
+}: MountedContainer): WirePodContainer {
+  return {
+    name,
+    image,
+    init: isInit,
+    environment: environment.map((variable) => ({ name: variable.name, value: Buffer.from(variable.value) })),
+    credentials: credentials.map(credentialToWire),
+    mounts: mounts.map(({ volumeName, mountPath, target, subPath }) => {
+      return { volumeName, mountPath, targetPath: target, subPath: subPath ?? '' };
+    }),
+  };
+}
+
+/** SECRET: contains a password. */
+export function credentialToWire({ key, username, password, secretName }: RegistryCredential): WireCredential {
+  return { match: key, username, password, secretName };
+}
+
+export function podToWire({ namespace, name, uid, root, volumes }: PodStatus): WirePod {
+  return {
+    namespace,
+    name,
+    uid,
+    rootPath: root,
+    volumes: volumes.map(({ name, volumeId, state, lastError, publications }) => ({
+      name,
+      volumeId,
+      state: STATES[state],
+      lastError: lastError ?? '',
+      publications: publications.map(publicationToWire),
+    })),
+  };
+}
+
+/** Sorts as the list does: no part contains a NUL byte. */
+export function pageKeyOfPod({ namespace, name, root }: PodStatus): string {
+  return `${namespace}\0${name}\0${root}`;
+}
+
+/** The approximate size of the message in bytes, for cutting pages. */
+export function sizeOfPod({ root, volumes }: PodStatus): number {
+  const sizes = volumes.map(({ lastError, publications }) => {
+    const targets = publications.reduce(
+      (sum, { target, subPath }) => sum + textSize(target) + textSize(subPath) + 96,
+      0,
+    );
+    return 384 + textSize(lastError) + targets;
+  });
+  return sizes.reduce((sum, size) => sum + size, 1024 + textSize(root));
+}
+
+function textSize(text = ''): number {
+  return Buffer.byteLength(text);
+}
+
+/** A request's tokens, by audience. */
+export function heldTokensOf(wire: Readonly<Record<string, WireToken>>): ReadonlyMap<string, HeldToken> {
+  return new Map(
+    Object.entries(wire).map(([audience, { token, expirationTimestamp }]) => [
+      audience,
+      { token, expirationTimestamp },
+    ]),
+  );
 }

@@ -1,38 +1,53 @@
 import { LanternError } from '../../base/errors.ts';
-import { orThrow } from '../../base/parsed.ts';
+import { faulty, orThrow, type Parsed, parsed } from '../../base/parsed.ts';
 import type { EnvNameRule } from '../../objects/env-names.ts';
 import { parseDataKey, parseNamespace, parseObjectName } from '../../objects/names.ts';
 import type { Pods } from '../../projection/pods/pods.ts';
 import type { Projector } from '../../projection/projector.ts';
 import { parseImageReference } from '../../spec/image-reference.ts';
-import type { Parser } from '../../spec/parser/parse-tasks.ts';
+import { type Parser, parserHere } from '../../spec/parser/parse-tasks.ts';
 import { parseSubPath } from '../../spec/relative-path.ts';
 import { parseVolumeId } from '../../spec/volume-spec.ts';
 import type { MountRequest__Output as MountRequest } from '../generated/lantern/v1/MountRequest.ts';
-import { MAX_GROUP } from '../limits.ts';
-import { checkPage, firstPage, lastKeyOf } from '../pages.ts';
+import { MAX_GROUP, MAX_USER } from '../limits.ts';
+import { checkPage, firstPage, lastKeyOf, pageOf } from '../pages.ts';
 import { parseTarget, Reading } from '../reading.ts';
 import type { ProjectorMethods } from '../services.ts';
 import { readByteMap } from './object-messages.ts';
-import { heldTokensOf, podMethods } from './pod-methods.ts';
 import {
+  credentialToWire,
   eventToWire,
+  heldTokensOf,
+  mountedPodToWire,
+  pageKeyOfPod,
   parseWireDefinition,
   parseWirePod,
   placementOf,
+  podToWire,
   rawContainer,
+  sizeOfPod,
   treeEntryToWire,
   volumeToWire,
   weightOfVolume,
 } from './projector-messages.ts';
 
-/** lantern.v1.Projector: reads requests, names every fault at once, and hands what is left to the projector. */
+/** lantern.v1.Projector: parses requests, reports all faults of one together, and passes the rest to the projector. */
 export function projectorService(
   projector: Projector,
   pods: Pods,
   parser: Parser,
   names: EnvNameRule = 'strict',
 ): ProjectorMethods {
+  return {
+    ...mountMethods(projector, parser),
+    ...volumeMethods(projector),
+    ...previewMethods(projector, parser, names),
+    ...podMethods(pods, parser, names),
+  };
+}
+
+/** Mount, Unmount and Update. */
+function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMethods, 'mount' | 'unmount' | 'update'> {
   return {
     async mount(request, signal) {
       const reading = new Reading();
@@ -41,8 +56,9 @@ export function projectorService(
       const target = reading.take(parseTarget(request.targetPath));
       const contents = await readContents(reading, request, parser, signal);
       const { definition } = contents;
-      if (volumeId === undefined || definition === undefined || target === undefined || !reading.isGood)
+      if (volumeId === undefined || definition === undefined || target === undefined || !reading.isGood) {
         throw reading.error();
+      }
       const { status } = await projector.publish(
         {
           ...contents,
@@ -82,15 +98,20 @@ export function projectorService(
       const { status } = await projector.update({ volumeId, definition, data }, signal);
       return { volume: volumeToWire(status) };
     },
+  };
+}
 
+/** The calls about volumes that are mounted. */
+function volumeMethods(
+  projector: Projector,
+): Pick<ProjectorMethods, 'getVolume' | 'listVolumes' | 'watchVolumes' | 'refresh'> {
+  return {
     getVolume(request) {
       const volumeId = orThrow(parseVolumeId(request.volumeId));
       const status = projector.get(volumeId);
       if (status === undefined) {
-        throw new LanternError(
-          'not-found',
-          `volume "${volumeId}" is not mounted here; "lantern volumes" lists what is`,
-        );
+        const message = `volume "${volumeId}" is not mounted here; "lantern volumes" lists what is`;
+        throw new LanternError('not-found', message);
       }
       return { volume: volumeToWire(status) };
     },
@@ -110,6 +131,28 @@ export function projectorService(
       for await (const event of projector.events(filter, signal)) yield eventToWire(event);
     },
 
+    async refresh({ volumeId, all }, signal) {
+      const reading = new Reading();
+      if (all === (volumeId !== '')) reading.refuse('volume_id', 'either name a volume here or set all, not both');
+      const id = all ? undefined : reading.take(parseVolumeId(volumeId));
+      if (!reading.isGood) throw reading.error();
+      const results = await projector.refresh(id, signal);
+      return {
+        results: results.map((result) => {
+          return { volumeId: result.volumeId, changed: result.isChanged, error: result.error ?? '' };
+        }),
+      };
+    },
+  };
+}
+
+/** The calls that only compute an answer. */
+function previewMethods(
+  projector: Projector,
+  parser: Parser,
+  names: EnvNameRule,
+): Pick<ProjectorMethods, 'renderVolume' | 'resolveEnvironment' | 'resolveRegistryCredentials'> {
+  return {
     async renderVolume(request, signal) {
       const reading = new Reading();
       const contents = await readContents(reading, request, parser, signal);
@@ -119,18 +162,50 @@ export function projectorService(
       return { entries: tree.map(treeEntryToWire) };
     },
 
-    resolveEnvironment: resolveEnvironmentMethod(projector, parser, names),
-    resolveRegistryCredentials: resolveRegistryCredentialsMethod(projector),
-    refresh: refreshMethod(projector),
-    ...podMethods(pods, parser, names),
+    async resolveEnvironment(request, signal) {
+      const reading = new Reading();
+      const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
+      const raw = rawContainer(request);
+      const container = reading.take(await parser.run('environment', { raw, root: '', names }, signal));
+      const pod = reading.take(parseWirePod(request.pod, 'pod'));
+      if (namespace === undefined || container === undefined || !reading.isGood) throw reading.error();
+      const placement = placementOf(request.placement);
+      const resolved = await projector.resolveEnvironment({ namespace, container, pod, placement }, signal);
+      return {
+        variables: resolved.variables.map(({ name, value }) => ({ name, value })),
+        notices: [...resolved.notices],
+      };
+    },
+
+    async resolveRegistryCredentials(request, signal) {
+      const reading = new Reading();
+      const image = reading.take(parseImageReference(request.image, 'image'));
+      const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
+      const { imagePullSecrets } = request;
+      for (const [index, name] of imagePullSecrets.entries()) {
+        reading.take(parseObjectName(name, `image_pull_secrets[${index}]`));
+      }
+      const account = request.serviceAccountName || 'default';
+      const serviceAccountName = reading.take(parseObjectName(account, 'service_account_name'));
+      if (image === undefined || namespace === undefined || serviceAccountName === undefined || !reading.isGood) {
+        throw reading.error();
+      }
+      const wanted = { namespace, image, imagePullSecrets, serviceAccountName };
+      const { credentials, notices } = await projector.resolveCredentials(wanted, signal);
+      return {
+        registry: image.registry,
+        credentials: credentials.map(credentialToWire),
+        notices: [...notices],
+      };
+    },
   };
 }
 
 type Contents = Pick<MountRequest, 'namespace' | 'definition' | 'pod' | 'data' | 'tokens'> & { mountGroup?: number };
 
-/** What Mount and RenderVolume have in common. */
+/** The fields that Mount and RenderVolume have in common. */
 async function readContents(reading: Reading, request: Contents, parser: Parser, signal: AbortSignal) {
-  const namespace = reading.take(parseNamespace(request.namespace === '' ? 'default' : request.namespace, 'namespace'));
+  const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
   const definition = reading.take(await parseWireDefinition(request.definition, 'definition', parser, signal));
   const pod = reading.take(parseWirePod(request.pod, 'pod'));
   const data = readData(reading, request.data, 'data');
@@ -147,7 +222,7 @@ async function readContents(reading: Reading, request: Contents, parser: Parser,
   };
 }
 
-/** The keys become file names, so they follow the rules of an object's keys. */
+/** The keys become file names, so an object's rules apply. */
 function readData(
   reading: Reading,
   wire: Readonly<Record<string, Buffer>>,
@@ -158,69 +233,61 @@ function readData(
   return values;
 }
 
-/** Projector.ResolveEnvironment. */
-function resolveEnvironmentMethod(
-  projector: Projector,
-  parser: Parser,
-  names: EnvNameRule,
-): ProjectorMethods['resolveEnvironment'] {
-  return async (request, signal) => {
-    const reading = new Reading();
-    const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
-    const raw = rawContainer(request);
-    const container = reading.take(await parser.run('environment', { raw, root: '', names }, signal));
-    const pod = reading.take(parseWirePod(request.pod, 'pod'));
-    if (namespace === undefined || container === undefined || !reading.isGood) throw reading.error();
-    const placement = placementOf(request.placement);
-    const { variables, notices } = await projector.resolveEnvironment({ namespace, container, pod, placement }, signal);
-    return {
-      variables: variables.map(({ name, value }) => ({ name, value })),
-      notices: notices.map(({ reason, message }) => ({ reason, message })),
-    };
+/** MountPod, UnmountPod and ListPods. */
+export function podMethods(
+  pods: Pods,
+  parser: Parser = parserHere,
+  names: EnvNameRule = 'strict',
+): Pick<ProjectorMethods, 'mountPod' | 'unmountPod' | 'listPods'> {
+  return {
+    async mountPod(request, signal) {
+      const reading = new Reading();
+      const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
+      const root = reading.take(parseRootPath(request.rootPath));
+      const text = { text: request.manifest, defaultNamespace: namespace ?? 'default', field: 'manifest', names };
+      const pod = reading.take(await parser.run('pod', text, signal));
+      if (pod !== undefined && namespace !== undefined && request.namespace !== '' && pod.namespace !== namespace) {
+        reading.refuse('namespace', `must be "${pod.namespace}", as the manifest says, or empty`);
+      }
+      if (pod?.containers.length === 0) reading.refuse('manifest.spec.containers', 'must have a container');
+      if (request.runAsUser !== undefined && (request.runAsUser < 0 || request.runAsUser > MAX_USER)) {
+        reading.refuse('run_as_user', `must be between 0 and ${MAX_USER}`);
+      }
+      if (pod === undefined || root === undefined || !reading.isGood) throw reading.error();
+      const { containers, waitForObjects, open, runAsUser } = request;
+      const tokens = heldTokensOf(request.tokens);
+      const wanted = { pod, root, containers, waitForObjects, tokens, open, runAsUser };
+      return mountedPodToWire(await pods.mount(wanted, signal));
+    },
+
+    async unmountPod(request, signal) {
+      const reading = new Reading();
+      const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
+      const name = reading.take(parseObjectName(request.name, 'name'));
+      const root = request.rootPath === '' ? undefined : reading.take(parseRootPath(request.rootPath));
+      if (namespace === undefined || name === undefined || !reading.isGood) throw reading.error();
+      await pods.unmount({ namespace, name, root }, signal);
+      return {};
+    },
+
+    listPods(request) {
+      const reading = new Reading();
+      if (request.namespace !== '') reading.take(parseNamespace(request.namespace, 'namespace'));
+      reading.take(checkPage(request));
+      if (!reading.isGood) throw reading.error();
+      const all = pods.list().filter(({ namespace }) => request.namespace === '' || namespace === request.namespace);
+      const { items, nextPageToken } = pageOf(all, pageKeyOfPod, sizeOfPod, request);
+      return { pods: items.map(podToWire), nextPageToken };
+    },
   };
 }
 
-/** Projector.Refresh. */
-function refreshMethod(projector: Projector): ProjectorMethods['refresh'] {
-  return async ({ volumeId, all }, signal) => {
-    const reading = new Reading();
-    if (all === (volumeId !== '')) reading.refuse('volume_id', 'either name a volume here or set all, not both');
-    const id = all ? undefined : reading.take(parseVolumeId(volumeId));
-    if (!reading.isGood) throw reading.error();
-    const results = await projector.refresh(id, signal);
-    return {
-      results: results.map((result) => {
-        return { volumeId: result.volumeId, changed: result.isChanged, error: result.error ?? '' };
-      }),
-    };
-  };
-}
-
-/** Projector.ResolveRegistryCredentials. */
-function resolveRegistryCredentialsMethod(projector: Projector): ProjectorMethods['resolveRegistryCredentials'] {
-  return async (request, signal) => {
-    const reading = new Reading();
-    const image = reading.take(parseImageReference(request.image, 'image'));
-    const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
-    const { imagePullSecrets } = request;
-    for (const [index, name] of imagePullSecrets.entries()) {
-      reading.take(parseObjectName(name, `image_pull_secrets[${index}]`));
-    }
-    const serviceAccountName = reading.take(
-      parseObjectName(request.serviceAccountName || 'default', 'service_account_name'),
-    );
-    if (image === undefined || namespace === undefined || serviceAccountName === undefined || !reading.isGood)
-      throw reading.error();
-    const resolved = await projector.resolveCredentials(
-      { namespace, image, imagePullSecrets, serviceAccountName },
-      signal,
-    );
-    return {
-      registry: image.registry,
-      credentials: resolved.credentials.map(({ key, username, password, secretName }) => {
-        return { match: key, username, password, secretName };
-      }),
-      notices: resolved.notices.map(({ reason, message }) => ({ reason, message })),
-    };
-  };
+/** A request's root_path: present, absolute, without `..`. Where it may lie is checked by the target roots. */
+function parseRootPath(root: string): Parsed<string> {
+  const refuse = (message: string): Parsed<string> => faulty([{ field: 'root_path', message }]);
+  if (root === '') return refuse('is required');
+  if (root.includes('\0')) return refuse('must not contain a NUL byte');
+  if (!root.startsWith('/')) return refuse('must be an absolute path');
+  if (root.split('/').includes('..')) return refuse("must not contain '..'");
+  return /^[/.]*$/.test(root) ? refuse('must not be the root directory') : parsed(root);
 }

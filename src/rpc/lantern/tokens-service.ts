@@ -10,12 +10,12 @@ import type { CreateTokenRequest__Output as CreateTokenRequest } from '../genera
 import { Reading } from '../reading.ts';
 import type { TokensMethods } from '../services.ts';
 
-/** Far more than anybody needs; the token would not fit into a header any more. */
+/** Far more than anyone needs; a larger token would not fit into a header. */
 const MAX_AUDIENCES = 64;
 const MAX_AUDIENCE_BYTES = 1_024;
 const MAX_UID_BYTES = 128;
 
-/** lantern.v1.Tokens. Accounts are looked up in `source`. */
+/** lantern.v1.Tokens, for accounts in `source`. */
 export function tokensService(signer: TokenSigner, source: Source): TokensMethods {
   return {
     async create(request, signal) {
@@ -23,7 +23,7 @@ export function tokensService(signer: TokenSigner, source: Source): TokensMethod
       const found = await resolveAccount(source, account, signal);
       if (found === undefined) {
         const who = `ServiceAccount ${account.namespace}/${account.name}`;
-        throw new LanternError('not-found', `create a token of ${who}: it does not exist; create it first`);
+        throw new LanternError('not-found', `create a token for ${who}: it does not exist; create it first`);
       }
       const { uid } = found.metadata;
       const { token, expiresAt } = await signer.issue({ account: { ...account, uid }, ...wishes }, signal);
@@ -71,7 +71,7 @@ function parseExpiration(seconds: number): Parsed<number> {
   return faulty([{ field: 'expiration_seconds', message }]);
 }
 
-/** Pods are not stored here: who asks says which one, by name and uid. */
+/** Pods are not stored, so the request identifies one by name and uid. */
 function parsePod({ podName, podUid }: CreateTokenRequest): Parsed<{ name: string; uid: string } | undefined> {
   if (podName === '' && podUid === '') return parsed(undefined);
   const uid: Parsed<string> =

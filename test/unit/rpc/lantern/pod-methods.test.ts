@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PodRequest, PodStatus, Pods, PodUnmount } from '../../../../src/projection/pods/pods.ts';
 import type { MountPodRequest__Output as MountPodRequest } from '../../../../src/rpc/generated/lantern/v1/MountPodRequest.ts';
-import { podMethods } from '../../../../src/rpc/lantern/pod-methods.ts';
+import { podMethods } from '../../../../src/rpc/lantern/projector-service.ts';
 import { podManifest } from '../../../support/objects/manifests.ts';
 import { rejectionOf } from '../../../support/suite/expectations.ts';
 
