@@ -228,7 +228,7 @@ describe.runIf(isRoot)('a foreign mount over a target (needs root)', () => {
     execFileSync('mount', ['-t', 'tmpfs', 'foreign', target]);
     const error = lanternErrorOf(() => volume.publish(target, undefined, []));
     expect(error).toMatchObject({ code: 'failed-precondition' });
-    expect(error.message).toContain(`"${target}": something is mounted there, and it is the mount of another`);
+    expect(error.message).toContain(`"${target}": another mount is already there`);
     expect(volume.isPublished(target)).toBe(false);
   });
 });

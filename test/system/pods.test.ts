@@ -53,7 +53,7 @@ describe.runIf(mayMount)('pods on real mounts (needs root)', () => {
     mkdirSync(`${root}/side/etc/db`, { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', 'theirs', `${root}/side/etc/db`]);
     try {
-      expect((await rejectionOf(mount(MANIFEST))).message).toMatch(/^volume "db": .*something is mounted there/);
+      expect((await rejectionOf(mount(MANIFEST))).message).toMatch(/^volume "db": .*another mount is already there/);
       expect(mounts().map(({ source }) => source)).toEqual(['theirs']);
       expect(readdirSync(root, { recursive: true })).toEqual(['side', 'side/etc', 'side/etc/db']);
       // What is not the daemon's stays where it is, and is no failure.

@@ -12,30 +12,58 @@ import { VolumeWriter } from '../../volume/volume-writer.ts';
 import type { BindLookout } from '../bind-lookout.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
 import type { Mounter } from '../linux/mounter.ts';
-import type { OpenedParent, OpenedTarget } from '../linux/opened-target.ts';
+import type { OpenedTarget } from '../linux/opened-target.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { Findings, HostedVolume, PublishedTarget, VolumeUsage } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target.ts';
-import { BoundPublications, type Publication } from './bound-publications.ts';
-import { clearTarget, cover, foreign, isSame, isShowing, type Shown, uncover } from './cover.ts';
-import { type Pool, poolIsFull, poolIsGone } from './pools.ts';
+import { type Pool, type Pools, poolIsFull, poolIsGone } from './pools.ts';
 import { findPublication, isDataOf } from './publication-root.ts';
+import {
+  BoundPublications,
+  clearTarget,
+  cover,
+  foreign,
+  isSame,
+  isShowing,
+  type Publication,
+  uncover,
+} from './publications.ts';
+
+type BoundVolumeDependencies = {
+  readonly fs: VolumeFs;
+  readonly clock: Clock;
+  /** Shared by the volumes of all pools. */
+  readonly slices: Slices;
+  readonly mounter: Mounter;
+  /** Shared by the volumes of all pools. */
+  readonly lookout: BindLookout;
+  readonly targets: TargetRoots;
+  readonly pools: Pools;
+  /** The pool that the volume lies in. */
+  readonly pool: Pool;
+  /** Whether a publication of this volume outlived its pool. */
+  readonly hasOrphan: boolean;
+  /** Removes generations that the volumes of the pool keep for slow readers. */
+  readonly makeRoom: () => Steps<void>;
+  readonly onRemove: () => void;
+};
 
 /** A volume in a pool, bound read-only wherever it is published. */
 export class BoundVolume implements HostedVolume {
   readonly directoryName: string;
   readonly #home: VolumeHome;
-  readonly #around: Surroundings;
+  readonly #dependencies: BoundVolumeDependencies;
   readonly #publications: BoundPublications;
   #writer: VolumeWriter;
-  /** With an orphan about: what was written last, until a whole publication decides whether the orphan shall show it. */
+  /** If there is an orphan: the payload written last, until a publication of the whole volume decides whether the orphan gets it. */
   #unpublished: Payload | undefined;
 
-  constructor(directoryName: string, home: VolumeHome, around: Surroundings, isNew = false) {
+  /** `isNew`: the home's data directory was made just now. */
+  constructor(directoryName: string, home: VolumeHome, isNew: boolean, dependencies: BoundVolumeDependencies) {
     this.directoryName = directoryName;
     this.#home = home;
-    this.#around = around;
-    this.#publications = new BoundPublications(around.mounter);
+    this.#dependencies = dependencies;
+    this.#publications = new BoundPublications(dependencies.mounter);
     this.#writer = this.#newWriter(isNew);
   }
 
@@ -44,7 +72,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   get pool(): Pool {
-    return this.#around.pool;
+    return this.#dependencies.pool;
   }
 
   get targets(): readonly string[] {
@@ -60,12 +88,17 @@ export class BoundVolume implements HostedVolume {
   }
 
   write(payload: Payload): Awaitable<WriteOutcome> {
-    if (this.#around.hasOrphan && !this.#publications.hasWhole) this.#unpublished = payload;
-    return this.#around.slices.run(this.#withRoom('write a new generation', () => this.#writer.writing(payload)));
+    if (this.#dependencies.hasOrphan && !this.#publications.hasWhole) this.#unpublished = payload;
+    return this.#dependencies.slices.run(this.#withRoom('write a new generation', () => this.#writer.writing(payload)));
   }
 
   look(): Awaitable<Findings> {
-    return this.#around.slices.run(this.#looking());
+    return this.#dependencies.slices.run(this.#looking());
+  }
+
+  *#looking(): Steps<Findings> {
+    const repaired = yield* this.#withRoom('repair a damaged generation', () => this.#writer.looking());
+    return { repaired, lasting: this.#publications.damaged(this.#writer.damagedPins) };
   }
 
   saveRecord(record: VolumeRecord): void {
@@ -82,37 +115,43 @@ export class BoundVolume implements HostedVolume {
     flags: readonly MountFlag[],
     announce: (shown: PublishedTarget) => void = () => {},
   ): PublishedTarget {
-    const { targets, mounter } = this.#around;
+    const { targets, mounter, pools } = this.#dependencies;
     using parent = targets.open(target);
     using existing = parent.openExisting();
     const found = existing && mounter.identify(existing);
     let publication: Publication | undefined;
     if (existing !== undefined && found?.isMountRoot) {
-      publication = this.#standing(existing, found, subPath);
-      // What was there is gone: again, with what it lay on.
+      publication = this.#takeMounted(existing, found, subPath);
+      // The mount that was in the way is gone: try again, with what was below it.
       if (publication === undefined) return this.publish(target, subPath, flags, announce);
-      announce(published(publication));
+      announce({ pinnedGeneration: publication.pinnedGeneration, mountId: publication.mountId });
     } else {
-      if (existing !== undefined && found !== undefined && this.#around.isPool(found.device))
-        throw foreign(existing, 'it lies in a published volume');
-      publication = this.#cover(parent, existing, subPath, flags, announce);
+      if (existing !== undefined && found !== undefined && pools.hasDevice(found.device))
+        throw foreign(existing, 'it lies inside a published volume');
+      const part = subPath === undefined ? undefined : this.#writer.resolveSubPath(subPath);
+      const source = { path: part?.path ?? this.#home.dataDirectory, isDirectory: part?.type !== 'file' };
+      const pinnedGeneration = part?.generation;
+      const shown = cover(parent, existing, source, flags, mounter, ({ mountId }) =>
+        announce({ pinnedGeneration, mountId }),
+      );
+      publication = { ...shown, subPath, pinnedGeneration };
     }
     this.remember(parent.target, publication);
     if (subPath === undefined) this.#unpublished = undefined;
-    return published(publication);
+    return { pinnedGeneration: publication.pinnedGeneration, mountId: publication.mountId };
   }
 
   unpublish(target: string): void {
-    const { targets, mounter, isPool } = this.#around;
+    const { targets, mounter, pools } = this.#dependencies;
     const path = this.#publications.get(target) ? target : (targets.tryResolve(target) ?? target);
     const known = this.#publications.get(path);
     if (known !== undefined) {
-      uncover(path, known, this.#around);
+      uncover(path, known, this.#dependencies);
       this.forget(path);
       return;
     }
     using parent = targets.openIfThere(target);
-    if (parent !== undefined) clearTarget(parent, this.directoryName, isPool, mounter);
+    if (parent !== undefined) clearTarget(parent, this.directoryName, pools, mounter);
   }
 
   forget(target: string): void {
@@ -125,20 +164,21 @@ export class BoundVolume implements HostedVolume {
     return this.#publications.displaced.length === 0;
   }
 
-  /** Of the publications, those whose mounts are nowhere; see `BoundPublications.vanished`. */
+  /** The targets whose mounts are nowhere in the table any more. */
   vanished(table: ReadonlyMap<number, MountEntry>): readonly string[] {
     return this.#publications.vanished(table);
   }
 
   isPublished(target: string): boolean {
-    using parent = this.#around.targets.openIfThere(target);
+    const { targets, mounter } = this.#dependencies;
+    using parent = targets.openIfThere(target);
     const known = parent && this.#publications.get(parent.target);
     using existing = parent?.openUnlessLink();
-    return known !== undefined && existing !== undefined && isSame(this.#around.mounter.identify(existing), known);
+    return known !== undefined && existing !== undefined && isSame(mounter.identify(existing), known);
   }
 
   remove(): Awaitable<void> {
-    return this.#around.slices.run(this.removing());
+    return this.#dependencies.slices.run(this.removing());
   }
 
   *removing(): Steps<void> {
@@ -150,25 +190,25 @@ export class BoundVolume implements HostedVolume {
     }
     this.#writer.abandon();
     try {
-      // An adopted mount lies on the data directory.
-      this.#around.mounter.unmount(this.#home.dataDirectory);
+      // An adopted mount covers the data directory.
+      this.#dependencies.mounter.unmount(this.#home.dataDirectory);
       yield* this.#home.removing(this.#writer.tryRemoving());
     } catch (error) {
       throw toLanternError(error, `remove the volume "${this.directoryName}"`);
     }
-    this.#around.onRemove();
+    this.#dependencies.onRemove();
   }
 
   usage(): VolumeUsage {
     return readUsage(this.#home.dataDirectory);
   }
 
-  /** Notes a publication that is there, and keeps the generation it is pinned to. */
+  /** Notes a publication that exists, and keeps the generation it is pinned to. */
   remember(target: string, publication: Publication): void {
-    if (this.#publications.get(target) === publication) return;
-    this.forget(target);
-    const { pinnedGeneration } = publication;
-    if (pinnedGeneration !== undefined) this.#writer.pin(pinnedGeneration);
+    const before = this.#publications.get(target);
+    if (before === publication) return;
+    if (before !== undefined) this.forget(target);
+    if (publication.pinnedGeneration !== undefined) this.#writer.pin(publication.pinnedGeneration);
     this.#publications.set(target, publication);
   }
 
@@ -176,43 +216,25 @@ export class BoundVolume implements HostedVolume {
     yield* this.#writer.retiringNow();
   }
 
-  /** Stops what is pending; mounts and files stay. */
+  /** Stops timers; mounts and files stay. */
   [Symbol.dispose](): void {
     this.#writer[Symbol.dispose]();
   }
 
-  #cover(
-    parent: OpenedParent,
-    existing: OpenedTarget | undefined,
-    subPath: RelativePath | undefined,
-    flags: readonly MountFlag[],
-    announce: (shown: PublishedTarget) => void,
-  ): Publication {
-    const part = subPath === undefined ? undefined : this.#writer.resolveSubPath(subPath);
-    const pinnedGeneration = part?.generation;
-    const source = {
-      path: part?.path ?? this.#home.dataDirectory,
-      isDirectory: part === undefined || part.type === 'directory',
-    };
-    const tell = ({ mountId }: Shown) => announce({ pinnedGeneration, mountId });
-    const shown = cover(parent, existing, source, flags, this.#around.mounter, tell);
-    return { ...shown, subPath, pinnedGeneration };
-  }
-
-  *#looking(): Steps<Findings> {
-    const repaired = yield* this.#withRoom('write a damaged generation anew', () => this.#writer.looking());
-    return { repaired, lasting: this.#publications.damaged(this.#writer.damagedPins) };
-  }
-
   /**
-   * What a mount at the target means for a publication of `subPath`: that it is there already, or (undefined) that it was
-   * in the way, and is gone. `failed-precondition` when the mount is another's, or shows another part.
+   * Decides about a mount at the target: returns it if it already is the publication of `subPath`, or unmounts it and
+   * returns undefined if it is a useless leftover of this volume. `failed-precondition` if it is another's mount, or shows
+   * another part.
    */
-  #standing(existing: OpenedTarget, found: FileIdentity, subPath: RelativePath | undefined): Publication | undefined {
-    const { mounter, isPool } = this.#around;
+  #takeMounted(
+    existing: OpenedTarget,
+    found: FileIdentity,
+    subPath: RelativePath | undefined,
+  ): Publication | undefined {
+    const { mounter, pools } = this.#dependencies;
     const known = this.#publications.get(existing.target);
     if (known !== undefined && isSame(known, found)) {
-      if (known.subPath !== subPath) throw foreign(existing, 'it shows another part of this volume');
+      if (known.subPath !== subPath) throw foreign(existing, 'another part of this volume is mounted there');
       if (!found.isDeleted) return known;
       mounter.unbind(existing);
       return undefined;
@@ -220,17 +242,18 @@ export class BoundVolume implements HostedVolume {
     const whole: Publication = { ...found, subPath: undefined, pinnedGeneration: undefined };
     if (subPath === undefined && isShowing(found, this.#home.dataDirectory, mounter)) return whole;
     const orphan = findPublication(mounter, found);
-    if (orphan?.home !== this.directoryName || (orphan.isPoolMounted && !(orphan.isDeleted && isPool(found.device))))
-      throw foreign(existing, 'it is the mount of another');
+    const isOwnDeleted = orphan?.isDeleted === true && pools.hasDevice(found.device);
+    if (orphan?.home !== this.directoryName || (orphan.isPoolMounted && !isOwnDeleted))
+      throw foreign(existing, 'another mount is already there');
     if (orphan.isDeleted) {
-      // It shows nothing, or what cannot be found again: whoever has it mounted sees no update either way.
+      // It shows nothing, or files that cannot be found again: in either case no update can reach it.
       mounter.unbind(existing);
       return undefined;
     }
-    if (orphan.subPath !== subPath) throw foreign(existing, 'it shows another part of this volume');
+    if (orphan.subPath !== subPath) throw foreign(existing, 'another part of this volume is mounted there');
     if (subPath !== undefined) return { ...found, subPath, pinnedGeneration: orphan.generation };
     if (this.#publications.hasWhole) {
-      // The volume has begun a new life elsewhere already, which an adoption would cut off from updates.
+      // The volume is already published from a new pool. Adopting the orphan would cut that off from updates.
       mounter.unbind(existing);
       return undefined;
     }
@@ -239,26 +262,26 @@ export class BoundVolume implements HostedVolume {
   }
 
   /**
-   * Goes on in the file system of a publication whose pool is gone, so that those who have it open see updates. What
-   * was written into the pool lies covered from then on, and goes with the home.
+   * Continues in the file system of a publication whose pool is gone, so that those who have it open see updates. What was
+   * written into the new pool is covered from then on, and is removed with the home.
    */
   #adopt(orphan: OpenedTarget): void {
-    const { mounter } = this.#around;
-    // No timer of the old writer may reach into the file system that covers its own.
+    const { mounter } = this.#dependencies;
+    // A timer of the old writer must not act on the file system that covers its own.
     this.#writer[Symbol.dispose]();
     mounter.adopt(orphan, this.#home.dataDirectory);
-    const writer = this.#newWriter();
+    const writer = this.#newWriter(false);
     try {
       if (this.#unpublished !== undefined) writer.write(this.#unpublished);
     } catch (error) {
       mounter.unmount(this.#home.dataDirectory);
-      throw toLanternError(error, `go on with the volume mounted at "${orphan.target}"`);
+      throw toLanternError(error, `take over the volume mounted at "${orphan.target}"`);
     }
     this.#writer = writer;
   }
 
-  #newWriter(isNew = false): VolumeWriter {
-    const { fs, clock, pool, lookout, mounter } = this.#around;
+  #newWriter(isNew: boolean): VolumeWriter {
+    const { fs, clock, pool, lookout, mounter } = this.#dependencies;
     const directory = this.#home.dataDirectory;
     return new VolumeWriter({
       fs,
@@ -276,13 +299,14 @@ export class BoundVolume implements HostedVolume {
     finish(this.#withRoom(what, () => inOneStep(action)));
   }
 
+  /** Tries again, after making room, if the pool is full. Errors name the volume. */
   *#withRoom<T>(what: string, action: () => Steps<T>): Steps<T> {
     try {
       return yield* action();
     } catch (error) {
       if (toLanternError(error, what).code !== 'resource-exhausted') throw this.#failure(error, what);
     }
-    yield* this.#around.makeRoom();
+    yield* this.#dependencies.makeRoom();
     try {
       return yield* action();
     } catch (error) {
@@ -293,33 +317,8 @@ export class BoundVolume implements HostedVolume {
   #failure(error: unknown, what: string): LanternError {
     const tried = `${what} of the volume "${this.directoryName}"`;
     const failure = toLanternError(error, tried);
-    if (failure.code === 'not-found' && !this.#around.isPoolThere()) return poolIsGone(this.pool, tried);
+    if (failure.code === 'not-found' && !this.#dependencies.pools.isMounted(this.pool))
+      return poolIsGone(this.pool, tried);
     return errnoOf(error) === 'ENOSPC' ? poolIsFull(this.pool, tried, error) : failure;
   }
 }
-
-function published({ pinnedGeneration, mountId }: Publication): PublishedTarget {
-  return { pinnedGeneration, mountId };
-}
-
-/** What a bound volume has from its publisher. */
-type Surroundings = {
-  readonly fs: VolumeFs;
-  readonly clock: Clock;
-  /** In which the volumes of all pools take their turns. */
-  readonly slices: Slices;
-  readonly mounter: Mounter;
-  /** Sees what others have bound of the volumes of all pools. */
-  readonly lookout: BindLookout;
-  readonly targets: TargetRoots;
-  readonly pool: Pool;
-  /** Whether a publication of this volume outlived its pool. */
-  readonly hasOrphan: boolean;
-  /** Whether a device is one of the daemon's pools. */
-  readonly isPool: (device: string) => boolean;
-  /** Whether the pool is still mounted. */
-  readonly isPoolThere: () => boolean;
-  /** Removes what the volumes of the pool keep for slow readers. */
-  readonly makeRoom: () => Steps<void>;
-  readonly onRemove: () => void;
-};

@@ -7,29 +7,29 @@ import { makeDirectories } from '../../base/files.ts';
 import { readUsage } from '../../volume/file-system.ts';
 import { RETIRED_PART, RetiredRoom } from '../../volume/retirement.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
-import { type Mounter, POOL_SOURCE, type PoolLimits } from '../linux/mounter.ts';
+import { type Mounter, POOL_SOURCE } from '../linux/mounter.ts';
 import type { PoolTotals } from '../publisher.ts';
 
 type PoolsOptions = {
   readonly mounter: Mounter;
-  /** Where the pools' directories are: a real path, as the mount table shows it. */
+  /** Directory of the pools' mount points: a real path, as in the mount table. */
   readonly directory: string;
   /** Size of each pool, in bytes. */
   readonly poolBytes: number;
-  /** What all pools together may take: their pages are charged to the daemon and cannot be reclaimed. */
+  /** Limit for all pools together, in bytes: their pages are charged to the daemon and cannot be reclaimed. */
   readonly totalBytes: number;
-  /** Times how long an empty pool waits for the next volume of its domain. Without it, it goes with its last volume. */
+  /** Times how long an empty pool waits for the next volume of its domain. Without it, a pool is removed with its last volume. */
   readonly idleClock?: Clock | undefined;
 };
 
 /**
- * A tmpfs has room for one inode per KiB: a volume of three small files takes about fifteen, with the generation that
- * is about to be retired, in some 30 KiB.
+ * A pool gets one inode per KiB: a volume of three small files takes about fifteen, including the generation that is about
+ * to be retired, in some 30 KiB.
  */
 const BYTES_PER_INODE = 1024;
 const MIN_INODES = 1024;
 
-/** The pools of this daemon: made with their first volume, taken away with their last, or a little later. */
+/** The pools of this daemon: mounted with their first volume, removed with their last, or a little later. */
 export class Pools implements Disposable {
   readonly directory: string;
   readonly #mounter: Mounter;
@@ -50,10 +50,16 @@ export class Pools implements Disposable {
     return [...this.#pools.values()];
   }
 
-  /** One statfs(2) for each; a pool that somebody unmounted counts as empty. */
+  /** Whether a device, as `major:minor`, is one of the pools. */
+  hasDevice(device: string): boolean {
+    for (const pool of this.#pools.values()) if (pool.device === device) return true;
+    return false;
+  }
+
+  /** One statfs(2) for each pool. A pool that somebody unmounted counts as empty. */
   totals(): PoolTotals {
     const pools = this.all();
-    const used = pools.map((pool) => (this.isThere(pool) ? readUsage(pool.directory).usedBytes : 0));
+    const used = pools.map((pool) => (this.isMounted(pool) ? readUsage(pool.directory).usedBytes : 0));
     return {
       pools: pools.length,
       usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
@@ -63,19 +69,18 @@ export class Pools implements Disposable {
   }
 
   /**
-   * The domain's pool with `home` in it, mounted when it is the first. `resource-exhausted` past the cap over all pools,
-   * `unavailable` when somebody else took the pool's mount away.
+   * Adds `home` to the domain's pool, and mounts the pool for the first. `resource-exhausted` beyond the limit for all pools,
+   * `unavailable` if somebody else unmounted the pool.
    */
   join(domain: string, home: string): Pool {
-    const name = poolName(domain);
-    const pool = this.#standing(name, domain) ?? this.#create(name, domain);
-    this.#idle?.forget(pool);
+    // The domain comes from a request: hashed, it is a file name of fixed length that leads nowhere else.
+    const name = hash('sha256', domain, 'hex').slice(0, 32);
+    const pool = this.#existing(name, domain) ?? this.#create(name, domain);
     pool.homes.add(home);
     return pool;
   }
 
-  /** Whether it is still mounted. */
-  isThere(pool: Pool): boolean {
+  isMounted(pool: Pool): boolean {
     try {
       return this.#mounter.identify(pool.directory).device === pool.device;
     } catch {
@@ -83,7 +88,7 @@ export class Pools implements Disposable {
     }
   }
 
-  /** Takes the home, which is removed, out; and the pool away when it was the last, unless it is kept for a while. */
+  /** Notes that the home was removed. Without another one, the pool is removed too, unless it is kept for a while. */
   leave(pool: Pool, home: string): void {
     pool.homes.delete(home);
     if (pool.homes.size > 0) return;
@@ -103,8 +108,8 @@ export class Pools implements Disposable {
   }
 
   /**
-   * Takes over the pools an earlier daemon left mounted, with whatever size they have; their homes are the caller's to
-   * fill in. A pool's directory without its mount is a leftover, and removed.
+   * Takes over the pools that an earlier daemon left mounted, whatever their size. The caller fills in their homes. A
+   * pool's directory without a mount is a leftover and is removed.
    */
   restore(table: readonly MountEntry[]): readonly Pool[] {
     for (const name of this.#names()) {
@@ -120,16 +125,20 @@ export class Pools implements Disposable {
     return this.all();
   }
 
-  /** Takes the empty pools away that are still kept. */
+  /** Removes the empty pools that are still kept. */
   [Symbol.dispose](): void {
     this.#idle?.[Symbol.dispose]();
   }
 
-  /** The domain's pool, where it has one. An empty one that somebody else took away is nobody's loss. */
-  #standing(name: string, domain: string): Pool | undefined {
+  /** The domain's pool, if it has one. An empty pool that somebody else unmounted is simply mounted again. */
+  #existing(name: string, domain: string): Pool | undefined {
     const pool = this.#pools.get(name);
-    if (pool === undefined || this.isThere(pool)) return pool;
-    // What is written to its bare directory would be on whatever file system that is on.
+    if (pool === undefined) return undefined;
+    if (this.isMounted(pool)) {
+      this.#idle?.forget(pool);
+      return pool;
+    }
+    // Writing to the bare directory would put secrets on the file system below it.
     if (pool.homes.size > 0) throw poolIsGone(pool, `use the pool of "${domain}"`);
     this.remove(pool);
     return undefined;
@@ -141,14 +150,15 @@ export class Pools implements Disposable {
     if (taken + this.#poolBytes > this.#totalBytes) {
       throw new LanternError(
         'resource-exhausted',
-        `make a pool of ${this.#poolBytes} bytes for "${domain}": the other pools take ${taken} of the ${this.#totalBytes} bytes that all together may have; unmount volumes, or start with a smaller --pool-size or a larger --pool-total`,
+        `make a pool of ${this.#poolBytes} bytes for "${domain}": the other pools take ${taken} of the ${this.#totalBytes} bytes allowed for all together; unmount volumes, or start with a smaller --pool-size or a larger --pool-total`,
         { reason: 'POOL_FULL' },
       );
     }
     const directory = join(this.directory, name);
     try {
       makeDirectories(directory, 0o700);
-      this.#mounter.mountPool(directory, limitsOf(this.#poolBytes));
+      const inodes = Math.max(MIN_INODES, Math.floor(this.#poolBytes / BYTES_PER_INODE));
+      this.#mounter.mountPool(directory, { bytes: this.#poolBytes, inodes });
     } catch (error) {
       removeIfEmpty(directory);
       throw toLanternError(error, `mount a pool for "${domain}" on "${directory}"`);
@@ -160,7 +170,9 @@ export class Pools implements Disposable {
   }
 
   #takenBytes(): number {
-    return this.all().reduce((sum, { bytes }) => sum + bytes, 0);
+    let sum = 0;
+    for (const { bytes } of this.#pools.values()) sum += bytes;
+    return sum;
   }
 
   #names(): readonly string[] {
@@ -173,7 +185,7 @@ export class Pools implements Disposable {
   }
 }
 
-/** What could not be removed, secrets perhaps, shall not outlive the last volume. */
+/** False if something could not be removed: it may be secret, so the pool is not kept. */
 function isEmpty(pool: Pool): boolean {
   try {
     return readdirSync(pool.directory).length === 0;
@@ -187,38 +199,28 @@ function removeIfEmpty(directory: string): void {
   try {
     rmdirSync(directory);
   } catch {
-    // What stands in the way stood there before; the mount's own failure is what is reported.
+    // Whatever is in the way was there before. The caller reports the failed mount.
   }
 }
 
-/** The domain is the requester's text: hashed, it is a file name of fixed length that leads nowhere else. */
-function poolName(domain: string): string {
-  return hash('sha256', domain, 'hex').slice(0, 32);
-}
-
-function limitsOf(bytes: number): PoolLimits {
-  return { bytes, inodes: Math.max(MIN_INODES, Math.floor(bytes / BYTES_PER_INODE)) };
-}
-
-/** The kernel prints a tmpfs' size in KiB. */
+/** Size of a tmpfs in bytes; the kernel prints it in KiB. */
 function sizeOf(mount: MountEntry): number | undefined {
   const kibibytes = mount.superOptions.map((option) => /^size=(\d+)k$/.exec(option)?.[1]).find(Boolean);
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
 }
 
-/** One tmpfs and the volumes that share it. */
+/** A tmpfs and the volumes that share it. */
 export type Pool = {
   readonly directory: string;
   /** `major:minor` of the tmpfs. */
   readonly device: string;
   readonly bytes: number;
-  /** The directory names of the volumes in it. Without any, the pool goes, at once or after a while. */
+  /** Directory names of the volumes in it. Without any, the pool is removed, at once or after a while. */
   readonly homes: Set<string>;
-  /** What its replaced generations take. */
+  /** The room that its replaced generations share. */
   readonly retired: RetiredRoom;
 };
 
-/** A pool without volumes. */
 function emptyPool(facts: Pick<Pool, 'directory' | 'device' | 'bytes'>): Pool {
   return { ...facts, homes: new Set(), retired: new RetiredRoom(facts.bytes * RETIRED_PART) };
 }
@@ -226,52 +228,51 @@ function emptyPool(facts: Pick<Pool, 'directory' | 'device' | 'bytes'>): Pool {
 export function poolIsGone(pool: Pool, tried: string): LanternError {
   return new LanternError(
     'unavailable',
-    `${tried}: the pool "${pool.directory}" was unmounted by somebody else; restart the daemon, then mount its volumes again`,
+    `${tried}: somebody else unmounted the pool "${pool.directory}"; restart the daemon, then mount its volumes again`,
   );
 }
 
 export function poolIsFull(pool: Pool, tried: string, cause: unknown): LanternError {
   return new LanternError(
     'resource-exhausted',
-    `${tried}: the pool "${pool.directory}" of ${pool.bytes} bytes is full; what was there stays; unmount volumes, or start with a larger --pool-size`,
+    `${tried}: the pool "${pool.directory}" of ${pool.bytes} bytes is full; the old contents stay; unmount volumes, or start with a larger --pool-size`,
     { cause, reason: 'POOL_FULL' },
   );
 }
 
 /** How long an empty pool waits for the next volume of its domain, in milliseconds. */
 export const IDLE_MS = 10_000;
-/** Empty pools at most; beyond, the one that waited longest goes. */
-export const MOST_IDLE = 8;
+/** Maximum number of empty pools. Beyond it, the one that waited longest is removed. */
+export const MAX_IDLE = 8;
 
-/** Empty pools that are kept mounted for a while: making one and taking it away costs more than all else of a mount. */
+/** Keeps empty pools mounted for a while: mounting and unmounting a pool takes longer than everything else of a publish. */
 class IdlePools implements Disposable {
   readonly #clock: Clock;
   readonly #remove: (pool: Pool) => void;
-  /** With what ends their wait; the one that waits longest first. */
+  /** Timers that end the wait; the pool that waits longest first. */
   readonly #waiting = new Map<Pool, Disposable>();
 
-  /** `remove` may fail with a LanternError: the pool then stays until its domain's next volume has left it. */
+  /** If `remove` fails with a LanternError, the pool stays until the next volume of its domain has left it. */
   constructor(clock: Clock, remove: (pool: Pool) => void) {
     this.#clock = clock;
     this.#remove = remove;
   }
 
-  /** The pool is empty: from now on it waits. */
   keep(pool: Pool): void {
-    if (this.#waiting.size >= MOST_IDLE) this.removeOldest();
+    if (this.#waiting.size >= MAX_IDLE) this.removeOldest();
     this.#waiting.set(
       pool,
       this.#clock.after(IDLE_MS, () => this.#end(pool)),
     );
   }
 
-  /** The pool waits no longer, as it is used, or gone. */
+  /** Ends the wait of a pool that is used again, or removed. */
   forget(pool: Pool): void {
     this.#waiting.get(pool)?.[Symbol.dispose]();
     this.#waiting.delete(pool);
   }
 
-  /** Makes room for another pool; false when none waits. */
+  /** Makes room for another pool; false if none waits. */
   removeOldest(): boolean {
     for (const pool of this.#waiting.keys()) {
       this.#end(pool);
@@ -289,7 +290,7 @@ class IdlePools implements Disposable {
     try {
       this.#remove(pool);
     } catch (error) {
-      // Nobody's request hangs on it, and it holds nothing.
+      // No request waits for it, and the pool is empty.
       if (!(error instanceof LanternError)) throw error;
     }
   }

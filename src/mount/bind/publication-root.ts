@@ -6,12 +6,12 @@ import type { MountEntry } from '../linux/mount-table.ts';
 import { type Mounter, POOL_SOURCE } from '../linux/mounter.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 
-/** Which part of which volume a mount shows. Sub path and generation are undefined for the whole volume. */
+/** The part of a volume that a mount shows. Sub path and generation are undefined for the whole volume. */
 type PublicationRoot = {
   readonly home: string;
   readonly generation: string | undefined;
   readonly subPath: RelativePath | undefined;
-  /** Somebody removed it from its pool. What the mount shows, an empty directory or a file without a name, is never updated. */
+  /** Somebody removed it from its pool: the mount shows an empty directory or a file without a name, and is never updated. */
   readonly isDeleted: boolean;
 };
 
@@ -19,7 +19,7 @@ const DELETED = '//deleted';
 
 /**
  * Reads the root field of a publication's mount: `/<home>/data`, or `/<home>/data/<generation>/<sub path>` for a pinned
- * one. That is how pins are found again after a restart, whatever became of the record. Undefined for other mounts.
+ * one. This finds pins again after a restart, even without a record. Undefined for other mounts.
  */
 export function publicationRoot(mount: MountEntry): PublicationRoot | undefined {
   if (mount.fileSystem !== 'tmpfs' || mount.source !== POOL_SOURCE) return undefined;
@@ -27,31 +27,31 @@ export function publicationRoot(mount: MountEntry): PublicationRoot | undefined 
   const isDeleted = mount.root.endsWith(DELETED);
   if (empty !== '' || home === undefined || home === '' || data !== DATA_DIRECTORY) return undefined;
   if (generation === undefined) return { home, generation, subPath: undefined, isDeleted };
-  // The kernel prints a path that was cleaned when it was bound.
   if (elements.length === 0) return undefined;
+  // The kernel prints a clean path.
   return { home, generation, subPath: elements.join('/') as RelativePath, isDeleted };
 }
 
-/** Whether a directory is the data of this home, which the daemon finds at `path`. */
-export function isDataOf(home: string, path: string, holder: FileSystemPlace, mounter: Mounter): boolean {
-  if (holder.directory !== `/${home}/${DATA_DIRECTORY}`) return false;
+/** Whether a place in the mount table is the data directory of this home, which the daemon finds at `path`. */
+export function isDataOf(home: string, path: string, place: FileSystemPlace, mounter: Mounter): boolean {
+  if (place.directory !== `/${home}/${DATA_DIRECTORY}`) return false;
   try {
-    // Not the pool's device where a publication that outlived its pool was adopted.
-    return mounter.identify(path).device === holder.device;
+    // The device differs from the pool's if a publication that outlived its pool was adopted.
+    return mounter.identify(path).device === place.device;
   } catch (error) {
-    // The pool is gone, and all that could be removed with it.
+    // The pool is gone, with everything in it.
     if (errnoOf(error) === undefined) throw error;
     return false;
   }
 }
 
-/** A publication found by what is visible at a target. */
+/** A publication found by the mount at a target. */
 type FoundPublication = PublicationRoot & {
-  /** False for an orphan: the pool it is from is not mounted any more. Another daemon's pool counts as mounted. */
+  /** False for an orphan, whose pool is not mounted any more. Another daemon's pool counts as mounted. */
   readonly isPoolMounted: boolean;
 };
 
-/** Looks the mount up in the table; undefined when it is no publication. Reads the whole table. */
+/** Looks up the mount in the table, which is read as a whole; undefined if it is not a publication. */
 export function findPublication(mounter: Mounter, found: FileIdentity): FoundPublication | undefined {
   const table = mounter.table();
   const mount = table.find(({ id }) => id === found.mountId);

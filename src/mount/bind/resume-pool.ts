@@ -9,10 +9,10 @@ import type { Mounter } from '../linux/mounter.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { ResumedVolume } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target.ts';
-import type { Publication } from './bound-publications.ts';
 import type { BoundVolume } from './bound-volume.ts';
 import type { Pool, Pools } from './pools.ts';
 import { publicationRoot } from './publication-root.ts';
+import type { Publication } from './publications.ts';
 
 type ResumePoolOptions = {
   readonly pool: Pool;
@@ -24,14 +24,10 @@ type ResumePoolOptions = {
   readonly host: (name: string, home: VolumeHome) => BoundVolume;
 };
 
-export function homeDirectory(pool: Pool, name: string): string {
-  return join(pool.directory, name);
-}
-
 /**
- * Takes over the volumes of a pool that an earlier daemon left. Data comes from the pool, and the record says which mounts
- * are ours; without a usable one, those below a target root are. A volume with neither a usable record nor a publication
- * belongs to nobody and is removed.
+ * Takes over the volumes of a pool that an earlier daemon left. The data comes from the pool. The record says which mounts
+ * are publications; without a usable one, those below a target root are. A volume with neither a usable record nor a
+ * publication is removed.
  */
 export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[] {
   const { pool } = options;
@@ -44,19 +40,23 @@ export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[]
 }
 
 function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume | undefined {
-  const { pool, mounter, fs, host } = options;
-  const home = new VolumeHome({ fs, directory: homeDirectory(pool, name) });
+  const { pool, mounter, fs, host, targets } = options;
+  const home = new VolumeHome({ fs, directory: join(pool.directory, name) });
   const record = home.loadOwnRecord();
-  // Somebody may have removed the data, while publications and record are still there.
-  if (record.ok) tolerating(() => home.create());
+  // Somebody may have removed the data while publications and record still exist.
+  if (record.ok) ignoreErrno(() => home.create());
   const mounts = mountsOf(name, home, options);
   const found = record.ok
-    ? recordedAmong(mounts, record.value.publications, options)
+    ? matchRecorded(mounts, record.value.publications, targets)
     : mounts.flatMap(({ place, publication }) => {
-        return options.targets.allows(place) ? [{ target: place, path: place, publication }] : [];
+        return targets.allows(place) ? [{ target: place, path: place, publication }] : [];
       });
   if (!record.ok && found.length === 0) {
-    sweep(home, mounter);
+    // If it cannot be removed now, it is removed with the pool.
+    ignoreErrno(() => {
+      mounter.unmount(home.dataDirectory);
+      home.remove();
+    });
     return undefined;
   }
   const volume = host(name, home);
@@ -67,16 +67,16 @@ function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume |
   return { volume, record, inputs: home.loadInputs(), liveTargets };
 }
 
-/** A mount that shows the volume or a part of it, whosever it is. */
+/** A mount that shows the volume or a part of it, made by the daemon or by others. */
 type FoundMount = {
-  /** Its mount point, a real path. */
+  /** The mount point, a real path. */
   readonly place: string;
   readonly publication: Publication;
 };
 
 /**
- * In the table's order. What each one shows is looked up in the pool, not at its mount point: it may be covered by another
- * mount here and still be what a container sees.
+ * In the table's order. What a mount shows is looked up in the pool, not at its mount point: another mount may cover it
+ * here, while a container still sees it.
  */
 function mountsOf(name: string, home: VolumeHome, options: ResumePoolOptions): readonly FoundMount[] {
   const { table, mounter, pools, pool } = options;
@@ -85,25 +85,32 @@ function mountsOf(name: string, home: VolumeHome, options: ResumePoolOptions): r
     const root = mount.device === device ? publicationRoot(mount) : undefined;
     if (root?.home !== name || mount.mountPoint.startsWith(`${pools.directory}/`)) return [];
     const { subPath, generation: pinnedGeneration, isDeleted } = root;
-    const there = isDeleted
+    const found = isDeleted
       ? identityOf(mount.mountPoint, mounter)
       : identityOf(join(home.dataDirectory, pinnedGeneration ?? '', subPath ?? ''), mounter);
-    if (there === undefined || (isDeleted && there.mountId !== mount.id)) return [];
-    const publication = { device, inode: there.inode, mountId: mount.id, subPath, pinnedGeneration };
+    if (found === undefined || (isDeleted && found.mountId !== mount.id)) return [];
+    const publication = { device, inode: found.inode, mountId: mount.id, subPath, pinnedGeneration };
     return [{ place: mount.mountPoint, publication }];
   });
 }
 
+type ResumedPublication = {
+  readonly target: string;
+  /** The target's real path. */
+  readonly path: string;
+  readonly publication: Publication;
+};
+
 /**
- * For each publication that a record names, its own mount: that with its id, wherever it was moved, or what shows the same
- * at its target. The id says nothing to a daemon in another mount namespace, and the records of older daemons have none.
- * What shows the volume in other places was made by others.
+ * Finds the mount of each recorded publication: the one with its id, wherever it was moved, or one that shows the same at
+ * its target. The id means nothing in another mount namespace, and records of older daemons have none. Mounts of the
+ * volume in other places were made by others.
  */
-function recordedAmong(
+function matchRecorded(
   mounts: readonly FoundMount[],
   publications: readonly RecordedPublication[],
-  { targets }: ResumePoolOptions,
-): readonly { readonly target: string; readonly path: string; readonly publication: Publication }[] {
+  targets: TargetRoots,
+): readonly ResumedPublication[] {
   return publications.flatMap(({ target, subPath, mountId }) => {
     const path = targets.tryResolve(target) ?? target;
     const same = mounts.filter(({ publication }) => publication.subPath === subPath);
@@ -113,29 +120,17 @@ function recordedAmong(
   });
 }
 
-/** Undefined for what is not there, as the data of a home that was left half made or half removed. */
+/** Undefined for a missing path, such as the data of a home that was only half made or half removed. */
 function identityOf(path: string, mounter: Mounter): FileIdentity | undefined {
+  return ignoreErrno(() => mounter.identify(path));
+}
+
+/** An error of the file system must not stop the daemon from starting. */
+function ignoreErrno<T>(action: () => T): T | undefined {
   try {
-    return mounter.identify(path);
+    return action();
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return undefined;
-  }
-}
-
-function sweep(home: VolumeHome, mounter: Mounter): void {
-  // What cannot be removed goes with the pool at the latest.
-  tolerating(() => {
-    mounter.unmount(home.dataDirectory);
-    home.remove();
-  });
-}
-
-/** What the file system refuses must not cost the daemon its start. */
-function tolerating(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
   }
 }

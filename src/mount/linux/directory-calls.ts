@@ -3,18 +3,18 @@ import { arch, constants } from 'node:os';
 import koffi from 'koffi';
 import { LanternError, SystemCallError } from '../../base/errors.ts';
 import type { FileStamp, FileStatus, FileType } from '../../volume/file-system.ts';
-import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, OPENAT2, STATX, stampAt } from './system-calls.ts';
+import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, OPENAT2, stampAt, statx } from './system-calls.ts';
 
-/** What an entry is, and which file: device and inode are one file's alone while that is held open. */
+/** Device and inode identify the file, as long as it is held open. */
 export type EntryStatus = FileStatus & { readonly device: string; readonly inode: bigint };
 
 /**
- * The Linux calls that work below an opened directory. `name` is a single element, and no call follows a link that it
- * names; `open` takes a path and follows none in it either. Failures throw SystemCallError; descriptors are
- * close-on-exec. A table, so that tests can let something happen before each call.
+ * The Linux calls that work below an opened directory. `name` is a single element; no call follows a link of that name.
+ * `open` takes a path and follows no link in it. Failures throw SystemCallError; descriptors are close-on-exec. An
+ * interface, so that tests can do something before each call.
  */
 export interface DirectoryCalls {
-  /** Never leaves the directory: no link, no `..`, no mount in it is followed. `mode` is that of a file to be made. */
+  /** Never leaves the directory: follows no link, no `..` and no mount in it. `mode` is for a file that is created. */
   open(directory: number, path: string, flags: number, mode?: number): number;
   close(fd: number): void;
   mkdir(directory: number, name: string, mode: number): void;
@@ -25,7 +25,7 @@ export interface DirectoryCalls {
   rename(fromDirectory: number, from: string, toDirectory: number, to: string): void;
   /** -1 leaves the user or the group as it is. */
   chown(directory: number, name: string, user: number, group: number): void;
-  /** Undefined when nothing is there. Of a path all but the last element is followed wherever it leads. */
+  /** Undefined when nothing is there. In a path, links are followed in all elements but the last. */
   status(directory: number, name: string): EntryStatus | undefined;
   /** Undefined when nothing is there. */
   stamp(directory: number, name: string): FileStamp | undefined;
@@ -55,7 +55,6 @@ class Libc {
   readonly removexattr: Native;
   readonly openat2: Native;
   readonly getdents64: Native;
-  readonly statx: Native;
 
   constructor() {
     const library = koffi.load(null);
@@ -72,13 +71,12 @@ class Libc {
     const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
     this.openat2 = numbered('long', 'str', 'void *', 'size_t');
     this.getdents64 = numbered('long', 'void *', 'size_t');
-    this.statx = numbered('long', 'str', 'ulong', 'ulong', 'void *');
   }
 }
 
 let loaded: Libc | undefined;
 
-/** Loaded at first use. */
+/** Loaded on first use. */
 function libc(): Libc {
   loaded ??= new Libc();
   return loaded;
@@ -89,7 +87,7 @@ function checked(result: number, syscall: string, name: string): number {
   return result;
 }
 
-/** Calls are synchronous, so one buffer each does. */
+/** Shared by all calls, which are synchronous. */
 const openHow = Buffer.alloc(24);
 const statusBuffer = Buffer.alloc(256);
 const linkBuffer = Buffer.alloc(LINK_BYTES);
@@ -116,15 +114,8 @@ export const directoryCalls: DirectoryCalls = {
     void checked(libc().fchownat(directory, name, user, group, AT_SYMLINK_NOFOLLOW), 'fchownat', name),
   status(directory, name) {
     const STATX_BASIC_STATS = 0x7ff;
-    const number = STATX[arch()];
-    if (number === undefined) throw unknownProcessor(`look at "${name}"`);
     const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    if (libc().statx(number, directory, name, flags, STATX_BASIC_STATS, statusBuffer) < 0) {
-      const errno = koffi.errno();
-      if (errno === constants.errno.ENOENT) return undefined;
-      throw new SystemCallError(errno, 'statx', name);
-    }
-    return statusIn(statusBuffer);
+    return statx(directory, name, flags, STATX_BASIC_STATS, statusBuffer) ? statusIn(statusBuffer) : undefined;
   },
   stamp: stampAt,
 };
@@ -148,10 +139,15 @@ const TYPES: ReadonlyMap<number, FileType> = new Map([
   [fs.S_IFLNK, 'symlink'],
 ]);
 
-/** Whether nothing is in the directory that `fd` is open on; reads no further than to the first entry. */
+/** Whether the directory that `fd` is open on is empty. Reads no further than the first entry. */
 export function isEmptyDirectory(fd: number): boolean {
   const number = GETDENTS64[arch()];
-  if (number === undefined) throw unknownProcessor('list a directory');
+  if (number === undefined) {
+    throw new LanternError(
+      'unimplemented',
+      `list a directory: a "${arch()}" processor is not supported, only x64 and arm64`,
+    );
+  }
   const listing = directoryCalls.open(fd, '.', fs.O_RDONLY | fs.O_DIRECTORY);
   try {
     for (;;) {
@@ -164,7 +160,7 @@ export function isEmptyDirectory(fd: number): boolean {
   }
 }
 
-/** Whether there is another entry than `.` and `..`: each has its length at 16, and its name, ended by NUL, from 19 on. */
+/** Whether there is an entry other than `.` and `..`. Each has its length at offset 16, and its name, ended by NUL, at 19. */
 function holdsName(entries: Buffer, length: number): boolean {
   const dot = 0x2e;
   for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
@@ -174,21 +170,17 @@ function holdsName(entries: Buffer, length: number): boolean {
   return false;
 }
 
-/** Room for some entries, of which the longest takes 280 bytes. */
+/** Room for some entries; the longest takes 280 bytes. */
 const entryBuffer = Buffer.alloc(1024);
 
 const GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 };
 
-function unknownProcessor(what: string): LanternError {
-  return new LanternError('unimplemented', `${what} on a "${arch()}" processor: only x64 and arm64 are known`);
-}
-
-/** The limit of the kernel for the value of one attribute. */
+/** The kernel's limit for the value of one attribute. */
 const attributeBuffer = Buffer.alloc(65_536);
 const ACCESS_LIST = 'system.posix_acl_access';
 const DEFAULT_LIST = 'system.posix_acl_default';
 
-/** The access control list as the kernel has it (acl(5) in its binary form); undefined for none. `path` as below. */
+/** Reads the access control list in the kernel's binary form, see acl(5); undefined for none. `path` as in `removeAccessLists`. */
 export function readAccessList(path: string): Buffer | undefined {
   const length = libc().getxattr(path, ACCESS_LIST, attributeBuffer, attributeBuffer.length);
   if (length >= 0) return Buffer.from(attributeBuffer.subarray(0, length));
@@ -197,7 +189,7 @@ export function readAccessList(path: string): Buffer | undefined {
   throw new SystemCallError(errno, 'getxattr', path);
 }
 
-/** Sets that list, and with it the mode; false where the file system has no such lists, or none as long as this. */
+/** Sets the list, and with it the mode; false if the file system has no such lists, or no room for it. */
 export function writeAccessList(path: string, list: Buffer): boolean {
   if (libc().setxattr(path, ACCESS_LIST, list, list.length, 0) === 0) return true;
   const errno = koffi.errno();
@@ -205,12 +197,12 @@ export function writeAccessList(path: string, list: Buffer): boolean {
   throw new SystemCallError(errno, 'setxattr', path);
 }
 
-/** Takes access control lists away, inherited ones included. `path` leads to an opened file, in `/proc/self/fd`. */
+/** Removes access control lists, inherited ones included. `path` is that of an opened file, in `/proc/self/fd`. */
 export function removeAccessLists(path: string): void {
   removeLists(path, ACCESS_LIST, DEFAULT_LIST);
 }
 
-/** Only what would be given on to whatever is made in the directory. */
+/** Removes only the default list, which new entries of the directory would inherit. */
 export function removeDefaultList(path: string): void {
   removeLists(path, DEFAULT_LIST);
 }
@@ -223,14 +215,14 @@ function removeLists(path: string, ...names: readonly string[]): void {
   }
 }
 
-/** There is none, or cannot be one on this file or this file system. */
+/** The file has no list, or cannot have one. */
 const WITHOUT_LIST: ReadonlySet<number> = new Set([
   constants.errno.ENODATA,
   constants.errno.EOPNOTSUPP,
   constants.errno.EACCES,
 ]);
 
-/** EINVAL is also what a user namespace says of users that it has not. */
+/** EINVAL may also mean users that the user namespace does not map. */
 const WITHOUT_ROOM_FOR_LIST: ReadonlySet<number> = new Set([
   constants.errno.EOPNOTSUPP,
   constants.errno.ENOSPC,

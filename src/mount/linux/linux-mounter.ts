@@ -5,12 +5,12 @@ import { MOUNTINFO, type MountEntry, type MountTable, ProcMountTable, parseMount
 import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
 import type { OpenedTarget } from './opened-target.ts';
 import {
+  AT_FDCWD,
   attachMount,
   cloneMount,
   cloneMountOf,
   type FileIdentity,
   identifyFile,
-  identifyPath,
   MNT_DETACH,
   MOUNT_ATTR_NODEV,
   MOUNT_ATTR_NOEXEC,
@@ -30,11 +30,11 @@ const ATTRIBUTE_OF: Readonly<Record<MountFlag, number>> = {
   nosymfollow: MOUNT_ATTR_NOSYMFOLLOW,
 };
 
-/** The real mount table, in the daemon's mount namespace. Needs CAP_SYS_ADMIN and Linux 5.12. */
+/** Changes the kernel's mount table, in the daemon's mount namespace. Needs CAP_SYS_ADMIN and Linux 5.12. */
 export class LinuxMounter implements Mounter {
   readonly #noswap: boolean;
 
-  /** `noswap`: pools are never swapped out; Linux 6.4 and newer have it. */
+  /** `noswap`: pools are never swapped out. Needs Linux 6.4. */
   constructor(options: { readonly noswap: boolean }) {
     this.#noswap = options.noswap;
   }
@@ -46,8 +46,8 @@ export class LinuxMounter implements Mounter {
 
   unmount(directory: string): void {
     try {
-      // Asking costs less than being refused, and most volumes have nothing mounted on them.
-      if (identifyPath(directory).isMountRoot) umount(directory, MNT_DETACH);
+      // Most volumes have nothing mounted on them, and this costs less than an unmount that fails.
+      if (identifyFile(AT_FDCWD, directory).isMountRoot) umount(directory, MNT_DETACH);
     } catch (error) {
       const errno = errnoOf(error);
       if (errno !== 'EINVAL' && errno !== 'ENOENT') throw error;
@@ -64,10 +64,12 @@ export class LinuxMounter implements Mounter {
     const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | wanted;
     const mountFd = cloneMount(source);
     try {
-      // A detached mount has the id already that it will have where it is attached.
+      // A detached mount keeps its id when it is attached.
       const identity = identifyFile(mountFd);
       announce?.(identity);
-      attach(mountFd, { set: attributes, clear: 0 }, target.fd, target.target);
+      // Attributes first: the mount is never visible without them.
+      setMountAttributes(mountFd, attributes, 0);
+      attachMount(mountFd, target.fd, target.target);
       return {
         identity,
         undo: () => umount(`/proc/self/fd/${mountFd}`, MNT_DETACH),
@@ -89,7 +91,8 @@ export class LinuxMounter implements Mounter {
     try {
       const mountFd = cloneMountOf(publication.fd);
       try {
-        attach(mountFd, { set: 0, clear }, directoryFd, directory);
+        setMountAttributes(mountFd, 0, clear);
+        attachMount(mountFd, directoryFd, directory);
       } finally {
         closeSync(mountFd);
       }
@@ -99,7 +102,7 @@ export class LinuxMounter implements Mounter {
   }
 
   identify(place: OpenedTarget | string): FileIdentity {
-    return typeof place === 'string' ? identifyPath(place) : identifyFile(place.fd);
+    return typeof place === 'string' ? identifyFile(AT_FDCWD, place) : identifyFile(place.fd);
   }
 
   table(): readonly MountEntry[] {
@@ -109,15 +112,4 @@ export class LinuxMounter implements Mounter {
   watchTable(): MountTable {
     return new ProcMountTable();
   }
-}
-
-/** Gives the detached mount its attributes, then attaches it: it is never visible without them. */
-function attach(
-  mountFd: number,
-  attributes: { readonly set: number; readonly clear: number },
-  targetFd: number,
-  target: string,
-): void {
-  setMountAttributes(mountFd, attributes.set, attributes.clear);
-  attachMount(mountFd, targetFd, target);
 }

@@ -3,22 +3,22 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Steps } from '../../base/steps.ts';
 import { hasException } from './system-calls.ts';
 
-/** The daemon's own: what is mounted in its mount namespace, or gets there by propagation. */
+/** The mount table of the daemon's mount namespace. */
 export const MOUNTINFO = '/proc/self/mountinfo';
 
-/** The mount table, for whoever looks at it again and again. Failures are errors with an errno `code`. */
+/** The mount table, for repeated looks. Failures are errors with an errno `code`. */
 export interface MountTable extends Disposable {
-  /** Whether anything was mounted, moved or unmounted since it was asked last; true at first. One system call. */
+  /** Whether anything was mounted, moved or unmounted since the last call; true for the first. One system call. */
   hasChanged(): boolean;
-  /** The mounts whose lines are wanted, in steps; O(all mounts). What changes meanwhile may be missing, and `hasChanged` tells. */
+  /** Reads all lines, in steps, and parses those that are wanted. A change meanwhile may be missing; `hasChanged` then reports it. */
   reading(isWanted: (line: string) => boolean): Steps<readonly MountEntry[]>;
 }
 
-/** The kernel gives out a page at most in one read, of whole lines mostly. */
+/** The kernel returns at most a page per read, usually of whole lines. */
 const PIECE_BYTES = 4096;
 
 export class ProcMountTable implements MountTable {
-  /** Open from the first question on; what is read is opened anew. */
+  /** Open from the first `hasChanged` on. `reading` opens another. */
   #watched: number | undefined;
 
   hasChanged(): boolean {
@@ -59,28 +59,28 @@ export type MountEntry = {
   readonly parentId: number;
   /** `major:minor` of the file system: the same for all mounts of one tmpfs. */
   readonly device: string;
-  /** What of the file system is mounted, as a path from its own root; ends in `//deleted` when it was removed. */
+  /** The mounted part of the file system, as a path from its own root; ends in `//deleted` if it was removed. */
   readonly root: string;
   readonly mountPoint: string;
-  /** Of this mount: `ro`, `nosuid`, … */
+  /** Mount options: `ro`, `nosuid`, … */
   readonly options: readonly string[];
   /** `shared:N`, `master:N`, `propagate_from:N`, `unbindable`; empty for a private mount. */
   readonly propagation: readonly string[];
   readonly fileSystem: string;
   readonly source: string;
-  /** Of the file system: `size=65536k`, … */
+  /** Options of the file system: `size=65536k`, … */
   readonly superOptions: readonly string[];
 };
 
-/** The mounts in the table's order: of several at one mount point, the last one covers the others. Malformed lines are left out. */
+/** The mounts in the table's order: the last one at a mount point covers the others. Malformed lines are left out. */
 export function parseMountinfo(text: string): readonly MountEntry[] {
   return text.split('\n').flatMap((line) => parseMount(line) ?? []);
 }
 
-/** One line; undefined when it is malformed. */
+/** Undefined for a malformed line. */
 function parseMount(line: string): MountEntry | undefined {
   const fields = line.split(' ');
-  // The number of optional fields varies; a lone hyphen ends them.
+  // A variable number of optional fields ends with a single hyphen.
   const separator = fields.indexOf('-', 6);
   if (separator < 0) return undefined;
   const [id, parentId, device, root, mountPoint, options] = fields;

@@ -4,11 +4,10 @@ import { SystemCallError } from '../../base/errors.ts';
 import { MNT_DETACH, mount, umount } from './system-calls.ts';
 
 /**
- * The Linux calls for use after `leaveMountNamespace` of system-calls.ts, and for the way back. Failures throw
- * SystemCallError.
+ * The Linux calls used after `leaveMountNamespace` of system-calls.ts, and to return. Failures throw SystemCallError.
  */
 
-/** On these processors alone, as with the calls of system-calls.ts. */
+/** Supported processors, as in system-calls.ts. */
 const PIVOT_ROOT: Readonly<Record<string, number>> = { x64: 155, arm64: 41 };
 
 const MS_BIND = 0x1000;
@@ -56,23 +55,23 @@ export function changeDirectory(fd: number): void {
   checked(calls().fchdir(fd), 'fchdir');
 }
 
-/** The calling thread's root becomes its working directory. */
+/** Makes the working directory the calling thread's root. */
 export function rootHere(): void {
   checked(calls().chroot('.'), 'chroot', '.');
 }
 
 /**
- * The mount that is the working directory becomes the root of the namespace, and what was the root is taken away.
+ * Makes the mount that is the working directory the root of the namespace, and unmounts the old root.
  */
 export function pivotHere(): void {
   const number = PIVOT_ROOT[arch()];
   if (number === undefined) throw new SystemCallError(constants.errno.ENOSYS, 'pivot_root', undefined);
-  // Both here: the old root comes to lie on top of the new one, from where it can be taken away.
+  // With both arguments the same, the old root ends up on top of the new one, from where it can be unmounted.
   checked(calls().pivotRoot(number, '.', '.'), 'pivot_root', '.');
   umount('.', MNT_DETACH);
 }
 
-/** Recursive binds of what lies above leave this mount, and what is below it, out. */
+/** Excludes this mount, and what is below it, from recursive binds of a directory above. */
 export function makeUnbindable(path: string): void {
   mount('none', path, '', MS_UNBINDABLE, '');
 }
@@ -81,7 +80,7 @@ export function makePrivate(path: string): void {
   mount('none', path, '', MS_PRIVATE, '');
 }
 
-/** `source`, with what is mounted below it, is at `target` too. */
+/** Binds `source`, with what is mounted below it, at `target`. */
 export function bindRecursively(source: string, target: string): void {
   mount(source, target, '', MS_BIND | MS_REC, '');
 }

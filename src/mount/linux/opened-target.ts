@@ -13,22 +13,37 @@ import {
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { O_PATH } from './system-calls.ts';
 
+/** Owns a descriptor and closes it once: after that, its number may be another file's. */
+abstract class Opened implements Disposable {
+  readonly fd: number;
+  #isOpen = true;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.fd);
+  }
+}
+
 /**
- * The directory a target lies in, held open from check to mount: whatever happens to the path meanwhile, `name` is
- * looked up in this very directory. Closed by `using`.
+ * The directory that a target lies in, held open from check to mount: whatever happens to the path meanwhile, `name` is
+ * looked up in this very directory.
  */
-export class OpenedParent implements Disposable {
-  /** The target as it was resolved: absolute, cleaned, below the root's real path. For messages and the mount table. */
+export class OpenedParent extends Opened {
+  /** The target as resolved: absolute, cleaned, below the root's real path. For messages and the mount table. */
   readonly target: string;
   /** The last element. */
   readonly name: string;
   readonly parentPath: string;
   readonly path: string;
-  readonly #descriptor: Descriptor;
 
-  /** Takes over `fd`, a descriptor of the parent. */
+  /** Takes ownership of `fd`, a descriptor of the parent. */
   constructor(fd: number, target: string, name: string) {
-    this.#descriptor = new Descriptor(fd);
+    super(fd);
     this.target = target;
     this.name = name;
     this.parentPath = `/proc/self/fd/${fd}`;
@@ -37,54 +52,46 @@ export class OpenedParent implements Disposable {
 
   /** What is at the target, mounts included; undefined for nothing. A symbolic link there is `failed-precondition`. */
   openExisting(): OpenedTarget | undefined {
-    // Where mostly nothing is, being told so costs less than being refused.
-    return this.#isThere() ? this.#openNoLink() : undefined;
-  }
-
-  #isThere(): boolean {
     try {
-      return lstatSync(this.path, { throwIfNoEntry: false }) !== undefined;
+      // Most targets do not exist yet, and this costs less than an open that fails.
+      if (lstatSync(this.path, { throwIfNoEntry: false }) === undefined) return undefined;
     } catch (error) {
       throw toLanternError(error, `look at the target "${this.target}"`);
     }
+    return this.#open('refuse link');
   }
 
-  #openNoLink(): OpenedTarget | undefined {
-    const opened = this.#open();
-    if (opened?.stats.isSymbolicLink() !== true) return opened;
-    opened[Symbol.dispose]();
-    throw symbolicLinkAt(this.target);
-  }
-
-  /** The same for taking away: a symbolic link is nothing of ours. */
+  /** The same for removing: a symbolic link is never a publication, and counts as nothing. */
   openUnlessLink(): OpenedTarget | undefined {
-    const opened = this.#open();
-    if (opened?.stats.isSymbolicLink() !== true) return opened;
+    return this.#open('ignore link');
+  }
+
+  #open(mode: 'refuse link' | 'ignore link'): OpenedTarget | undefined {
+    let opened: OpenedTarget;
+    try {
+      opened = new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw toLanternError(error, `open the target "${this.target}"`);
+    }
+    if (!opened.stats.isSymbolicLink()) return opened;
     opened[Symbol.dispose]();
+    if (mode === 'refuse link') throw symbolicLinkAt(this.target);
     return undefined;
   }
 
-  #open(): OpenedTarget | undefined {
-    try {
-      return new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
-      throw this.#unopened(error);
-    }
-  }
-
-  #unopened(error: unknown): LanternError {
-    return toLanternError(error, `open the target "${this.target}"`);
-  }
-
   /**
-   * A new directory, 0750 whatever the umask: what is mounted on it has modes of its own. `already-exists` when
-   * something got there first, `aborted` when another user's file or directory has taken its name meanwhile.
+   * A new directory, 0750 whatever the umask; what is mounted on it has its own modes. `already-exists` if something got
+   * there first, `aborted` if another user's file or directory has taken its name since.
    */
   createDirectory(): OpenedTarget {
-    this.#create(() => mkdirSync(this.path, 0o750));
-    // A directory has to be opened by its name, which is not sure to be its own where others can write.
-    const opened = this.#openingCreated(() => this.#openNoLink());
+    try {
+      mkdirSync(this.path, 0o750);
+    } catch (error) {
+      throw this.#notCreated(error);
+    }
+    // A directory has to be opened by its name, and where others can write, the name may lead to another one by now.
+    const opened = this.#openCreated(() => this.#open('refuse link'));
     if (opened?.isDirectory === true && opened.stats.uid === process.geteuid?.()) return opened;
     opened?.[Symbol.dispose]();
     throw new LanternError(
@@ -93,30 +100,30 @@ export class OpenedParent implements Disposable {
     );
   }
 
-  /** A new empty file, 0600, to mount a file on. `already-exists` when something got there first. */
+  /** A new empty file, 0600, to mount a file on. `already-exists` if something got there first. */
   createFile(): OpenedTarget {
-    const flags = fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY | fs.O_NOFOLLOW;
-    const fd = this.#create(() => openSync(this.path, flags, 0o600));
+    let fd: number;
     try {
-      // This very file, whatever has its name by now; one that stays open for writing could not be executed.
-      return this.#openingCreated(() => new OpenedTarget(openSync(`/proc/self/fd/${fd}`, O_PATH), this.target));
+      fd = openSync(this.path, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY | fs.O_NOFOLLOW, 0o600);
     } catch (error) {
-      throw this.#unopened(error);
+      throw this.#notCreated(error);
+    }
+    try {
+      // This very file, whatever has its name by now. One that stays open for writing could not be executed.
+      return this.#openCreated(() => new OpenedTarget(openSync(`/proc/self/fd/${fd}`, O_PATH), this.target));
+    } catch (error) {
+      throw toLanternError(error, `open the target "${this.target}"`);
     } finally {
       closeSync(fd);
     }
   }
 
-  #create<T>(make: () => T): T {
-    try {
-      return make();
-    } catch (error) {
-      throw toLanternError(error, `create the target "${this.target}"`);
-    }
+  #notCreated(error: unknown): LanternError {
+    return toLanternError(error, `create the target "${this.target}"`);
   }
 
-  /** Where no descriptor is left, say, what was made goes again. */
-  #openingCreated<T>(open: () => T): T {
+  /** Removes what was created if it cannot be opened, for example because no descriptor is left. */
+  #openCreated<T>(open: () => T): T {
     try {
       return open();
     } catch (error) {
@@ -126,11 +133,11 @@ export class OpenedParent implements Disposable {
   }
 
   /**
-   * Removes what a publication was mounted on: an empty directory, or an empty file. Anything else stays: contents, links,
-   * mounts, devices. Returns whether nothing is there now.
+   * Removes what a publication was mounted on: an empty directory or an empty file. Contents, links, mounts and devices
+   * stay. Returns whether nothing is there now.
    */
   removeEmpty(): boolean {
-    return this.#removing(() => {
+    return this.#remove(() => {
       const stats = lstatSync(this.path);
       if (stats.isDirectory()) rmdirSync(this.path);
       else if (stats.isFile() && stats.size === 0) unlinkSync(this.path);
@@ -139,15 +146,15 @@ export class OpenedParent implements Disposable {
     });
   }
 
-  /** The same where nobody knows of a publication: a file is somebody's then, an empty one too (a lock, a marker). */
+  /** The same where no publication is known: an empty file stays too, since it may be somebody's lock or marker. */
   removeEmptyDirectory(): boolean {
-    return this.#removing(() => {
+    return this.#remove(() => {
       rmdirSync(this.path);
       return true;
     });
   }
 
-  #removing(action: () => boolean): boolean {
+  #remove(action: () => boolean): boolean {
     try {
       return action();
     } catch (error) {
@@ -157,36 +164,27 @@ export class OpenedParent implements Disposable {
       throw toLanternError(error, `remove the target "${this.target}"`);
     }
   }
-
-  [Symbol.dispose](): void {
-    this.#descriptor.close();
-  }
 }
 
-/** Full, mounted on, on a read-only file system, swapped for something else between look and removal. */
+/** Not empty, mounted on, on a read-only file system, or replaced between look and removal. */
 const STAYS: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'EBUSY', 'EROFS', 'ENOTDIR', 'EISDIR']);
 
-/** What is at a target, held open without any right to its contents. Closed by `using`. */
-export class OpenedTarget implements Disposable {
-  readonly fd: number;
+/** What is at a target, held open without access to its contents. */
+export class OpenedTarget extends Opened {
   /** A path that leads to exactly this file or directory, for calls that take paths. */
   readonly path: string;
   /** As in OpenedParent. */
   readonly target: string;
   readonly stats: Stats;
-  readonly #descriptor: Descriptor;
+  readonly isDirectory: boolean;
 
-  /** Takes over `fd`. */
+  /** Takes ownership of `fd`. */
   constructor(fd: number, target: string) {
-    this.fd = fd;
-    this.#descriptor = new Descriptor(fd);
+    super(fd);
     this.path = `/proc/self/fd/${fd}`;
     this.target = target;
     this.stats = fstatSync(fd);
-  }
-
-  get isDirectory(): boolean {
-    return this.stats.isDirectory();
+    this.isDirectory = this.stats.isDirectory();
   }
 
   /** Whether covering it would hide nothing. */
@@ -198,25 +196,6 @@ export class OpenedTarget implements Disposable {
     } finally {
       directory.closeSync();
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.#descriptor.close();
-  }
-}
-
-/** Closes once: a second close would hit whoever got the number next. */
-class Descriptor {
-  #fd: number | undefined;
-
-  constructor(fd: number) {
-    this.#fd = fd;
-  }
-
-  close(): void {
-    const fd = this.#fd;
-    this.#fd = undefined;
-    if (fd !== undefined) closeSync(fd);
   }
 }
 

@@ -4,8 +4,8 @@ import { LanternError, toLanternError } from '../../base/errors.ts';
 import { forbidCoreFiles, setNotDumpable, tryLock } from './system-calls.ts';
 
 /**
- * Keeps the secrets in this process's memory in it: no core file, no ptrace, no /proc/<pid>/mem for the same user, and no
- * debugger, which Node starts on a port of loopback, open to every user of the machine, when SIGUSR1 has no listener.
+ * Protects the secrets in this process's memory: no core file, no ptrace, no /proc/<pid>/mem for the same user, and no
+ * debugger, which Node would start on a loopback port, open to every local user, if SIGUSR1 had no listener.
  */
 export function hardenProcess(): void {
   forbidCoreFiles();
@@ -15,14 +15,14 @@ export function hardenProcess(): void {
 
 function ignore(): void {}
 
-/** Who made a connection to a unix socket; pid 0 is a process outside of this one's pid namespace. */
+/** The process that connected to a unix socket. Pid 0 is a process outside this one's pid namespace. */
 type PeerCredentials = { readonly pid: number; readonly uid: number };
 
 type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number;
 
 /**
- * Reads who called connect(2) on the other side of a socket (SO_PEERCRED); undefined where that cannot be had. Made once and early: loading
- * takes long enough for the first caller to notice.
+ * Returns a function that reads who called connect(2) on the other side of a socket (SO_PEERCRED); undefined if that is not
+ * available. Call it once and early: loading takes long enough for the first client to notice.
  */
 export function peerCredentialReader(): (fd: number) => PeerCredentials | undefined {
   // The same values on x86-64 and arm64.
@@ -40,9 +40,9 @@ export function peerCredentialReader(): (fd: number) => PeerCredentials | undefi
 }
 
 /**
- * Holds `path` (made when missing, 0600) with flock(2) until disposed or the process ends, however it ends. The file
- * stays and names the holder's pid: removing it would let two daemons lock two files of the same name.
- * `failed-precondition` when another process, or this one, holds it.
+ * Locks `path` (created if missing, 0600) with flock(2) until disposed or the process ends, however it ends. The file
+ * stays and contains the holder's pid: if it were removed, two daemons could lock two files of the same name.
+ * `failed-precondition` if another process, or this one, holds the lock.
  */
 export function lockFile(path: string): Disposable {
   const fd = openLockFile(path);

@@ -5,7 +5,7 @@ import { LanternError, SystemCallError } from '../../base/errors.ts';
 import type { FileStamp } from '../../volume/file-system.ts';
 
 /**
- * The Linux calls that Node does not have. libc's wrappers where every libc has them, numbers elsewhere: glibc before
+ * Linux calls that Node does not offer: libc's wrappers where every libc has them, otherwise by number, since glibc before
  * 2.36 and musl lack the new mount calls. Failures throw SystemCallError; descriptors are close-on-exec.
  */
 
@@ -14,14 +14,14 @@ const OPEN_TREE = 428;
 const MOVE_MOUNT = 429;
 export const OPENAT2 = 437;
 const MOUNT_SETATTR = 442;
-export const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
+const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
 
 export const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_NO_AUTOMOUNT = 0x800;
 
-/** Opens only what is needed to name the file; the same value on x86-64 and arm64, as is O_CLOEXEC. */
+/** Opens a file for naming only. The same value on x86-64 and arm64, as is O_CLOEXEC. */
 export const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 
@@ -61,7 +61,7 @@ class Libc {
     this.poll = library.func('poll', 'int', ['void *', 'ulong', 'int']);
     this.prctl = library.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']);
     this.setrlimit = library.func('setrlimit', 'int', ['int', 'void *']);
-    // `syscall` is variadic in C; with integers and pointers only, both calling conventions are those of a plain call.
+    // `syscall` is variadic in C. For integers and pointers, both calling conventions match those of a plain call.
     const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
     this.openat2 = numbered('long', 'str', 'void *', 'size_t');
     this.openTree = numbered('long', 'str', 'ulong');
@@ -73,7 +73,7 @@ class Libc {
 
 let loaded: Libc | undefined;
 
-/** Loaded at first use, so that the command line's clients do not pay for it. */
+/** Loaded on first use, so that the command line's clients do not pay for it. */
 function libc(): Libc {
   loaded ??= new Libc();
   return loaded;
@@ -84,7 +84,7 @@ function checked(result: number, syscall: string, path: string | undefined): num
   return result;
 }
 
-/** mount(2). `data` is the file system's own option text. */
+/** mount(2). `data` holds the file system's own options. */
 export function mount(source: string, target: string, type: string, flags: number, data: string): void {
   checked(libc().mount(source, target, type, flags, data), 'mount', target);
 }
@@ -94,8 +94,8 @@ export function umount(path: string, flags: number): void {
 }
 
 /**
- * Gives the calling thread a copy of the mount table of its own, from which nothing gets out, and into which nothing
- * gets. Threads of libuv's pool stay where they were: only synchronous calls and new processes see it.
+ * Gives the calling thread its own copy of the mount table, without propagation in either direction. Threads of libuv's
+ * pool keep the old one: only synchronous calls and new processes see the copy.
  */
 export function leaveMountNamespace(): void {
   const CLONE_NEWNS = 0x20000;
@@ -105,17 +105,27 @@ export function leaveMountNamespace(): void {
   mount('none', '/', '', MS_REC | MS_PRIVATE, '');
 }
 
+/** Bytes of a path that one call takes, including the NUL. */
+const PATH_MAX = 4096;
+
 /**
- * Opens a directory for naming (O_PATH); a symbolic link in any element, the last included, is ELOOP. `path` is absolute. It
- * may be longer than PATH_MAX, as that of a mount whose target somebody moved deep down: such a one is opened in pieces.
+ * Opens a directory for naming (O_PATH). A symbolic link in any element, the last included, is ELOOP. `path` is absolute.
+ * It may be longer than PATH_MAX, if somebody moved a mount's target deep down; it is then opened element by element.
  */
 export function openDirectoryWithoutLinks(path: string): number {
-  if (Buffer.byteLength(path) < PATH_MAX) return openPiece(AT_FDCWD, path);
-  let fd = openPiece(AT_FDCWD, '/');
-  for (const piece of path.split('/').filter((element) => element !== '')) {
+  const RESOLVE_NO_MAGICLINKS = 2n;
+  const RESOLVE_NO_SYMLINKS = 4n;
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | fs.O_DIRECTORY), 0);
+  how.writeBigUInt64LE(RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
+  const elements = Buffer.byteLength(path) < PATH_MAX ? [] : path.split('/').filter((element) => element !== '');
+  const open = (above: number, piece: string) =>
+    checked(libc().openat2(OPENAT2, above, piece, how, how.length), 'openat2', piece);
+  let fd = open(AT_FDCWD, elements.length === 0 ? path : '/');
+  for (const element of elements) {
     const above = fd;
     try {
-      fd = openPiece(above, piece);
+      fd = open(above, element);
     } finally {
       closeSync(above);
     }
@@ -123,33 +133,21 @@ export function openDirectoryWithoutLinks(path: string): number {
   return fd;
 }
 
-/** Bytes of a path that one call takes, its NUL included. */
-const PATH_MAX = 4096;
-
-function openPiece(fd: number, path: string): number {
-  const RESOLVE_NO_MAGICLINKS = 2n;
-  const RESOLVE_NO_SYMLINKS = 4n;
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | fs.O_DIRECTORY), 0);
-  how.writeBigUInt64LE(RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
-  return checked(libc().openat2(OPENAT2, fd, path, how, how.length), 'openat2', path);
-}
-
 const OPEN_TREE_CLONE = 1;
 
-/** A detached clone of the mount that shows `path`, with `path` as its root, not recursive; a link at the end is not followed. */
+/** Makes a detached clone of the mount that shows `path`, with `path` as its root. Not recursive; does not follow a link at the end. */
 export function cloneMount(path: string): number {
   const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
   return checked(libc().openTree(OPEN_TREE, AT_FDCWD, path, flags), 'open_tree', path);
 }
 
-/** The same for what `fd` is open on. */
+/** The same for the file or directory that `fd` is open on. */
 export function cloneMountOf(fd: number): number {
   const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH;
   return checked(libc().openTree(OPEN_TREE, fd, '', flags), 'open_tree', undefined);
 }
 
-/** Sets and clears MOUNT_ATTR_ flags of a detached mount, and takes it out of every peer group. */
+/** Sets and clears MOUNT_ATTR_ flags of a detached mount, and makes it private. */
 export function setMountAttributes(mountFd: number, set: number, clear: number): void {
   const MS_PRIVATE = 1 << 18;
   const attributes = Buffer.alloc(32);
@@ -160,7 +158,7 @@ export function setMountAttributes(mountFd: number, set: number, clear: number):
   checked(result, 'mount_setattr', undefined);
 }
 
-/** Attaches a detached mount on top of what `targetFd` is open on. `target` is for the error message only. */
+/** Attaches a detached mount on top of the file or directory that `targetFd` is open on. `target` is only for the error message. */
 export function attachMount(mountFd: number, targetFd: number, target: string): void {
   const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
   const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
@@ -168,39 +166,44 @@ export function attachMount(mountFd: number, targetFd: number, target: string): 
   checked(libc().moveMount(MOVE_MOUNT, mountFd, '', targetFd, '', flags), 'move_mount', target);
 }
 
-/** What a descriptor is open on. */
+/** statx(2) into `buffer`, of 256 bytes; false when nothing is there. An empty path needs AT_EMPTY_PATH in `flags`. */
+export function statx(directory: number, path: string, flags: number, mask: number, buffer: Buffer): boolean {
+  const number = STATX[arch()];
+  if (number === undefined) {
+    throw new LanternError(
+      'unimplemented',
+      `look at "${path}": a "${arch()}" processor is not supported, only x64 and arm64`,
+    );
+  }
+  if (libc().statx(number, directory, path, flags, mask, buffer) >= 0) return true;
+  const errno = koffi.errno();
+  if (errno === constants.errno.ENOENT) return false;
+  throw new SystemCallError(errno, 'statx', path === '' ? undefined : path);
+}
+
+/** Identifies a file or directory, and the mount that shows it. */
 export type FileIdentity = {
-  /** `major:minor` as mountinfo writes it. */
+  /** `major:minor`, as in mountinfo. */
   readonly device: string;
   readonly inode: bigint;
   readonly isMountRoot: boolean;
-  /** The first field of the mount's line in mountinfo. The kernel gives it to another mount as soon as this one is gone. */
+  /** The mount's id in mountinfo. The kernel reuses it as soon as the mount is gone. */
   readonly mountId: number;
-  /** It has no name any more: it was removed, and lives on because it is mounted or open. */
+  /** It has no name any more: it was removed, and exists only because it is mounted or open. */
   readonly isDeleted: boolean;
 };
 
-export function identifyFile(fd: number): FileIdentity {
-  return readIdentity(fd, '', AT_EMPTY_PATH);
-}
-
-/** The same by path; a symbolic link at the end is not followed. */
-export function identifyPath(path: string): FileIdentity {
-  return readIdentity(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
-}
-
-function readIdentity(fd: number, path: string, flags: number): FileIdentity {
+/** Identifies what the descriptor is open on, or the path below it. A symbolic link at the end is not followed. */
+export function identifyFile(fd: number, path = ''): FileIdentity {
   const STATX_NLINK = 0x4;
   const STATX_INO = 0x100;
   const STATX_MNT_ID = 0x1000;
   const STATX_ATTR_MOUNT_ROOT = 0x2000n;
-  const number = STATX[arch()];
-  if (number === undefined) {
-    throw new LanternError('unimplemented', `bind volumes on a "${arch()}" processor: only x64 and arm64 are known`);
-  }
   const buffer = Buffer.alloc(256);
-  const result = libc().statx(number, fd, path, flags, STATX_NLINK | STATX_INO | STATX_MNT_ID, buffer);
-  checked(result, 'statx', path === '' ? undefined : path);
+  const flags = path === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+  if (!statx(fd, path, flags, STATX_NLINK | STATX_INO | STATX_MNT_ID, buffer)) {
+    throw new SystemCallError(constants.errno.ENOENT, 'statx', path);
+  }
   return {
     device: `${buffer.readUInt32LE(136)}:${buffer.readUInt32LE(140)}`,
     inode: buffer.readBigUInt64LE(32),
@@ -210,7 +213,12 @@ function readIdentity(fd: number, path: string, flags: number): FileIdentity {
   };
 }
 
-/** Takes an exclusive lock without waiting; false when somebody else holds it. */
+/** The same by an absolute path. */
+export function identifyPath(path: string): FileIdentity {
+  return identifyFile(AT_FDCWD, path);
+}
+
+/** Takes an exclusive lock without waiting; false if somebody else holds it. */
 export function tryLock(fd: number): boolean {
   const LOCK_EX = 2;
   const LOCK_NB = 4;
@@ -220,7 +228,7 @@ export function tryLock(fd: number): boolean {
   throw new SystemCallError(errno, 'flock', undefined);
 }
 
-/** Whether poll(2) reports an exceptional condition, without waiting: that of a mount table is that it changed since it was asked last. */
+/** Whether poll(2) reports an exceptional condition, without waiting. A mount table has one if it changed since the last call. */
 export function hasException(fd: number): boolean {
   const POLLPRI = 0x2;
   const asked = Buffer.alloc(8);
@@ -229,42 +237,31 @@ export function hasException(fd: number): boolean {
   return checked(libc().poll(asked, 1, 0), 'poll', undefined) > 0;
 }
 
-/** Other processes of the user can no longer read this one's memory through /proc or ptrace. */
+/** Prevents other processes of the user from reading this one's memory through /proc or ptrace. */
 export function setNotDumpable(): void {
   const PR_SET_DUMPABLE = 4;
   checked(libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), 'prctl', undefined);
 }
 
-/** No core file, whatever kills the process. Soft and hard limit are unsigned longs, both 0. */
+/** Disables core files. Soft and hard limit are unsigned longs, both 0. */
 export function forbidCoreFiles(): void {
   const RLIMIT_CORE = 4;
   checked(libc().setrlimit(RLIMIT_CORE, Buffer.alloc(16)), 'setrlimit', undefined);
 }
 
-/** Read into by one call after the other. */
+/** Shared by all calls, which are synchronous. */
 const STAMP = Buffer.alloc(256);
 const STAMP_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * What `lstat` says of inode and ctime, at half its cost; undefined where nothing is there. A path that is not absolute begins
- * at the opened directory.
+ * Inode and ctime as `lstat` returns them, at half its cost; undefined if nothing is there. A relative path starts at the
+ * opened directory.
  */
 export function stampAt(directory: number, path: string): FileStamp | undefined {
   const STATX_CTIME = 0x80;
   const STATX_INO = 0x100;
-  const number = STATX[arch()];
-  if (number === undefined) {
-    throw new LanternError(
-      'unimplemented',
-      `look at "${path}" on a "${arch()}" processor: only x64 and arm64 are known`,
-    );
-  }
-  if (libc().statx(number, directory, path, STAMP_FLAGS, STATX_INO | STATX_CTIME, STAMP) < 0) {
-    const errno = koffi.errno();
-    if (errno === constants.errno.ENOENT) return undefined;
-    throw new SystemCallError(errno, 'statx', path);
-  }
+  if (!statx(directory, path, STAMP_FLAGS, STATX_INO | STATX_CTIME, STAMP)) return undefined;
   return {
     inode: STAMP.readUInt32LE(32) + STAMP.readUInt32LE(36) * TWO_TO_32,
     seconds: STAMP.readUInt32LE(96) + STAMP.readInt32LE(100) * TWO_TO_32,

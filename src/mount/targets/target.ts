@@ -7,18 +7,24 @@ import { openDirectoryWithoutLinks } from '../linux/system-calls.ts';
 /** PATH_MAX without its NUL. */
 const MAX_TARGET_BYTES = 4095;
 
+/** What a path is opened for: to be covered by a volume, or to make directories and targets in it. */
+type Purpose = 'cover' | 'enter';
+
+/** A root as the operator gave it, and its real path. */
+type Root = { readonly given: string; readonly real: string };
+
 /**
- * Where targets may lie. A root is trusted and resolved once, here, because `/var/run` or a kubelet's directory may be
- * reached through a link; below it no symbolic link is followed at all, so nobody who owns a directory on the way can
- * lead a mount elsewhere.
+ * Confines targets to the directories that the operator allows. A root is trusted and resolved once, here, because
+ * `/var/run` or a kubelet's directory may be reached through a link. Below it no symbolic link is followed, so that nobody
+ * who owns a directory on the way can redirect a mount.
  */
 export class TargetRoots {
   readonly #roots: readonly Root[];
   readonly #forbidden: readonly string[];
 
   /**
-   * `forbidden`: files and directories of the daemon's own, such as the run directory. No target may be one, lie in one, or
-   * cover one. None of them need exist yet.
+   * `forbidden`: the daemon's own files and directories, such as the run directory, which need not exist yet. A target may
+   * not be one of them, lie in one, or cover one.
    */
   constructor(roots: readonly string[], forbidden: readonly string[]) {
     this.#roots = roots.map((given) => ({ given: cleanPath(given), real: realPath(given) }));
@@ -26,26 +32,22 @@ export class TargetRoots {
   }
 
   /**
-   * The target's parent directory, opened. `invalid-argument` for a path that is none, `permission-denied` outside the
+   * Opens the target's parent directory. `invalid-argument` for a path that is malformed, `permission-denied` outside the
    * roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own.
    */
-  open(target: string): OpenedParent {
-    return this.#opened(target, 'cover');
-  }
-
-  /** The same for a directory that targets lie in, which may also be one that places of the daemon's own lie in. */
-  openDirectory(directory: string): OpenedParent {
-    return this.#opened(directory, 'enter');
-  }
-
-  #opened(target: string, purpose: Purpose): OpenedParent {
+  open(target: string, purpose: Purpose = 'cover'): OpenedParent {
     const opened = this.#open(target, purpose);
-    if (opened instanceof OpenedParent) return opened;
-    throw opened;
+    if (opened instanceof LanternError) throw opened;
+    return opened;
+  }
+
+  /** The same for a directory that targets lie in. Places of the daemon's own may lie in it too. */
+  openDirectory(directory: string): OpenedParent {
+    return this.open(directory, 'enter');
   }
 
   /**
-   * The same for taking away: undefined where nothing of ours can be, as the parent is missing, behind a link, outside
+   * The same for removing: undefined where no publication can be, because the parent is missing, behind a link, outside
    * the roots or the daemon's own. Throws only `invalid-argument`.
    */
   openIfThere(target: string): OpenedParent | undefined {
@@ -53,13 +55,13 @@ export class TargetRoots {
     return opened instanceof OpenedParent ? opened : undefined;
   }
 
-  /** For taking away what is known to be at a real path: the roots may have been others when it was published. */
+  /** For removing a known publication at a real path, whatever the roots were when it was made. */
   openPublished(realTarget: string): OpenedParent | undefined {
     const opened = openParent(realTarget, realTarget);
     return opened instanceof OpenedParent ? opened : undefined;
   }
 
-  /** Whether a real path, as the mount table has it, lies below a root and is none of the daemon's own. */
+  /** Whether a real path, as in the mount table, lies below a root and is not the daemon's own. */
   allows(realTarget: string): boolean {
     return this.#roots.some(({ real }) => isBelow(realTarget, real)) && this.#ownPlaceAt(realTarget) === undefined;
   }
@@ -74,8 +76,8 @@ export class TargetRoots {
   /** The same, and undefined outside the roots. */
   tryResolve(target: string): string | undefined {
     const clean = checkText(target);
-    const best = this.#rootOf(clean);
-    return best && join(best.root.real, clean.slice(best.prefix.length));
+    const found = this.#rootOf(clean);
+    return found && join(found.root.real, clean.slice(found.prefix.length));
   }
 
   /** The real path of the root that the target lies below; undefined outside the roots. */
@@ -83,14 +85,18 @@ export class TargetRoots {
     return this.#rootOf(checkText(target))?.root.real;
   }
 
+  /** The innermost root, and the prefix of the path by which it was found. */
   #rootOf(clean: string): { readonly root: Root; readonly prefix: string } | undefined {
-    const candidates = this.#roots.flatMap((root) => {
-      return [root.given, root.real].filter((prefix) => isBelow(clean, prefix)).map((prefix) => ({ root, prefix }));
-    });
-    return candidates.sort((a, b) => b.prefix.length - a.prefix.length)[0];
+    let best: { readonly root: Root; readonly prefix: string } | undefined;
+    for (const root of this.#roots) {
+      for (const prefix of [root.given, root.real]) {
+        if (isBelow(clean, prefix) && prefix.length > (best?.prefix.length ?? 0)) best = { root, prefix };
+      }
+    }
+    return best;
   }
 
-  /** The parent, or why there is none to work in. */
+  /** The parent, or why it cannot be used. */
   #open(target: string, purpose: Purpose): OpenedParent | LanternError {
     const resolved = this.tryResolve(target);
     if (resolved === undefined) return this.#outside(target);
@@ -121,12 +127,7 @@ export class TargetRoots {
   }
 }
 
-type Purpose = 'cover' | 'enter';
-
-/** As the operator named it, and where that leads. */
-type Root = { readonly given: string; readonly real: string };
-
-/** What can be refused without looking at the disk; returns the path without empty and `.` elements. */
+/** Checks a path without looking at the disk, and cleans it. */
 function checkText(target: string): string {
   const refuse = (message: string): LanternError =>
     new LanternError('invalid-argument', `open the target "${target.slice(0, 200)}": ${message}`);
@@ -145,11 +146,11 @@ function openParent(resolved: string, target: string): OpenedParent | LanternErr
   try {
     return new OpenedParent(openDirectoryWithoutLinks(parent), resolved, basename(resolved));
   } catch (error) {
-    return unopened(error, target, parent);
+    return parentFailure(error, target, parent);
   }
 }
 
-function unopened(error: unknown, target: string, parent: string): LanternError {
+function parentFailure(error: unknown, target: string, parent: string): LanternError {
   switch (errnoOf(error)) {
     case 'ELOOP':
       return symbolicLinkAt(target);
@@ -178,14 +179,15 @@ export function isBelow(path: string, directory: string): boolean {
   return path.startsWith(directory === '/' ? '/' : `${directory}/`) && path !== directory;
 }
 
-function cleanPath(path: string): string {
+/** Removes empty and `.` elements from an absolute path. `..` elements stay: they are refused in targets. */
+export function cleanPath(path: string): string {
   return `/${path
     .split('/')
     .filter((element) => element !== '' && element !== '.')
     .join('/')}`;
 }
 
-/** The real path; of what does not exist yet, that of the nearest directory which does. */
+/** The real path. For a path that does not exist yet, the real path of its nearest existing directory counts. */
 function realPath(path: string): string {
   const clean = cleanPath(path);
   try {
@@ -197,15 +199,15 @@ function realPath(path: string): string {
 }
 
 /**
- * What no target may be, lie in or cover: these files and directories, the sockets, and each socket's directory as far as it
- * is for sockets only. One that somebody put into a directory with other things, `/run` perhaps, does not claim all of it.
+ * The places that no target may be, lie in or cover: these files and directories, the sockets, and each socket's directory
+ * if it holds nothing but sockets. A socket in a shared directory such as `/run` does not reserve the whole directory.
  */
 export function ownPlaces(places: readonly (string | undefined)[], sockets: readonly string[]): readonly string[] {
   const directories = sockets.map(dirname).filter(hasOnlySockets);
   return [...places.filter((place) => place !== undefined), ...sockets, ...directories];
 }
 
-/** So has one that the daemon will make. */
+/** Also true for a missing directory, which the daemon will make. */
 function hasOnlySockets(directory: string): boolean {
   try {
     return readdirSync(directory).every((name) => lstatSync(join(directory, name)).isSocket());

@@ -2,12 +2,12 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BindPublisher } from '../../../src/mount/bind/bind-publisher.ts';
 import { Pools } from '../../../src/mount/bind/pools.ts';
-import { RecordingMounter } from '../../../src/mount/linux/recording-mounter.ts';
 import { TargetRoots } from '../../../src/mount/targets/target.ts';
 import { nodeFileSystem, type VolumeFs } from '../../../src/volume/file-system.ts';
 import type { PublisherWorld } from '../../contract/publisher-world.ts';
 import { ManualClock } from '../suite/clocks.ts';
 import { TempDir } from '../suite/temp-dir.ts';
+import { RecordingMounter } from './recording-mounter.ts';
 
 export const POOL_BYTES = 1024 * 1024;
 

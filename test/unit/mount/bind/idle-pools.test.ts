@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { IDLE_MS, MOST_IDLE, type Pool, Pools } from '../../../../src/mount/bind/pools.ts';
-import { RecordingMounter } from '../../../../src/mount/linux/recording-mounter.ts';
+import { IDLE_MS, MAX_IDLE, type Pool, Pools } from '../../../../src/mount/bind/pools.ts';
+import { RecordingMounter } from '../../../support/mount/recording-mounter.ts';
 import { ManualClock } from '../../../support/suite/clocks.ts';
 import { lanternErrorOf } from '../../../support/suite/expectations.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
@@ -113,9 +113,9 @@ describe('an empty pool', () => {
 
   test('is one of a few', () => {
     using world = new World();
-    const names = Array.from({ length: MOST_IDLE + 3 }, (_, index) => world.visit(`domain-${index}`));
+    const names = Array.from({ length: MAX_IDLE + 3 }, (_, index) => world.visit(`domain-${index}`));
     expect(world.standing).toEqual(names.slice(3).sort());
-    expect(world.clock.pending).toBe(MOST_IDLE);
+    expect(world.clock.pending).toBe(MAX_IDLE);
   });
 
   test('goes when the daemon does, and those with volumes stay', () => {

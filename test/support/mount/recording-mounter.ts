@@ -1,13 +1,13 @@
 import { lstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
-import { SystemCallError } from '../../base/errors.ts';
-import { inOneStep, type Steps } from '../../base/steps.ts';
-import type { MountFlag } from '../../volume/record.ts';
-import type { MountEntry, MountTable } from './mount-table.ts';
-import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
-import type { OpenedTarget } from './opened-target.ts';
-import type { FileIdentity } from './system-calls.ts';
+import { SystemCallError } from '../../../src/base/errors.ts';
+import { inOneStep, type Steps } from '../../../src/base/steps.ts';
+import type { MountEntry, MountTable } from '../../../src/mount/linux/mount-table.ts';
+import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from '../../../src/mount/linux/mounter.ts';
+import type { OpenedTarget } from '../../../src/mount/linux/opened-target.ts';
+import type { FileIdentity } from '../../../src/mount/linux/system-calls.ts';
+import type { MountFlag } from '../../../src/volume/record.ts';
 
 type MountAction =
   | { readonly type: 'mount-pool'; readonly directory: string; readonly limits: PoolLimits }
@@ -17,8 +17,8 @@ type MountAction =
   | { readonly type: 'adopt'; readonly target: string; readonly directory: string };
 
 /**
- * A mount table in memory: it answers as if the mounts were there, while pools are plain directories and targets stay
- * empty. Needs no privilege. Keeps what it was asked to do, and can be told to fail.
+ * A mount table in memory: it answers as if the mounts existed, while pools are plain directories and targets stay empty.
+ * Needs no privilege. Records its calls, and can be made to fail.
  */
 export class RecordingMounter implements Mounter {
   readonly #mounts: RecordedMount[] = [];

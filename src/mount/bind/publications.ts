@@ -1,0 +1,263 @@
+import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
+import type { RelativePath } from '../../spec/relative-path.ts';
+import type { MountFlag } from '../../volume/record.ts';
+import type { MountEntry } from '../linux/mount-table.ts';
+import type { Mounter } from '../linux/mounter.ts';
+import type { OpenedParent, OpenedTarget } from '../linux/opened-target.ts';
+import type { FileIdentity } from '../linux/system-calls.ts';
+import type { PublishedTarget } from '../publisher.ts';
+import type { TargetRoots } from '../targets/target.ts';
+import type { Pools } from './pools.ts';
+import { findPublication } from './publication-root.ts';
+
+/**
+ * A publication's own mount: its id, and the file or directory it shows, since the kernel gives the id to another mount as
+ * soon as this one is gone.
+ */
+export type Shown = Pick<FileIdentity, 'device' | 'inode' | 'mountId'>;
+
+/** A mount of a volume, or of a part of it, at a target. */
+export type Publication = Shown & PublishedTarget & { readonly subPath: RelativePath | undefined };
+
+/** Whether both are the same mount. */
+export function isSame(a: Shown, b: Shown): boolean {
+  return a.mountId === b.mountId && a.device === b.device && a.inode === b.inode;
+}
+
+/** Whether both show the same file or directory, by the same mount or others. */
+function showsSame(a: Pick<Shown, 'device' | 'inode'>, b: Pick<Shown, 'device' | 'inode'>): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}
+
+/** Whether what was found shows the file or directory at `path`, which is missing if a pool's contents were removed. */
+export function isShowing(found: FileIdentity, path: string, mounter: Mounter): boolean {
+  try {
+    return showsSame(found, mounter.identify(path));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** The publications of one volume, by the real paths of their targets. */
+export class BoundPublications {
+  readonly #mounter: Mounter;
+  readonly #byTarget = new Map<string, Publication>();
+  /** Where mounts are that left their targets because somebody renamed a directory on the way. */
+  readonly #moved = new Map<string, string>();
+
+  constructor(mounter: Mounter) {
+    this.#mounter = mounter;
+  }
+
+  get targets(): readonly string[] {
+    return [...this.#byTarget.keys()];
+  }
+
+  get(target: string): Publication | undefined {
+    return this.#byTarget.get(target);
+  }
+
+  /** Whether the whole volume is published anywhere. */
+  get hasWhole(): boolean {
+    return [...this.#byTarget.values()].some(({ subPath }) => subPath === undefined);
+  }
+
+  set(target: string, publication: Publication): void {
+    this.#byTarget.set(target, publication);
+    this.#moved.delete(target);
+  }
+
+  delete(target: string): void {
+    this.#byTarget.delete(target);
+    this.#moved.delete(target);
+  }
+
+  /** A sentence for each publication that shows a part of one of these generations, which somebody changed. */
+  damaged(generations: ReadonlySet<string>): readonly string[] {
+    if (generations.size === 0) return [];
+    return [...this.#byTarget].flatMap(([target, { subPath, pinnedGeneration = '' }]) => {
+      if (!generations.has(pinnedGeneration)) return [];
+      const part = `the subPath "${subPath}" at "${target}"`;
+      return [`what ${part} shows was changed on disk, and stays so until it is unmounted and mounted again`];
+    });
+  }
+
+  /** Targets whose mount is not where it was seen last. One system call for each publication. */
+  get displaced(): readonly string[] {
+    return this.targets.filter((target) => !this.#isAt(this.#moved.get(target) ?? target, target));
+  }
+
+  /** The displaced targets whose mounts are nowhere in this table, which must have been read after `displaced`. */
+  vanished(table: ReadonlyMap<number, MountEntry>): readonly string[] {
+    return this.displaced.filter((target) => {
+      const known = this.#byTarget.get(target);
+      const mount = known && table.get(known.mountId);
+      if (mount === undefined || mount.device !== known?.device) return true;
+      this.#moved.set(target, mount.mountPoint);
+      const found = this.#tryIdentify(mount.mountPoint);
+      // If it shows something else, the id belongs to a later mount. A mount that is only covered still exists.
+      return found?.mountId === known.mountId && !isSame(found, known);
+    });
+  }
+
+  #isAt(place: string, target: string): boolean {
+    const known = this.#byTarget.get(target);
+    const found = this.#tryIdentify(place);
+    return known !== undefined && found !== undefined && isSame(found, known);
+  }
+
+  /** By path, whatever links lead there: nobody can forge a mount's id. */
+  #tryIdentify(path: string): FileIdentity | undefined {
+    try {
+      return this.#mounter.identify(path);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+}
+
+/** A file or directory of a volume, by a path of the daemon's own. */
+type Source = { readonly path: string; readonly isDirectory: boolean };
+
+/**
+ * Binds `source` at the target, and creates the target if nothing is there (`existing` is undefined).
+ * `failed-precondition` if the target would hide something; `aborted` if somebody replaced it meanwhile. After a failure
+ * nothing is left that was not there before. `announce` as in `Mounter.bind`.
+ */
+export function cover(
+  parent: OpenedParent,
+  existing: OpenedTarget | undefined,
+  source: Source,
+  flags: readonly MountFlag[],
+  mounter: Mounter,
+  announce: (mount: Shown) => void,
+): Shown {
+  if (existing !== undefined) requireCoverable(existing, source);
+  using target = existing ?? (source.isDirectory ? parent.createDirectory() : parent.createFile());
+  try {
+    using bound = mounter.bind(source.path, target, flags, announce);
+    // The descriptor led the mount to the directory that was checked, but whoever owns the parent may have renamed that
+    // one before. A mount point cannot be renamed any more, so one look is enough.
+    let isVisible = false;
+    try {
+      using visible = parent.openUnlessLink();
+      isVisible = visible !== undefined && isSame(mounter.identify(visible), bound.identity);
+    } finally {
+      if (!isVisible) bound.undo();
+    }
+    if (isVisible) return bound.identity;
+    throw new LanternError(
+      'aborted',
+      `mount a volume at the target "${parent.target}": somebody replaced the target meanwhile; try again`,
+    );
+  } catch (error) {
+    if (existing === undefined) parent.removeEmpty();
+    throw toLanternError(error, `mount a volume at the target "${parent.target}"`);
+  }
+}
+
+function requireCoverable(existing: OpenedTarget, source: Source): void {
+  const refuse = (obstacle: string): LanternError =>
+    new LanternError('failed-precondition', `mount a volume at the target "${existing.target}": ${obstacle}`);
+  if (existing.isDirectory !== source.isDirectory) {
+    const [wanted, found] = source.isDirectory ? ['directory', 'file'] : ['file', 'directory'];
+    throw refuse(`the volume needs a ${wanted} there, and a ${found} exists; remove it, or choose another target`);
+  }
+  if (existing.isEmpty()) return;
+  throw refuse(
+    existing.isDirectory
+      ? 'the directory has contents, which the volume would hide; empty it, or choose another target'
+      : 'the file has contents, or is not a regular file; remove it, or choose another target',
+  );
+}
+
+/** The error for a target with a mount that has to stay. */
+export function foreign(existing: OpenedTarget, obstacle: string): LanternError {
+  return new LanternError(
+    'failed-precondition',
+    `mount a volume at the target "${existing.target}": ${obstacle}; unmount it first, or choose another target`,
+  );
+}
+
+/** How often a mount is looked up that somebody keeps moving. */
+const ATTEMPTS = 5;
+
+type MountedTargets = { readonly mounter: Mounter; readonly targets: TargetRoots };
+
+/**
+ * Unmounts a publication, wherever it is by now, and removes the empty directory or file it was mounted on. If it is gone
+ * already, nothing happens. Afterwards it is nowhere in the mount table, or this throws: `failed-precondition` if another
+ * mount covers it. Binds that others made of it stay.
+ *
+ * Whoever may write to a directory on the way can rename it, and the mount moves along. So a mount that is not at its
+ * target is looked up in the table.
+ */
+export function uncover(target: string, known: Shown, { mounter, targets }: MountedTargets): void {
+  using parent = targets.openPublished(target);
+  const found = parent && unmountIf(parent, (mount) => isSame(mount, known), mounter);
+  if (found !== 'ours') unmountElsewhere(target, known, { mounter, targets });
+  if (found === 'foreign') return;
+  // A mount below it shows the same volume, and is an earlier daemon's: this one covers nothing else.
+  while (parent?.removeEmpty() === false && unmountIf(parent, (mount) => showsSame(mount, known), mounter) === 'ours');
+}
+
+/** What was mounted at a target; 'ours' is unmounted now. */
+type FoundMount = 'ours' | 'foreign' | 'nothing';
+
+/** Unmounts the topmost mount at the target if it `isOurs`. */
+function unmountIf(parent: OpenedParent, isOurs: (found: FileIdentity) => boolean, mounter: Mounter): FoundMount {
+  using existing = parent.openUnlessLink();
+  if (existing === undefined) return 'nothing';
+  const found = mounter.identify(existing);
+  if (!found.isMountRoot) return 'nothing';
+  if (!isOurs(found)) return 'foreign';
+  try {
+    mounter.unbind(existing);
+  } catch (error) {
+    throw toLanternError(error, `unmount the target "${parent.target}"`);
+  }
+  return 'ours';
+}
+
+function unmountElsewhere(target: string, known: Shown, { mounter, targets }: MountedTargets): void {
+  let place = target;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const mount = mounter.table().find(({ id, device }) => id === known.mountId && device === known.device);
+    if (mount === undefined) return;
+    place = mount.mountPoint;
+    using parent = targets.openPublished(place);
+    let isReused = false;
+    const isOurs = (found: FileIdentity): boolean => {
+      isReused = found.mountId === known.mountId && !isSame(found, known);
+      return isSame(found, known);
+    };
+    if (parent !== undefined && unmountIf(parent, isOurs, mounter) === 'ours') {
+      // Outside the roots the directory is somebody else's, and stays.
+      if (targets.allows(place)) parent.removeEmpty();
+      return;
+    }
+    // The id belongs to a later mount by now.
+    if (isReused) return;
+  }
+  throw new LanternError(
+    'failed-precondition',
+    `unmount the target "${target}": its mount is at "${place}" now and cannot be reached, because another mount covers it or somebody keeps moving it; unmount what covers it, then try again`,
+  );
+}
+
+/**
+ * Unmounts what shows the volume of this home at a target that no record knows: mounts from one of the daemon's own pools, or
+ * from one that is not mounted any more. Mounts of another daemon stay, and so does a file that no such mount was on.
+ */
+export function clearTarget(parent: OpenedParent, home: string, pools: Pools, mounter: Mounter): void {
+  const isOurs = (found: FileIdentity): boolean => {
+    const publication = findPublication(mounter, found);
+    return publication?.home === home && (pools.hasDevice(found.device) || !publication.isPoolMounted);
+  };
+  const found = unmountIf(parent, isOurs, mounter);
+  if (found === 'nothing') parent.removeEmptyDirectory();
+  if (found !== 'ours') return;
+  while (!parent.removeEmpty() && unmountIf(parent, isOurs, mounter) === 'ours');
+}
