@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // One project per kind of suite, so that each can run alone: `npx vitest run --project unit`.
@@ -15,6 +16,8 @@ const suite = (name: string, timeoutMs: number) => ({
 export default defineConfig({
   test: {
     globalSetup: 'test/support/suite/leak-check.ts',
+    // Files share nothing on the machine, and mostly wait for processes that they started.
+    maxWorkers: availableParallelism(),
     projects: [
       suite('unit', 20_000),
       suite('contract', 20_000),
