@@ -2,39 +2,31 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
-import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import { Admission, type AdmissionLimits, type Admitted } from '../rpc/transport/admission.ts';
 import { tcpPeer } from '../rpc/transport/connecting-peer.ts';
 import type { RefusalReason, RefusedConnections } from '../rpc/transport/connection-limits.ts';
+import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
 
 /** One answer; `type` is its media type. */
 export type Page = { readonly status: number; readonly type: string; readonly body: string };
 
-/** What is served, by path. A page that throws becomes a 500 that says nothing of why. */
+/** The pages by path. A page that throws becomes a 500 without a reason. */
 type Pages = ReadonlyMap<string, () => Promise<Page> | Page>;
 
 const PLAIN = 'text/plain; charset=utf-8';
 
-/** Nobody who asks for these pages needs more. */
 const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_MS = 5_000;
 const IDLE_MS = 30_000;
 
-const PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process listens there; stop it, or choose another address',
-  EADDRNOTAVAIL: 'this machine does not have that address',
-  ENOTFOUND: 'its host name is not known',
-  EACCES: 'this user may not use that port',
-};
-
-/** Who may connect, and who hears of those that may not. */
+/** The limits of connections, and the log of those that are refused. */
 export type PageGate = {
   readonly limits: AdmissionLimits;
   readonly refused: RefusedConnections;
   readonly clock: Clock;
 };
 
-/** A few pages over plain HTTP: GET alone, without a body, of bounded size and time. */
+/** A few pages over plain HTTP: only GET, without a body, limited in size and time. */
 export class PageServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #pages: Pages;
@@ -59,25 +51,20 @@ export class PageServer implements AsyncDisposable {
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
 
-  /** `address` is `HOST:PORT`, an IPv6 host in brackets. `failed-precondition` when nobody can listen there. */
+  /** `address` is `HOST:PORT`, an IPv6 host in brackets. `failed-precondition` if it cannot be bound. */
   static async listen(address: string, pages: Pages, gate: PageGate): Promise<PageServer> {
-    const what = `serve pages on "${address}"`;
     const made = new PageServer(pages, gate);
     try {
       made.#server.listen(hostAndPortOf(address));
       await once(made.#server, 'listening');
     } catch (error) {
-      const problem = PROBLEMS[errnoOf(error) ?? ''];
-      if (problem === undefined) throw toLanternError(error, what);
-      throw new LanternError('failed-precondition', `${what}: ${problem}`, { cause: error });
+      throw bindError(error, `serve pages on "${address}"`);
     }
     return made;
   }
 
-  /** Where it listens. */
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
+    return portOf(this.#server);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,7 +75,7 @@ export class PageServer implements AsyncDisposable {
     await closed;
   }
 
-  /** Who waits for a request, sends it slowly or reads slowly makes room for who comes: so a probe is always answered. */
+  /** A connection that waits for a request makes room for a new one: a probe is always answered. */
   #accept(socket: Socket): void {
     const { refused } = this.#gate;
     const peer = tcpPeer(socket);
@@ -116,7 +103,7 @@ export class PageServer implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const admitted = this.#admitted.get(request.socket);
     admitted?.engage();
-    // A body would be read to its end before the next request of the connection.
+    // Node would read the body to its end before the next request of the connection.
     if (hasBody(request)) response.shouldKeepAlive = false;
     const { status, type, body } = await pageFor(request, this.#pages);
     const bytes = Buffer.from(body);
@@ -132,21 +119,16 @@ export class PageServer implements AsyncDisposable {
   }
 }
 
-function hostAndPortOf(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
-}
-
 async function pageFor(request: IncomingMessage, pages: Pages): Promise<Page> {
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   const page = pages.get(path);
-  if (page === undefined) return refusal(404, `there is only ${[...pages.keys()].join(', ')}`);
-  if (request.method !== 'GET') return refusal(405, 'only GET is answered');
-  if (hasBody(request)) return refusal(413, 'a body is not expected');
+  if (page === undefined) return refusal(404, `the pages are ${[...pages.keys()].join(', ')}`);
+  if (request.method !== 'GET') return refusal(405, 'only GET is allowed');
+  if (hasBody(request)) return refusal(413, 'a body is not allowed');
   try {
     return await page();
   } catch {
-    return refusal(500, 'this page could not be made');
+    return refusal(500, 'this page failed');
   }
 }
 
@@ -158,7 +140,6 @@ function refusal(status: number, why: string): Page {
   return { status, type: PLAIN, body: `${why}\n` };
 }
 
-/** A page of plain text. */
 export function plainPage(status: number, body: string): Page {
   return { status, type: PLAIN, body };
 }

@@ -130,12 +130,12 @@ describe('certificates that are replaced', () => {
     [
       'an authority that is none',
       (world) => world.replace('clientCa', 'rubbish'),
-      'holds no PEM text of a certificate',
+      'must be a PEM file with a certificate',
     ],
     [
       'an authority with rubbish after it',
       (world) => world.replace('clientCa', `${old.cert}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`),
-      'holds no PEM text of a certificate',
+      'must be a PEM file with a certificate',
     ],
     ['an endless file', (world) => world.replace('key', 'x'.repeat(1_100_000)), 'is larger than'],
   ])('by %s stay what they were, and the log says so once', async (_, spoil, problem) => {

@@ -151,7 +151,7 @@ describe('CreateVolume', () => {
     [
       'a clone',
       { volumeContentSource: { volume: { volumeId: 'other' } } },
-      'volume_content_source: is not supported: there are no snapshots and no clones',
+      'volume_content_source: is not supported: there are no snapshots or clones',
     ],
     ['mutable parameters', { mutableParameters: { a: 'b' } }, 'mutable_parameters: are not supported'],
   ])('refuses %s', async (_name, changes, message) => {
@@ -190,7 +190,7 @@ describe('CreateVolume', () => {
   ])('refuses the same name with another %s', async (what, changes) => {
     await create({ capacityRange: { requiredBytes: 4096 } });
     expect(await refusal(create(changes))).toBe(
-      `already-exists: create volume "app": it exists as ProjectedVolume default/app, with another ${what}; delete it first or choose another name`,
+      `already-exists: create volume "app": it exists as ProjectedVolume default/app, with different ${what}; delete it first or choose another name`,
     );
     expect(await objects()).toEqual(['default/app']);
   });
@@ -207,7 +207,7 @@ describe('CreateVolume', () => {
 
   it('refuses what no pool could hold', async () => {
     expect(await refusal(create({ capacityRange: { requiredBytes: 8 * 1024 ** 2 + 1 } }))).toMatch(
-      /^out-of-range: create volume "app": 8388609 bytes are asked for, and a pool has 8388608; raise --pool-size/,
+      /^out-of-range: create volume "app": 8388609 bytes exceed a pool of 8388608; raise --pool-size/,
     );
   });
 
@@ -234,7 +234,7 @@ describe('CreateVolume', () => {
 
     it('does not take an object it did not make for a volume', async () => {
       expect(await refusal(create({ name: 'bundle' }))).toMatch(
-        /^already-exists: create volume "bundle": ProjectedVolume default\/bundle is there already and was not made by CreateVolume/,
+        /^already-exists: create volume "bundle": ProjectedVolume default\/bundle exists and was not made by CreateVolume/,
       );
     });
 
@@ -303,9 +303,9 @@ describe('ValidateVolumeCapabilities', () => {
 
   it.each<[string, ValidateVolumeCapabilitiesRequest, string]>([
     ['capability', { volumeCapabilities: [BLOCK] }, 'volume_capabilities[0].block: is not supported'],
-    ['context', { volumeContext: { projectedVolume: 'other' } }, 'volume_context[projectedVolume]: is not what'],
-    ['contents', { parameters: { secretName: 'other' } }, 'parameters: are not those that the volume was made of'],
-    ['namespace', { parameters: { secretName: 'db', namespace: 'shop' } }, 'parameters: are not those'],
+    ['context', { volumeContext: { projectedVolume: 'other' } }, 'volume_context[projectedVolume]: differs from'],
+    ['contents', { parameters: { secretName: 'other' } }, 'parameters: differ from those the volume was created with'],
+    ['namespace', { parameters: { secretName: 'db', namespace: 'shop' } }, 'parameters: differ from those'],
     ['faulty parameters', { parameters: { bogus: 'x' } }, 'parameters[bogus]: is not a known key'],
     ['mutable parameters', { mutableParameters: { a: 'b' } }, 'mutable_parameters: are not supported'],
   ])('does not confirm another %s, and says why', async (_name, changes, message) => {
@@ -318,7 +318,7 @@ describe('ValidateVolumeCapabilities', () => {
     await apply('bundle', { secret: { secretName: 'db' } });
     expect((await validate({ volumeId: 'default/bundle' })).confirmed).not.toBeNull();
     const claimed = await validate({ volumeId: 'default/bundle', parameters: { secretName: 'db' } });
-    expect(claimed.message).toBe('parameters: are not those that the volume was made of');
+    expect(claimed.message).toBe('parameters: differ from those the volume was created with');
     await remove('bundle');
   });
 

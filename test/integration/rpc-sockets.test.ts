@@ -101,7 +101,7 @@ describe('sockets', () => {
     const lanternSocket = directory.at('lantern.sock');
     make(lanternSocket);
     const error = await rejectionOf(RpcFixture.start({ lanternSocket }));
-    expect(error).toMatchObject({ code: 'failed-precondition', message: expect.stringContaining('no socket') });
+    expect(error).toMatchObject({ code: 'failed-precondition', message: expect.stringContaining('not a socket') });
     expect(readdirSync(directory.path)).toEqual(['lantern.sock']);
   });
 

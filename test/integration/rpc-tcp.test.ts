@@ -90,8 +90,8 @@ describe('TCP', () => {
         field: '--tls-cert',
         message: `"${missing}" cannot be read: no such file or directory (ENOENT); create it, or name another`,
       },
-      { field: '--tls-key', message: `"${garbage}" holds no PEM text of a private key without a passphrase` },
-      { field: '--tls-client-ca', message: `"${garbage}" holds no PEM text of a certificate` },
+      { field: '--tls-key', message: `"${garbage}" must be a PEM file with a private key without a passphrase` },
+      { field: '--tls-client-ca', message: `"${garbage}" must be a PEM file with a certificate` },
     ]);
     expect(error.message).not.toContain('PLANTED');
   });

@@ -21,13 +21,13 @@ import { DEFINITION_KEYS, parseDefinition, readCapability, readTextMap } from '.
 type ControllerOptions = {
   readonly store: Store;
   readonly parser: Parser;
-  /** Knows which volumes are in use on this node. */
+  /** For the volumes in use on this node. */
   readonly projector: Pick<Projector, 'get'>;
-  /** What a volume may hold at most. */
+  /** The largest capacity of a volume. */
   readonly poolBytes: number;
 };
 
-/** csi.v1.Controller: volumes that are made first and published by name later are ProjectedVolume objects. */
+/** csi.v1.Controller: a volume that is created first and published later is a ProjectedVolume object. */
 export function controllerService({ store, parser, projector, poolBytes }: ControllerOptions): ControllerMethods {
   const names = new KeyedLock();
   return {
@@ -75,112 +75,7 @@ export function controllerService({ store, parser, projector, poolBytes }: Contr
   };
 }
 
-function requireId(volumeId: string): void {
-  const reading = new Reading();
-  if (volumeId === '') reading.refuse('volume_id', 'is required');
-  if (!reading.isGood) throw reading.error();
-}
-
-function tooLarge({ name, capacityBytes }: MadeVolume, poolBytes: number): LanternError {
-  const message = `create volume "${name}": ${capacityBytes} bytes are asked for, and a pool has ${poolBytes}; raise --pool-size`;
-  return new LanternError('out-of-range', message);
-}
-
-function volumeOf(object: StoredObject): Volume {
-  const capacityBytes = madeVolumeOf(object)?.capacityBytes ?? 0;
-  return { volumeId: volumeIdOf(refOf(object)), volumeContext: contextOf(object), capacityBytes };
-}
-
-/**
- * How a volume of csi.v1.Controller is kept: as a ProjectedVolume whose annotations say that CreateVolume made it, and of
- * what. Without them, or once somebody applied an object of their own over it, it is not CreateVolume's to answer for.
- */
-const ANNOTATIONS = {
-  /** CSI's name of the volume; the object's may differ. */
-  name: 'lantern.dev/csi-name',
-  /** The definition that the request's parameters stand for, as JSON text. */
-  definition: 'lantern.dev/csi-definition',
-  /** Bytes asked for, as decimal text; 0 where the request did not say. */
-  capacity: 'lantern.dev/csi-capacity-bytes',
-} as const;
-
-/** What CreateVolume was asked for, as far as a repeat must agree with it. */
-type MadeVolume = {
-  readonly name: string;
-  readonly namespace: string;
-  readonly definition: string;
-  readonly capacityBytes: number;
-};
-
-/** The object of a new volume. */
-function draftOf({ name, namespace, definition, capacityBytes }: MadeVolume, spec: VolumeSpec): ObjectDraft {
-  const annotations = new Map([
-    [ANNOTATIONS.name, name],
-    [ANNOTATIONS.definition, definition],
-    [ANNOTATIONS.capacity, String(capacityBytes)],
-  ]);
-  return {
-    kind: 'ProjectedVolume',
-    metadata: { name: objectNameOf(name, namespace), namespace, labels: new Map(), annotations },
-    spec: volumeSpecToJson(spec),
-  };
-}
-
-/** What the object was made of; undefined when CreateVolume did not make it. */
-function madeVolumeOf(object: StoredObject): MadeVolume | undefined {
-  const { namespace, annotations } = object.metadata;
-  if (isDeclared(object)) return undefined;
-  const name = annotations.get(ANNOTATIONS.name);
-  const definition = annotations.get(ANNOTATIONS.definition);
-  const capacityBytes = Number(annotations.get(ANNOTATIONS.capacity));
-  if (name === undefined || definition === undefined || !Number.isSafeInteger(capacityBytes)) return undefined;
-  return { name, namespace, definition, capacityBytes };
-}
-
-/** Whether a manifest that knew nothing of CreateVolume has been merged into it: the annotations are still there then. */
-function isDeclared({ applied }: StoredObject): boolean {
-  return applied?.has('spec') === true && !applied.has(mapKey('metadata.annotations', ANNOTATIONS.name));
-}
-
-/** CSI's limit for a volume_id, in bytes. */
-const MAX_ID_BYTES = 128;
-const HASH_LENGTH = 16;
-
-/** `namespace/name`: neither holds a slash. */
-export function volumeIdOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
-  return `${namespace}/${name}`;
-}
-
-/** The object a volume_id names; undefined when it names none. */
-export function parseObjectId(volumeId: string): ObjectRef | undefined {
-  const [namespace = '', name = '', ...more] = volumeId.split('/');
-  const isOne = parseNamespace(namespace, '').ok && parseObjectName(name, '').ok && more.length === 0;
-  return isOne ? { kind: 'ProjectedVolume', namespace, name } : undefined;
-}
-
-/** What NodePublishVolume needs to find the object. */
-function contextOf(object: StoredObject): Record<string, string> {
-  const { namespace, name } = refOf(object);
-  return { namespace, projectedVolume: name };
-}
-
-/**
- * The volume's name where an object may be called that and the volume_id stays within its limit; else what can be read of
- * it, and a hash of it.
- */
-export function objectNameOf(name: string, namespace: string): string {
-  const room = MAX_ID_BYTES - namespace.length - 1;
-  if (parseObjectName(name, '').ok && name.length <= room) return name;
-  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_LENGTH);
-  const readable = name
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, room - HASH_LENGTH - 1)
-    .replace(/^-|-$/g, '');
-  return `${readable === '' ? 'volume' : readable}-${hash}`;
-}
-
-/** Bytes; a limit of 0 is none. */
+/** Bytes; a limit of 0 means no limit. */
 type Capacity = { readonly requiredBytes: number; readonly limitBytes: number };
 
 type CreateRequest = {
@@ -191,18 +86,18 @@ type CreateRequest = {
 
 const PARAMETERS = [...DEFINITION_KEYS, 'namespace'];
 
-/** The request's secrets are not looked at: what CreateVolume makes is kept, and never holds a secret byte. */
+/** The request's secrets are ignored: the object of a volume never contains secret bytes. */
 function readCreate(request: WireCreate): CreateRequest {
   const reading = new Reading();
-  // A name and an id follow the same rule of CSI's.
+  // CSI has the same rule for names and ids.
   const name = reading.take(parseVolumeId(request.name, 'name'));
   readCapabilities(reading, request.volumeCapabilities);
-  // CSI: what is missing comes before what the parameters say.
+  // CSI: missing fields are reported before faults in parameters.
   if (request.name === '' || request.volumeCapabilities.length === 0) throw reading.error();
 
   const capacity = readCapacity(reading, request.capacityRange);
   if (request.volumeContentSource !== null) {
-    reading.refuse('volume_content_source', 'is not supported: there are no snapshots and no clones');
+    reading.refuse('volume_content_source', 'is not supported: there are no snapshots or clones');
   }
   if (Object.keys(request.mutableParameters).length > 0) {
     reading.refuse('mutable_parameters', 'are not supported: a volume cannot be modified; use parameters');
@@ -217,7 +112,7 @@ function readCreate(request: WireCreate): CreateRequest {
   };
 }
 
-/** Every volume can do whatever is accepted here. */
+/** Every volume supports all capabilities that are accepted here. */
 function readCapabilities(reading: Reading, capabilities: readonly WireCapability[]): void {
   const field = 'volume_capabilities';
   if (capabilities.length === 0) reading.refuse(field, 'are required');
@@ -226,7 +121,7 @@ function readCapabilities(reading: Reading, capabilities: readonly WireCapabilit
 
 type Parameters = { readonly namespace: string; readonly definition: VolumeDefinition };
 
-/** Undefined with any fault noted. */
+/** Undefined if a parameter is faulty. */
 function readParameters(reading: Reading, wire: Readonly<Record<string, string>>): Parameters | undefined {
   const parameters = readTextMap(reading, 'parameters', wire, PARAMETERS);
   if (parameters === undefined) return undefined;
@@ -235,7 +130,7 @@ function readParameters(reading: Reading, wire: Readonly<Record<string, string>>
   return definition === undefined || namespace === undefined ? undefined : { namespace, definition };
 }
 
-/** Equal for equal definitions, however they were written. */
+/** Equal texts for equal definitions, however they were written. */
 function definitionText(definition: VolumeDefinition): string {
   return JSON.stringify(definitionToJson(definition));
 }
@@ -250,12 +145,16 @@ function readCapacity(reading: Reading, range: WireRange | null): Capacity {
   return { requiredBytes, limitBytes };
 }
 
+function tooLarge({ name, capacityBytes }: MadeVolume, poolBytes: number): LanternError {
+  const message = `create volume "${name}": ${capacityBytes} bytes exceed a pool of ${poolBytes}; raise --pool-size`;
+  return new LanternError('out-of-range', message);
+}
+
 type CreateParties = { readonly store: Store; readonly parser: Parser };
 
 /**
- * The object of the volume that was asked for, made now or before. `already-exists` when another volume or object has
- * its name, `failed-precondition` when the parameters name an object that is not there. The caller sees to it that only
- * one call per name is under way.
+ * The object of the requested volume, created now or earlier. `already-exists` if another volume or object has its name,
+ * `failed-precondition` if the parameters name a missing object. The caller allows one call per name at a time.
  */
 async function createVolume(
   { store, parser }: CreateParties,
@@ -268,13 +167,13 @@ async function createVolume(
   return existing;
 }
 
-/** In whatever namespace: CSI's names are unique over all of them. */
+/** In any namespace: CSI's names are unique across them. */
 async function findByName(store: Store, name: string, signal: AbortSignal): Promise<StoredObject | undefined> {
   const { objects } = await store.list({ kind: 'ProjectedVolume' }, signal);
   return objects.find((object) => madeVolumeOf(object)?.name === name);
 }
 
-/** `already-exists` when another volume has the name. */
+/** `already-exists` if the request differs from the existing volume. */
 function requireSame(wanted: MadeVolume, { requiredBytes, limitBytes }: Capacity, existing: StoredObject): void {
   const made = madeVolumeOf(existing);
   const differs = [];
@@ -283,7 +182,7 @@ function requireSame(wanted: MadeVolume, { requiredBytes, limitBytes }: Capacity
   const capacityBytes = made?.capacityBytes ?? 0;
   if (capacityBytes < requiredBytes || (limitBytes > 0 && capacityBytes > limitBytes)) differs.push('capacity');
   if (differs.length === 0) return;
-  const message = `create volume "${wanted.name}": it exists as ${describeRef(refOf(existing))}, with another ${differs.join(' and ')}; delete it first or choose another name`;
+  const message = `create volume "${wanted.name}": it exists as ${describeRef(refOf(existing))}, with different ${differs.join(' and ')}; delete it first or choose another name`;
   throw new LanternError('already-exists', message);
 }
 
@@ -297,13 +196,13 @@ async function create(
   const draft = orThrow(await parser.run('object', draftOf(volume, spec), signal));
   const ref = refOf(draft);
   if ((await store.get(ref, signal)) !== undefined) {
-    const message = `create volume "${volume.name}": ${describeRef(ref)} is there already and was not made by CreateVolume; choose another name, or publish that one by its name`;
+    const message = `create volume "${volume.name}": ${describeRef(ref)} exists and was not made by CreateVolume; choose another name, or publish that one by its name`;
     throw new LanternError('already-exists', message);
   }
   return (await store.apply(draft, { dryRun: false, createOnly: true }, signal)).object;
 }
 
-/** The spec of the ProjectedVolume that the parameters name, as it is now: a volume is what it was made of. */
+/** The present spec of the ProjectedVolume that the parameters name; the volume does not follow its changes. */
 async function copyOf(
   { store, parser }: CreateParties,
   { name, namespace }: MadeVolume,
@@ -318,14 +217,20 @@ async function copyOf(
   throw new LanternError('failed-precondition', message);
 }
 
-/** Why the volume is not what the host believes it to be; a volume that nobody said more about than its id is fine. */
+function requireId(volumeId: string): void {
+  const reading = new Reading();
+  if (volumeId === '') reading.refuse('volume_id', 'is required');
+  if (!reading.isGood) throw reading.error();
+}
+
+/** The differences between the volume and what the host says about it. Fields that the host leaves out are not compared. */
 function disagreements(request: WireValidate, object: StoredObject): readonly Fault[] {
   const reading = new Reading();
   readCapabilities(reading, request.volumeCapabilities);
   const context = Object.entries(contextOf(object));
   for (const [key, value] of Object.entries(request.volumeContext)) {
     const isOurs = context.some(([ownKey, ownValue]) => key === ownKey && value === ownValue);
-    if (!isOurs) reading.refuse(`volume_context[${key}]`, 'is not what CreateVolume answered');
+    if (!isOurs) reading.refuse(`volume_context[${key}]`, 'differs from the answer of CreateVolume');
   }
   if (Object.keys(request.mutableParameters).length > 0) reading.refuse('mutable_parameters', 'are not supported');
   if (Object.keys(request.parameters).length === 0) return reading.faults;
@@ -333,6 +238,96 @@ function disagreements(request: WireValidate, object: StoredObject): readonly Fa
   if (parameters === undefined) return reading.faults;
   const made = madeVolumeOf(object);
   const isSame = made?.namespace === parameters.namespace && made.definition === definitionText(parameters.definition);
-  if (!isSame) reading.refuse('parameters', 'are not those that the volume was made of');
+  if (!isSame) reading.refuse('parameters', 'differ from those the volume was created with');
   return reading.faults;
+}
+
+function volumeOf(object: StoredObject): Volume {
+  const capacityBytes = madeVolumeOf(object)?.capacityBytes ?? 0;
+  return { volumeId: volumeIdOf(refOf(object)), volumeContext: contextOf(object), capacityBytes };
+}
+
+/**
+ * The annotations of a ProjectedVolume that CreateVolume made. Without them, or once a manifest was applied over it, it is
+ * not a volume of csi.v1.Controller.
+ */
+const ANNOTATIONS = {
+  /** CSI's name of the volume; the object's may differ. */
+  name: 'lantern.dev/csi-name',
+  /** The definition in the request's parameters, as JSON text. */
+  definition: 'lantern.dev/csi-definition',
+  /** The requested bytes, as decimal text; 0 if the request did not say. */
+  capacity: 'lantern.dev/csi-capacity-bytes',
+} as const;
+
+/** The parts of a CreateVolume request that a repeat must match. */
+type MadeVolume = {
+  readonly name: string;
+  readonly namespace: string;
+  readonly definition: string;
+  readonly capacityBytes: number;
+};
+
+function draftOf({ name, namespace, definition, capacityBytes }: MadeVolume, spec: VolumeSpec): ObjectDraft {
+  const annotations = new Map([
+    [ANNOTATIONS.name, name],
+    [ANNOTATIONS.definition, definition],
+    [ANNOTATIONS.capacity, String(capacityBytes)],
+  ]);
+  return {
+    kind: 'ProjectedVolume',
+    metadata: { name: objectNameOf(name, namespace), namespace, labels: new Map(), annotations },
+    spec: volumeSpecToJson(spec),
+  };
+}
+
+/** The request that the object was made for; undefined if CreateVolume did not make it. */
+function madeVolumeOf(object: StoredObject): MadeVolume | undefined {
+  const { namespace, annotations } = object.metadata;
+  if (isDeclared(object)) return undefined;
+  const name = annotations.get(ANNOTATIONS.name);
+  const definition = annotations.get(ANNOTATIONS.definition);
+  const capacityBytes = Number(annotations.get(ANNOTATIONS.capacity));
+  if (name === undefined || definition === undefined || !Number.isSafeInteger(capacityBytes)) return undefined;
+  return { name, namespace, definition, capacityBytes };
+}
+
+/** True if a manifest without the annotations was merged into it, which keeps the annotations. */
+function isDeclared({ applied }: StoredObject): boolean {
+  return applied?.has('spec') === true && !applied.has(mapKey('metadata.annotations', ANNOTATIONS.name));
+}
+
+/** CSI's limit for a volume_id, in bytes. */
+const MAX_ID_BYTES = 128;
+const HASH_LENGTH = 16;
+
+/** `namespace/name`: neither contains a slash. */
+export function volumeIdOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
+}
+
+/** The object that a volume_id names, if any. */
+export function parseObjectId(volumeId: string): ObjectRef | undefined {
+  const [namespace = '', name = '', ...more] = volumeId.split('/');
+  const isValid = parseNamespace(namespace, '').ok && parseObjectName(name, '').ok && more.length === 0;
+  return isValid ? { kind: 'ProjectedVolume', namespace, name } : undefined;
+}
+
+/** The volume_context by which NodePublishVolume finds the object. */
+function contextOf(object: StoredObject): Record<string, string> {
+  const { namespace, name } = refOf(object);
+  return { namespace, projectedVolume: name };
+}
+
+/** The volume's name, if it is valid for an object and short enough for a volume_id; else its readable part and a hash. */
+export function objectNameOf(name: string, namespace: string): string {
+  const room = MAX_ID_BYTES - namespace.length - 1;
+  if (parseObjectName(name, '').ok && name.length <= room) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_LENGTH);
+  const readable = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, room - HASH_LENGTH - 1)
+    .replace(/^-|-$/g, '');
+  return `${readable === '' ? 'volume' : readable}-${hash}`;
 }

@@ -10,18 +10,18 @@ import { GuardedSession } from './guarded-session.ts';
 
 type AcceptorOptions = {
   readonly listener: Exclude<Listener, 'pages'>;
-  /** Where the sockets go. */
+  /** Receives the sockets. */
   readonly server: Server;
   readonly limits: AdmissionLimits;
   readonly refused: RefusedConnections;
   readonly clock: Clock;
-  /** Makes the connection a secure one, and rejects where that fails. */
+  /** Resolves with the secure socket; rejects if the handshake fails. */
   readonly handshake?: ((socket: Socket) => Promise<Socket>) | undefined;
 };
 
 /**
- * Accepts the connections of one listener, and hands those that may stay to a gRPC server, which has no limits of its own. What is
- * beyond a limit is closed at once and never held.
+ * Accepts the connections of one listener within its limits and passes them to a gRPC server, which has no limits of its
+ * own. A connection over a limit is closed at once.
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
@@ -39,22 +39,22 @@ export class Acceptor {
     this.#inject = injectorOf(options.server);
   }
 
-  /** A server that is to be bound, whose connections come in here. */
+  /** A server for the caller to bind, whose connections are accepted here. */
   newListener(): NetServer {
     const listener = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    // A bound one has nothing more to report than that no descriptor was left for somebody.
+    // Once bound, it only reports that no descriptor was left for a connection.
     listener.on('error', () => {});
     this.#listeners.push(listener);
     return listener;
   }
 
-  /** Takes no new connections; those that have not said anything yet are closed. */
+  /** Stops listening, and closes connections that have not sent anything yet. */
   stop(): void {
     for (const listener of this.#listeners) if (listener.listening) listener.close();
     for (const socket of this.#silent) socket.destroy();
   }
 
-  /** Closes everything that is still open, and resolves when it is. */
+  /** Closes all connections; resolves when they are closed. */
   async close(): Promise<void> {
     this.stop();
     await Promise.all(
@@ -68,7 +68,7 @@ export class Acceptor {
 
   #accept(socket: Socket): void {
     const { listener, refused, clock } = this.#options;
-    // What is wrong with a connection also closes it, and nobody else needs to know.
+    // An error also closes the connection.
     socket.on('error', () => {});
     const peer = this.#peerOf(socket);
     if (peer === undefined) {
@@ -125,8 +125,8 @@ export class Acceptor {
 }
 
 /**
- * Hands a socket to the server and gives the session that comes of it. grpc-js shows no sessions: they are those of the HTTP/2 server
- * which it makes for an injector and keeps in a field of its own. That is why its version is an exact one.
+ * Passes a socket to the server and returns its session. grpc-js does not expose sessions: they belong to the HTTP/2
+ * server of the injector, which it keeps in a private field. Hence the exact version in package.json.
  */
 function injectorOf(server: Server): (socket: Socket) => ServerHttp2Session | undefined {
   const http2Servers: unknown = Reflect.get(server, 'http2Servers');

@@ -1,31 +1,31 @@
 import type { Clock } from '../../base/clock.ts';
 
-/** How much of a listener one group of its connections may have. */
+/** Limits of a group of connections. */
 type Share = { readonly connections: number; readonly rate: Rate | undefined };
 
 export type AdmissionLimits = {
-  /** Open connections, whoever has them. */
+  /** All open connections. */
   readonly all: number;
-  /** What all peers may have together that are not privileged. */
+  /** Unprivileged peers, all together. */
   readonly others: Share;
-  /** What one peer may have. */
+  /** Each peer. */
   readonly peer: Share;
-  /** Resets of streams that one peer has beyond what its sessions have of their own. */
+  /** Stream resets of each peer, in addition to those of its sessions. */
   readonly resets: Rate;
 };
 
-/** Who connects. Peers with the same key share their limits. */
+/** The other side of a connection. Peers with the same key share their limits. */
 export type Peer = { readonly key: string; readonly isPrivileged: boolean };
 
 export type AdmissionRefusal = 'connections' | 'peer_connections' | 'rate' | 'peer_rate';
 
-/** More peers than this are not remembered, in number; the next one waits until one is forgotten. */
+/** The next peer is refused until another is forgotten. */
 const MAX_PEERS = 4_096;
 const SWEEP_MS = 5_000;
 
 /**
- * Who of those who connect to one listener may stay. Where a limit is reached, the connection that has been waiting
- * longest for its peer to say something makes room; where all are in use, the new one is refused.
+ * Admits connections to one listener. At a limit, the connection that has waited longest for its peer to send something
+ * is closed to make room; if all are in use, the new one is refused.
  */
 export class Admission {
   readonly #limits: AdmissionLimits;
@@ -44,12 +44,12 @@ export class Admission {
     this.#sweepAt = now + SWEEP_MS;
   }
 
-  /** How many stay. */
+  /** The number of admitted connections. */
   get size(): number {
     return this.#all.size;
   }
 
-  /** `displace` ends the connection, when it made room; it has left by then. */
+  /** `displace` closes the connection when it must make room; it is no longer counted then. */
   admit(peer: Peer, displace: () => void): Admitted | AdmissionRefusal {
     const now = this.#clock.monotonic();
     const own = this.#groupOf(peer, now);
@@ -57,7 +57,7 @@ export class Admission {
     const shared = peer.isPrivileged ? [this.#all] : [this.#others, this.#all];
     if (!own.hasRoom) return 'peer_connections';
     if (shared.some((group) => !group.hasRoom)) return 'connections';
-    // The peer's own rate comes first: what it has too many of takes nothing from the others.
+    // The peer's own rate is checked first, so that its excess does not use up the shared rates.
     if (!own.takeOne(now)) return 'peer_rate';
     if (shared.some((group) => !group.takeOne(now))) return 'rate';
     const groups = [own, ...shared];
@@ -75,7 +75,7 @@ export class Admission {
     return made;
   }
 
-  /** Forgets peers that have nothing open, and no less to spend than a new one. */
+  /** Forgets peers that have no connection and full budgets. */
   #sweep(now: number): void {
     this.#sweepAt = now + SWEEP_MS;
     for (const [key, group] of this.#peers) {
@@ -84,7 +84,7 @@ export class Admission {
   }
 }
 
-/** One connection that may stay; it waits for its peer at first. Disposing says that it is closed. */
+/** An admitted connection, at first waiting for its peer. It is disposed when it closes. */
 export class Admitted implements Disposable {
   readonly #groups: readonly Group[];
   readonly #peer: PeerGroup;
@@ -99,12 +99,12 @@ export class Admitted implements Disposable {
     for (const group of groups) group.add(this);
   }
 
-  /** It is in use, and makes no room for others. */
+  /** Marks it as in use: it is not displaced. */
   engage(): void {
     for (const group of this.#groups) group.waiting.delete(this);
   }
 
-  /** It is not in use any more, and the last that makes room. */
+  /** Marks it as waiting again, last in line to be displaced. */
   wait(): void {
     for (const group of this.#groups) group.setWaiting(this);
   }
@@ -114,7 +114,7 @@ export class Admitted implements Disposable {
     this.#displace();
   }
 
-  /** False when its peer has spent what it has of resets. */
+  /** False if its peer's budget for resets is spent. */
   spendResets(count: number): boolean {
     return this.#peer.resets.take(count, this.#clock.monotonic());
   }
@@ -124,9 +124,9 @@ export class Admitted implements Disposable {
   }
 }
 
-/** Connections with a limit in common. */
+/** Connections that share limits. */
 class Group {
-  /** In the order in which they make room. */
+  /** In the order in which they are displaced. */
   readonly waiting = new Set<Admitted>();
   readonly #members = new Set<Admitted>();
   readonly #connections: number;
@@ -191,10 +191,10 @@ class PeerGroup extends Group {
   }
 }
 
-/** `burst` at once, and `perSecond` in the long run. */
+/** `burst` at once, `perSecond` on average. */
 type Rate = { readonly perSecond: number; readonly burst: number };
 
-/** A budget that fills itself up again. Times are those of `Clock.monotonic`. */
+/** A budget that refills over time. Times are those of `Clock.monotonic`. */
 export class TokenBucket {
   readonly #rate: Rate;
   #tokens: number;
@@ -206,7 +206,7 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes that many, or none and says so. */
+  /** Takes `count`; false if there are fewer, and then takes none. */
   take(count: number, now: number): boolean {
     this.#fill(now);
     if (this.#tokens < count) return false;
@@ -214,7 +214,6 @@ export class TokenBucket {
     return true;
   }
 
-  /** As good as a new one. */
   isFull(now: number): boolean {
     this.#fill(now);
     return this.#tokens >= this.#rate.burst;

@@ -2,10 +2,10 @@ import { isIP, type Socket } from 'node:net';
 import { peerCredentialReader } from '../../mount/linux/process-calls.ts';
 import type { Peer } from './admission.ts';
 
-/** A peer, and what the log calls it. */
+/** A peer and its name in the log. */
 export type ConnectingPeer = Peer & { readonly name: string };
 
-/** Who connects over TCP; undefined when it has left. All addresses of one /64 are one peer: whoever has one of them has all. */
+/** The peer of a TCP connection; undefined if it has left. A /64 is one peer: whoever has one address of it has all. */
 export function tcpPeer({ remoteAddress }: Pick<Socket, 'remoteAddress'>): ConnectingPeer | undefined {
   if (remoteAddress === undefined) return undefined;
   return { key: networkOf(remoteAddress), isPrivileged: false, name: remoteAddress };
@@ -23,8 +23,8 @@ function networkOf(address: string): string {
 }
 
 /**
- * Tells who connects to a unix socket. Root and the daemon's own user are told apart by process, so that one of their programs cannot
- * shut out another; everybody else is one peer per user.
+ * The peers of unix sockets: each process of root and of the daemon's own user, so that one of their programs cannot shut
+ * out another, and every other user.
  */
 export function unixPeers(): (socket: Socket) => ConnectingPeer {
   const credentialsOf = peerCredentialReader();

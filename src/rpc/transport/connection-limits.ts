@@ -2,30 +2,30 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { AdmissionLimits, AdmissionRefusal } from './admission.ts';
 
-/** Where connections come in, as logs and metrics call it. */
+/** The names of listeners in logs and metrics. */
 export type Listener = 'lantern' | 'csi' | 'tcp' | 'pages';
 
-/** A connection whose peer has not said that it speaks the protocol, TLS included, within this is closed, in milliseconds. */
+/** The time for a peer to begin the protocol, including TLS, in milliseconds; then its connection is closed. */
 export const FIRST_WORD_MS = 10_000;
 
-/** No listener needs more, however many descriptors there are. */
-const MOST_CONNECTIONS = 1_024;
-const MOST_PAGE_CONNECTIONS = 128;
+/** Limits of one listener, however many descriptors there are. */
+const MAX_CONNECTIONS = 1_024;
+const MAX_PAGE_CONNECTIONS = 128;
 
-/** What a peer may reset at once beyond its sessions' own, and per second. */
+/** Stream resets of a peer, in addition to those of its sessions. */
 const RESETS = { burst: 256, perSecond: 64 };
 
 export type ConnectionLimits = Readonly<Record<Listener, AdmissionLimits>>;
 
 /**
- * What each listener may have open of the `descriptors` of this process: a quarter for TCP, an eighth for each unix socket, a
- * sixteenth for the pages. So none can take what another needs, and nearly half is left for files.
+ * The share of each listener in the `descriptors` of this process: a quarter for TCP, an eighth for each unix socket, a
+ * sixteenth for the pages. No listener can use up those of another, and nearly half are left for files.
  */
 export function connectionLimits(descriptors: number): ConnectionLimits {
-  const share = (part: number, most: number) => Math.max(4, Math.min(most, Math.floor(descriptors / part)));
-  const unix = unixLimits(share(8, MOST_CONNECTIONS));
-  const tcp = share(4, MOST_CONNECTIONS);
-  const pages = share(16, MOST_PAGE_CONNECTIONS);
+  const share = (part: number, max: number) => Math.max(4, Math.min(max, Math.floor(descriptors / part)));
+  const unix = unixLimits(share(8, MAX_CONNECTIONS));
+  const tcp = share(4, MAX_CONNECTIONS);
+  const pages = share(16, MAX_PAGE_CONNECTIONS);
   return {
     lantern: unix,
     csi: unix,
@@ -35,7 +35,7 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
       peer: { connections: part(tcp, 4), rate: { perSecond: 50, burst: 100 } },
       resets: RESETS,
     },
-    // A probe asks once and is answered within milliseconds: whoever comes displaces who waits, so there is no rate.
+    // A probe is answered within milliseconds, and a new connection displaces one that waits: no rate is needed.
     pages: {
       all: pages,
       others: { connections: pages, rate: undefined },
@@ -46,8 +46,8 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
 }
 
 /**
- * Half of a unix socket is kept for root and the daemon's own user. The kubelet connects anew for each of its calls, three for a
- * volume, and to a daemon in a pid namespace of its own all processes of root are one peer.
+ * Half of a unix socket is reserved for root and the daemon's own user. The kubelet makes a connection for each of its
+ * calls, three per volume, and a daemon in its own pid namespace sees all processes of root as one peer.
  */
 function unixLimits(all: number): AdmissionLimits {
   return {
@@ -63,12 +63,13 @@ function part(whole: number, by: number): number {
 }
 
 /**
- * Why a connection was closed that its peer wanted: a limit, `displaced` (it said nothing and made room for another), `silent` (it
- * said nothing in time), `unresponsive` (a ping went unanswered), `handshake` (TLS failed), `resets` (it reset its streams too fast).
+ * Why the daemon closed a connection: a limit, `displaced` (it had sent nothing and made room for another), `silent` (it
+ * sent nothing in time), `unresponsive` (it did not answer a ping), `handshake` (TLS failed), `resets` (it reset streams
+ * too fast).
  */
 export type RefusalReason = AdmissionRefusal | 'displaced' | 'silent' | 'unresponsive' | 'handshake' | 'resets';
 
-/** Hears of every connection. */
+/** Is notified of every connection. */
 export interface ConnectionObserver {
   opened(listener: Listener): void;
   closed(listener: Listener): void;
@@ -77,16 +78,15 @@ export interface ConnectionObserver {
 
 const noObserver: ConnectionObserver = { opened: () => {}, closed: () => {}, refused: () => {} };
 
-/** A reason that goes on is told again this often, in milliseconds. */
-const AGAIN_MS = 60_000;
+const REPORT_MS = 60_000;
 
-/** Says which connections were refused: the first of a listener and a reason at once, those after it once a minute, by number. */
+/** Logs refused connections: the first of each listener and reason at once, the number of others once a minute. */
 export class RefusedConnections {
   readonly observer: ConnectionObserver;
   readonly #log: Log;
   readonly #clock: Clock;
-  /** How many were not told yet, of the reasons that were told within the last minute. */
-  readonly #untold = new Map<string, number>();
+  /** Refusals since the last report, by listener and reason; only those reported within the last minute. */
+  readonly #pending = new Map<string, number>();
 
   constructor(log: Log, clock: Clock, observer: ConnectionObserver = noObserver) {
     this.#log = log;
@@ -94,30 +94,30 @@ export class RefusedConnections {
     this.observer = observer;
   }
 
-  /** `peer` as the log shall call it. */
+  /** `peer` is its name in the log. */
   note(listener: Listener, reason: RefusalReason, peer: string): void {
     this.observer.refused(listener, reason);
     const key = `${listener} ${reason}`;
-    const untold = this.#untold.get(key);
-    if (untold !== undefined) {
-      this.#untold.set(key, untold + 1);
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) {
+      this.#pending.set(key, pending + 1);
       return;
     }
     this.#log.warn(
       { listener, reason, peer },
-      'a connection was refused or cut off; further ones are told once a minute',
+      'a connection was refused or cut off; further ones are logged once a minute',
     );
-    this.#tellAgain(key, listener, reason);
+    this.#reportLater(key, listener, reason);
   }
 
-  #tellAgain(key: string, listener: Listener, reason: RefusalReason): void {
-    this.#untold.set(key, 0);
-    this.#clock.after(AGAIN_MS, () => {
-      const count = this.#untold.get(key) ?? 0;
-      this.#untold.delete(key);
+  #reportLater(key: string, listener: Listener, reason: RefusalReason): void {
+    this.#pending.set(key, 0);
+    this.#clock.after(REPORT_MS, () => {
+      const count = this.#pending.get(key) ?? 0;
+      this.#pending.delete(key);
       if (count === 0) return;
       this.#log.warn({ listener, reason, count }, 'connections were refused or cut off within the last minute');
-      this.#tellAgain(key, listener, reason);
+      this.#reportLater(key, listener, reason);
     });
   }
 }

@@ -46,30 +46,28 @@ export type RpcServerOptions = Pick<Config, 'csiSocket' | 'lanternSocket' | 'soc
     readonly events: EventsMethods;
     readonly tokens: TokensMethods;
   };
-  /** Hears of every call. */
   readonly calls?: CallObserver | undefined;
-  /** Hears of every connection. */
   readonly connections?: ConnectionObserver | undefined;
-  /** What each listener may have open; what this process's descriptors allow where left out. */
+  /** By default derived from the process's limit of descriptors. */
   readonly limits?: ConnectionLimits | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
 
-/** How long calls under way may take to end, in milliseconds. */
+/** The time for calls under way to end, in milliseconds. */
 const DRAIN_MS = 5_000;
 
 const SERVER_OPTIONS: ServerOptions = {
   'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  // Of one session. Every call under way costs memory, and nobody has that many watches.
+  // Per session. Every call under way costs memory, and no client has that many watches.
   'grpc.max_concurrent_streams': 1_000,
   'grpc.keepalive_permit_without_calls': 1,
-  // What it keeps of every session and call is never asked for here.
+  // It would keep statistics of every session and call, which nothing reads.
   'grpc.enable_channelz': 0,
 };
 
-/** The daemon's gRPC servers: one for CSI hosts, one for everything, and the latter on TCP where asked for. */
+/** The daemon's gRPC servers: one with the CSI services, and one with all services, which may also listen on TCP. */
 export class RpcServer implements AsyncDisposable {
   readonly #options: RpcServerOptions;
   readonly #shutdown = new AbortController();
@@ -85,7 +83,7 @@ export class RpcServer implements AsyncDisposable {
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#refused = new RefusedConnections(options.log, options.clock, options.connections);
-    // One listener per call under way is no leak, whatever their number.
+    // Every call under way listens to it.
     setMaxListeners(0, this.#shutdown.signal);
     const { identity, controller, node, projector, objects, events, tokens } = options.methods;
     const csiServices: Service[] = [
@@ -110,7 +108,7 @@ export class RpcServer implements AsyncDisposable {
     new ReflectionService(reflectedProtos()).addToServer(this.#all);
   }
 
-  /** Begins to answer. `failed-precondition` when a socket or an address is taken. */
+  /** Starts listening. `failed-precondition` if a socket or an address is in use. */
   async start(): Promise<void> {
     const { csiSocket, lanternSocket, socketGroup, tcp } = this.#options;
     const lantern = this.#acceptor('lantern', this.#all);
@@ -141,7 +139,7 @@ export class RpcServer implements AsyncDisposable {
     return acceptor;
   }
 
-  /** The port of TCP; undefined without it. */
+  /** Undefined without TCP. */
   get tcpPort(): number | undefined {
     return this.#tcpPort;
   }
@@ -150,23 +148,23 @@ export class RpcServer implements AsyncDisposable {
     return this.#isServing;
   }
 
-  /** What the standard health service says. */
+  /** Sets the daemon's status in the health service. */
   setServing(isServing: boolean): void {
     this.#isServing = isServing;
     this.#health.setStatus('', isServing ? 'SERVING' : 'NOT_SERVING');
   }
 
-  /** What it says of the store. */
+  /** Sets the store's status in the health service. */
   setStoring(canStore: boolean): void {
     this.#health.setStatus(STORE_SERVICE, canStore ? 'SERVING' : 'NOT_SERVING');
   }
 
-  /** Takes no new calls, ends waits and streams, lets what is under way finish, within a bound. */
+  /** Refuses new calls, ends waits and streams, and lets other calls finish within `DRAIN_MS`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.setServing(false);
     this.#shutdown.abort();
     const drained = [this.#csi, this.#all].map((server) => this.#drain(server));
-    // Listeners first, then what has said nothing: a server that shuts down would serve the ones, and wait for the others.
+    // A server that shuts down still serves new connections, and waits for silent ones: both are ended here.
     for (const acceptor of this.#acceptors) acceptor.stop();
     await Promise.all(drained);
     await Promise.all(this.#acceptors.splice(0).map((acceptor) => acceptor.close()));
@@ -176,7 +174,7 @@ export class RpcServer implements AsyncDisposable {
   async #drain(server: Server): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = this.#options.clock.after(DRAIN_MS, () => {
-        this.#options.log.warn({ ms: DRAIN_MS }, 'calls did not end in time and are cut off');
+        this.#options.log.warn({ ms: DRAIN_MS }, 'calls did not end in time and were aborted');
         server.forceShutdown();
         resolve();
       });
@@ -189,8 +187,8 @@ export class RpcServer implements AsyncDisposable {
 }
 
 /**
- * Ends the streams of services that come from libraries (health, reflection) at shutdown. They know of none, and a host
- * that watches this daemon's health would make every stop wait until calls are cut off.
+ * Ends the streams of library services (health, reflection) at shutdown. They do not know of it, and a host that watches
+ * the daemon's health would delay every stop by `DRAIN_MS`.
  */
 function endLibraryStreams(shutdown: AbortSignal): ServerInterceptor {
   return ({ path, responseStream }, call) => {

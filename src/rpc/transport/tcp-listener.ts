@@ -1,17 +1,16 @@
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import type { Server } from 'node:net';
-import { LanternError, toLanternError } from '../../base/errors.ts';
+import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 
 /**
- * Binds one of `newListener`'s servers to every address of a `host:port`, and gives the port. `failed-precondition` when none of them can be
- * bound.
+ * Binds a server to every address of a `host:port` and returns the port. `failed-precondition` if none can be bound.
+ * Every address needs a server of its own: `newListener` makes it.
  */
 export async function listenOnTcp(newListener: () => Server, address: string): Promise<number> {
   const what = `listen on "${address}"`;
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
-  let port = Number(address.slice(colon + 1));
+  const { host, port: wanted } = hostAndPortOf(address);
+  let port = wanted;
   let failure: LanternError | undefined;
   let isBound = false;
   for (const found of await addressesOf(host, what)) {
@@ -33,25 +32,32 @@ async function addressesOf(host: string, what: string): Promise<readonly string[
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (error) {
-    throw toLanternError(error, what);
+    throw bindError(error, what);
   }
 }
 
-function portOf(listener: Server): number {
+/** An IPv6 host is in brackets. */
+export function hostAndPortOf(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
+}
+
+/** 0 if the server is not bound. */
+export function portOf(listener: Pick<Server, 'address'>): number {
   const bound = listener.address();
   return typeof bound === 'object' && bound !== null ? bound.port : 0;
 }
 
-/** What stands against listening, by the errno that grpc-js leaves in the text of its error and nowhere else. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there; stop it, or choose another address',
   EADDRNOTAVAIL: 'this machine does not have that address',
+  ENOTFOUND: 'its host name is unknown',
+  EACCES: 'this user may not use that port',
 };
 
-/** Why a server could not be bound, as an error that says what to do where that is known. `what` as in `toLanternError`. */
+/** Why a server could not listen: `failed-precondition` for the known causes. `what` as for `toLanternError`. */
 export function bindError(error: unknown, what: string): LanternError {
-  const errno = error instanceof Error ? /\bE[A-Z]{3,}\b/.exec(error.message)?.[0] : undefined;
-  const problem = errno === undefined ? undefined : PROBLEMS[errno];
-  if (problem !== undefined) return new LanternError('failed-precondition', `${what}: ${problem}`, { cause: error });
-  return toLanternError(errno === undefined ? error : Object.assign(new Error(errno), { code: errno }), what);
+  const problem = PROBLEMS[errnoOf(error) ?? ''];
+  if (problem === undefined) return toLanternError(error, what);
+  return new LanternError('failed-precondition', `${what}: ${problem}`, { cause: error });
 }

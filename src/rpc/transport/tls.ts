@@ -9,15 +9,15 @@ import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import type { TlsFiles } from '../../config/rules.ts';
 import { Reading } from '../reading.ts';
 
-/** What such files hold. SECRET. */
+/** The contents of the files. SECRET. */
 type TlsIdentity = { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer };
 
-/** No file of certificates is larger; more is not read. */
+/** The limit of one file. */
 const MAX_BYTES = 1024 * 1024;
 
-/** The daemon's certificate, its key and the authority of its clients. The files may be replaced at any time. */
+/** The daemon's certificate, its key and the CA of its clients. The files may be replaced at any time. */
 export class TlsIdentityFiles {
-  /** What was read last, and can be used. */
+  /** The last valid contents. */
   current: TlsIdentity;
   readonly #files: TlsFiles;
   readonly #log: Log;
@@ -32,18 +32,18 @@ export class TlsIdentityFiles {
     this.current = identity;
   }
 
-  /** `invalid-argument` names every file that cannot be used, by its flag. */
+  /** `invalid-argument` names every unusable file by its flag. */
   static async open(files: TlsFiles, log: Log): Promise<TlsIdentityFiles> {
     const stamp = await stampOf(files);
     return new TlsIdentityFiles(files, log, stamp, await readIdentity(files));
   }
 
   /**
-   * Looks whether the files changed, and reads them anew if so; true when `current` is another one since. While they are in the midst of
-   * being replaced, or of no use, what was read last stays, and the log says so once.
+   * Reads the files again if they changed; true if `current` is new. While they are incomplete or invalid, the last valid
+   * contents stay in use, and one warning is logged.
    */
   renew(): Promise<boolean> {
-    // Those who connect at the same time need one look.
+    // Connections made at the same time share one check.
     this.#look ??= this.#renew().finally(() => {
       this.#look = undefined;
     });
@@ -53,7 +53,7 @@ export class TlsIdentityFiles {
   async #renew(): Promise<boolean> {
     const stamp = await stampOf(this.#files);
     if (isDeepStrictEqual(stamp, this.#stamp)) return false;
-    // Taken before the files are read: what changes meanwhile is another change.
+    // Taken before the files are read: a change during the read is noticed next time.
     this.#stamp = stamp;
     try {
       const identity = await readIdentity(this.#files);
@@ -64,14 +64,14 @@ export class TlsIdentityFiles {
       return true;
     } catch (error) {
       const { message } = toLanternError(error, 'read the certificates of --listen');
-      if (message !== this.#problem) this.#log.warn(`${message}; what was read before stays in use`);
+      if (message !== this.#problem) this.#log.warn(`${message}; the previous ones stay in use`);
       this.#problem = message;
       return false;
     }
   }
 }
 
-/** What changes whenever a file does, or another one takes its place. */
+/** Changes whenever a file is written or replaced. */
 async function stampOf(files: TlsFiles): Promise<unknown> {
   return await Promise.all(
     [files.cert, files.key, files.clientCa].map(async (path) => {
@@ -101,7 +101,7 @@ async function readIdentity(files: TlsFiles): Promise<TlsIdentity> {
 
 type Pem<T extends X509Certificate | KeyObject> = { readonly pem: Buffer; readonly content: T };
 
-/** Node would take a file without a certificate as an authority that nobody can have a certificate of. */
+/** Node accepts a CA file without a certificate silently, and then refuses every client. */
 async function readPem<T extends X509Certificate | KeyObject>(
   path: string,
   flag: string,
@@ -118,8 +118,8 @@ async function readPem<T extends X509Certificate | KeyObject>(
   try {
     return parsed({ pem, content: parse(pem) });
   } catch {
-    // The library's message may quote the key.
-    return refuse(`holds no PEM text of ${kind}`);
+    // The parser's message may quote the key.
+    return refuse(`must be a PEM file with ${kind}`);
   }
 }
 
@@ -139,7 +139,7 @@ async function readBounded(path: string): Promise<Buffer> {
   throw new LanternError('invalid-argument', `is larger than ${MAX_BYTES} bytes`);
 }
 
-/** The first certificate of the file; all of them must be ones. */
+/** The first certificate of the file; every block must be a certificate. */
 function toCertificate(pem: Buffer): X509Certificate {
   const [, ...others] = pem
     .toString('latin1')
@@ -151,7 +151,7 @@ function toCertificate(pem: Buffer): X509Certificate {
 
 type Waiting = { readonly resolve: (socket: TLSSocket) => void; readonly reject: (error: Error) => void };
 
-/** Mutual TLS on sockets that were accepted elsewhere. Files that changed are read anew before a handshake begins. */
+/** Mutual TLS on sockets accepted elsewhere. Changed files are read again before a handshake begins. */
 export class TlsHandshakes {
   readonly #files: TlsIdentityFiles;
   readonly #server: Server;
@@ -169,9 +169,8 @@ export class TlsHandshakes {
     this.#server.on('secureConnection', (socket) => {
       socket.on('error', () => {});
       const waiting = this.#waitingFor(socket);
-      // gRPC speaks nothing else.
       if (socket.alpnProtocol === 'h2') waiting?.resolve(socket);
-      else waiting?.reject(new Error('another protocol than HTTP/2'));
+      else waiting?.reject(new Error('the client does not speak HTTP/2'));
     });
     this.#server.on('tlsClientError', (error, socket) => {
       if (errnoOf(error) !== 'ECONNRESET') this.#waitingFor(socket)?.reject(error);
@@ -179,8 +178,8 @@ export class TlsHandshakes {
   }
 
   /**
-   * Rejects when the peer does not show what it must; the caller closes the socket then, and when it has waited long enough. Settles not at
-   * all for a peer that leaves.
+   * Rejects if the peer cannot authenticate; the caller closes the socket then, and after a time-out. Never settles if the
+   * peer leaves.
    */
   readonly begin = async (socket: Socket): Promise<Socket> => {
     if (await this.#files.renew()) this.#server.setSecureContext(this.#files.current);
@@ -190,7 +189,7 @@ export class TlsHandshakes {
     });
   };
 
-  /** A socket of TLS keeps the one below it in a field of its own; its addresses are gone as soon as it fails. */
+  /** Found by the raw socket, a private field of a TLSSocket: after a failure it has no address to look it up by. */
   #waitingFor(socket: TLSSocket): Waiting | undefined {
     return this.#waiting.get(Object(Reflect.get(socket, '_parent')));
   }

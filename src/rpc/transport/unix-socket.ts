@@ -5,13 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
 import { MAX_SOCKET_PATH_BYTES } from '../../config/values.ts';
-import { bindError } from './tcp-listener.ts';
 
-/** Nobody but the owner, and with a socket group that one too. */
 const OWNER_ONLY = 0o600;
 const WITH_GROUP = 0o660;
 
-/** A unix socket that a server listens on; disposing removes it if it is still the one that was made here. */
+/** A unix socket that a server listens on. Disposing removes it, unless another socket has taken its place. */
 export class UnixSocket implements Disposable {
   readonly path: string;
   readonly #inode: bigint;
@@ -22,8 +20,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Binds the server to a socket at `path`, in a directory made 0700 (0750 with a group) unless it is there. A socket
-   * that nobody listens on is replaced; one that somebody does is `failed-precondition`, and so is anything else there.
+   * Binds the server to a socket at `path`, 0600, or 0660 with a group. A missing directory is created, 0700 or 0750. A
+   * stale socket is replaced; one that a process listens on, and any other file, is `failed-precondition`.
    */
   static async bind(server: Server, path: string, group: number | undefined): Promise<UnixSocket> {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
@@ -40,7 +38,7 @@ export class UnixSocket implements Disposable {
       await bindWithUmask(server, hidden);
       if (group !== undefined) chownSync(hidden, -1, group);
       chmodSync(hidden, group === undefined ? OWNER_ONLY : WITH_GROUP);
-      show(hidden, path);
+      publish(hidden, path);
       return new UnixSocket(path, lstatSync(path, { bigint: true }).ino);
     } catch (error) {
       throw toLanternError(error, `listen on "${path}"`);
@@ -49,7 +47,7 @@ export class UnixSocket implements Disposable {
 
   [Symbol.dispose](): void {
     try {
-      // Another daemon may have put its own there meanwhile.
+      // Another daemon may have replaced it.
       if (lstatSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error;
@@ -58,16 +56,16 @@ export class UnixSocket implements Disposable {
 }
 
 /**
- * As long as the path itself. Node removes the path that a socket was bound to when it closes, whoever's socket is there by
- * then: so the bound name is one that nobody else uses, and is gone as soon as the socket has its real name.
+ * A name of the same length, to bind to. Node removes the path that a socket was bound to when it closes, even if
+ * another process's socket is there by then: so it is bound to this name, linked to its real one, and this one removed.
  */
 function hiddenName(path: string): string {
   const name = basename(path);
   return join(dirname(path), (name.startsWith('~') ? '_' : '~') + name.slice(1));
 }
 
-/** The socket appears with its rights, and over nobody else's that came meanwhile. */
-function show(hidden: string, path: string): void {
+/** The socket appears with its final mode, and never replaces another one. */
+function publish(hidden: string, path: string): void {
   try {
     linkSync(hidden, path);
   } catch (error) {
@@ -84,7 +82,7 @@ function taken(path: string): LanternError {
   );
 }
 
-/** The modes of directories made here. Any other one is somebody's choice, `/tmp` or `/run` perhaps, and stays. */
+/** Only a directory of this user with one of these modes is changed: any other may be shared, such as `/run`. */
 const DIRECTORY = 0o700;
 const DIRECTORY_WITH_GROUP = 0o750;
 
@@ -104,7 +102,7 @@ async function removeStale(path: string): Promise<void> {
   if (!found.isSocket()) {
     throw new LanternError(
       'failed-precondition',
-      `listen on "${path}": something that is no socket is there; remove it`,
+      `listen on "${path}": a file that is not a socket is there; remove it`,
     );
   }
   if (await isListening(path)) throw taken(path);
@@ -119,12 +117,12 @@ function isListening(path: string): Promise<boolean> {
       resolve(answer);
     };
     probe.once('connect', () => settle(true));
-    // Anything but "nobody listens" and "gone" may be somebody who does not let us in.
+    // After any other error, a process may listen that does not accept this connection.
     probe.once('error', (error) => settle(!['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error) ?? '')));
   });
 }
 
-/** Not even the hidden name has more than the owner's rights for a moment. Binding is synchronous: nobody else runs under the mask. */
+/** The hidden name is never accessible to others either. Binding is synchronous: nothing else runs under the mask. */
 async function bindWithUmask(server: Server, path: string): Promise<void> {
   const before = process.umask(0o177);
   try {
@@ -132,9 +130,5 @@ async function bindWithUmask(server: Server, path: string): Promise<void> {
   } finally {
     process.umask(before);
   }
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    throw bindError(error, `listen on "${path}"`);
-  }
+  await once(server, 'listening');
 }

@@ -86,6 +86,6 @@ test('a reading that fails costs one answer, and tells nothing', async () => {
     throw new Error('hunter2');
   };
   observation.observe({ ...READINGS, census, readiness: () => [] });
-  expect(await get('/metrics')).toEqual({ status: 500, body: 'this page could not be made\n' });
+  expect(await get('/metrics')).toEqual({ status: 500, body: 'this page failed\n' });
   expect((await get('/healthz')).status).toBe(200);
 });

@@ -50,11 +50,11 @@ describe('answers', () => {
     ['/page', {}, 200, 'hello\n'],
     ['/page?verbose=1', {}, 200, 'hello\n'],
     ['/later', {}, 503, 'not yet\n'],
-    ['/broken', {}, 500, 'this page could not be made\n'],
-    ['/', {}, 404, 'there is only /page, /later, /broken\n'],
-    ['/page/', {}, 404, 'there is only /page, /later, /broken\n'],
-    ['/page', { method: 'POST', body: 'x' }, 405, 'only GET is answered\n'],
-    ['/page', { method: 'DELETE' }, 405, 'only GET is answered\n'],
+    ['/broken', {}, 500, 'this page failed\n'],
+    ['/', {}, 404, 'the pages are /page, /later, /broken\n'],
+    ['/page/', {}, 404, 'the pages are /page, /later, /broken\n'],
+    ['/page', { method: 'POST', body: 'x' }, 405, 'only GET is allowed\n'],
+    ['/page', { method: 'DELETE' }, 405, 'only GET is allowed\n'],
   ])('%s %j: %i', async (path, init, status, body) => {
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init);
     expect({ status: response.status, body: await response.text() }).toEqual({ status, body });
