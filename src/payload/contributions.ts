@@ -1,23 +1,16 @@
-import {
-  describeRef,
-  type ObjectRef,
-  refKey,
-  type StoredConfigMap,
-  type StoredObject,
-  type StoredSecret,
-} from '../objects/object.ts';
-import { accountRefOf } from '../spec/object-refs.ts';
+import { describeRef, refKey, type StoredConfigMap, type StoredObject } from '../objects/object.ts';
+import { accountRefOf, sourceRefOf } from '../spec/object-refs.ts';
 import { parseRelativePath, type RelativePath } from '../spec/relative-path.ts';
 import type { FileAttributes, KeyToPath, ObjectSource, SourceSpec, TokenSource } from '../spec/volume-spec.ts';
 import { downwardValue } from './downward-fields.ts';
 import { invalid, missing, type PayloadFile, type Problem } from './payload.ts';
 import type { RenderInputs } from './render-inputs.ts';
 
-/** What one source of a volume gives to it. */
+/** The files of one source of a volume, and what is wrong with it. */
 export type Contribution = {
   /** For messages: `Secret default/db`. */
   readonly origin: string;
-  /** Every key of it, rather than listed ones. */
+  /** Every key of the source, rather than listed ones. */
   readonly isWhole: boolean;
   readonly files: readonly (readonly [RelativePath, PayloadFile])[];
   readonly problems: readonly Problem[];
@@ -42,22 +35,33 @@ export function contributionOf(source: SourceSpec, inputs: RenderInputs): Contri
 }
 
 function fromObject(source: ObjectSource, inputs: RenderInputs): Contribution {
-  const kind = source.kind === 'secret' ? 'Secret' : 'ConfigMap';
-  const ref: ObjectRef = { kind, namespace: inputs.namespace, name: source.name };
+  const { kind, items, optional } = source;
+  const ref = sourceRefOf(source, inputs.namespace);
   const origin = describeRef(ref);
-  const values = objectValues(inputs.objects.get(refKey(ref)));
-  const isWhole = source.items === undefined;
+  const values = valuesOf(inputs.objects.get(refKey(ref)));
   if (values === undefined) {
-    const problems = source.optional ? [] : [missing(`${origin} does not exist`)];
-    return { origin, isWhole, files: [], problems };
+    const problems = optional ? [] : [missing(`${origin} does not exist`)];
+    return { origin, isWhole: items === undefined, files: [], problems };
   }
-  const keyWord = kind === 'Secret' ? 'secret' : 'config';
-  return fromValues({ origin, keyWord, items: source.items, optional: source.optional }, values, inputs);
+  const keyWord = kind === 'secret' ? 'secret' : 'config';
+  return fromValues({ origin, keyWord, items, optional }, values, inputs);
 }
 
-function objectValues(object: StoredObject | undefined): ReadonlyMap<string, Uint8Array> | undefined {
-  return object?.kind === 'Secret' || object?.kind === 'ConfigMap' ? valuesOf(object) : undefined;
+/** An object's values by key, as the bytes of files. A key that is in both maps of a ConfigMap has its value of `data`. */
+function valuesOf(object: StoredObject | undefined): ReadonlyMap<string, Uint8Array> | undefined {
+  if (object?.kind === 'Secret') return object.data;
+  if (object?.kind !== 'ConfigMap') return undefined;
+  let values = encoded.get(object);
+  if (values === undefined) {
+    const texts = [...object.data].map(([key, text]) => [key, Buffer.from(text)] as const);
+    values = new Map<string, Uint8Array>([...object.binaryData, ...texts]);
+    encoded.set(object, values);
+  }
+  return values;
 }
+
+/** Text is encoded once per stored object, so that all volumes share its bytes and their digest. */
+const encoded = new WeakMap<StoredConfigMap, ReadonlyMap<string, Uint8Array>>();
 
 type KeyedSource = {
   readonly origin: string;
@@ -68,18 +72,16 @@ type KeyedSource = {
   readonly optional: boolean;
 };
 
-function fromValues(source: KeyedSource, values: ReadonlyMap<string, Uint8Array>, inputs: RenderInputs): Contribution {
-  const { origin, items, optional, keyWord } = source;
-  if (items === undefined) return fromWhole(origin, values, inputs);
-  const wanted = optional ? items.filter((item) => values.has(item.key)) : items;
-  return fromItems(origin, wanted, inputs, ({ key }) => {
-    return values.get(key) ?? missing(`${origin} references non-existent ${keyWord} key: ${key}`);
-  });
-}
-
 const NO_ATTRIBUTES: FileAttributes = { mode: undefined, user: undefined, group: undefined };
 
-function fromWhole(origin: string, values: ReadonlyMap<string, Uint8Array>, inputs: RenderInputs): Contribution {
+function fromValues(source: KeyedSource, values: ReadonlyMap<string, Uint8Array>, inputs: RenderInputs): Contribution {
+  const { origin, items, optional, keyWord } = source;
+  if (items !== undefined) {
+    const wanted = optional ? items.filter((item) => values.has(item.key)) : items;
+    return fromItems(origin, wanted, inputs, ({ key }) => {
+      return values.get(key) ?? missing(`${origin} references non-existent ${keyWord} key: ${key}`);
+    });
+  }
   const files: [RelativePath, PayloadFile][] = [];
   const problems: Problem[] = [];
   for (const [key, bytes] of values) {
@@ -120,19 +122,19 @@ function fromToken(source: TokenSource, inputs: RenderInputs): Contribution {
           'tokenRequests of the CSIDriver object',
       );
     }
-    // Only a missing account keeps the daemon from issuing what the request did not bring.
+    // The daemon issues every other token, unless the account is missing.
     const account = describeRef(accountRefOf(inputs.pod, inputs.namespace));
     return missing(`${account} does not exist, and the token for ${audience} is to speak for it`);
   });
 }
 
-/** The kubelet's rule: whoever owns the file can read it, and so can its group where one was asked for; nobody else needs to. */
+/** The kubelet's rule: only the owner reads the file, and the group if one was requested. */
 function tokenMode(user: number | undefined, group: number | undefined): number | undefined {
   if (group !== undefined) return 0o640;
   return user === undefined ? undefined : 0o600;
 }
 
-/** The item's mode and owner, else the volume's. A mount group needs to read: 0440 comes on top. */
+/** The item's mode and owner, else the volume's. A mount group adds 0440. */
 function fileOf(bytes: Uint8Array, item: FileAttributes, { spec, mountGroup }: RenderInputs): PayloadFile {
   return {
     bytes,
@@ -140,22 +142,4 @@ function fileOf(bytes: Uint8Array, item: FileAttributes, { spec, mountGroup }: R
     user: item.user ?? spec.defaultUser,
     group: item.group ?? spec.defaultGroup,
   };
-}
-
-/** An object's values by key, as the bytes of files. Where a key of a ConfigMap is in both maps, `data` counts. */
-function valuesOf(object: StoredSecret | StoredConfigMap): ReadonlyMap<string, Uint8Array> {
-  return object.kind === 'Secret' ? object.data : configMapValues(object);
-}
-
-/** Text is encoded once per stored object, however many volumes show it, so that its bytes are one value to all. */
-const encoded = new WeakMap<StoredConfigMap, ReadonlyMap<string, Uint8Array>>();
-
-function configMapValues(object: StoredConfigMap): ReadonlyMap<string, Uint8Array> {
-  let values = encoded.get(object);
-  if (values === undefined) {
-    const texts = [...object.data].map(([key, text]) => [key, Buffer.from(text)] as const);
-    values = new Map<string, Uint8Array>([...object.binaryData, ...texts]);
-    encoded.set(object, values);
-  }
-  return values;
 }

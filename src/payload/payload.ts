@@ -1,32 +1,86 @@
-import type { RelativePath } from '../spec/relative-path.ts';
+import { hash } from 'node:crypto';
+import { finish, type Steps } from '../base/steps.ts';
+import { parentsOf, type RelativePath } from '../spec/relative-path.ts';
 
-/** One file to be. */
+/** One file of a volume. */
 export type PayloadFile = {
   readonly bytes: Uint8Array;
-  /** Permission bits, 0 to 0o777; what a mount group adds is in them already. */
+  /** Permission bits, 0 to 0o777, including those that a mount group adds. */
   readonly mode: number;
-  /** Numeric owner and group; the daemon's own where undefined. */
+  /** Numeric owner and group; the daemon's own if undefined. */
   readonly user: number | undefined;
   readonly group: number | undefined;
 };
 
-/** What a volume shall contain. Immutable; paths are free of conflicts (no path is a parent of another). */
+/** The contents of a volume. Immutable. Paths are free of conflicts: none is a parent of another. */
 export type Payload = {
   /** In byte order of the paths. */
   readonly files: ReadonlyMap<RelativePath, PayloadFile>;
-  /** The gid that every directory gets, with setgid and group r-x; directories are plain 0755 where undefined. */
+  /** The gid of every directory, which also gets setgid and group r-x. If undefined, directories are plain 0755. */
   readonly mountGroup: number | undefined;
   /** Sum of the files' sizes. */
   readonly bytes: number;
-  /** Files plus the directories they need: what the payload costs in inodes. */
+  /** Files and the directories they need, which is the cost in inodes. */
   readonly entries: number;
   /** Hex SHA-256 over paths, bytes, modes, owners and mount group: equal digests mean equal payloads. Never shown. */
   readonly digest: string;
 };
 
+/** A payload of these files, whose paths must be free of conflicts. Bytes are kept, not copied, and must not change. */
+export function buildPayload(files: ReadonlyMap<RelativePath, PayloadFile>, mountGroup: number | undefined): Payload {
+  return finish(buildingPayload(files, mountGroup));
+}
+
+/** `buildPayload` in steps. */
+export function* buildingPayload(
+  files: ReadonlyMap<RelativePath, PayloadFile>,
+  mountGroup: number | undefined,
+): Steps<Payload> {
+  const order = byteOrderAmong(files.keys());
+  const sorted = [...files].sort(([a], [b]) => order(a, b));
+  yield;
+  const directories = new Set<string>();
+  // A line of JSON is unambiguous whatever a path contains.
+  const digested = [JSON.stringify(mountGroup ?? null)];
+  let bytes = 0;
+  for (const [path, file] of sorted) {
+    bytes += file.bytes.byteLength;
+    for (const parent of parentsOf(path)) {
+      // Then those above it are there as well.
+      if (directories.has(parent)) break;
+      directories.add(parent);
+    }
+    const { mode, user = null, group = null } = file;
+    digested.push(JSON.stringify([path, mode, user, group, contentDigest(file.bytes)]));
+    yield;
+  }
+  return {
+    files: new Map(sorted),
+    mountGroup,
+    bytes,
+    entries: sorted.length + directories.size,
+    digest: hash('sha256', digested.join('\n'), 'hex'),
+  };
+}
+
+/**
+ * Values are immutable and shared: one Secret in 1,000 volumes is hashed once, not 1,000 times. The key is the identity
+ * of the bytes, so an entry lives as long as they do.
+ */
+const contentDigests = new WeakMap<Uint8Array, string>();
+
+function contentDigest(bytes: Uint8Array): string {
+  let digest = contentDigests.get(bytes);
+  if (digest === undefined) {
+    digest = hash('sha256', bytes, 'base64url');
+    contentDigests.set(bytes, digest);
+  }
+  return digest;
+}
+
 const SURROGATE = /[\ud800-\udfff]/;
 
-/** `byteOrder` for these strings, at a fraction of its cost where none of them has a surrogate. */
+/** `byteOrder` for these strings, at a fraction of its cost if none of them has a surrogate. */
 export function byteOrderAmong(texts: Iterable<string>): (a: string, b: string) => number {
   for (const text of texts) if (SURROGATE.test(text)) return byteOrder;
   return (a, b) => (a === b ? 0 : a < b ? -1 : 1);
@@ -40,7 +94,7 @@ export function byteOrder(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** `missing`: may still come. `invalid`: not with these inputs. The message never holds a value. */
+/** `missing`: the object may still be created. `invalid`: impossible with these inputs. Messages contain no values. */
 export type Problem = { readonly reason: 'missing' | 'invalid'; readonly message: string };
 
 export function missing(message: string): Problem {
@@ -51,5 +105,5 @@ export function invalid(message: string): Problem {
   return { reason: 'invalid', message };
 }
 
-/** What a user should know although the work went on. The reason is one word, as in an event; never a secret byte. */
+/** A warning for the user about work that succeeded. The reason is one word, as in an event. No secret bytes. */
 export type Notice = { readonly reason: string; readonly message: string };

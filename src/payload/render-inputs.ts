@@ -3,7 +3,7 @@ import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeSpec } from '../spec/volume-spec.ts';
 import type { Notice } from './payload.ts';
 
-/** Everything a payload is made of. Rendering is a pure function of it. */
+/** Everything that a payload depends on. */
 export type RenderInputs = {
   readonly spec: VolumeSpec;
   readonly namespace: string;
@@ -14,7 +14,7 @@ export type RenderInputs = {
   readonly requestData: ReadonlyMap<string, Uint8Array>;
   /** By audience. */
   readonly tokens: ReadonlyMap<string, HeldToken>;
-  /** Who issues the tokens that the request did not bring. */
+  /** The issuer of tokens that the request did not supply. */
   readonly tokenIssuer: 'daemon' | 'host';
   /** Resource name to quantity, for limits that a container does not set. */
   readonly allocatable: ReadonlyMap<string, string>;
@@ -22,29 +22,29 @@ export type RenderInputs = {
   readonly budget: PayloadBudget;
 };
 
-/** A token that the host handed in, or that the daemon issued. */
+/** A token that the host supplied, or that the daemon issued. */
 export type HeldToken = { readonly token: string; readonly expirationTimestamp: string };
 
-/** What one payload may cost: bytes, and entries (files plus directories). */
+/** Limits of one payload; entries are files and directories. */
 export type PayloadBudget = { readonly bytes: number; readonly entries: number };
 
-/** A cluster gives every pod a uid; a manifest that never was in one has none, and what shows it is empty. */
-const NOTICE: Notice = {
+/** A cluster gives every pod a uid. A manifest that never was in one has none. */
+const WITHOUT_UID: Notice = {
   reason: 'PodWithoutUid',
   message: 'metadata.uid is shown, but the pod has none: it is empty; write metadata.uid into the manifest',
 };
 
-/** For a volume that shows the uid of a pod. */
+/** The notice for a volume that shows the uid of a pod without one. */
 export function uidNoticesOf(spec: VolumeSpec, pod: PodFacts | undefined): readonly Notice[] {
-  const shows = spec.sources.some(
-    (source) =>
-      source.kind === 'downwardAPI' &&
-      source.items.some(({ value }) => value.kind === 'field' && value.field.kind === 'uid'),
-  );
-  return shows ? uidNotices(pod) : [];
+  if (pod?.uid !== '') return [];
+  for (const source of spec.sources) {
+    if (source.kind !== 'downwardAPI') continue;
+    if (source.items.some(({ value }) => value.kind === 'field' && value.field.kind === 'uid')) return [WITHOUT_UID];
+  }
+  return [];
 }
 
-/** Where the uid is shown. */
+/** The same for a variable that shows the uid. */
 export function uidNotices(pod: PodFacts | undefined): readonly Notice[] {
-  return pod?.uid === '' ? [NOTICE] : [];
+  return pod?.uid === '' ? [WITHOUT_UID] : [];
 }

@@ -1,25 +1,24 @@
-import { hash } from 'node:crypto';
 import type { Fault } from '../base/errors.ts';
 import { finish, type Steps } from '../base/steps.ts';
-import type { RelativePath } from '../spec/relative-path.ts';
+import { parentsOf, type RelativePath } from '../spec/relative-path.ts';
 import { type Contribution, contributionOf } from './contributions.ts';
-import { byteOrderAmong, type Notice, type Payload, type PayloadFile } from './payload.ts';
-import { type PayloadBudget, type RenderInputs, uidNoticesOf } from './render-inputs.ts';
+import { buildingPayload, type Notice, type Payload, type PayloadFile } from './payload.ts';
+import { type RenderInputs, uidNoticesOf } from './render-inputs.ts';
 
 export type { HeldToken, PayloadBudget, RenderInputs } from './render-inputs.ts';
 
 /**
- * `missing`: objects or keys that may still come (FAILED_PRECONDITION). `invalid`: can never be rendered so.
- * Notices are for the user: an overwritten path, for one.
+ * `missing`: objects or keys may still be created (FAILED_PRECONDITION). `invalid`: impossible with these inputs.
+ * Notices warn the user, of an overwritten path for example.
  */
 type Rendered =
   | { readonly ok: true; readonly payload: Payload; readonly notices: readonly Notice[] }
   | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
 
 /**
- * The volume's files: what each source gives, later over earlier, within the budget. Every fault of every source at
- * once; where some are `missing` and some `invalid`, the reason is `invalid`, since waiting alone will not help.
- * Values are passed on, not copied.
+ * The volume's files: the contributions of all sources, later over earlier, within the budget. All faults of all sources
+ * are reported at once; `invalid` takes precedence over `missing`, since waiting alone will not help. Values are passed
+ * on, not copied.
  */
 export function renderPayload(inputs: RenderInputs): Rendered {
   return finish(renderingPayload(inputs));
@@ -34,102 +33,33 @@ export function* renderingPayload(inputs: RenderInputs): Steps<Rendered> {
   }
   const { files, notices, conflicts } = overlay(contributions);
   yield;
-  const problems = contributions.flatMap((contribution) => contribution.problems);
-  const messages = [...problems.map((problem) => problem.message), ...conflicts];
-  if (messages.length > 0) {
-    const isInvalid = conflicts.length > 0 || problems.some((problem) => problem.reason === 'invalid');
-    return refused(isInvalid ? 'invalid' : 'missing', messages);
+  const messages: string[] = [];
+  let isInvalid = conflicts.length > 0;
+  for (const { problems } of contributions) {
+    for (const { reason, message } of problems) {
+      messages.push(message);
+      isInvalid ||= reason === 'invalid';
+    }
   }
-  const payload = yield* buildingPayload(files, inputs.mountGroup);
-  const excess = excessOf(payload, inputs.budget);
-  return excess.length > 0
-    ? refused('too-large', excess)
-    : { ok: true, payload, notices: [...notices, ...uidNoticesOf(inputs.spec, inputs.pod)] };
+  messages.push(...conflicts);
+  if (messages.length > 0) return refused(isInvalid ? 'invalid' : 'missing', messages);
+  const { mountGroup, budget, spec, pod } = inputs;
+  const payload = yield* buildingPayload(files, mountGroup);
+  if (payload.bytes > budget.bytes) {
+    messages.push(`the volume's files have ${payload.bytes} bytes, more than the ${budget.bytes} allowed`);
+  }
+  if (payload.entries > budget.entries) {
+    messages.push(`the volume has ${payload.entries} files and directories, more than the ${budget.entries} allowed`);
+  }
+  if (messages.length > 0) return refused('too-large', messages);
+  return { ok: true, payload, notices: [...notices, ...uidNoticesOf(spec, pod)] };
 }
 
 function refused(reason: Extract<Rendered, { ok: false }>['reason'], messages: readonly string[]): Rendered {
   return { ok: false, reason, faults: messages.map((message) => ({ field: '', message })) };
 }
 
-function excessOf(payload: Payload, budget: PayloadBudget): string[] {
-  const excess: string[] = [];
-  if (payload.bytes > budget.bytes) {
-    excess.push(`the volume's files have ${payload.bytes} bytes, more than the ${budget.bytes} allowed`);
-  }
-  if (payload.entries > budget.entries) {
-    excess.push(`the volume has ${payload.entries} files and directories, more than the ${budget.entries} allowed`);
-  }
-  return excess;
-}
-
-/**
- * A payload of these files. The caller has made sure that no path is a parent of another. The bytes are kept, not
- * copied, and must not change afterwards.
- */
-export function buildPayload(files: ReadonlyMap<RelativePath, PayloadFile>, mountGroup: number | undefined): Payload {
-  return finish(buildingPayload(files, mountGroup));
-}
-
-/** `buildPayload` in steps. */
-function* buildingPayload(
-  files: ReadonlyMap<RelativePath, PayloadFile>,
-  mountGroup: number | undefined,
-): Steps<Payload> {
-  const order = byteOrderAmong(files.keys());
-  const sorted = [...files].sort(([a], [b]) => order(a, b));
-  yield;
-  const directories = new Set<string>();
-  const digested = [JSON.stringify(mountGroup ?? null)];
-  let bytes = 0;
-  for (const [path, file] of sorted) {
-    bytes += file.bytes.byteLength;
-    addParents(path, directories);
-    digested.push(digestible(path, file));
-    yield;
-  }
-  return {
-    files: new Map(sorted),
-    mountGroup,
-    bytes,
-    entries: sorted.length + directories.size,
-    digest: hash('sha256', digested.join('\n'), 'hex'),
-  };
-}
-
-function addParents(path: string, directories: Set<string>): void {
-  for (const parent of parentsOf(path)) {
-    // Then those above it are there as well.
-    if (directories.has(parent)) return;
-    directories.add(parent);
-  }
-}
-
-/** The directories above a path, nearest first: `a/b` and `a` for `a/b/c`. */
-export function* parentsOf(path: string): Generator<string, void> {
-  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) yield path.slice(0, end);
-}
-
-/** JSON leaves no doubt where one part ends and the next begins, whatever a path holds; it has no line breaks. */
-function digestible(path: RelativePath, { mode, user, group, bytes }: PayloadFile): string {
-  return JSON.stringify([path, mode, user ?? null, group ?? null, contentDigest(bytes)]);
-}
-
-/**
- * Values are immutable and shared: one Secret in 1,000 volumes is hashed once, not 1,000 times. Keyed by identity, so
- * an entry lives exactly as long as its bytes.
- */
-const contentDigests = new WeakMap<Uint8Array, string>();
-
-function contentDigest(bytes: Uint8Array): string {
-  let digest = contentDigests.get(bytes);
-  if (digest === undefined) {
-    digest = hash('sha256', bytes, 'base64url');
-    contentDigests.set(bytes, digest);
-  }
-  return digest;
-}
-
-/** All contributions in one set of files. `conflicts` say what cannot be, `notices` what may not be meant. */
+/** All contributions as one set of files, the notices about it, and the conflicts that make it impossible. */
 type Overlaid = {
   readonly files: ReadonlyMap<RelativePath, PayloadFile>;
   readonly notices: readonly Notice[];
@@ -137,8 +67,8 @@ type Overlaid = {
 };
 
 /**
- * Lays later contributions over earlier ones. A path that two whole objects both bring, or that is listed twice, is hardly
- * meant: it is warned of, where Kubernetes stays silent. A listed item over a file of a whole object is deliberate.
+ * Lays later contributions over earlier ones. Two whole objects with the same path, or a path listed twice, are hardly
+ * intended and get a notice, where Kubernetes stays silent. A listed item over a file of a whole object is deliberate.
  */
 function overlay(contributions: readonly Contribution[]): Overlaid {
   const files = new Map<RelativePath, PayloadFile>();
@@ -155,10 +85,6 @@ function overlay(contributions: readonly Contribution[]): Overlaid {
       owners.set(path, contribution);
     }
   }
-  return { files, notices, conflicts: conflictsAmong(owners) };
-}
-
-function conflictsAmong(owners: ReadonlyMap<string, Contribution>): string[] {
   const conflicts: string[] = [];
   for (const [path, owner] of owners) {
     for (const parent of parentsOf(path)) {
@@ -170,5 +96,5 @@ function conflictsAmong(owners: ReadonlyMap<string, Contribution>): string[] {
       );
     }
   }
-  return conflicts;
+  return { files, notices, conflicts };
 }

@@ -2,46 +2,45 @@ import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
 import { type ObjectRef, refKey } from '../objects/object.ts';
 import type { ContainerEnv } from './container-env.ts';
 import type { PodFacts } from './pod-facts.ts';
-import type { VolumeSpec } from './volume-spec.ts';
+import type { ObjectSource, VolumeSpec } from './volume-spec.ts';
 
-/** An object that a volume is rendered from. */
-export type NeededObject = {
-  readonly ref: ObjectRef /** Whether the volume can do without. */;
-  readonly optional: boolean;
-};
+/** An object that a volume or an environment needs. `optional`: it may be absent. */
+export type NeededObject = { readonly ref: ObjectRef; readonly optional: boolean };
 
-/** The objects a spec reads, each once, in order of first use; optional only where every use of it is. */
+/** The objects of a spec, each once, in order of first use; optional only if every use of it is. */
 export function objectRefsOf(spec: VolumeSpec, namespace: string): NeededObject[] {
-  return eachOnce(
-    spec.sources.flatMap((source) => {
-      if (source.kind !== 'secret' && source.kind !== 'configMap') return [];
-      const kind = source.kind === 'secret' ? 'Secret' : 'ConfigMap';
-      return [{ ref: { kind, namespace, name: source.name }, optional: source.optional }];
-    }),
-  );
-}
-
-/** The account that a volume's tokens speak for: the pod's, or `default`, which exists always. */
-export function accountRefOf(pod: Pick<PodFacts, 'serviceAccountName'> | undefined, namespace: string): ObjectRef {
-  return { kind: 'ServiceAccount', namespace, name: pod?.serviceAccountName || DEFAULT_ACCOUNT };
+  const needed = new Map<string, NeededObject>();
+  for (const source of spec.sources) {
+    if (source.kind === 'secret' || source.kind === 'configMap') {
+      addNeeded(needed, sourceRefOf(source, namespace), source.optional);
+    }
+  }
+  return [...needed.values()];
 }
 
 /** As `objectRefsOf`, for a container's variables. */
 export function environmentRefsOf({ envFrom, env }: ContainerEnv, namespace: string): NeededObject[] {
-  return eachOnce([
-    ...envFrom.map(({ kind, name, optional }): NeededObject => ({ ref: { kind, namespace, name }, optional })),
-    ...env.flatMap(({ value }): NeededObject[] => {
-      if (value.kind !== 'key') return [];
-      return [{ ref: { kind: value.object, namespace, name: value.name }, optional: value.optional }];
-    }),
-  ]);
-}
-
-function eachOnce(uses: readonly NeededObject[]): NeededObject[] {
   const needed = new Map<string, NeededObject>();
-  for (const { ref, optional } of uses) {
-    const before = needed.get(refKey(ref));
-    needed.set(refKey(ref), { ref, optional: optional && (before?.optional ?? true) });
+  for (const { kind, name, optional } of envFrom) addNeeded(needed, { kind, namespace, name }, optional);
+  for (const { value } of env) {
+    if (value.kind !== 'key') continue;
+    addNeeded(needed, { kind: value.object, namespace, name: value.name }, value.optional);
   }
   return [...needed.values()];
+}
+
+/** The object that a source of a volume reads. */
+export function sourceRefOf({ kind, name }: ObjectSource, namespace: string): ObjectRef {
+  return { kind: kind === 'secret' ? 'Secret' : 'ConfigMap', namespace, name };
+}
+
+/** The account that a volume's tokens speak for: the pod's, or `default`, which always exists. */
+export function accountRefOf(pod: Pick<PodFacts, 'serviceAccountName'> | undefined, namespace: string): ObjectRef {
+  return { kind: 'ServiceAccount', namespace, name: pod?.serviceAccountName || DEFAULT_ACCOUNT };
+}
+
+function addNeeded(needed: Map<string, NeededObject>, ref: ObjectRef, optional: boolean): void {
+  const key = refKey(ref);
+  const before = needed.get(key);
+  needed.set(key, { ref, optional: optional && (before?.optional ?? true) });
 }

@@ -9,30 +9,43 @@ const MAX_ELEMENT_BYTES = 255;
 /** Each is a directory to make, and a parent to compare with all other paths. */
 const MAX_ELEMENTS = 32;
 
-/** The rules of semantics §1: Kubernetes', checked again after cleaning. `field` names the place in the input. */
+/**
+ * Cleans a path and checks it by Kubernetes' rules, some of them again after cleaning: `./..data` would name what the
+ * writer keeps for itself. `field` is the path's place in the input.
+ */
 export function parseRelativePath(text: string, field: string): Parsed<RelativePath> {
-  const refuse = (message: string): Parsed<RelativePath> => faulty([{ field, message }]);
-  if (text === '') return refuse('must not be empty');
-  if (text.includes('\0')) return refuse('must not contain a NUL byte');
-  if (text.startsWith('/')) return refuse('must be a relative path');
-  if (Buffer.byteLength(text) > MAX_PATH_BYTES) return refuse(`must be no more than ${MAX_PATH_BYTES} bytes`);
-  const given = text.split('/');
-  if (given.includes('..')) return refuse("must not contain '..'");
-  const elements = given.filter((element) => element !== '' && element !== '.');
-  const first = elements[0];
-  if (first === undefined) return refuse('must name a file inside the volume');
-  if (first.startsWith('..') || given[0]?.startsWith('..')) return refuse("must not start with '..'");
-  if (elements.length > MAX_ELEMENTS) return refuse(`must be no more than ${MAX_ELEMENTS} levels deep`);
-  if (elements.some((element) => Buffer.byteLength(element) > MAX_ELEMENT_BYTES)) {
-    return refuse(`each element must be no more than ${MAX_ELEMENT_BYTES} bytes`);
+  const elements: string[] = [];
+  const problem = readElements(text, elements);
+  return problem === undefined ? parsed(elements.join('/') as RelativePath) : faulty([{ field, message: problem }]);
+}
+
+/** Adds the elements that count to `into`; returns what is wrong with the path. */
+function readElements(text: string, into: string[]): string | undefined {
+  if (text === '') return 'must not be empty';
+  if (text.includes('\0')) return 'must not contain a NUL byte';
+  if (text.startsWith('/')) return 'must be a relative path';
+  if (Buffer.byteLength(text) > MAX_PATH_BYTES) return `must be no more than ${MAX_PATH_BYTES} bytes`;
+  const elements = text.split('/');
+  if (elements.includes('..')) return "must not contain '..'";
+  for (const element of elements) {
+    if (element === '' || element === '.') continue;
+    if (into.length === 0 && element.startsWith('..')) return "must not start with '..'";
+    if (into.length === MAX_ELEMENTS) return `must be no more than ${MAX_ELEMENTS} levels deep`;
+    if (Buffer.byteLength(element) > MAX_ELEMENT_BYTES)
+      return `each element must be no more than ${MAX_ELEMENT_BYTES} bytes`;
+    into.push(element);
   }
-  return parsed(elements.join('/') as RelativePath);
+  return into.length === 0 ? 'must name a file inside the volume' : undefined;
+}
+
+/** The directories above a path, nearest first: `a/b` and `a` for `a/b/c`. */
+export function* parentsOf(path: string): Generator<string, void> {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) yield path.slice(0, end);
 }
 
 /**
- * The file or directory inside a volume that a publication shows. Kubernetes' rule for a subPath (relative, no `..`
- * element) and the rule for paths of a volume together: a first element that starts with `..` names what the writer
- * keeps for itself (`..data`, generations), and `.` would be the whole volume.
+ * The file or directory inside a volume that a publication shows: Kubernetes' rule for a subPath (relative, no `..`
+ * element) and that for paths of a volume together. `.` would be the whole volume.
  */
 export function parseSubPath(text: string, field: string): Parsed<RelativePath> {
   return parseRelativePath(text, field);

@@ -1,8 +1,7 @@
 import { errnoOf, type Fault, invalid, LanternError } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
-import { parentsOf } from '../payload/render-payload.ts';
-import { parseRelativePath } from '../spec/relative-path.ts';
+import { parentsOf, parseRelativePath } from '../spec/relative-path.ts';
 import { createFile, type FileSystemUsage, readUsage, removingTree, tryRemovingTree } from './file-system.ts';
 import { bytesHeld, changedPaths, contentsOf, directoryAttributes, hasSameDirectories } from './generation-contents.ts';
 import type { KnownVolume } from './known-volume.ts';

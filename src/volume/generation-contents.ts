@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import { byteOrderAmong, type Payload } from '../payload/payload.ts';
-import { parentsOf } from '../payload/render-payload.ts';
+import { parentsOf } from '../spec/relative-path.ts';
 import type { Owner, VolumeFs } from './file-system.ts';
 
 /** The contents of a generation, on disk or still to be written. */

@@ -1,6 +1,6 @@
-import type { Payload, PayloadFile } from '../../../src/payload/payload.ts';
-import { buildPayload, parentsOf } from '../../../src/payload/render-payload.ts';
+import { buildPayload, type Payload, type PayloadFile } from '../../../src/payload/payload.ts';
 import type { RelativePath } from '../../../src/spec/relative-path.ts';
+import { parentsOf } from '../../../src/spec/relative-path.ts';
 import { parseVolumeId, type VolumeId } from '../../../src/spec/volume-spec.ts';
 import type { Owner, VolumeFs } from '../../../src/volume/file-system.ts';
 import type { RecordedPublication, VolumeRecord } from '../../../src/volume/record.ts';

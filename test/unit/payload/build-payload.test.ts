@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PayloadFile } from '../../../src/payload/payload.ts';
-import { buildPayload } from '../../../src/payload/render-payload.ts';
+import { buildPayload, type PayloadFile } from '../../../src/payload/payload.ts';
 import { relativePath } from '../../support/objects/builders.ts';
 
 type Plain = { readonly path: string; readonly text: string; readonly mode: number; user?: number; group?: number };

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Ownership, readOwnership, requireGivable } from '../../../../src/mount/direct/ownership.ts';
-import type { PayloadFile } from '../../../../src/payload/payload.ts';
-import { buildPayload } from '../../../../src/payload/render-payload.ts';
+import { buildPayload, type PayloadFile } from '../../../../src/payload/payload.ts';
 import type { RelativePath } from '../../../../src/spec/relative-path.ts';
 import { lanternErrorOf } from '../../../support/suite/expectations.ts';
 

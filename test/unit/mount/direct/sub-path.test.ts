@@ -9,7 +9,7 @@ import {
   writeDirectoryCopy,
   writeFileCopy,
 } from '../../../../src/mount/direct/sub-path.ts';
-import { buildPayload } from '../../../../src/payload/render-payload.ts';
+import { buildPayload } from '../../../../src/payload/payload.ts';
 import type { RelativePath } from '../../../../src/spec/relative-path.ts';
 import { nodeFileSystem } from '../../../../src/volume/file-system.ts';
 import { lanternErrorOf } from '../../../support/suite/expectations.ts';
