@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { Fault } from '../base/errors.ts';
-import { faulty, field, type Parsed, parseBy, parsed } from '../base/parsed.ts';
+import { type Fields, faulty, field, isFields, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { exactlyOne, optional, through } from '../base/schemas.ts';
 import { parseYamlDocuments } from '../objects/manifest/yaml.ts';
 import { parseObjectName } from '../objects/names.ts';
 import { TEXT_LIMITS, type TextLimits } from '../objects/text-limits.ts';
-import { parseRelativePath, type RelativePath } from './relative-path.ts';
-import { type ParsedVolumeSource, sourcesOf, volumeSource } from './source-schemas.ts';
+import { parentsOf, parseRelativePath, type RelativePath } from './relative-path.ts';
+import { volumeSource } from './source-schemas.ts';
 import {
   type DownwardItem,
   type FileAttributes,
@@ -17,17 +17,15 @@ import {
   type VolumeSpec,
 } from './volume-spec.ts';
 
-const DEFAULT_MODE = 0o644;
-
 /**
- * One volume source in Kubernetes' shape, as parsed JSON → what the volume shall contain, or every fault at once with
- * its path below `root`. An entry of a pod's `.spec.volumes[]` may be given as it stands there, with its name.
+ * Parses one volume source in Kubernetes' shape, given as parsed JSON; all faults at once, with paths below `root`. An
+ * entry of a pod's `.spec.volumes[]` may have its name.
  */
 export function parseVolumeSource(raw: unknown, root: string): Parsed<VolumeSpec> {
-  const shape = parseBy(volumeSource, raw, root);
+  const spec = parseBy(volumeSource, raw, root);
   const conflicts = pathConflicts(raw, root);
-  if (shape.ok && conflicts.length === 0) return parsed(specOf(shape.value));
-  return faulty([...(shape.ok ? [] : shape.faults), ...conflicts]);
+  if (conflicts.length === 0) return spec;
+  return faulty([...(spec.ok ? [] : spec.faults), ...conflicts]);
 }
 
 /** As `parseVolumeSource`, from one document of YAML or JSON. */
@@ -39,31 +37,47 @@ export function parseVolumeSourceText(text: string, root: string): Parsed<Volume
   return parseVolumeSource(document, root);
 }
 
-function specOf({ secret, configMap, downwardAPI, projected, request }: ParsedVolumeSource): VolumeSpec {
-  const defaults = secret ?? configMap ?? downwardAPI ?? projected ?? request;
-  return {
-    sources: projected?.sources?.flat() ?? sourcesOf({ secret, configMap, downwardAPI, request }),
-    defaultMode: defaults?.defaultMode ?? DEFAULT_MODE,
-    defaultUser: defaults?.defaultUser,
-    defaultGroup: defaults?.defaultGroup,
-  };
+/**
+ * The spec of a ProjectedVolume from a request's text, for `parseVolumeSource` to check. Nesting that would overflow
+ * the stack is refused.
+ */
+export function parseSpecText(text: string, limits: TextLimits = TEXT_LIMITS.spec): Parsed<unknown> {
+  const refuse = (message: string) => faulty<unknown>([{ field: 'object.projected_volume.spec_json', message }]);
+  const documents = parseYamlDocuments(text, limits);
+  if (!documents.ok) return refuse(documents.faults.map(({ message }) => message).join('; '));
+  const [spec, ...more] = documents.value;
+  return more.length > 0 ? refuse('must be one document') : parsed(spec);
 }
 
-/** A path that a volume source names itself, rather than through a key, and where it does. */
+const definitionSchema = z
+  .strictObject({ projectedVolume: optional(through(z.string(), parseObjectName)), source: optional(z.unknown()) })
+  .check(exactlyOne(['projectedVolume', 'source']));
+
+/** The inverse of `definitionToJson`. */
+export function parseDefinition(raw: unknown, root: string): Parsed<VolumeDefinition> {
+  const shape = parseBy(definitionSchema, raw, root);
+  if (!shape.ok) return faulty(shape.faults);
+  const { projectedVolume, source } = shape.value;
+  if (projectedVolume !== undefined) return parsed({ kind: 'named', projectedVolume });
+  const spec = parseVolumeSource(source, root === '' ? 'source' : `${root}.source`);
+  return spec.ok ? parsed({ kind: 'inline', spec: spec.value }) : spec;
+}
+
+/** A path that a volume source names literally, rather than by a key. */
 type LiteralPath = {
   readonly path: RelativePath;
-  /** As it was written, before cleaning. */
+  /** As written, before cleaning. */
   readonly spelling: string;
   readonly field: string;
-  /** An item of a projected source: Kubernetes lets no two of them have one path. */
+  /** An item of a projected source: Kubernetes allows no two of them with one path. */
   readonly isExclusive: boolean;
 };
 
 /**
- * Conflicts among the paths that a raw volume source names: one that another needs as a directory, or the same path
- * twice where Kubernetes refuses it, among the items of projected sources. Elsewhere (items of a plain volume, tokens)
- * the later one wins, as in Kubernetes; but not in another spelling, where chance would decide there. Works on unparsed
- * input, so that other faults do not hide these; what is no path is somebody else's fault.
+ * Conflicts among the literal paths of a raw volume source: a path that another needs as a directory, and a duplicate
+ * where Kubernetes refuses it, among the items of projected sources. Elsewhere (items of a plain volume, tokens) the
+ * later one wins, as in Kubernetes, unless the spelling differs: then chance would decide there. Works on unparsed input,
+ * so that other faults do not hide conflicts. Invalid paths are reported by the schema.
  */
 function pathConflicts(raw: unknown, root: string): Fault[] {
   const faults: Fault[] = [];
@@ -93,59 +107,41 @@ function pathConflicts(raw: unknown, root: string): Fault[] {
   return faults;
 }
 
-function literalPaths(raw: unknown, root: string): LiteralPath[] {
-  const sources = listAt(raw, 'projected', 'sources').map((source, index) => {
-    return { source, at: field(root, 'projected', 'sources', index), isProjected: true };
-  });
-  return [{ source: raw, at: root, isProjected: false }, ...sources].flatMap(({ source, at, isProjected }) => [
-    ...['secret', 'configMap', 'downwardAPI', 'request'].flatMap((kind) =>
-      listAt(source, kind, 'items').flatMap((item, index) =>
-        literalAt(item, field(at, kind, 'items', index), isProjected),
-      ),
-    ),
-    ...literalAt(get(source, 'serviceAccountToken'), field(at, 'serviceAccountToken'), false),
-  ]);
+const KINDS_WITH_ITEMS = ['secret', 'configMap', 'downwardAPI', 'request'];
+
+function* literalPaths(raw: unknown, root: string): Generator<LiteralPath, void> {
+  if (!isFields(raw)) return;
+  yield* pathsOfSource(raw, root, false);
+  const { projected } = raw;
+  if (!isFields(projected) || !Array.isArray(projected.sources)) return;
+  for (const [index, source] of projected.sources.entries()) {
+    if (isFields(source)) yield* pathsOfSource(source, field(root, 'projected', 'sources', index), true);
+  }
 }
 
-function literalAt(item: unknown, at: string, isExclusive: boolean): LiteralPath[] {
-  const text = get(item, 'path');
-  const path = typeof text === 'string' ? parseRelativePath(text, '') : undefined;
-  if (typeof text !== 'string' || !path?.ok) return [];
-  return [{ path: path.value, spelling: text, field: field(at, 'path'), isExclusive }];
+function* pathsOfSource(source: Fields, at: string, isProjected: boolean): Generator<LiteralPath, void> {
+  for (const kind of KINDS_WITH_ITEMS) {
+    const fields = source[kind];
+    if (!isFields(fields) || !Array.isArray(fields.items)) continue;
+    for (const [index, item] of fields.items.entries()) {
+      yield* literalPath(item, field(at, kind, 'items', index), isProjected);
+    }
+  }
+  yield* literalPath(source.serviceAccountToken, field(at, 'serviceAccountToken'), false);
 }
 
-function listAt(raw: unknown, outer: string, inner: string): unknown[] {
-  const list = get(get(raw, outer), inner);
-  return Array.isArray(list) ? list : [];
+function* literalPath(item: unknown, at: string, isExclusive: boolean): Generator<LiteralPath, void> {
+  if (!isFields(item) || typeof item.path !== 'string') return;
+  const path = parseRelativePath(item.path, '');
+  if (path.ok) yield { path: path.value, spelling: item.path, field: field(at, 'path'), isExclusive };
 }
 
-function get(raw: unknown, key: string): unknown {
-  return typeof raw === 'object' && raw !== null ? new Map(Object.entries(raw)).get(key) : undefined;
-}
-
-function parentsOf(path: string): string[] {
-  const elements = path.split('/');
-  return elements.slice(1).map((_, index) => elements.slice(0, index + 1).join('/'));
-}
-
-/**
- * The spec of a ProjectedVolume from a request's text, as it stands there; `parseVolumeSource` says whether it is one. Deep nesting,
- * which would overflow whoever walks it, is refused by the reader of manifests.
- */
-export function parseSpecText(text: string, limits: TextLimits = TEXT_LIMITS.spec): Parsed<unknown> {
-  const refuse = (message: string) => faulty<unknown>([{ field: 'object.projected_volume.spec_json', message }]);
-  const documents = parseYamlDocuments(text, limits);
-  if (!documents.ok) return refuse(documents.faults.map(({ message }) => message).join('; '));
-  const [spec, ...more] = documents.value;
-  return more.length > 0 ? refuse('must be one document') : parsed(spec);
-}
-
-/** Plain JSON; fields that are undefined here are absent in the text. */
+/** Plain JSON. Fields that are undefined here are absent in the text. */
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The spec in Kubernetes' shape, as plain JSON: `parseVolumeSource` makes an equal spec of it. A single source has the
- * shape of its own where there is one, everything else is `projected`.
+ * The spec in Kubernetes' shape, as plain JSON from which `parseVolumeSource` makes an equal spec. A single source has a
+ * shape of its own if Kubernetes has one; everything else is `projected`.
  */
 export function volumeSpecToJson(spec: VolumeSpec): Json {
   const defaults = { defaultMode: spec.defaultMode, defaultUser: spec.defaultUser, defaultGroup: spec.defaultGroup };
@@ -166,20 +162,6 @@ export function definitionToJson(definition: VolumeDefinition): Json {
   return definition.kind === 'named'
     ? { projectedVolume: definition.projectedVolume }
     : { source: volumeSpecToJson(definition.spec) };
-}
-
-const definitionSchema = z
-  .strictObject({ projectedVolume: optional(through(z.string(), parseObjectName)), source: optional(z.unknown()) })
-  .check(exactlyOne(['projectedVolume', 'source']));
-
-/** The inverse of `definitionToJson`. */
-export function parseDefinition(raw: unknown, root: string): Parsed<VolumeDefinition> {
-  const shape = parseBy(definitionSchema, raw, root);
-  if (!shape.ok) return faulty(shape.faults);
-  const { projectedVolume, source } = shape.value;
-  if (projectedVolume !== undefined) return parsed({ kind: 'named', projectedVolume });
-  const spec = parseVolumeSource(source, root === '' ? 'source' : `${root}.source`);
-  return spec.ok ? parsed({ kind: 'inline', spec: spec.value }) : spec;
 }
 
 function projectionToJson(source: SourceSpec): Readonly<Record<string, Json>> {
@@ -212,7 +194,7 @@ function fileToJson({ path, mode, user, group }: FileAttributes & { readonly pat
   return { path, mode, user, group };
 }
 
-/** Without what is undefined, in depth. */
+/** Drops undefined fields at any depth. */
 function compact(json: Json): Json {
   return JSON.parse(JSON.stringify(json));
 }

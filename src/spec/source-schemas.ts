@@ -1,21 +1,13 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { exactlyOne, optional, through } from '../base/schemas.ts';
-import { objectName as name } from '../objects/object-schema.ts';
+import { exactlyOne, flag, optional, optionalText, text, through } from '../base/schemas.ts';
+import { parseObjectName } from '../objects/names.ts';
 import { parseQuantity, ratioText } from './quantity.ts';
 import { parseRelativePath } from './relative-path.ts';
-import {
-  type DownwardItem,
-  type DownwardSource,
-  type DownwardValue,
-  type FileAttributes,
-  type KeyToPath,
-  type ObjectSource,
-  parseFieldPath,
-  type RequestSource,
-  type SourceSpec,
-  type TokenSource,
-} from './volume-spec.ts';
+import { type DownwardItem, type KeyToPath, parseFieldPath, type SourceSpec, type VolumeSpec } from './volume-spec.ts';
+
+// Parts of a volume source, from the smallest to the whole. Every field of a result is present, if only as undefined,
+// so that equal specs are equal in any comparison.
 
 const MAX_MODE = 0o777;
 /** The kubelet's limit for a runAsUser; the kernel keeps 2^32-1 for "no one". */
@@ -28,15 +20,15 @@ const mode = wholeNumber(MAX_MODE, 'must be a number between 0 and 0777 (octal),
 /** A numeric owner or group. */
 const id = wholeNumber(MAX_ID, `must be a number between 0 and ${MAX_ID}, both inclusive`);
 
-function wholeNumber(most: number, rule: string, hint: (value: unknown) => string = () => '') {
+function wholeNumber(max: number, rule: string, hint: (value: unknown) => string = () => '') {
   return through(z.optional(z.unknown()), (value, field): Parsed<number | undefined> => {
     if (value === undefined || value === null) return parsed(undefined);
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most) return parsed(value);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return parsed(value);
     return faulty([{ field, message: `${rule}${hint(value)}` }]);
   });
 }
 
-/** For octal written as text or as decimal, the mistakes that people make with modes. */
+/** For the common mistakes with modes: octal written as text or as a decimal number. */
 function modeHint(value: unknown): string {
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
   const digits = /^0?o?([0-7]{3})$/.exec(text)?.[1];
@@ -47,29 +39,23 @@ function modeHint(value: unknown): string {
     : `; if octal ${digits} is meant, write 0${digits} in YAML, or ${decimal} in JSON`;
 }
 
-/** Fields that every item has. */
+/** Fields of every item. */
 const fileAttributes = { mode, user: id, group: id };
 
-/** Fields that every volume source has. */
+/** Fields of every volume source. */
 const volumeDefaults = { defaultMode: mode, defaultUser: id, defaultGroup: id };
 
 const keyToPath = z
   .strictObject({ key: z.string().min(1, 'must not be empty'), path, ...fileAttributes })
-  .transform(({ key, ...file }): KeyToPath => ({ key, ...fileOf(file) }));
+  .transform(({ key, path, mode, user, group }): KeyToPath => ({ key, path, mode, user, group }));
 
-/** Every field there, if only as undefined, so that equal specs are equal to any comparison. */
-function fileOf({ path, mode, user, group }: OptionalFields<Omit<KeyToPath, 'key'>>): Omit<KeyToPath, 'key'> {
-  return { path, mode, user, group };
-}
-
-type OptionalFields<T extends FileAttributes> = Omit<T, keyof FileAttributes> & Partial<FileAttributes>;
-
-/** No items and an empty list are the same, as they are to Kubernetes: every key. */
-const keysToPaths = optional(z.array(keyToPath)).transform((items) => (items?.length ? items : undefined));
+const items = optional(z.array(keyToPath));
+const name = through(z.string(), parseObjectName);
+const object = { items, optional: flag };
 
 const RESOURCE = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.*)$/;
 
-/** Of what a fieldRef names fields of. Empty is the same as left out, as it is to Kubernetes. */
+/** The apiVersion of a fieldRef. Empty counts as absent, as in Kubernetes. */
 export const fieldApiVersion = optional(z.enum(['v1', '']));
 
 const fieldRef = z.strictObject({ apiVersion: fieldApiVersion, fieldPath: through(z.string(), parseFieldPath) });
@@ -77,7 +63,7 @@ const fieldRef = z.strictObject({ apiVersion: fieldApiVersion, fieldPath: throug
 const containerName = z.string().min(1, 'must not be empty: a volume belongs to no container');
 const resourceFieldRef = resourceFieldRefWith(containerName);
 
-/** A reference to what a container asks for; `containerName` says what may stand for the container. */
+/** A reference to a container's resource; `containerName` is the schema of the container's name. */
 export function resourceFieldRefWith<S extends z.ZodType>(containerName: S) {
   return z
     .strictObject({
@@ -92,7 +78,7 @@ export function resourceFieldRefWith<S extends z.ZodType>(containerName: S) {
     });
 }
 
-const item = z
+const downwardItem = z
   .strictObject({
     path,
     fieldRef: optional(fieldRef),
@@ -100,25 +86,16 @@ const item = z
     ...fileAttributes,
   })
   .check(exactlyOne(['fieldRef', 'resourceFieldRef']))
-  .transform(
-    ({ fieldRef, resourceFieldRef, ...file }): DownwardItem => ({
-      ...fileOf(file),
-      value: toValue(fieldRef, resourceFieldRef),
-    }),
-  );
+  .transform(({ path, mode, user, group, fieldRef, resourceFieldRef }): DownwardItem => {
+    const file = { path, mode, user, group };
+    if (fieldRef !== undefined) return { ...file, value: { kind: 'field', field: fieldRef.fieldPath } };
+    if (resourceFieldRef !== undefined) return { ...file, value: { kind: 'resource', ...resourceFieldRef } };
+    throw new Error('exactlyOne let neither pass');
+  });
 
-const downwardItems = optional(z.array(item)).transform((items) => items ?? []);
+const downward = { items: optional(z.array(downwardItem)) };
 
-function toValue(
-  field: z.output<typeof fieldRef> | undefined,
-  resource: z.output<typeof resourceFieldRef> | undefined,
-): DownwardValue {
-  if (field !== undefined) return { kind: 'field', field: field.fieldPath };
-  if (resource !== undefined) return { kind: 'resource', ...resource };
-  throw new Error('exactlyOne let neither pass');
-}
-
-/** Kubernetes' validation takes these alone, in any spelling of theirs (1000m is 1). */
+/** The only divisors that Kubernetes' validation accepts, in any spelling (1000m is 1). */
 function problemWithDivisor(resource: string, divisor: string): string | undefined {
   const isCpu = resource.endsWith('.cpu');
   const known = isCpu ? CPU_DIVISORS : BYTE_DIVISORS;
@@ -133,8 +110,10 @@ function divisors(texts: readonly string[]): ReadonlySet<string> {
   return new Set(texts.map(canonical));
 }
 
-/** Equal for what Kubernetes prints alike: the amount, and how it was written: a sign stays, as do a zero
- * before it, a point without digits, exponents and powers of two. */
+/**
+ * Equal for quantities that Kubernetes prints alike: the same amount in the same notation. A sign, a leading zero, a point
+ * without digits, an exponent and a power of two are kept as written.
+ */
 function canonical(text: string): string {
   const quantity = parseQuantity(text, '');
   if (!quantity.ok || /^(\+|0\d)|\.(?!\d)/.test(text)) return text;
@@ -142,14 +121,14 @@ function canonical(text: string): string {
   return `${ratioText(quantity.value)} ${family}`;
 }
 
-/** `limits.cpu`, `requests.memory`, …: what can be shown of a container's resources. */
+/** `limits.cpu`, `requests.memory`, … */
 function parseResource(text: string, field: string): Parsed<string> {
   if (RESOURCE.test(text)) return parsed(text);
   const message = 'must be limits.R or requests.R, where R is cpu, memory, ephemeral-storage or hugepages-SIZE';
   return faulty([{ field, message }]);
 }
 
-/** Absent, empty and zero all mean 1, as they do to the kubelet. */
+/** Absent, empty and zero all mean 1, as for the kubelet. */
 function parseDivisor(value: unknown, field: string): Parsed<string> {
   if (value === undefined || value === null || value === '') return parsed('1');
   if (typeof value !== 'string' && typeof value !== 'number') {
@@ -165,24 +144,15 @@ export const MIN_EXPIRATION = 600;
 export const MAX_EXPIRATION = 2 ** 32;
 export const DEFAULT_EXPIRATION = 3600;
 
-const isOptional = optional(z.boolean()).transform((value) => value ?? false);
-
-const object = { items: keysToPaths, optional: isOptional };
-
 const expirationRule = `must be between ${MIN_EXPIRATION} (10 minutes) and ${MAX_EXPIRATION}`;
-const token = z
-  .strictObject({
-    audience: optional(z.string()).transform((value) => value ?? ''),
-    expirationSeconds: optional(
-      z.int().min(MIN_EXPIRATION, expirationRule).max(MAX_EXPIRATION, expirationRule),
-    ).transform((value) => value ?? DEFAULT_EXPIRATION),
-    path,
-    user: fileAttributes.user,
-  })
-  // There in any case: equal specs are equal to any comparison.
-  .transform(({ user, ...rest }) => ({ ...rest, user }));
+const token = z.strictObject({
+  audience: text,
+  expirationSeconds: optional(z.int().min(MIN_EXPIRATION, expirationRule).max(MAX_EXPIRATION, expirationRule)),
+  path,
+  user: fileAttributes.user,
+});
 
-const SOURCES = [
+const PROJECTIONS = [
   'secret',
   'configMap',
   'downwardAPI',
@@ -197,50 +167,61 @@ const projection = z
   .strictObject({
     secret: optional(z.strictObject({ name, ...object })),
     configMap: optional(z.strictObject({ name, ...object })),
-    downwardAPI: optional(z.strictObject({ items: downwardItems })),
+    downwardAPI: optional(z.strictObject(downward)),
     serviceAccountToken: optional(token),
-    request: optional(z.strictObject({ items: keysToPaths })),
+    request: optional(z.strictObject({ items })),
     clusterTrustBundle: optional(z.null('is not supported; put the certificates into a ConfigMap and project that')),
     podCertificate: optional(z.null('is not supported; put key and certificate into a Secret and project that')),
   })
-  .check(exactlyOne(SOURCES))
-  .transform((entry) => sourcesOf(entry));
+  .check(exactlyOne(PROJECTIONS))
+  .transform(sourceOf);
 
-/** The five shapes of a volume; `name` stands beside them in a pod's volumes[] and says nothing here. */
+const DEFAULT_MODE = 0o644;
+
+/** The five shapes of a volume. `name`, which stands beside them in a pod's volumes[], is ignored. */
 export const volumeSource = z
   .strictObject({
-    name: optional(z.string()),
-    secret: optional(
-      z
-        .strictObject({ secretName: name, ...object, ...volumeDefaults })
-        .transform(({ secretName, ...rest }) => ({ ...rest, name: secretName })),
-    ),
+    name: optionalText,
+    secret: optional(z.strictObject({ secretName: name, ...object, ...volumeDefaults })),
     configMap: optional(z.strictObject({ name, ...object, ...volumeDefaults })),
-    downwardAPI: optional(z.strictObject({ items: downwardItems, ...volumeDefaults })),
+    downwardAPI: optional(z.strictObject({ ...downward, ...volumeDefaults })),
     projected: optional(z.strictObject({ sources: optional(z.array(projection)), ...volumeDefaults })),
-    request: optional(z.strictObject({ items: keysToPaths, ...volumeDefaults })),
+    request: optional(z.strictObject({ items, ...volumeDefaults })),
   })
-  .check(exactlyOne(['secret', 'configMap', 'downwardAPI', 'projected', 'request']));
+  .check(exactlyOne(['secret', 'configMap', 'downwardAPI', 'projected', 'request']))
+  .transform(({ secret, configMap, downwardAPI, projected, request }): VolumeSpec => {
+    const defaults = secret ?? configMap ?? downwardAPI ?? projected ?? request;
+    const named = secret && { ...secret, name: secret.secretName };
+    return {
+      sources: projected ? (projected.sources ?? []) : [sourceOf({ secret: named, configMap, downwardAPI, request })],
+      defaultMode: defaults?.defaultMode ?? DEFAULT_MODE,
+      defaultUser: defaults?.defaultUser,
+      defaultGroup: defaults?.defaultGroup,
+    };
+  });
 
-export type ParsedVolumeSource = z.output<typeof volumeSource>;
-
-type Fields<S extends SourceSpec> = Omit<S, 'kind'> | undefined;
+type Items<T> = { readonly items: readonly T[] | undefined };
+type Named = Items<KeyToPath> & { readonly name: string; readonly optional: boolean | undefined };
 type Sources = {
-  readonly secret?: Fields<ObjectSource>;
-  readonly configMap?: Fields<ObjectSource>;
-  readonly downwardAPI?: Fields<DownwardSource>;
-  readonly serviceAccountToken?: Fields<TokenSource>;
-  readonly request?: Fields<RequestSource>;
+  readonly secret?: Named | undefined;
+  readonly configMap?: Named | undefined;
+  readonly downwardAPI?: Items<DownwardItem> | undefined;
+  readonly serviceAccountToken?: z.output<typeof token> | undefined;
+  readonly request?: Items<KeyToPath> | undefined;
 };
 
-/** The source that is there, with its kind. Anything else beside its fields (a volume's defaults) is left behind. */
-export function sourcesOf({ secret, configMap, downwardAPI, serviceAccountToken, request }: Sources): SourceSpec[] {
-  const sources: SourceSpec[] = [];
-  if (secret) sources.push({ kind: 'secret', name: secret.name, items: secret.items, optional: secret.optional });
-  if (configMap)
-    sources.push({ kind: 'configMap', name: configMap.name, items: configMap.items, optional: configMap.optional });
-  if (downwardAPI) sources.push({ kind: 'downwardAPI', items: downwardAPI.items });
-  if (serviceAccountToken) sources.push({ kind: 'serviceAccountToken', ...serviceAccountToken });
-  if (request) sources.push({ kind: 'request', items: request.items });
-  return sources;
+/** The source that is present. No items and an empty list are the same, as in Kubernetes: every key. */
+function sourceOf({ secret, configMap, downwardAPI, serviceAccountToken, request }: Sources): SourceSpec {
+  const object = secret ?? configMap;
+  if (object !== undefined) {
+    const { name, items, optional = false } = object;
+    const kind = secret === undefined ? 'configMap' : 'secret';
+    return { kind, name, items: items?.length ? items : undefined, optional };
+  }
+  if (downwardAPI !== undefined) return { kind: 'downwardAPI', items: downwardAPI.items ?? [] };
+  if (serviceAccountToken !== undefined) {
+    const { audience, expirationSeconds = DEFAULT_EXPIRATION, path, user } = serviceAccountToken;
+    return { kind: 'serviceAccountToken', audience, expirationSeconds, path, user };
+  }
+  return { kind: 'request', items: request?.items?.length ? request.items : undefined };
 }
