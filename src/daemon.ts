@@ -99,7 +99,7 @@ export class Daemon implements AsyncDisposable {
         allocatable: nodeResources(),
       };
       const projector = parts.use(new Volumes(dependencies));
-      const pods = new PodProjector(projector, dependencies, targetDirectories(config));
+      const pods = new PodProjector({ ...dependencies, projector, directories: targetDirectories(config) });
       if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
       const server = parts.use(
         new RpcServer({

@@ -11,46 +11,44 @@ import { parseSubPath, type RelativePath } from '../../spec/relative-path.ts';
 import type { EnvironmentRequest, Projector } from '../projector.ts';
 import type { ContainerMount, MountedContainer } from './pods.ts';
 
-/** What a container gets, and what a user should know of it. */
 export type ResolvedContainer = { readonly container: MountedContainer; readonly notices: readonly Notice[] };
 
-/** Where a pod's mounts go, and which of its volumes are Lantern's to make. */
-type Places = { readonly root: string; readonly isProjected: ReadonlySet<string> };
-
-/** Variables, credentials and places of one container; nothing is mounted yet. Errors name the container. */
+/**
+ * Variables, credentials and targets of one container below `root`; nothing is mounted yet. `projected`: the names of the
+ * volumes that are mounted. Errors name the container.
+ */
 export async function resolveContainer(
   { name, image, isInit, env, mounts }: PodContainer,
   pod: Pod,
-  { root, isProjected }: Places,
+  { root, projected }: { readonly root: string; readonly projected: ReadonlySet<string> },
   projector: Projector,
   signal: AbortSignal,
 ): Promise<ResolvedContainer> {
   const request = { namespace: pod.namespace, container: env, pod: pod.facts, placement: pod.placement };
   try {
     const { variables, notices } = await projector.resolveEnvironment(request, signal);
-    const isExpanding = mounts.some(({ subPath }) => subPath?.kind === 'expression');
-    const inPaths = isExpanding ? await variablesInPaths(variables, request, projector, signal) : new Map();
     const login = await resolveLogin(image, pod, projector, signal);
-    const placed = mounts.flatMap((mount): ContainerMount[] => {
-      const { volumeName, mountPath } = mount;
-      if (!isProjected.has(volumeName)) return [];
-      return [{ volumeName, mountPath, target: `${root}/${name}${mountPath}`, subPath: subPathOf(mount, inPaths) }];
-    });
+    const placed: ContainerMount[] = [];
+    let inPaths: ReadonlyMap<string, Uint8Array> | undefined;
+    for (const { volumeName, mountPath, subPath } of mounts) {
+      if (!projected.has(volumeName)) continue;
+      if (subPath?.kind === 'expression') inPaths ??= await variablesInPaths(variables, request, projector, signal);
+      const path = subPath && resolveSubPath(subPath, mountPath, inPaths);
+      placed.push({ volumeName, mountPath, target: `${root}/${name}${mountPath}`, subPath: path });
+    }
     return {
       container: { name, image, isInit, environment: variables, credentials: login.credentials, mounts: placed },
       notices: [...notices, ...login.notices],
     };
   } catch (error) {
-    throw within(`container "${name}"`, error);
+    throw error instanceof LanternError ? error.within(`container "${name}"`) : error;
   }
 }
 
-/** The error as one of a part of the pod. */
-export function within(part: string, error: unknown): unknown {
-  return error instanceof LanternError ? error.within(part) : error;
-}
-
-/** See `openVariables`. */
+/**
+ * The variables whose values may appear in paths, and so in records and messages: those that are the same when no Secret is
+ * known.
+ */
 async function variablesInPaths(
   variables: readonly EnvVariable[],
   request: EnvironmentRequest,
@@ -61,10 +59,16 @@ async function variablesInPaths(
   const envFrom = container.envFrom.filter(({ kind }) => kind !== 'Secret');
   const env = container.env.filter(({ value }) => value.kind !== 'key' || value.object !== 'Secret');
   const open = await projector.resolveEnvironment({ ...request, container: { ...container, envFrom, env } }, signal);
-  return openVariables(variables, open.variables);
+  const withoutSecrets = new Map(open.variables.map(({ name, value }) => [name, value]));
+  return new Map(
+    variables.flatMap(({ name, value }) => {
+      const other = withoutSecrets.get(name);
+      return other !== undefined && Buffer.compare(other, value) === 0 ? [[name, value]] : [];
+    }),
+  );
 }
 
-/** A name that is none keeps the image from being pulled, as in Kubernetes, and not the volumes from being mounted. */
+/** An invalid image name prevents pulling the image, as in Kubernetes, but not mounting the volumes. */
 async function resolveLogin(
   text: string,
   { namespace, imagePullSecrets, facts: pod }: Pod,
@@ -83,22 +87,22 @@ async function resolveLogin(
 }
 
 /** PATH_MAX. */
-const MOST_BYTES = 4096;
+const MAX_PATH_BYTES = 4096;
 
 /**
- * The part of its volume that a mount shows. `invalid-argument` for an expression that names a variable the container
- * has not, or that comes out as no path inside the volume. `variables` are those whose values may be seen in paths.
+ * `variables`: those whose values may appear in paths. `invalid-argument` for an expression with an unknown variable, or
+ * whose result is not a path inside the volume.
  */
-function subPathOf(
-  { subPath, mountPath }: VolumeMount,
-  variables: ReadonlyMap<string, Uint8Array>,
-): RelativePath | undefined {
-  if (subPath === undefined) return undefined;
+function resolveSubPath(
+  subPath: NonNullable<VolumeMount['subPath']>,
+  mountPath: string,
+  variables: ReadonlyMap<string, Uint8Array> = new Map(),
+): RelativePath {
   if (subPath.kind === 'path') return orThrow(parseSubPath(subPath.text, 'subPath'));
   const where = `the subPathExpr of "${mountPath}"`;
-  const known = new Known(variables);
-  // A character per byte: values of any bytes can be expanded.
-  const expanded = expandVariables(Buffer.from(subPath.text).toString('latin1'), known, MOST_BYTES);
+  const known = new KnownVariables(variables);
+  // One character per byte, so that values of any bytes can be expanded.
+  const expanded = expandVariables(Buffer.from(subPath.text).toString('latin1'), known, MAX_PATH_BYTES);
   if (known.missing.size > 0) {
     const names = [...known.missing].map((name) => `"${name}"`).join(', ');
     throw new LanternError(
@@ -107,32 +111,15 @@ function subPathOf(
     );
   }
   if (expanded === undefined) {
-    throw new LanternError('invalid-argument', `${where}: it comes out longer than the ${MOST_BYTES} bytes of a path`);
+    throw new LanternError('invalid-argument', `${where}: its result exceeds the ${MAX_PATH_BYTES} bytes of a path`);
   }
   const bytes = Buffer.from(expanded, 'latin1');
-  if (!isUtf8(bytes)) throw new LanternError('invalid-argument', `${where}: what it comes out as is not UTF-8`);
+  if (!isUtf8(bytes)) throw new LanternError('invalid-argument', `${where}: its result is not UTF-8`);
   return orThrow(parseSubPath(bytes.toString(), where));
 }
 
-/**
- * The variables whose values may be seen in paths, and so in records and messages: those that come out the same when
- * nothing is known of any Secret.
- */
-function openVariables(
-  all: readonly EnvVariable[],
-  withoutSecrets: readonly EnvVariable[],
-): ReadonlyMap<string, Uint8Array> {
-  const open = new Map(withoutSecrets.map(({ name, value }) => [name, value]));
-  return new Map(
-    all.flatMap(({ name, value }) => {
-      const other = open.get(name);
-      return other !== undefined && Buffer.compare(other, value) === 0 ? [[name, value]] : [];
-    }),
-  );
-}
-
-/** Notes what is asked for and not there, which `expandVariables` leaves as it is written. */
-class Known extends Map<string, string> {
+/** Notes missing names, which `expandVariables` leaves in the text. */
+class KnownVariables extends Map<string, string> {
   readonly missing = new Set<string>();
 
   constructor(variables: ReadonlyMap<string, Uint8Array>) {

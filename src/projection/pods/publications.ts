@@ -1,21 +1,24 @@
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { DisposalStack } from '../../base/disposal-stack.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Slices } from '../../base/steps.ts';
 import { isBelow } from '../../mount/targets/target.ts';
-import type { TargetDirectories } from '../../mount/targets/target-directories.ts';
+import {
+  type DirectoryAccess,
+  directoriesTo,
+  type Openness,
+  type TargetDirectories,
+} from '../../mount/targets/target-directories.ts';
 import type { Notice } from '../../payload/payload.ts';
 import type { VolumeDefinition, VolumeId } from '../../spec/volume-spec.ts';
 import type { Projector, PublishRequest } from '../projector.ts';
-import { within } from './containers.ts';
-import { PodDirectories } from './directories.ts';
+import type { FileGiver } from './admission.ts';
+import { type PodVolume, podVolumeId, podVolumes } from './pod-volumes.ts';
 import type { ContainerMount, PodRequest } from './pods.ts';
-import type { FileGiver } from './readers.ts';
-import { type PodName, type PodVolumeOf, podVolumeId, podVolumes } from './status.ts';
 
-/** What pods are mounted with. */
-export type PodDesk = {
+export type PublicationDependencies = {
   readonly projector: Projector;
   readonly directories: TargetDirectories;
   readonly log: Log;
@@ -24,156 +27,256 @@ export type PodDesk = {
   readonly giver: FileGiver;
 };
 
-/** One volume of a pod, and where it is to be seen. */
+/** One volume of a pod, and where it will be mounted. */
 export type PlannedVolume = {
   readonly name: string;
   readonly definition: VolumeDefinition;
   readonly mounts: readonly ContainerMount[];
 };
 
-/** What a call has begun to take away does not stay half there because the call ends. */
-const FOR_EVER = new AbortController().signal;
+/** A removal that has begun is finished even if the call ends. */
+const FOREVER = new AbortController().signal;
 
-/**
- * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with the
- * directories made for it. New volumes come first, since they fail most often, and their failure disturbs nothing. What
- * was mounted before and is not planned any more goes at the end, for containers that `isReplaced` says so of. Returns what
- * a user should know of the directories.
- */
-export async function publishAll(
-  volumes: readonly PlannedVolume[],
-  isReplaced: (container: string) => boolean,
-  request: PodRequest,
-  desk: PodDesk,
-  signal: AbortSignal,
-): Promise<readonly Notice[]> {
-  const { pod, root } = request;
-  const mounted = podVolumes(desk.projector, podName(request), root);
-  const before = new Map<string, PodVolumeOf>(mounted.map((volume) => [volume.volumeId, volume]));
-  const planned = volumes.map((volume) => ({ ...volume, volumeId: podVolumeId(podName(request), root, volume.name) }));
-  const directories = new PodDirectories(request, mounted, desk.directories, desk.giver);
-  const undo = new DisposalStack();
-  const attempt = { request, directories, undo, desk, signal };
-  try {
-    for (const volume of planned.filter(({ volumeId }) => !before.has(volumeId))) {
-      await publishOne(volume, undefined, attempt);
+/** Publishes a pod's volumes for one request. */
+export class PodPublications {
+  readonly #request: PodRequest;
+  readonly #dependencies: PublicationDependencies;
+  readonly #signal: AbortSignal;
+  /** The pod's volumes before the call, by id. */
+  readonly #before = new Map<string, PodVolume>();
+  readonly #directories: PodDirectories;
+  readonly #undo = new DisposalStack();
+
+  constructor(request: PodRequest, dependencies: PublicationDependencies, signal: AbortSignal) {
+    this.#request = request;
+    this.#dependencies = dependencies;
+    this.#signal = signal;
+    const { namespace, facts } = request.pod;
+    const made: string[] = [];
+    for (const volume of podVolumes(dependencies.projector, { namespace, name: facts.name }, request.root)) {
+      this.#before.set(volume.volumeId, volume);
+      made.push(...(volume.podVolume.made ?? []));
     }
-    for (const volume of planned) {
-      const known = before.get(volume.volumeId);
-      if (known !== undefined) await publishOne(volume, known, attempt);
-    }
-  } catch (error) {
-    await takeBack(undo, `${pod.namespace}/${pod.facts.name}`, desk.log);
-    throw error;
+    this.#directories = new PodDirectories(request, made, dependencies.directories, dependencies.giver);
   }
-  const targets = new Set(planned.flatMap(({ mounts }) => mounts.map(({ target }) => target)));
-  for (const { volumeId, publications } of mounted) {
-    for (const { target } of publications) {
-      if (targets.has(target) || !isBelow(target, root) || !isReplaced(containerOf(target, root))) continue;
-      await desk.slices.next();
-      // Ids in the list of a pod's volumes were made here, or read back from a record.
-      await desk.projector.unpublish({ volumeId: volumeId as VolumeId, target }, FOR_EVER);
-      desk.directories.removeAbove(root, target);
-    }
-  }
-  return directories.notices;
-}
 
-type NamedVolume = PlannedVolume & { readonly volumeId: VolumeId };
-
-/** One try to publish all of a pod. */
-type Attempt = {
-  readonly request: PodRequest;
-  readonly directories: PodDirectories;
-  readonly undo: DisposalStack;
-  readonly desk: PodDesk;
-  readonly signal: AbortSignal;
-};
-
-async function publishOne(
-  volume: NamedVolume,
-  known: PodVolumeOf | undefined,
-  { request, directories, undo, desk, signal }: Attempt,
-): Promise<void> {
-  const there = new Map(known?.publications.map((publication) => [publication.target, publication]));
-  // A target that is there already takes new tokens; at a further one they would be those of another request.
-  const mounts = [...volume.mounts].sort((a, b) => Number(there.has(b.target)) - Number(there.has(a.target)));
-  for (const { target } of mounts) {
-    await desk.slices.next();
-    directories.prepare(target, undo);
-  }
-  const made = directories.madeFor([...mounts.map(({ target }) => target), ...there.keys()]);
-  for (const [index, mount] of mounts.entries()) {
-    await desk.slices.next();
-    const wanted = publishRequest(volume, mount, made, request);
+  /**
+   * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with the
+   * directories made for it. New volumes come first, since they fail most often, and their failure disturbs nothing. At the
+   * end, mounts that are not planned any more are removed, except those of `others`, the containers that the call leaves
+   * alone. Returns notices about the directories.
+   */
+  async publishAll(volumes: readonly PlannedVolume[], others: ReadonlySet<string>): Promise<readonly Notice[]> {
+    const { pod, root } = this.#request;
+    const name = { namespace: pod.namespace, name: pod.facts.name };
+    const targets = new Set<string>();
+    const known: (readonly [PlannedVolume, VolumeId, PodVolume])[] = [];
     try {
-      await desk.projector.publish(wanted, signal);
+      for (const volume of volumes) {
+        const id = podVolumeId(name, root, volume.name);
+        const before = this.#before.get(id);
+        if (before === undefined) await this.#publish(volume, id, undefined);
+        else known.push([volume, id, before]);
+        for (const { target } of volume.mounts) targets.add(target);
+      }
+      for (const [volume, id, before] of known) await this.#publish(volume, id, before);
     } catch (error) {
-      throw within(`volume "${volume.name}"`, mount.subPath === undefined ? error : orMissing(error));
+      await this.#takeBack();
+      throw error;
     }
-    if (!there.has(mount.target)) {
-      undo.defer(async () => {
-        await desk.slices.next();
-        await desk.projector.unpublish({ volumeId: volume.volumeId, target: mount.target }, FOR_EVER);
-      });
+    for (const { volumeId, publications } of this.#before.values()) {
+      for (const { target } of publications) {
+        if (targets.has(target) || !isBelow(target, root) || others.has(containerOf(target, root))) continue;
+        await this.#remove(volumeId, target);
+      }
     }
-    if (index === 0 && known !== undefined) undo.defer(() => restore(known, wanted, desk));
+    return this.#directories.notices;
+  }
+
+  async #publish(volume: PlannedVolume, volumeId: VolumeId, before: PodVolume | undefined): Promise<void> {
+    const { slices, projector } = this.#dependencies;
+    const published = new Set<string>();
+    for (const { target } of before?.publications ?? []) published.add(target);
+    // A published target takes new tokens; with another target first they would count as those of another request.
+    const mounts = [...volume.mounts].sort((a, b) => Number(published.has(b.target)) - Number(published.has(a.target)));
+    for (const { target } of mounts) {
+      await slices.next();
+      this.#directories.prepare(target, this.#undo);
+    }
+    const made = this.#directories.madeFor(mounts, published);
+    for (const [index, mount] of mounts.entries()) {
+      await slices.next();
+      const request = this.#requestFor(volume, volumeId, mount, made);
+      try {
+        await projector.publish(request, this.#signal);
+      } catch (error) {
+        throw failureOf(volume, mount, error);
+      }
+      if (!published.has(mount.target)) this.#undo.defer(() => this.#unpublish(volumeId, mount.target));
+      if (index === 0 && before !== undefined) this.#undo.defer(() => this.#restore(before, request));
+    }
+  }
+
+  #requestFor(
+    { name, definition }: PlannedVolume,
+    volumeId: VolumeId,
+    { target, subPath }: ContainerMount,
+    made: readonly string[],
+  ): PublishRequest {
+    const { pod, root, tokens } = this.#request;
+    return {
+      volumeId,
+      namespace: pod.namespace,
+      definition,
+      target,
+      subPath,
+      accessMode: 'SINGLE_NODE_MULTI_WRITER',
+      readonly: true,
+      mountFlags: [],
+      mountGroup: pod.fsGroup,
+      pod: pod.facts,
+      inputs: { data: new Map(), tokens },
+      podVolume: { name, root, made },
+      waitForObjects: false,
+    };
+  }
+
+  async #remove(volumeId: string, target: string): Promise<void> {
+    // Ids in the list of a pod's volumes were made by podVolumeId, or read back from a record.
+    await this.#unpublish(volumeId as VolumeId, target);
+    this.#dependencies.directories.removeAbove(this.#request.root, target);
+  }
+
+  async #unpublish(volumeId: VolumeId, target: string): Promise<void> {
+    await this.#dependencies.slices.next();
+    await this.#dependencies.projector.unpublish({ volumeId, target }, FOREVER);
+  }
+
+  /** Gives a volume back what it held before the call, if the call changed that. */
+  async #restore({ definition, pod, publications }: PodVolume, now: PublishRequest): Promise<void> {
+    const isSame = isDeepStrictEqual(definition, now.definition) && isDeepStrictEqual(pod, now.pod);
+    const [publication] = publications;
+    if (isSame || definition === undefined || publication === undefined) return;
+    const { target, subPath } = publication;
+    await this.#dependencies.projector.publish({ ...now, definition, pod, target, subPath }, FOREVER);
+  }
+
+  async #takeBack(): Promise<void> {
+    try {
+      await this.#undo[Symbol.asyncDispose]();
+    } catch (error) {
+      const { namespace, facts } = this.#request.pod;
+      const { message } = toLanternError(error, 'take back what was mounted');
+      this.#dependencies.log.error(
+        { pod: `${namespace}/${facts.name}`, problem: message },
+        'a pod could not be mounted, and not all of it could be removed again',
+      );
+    }
   }
 }
 
-/** What is not in the volume may come with a key of its objects. */
-function orMissing(error: unknown): unknown {
-  if (!(error instanceof LanternError) || error.code !== 'not-found') return error;
-  return new LanternError(error.code, error.message, { cause: error, reason: 'MISSING_OBJECTS' });
-}
-
-/** Gives a volume back what it held, where the call changed that. */
-async function restore(before: PodVolumeOf, now: PublishRequest, { projector }: PodDesk): Promise<void> {
-  const { definition, pod, publications } = before;
-  const isSame = isDeepStrictEqual(definition, now.definition) && isDeepStrictEqual(pod, now.pod);
-  const [publication] = publications;
-  if (isSame || definition === undefined || publication === undefined) return;
-  const { target, subPath } = publication;
-  await projector.publish({ ...now, definition, pod, target, subPath }, FOR_EVER);
-}
-
-async function takeBack(undo: DisposalStack, pod: string, log: Log): Promise<void> {
-  try {
-    await undo[Symbol.asyncDispose]();
-  } catch (error) {
-    const { message } = toLanternError(error, 'take back what was mounted');
-    log.error({ pod, problem: message }, 'a pod could not be mounted, and not all of it could be taken away again');
-  }
-}
-
-function publishRequest(
-  { name, volumeId, definition }: NamedVolume,
-  { target, subPath }: ContainerMount,
-  made: readonly string[],
-  { pod, root, tokens }: PodRequest,
-): PublishRequest {
-  return {
-    volumeId,
-    namespace: pod.namespace,
-    definition,
-    target,
-    subPath,
-    accessMode: 'SINGLE_NODE_MULTI_WRITER',
-    readonly: true,
-    mountFlags: [],
-    mountGroup: pod.fsGroup,
-    pod: pod.facts,
-    inputs: { data: new Map(), tokens },
-    podVolume: { name, root, made },
-    waitForObjects: false,
-  };
-}
-
-function podName({ pod }: PodRequest): PodName {
-  return { namespace: pod.namespace, name: pod.facts.name };
+/** A missing subPath may come with a key of the volume's objects, so it is worth waiting for. */
+function failureOf({ name }: PlannedVolume, { subPath }: ContainerMount, error: unknown): unknown {
+  if (!(error instanceof LanternError)) return error;
+  const isMissing = subPath !== undefined && error.code === 'not-found';
+  const known = isMissing
+    ? new LanternError(error.code, error.message, { cause: error, reason: 'MISSING_OBJECTS' })
+    : error;
+  return known.within(`volume "${name}"`);
 }
 
 /** The first element below the root. */
 function containerOf(target: string, root: string): string {
   return target.slice(root.length + 1).split('/', 1)[0] ?? '';
 }
+
+/**
+ * The directories of a pod's targets, for one request. Those made for the pod, now or by an earlier call, let in the users
+ * that the pod names now; others stay as they are.
+ */
+class PodDirectories {
+  readonly #root: string;
+  readonly #directories: TargetDirectories;
+  readonly #openness: Openness;
+  readonly #reachable = new Set<string>();
+  /** The outermost directories that were made for the pod. */
+  readonly #made: Set<string>;
+  readonly #done = new Set<string>();
+
+  constructor(request: PodRequest, made: readonly string[], directories: TargetDirectories, giver: FileGiver) {
+    this.#root = request.root;
+    this.#directories = directories;
+    const onReachable = (directory: string) => void this.#reachable.add(directory);
+    this.#openness = { accessOf: directoryAccess(request, giver), onReachable };
+    this.#made = new Set(made);
+  }
+
+  /** Makes the target's directories and gives them their access; `undo` can take that back. */
+  prepare(target: string, undo: DisposalStack): void {
+    const made = this.#directories.make(this.#root, target, this.#openness);
+    undo.defer(() => this.#directories.remove(made));
+    for (const directory of made) this.#done.add(directory);
+    const [outermost] = made;
+    if (outermost !== undefined && this.#outermost(outermost) === undefined) this.#made.add(outermost);
+    for (const directory of directoriesTo(this.#root, target)) {
+      if (this.#done.has(directory) || this.#outermost(directory) === undefined) continue;
+      this.#done.add(directory);
+      const before = this.#directories.settle(directory, this.#openness);
+      if (before !== undefined) undo.defer(() => this.#directories.restore(directory, before));
+    }
+  }
+
+  /** The outermost directories made for the pod that these targets are in. */
+  madeFor(mounts: readonly ContainerMount[], published: Iterable<string>): readonly string[] {
+    const made = new Set<string>();
+    const add = (target: string) => {
+      const outermost = this.#outermost(dirname(target));
+      if (outermost !== undefined) made.add(outermost);
+    };
+    for (const { target } of mounts) add(target);
+    for (const target of published) add(target);
+    return [...made];
+  }
+
+  /** The outermost directory made for the pod among this one and those above it; undefined if it was there before. */
+  #outermost(directory: string): string | undefined {
+    for (const each of directoriesTo(this.#root, `${directory}/any`)) if (this.#made.has(each)) return each;
+    return undefined;
+  }
+
+  /** About directories that let others in. */
+  get notices(): readonly Notice[] {
+    if (this.#reachable.size === 0) return [];
+    const [first] = this.#reachable;
+    const message = `the file system of "${first}" has no access control lists (or none as long): whoever knows the names in the directories made for the pod gets to its files; choose a root on a tmpfs`;
+    return [{ reason: 'DirectoriesNotClosed', message }];
+  }
+}
+
+/**
+ * Whom the directories of a pod let in besides the daemon's user and root. `<root>/<container>` and what is in it: the user of
+ * the container, its group if the user is unknown, and fsGroup. The root: all of them. Supplementary groups are left out:
+ * a pod shares them with others.
+ */
+function directoryAccess(
+  { pod, root, open, runAsUser }: PodRequest,
+  giver: Pick<FileGiver, 'user'>,
+): (directory: string) => DirectoryAccess {
+  if (open) return () => 'everybody';
+  const byContainer = new Map<string, Readers>();
+  const all: Readers = { users: [], groups: [] };
+  for (const { name, runAs } of pod.containers) {
+    const user = runAsUser ?? runAs.user;
+    const readers: Readers = { users: [], groups: [] };
+    // Root and the daemon's user get in anyway.
+    if (user !== undefined && user !== 0 && user !== giver.user) readers.users.push(user);
+    if (pod.fsGroup !== undefined) readers.groups.push(pod.fsGroup);
+    if (user === undefined && runAs.group !== undefined) readers.groups.push(runAs.group);
+    byContainer.set(name, readers);
+    all.users.push(...readers.users);
+    all.groups.push(...readers.groups);
+  }
+  return (directory) => byContainer.get(containerOf(directory, root)) ?? all;
+}
+
+type Readers = { readonly users: number[]; readonly groups: number[] };

@@ -29,18 +29,16 @@ export class PodWorld implements AsyncDisposable {
     const { store, clock, recorded, projector } = this.projection;
     const events = { record: (event: (typeof recorded)[number]) => void recorded.push(event) };
     const roots = new TargetRoots([this.projection.target('')], []);
-    return new PodProjector(
+    return new PodProjector({
       projector,
-      {
-        source: store,
-        clock,
-        log: silentLog,
-        events,
-        slices: new Slices(clock),
-        publisher: { canChangeOwners: process.geteuid?.() === 0 },
-      },
-      new TargetDirectories(roots),
-    );
+      directories: new TargetDirectories(roots),
+      source: store,
+      clock,
+      log: silentLog,
+      events,
+      slices: new Slices(clock),
+      publisher: { canChangeOwners: process.geteuid?.() === 0 },
+    });
   }
 
   request(manifest: unknown, overrides: Partial<PodRequest> = {}): PodRequest {

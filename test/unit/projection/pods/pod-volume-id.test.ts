@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { podVolumeId, podVolumePrefix } from '../../../../src/projection/pods/status.ts';
+import { podVolumeId, podVolumePrefix } from '../../../../src/projection/pods/pod-volumes.ts';
 
 const label = (most: number) => fc.stringMatching(new RegExp(`^[a-z]([-a-z0-9]{0,${most - 2}}[a-z0-9])?$`));
 const place = fc.record({ namespace: label(63), name: label(253), root: fc.string(), volume: label(63) });

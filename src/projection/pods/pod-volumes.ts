@@ -5,24 +5,28 @@ import { parseVolumeId, type VolumeId } from '../../spec/volume-spec.ts';
 import type { Projector, VolumeStatus } from '../projector.ts';
 import type { PodStatus, PodVolumeStatus } from './pods.ts';
 
-/** Which pod a volume was mounted for, and below which root. */
-export type PodVolumeOf = VolumeStatus & {
+/** A volume of a pod. */
+export type PodVolume = VolumeStatus & {
   readonly pod: NonNullable<VolumeStatus['pod']>;
   readonly podVolume: NonNullable<VolumeStatus['podVolume']>;
 };
 
+/** A pod as its volumes' ids name it. */
+export type PodName = { readonly namespace: string; readonly name: string };
+
 /**
- * The volumes of one pod below one root, or below all of them (undefined). It costs what the pod has, not what there is
- * on the node: the volumes of a pod stand together in the order of ids.
+ * The volumes of one pod below one root, or below all of them (undefined). Its cost depends on the pod, not on the node: the
+ * volumes of a pod are adjacent in the order of ids.
  */
-export function podVolumes(projector: Projector, pod: PodName, root: string | undefined): readonly PodVolumeOf[] {
-  const volumes = [...volumesOf(projector, podVolumePrefix(pod), pod.namespace)];
-  return volumes.filter(({ pod: { name }, podVolume }) => {
-    return name === pod.name && (root === undefined || podVolume.root === root);
-  });
+export function podVolumes(projector: Projector, pod: PodName, root: string | undefined): readonly PodVolume[] {
+  const volumes: PodVolume[] = [];
+  for (const volume of volumesOf(projector, podVolumePrefix(pod), pod.namespace)) {
+    if (volume.pod.name === pod.name && (root === undefined || volume.podVolume.root === root)) volumes.push(volume);
+  }
+  return volumes;
 }
 
-/** The volumes by their pods, in order of namespace, name and root (byte order). */
+/** All pods, in order of namespace, name and root (byte order). */
 export function podStatuses(projector: Projector): readonly PodStatus[] {
   const pods = new Map<string, PodStatus & { readonly volumes: PodVolumeStatus[] }>();
   for (const volume of volumesOf(projector, POD_VOLUMES, undefined)) {
@@ -39,43 +43,37 @@ export function podStatuses(projector: Projector): readonly PodStatus[] {
   );
 }
 
-export function podVolumeStatus({ volumeId, podVolume, state, lastError, publications }: PodVolumeOf): PodVolumeStatus {
+export function podVolumeStatus({ volumeId, podVolume, state, lastError, publications }: PodVolume): PodVolumeStatus {
   return { name: podVolume.name, volumeId, state, lastError, publications };
 }
 
-/** Volumes of pods whose ids start so, of one namespace or of all. */
-function* volumesOf(projector: Projector, prefix: string, namespace: string | undefined): Iterable<PodVolumeOf> {
+/** The volumes of pods whose ids begin with `prefix`, of one namespace or of all. */
+function* volumesOf(projector: Projector, prefix: string, namespace: string | undefined): Iterable<PodVolume> {
   for (const volume of projector.listAfter(prefix, namespace)) {
     if (!volume.volumeId.startsWith(prefix)) return;
-    if (isOfPod(volume)) yield volume;
+    const { pod, podVolume } = volume;
+    if (pod !== undefined && podVolume !== undefined) yield { ...volume, pod, podVolume };
   }
 }
 
-function isOfPod(volume: VolumeStatus): volume is PodVolumeOf {
-  return volume.podVolume !== undefined && volume.pod !== undefined;
-}
-
-/** A pod, as its volumes' ids know it. */
-export type PodName = { readonly namespace: string; readonly name: string };
-
-/** What the ids of all volumes of all pods start with. */
+/** The ids of all volumes of all pods begin with this. */
 const POD_VOLUMES = 'pod-';
 
-/** Of the pod's name and of the volume's, so that the id stays far below its limit of 128 bytes. */
-const MOST_NAME = 40;
+/** Characters of the pod's name, and of the volume's, so that the id is below its limit of 128 bytes. */
+const MAX_NAME = 40;
 /** Hexadecimal digits of the hash: 128 bits. */
 const HASH_DIGITS = 32;
 
-/** One id for one volume of one pod below one root, for ever; readable at first sight, unique by its hash. */
+/** The id of one volume of one pod below one root: readable, and unique by its hash. */
 export function podVolumeId(pod: PodName, root: string, volume: string): VolumeId {
   const hash = createHash('sha256')
     .update(JSON.stringify([pod.namespace, pod.name, root, volume]))
     .digest('hex');
-  const id = `${podVolumePrefix(pod)}${volume.slice(0, MOST_NAME)}-${hash.slice(0, HASH_DIGITS)}`;
+  const id = `${podVolumePrefix(pod)}${volume.slice(0, MAX_NAME)}-${hash.slice(0, HASH_DIGITS)}`;
   return orThrow(parseVolumeId(id));
 }
 
-/** What the ids of all of a pod's volumes start with, and maybe those of other pods too. */
+/** The ids of all of a pod's volumes begin with this, and maybe those of other pods. */
 export function podVolumePrefix({ name }: PodName): string {
-  return `${POD_VOLUMES}${name.slice(0, MOST_NAME)}-`;
+  return `${POD_VOLUMES}${name.slice(0, MAX_NAME)}-`;
 }
