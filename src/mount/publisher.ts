@@ -3,65 +3,66 @@ import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeId } from '../spec/volume-spec.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
+import type { FileSystemUsage } from '../volume/file-system.ts';
 import type { FileSummary } from '../volume/generation-contents.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../volume/record.ts';
 
 /**
- * How volumes become visible at targets. Two ways: `bind` keeps each volume once in a pool and binds it read-only
- * wherever it is wanted (needs CAP_SYS_ADMIN); `direct` renders it into each target itself (needs nothing).
+ * Makes volumes visible at targets. There are two kinds: `bind` keeps each volume once in a pool and binds it read-only at
+ * its targets (needs CAP_SYS_ADMIN); `direct` renders it into each target (needs no privilege).
  *
- * Calls touch memory file systems and the mount table only, and are done when they return. Those that may be about
- * thousands of files (`Awaitable`) are so where they fit into one slice of time; else they go on in slices, and the
- * volume is in between until the promise is settled. The caller waits for it, and serialises per volume.
+ * Calls only use file systems in memory and the mount table, and are complete when they return. Calls that may handle
+ * thousands of files (`Awaitable`) return at once if they fit into one slice of time; otherwise they continue in slices,
+ * and the change is incomplete until the promise settles. The caller waits for it, and serialises calls per volume.
  */
 export interface Publisher extends AsyncDisposable {
   readonly kind: 'bind' | 'direct';
-  /** Whether files can be given to other users and groups (CAP_CHOWN). */
+  /** Whether it can give files to other users and groups (CAP_CHOWN). */
   readonly canChangeOwners: boolean;
-  /** Warnings for the log and for `doctor`, e.g. that pools could be swapped out. Fixed after `detectPublisher`. */
+  /** Warnings for the log and for `doctor`, such as that pools may be swapped out. Do not change after `detectPublisher`. */
   readonly cautions: readonly string[];
   /**
-   * What an earlier daemon left, called once before anything else. Removes what belongs to nobody (orphan pools, half
-   * volumes). A damaged record yields a volume whose `record` is a fault, as long as a publication of it lives.
+   * Takes over what an earlier daemon left. Called once, before anything else. Removes orphan pools and incomplete volumes.
+   * A volume with a damaged record is returned with the problem in `record`, if a publication of it still exists.
    */
   resume(): readonly ResumedVolume[];
   /**
-   * The one name of a target that has several, as a root may be reached by a link: its real path. The target itself
-   * where it lies outside the roots. `invalid-argument` for a path that is none.
+   * The target's real path below its root, which may be reached by a link; the target itself if it lies outside the roots.
+   * `invalid-argument` for a malformed path.
    */
   realTarget(target: string): string;
   /**
-   * The volume's place on this node, made when it does not exist. `domain` is what shares a pool: the namespace, or
-   * the volume id. `resource-exhausted` past the cap over all pools.
+   * The volume on this node, created if missing. Volumes of the same `domain` (a namespace or a volume id) share a pool.
+   * `resource-exhausted` beyond the limit for all pools.
    */
   open(volumeId: VolumeId, domain: string): HostedVolume;
   /**
-   * Takes away whatever of this volume may still be at a target that no record knows, e.g. after a reboot: unmounts
-   * it when it is this volume's, removes an empty directory. Anything else stays, an empty file too: nobody knows whose it
-   * is. Never throws for "nothing there".
+   * Clears a target that no record knows, for example after a reboot: unmounts it if it shows this volume, and removes an
+   * empty directory. Everything else stays, even an empty file, which may be somebody else's. Does not throw if nothing is
+   * there.
    */
   clear(volumeId: VolumeId, target: string): void;
   /**
-   * The targets, by real path, at which these volumes are not to be seen any more because others took the mounts away. What
-   * was moved or covered is still there. Reads the mount table at most once: ask only for volumes that are not `isInPlace`.
+   * The targets, by real path, of publications that others unmounted. Moved and covered mounts still exist. Reads the mount
+   * table at most once: call it only for volumes that are not `isInPlace`.
    */
   vanished(volumes: readonly HostedVolume[]): ReadonlyMap<HostedVolume, readonly string[]>;
-  /** How full the pools are, all together. */
+  /** Usage of all pools together. */
   poolTotals(): PoolTotals;
-  /** Takes away every publication and pool (`--unmount-on-exit`). */
+  /** Removes every publication and pool (`--unmount-on-exit`). */
   removeAll(): void;
 }
 
 export type ResumedVolume = {
   readonly volume: HostedVolume;
-  /** What the record said, or why it cannot be read. */
+  /** The record, or why it cannot be read. */
   readonly record:
     | { readonly ok: true; readonly value: VolumeRecord }
     | { readonly ok: false; readonly problem: string };
   readonly inputs: KeptInputs | undefined;
   /**
-   * What is really visible now of the publications that the record names, at their targets or wherever the mounts were moved.
-   * Without a usable record, what lies below a target root. Other mounts of the volume are somebody else's.
+   * The recorded publications that still exist, at their targets or wherever the mounts were moved. Without a usable record,
+   * all mounts of the volume below a target root. Other mounts of the volume are somebody else's.
    */
   readonly liveTargets: readonly LiveTarget[];
 };
@@ -72,37 +73,34 @@ export type LiveTarget = PublishedTarget & {
   readonly subPath: RelativePath | undefined;
 };
 
-/** One volume's generations and visible ends on this node. */
+/** One volume's generations and publications on this node. */
 export interface HostedVolume {
   /** Name of the volume's directory: a hash of its id. */
   readonly directoryName: string;
   /** The current generation's name; undefined before the first write. */
   readonly generation: string | undefined;
-  /** How many generations stay for nothing but what others have bound of them. */
+  /** The number of generations kept only because others have bound a part of them. */
   readonly boundElsewhere: number;
-  /** The files of the current generation, in byte order of their paths; read back from disk after a restart. */
+  /** The files of the current generation, in byte order of their paths. After a restart they are read from disk. */
   files(): readonly FileSummary[];
   /**
-   * Writes the payload as a new generation and swaps it in for every whole-volume publication. Equal contents: no file
-   * system call at all, `changed: false`. A failure leaves the old generation whole; `resource-exhausted` when the pool
-   * has no room.
+   * Writes the payload as a new generation and swaps it in for every publication of the whole volume. Equal contents: no
+   * file system call, `changed: false`. A failure leaves the old generation complete; `resource-exhausted` if the pool has
+   * no room.
    */
   write(payload: Payload): Awaitable<WriteOutcome>;
   /**
-   * Looks whether what was written is still there as it was, at the cost of one call to the file system per file and
-   * directory where nobody touched any. What is damaged is written anew at once, by the same swap; that fails as `write`
-   * does, and the next look or write tries it again.
+   * Checks that the files are still as they were written, with one file system call per file and directory if nobody touched
+   * them. Damages are repaired at once, by the same swap. A repair fails as `write` does; the next look or write tries again.
    */
   look(): Awaitable<Findings>;
   /**
-   * Flags that the way cannot give (any, for `direct`) are `failed-precondition`.
+   * Makes the volume, or `subPath` of its current generation, visible at `target`. A repeat does nothing. `not-found` for a
+   * missing subPath, listing the files there are; `failed-precondition` for a target that must not be covered, and for flags
+   * that the publisher does not support (all of them, for `direct`). A failure leaves the target as it was before.
    *
-   * Makes the volume, or `subPath` of its current generation, visible at `target`. Again with the same arguments:
-   * nothing happens. `not-found` for a missing subPath, naming what there is; `failed-precondition` for a target
-   * that must not be covered. On failure nothing is left at the target that was not there before.
-   *
-   * `announce` hears what will be there before anybody sees it, or what is there already, so that it can be written down
-   * before a crash loses it; what it throws ends the publishing.
+   * `announce` is called with the publication before anybody sees it, or if it exists already, so that it can be recorded
+   * before a crash loses it. If it throws, nothing is published.
    */
   publish(
     target: string,
@@ -111,58 +109,53 @@ export interface HostedVolume {
     announce?: (shown: PublishedTarget) => void,
   ): Awaitable<PublishedTarget>;
   /**
-   * Takes the volume away from the target, wherever its mount was moved meanwhile, and removes the path. Afterwards the
-   * publication is nowhere, or this throws and the publication stays known. Nothing there: nothing happens.
+   * Removes the publication, wherever its mount was moved, and the target. Afterwards the publication is nowhere, or this
+   * throws and the publication stays known. Nothing there: nothing happens.
    */
   unpublish(target: string): Awaitable<void>;
-  /** Nobody sees the publication any more, as `Publisher.vanished` found. What was kept for it is let go. */
+  /** Drops a publication that `Publisher.vanished` returned, and the generation kept for it. */
   forget(target: string): Awaitable<void>;
-  /** Whether each publication is where it was seen last. At most one system call for each. */
+  /** Whether every publication is where it was seen last. At most one system call for each. */
   isInPlace(): boolean;
   /** Whether the target still shows this volume. */
   isPublished(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
   /**
-   * The request's secret bytes and the tokens issued, kept apart from the record; undefined removes them. What can be
-   * issued again is left out where it would reach a disk.
+   * Saves the request's secret bytes and the issued tokens, apart from the record; undefined removes them. Tokens that can
+   * be issued again are left out if they would reach a disk.
    */
   saveInputs(inputs: KeptInputs | undefined): void;
   /**
-   * Removes record, inputs and generations, and the pool with its last volume, at once or a little later. Only without
-   * publications.
+   * Removes record, inputs and generations, and with the last volume the pool, at once or a little later. Refused while
+   * there are publications.
    */
   remove(): Awaitable<void>;
   usage(): VolumeUsage;
 }
 
-/** Phrases for messages. */
+/** The result of a look, in phrases for messages. */
 export type Findings = {
-  /** What was damaged, and is no more: `the file "tls.key" was removed`. */
+  /** Damages that were repaired: `the file "tls.key" was removed`. */
   readonly repaired: readonly string[];
-  /** What only a new mount can mend, as long as it is so. */
+  /** Damages that only a new mount can repair. Repeated by every look. */
   readonly lasting: readonly string[];
 };
 
 export type PublishedTarget = {
   /** The generation a subPath publication is pinned to. */
   readonly pinnedGeneration: string | undefined;
-  /** The publication's own mount; undefined where there is none, as with `direct`. */
+  /** The publication's own mount; undefined with `direct`. */
   readonly mountId: number | undefined;
 };
 
-export type VolumeUsage = {
-  readonly usedBytes: number;
-  readonly totalBytes: number;
-  readonly usedInodes: number;
-  readonly totalInodes: number;
-};
+export type VolumeUsage = Omit<FileSystemUsage, 'blockBytes'>;
 
-/** Sums over all pools; nothing but zeros where there are none, as with `direct`. */
+/** Sums over all pools; all 0 with `direct`. */
 export type PoolTotals = {
   readonly pools: number;
   readonly usedBytes: number;
-  /** What they may hold. */
+  /** The sum of the pools' sizes. */
   readonly sizeBytes: number;
-  /** What all pools together may have, those not made yet included. */
+  /** The limit for all pools together, including future ones. */
   readonly limitBytes: number;
 };

@@ -16,20 +16,20 @@ import { TargetRoots } from '../targets/target.ts';
 import { type BindProbe, probeBind } from './probe-bind.ts';
 
 export type PublisherOptions = {
-  /** `auto`: bind where it works, else direct. */
+  /** `auto`: `bind` if it works, else `direct`. */
   readonly kind: 'auto' | 'bind' | 'direct';
-  /** The daemon's own directory; made, 0700, when it does not exist. */
+  /** The daemon's own directory; created, 0700, if missing. */
   readonly runDirectory: string;
-  /** Where targets may lie. */
+  /** The directories that targets may lie in. */
   readonly targetRoots: readonly string[];
-  /** Files and directories of the daemon's besides the run directory, for `TargetRoots`. */
+  /** The daemon's own files and directories besides the run directory, for `TargetRoots`. */
   readonly ownPlaces?: readonly string[];
-  /** Bytes of one pool, and of all together. */
+  /** Sizes of one pool and of all together, in bytes. */
   readonly poolBytes: number;
   readonly poolTotalBytes: number;
-  /** Keep an empty pool for a while, for the next volume of its domain. */
+  /** Whether an empty pool is kept for a while, for the next volume of its domain. */
   readonly keepIdlePools?: boolean;
-  /** Refuse to run where secrets could be swapped out. */
+  /** Refuse to start if secrets could be swapped out. */
   readonly requireNoswap: boolean;
   /** Whether `direct` may write to a real disk. */
   readonly allowDisk: boolean;
@@ -40,8 +40,8 @@ export type PublisherOptions = {
 };
 
 /**
- * The publisher that this host and these privileges allow, found out by really mounting in a scratch place.
- * `failed-precondition` when the kind asked for does not work here, or when secrets could be swapped out and must not be.
+ * Selects a publisher by what the host and the privileges allow, tested by mounting in a scratch directory.
+ * `failed-precondition` if the requested kind does not work, or if secrets could be swapped out despite `requireNoswap`.
  */
 export function detectPublisher(options: PublisherOptions): Publisher {
   const runDirectory = makeRunDirectory(options.runDirectory);
@@ -108,7 +108,7 @@ function bindImpossible(obstacle: string): LanternError {
 function tooLargeAPool({ poolBytes, poolTotalBytes }: PublisherOptions): LanternError {
   return new LanternError(
     'failed-precondition',
-    `make pools of ${poolBytes} bytes: all together may take ${poolTotalBytes}, which is half of the memory unless --pool-total says otherwise, so no volume could be mounted; use a smaller --pool-size, or a larger --pool-total`,
+    `make pools of ${poolBytes} bytes: all together are limited to ${poolTotalBytes} (by default half of the memory), so no volume could be mounted; use a smaller --pool-size, or a larger --pool-total`,
   );
 }
 
@@ -119,7 +119,7 @@ function swappable(reason: string): LanternError {
   );
 }
 
-/** The host's file system, where every look at a volume counts. */
+/** The host's file system with a faster `stamps`, which every look at a volume calls. */
 export const hostFileSystem: VolumeFs = {
   ...nodeFileSystem,
   stamps: (paths) => stampsBy(paths, (path) => stampAt(AT_FDCWD, path)),

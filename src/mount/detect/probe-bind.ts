@@ -10,22 +10,22 @@ import { openDirectoryWithoutLinks } from '../linux/system-calls.ts';
 export type BindProbe =
   | {
       readonly works: true;
-      /** Whether pools can be kept out of swap. */
+      /** Whether the kernel can keep pools out of swap. */
       readonly noswap: boolean;
-      /** Whether files can be given to other users. */
+      /** Whether the daemon can give files to other users. */
       readonly canChangeOwners: boolean;
     }
   | { readonly works: false; readonly obstacle: string };
 
 /**
- * Mounts a pool and a read-only bind in a scratch place below the run directory and takes both away again. Capability
- * bits do not tell: security modules, seccomp and user namespaces have a say as well.
+ * Mounts a pool and a read-only bind in a scratch directory below the run directory, and unmounts both. Capability bits are
+ * not enough to know: security modules, seccomp and user namespaces restrict mounting too.
  */
 export function probeBind(runDirectory: string): BindProbe {
   const scratch = join(runDirectory, 'probe');
   try {
     makeDirectories(scratch, 0o700);
-    // A probe that was killed may have left its mount.
+    // A killed probe may have left its mount.
     new LinuxMounter({ noswap: false }).unmount(scratch);
     return probeIn(scratch);
   } catch (error) {
@@ -49,13 +49,13 @@ function probeIn(scratch: string): BindProbe {
     const isReadOnly = errnoOf(failureOf(() => writeFileSync(join(scratch, 'target', 'file'), ''))) === 'EROFS';
     return isReadOnly
       ? { works: true, noswap, canChangeOwners }
-      : { works: false, obstacle: 'a bind that should be read-only can be written to' };
+      : { works: false, obstacle: 'a read-only bind can be written to' };
   } finally {
     mounter.unmount(scratch);
   }
 }
 
-/** `noswap` is unknown before Linux 6.4, and refused in a user namespace. */
+/** `noswap` needs Linux 6.4, and is refused in a user namespace. */
 function mountNoswap(scratch: string, limits: { readonly bytes: number; readonly inodes: number }): boolean {
   return failureOf(() => new LinuxMounter({ noswap: true }).mountPool(scratch, limits)) === undefined;
 }
@@ -73,14 +73,14 @@ function failureOf(action: () => void): unknown {
   }
 }
 
-/** Why mounting did not work, as the end of a sentence. */
+/** The reason why mounting failed, as the end of a sentence. */
 export function obstacleOf(error: unknown): string {
   switch (errnoOf(error)) {
     case 'ENOSYS':
       return `the kernel (${release()}) or a seccomp filter lacks the mount calls of Linux 5.12`;
     case 'EPERM':
     case 'EACCES':
-      return 'mounting is not permitted to this process (CAP_SYS_ADMIN, seccomp and AppArmor all have a say)';
+      return 'mounting is not permitted to this process (check CAP_SYS_ADMIN, seccomp and AppArmor)';
     default:
       return describeObstacle(error);
   }
@@ -90,6 +90,6 @@ function removeScratch(scratch: string): void {
   try {
     rmdirSync(scratch);
   } catch {
-    // An empty directory in the way of nobody; the probe's own outcome is what counts.
+    // An empty directory does no harm; only the probe's result matters.
   }
 }

@@ -7,22 +7,23 @@ import type { RelativePath } from '../../spec/relative-path.ts';
 import { nodeFileSystem, replaceFile } from '../../volume/file-system.ts';
 
 /**
- * A target that is ours, written down before anything is rendered there, so that whatever is found at this very file or
- * directory later is known to be ours. It holds paths, no contents.
+ * A target that the daemon renders in. It is saved before anything is rendered, so that whatever is found later in this
+ * very file or directory is known to be the daemon's. Contains paths, no contents.
  */
 export type Claim = {
   /** As the request named it. */
   readonly target: string;
+  /** Device and inode, see `identityOf`. */
   readonly identity: string;
   readonly contents: ClaimedContents;
-  /** False until everything was rendered: what a crash left half-made is removed. */
+  /** False until everything is rendered: the next start removes what a crash left incomplete. */
   readonly isComplete: boolean;
 };
 
-/** What the file says. */
+/** The contents of the file. */
 type Claims = {
   readonly claims: readonly Claim[];
-  /** A target that is about to be made: if it is there, empty, and nobody claims it, a crash came between. */
+  /** A target that is about to be created: if it exists, is empty, and has no claim, a crash came in between. */
   readonly intended: string | undefined;
 };
 
@@ -36,7 +37,7 @@ export type ClaimedContents =
       readonly files: readonly string[];
     };
 
-/** Paths come out of a file that only the daemon writes; they were parsed when they came in. */
+/** Not parsed again: only the daemon writes the file. */
 const ownPath = z.string().transform((text) => text as RelativePath);
 
 const CLAIMS = z.strictObject({
@@ -64,7 +65,7 @@ const CLAIMS = z.strictObject({
 const NOTHING: Claims = { claims: [], intended: undefined };
 const FILE_NAME = 'targets.json';
 
-/** The claims of one volume, in its directory below `<run>/direct`, replaced by rename. */
+/** The file with the claims of one volume, in its directory below `<run>/direct`, replaced by rename. */
 export class ClaimsFile {
   readonly #path: string;
 
@@ -72,7 +73,7 @@ export class ClaimsFile {
     this.#path = join(volumeDirectory, FILE_NAME);
   }
 
-  /** Those of this boot: device and inode numbers mean nothing after the next. None where the file is missing or damaged. */
+  /** Only claims of this boot: device and inode numbers are not valid after another one. None if the file is missing or damaged. */
   load(): Claims {
     let text: string;
     try {
@@ -87,7 +88,7 @@ export class ClaimsFile {
     return { claims: found.value.claims, intended: found.value.intended };
   }
 
-  /** No claims: no file. */
+  /** Removes the file if there are no claims. */
   save(claims: readonly Claim[], intended?: string): void {
     try {
       if (claims.length === 0 && intended === undefined) {

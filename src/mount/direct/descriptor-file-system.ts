@@ -3,19 +3,19 @@ import { fileType, nodeFileSystem, stampsBy, type VolumeFs } from '../../volume/
 import { type DirectoryCalls, directoryCalls } from '../linux/directory-calls.ts';
 import { O_PATH } from '../linux/system-calls.ts';
 
-/** What chown(2) takes for "as it is". */
+/** chown(2) leaves this id as it is. */
 const UNCHANGED = -1;
 
-/** Opens a directory to look at what is in it. */
+/** Opens a directory to work with its entries. */
 const FOR_NAMING = O_PATH | fs.O_DIRECTORY;
 
 /**
- * The file system below an opened directory, for places that others may rearrange: whatever becomes of its path, and whatever
- * is put in the place of an entry, nothing outside of this very directory is read, changed or removed. A link in any element
- * is ELOOP, and what is mounted inside is EXDEV. `directory` gives its descriptor, which may be for naming only (O_PATH), or
- * throws once that is closed.
+ * The file system below an opened directory, for places that others may rearrange: whatever happens to its path, and
+ * whatever replaces an entry, nothing outside of this very directory is read, changed or removed. A link in any element is
+ * ELOOP, a mount inside is EXDEV. `directory` returns the descriptor, which may be for naming only (O_PATH), or throws once
+ * it is closed.
  *
- * Paths begin with `root`, which is for messages alone: it is not looked up.
+ * Paths begin with `root`, which is only for messages: it is not looked up.
  */
 export function descriptorFileSystem(
   directory: () => number,
@@ -35,16 +35,16 @@ export function descriptorFileSystem(
       calls.close(fd);
     }
   };
-  /** The last element, and the directory that it lies in; that is '' for the opened one. */
+  /** The last element, and the directory above it, which is '' for the opened one. */
   const split = (path: string): { readonly above: string; readonly name: string } => {
     const below = relative(path);
     const end = below.lastIndexOf('/');
     const name = below.slice(end + 1);
-    // What looks at a single name would not be held back.
+    // A call with a single name has no protection against it.
     if (name === '..') throw new Error(`"${path}" leads out of its directory`);
     return { above: below.slice(0, Math.max(end, 0)), name };
   };
-  /** `action` gets the directory that the last element lies in, and that element. */
+  /** Calls `action` with the directory that contains the last element, and that element. */
   const within = <T>(path: string, action: (parent: number, name: string) => T): T => {
     const { above, name } = split(path);
     if (above === '') return action(directory(), name);
@@ -69,7 +69,7 @@ export function descriptorFileSystem(
     createOrEmpty: (path, mode) => calls.open(directory(), relative(path), fs.O_WRONLY | fs.O_CREAT | fs.O_TRUNC, mode),
     chown: (path, { user = UNCHANGED, group = UNCHANGED }) =>
       within(path, (parent, name) => calls.chown(parent, name, user, group)),
-    // A descriptor that is for naming only has no mode to change.
+    // fchmod needs a descriptor that is not for naming only.
     chmod: (path, mode) => opened(relative(path), fs.O_RDONLY | fs.O_DIRECTORY, (fd) => fchmod(fd, mode)),
     symlink: (target, path) => within(path, (parent, name) => calls.symlink(target, parent, name)),
     readlink: (path) => within(path, calls.readlink),
@@ -86,7 +86,7 @@ export function descriptorFileSystem(
     },
     stamps(paths) {
       let held: { readonly above: string; readonly fd: number } | undefined;
-      const letGo = () => {
+      const closeHeld = () => {
         if (held !== undefined) calls.close(held.fd);
         held = undefined;
       };
@@ -95,16 +95,16 @@ export function descriptorFileSystem(
           const { above, name } = split(path);
           if (above === '') return calls.stamp(directory(), name);
           if (held?.above !== above) {
-            letGo();
+            closeHeld();
             held = { above, fd: calls.open(directory(), above, FOR_NAMING) };
           }
           return calls.stamp(held.fd, name);
         });
       } finally {
-        letGo();
+        closeHeld();
       }
     },
-    // Should it be a pipe by now, nobody waits for its writer.
+    // Non-blocking: if it is a pipe by now, the open must not wait for a writer.
     readFile: (path) => opened(relative(path), fs.O_RDONLY | fs.O_NONBLOCK, (fd) => readFileSync(fd)),
   };
 }

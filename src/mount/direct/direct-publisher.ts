@@ -19,7 +19,7 @@ import { type Ownership, readOwnership } from './ownership.ts';
 import { DirectTargets } from './targets.ts';
 
 type DirectPublisherOptions = {
-  /** There already, the daemon's own; records go to `direct/` in it. */
+  /** Exists and belongs to the daemon. Records are kept in `direct/` below it. */
   readonly runDirectory: string;
   readonly targets: TargetRoots;
   readonly clock: Clock;
@@ -27,15 +27,15 @@ type DirectPublisherOptions = {
   readonly allowDisk: boolean;
   /** Whether targets may lie where others than root and the daemon's user can write. */
   readonly inSharedDirectories: boolean;
-  /** Whom files can be given to; asked of the kernel where undefined. */
+  /** Read from the kernel by default. */
   readonly ownership?: Ownership;
-  /** The kernel's where undefined. */
+  /** The kernel's by default. */
   readonly table?: MountTable;
 };
 
 /**
- * Renders each volume in its targets themselves. Needs no privilege, mounts nothing. What is ours at a target is known
- * from claims in the run directory, valid until the next boot.
+ * Renders each volume in its targets. Needs no privilege, mounts nothing. Claims in the run directory, valid until the next
+ * boot, say what at a target is the daemon's.
  */
 export class DirectPublisher implements Publisher {
   readonly kind = 'direct';
@@ -108,7 +108,7 @@ export class DirectPublisher implements Publisher {
     return volume;
   }
 
-  /** Without a record nothing there is known to be ours. An empty directory is what a publish would take. */
+  /** Without a record, only an empty directory can be removed: a publish would use it, too. */
   clear(_volumeId: VolumeId, target: string): void {
     this.#targets.removeEmptyDirectory(target);
   }
@@ -144,7 +144,7 @@ export class DirectPublisher implements Publisher {
     try {
       volume.remove();
     } catch {
-      // Leftovers that cannot be removed now: their claims stay for the next start, and this one must not fail for them.
+      // Leftovers that cannot be removed must not stop the start. Their claims stay for the next one.
       volume[Symbol.dispose]();
     }
     return undefined;
@@ -167,7 +167,7 @@ export class DirectPublisher implements Publisher {
     return { volume, home };
   }
 
-  /** Nothing secret reaches a disk. Issued tokens can do without: a restarted daemon issues new ones. */
+  /** Secret bytes must not reach a disk. Issued tokens need not be kept: a restarted daemon issues new ones. */
   #keepable(inputs: KeptInputs): KeptInputs | undefined {
     if (this.#allowDisk || isInMemory(this.#runDirectory)) return inputs;
     if (inputs.data.size === 0 && inputs.tokens.size === 0) return undefined;

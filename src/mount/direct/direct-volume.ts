@@ -24,49 +24,49 @@ import { DirectPublications } from './publications.ts';
 import { contentsAt } from './sub-path.ts';
 import type { DirectTargets } from './targets.ts';
 
-/** What a volume has around it: its place in the run directory, and what all volumes of the publisher share. */
-type DirectSurroundings = {
-  /** Where home and claims are. */
+type DirectVolumeDependencies = {
+  /** The volume's directory below the run directory, with home and claims. */
   readonly directory: string;
   readonly home: VolumeHome;
   readonly clock: Clock;
-  /** In which all volumes take their turns. */
+  /** Shared by all volumes. */
   readonly slices: Slices;
-  /** Sees what others have bound of what lies in any target. */
+  /** Shared by all volumes. */
   readonly lookout: BindLookout;
   readonly targets: DirectTargets;
   readonly ownership: Ownership;
-  /** What of them may be written down, where that would be on a disk; throws for the request's own secret bytes. */
+  /** Returns the part of the inputs that may be saved; throws if the request's secret bytes would reach a disk. */
   readonly keepable: (inputs: KeptInputs) => KeptInputs | undefined;
   readonly onRemove: () => void;
 };
 
 /**
- * A volume that is rendered in each of its targets. The payload is held in memory, to be rendered at further targets;
- * after a restart it is unknown until the next write.
+ * A volume that is rendered in each of its targets. The payload is kept in memory for further targets; after a restart it
+ * is unknown until the next write.
  */
 export class DirectVolume implements HostedVolume {
   readonly directoryName: string;
-  readonly #around: DirectSurroundings;
+  readonly #dependencies: DirectVolumeDependencies;
   readonly #publications: DirectPublications;
   /**
    * The time in the names of generations, in whole milliseconds since 1970. It stands still between writes, so that one
    * payload's generation has the same name in every target, whenever the target is published.
    */
   #writtenAt: number;
-  #held: Payload | undefined;
+  #payload: Payload | undefined;
   /** A failed write may have left some targets newer than others. */
   #isUneven = false;
-  /** Of the last write, for when no whole-volume target has a generation of its own. */
+  /** The generation of the last write, used while no target shows the whole volume. */
   #lastGeneration: string | undefined;
 
-  constructor(directoryName: string, around: DirectSurroundings) {
+  constructor(directoryName: string, dependencies: DirectVolumeDependencies) {
     this.directoryName = directoryName;
-    this.#around = around;
-    this.#writtenAt = Math.trunc(around.clock.now());
-    this.#publications = new DirectPublications(new ClaimsFile(around.directory), around.targets, {
-      clock: around.clock,
-      lookout: around.lookout,
+    const { directory, targets, clock, lookout } = dependencies;
+    this.#dependencies = dependencies;
+    this.#writtenAt = Math.trunc(clock.now());
+    this.#publications = new DirectPublications(new ClaimsFile(directory), targets, {
+      clock,
+      lookout,
       nameTime: () => this.#writtenAt,
     });
   }
@@ -82,42 +82,42 @@ export class DirectVolume implements HostedVolume {
   files(): readonly FileSummary[] {
     const [writer] = this.#writers;
     if (writer !== undefined) return writer.files();
-    return [...this.#heldFiles.values()].map(({ read: _, ...summary }) => summary);
+    return [...this.#payloadFiles.values()].map(({ read: _, ...summary }) => summary);
   }
 
   write(payload: Payload): Awaitable<WriteOutcome> {
-    return this.#around.slices.run(this.#writing(payload));
+    return this.#dependencies.slices.run(this.#writing(payload));
   }
 
   *#writing(payload: Payload): Steps<WriteOutcome> {
     const { generation } = this;
-    if (generation !== undefined && this.#held?.digest === payload.digest && !this.#isUneven) {
+    if (generation !== undefined && this.#payload?.digest === payload.digest && !this.#isUneven) {
       return { changed: false, generation, previous: generation, changedPaths: [] };
     }
-    requireGivable(payload, this.#around.ownership);
+    requireGivable(payload, this.#dependencies.ownership);
     this.#isUneven = true;
-    this.#writtenAt = Math.max(this.#writtenAt + 1, Math.trunc(this.#around.clock.now()));
+    this.#writtenAt = Math.max(this.#writtenAt + 1, Math.trunc(this.#dependencies.clock.now()));
     const outcome = (yield* this.#writeEverywhere(payload)) ?? (yield* this.#writeNowhere(payload));
     this.#isUneven = false;
-    this.#held = payload;
+    this.#payload = payload;
     this.#lastGeneration = outcome.generation;
     return outcome;
   }
 
   look(): Awaitable<Findings> {
-    return this.#around.slices.run(this.#looking());
+    return this.#dependencies.slices.run(this.#looking());
   }
 
   *#looking(): Steps<Findings> {
     const repaired = new Set<string>();
     const lasting: string[] = [];
     for (const publication of this.#publications.all) {
-      publication.lookAgain();
+      publication.writer?.lookAgain();
       if (publication.isUntouched) continue;
       if (this.#publications.isThere(publication)) {
         for (const phrase of yield* publication.looking()) repaired.add(phrase);
       } else {
-        lasting.push(`the target "${publication.claim.target}" was taken away; mount the volume there again`);
+        lasting.push(`the target "${publication.claim.target}" was removed or moved; mount the volume there again`);
       }
     }
     return { repaired: [...repaired], lasting };
@@ -129,7 +129,7 @@ export class DirectVolume implements HostedVolume {
     flags: readonly MountFlag[],
     announce: (shown: PublishedTarget) => void = () => {},
   ): Awaitable<PublishedTarget> {
-    return this.#around.slices.run(this.#publishing(target, subPath, flags, announce));
+    return this.#dependencies.slices.run(this.#publishing(target, subPath, flags, announce));
   }
 
   *#publishing(
@@ -138,43 +138,42 @@ export class DirectVolume implements HostedVolume {
     flags: readonly MountFlag[],
     announce: (shown: PublishedTarget) => void,
   ): Steps<PublishedTarget> {
-    const shown = (pinnedGeneration: string | undefined): PublishedTarget => {
-      return { pinnedGeneration, mountId: undefined };
-    };
     const refuse = (code: 'failed-precondition' | 'internal', why: string): LanternError =>
       new LanternError(code, `publish at "${target}": ${why}`);
     if (flags.length > 0) {
       throw refuse(
         'failed-precondition',
-        `nothing is mounted here, so the mount flags ${flags.join(', ')} cannot be given; leave them out, or start with --publisher bind`,
+        `the direct publisher mounts nothing, so the mount flags ${flags.join(', ')} cannot be set; leave them out, or start with --publisher bind`,
       );
     }
     const known = this.#publications.get(target);
     if (known !== undefined && this.#publications.isVisible(known)) {
       if (known.subPath === subPath) {
-        announce(shown(known.pinnedGeneration));
-        return shown(known.pinnedGeneration);
+        const shown = { pinnedGeneration: known.pinnedGeneration, mountId: undefined };
+        announce(shown);
+        return shown;
       }
-      throw refuse('failed-precondition', 'another part of the volume is there; take it away first');
+      throw refuse('failed-precondition', 'another part of the volume is published there; unpublish it first');
     }
-    // Somebody took it away: what may be left goes, and the target is rendered anew.
+    // Somebody removed or damaged it: what is left is removed, and the target is rendered again.
     if (known !== undefined) yield* this.#publications.removing(known);
     const { generation } = this;
-    if (this.#held === undefined || generation === undefined) {
+    if (this.#payload === undefined || generation === undefined) {
       throw refuse('internal', 'nothing was written to the volume yet');
     }
-    const contents = contentsAt(this.#held, subPath, generation);
-    announce(shown(subPath === undefined ? undefined : generation));
-    const { pinnedGeneration } = yield* this.#publications.add(target, contents, this.#held);
-    return shown(pinnedGeneration);
+    const contents = contentsAt(this.#payload, subPath, generation);
+    const shown = { pinnedGeneration: subPath === undefined ? undefined : generation, mountId: undefined };
+    announce(shown);
+    yield* this.#publications.add(target, contents, this.#payload);
+    return shown;
   }
 
   unpublish(target: string): Awaitable<void> {
     const publication = this.#publications.get(target);
-    return publication && this.#around.slices.run(this.#publications.removing(publication));
+    return publication && this.#dependencies.slices.run(this.#publications.removing(publication));
   }
 
-  /** No mount can vanish. A target that is gone is a damage, which looks tell until it is published anew, or taken away. */
+  /** There are no mounts. A removed target is a damage, which `look` reports until it is published again or unpublished. */
   isInPlace(): boolean {
     return true;
   }
@@ -189,12 +188,12 @@ export class DirectVolume implements HostedVolume {
   }
 
   saveRecord(record: VolumeRecord): void {
-    this.#attempt('save the record of', () => this.#around.home.saveRecord(record));
+    this.#attempt('save the record of', () => this.#dependencies.home.saveRecord(record));
   }
 
   saveInputs(inputs: KeptInputs | undefined): void {
-    const keepable = inputs && this.#around.keepable(inputs);
-    this.#attempt("save the request's own data for", () => this.#around.home.saveInputs(keepable));
+    const keepable = inputs && this.#dependencies.keepable(inputs);
+    this.#attempt("save the request's own data for", () => this.#dependencies.home.saveInputs(keepable));
   }
 
   remove(): void {
@@ -205,16 +204,16 @@ export class DirectVolume implements HostedVolume {
         `remove the volume "${this.directoryName}": it is still published at ${targets.join(', ')}; unpublish it first`,
       );
     }
-    this.#attempt('remove', () => this.#around.home.remove());
-    this.#around.onRemove();
+    this.#attempt('remove', () => this.#dependencies.home.remove());
+    this.#dependencies.onRemove();
   }
 
-  /** Of the file system that the first target lies on; before there is one, of that with the records. */
+  /** Usage of the file system that the first target lies on, or the records if there is no target. */
   usage(): VolumeUsage {
-    return readUsage(this.#publications.all[0]?.opened.path ?? this.#around.directory);
+    return readUsage(this.#publications.all[0]?.opened.path ?? this.#dependencies.directory);
   }
 
-  /** Where an earlier daemon's publications live on. */
+  /** Takes over the publications of an earlier daemon, and returns them. */
   takeOver(): readonly LiveTarget[] {
     return this.#publications.takeOver().map(({ claim: { target }, subPath, pinnedGeneration }) => {
       return { target, subPath, pinnedGeneration, mountId: undefined };
@@ -225,7 +224,7 @@ export class DirectVolume implements HostedVolume {
     for (const publication of this.#publications.all) finish(this.#publications.removing(publication));
   }
 
-  /** Stops what is pending; the targets keep what is in them. */
+  /** Stops timers; targets keep their contents. */
   [Symbol.dispose](): void {
     this.#publications[Symbol.dispose]();
   }
@@ -234,11 +233,11 @@ export class DirectVolume implements HostedVolume {
     return this.#publications.all.flatMap(({ writer }) => writer ?? []);
   }
 
-  get #heldFiles(): GenerationContents['files'] {
-    return this.#held === undefined ? NO_CONTENTS.files : contentsOf(this.#held, nodeFileSystem.owner).files;
+  get #payloadFiles(): GenerationContents['files'] {
+    return this.#payload === undefined ? NO_CONTENTS.files : contentsOf(this.#payload, nodeFileSystem.owner).files;
   }
 
-  /** Every target is tried, whatever happens at the others; undefined when there is none. */
+  /** Writes to every target, even if one fails; undefined if no target shows the whole volume. */
   *#writeEverywhere(payload: Payload): Steps<WriteOutcome | undefined> {
     const outcomes: WriteOutcome[] = [];
     const errors: unknown[] = [];
@@ -247,7 +246,7 @@ export class DirectVolume implements HostedVolume {
         const outcome = yield* publication.update(payload);
         if (outcome !== undefined) outcomes.push(outcome);
       } catch (error) {
-        // A target that was removed behind our back is no reason to leave the others stale.
+        // A target that somebody removed is not a failure.
         if (this.#publications.isVisible(publication)) errors.push(error);
       }
     }
@@ -258,15 +257,15 @@ export class DirectVolume implements HostedVolume {
     return { ...first, changed: outcomes.some(({ changed }) => changed), changedPaths: [...paths].sort(byteOrder) };
   }
 
-  /** Held for later targets only. After a restart it is taken for what the copies of subPaths are from: nobody sees a change. */
+  /** Keeps the payload for later targets. After a restart, copies of subPaths count as made from it: nobody sees a change. */
   *#writeNowhere(payload: Payload): Steps<WriteOutcome> {
-    const isTakenOver = this.#held === undefined && this.#publications.all.length > 0;
+    const isTakenOver = this.#payload === undefined && this.#publications.all.length > 0;
     const files = contentsOf(payload, nodeFileSystem.owner).files;
     return {
       changed: !isTakenOver,
       generation: generationName(this.#writtenAt),
       previous: this.#lastGeneration,
-      changedPaths: isTakenOver ? [] : yield* changedPaths(this.#heldFiles, files),
+      changedPaths: isTakenOver ? [] : yield* changedPaths(this.#payloadFiles, files),
     };
   }
 

@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import { LanternError } from '../../base/errors.ts';
 import type { Payload } from '../../payload/payload.ts';
 
-/** Whom files can be given to by this process. */
+/** The users and groups that this process can give files to. */
 export type Ownership = {
-  /** Whether to anybody at all. */
+  /** Whether it can give files to any user and group. */
   readonly canChangeOwners: boolean;
   readonly user: number;
-  /** The effective group and the supplementary ones: an owner may always give a file to a group it is in. */
+  /** The effective group and the supplementary ones: an owner may give a file to any group it is a member of. */
   readonly groups: ReadonlySet<number>;
 };
 
-/** Bits of CapEff: CAP_CHOWN gives a file away, CAP_FOWNER then still sets its mode. */
+/** Bits of CapEff: CAP_CHOWN gives a file away, CAP_FOWNER is needed to set its mode afterwards. */
 const CAP_CHOWN = 1n << 0n;
 const CAP_FOWNER = 1n << 3n;
 
@@ -26,20 +26,20 @@ export function readOwnership(): Ownership {
   };
 }
 
-/** Refuses, before anything is written, a payload with an owner, a group or a mount group that cannot be given. */
+/** Refuses a payload with an owner, group or mount group that cannot be given, before anything is written. */
 export function requireGivable(payload: Payload, ownership: Ownership): void {
   if (ownership.canChangeOwners) return;
   const { mountGroup } = payload;
   if (mountGroup !== undefined && !ownership.groups.has(mountGroup)) {
-    throw ungivable(`give the volume to the mount group ${mountGroup}`);
+    throw cannotGive(`give the volume to the mount group ${mountGroup}`);
   }
   for (const [path, { user, group }] of payload.files) {
-    if (user !== undefined && user !== ownership.user) throw ungivable(`give "${path}" to the user ${user}`);
-    if (group !== undefined && !ownership.groups.has(group)) throw ungivable(`give "${path}" to the group ${group}`);
+    if (user !== undefined && user !== ownership.user) throw cannotGive(`give "${path}" to the user ${user}`);
+    if (group !== undefined && !ownership.groups.has(group)) throw cannotGive(`give "${path}" to the group ${group}`);
   }
 }
 
-function ungivable(what: string): LanternError {
+function cannotGive(what: string): LanternError {
   return new LanternError(
     'failed-precondition',
     `${what}: the daemon lacks CAP_CHOWN and CAP_FOWNER; leave owners and foreign groups out, or start it with these capabilities`,

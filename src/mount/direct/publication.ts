@@ -24,30 +24,33 @@ export type WriterParts = {
 };
 
 /**
- * One target that is ours, held open: whatever becomes of the path, the writer's steps and timers reach this very
- * directory. That costs one descriptor per publication.
+ * A claimed target, held open: whatever happens to its path, the writer's steps and timers act on this very directory.
+ * Costs one descriptor per publication.
  */
 export class DirectPublication implements Disposable {
   readonly opened: OpenedTarget;
-  /** For a whole volume. */
+  /** Only for a whole volume. */
   readonly writer: VolumeWriter | undefined;
-  /** Of a directory: what is in it, and nothing else. Its paths begin with the target's own. */
+  /** The contents of a directory, and nothing outside of it. Its paths begin with the target's own. */
   readonly #fs: VolumeFs;
   #claim: Claim;
   #isDisposed = false;
 
-  /** Takes over `opened`. */
+  /** Takes ownership of `opened`. */
   constructor(claim: Claim, opened: OpenedTarget, { clock, lookout, nameTime }: WriterParts) {
     this.opened = opened;
     this.#claim = claim;
-    this.#fs = descriptorFileSystem(() => this.#requireLife().opened.fd, claim.target);
+    this.#fs = descriptorFileSystem(() => {
+      this.#requireLife();
+      return opened.fd;
+    }, claim.target);
     if (claim.contents.kind === 'volume') {
       this.writer = new VolumeWriter({
         fs: this.#fs,
         directory: claim.target,
         clock,
         nameTime,
-        // `isOwnPlace` is left out: others may move a directory above the target, so only a generation's name identifies it.
+        // Without `isOwnPlace`: others may move a directory above the target, so only a generation's name identifies it.
         binds: lookout,
       });
     }
@@ -72,9 +75,9 @@ export class DirectPublication implements Disposable {
     return contents.kind === 'volume' ? undefined : contents.generation;
   }
 
-  /** The first rendering, into what was prepared empty. */
+  /** The first rendering, into the empty target. */
   *render(payload: Payload): Steps<void> {
-    yield* this.#naming(this.#renderContents(payload));
+    yield* this.#withTarget(this.#renderContents(payload));
     this.#claim = { ...this.#claim, isComplete: true };
   }
 
@@ -90,26 +93,21 @@ export class DirectPublication implements Disposable {
     }
   }
 
-  /** Swaps the payload in. A copy of a subPath stays as it is: undefined. */
+  /** Swaps the payload in. Undefined for a copy of a subPath, which stays as it is. */
   *update(payload: Payload): Steps<WriteOutcome | undefined> {
-    return this.writer && (yield* this.#naming(this.writer.writing(payload)));
+    return this.writer && (yield* this.#withTarget(this.writer.writing(payload)));
   }
 
-  /** Whether the path shows what the look before found whole: a call for the path, and one for each thing in it. */
+  /** Whether the path shows what the last look found complete. One call for the path, and one for each file and directory. */
   get isUntouched(): boolean {
     const { target, identity } = this.#claim;
     return this.writer?.isUntouched === true && identityAt(target) === identity;
   }
 
-  /** Asks again about generations that stayed because others had bound them. */
-  lookAgain(): void {
-    this.writer?.lookAgain();
-  }
-
-  /** A look that repairs; a copy of a subPath stays as it is. Phrases for the damages. */
+  /** Looks and repairs, except for a copy of a subPath, which stays as it is. Returns a phrase for each damage. */
   *looking(): Steps<readonly string[]> {
     if (this.writer === undefined) return [];
-    return yield* this.#naming(this.writer.looking());
+    return yield* this.#withTarget(this.writer.looking());
   }
 
   /** Whether the target's path still leads to what was made there, in whatever state that is. */
@@ -118,7 +116,7 @@ export class DirectPublication implements Disposable {
     return found !== undefined;
   }
 
-  /** Whether somebody who opens the target's path now finds all that was published. */
+  /** Whether the target's path shows everything that was published. */
   isVisible(targets: DirectTargets): boolean {
     const { target, identity, contents, isComplete } = this.#claim;
     using found = targets.find(target, identity);
@@ -136,68 +134,67 @@ export class DirectPublication implements Disposable {
     return isGenerationName(generation) && this.#fs.lstat(`${target}/${generation}`)?.type === 'directory';
   }
 
-  /** Takes away what was rendered, and the target when nothing else is in it. */
+  /** Removes what was rendered, and the target if nothing else is in it. */
   *withdrawing(targets: DirectTargets): Steps<void> {
     yield* this.removingContents();
     targets.remove(this.#claim.target, this.#claim.identity);
     if (this.#claim.contents.kind === 'file') this.#emptyIfMoved();
-    // What was kept for readers went with the rest.
+    // Generations kept for slow readers were removed with the rest.
     this.writer?.abandon();
   }
 
-  /** Takes away what was rendered; the target itself stays, a file with its bytes. */
+  /** Removes what was rendered in a directory. The target itself stays, and so do the bytes of a file. */
   *removingContents(): Steps<void> {
     const { contents, target } = this.#claim;
     if (contents.kind === 'file') return;
-    // Nobody writes a copy again: should this stop halfway, it is whole no more.
+    // A copy is never written again: if the removal stops halfway, it is incomplete for good.
     if (contents.kind === 'directory') this.#claim = { ...this.#claim, isComplete: false };
     const isOurs = contents.kind === 'volume' ? isOfVolume : isOfCopy(contents.files);
-    yield* guarded(removingOurs(this.#fs, target, isOurs), () => void this.#requireLife());
+    yield* guarded(removingOurs(this.#fs, target, isOurs), this.#requireLife);
   }
 
-  /** A file that somebody moved has a name yet, but is nowhere known to be: its bytes go, as those of a moved directory do. */
+  /** A file that somebody moved cannot be found by name: its bytes are removed, as in a moved directory. */
   #emptyIfMoved(): void {
     if (fstatSync(this.opened.fd).nlink === 0) return;
     try {
       chmodSync(this.opened.path, 0o600);
       truncateSync(this.opened.path);
     } catch (error) {
-      // It was given to somebody else, and no privilege is left to take it back.
+      // It was given to another user, and the daemon lacks the privilege to take it back.
       if (errnoOf(error) === undefined) throw error;
     }
   }
 
-  /** A failure names the target. */
-  *#naming<T>(steps: Steps<T>): Steps<T> {
-    const { target } = this.#claim;
+  /** Errors name the target. */
+  *#withTarget<T>(steps: Steps<T>): Steps<T> {
     try {
-      return yield* guarded(steps, () => void this.#requireLife());
+      return yield* guarded(steps, this.#requireLife);
     } catch (error) {
-      throw toLanternError(error, `render the volume at "${target}"`);
+      throw toLanternError(error, `render the volume at "${this.#claim.target}"`);
     }
   }
 
-  /** A descriptor's number may be another file's after it was closed. */
-  #requireLife(): this {
-    if (!this.#isDisposed) return this;
-    throw new LanternError('unavailable', `reach "${this.#claim.target}": the daemon stops; try again`);
-  }
+  /** After the descriptor was closed, its number may be another file's. */
+  readonly #requireLife = (): void => {
+    if (!this.#isDisposed) return;
+    throw new LanternError('unavailable', `access "${this.#claim.target}": the daemon is stopping; try again`);
+  };
 
   [Symbol.dispose](): void {
-    // This still removes what is retired.
+    // The writer still removes retired generations, so it goes first.
     this.writer?.[Symbol.dispose]();
     this.#isDisposed = true;
     this.opened[Symbol.dispose]();
   }
 }
 
-/** Whether an entry is of our making. `path` is relative to the target; `linkTarget` reads what a link says. */
+/** Whether the daemon made an entry. `path` is relative to the target; `linkTarget` reads a link. */
 export type IsOurs = (path: string, type: FileType, linkTarget: () => string) => boolean;
 
 /**
- * Removes what is ours below `root`, and leaves the rest. `fs` is that of a directory held open, which follows no link and
- * enters no mount: what an entry was exchanged for is not ours, or not entered. The link that shows a volume goes first: where
- * it is gone, and the rest is not, the removal was begun.
+ * Removes the daemon's own entries below `root`, and leaves the rest. `fs` is that of a directory held open, which follows
+ * no link and enters no mount, so it cannot be led elsewhere. `..data` goes first: if it is missing and other entries are
+ * not, a removal has begun.
  */
 export function* removingOurs(fs: VolumeFs, root: string, isOurs: IsOurs): Steps<void> {
   const walk = function* (entries: readonly DirectoryEntry[], directory: string, prefix: string): Steps<void> {
@@ -207,44 +204,44 @@ export function* removingOurs(fs: VolumeFs, root: string, isOurs: IsOurs): Steps
       if (isOurs(path, type, () => fs.readlink(place))) {
         if (type === 'directory') {
           yield* walk(listIfPossible(fs, place), place, `${path}/`);
-          tolerating(() => fs.rmdir(place));
+          ignoreGoneOrForeign(() => fs.rmdir(place));
         } else {
-          tolerating(() => fs.unlink(place));
+          ignoreGoneOrForeign(() => fs.unlink(place));
         }
       }
       yield;
     }
   };
-  const isLast = ({ name }: DirectoryEntry) => Number(name !== DATA_LINK);
-  const entries = [...listIfPossible(fs, root)].sort((a, b) => isLast(a) - isLast(b));
+  const order = ({ name }: DirectoryEntry) => Number(name !== DATA_LINK);
+  const entries = [...listIfPossible(fs, root)].sort((a, b) => order(a) - order(b));
   yield* walk(entries, root, '');
 }
 
 /**
- * Of a target that a volume was rendered in: generations, the links to the current one, and the visible links. Whatever
- * lies in a generation is taken for ours.
+ * For a target with a whole volume: generations, the links to the current one, and the visible links. Everything inside a
+ * generation counts as the daemon's own.
  */
 export const isOfVolume: IsOurs = (path, type, linkTarget) => {
   if (path.includes('/')) return true;
   if (type === 'directory') return isGenerationName(path);
   if (type !== 'symlink') return false;
   if (path === DATA_LINK || path === NEXT_DATA_LINK) return true;
-  return tolerating(linkTarget) === visibleLinkTarget(path);
+  return ignoreGoneOrForeign(linkTarget) === visibleLinkTarget(path);
 };
 
-/** Of a target that holds a copy of exactly these files. */
+/** For a target with a copy of exactly these files. */
 export function isOfCopy(files: Iterable<string>): IsOurs {
   const paths = new Set(files);
   const directories = directoriesOf(paths);
   return (path, type) => (type === 'directory' ? directories.has(path) : paths.has(path));
 }
 
-/** Nothing where it is gone, has become something else meanwhile, or is mounted on. */
+/** Empty if the directory is gone, was replaced, or is mounted on. */
 function listIfPossible(fs: VolumeFs, directory: string): readonly DirectoryEntry[] {
-  return tolerating(() => fs.readdir(directory)) ?? [];
+  return ignoreGoneOrForeign(() => fs.readdir(directory)) ?? [];
 }
 
-/** Gone already, exchanged, mounted on, or with something in it that is not ours. */
+/** The entry is gone, was replaced, is mounted on, or contains an entry that is not the daemon's. */
 const GONE_OR_FOREIGN: ReadonlySet<string> = new Set([
   'ENOENT',
   'EBUSY',
@@ -257,7 +254,7 @@ const GONE_OR_FOREIGN: ReadonlySet<string> = new Set([
   'EINVAL',
 ]);
 
-function tolerating<T>(action: () => T): T | undefined {
+function ignoreGoneOrForeign<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {

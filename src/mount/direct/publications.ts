@@ -6,8 +6,8 @@ import { DirectPublication, type WriterParts } from './publication.ts';
 import { type DirectTargets, identityOf } from './targets.ts';
 
 /**
- * The targets of one volume. What is ours is written down before it is made and struck off after it is gone, so that a
- * crash in between leaves nothing that the next start does not know.
+ * The targets of one volume. A claim is saved before its target is made and removed after the target is gone, so that a
+ * crash in between leaves nothing that the next start does not know about.
  */
 export class DirectPublications implements Disposable {
   readonly #claims: ClaimsFile;
@@ -21,7 +21,7 @@ export class DirectPublications implements Disposable {
     this.#writerParts = writerParts;
   }
 
-  /** In the order they came. */
+  /** In the order of publishing. */
   get all(): readonly DirectPublication[] {
     return [...this.#byTarget.values()];
   }
@@ -38,7 +38,7 @@ export class DirectPublications implements Disposable {
     return publication.isVisible(this.#targets);
   }
 
-  /** Renders a part of the payload at the target. On failure the target is as it was. */
+  /** Renders these contents of the payload at the target. After a failure the target is as it was. */
   *add(target: string, contents: ClaimedContents, payload: Payload): Steps<DirectPublication> {
     const { publication, undo } = this.#prepare(target, contents);
     try {
@@ -54,24 +54,24 @@ export class DirectPublications implements Disposable {
         undo();
         this.#forget(publication);
       } catch {
-        // The claim stays, and the next start removes what is there.
+        // The claim stays, so the next start removes what is left.
       }
       throw error;
     }
   }
 
-  /** Takes away what was rendered, and the target when nothing else is in it. */
+  /** Removes what was rendered, and the target if nothing else is in it. */
   *removing(publication: DirectPublication): Steps<void> {
     try {
       yield* publication.withdrawing(this.#targets);
     } catch (error) {
-      throw toLanternError(error, `take the volume away from "${publication.claim.target}"`);
+      throw toLanternError(error, `remove the volume from "${publication.claim.target}"`);
     }
     this.#forget(publication);
   }
 
   /**
-   * Those of an earlier daemon that still are what they were. What it left half-made is removed; where that fails, the
+   * Returns the publications of an earlier daemon that are still complete. Incomplete ones are removed; if that fails, the
    * claim stays for the next start.
    */
   takeOver(): readonly DirectPublication[] {
@@ -82,21 +82,21 @@ export class DirectPublications implements Disposable {
       const publication = new DirectPublication(claim, opened, this.#writerParts);
       this.#byTarget.set(claim.target, publication);
       if (publication.isVisible(this.#targets)) this.#targets.take(claim.identity);
-      else quietly(() => finish(this.removing(publication)));
+      else ignoreErrors(() => finish(this.removing(publication)));
     }
-    if (intended !== undefined) quietly(() => this.#targets.removeEmpty(intended));
+    if (intended !== undefined) ignoreErrors(() => this.#targets.removeEmpty(intended));
     return this.all.filter((publication) => publication.isVisible(this.#targets));
   }
 
-  /** Lets go of the targets, with all that is in them. */
+  /** Closes the targets, which stay with their contents. */
   [Symbol.dispose](): void {
-    // A copy whose removal stops halfway is not to be taken over.
-    if (this.all.some(({ claim }) => !claim.isComplete)) quietly(() => this.#save());
+    // Otherwise the next start would take over a copy whose removal stopped halfway.
+    if (this.all.some(({ claim }) => !claim.isComplete)) ignoreErrors(() => this.#save());
     for (const publication of this.all) publication[Symbol.dispose]();
     this.#byTarget.clear();
   }
 
-  /** The target, empty. The intent is saved first, so that a crash does not even leave an empty directory. */
+  /** Makes the empty target. The intent is saved first, so that a crash does not even leave an empty directory. */
   #prepare(target: string, contents: ClaimedContents): Prepared {
     this.#save(target);
     try {
@@ -107,7 +107,7 @@ export class DirectPublications implements Disposable {
       this.#byTarget.set(target, publication);
       return { publication, undo };
     } catch (error) {
-      quietly(() => this.#save());
+      ignoreErrors(() => this.#save());
       throw error;
     }
   }
@@ -130,11 +130,11 @@ export class DirectPublications implements Disposable {
 
 type Prepared = { readonly publication: DirectPublication; readonly undo: () => void };
 
-/** For what is tried beside an error, or a start, that matters more. */
-function quietly(action: () => void): void {
+/** Ignores a failure of clean-up, which must not replace another error or stop the start. */
+function ignoreErrors(action: () => void): void {
   try {
     action();
   } catch {
-    // Whoever comes next tries again.
+    // The next start tries again.
   }
 }

@@ -7,12 +7,12 @@ import { createFile, type Owner, type VolumeFs } from '../../volume/file-system.
 import { directoryAttributes } from '../../volume/generation-contents.ts';
 import type { ClaimedContents } from './claims.ts';
 
-/** What a payload holds at one path. Paths of a directory's files are relative to it, in byte order. */
+/** The part of a payload at one path. Paths of a directory's files are relative to it, in byte order. */
 type SubPathContents =
   | { readonly kind: 'file'; readonly file: PayloadFile }
   | { readonly kind: 'directory'; readonly files: ReadonlyMap<string, PayloadFile> };
 
-/** `not-found` where the payload holds nothing at `subPath`, naming what there is beside it. */
+/** `not-found`, listing the files there are, if the payload has nothing at `subPath`. */
 export function selectSubPath(payload: Payload, subPath: RelativePath): SubPathContents {
   const file = payload.files.get(subPath);
   if (file !== undefined) return { kind: 'file', file };
@@ -29,7 +29,7 @@ export function selectSubPath(payload: Payload, subPath: RelativePath): SubPathC
   );
 }
 
-/** What a target of the whole volume (`subPath` undefined) or of a part of it will hold. `not-found` as above. */
+/** The contents of a target with the whole volume (`subPath` undefined) or a part of it. `not-found` as above. */
 export function contentsAt(payload: Payload, subPath: RelativePath | undefined, generation: string): ClaimedContents {
   if (subPath === undefined) return { kind: 'volume' };
   const selected = selectSubPath(payload, subPath);
@@ -46,7 +46,7 @@ export function directoriesOf(paths: Iterable<string>): Set<string> {
   return directories;
 }
 
-/** Makes the empty directory `root` one of plain files and directories; nothing may be in the way. */
+/** Fills the empty directory `root` with regular files and directories. */
 export function* writeDirectoryCopy(
   fs: VolumeFs,
   root: string,
@@ -66,8 +66,8 @@ export function* writeDirectoryCopy(
 }
 
 /**
- * Fills a file that is there already, empty and 0600: bytes first, then the owner, then the mode. `path` leads to the
- * opened file, in `/proc/self/fd`.
+ * Fills an existing file, empty and 0600: bytes first, then the owner, then the mode. `path` is that of the opened file, in
+ * `/proc/self/fd`.
  */
 export function writeFileCopy(path: string, file: PayloadFile, mountGroup: number | undefined): void {
   writeFileSync(path, file.bytes, { flag: 'r+' });
@@ -76,7 +76,7 @@ export function writeFileCopy(path: string, file: PayloadFile, mountGroup: numbe
   chmodSync(path, file.mode);
 }
 
-/** A directory as volumes have them, whatever the umask. */
+/** Sets the mode and group that directories of a volume have, whatever the umask. */
 function setDirectoryMode(fs: VolumeFs, path: string, mountGroup: number | undefined): void {
   const { mode, group } = directoryAttributes(mountGroup, fs.owner);
   if (mountGroup !== undefined) fs.chown(path, { group });

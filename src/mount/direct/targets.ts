@@ -7,33 +7,33 @@ import type { OpenedParent, OpenedTarget } from '../linux/opened-target.ts';
 import { AT_FDCWD, identifyFile } from '../linux/system-calls.ts';
 import type { TargetRoots } from '../targets/target.ts';
 
-/** A target made ready to be rendered in. `undo` puts back what was there; call it when nothing of ours is in it. */
+/** A target ready to be rendered in. `undo` restores what was there; call it only while nothing was rendered. */
 type PreparedTarget = { readonly opened: OpenedTarget; readonly undo: () => void };
 
 export type DirectTargetsOptions = {
   readonly roots: TargetRoots;
   /** Whether a target may lie on a real disk. */
   readonly allowDisk: boolean;
-  /** Whether a target may lie where others can exchange it. */
+  /** Whether a target may lie in directories where others can replace it. */
   readonly inSharedDirectories: boolean;
   readonly daemon: DirectUser;
 };
 
 /**
- * The targets that may be rendered in. What is there already must be empty and the daemon's user's own: whoever owns a
- * directory can exchange what is written there for links that lead elsewhere. So can whoever may write to a directory
- * that the target lies in; where that is allowed all the same, what was made is known by its descriptor.
+ * Decides which targets may be rendered in, and makes them. An existing one must be empty and belong to the daemon's user:
+ * the owner of a directory can replace what is written there by links that lead elsewhere. So can anybody who may write to
+ * a directory above the target; where that is allowed, the daemon relies on its descriptor instead of the path.
  */
 export class DirectTargets {
   readonly #options: DirectTargetsOptions;
-  /** What files and directories the publications are. */
+  /** The identities of the publications' files and directories. */
   readonly #taken = new Set<string>();
 
   constructor(options: DirectTargetsOptions) {
     this.#options = options;
   }
 
-  /** From now until `release`, nothing else is rendered in what has this identity, or below it. */
+  /** Until `release`, nothing else is rendered in the file or directory of this identity, or below it. */
   take(identity: string): void {
     this.#taken.add(identity);
   }
@@ -43,8 +43,8 @@ export class DirectTargets {
   }
 
   /**
-   * What is at the target, when it is the file or directory of this identity. Links lead nowhere, and neither do paths
-   * outside of the roots, which may have been others when the target was published.
+   * Opens the target if it is the file or directory of this identity. Undefined for links, and for paths outside the roots,
+   * which may have been others when the target was published.
    */
   find(target: string, identity: string): OpenedTarget | undefined {
     using parent = this.#openIfAllowed(target);
@@ -54,36 +54,36 @@ export class DirectTargets {
     return undefined;
   }
 
-  /** Whether it belongs to the daemon's user; whoever owns a directory can exchange what is in it. */
+  /** Whether it belongs to the daemon's user. */
   isOwn({ stats }: OpenedTarget): boolean {
     return stats.uid === this.#options.daemon.user;
   }
 
   /**
-   * Removes the target when it still is the file of this identity, or the directory of this identity and empty. What takes
-   * its name between look and removal is in a directory whose owner could have removed it as well.
+   * Removes the target if it is still the file of this identity, or the directory of this identity and empty. Something else
+   * may take its name before the removal, but only by somebody who could have removed that as well.
    */
   remove(target: string, identity: string): void {
     using parent = this.#options.roots.openIfThere(target);
     using opened = parent?.openUnlessLink();
     if (parent === undefined || opened === undefined || identityOf(opened) !== identity) return;
-    if (opened.stats.isFile()) unlinkUnlessExchanged(parent.path);
+    if (opened.stats.isFile()) unlinkUnlessReplaced(parent.path);
     else parent.removeEmpty();
   }
 
-  /** Removes the target when it is an empty directory or file, whoever made it. */
+  /** Removes the target if it is an empty directory or file, whoever made it. */
   removeEmpty(target: string): void {
     using parent = this.#options.roots.openIfThere(target);
     parent?.removeEmpty();
   }
 
-  /** Removes the target when it is an empty directory, whoever made it. */
+  /** Removes the target if it is an empty directory, whoever made it. */
   removeEmptyDirectory(target: string): void {
     using parent = this.#options.roots.openIfThere(target);
     parent?.removeEmptyDirectory();
   }
 
-  /** An empty directory of the daemon's user, 0755; made when there is none. */
+  /** An empty directory of the daemon's user, 0755, created if missing. */
   prepareDirectory(target: string): PreparedTarget {
     const { parent, isShared, isSticky } = this.#open(target);
     using _ = parent;
@@ -98,7 +98,8 @@ export class DirectTargets {
     }
     return disposingOnError(found, () => {
       this.#requireUntaken(found, target);
-      if (!found.isDirectory) throw refusal(target, 'there is a file; remove it, or choose a path that does not exist');
+      if (!found.isDirectory)
+        throw refusal(target, 'a file exists there; remove it, or choose a path that does not exist');
       this.#requireMemory(found.path, target);
       this.#requireOwnAndEmpty(found, target);
       const { gid, mode } = found.stats;
@@ -116,7 +117,7 @@ export class DirectTargets {
     });
   }
 
-  /** An empty file of the daemon's user, 0600. An empty file that is there already is replaced. */
+  /** An empty file of the daemon's user, 0600. An existing empty file is replaced. */
   prepareFile(target: string): PreparedTarget {
     const { parent, isShared } = this.#open(target);
     using _ = parent;
@@ -125,7 +126,7 @@ export class DirectTargets {
     if (found !== undefined) {
       this.#requireUntaken(found, target);
       if (found.isDirectory) {
-        throw refusal(target, 'there is a directory where the subPath is a file; remove it, or choose another path');
+        throw refusal(target, 'a directory exists there, and the subPath is a file; remove it, or choose another path');
       }
       this.#requireOwnAndEmpty(found, target);
       parent.removeEmpty();
@@ -138,8 +139,8 @@ export class DirectTargets {
   }
 
   /**
-   * Nobody else can write to it from now on, and nobody wrote to it before (looked at before anything is changed, and again):
-   * a directory that was found by its name may be another than was made. It keeps neither access lists nor a group that it may have from a directory of others.
+   * Closes it to writers other than the daemon's user. Since a directory opened by its name may not be the one that was
+   * made, it is checked to be empty before and after. Access lists and a group inherited from others' directories are removed.
    */
   #settle(opened: OpenedTarget, mode: number, isFromOthers: boolean): void {
     requireStillEmpty(opened);
@@ -171,7 +172,7 @@ export class DirectTargets {
     });
   }
 
-  /** Up to the target root, which the operator answers for. */
+  /** Checks the directories up to the target root, for which the operator is responsible. */
   #isShared(target: string, ancestors: readonly Ancestor[]): boolean {
     const { roots, daemon, inSharedDirectories } = this.#options;
     const root = roots.rootOf(target);
@@ -200,28 +201,28 @@ export class DirectTargets {
     if (!this.isOwn(found)) {
       throw refusal(
         target,
-        `it belongs to the user ${found.stats.uid}, who could exchange what is written there; choose a path that does not exist yet`,
+        `it belongs to the user ${found.stats.uid}, who could replace what is written there; choose a path that does not exist yet`,
       );
     }
     if (!found.isEmpty()) throw refusal(target, 'it is not empty; empty it, or choose another target');
   }
 }
 
-/** Where a target is made. */
+/** The directory that a target is made in. */
 type Place = {
   readonly parent: OpenedParent;
-  /** Whether others can exchange what is made in it. */
+  /** Whether others can replace what is made in it. */
   readonly isShared: boolean;
-  /** Whether others can make entries in it, and exchange what is theirs only. */
+  /** Whether others can create entries in it, but replace only their own. */
   readonly isSticky: boolean;
 };
 
-/** Says which file or directory it is, for as long as the machine runs. */
+/** Device and inode: identifies a file or directory that is kept open, until the next boot. */
 export function identityOf(opened: OpenedTarget): string {
   return identityText(identifyFile(opened.fd));
 }
 
-/** Of what is at the path now, wherever links on the way lead. Undefined where that is nothing, or cannot be reached. */
+/** The identity of what is at the path now, following links on the way. Undefined if nothing is there or it cannot be reached. */
 export function identityAt(path: string): string | undefined {
   try {
     const status = directoryCalls.status(AT_FDCWD, path);
@@ -243,7 +244,7 @@ function taker(target: string, path: string): LanternError {
 function shared(target: string, path: string, openness: string): LanternError {
   return refusal(
     target,
-    `"${path}" ${openness}, so that others could exchange what is written there; choose a target in directories that only the daemon's user and root can write to, or start with --direct-in-shared-directories`,
+    `"${path}" ${openness}, so that others could replace what is written there; choose a target in directories that only the daemon's user and root can write to, or start with --direct-in-shared-directories`,
   );
 }
 
@@ -251,7 +252,7 @@ function refusal(target: string, why: string): LanternError {
   return new LanternError('failed-precondition', `publish at "${target}": ${why}`);
 }
 
-function unlinkUnlessExchanged(path: string): void {
+function unlinkUnlessReplaced(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
@@ -262,7 +263,7 @@ function unlinkUnlessExchanged(path: string): void {
 
 function requireStillEmpty(opened: OpenedTarget): void {
   if (!opened.isDirectory || isEmptyDirectory(opened.fd)) return;
-  throw refusal(opened.target, 'somebody wrote to it meanwhile; empty it, or choose another target');
+  throw refusal(opened.target, 'somebody else wrote to it meanwhile; empty it, or choose another target');
 }
 
 function disposingOnError<T>(resource: Disposable, action: () => T): T {
@@ -276,16 +277,16 @@ function disposingOnError<T>(resource: Disposable, action: () => T): T {
 
 /** A directory that a target lies in. */
 type Ancestor = EntryStatus & {
-  /** As the target names it: for messages. */
+  /** As in the target's path, for messages. */
   readonly path: string;
 };
 
-/** Who the daemon is, as far as directories are judged. */
+/** The daemon's effective user and group. */
 type DirectUser = { readonly user: number; readonly group: number };
 
 /**
- * The directories that an opened parent lies in, itself first, up to `/`. Each is found from the one below it, so that
- * these are the real ones, whatever path led there: a directory that others cannot write to, they cannot move elsewhere.
+ * The directories above an opened parent, itself first, up to `/`. Each is found through `..` of the one below, so these are
+ * the real ones, whatever path led there. Others cannot move a directory out of one that they cannot write to.
  */
 function ancestorsOf(parent: OpenedParent): readonly Ancestor[] {
   const found: Ancestor[] = [];
@@ -294,7 +295,7 @@ function ancestorsOf(parent: OpenedParent): readonly Ancestor[] {
   try {
     for (;;) {
       const status = directoryCalls.status(AT_FDCWD, way);
-      // Above the top there is the top again; so may a directory be that is bound inside of itself.
+      // `..` of the root is the root. The path is compared too, since a directory may be bound inside itself.
       const isTop = path === '/' && isSame(status, found.at(-1));
       if (status === undefined || isTop) return found;
       found.push({ ...status, path });
@@ -307,9 +308,9 @@ function ancestorsOf(parent: OpenedParent): readonly Ancestor[] {
 }
 
 /**
- * Why others than root and the daemon's user can exchange what is made in the directory; undefined when they cannot. In a
- * sticky directory they cannot touch what is not theirs. Group bits count as others', since they may stand for users
- * of an access control list; but a user's own directory may be open to the group that the daemon runs in.
+ * The reason why users other than root and the daemon's can replace what is made in the directory; undefined if they cannot.
+ * In a sticky directory they can only touch their own entries. Group bits count as well, since they may stand for users of
+ * an access control list; but a user's own directory may be open to the group that the daemon runs in.
  */
 export function opennessOf({ user: owner, group, mode }: EntryStatus, daemon: DirectUser): string | undefined {
   const isDaemons = owner === daemon.user;
@@ -321,7 +322,7 @@ export function opennessOf({ user: owner, group, mode }: EntryStatus, daemon: Di
   return `can be written to by the group ${group}`;
 }
 
-/** Whether others can make entries, but cannot touch those that are not theirs. */
+/** Whether others can create entries, but touch only their own. */
 function isStickyAndOpen({ mode }: EntryStatus): boolean {
   return (mode & STICKY) !== 0 && (mode & (WRITABLE_BY_GROUP | WRITABLE_BY_OTHERS)) !== 0;
 }

@@ -5,15 +5,15 @@ import { readAccessList, removeAccessLists, removeDefaultList, writeAccessList }
 import type { OpenedParent } from '../linux/opened-target.ts';
 import { isBelow, type TargetRoots } from './target.ts';
 
-/** Whom each directory lets in; `onReachable` hears of those that everybody can reach who knows what lies in them. */
+/** Who may enter each directory. `onReachable` is called for those that anybody who knows a name inside can pass through. */
 export type Openness = {
   readonly accessOf: (directory: string) => DirectoryAccess;
   readonly onReachable: (directory: string) => void;
 };
 
 /**
- * The directories that targets below one root lie in. Each is made, and removed, in its parent as that was opened: within
- * the target roots, and without following a symbolic link anywhere. Nothing outside of the root is touched.
+ * Makes and removes the directories between a root and the targets below it. Each is made and removed in its opened parent:
+ * within the target roots, and without following a symbolic link. Nothing outside of the root is touched.
  */
 export class TargetDirectories {
   readonly #roots: TargetRoots;
@@ -23,13 +23,13 @@ export class TargetDirectories {
   }
 
   /**
-   * Makes what is missing of the root (whose parent must exist) and of the directories between it and the target, whatever the
-   * umask. Returns what it made, outermost first; nothing of it is left after an error. `failed-precondition` for a link
-   * or a file on the way; otherwise errors as `TargetRoots.open`.
+   * Makes the root (whose parent must exist) and the directories between it and the target, as far as they are missing,
+   * whatever the umask. Returns the directories made, outermost first; none is left after an error. `failed-precondition`
+   * for a link or a file on the way; otherwise errors as in `TargetRoots.open`.
    */
   make(root: string, target: string, openness: Openness): readonly string[] {
     const made: string[] = [];
-    // What is wrong with the text of the whole path is known before anything is made.
+    // Refuses a malformed path before anything is made.
     this.#roots.resolve(target);
     try {
       for (const path of directoriesTo(root, target)) {
@@ -44,8 +44,8 @@ export class TargetDirectories {
   }
 
   /**
-   * Gives a directory that was made here the access that it would be made with now. Returns what it was before, or undefined
-   * where there is no directory of the daemon's user any more.
+   * Sets the access of a directory that was made here to what it would be made with now. Returns its state before, or
+   * undefined if it is gone or belongs to another user.
    */
   settle(directory: string, { accessOf, onReachable }: Openness): DirectoryState | undefined {
     return this.#withOwn(directory, (path) => {
@@ -55,7 +55,7 @@ export class TargetDirectories {
     });
   }
 
-  /** Puts back what `settle` returned. */
+  /** Restores what `settle` returned. */
   restore(directory: string, state: DirectoryState): void {
     this.#withOwn(directory, (path) => restoreState(path, state));
   }
@@ -67,16 +67,16 @@ export class TargetDirectories {
     try {
       return action(found.path);
     } catch (error) {
-      throw toLanternError(error, `say who may enter the directory "${directory}"`);
+      throw toLanternError(error, `set the access of the directory "${directory}"`);
     }
   }
 
-  /** Removes these directories, innermost first, as far as they are empty; `paths` as `make` returned them. */
+  /** Removes these directories, innermost first, if they are empty; `paths` as `make` returned them. */
   remove(paths: readonly string[]): void {
     for (const path of [...paths].reverse()) this.#removeOne(path);
   }
 
-  /** Removes the directories that the target lies in, the root included, as far as they are empty. */
+  /** Removes the directories that the target lies in, the root included, if they are empty. */
   removeAbove(root: string, target: string): void {
     this.remove(directoriesTo(root, target));
   }
@@ -92,10 +92,10 @@ export class TargetDirectories {
   }
 }
 
-/** Gone already, full, mounted on, on a read-only file system, or no directory. */
+/** Gone already, not empty, mounted on, on a read-only file system, or not a directory. */
 const STAYS: ReadonlySet<string> = new Set(['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'EROFS', 'ENOTDIR']);
 
-/** Every directory from the root down to the target's parent; none for a target elsewhere. */
+/** The directories from the root down to the target's parent; none if the target lies outside of it. */
 export function directoriesTo(root: string, target: string): readonly string[] {
   if (!isBelow(target, root)) return [];
   const paths: string[] = [];
@@ -106,40 +106,41 @@ export function directoriesTo(root: string, target: string): readonly string[] {
   return paths.reverse();
 }
 
-/** Whether there was none. */
+/** Returns false if the directory exists already. */
 function makeOne(parent: OpenedParent, path: string, { accessOf, onReachable }: Openness): boolean {
   using found = parent.openExisting();
   if (found?.isDirectory === true) return false;
   if (found !== undefined) {
     throw new LanternError(
       'failed-precondition',
-      `make the directory "${path}": a file is there; remove it, or choose another root`,
+      `make the directory "${path}": a file exists there; remove it, or choose another root`,
     );
   }
   using created = parent.createDirectory();
   if (!created.isEmpty()) {
-    throw new LanternError('aborted', `make the directory "${path}": somebody put another in its place; try again`);
+    throw new LanternError('aborted', `make the directory "${path}": somebody replaced it by another one; try again`);
   }
-  // Without a setgid bit that its parent has given on.
+  // Clears a setgid bit inherited from the parent.
   chmodSync(created.path, 0o700);
   if (!setDirectoryAccess(created.path, accessOf(path))) onReachable(path);
   return true;
 }
 
-/** Whom a directory lets in besides its owner and root: everybody, or these users and groups only. They may read and search. */
+/** Who may read and search a directory besides its owner and root: everybody, or only these users and groups. */
 export type DirectoryAccess = 'everybody' | { readonly users: readonly number[]; readonly groups: readonly number[] };
 
 const OPEN = 0o755;
 const CLOSED = 0o700;
-/** How a directory with such a list looks: the group's bits are the most that anybody on it gets. */
+/** The mode of a directory with an access list: the group's bits limit the permissions of all on the list. */
 const LISTED = 0o750;
-/** Whoever knows a name in it gets there, nobody can list it. */
+/** Anybody who knows a name inside can pass through; nobody can list it. */
 const UNLISTABLE = 0o711;
 
 /**
- * Lets in whom the access names, by mode and access control list. `path` leads to an opened directory of the daemon's user, in
- * `/proc/self/fd`. A directory that is so already is not touched; one that changes lets nobody else in meanwhile, and
- * nobody out whom both let in. False where the file system has no such lists: then whoever knows a name in it gets there.
+ * Sets mode and access control list for this access. `path` is that of an opened directory of the daemon's user, in
+ * `/proc/self/fd`. Nothing is changed if it is right already. During a change nobody else gets access, and nobody loses it
+ * who has it before and after. False if the file system has no such lists: anybody who knows a name inside can then pass
+ * through.
  */
 export function setDirectoryAccess(path: string, access: DirectoryAccess): boolean {
   const list = access === 'everybody' ? undefined : accessList(access);
@@ -156,14 +157,14 @@ export function setDirectoryAccess(path: string, access: DirectoryAccess): boole
   return false;
 }
 
-/** Who gets in, as the file system has it. */
+/** The access as stored by the file system. */
 type DirectoryState = { readonly mode: number; readonly list: Buffer | undefined };
 
 export function stateOf(path: string): DirectoryState {
   return { mode: statSync(path).mode & 0o7777, list: readAccessList(path) };
 }
 
-/** Puts back what `stateOf` saw. */
+/** Restores what `stateOf` returned. */
 export function restoreState(path: string, { mode, list }: DirectoryState): void {
   if (list !== undefined && writeAccessList(path, list)) return;
   chmodSync(path, mode);
@@ -176,7 +177,7 @@ function isSame(a: DirectoryState, b: DirectoryState): boolean {
 
 const NONE = Buffer.alloc(0);
 
-/** Tags of acl(5), in the order that they must stand in. */
+/** Tags of acl(5), in the required order. */
 const OWNER = 0x01;
 const USER = 0x02;
 const OWNING_GROUP = 0x04;
@@ -189,7 +190,7 @@ const READ_AND_SEARCH = 5;
 const NO_ID = 0xffff_ffff;
 const VERSION = 2;
 
-/** As the kernel takes it: entries of tag, permissions and id. Undefined where nobody is named. */
+/** The kernel's format: entries of tag, permissions and id. Undefined for no users and groups. */
 function accessList({ users, groups }: Exclude<DirectoryAccess, 'everybody'>): Buffer | undefined {
   if (users.length === 0 && groups.length === 0) return undefined;
   const named = (tag: number, ids: readonly number[]) => {

@@ -48,7 +48,8 @@ export class TargetRoots {
 
   /**
    * The same for removing: undefined where no publication can be, because the parent is missing, behind a link, outside
-   * the roots or the daemon's own. Throws only `invalid-argument`.
+   * the roots or the daemon's own. Throws `invalid-argument`, and `permission-denied` for a directory that the daemon may not
+   * enter.
    */
   openIfThere(target: string): OpenedParent | undefined {
     const opened = this.#open(target, 'cover');

@@ -33,7 +33,7 @@ async function publishAndLose(world: DirectWorld, [, , part, lose]: (typeof CASE
   for (let round = 0; round < 2; round++) expect(await volume.look()).toEqual({ repaired: [], lasting: [] });
   lose(target, parent);
   for (let round = 0; round < 2; round++) {
-    const lasting = [`the target "${target}" was taken away; mount the volume there again`];
+    const lasting = [`the target "${target}" was removed or moved; mount the volume there again`];
     expect(await volume.look()).toEqual({ repaired: [], lasting });
   }
   return { volume, target, part };

@@ -108,7 +108,7 @@ test.each(PARTS)('%s that is being taken away when the daemon stops goes at the 
   await using scene = new Scene();
   const { publisher, volume } = await scene.volume(part);
   const before = scene.entries;
-  const removed = expect(volume.unpublish(scene.target)).rejects.toThrow('the daemon stops; try again');
+  const removed = expect(volume.unpublish(scene.target)).rejects.toThrow('the daemon is stopping; try again');
   await publisher[Symbol.asyncDispose]();
   await removed;
   expect(scene.entries).toBeGreaterThan(before / 2);

@@ -34,8 +34,8 @@ describe('a target that is refused stays as it was', () => {
       (path: string) => mkdirSync(`${path}/x`, { recursive: true }),
       'not empty',
     ],
-    ['prepareDirectory', 'a file', (path: string) => writeFileSync(path, ''), 'there is a file'],
-    ['prepareFile', 'a directory', (path: string) => mkdirSync(path), 'there is a directory'],
+    ['prepareDirectory', 'a file', (path: string) => writeFileSync(path, ''), 'a file exists there'],
+    ['prepareFile', 'a directory', (path: string) => mkdirSync(path), 'a directory exists there'],
     ['prepareFile', 'a file with bytes', (path: string) => writeFileSync(path, 'x'), 'not empty'],
   ] as const)('%s: %s', (prepare, _, plant, text) => {
     using dir = new TempDir('/dev/shm');
