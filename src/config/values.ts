@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseDuration } from '../base/clock.ts';
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { MAX_GROUP } from '../spec/volume-spec.ts';
 
 /** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
@@ -150,7 +151,7 @@ export const nodeId = kind('ID', (text, field) => {
 /** A gid, or the name of a group of /etc/group (Node has no getgrnam; groups of other name services need the number). */
 export const group = kind('GROUP', (text, field) => {
   if (/^\d+$/.test(text)) {
-    return Number(text) < 2 ** 32 - 1 ? parsed(Number(text)) : refuse(field, `"${text}" is not a group id`);
+    return Number(text) <= MAX_GROUP ? parsed(Number(text)) : refuse(field, `"${text}" is not a group id`);
   }
   const entry = groupEntries().find((fields) => fields[0] === text);
   const gid = Number(entry?.[2]);

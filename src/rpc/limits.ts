@@ -12,9 +12,6 @@ export const MAX_REQUEST_FIELDS = 20_000;
 /** Kubernetes' limit for a user. */
 export const MAX_USER = 2 ** 31 - 1;
 
-/** The largest group id that is not chown(2)'s "as it is". */
-export const MAX_GROUP = 2 ** 32 - 2;
-
 /** CSI's limit for a map<string, string>, in bytes of keys and values. Only our own keys count. */
 export const MAX_OWN_BYTES = 4096;
 

@@ -2,6 +2,9 @@ import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseAnnotationKey, parseLabelKey } from '../objects/names.ts';
 import type { RelativePath } from './relative-path.ts';
 
+/** The largest id of a user or group: chown(2) takes the next one for "unchanged". */
+export const MAX_GROUP = 2 ** 32 - 2;
+
 /**
  * What a volume shall contain, parsed and defaulted. The five single-source shapes and `projected` become the same
  * thing: a list of sources, later ones over earlier ones.

@@ -7,7 +7,7 @@ import type { HeldToken } from '../payload/render-payload.ts';
 import { definitionToJson, parseDefinition } from '../spec/parse-volume-source.ts';
 import { type PodFacts, parsePodFacts, podFactsToJson } from '../spec/pod-facts.ts';
 import { parseSubPath, type RelativePath } from '../spec/relative-path.ts';
-import { parseVolumeId, type VolumeDefinition, type VolumeId } from '../spec/volume-spec.ts';
+import { MAX_GROUP, parseVolumeId, type VolumeDefinition, type VolumeId } from '../spec/volume-spec.ts';
 import { isGenerationName } from './layout.ts';
 
 /**
@@ -98,9 +98,6 @@ export function parseRecord(text: string): Parsed<VolumeRecord> {
 /** The first field of all files, so that a later daemon knows the format. */
 const FORMAT_VERSION = 1;
 
-/** chown(2) takes the next larger id for "unchanged". */
-const MAX_ID = 0xffff_fffe;
-
 const generation = z.string().refine(isGenerationName, 'must be the name of a generation');
 
 const PUBLICATION = z.strictObject({
@@ -122,7 +119,7 @@ const RECORD = z.strictObject({
   volumeId: through(z.string(), parseVolumeId),
   namespace: through(z.string(), parseNamespace),
   definition: z.unknown(),
-  mountGroup: optional(z.int().nonnegative().max(MAX_ID)),
+  mountGroup: optional(z.int().nonnegative().max(MAX_GROUP)),
   pod: optional(z.unknown()),
   podVolume: optional(z.strictObject({ name: z.string(), root: z.string(), made: optional(z.array(z.string())) })),
   publications: z.array(PUBLICATION),

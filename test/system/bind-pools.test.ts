@@ -45,7 +45,9 @@ describe.runIf(isRoot)('pools of the bind publisher (needs root)', () => {
     using world = new BindWorld({ poolBytes: 2 * MIB, poolTotalBytes: MIB });
     const error = lanternErrorOf(() => world.start());
     expect(error.code).toBe('failed-precondition');
-    expect(error.message).toMatch(/^make pools of 2097152 bytes: all together are limited to 1048576.* smaller --pool-size/);
+    expect(error.message).toMatch(
+      /^make pools of 2097152 bytes: all together are limited to 1048576.* smaller --pool-size/,
+    );
     expect(world.mounts()).toEqual([]);
   });
 

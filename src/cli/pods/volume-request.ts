@@ -3,7 +3,7 @@ import { faulty, type Parsed } from '../../base/parsed.ts';
 import type { PodFacts } from '../../rpc/generated/lantern/v1/PodFacts.ts';
 import type { VolumeDefinition } from '../../rpc/generated/lantern/v1/VolumeDefinition.ts';
 import type { VolumeSource } from '../../rpc/generated/lantern/v1/VolumeSource.ts';
-import type { VolumeSpec } from '../../spec/volume-spec.ts';
+import { MAX_GROUP, type VolumeSpec } from '../../spec/volume-spec.ts';
 import { collect, namespaceOption } from '../define-command.ts';
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
@@ -96,11 +96,9 @@ async function readData(args: readonly string[], terminal: Terminal): Promise<Re
   return data;
 }
 
-const MAX_GID = 2 ** 32 - 2;
-
 function parseGroup(text: string): number {
   const gid = Number(text);
-  if (!/^\d+$/.test(text) || gid > MAX_GID) throw new InvalidArgumentError('It must be a numeric group id.');
+  if (!/^\d+$/.test(text) || gid > MAX_GROUP) throw new InvalidArgumentError('It must be a numeric group id.');
   return gid;
 }
 

@@ -4,13 +4,13 @@ import { parseYamlDocuments } from '../../objects/manifest/yaml.ts';
 import { parseObjectName } from '../../objects/names.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
 import { parseVolumeSource, parseVolumeSourceText } from '../../spec/parse-volume-source.ts';
-import type { VolumeDefinition, VolumeSpec } from '../../spec/volume-spec.ts';
+import { MAX_GROUP, type VolumeDefinition, type VolumeSpec } from '../../spec/volume-spec.ts';
 import { ACCESS_MODES, type AccessMode, MOUNT_FLAGS, type MountFlag } from '../../volume/record.ts';
 import type {
   _csi_v1_VolumeCapability_MountVolume__Output as MountVolume,
   VolumeCapability__Output as WireCapability,
 } from '../generated/csi/v1/VolumeCapability.ts';
-import { MAX_GROUP, MAX_HOST_BYTES, MAX_HOST_KEYS, MAX_OWN_BYTES } from '../limits.ts';
+import { MAX_HOST_BYTES, MAX_HOST_KEYS, MAX_OWN_BYTES } from '../limits.ts';
 import { Reading } from '../reading.ts';
 
 // The fields that requests to csi.v1.Node and csi.v1.Controller have in common: the capability of a volume, and the map
