@@ -1,12 +1,12 @@
 import { LanternError } from './errors.ts';
 
-/** Hands every item to every reader of the moment; nobody waits for a reader. */
+/** Sends every item to all present readers, without waiting for them. */
 export class Broadcast<T> {
   readonly #what: string;
   readonly #limit: number;
   readonly #readers = new Set<(item: T) => void>();
 
-  /** `what` names the stream in errors, e.g. `watch volumes`; a reader may fall `limit` items behind. */
+  /** `what` names the stream in errors, as in `watch volumes`; a reader may fall `limit` items behind. */
   constructor(what: string, limit: number) {
     this.#what = what;
     this.#limit = limit;
@@ -17,13 +17,13 @@ export class Broadcast<T> {
   }
 
   /**
-   * `first`, then items from now on, those that `isMeant` says, until the signal aborts or the reader stops.
-   * `resource-exhausted` when the reader is too slow. Reading starts at the call, not at the first step of the iteration.
+   * `first`, then all items sent from now on, if they match, until the signal aborts or the reader stops. Fails with
+   * `resource-exhausted` if the reader is too slow. Starts at the call, not at the first step of the iteration.
    */
-  read(first: readonly T[], isMeant: (item: T) => boolean, signal: AbortSignal): AsyncIterable<T> {
+  read(first: readonly T[], matches: (item: T) => boolean, signal: AbortSignal): AsyncIterable<T> {
     const queue = new BoundedQueue<T>(this.#what, this.#limit + first.length, signal);
     const reader = (item: T): void => {
-      if (isMeant(item)) queue.push(item);
+      if (matches(item)) queue.push(item);
     };
     for (const item of first) reader(item);
     this.#readers.add(reader);
@@ -46,9 +46,9 @@ async function* readUntilDone<T>(items: AsyncIterable<T>, onDone: () => void): A
 }
 
 /**
- * Items from a producer that must not wait to one reader that may be slow. The queue holds at most `limit` items; one
- * more makes the reader's next step fail with `resource-exhausted`, rather than growing or losing items silently.
- * Iteration ends, without an error, when the signal aborts.
+ * Passes items from a producer that must not wait to a reader that may be slow. With more than `limit` items the reader's
+ * next step fails with `resource-exhausted`: the queue neither grows nor loses items silently. The iteration ends without
+ * an error when the signal aborts.
  */
 export class BoundedQueue<T> implements AsyncIterable<T>, Disposable {
   readonly #limit: number;
@@ -59,7 +59,6 @@ export class BoundedQueue<T> implements AsyncIterable<T>, Disposable {
   #failure: LanternError | undefined;
   #wake: () => void = () => {};
 
-  /** `what` names the stream in the error, e.g. `watch volumes`. */
   constructor(what: string, limit: number, signal: AbortSignal) {
     this.#what = what;
     this.#limit = limit;
@@ -70,19 +69,15 @@ export class BoundedQueue<T> implements AsyncIterable<T>, Disposable {
   push(item: T): void {
     if (this.#failure !== undefined) return;
     if (this.#items.length >= this.#limit) {
-      this.fail(
-        new LanternError(
-          'resource-exhausted',
-          `${this.#what}: the reader fell ${this.#limit} events behind; read faster, or list again and watch from there`,
-        ),
-      );
+      const problem = `the reader fell ${this.#limit} events behind; read faster, or list again and watch from there`;
+      this.fail(new LanternError('resource-exhausted', `${this.#what}: ${problem}`));
       return;
     }
     this.#items.push(item);
     this.#wake();
   }
 
-  /** Ends the stream with an error; what is queued already is dropped. */
+  /** Ends the stream with an error; queued items are dropped. */
   fail(error: LanternError): void {
     this.#failure = error;
     this.#items = [];

@@ -9,12 +9,12 @@ const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 const RESOLVE_NO_MAGICLINKS = 2n;
 const RESOLVE_BENEATH = 8n;
-/** The kernel gives up on a path with `..` in it when anything at all is renamed meanwhile. */
-const ATTEMPTS = 16;
+/** The kernel gives up on a path with `..` if anything is renamed meanwhile. */
+const MAX_ATTEMPTS = 16;
 
 /**
- * A directory that is held open, and what lies in it. Whoever may rename what is below it cannot make a name lead out
- * of it, whatever he does between one call and the next: openat2(2) with RESOLVE_BENEATH, Linux 5.6 or newer.
+ * A directory that is held open, and the files below it. A path cannot lead out of it, even if others rename and exchange
+ * files below it at the same time: openat2(2) with RESOLVE_BENEATH, Linux 5.6 or newer.
  */
 export class ContainedDirectory implements AsyncDisposable {
   readonly #handle: FileHandle;
@@ -23,43 +23,43 @@ export class ContainedDirectory implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** Rejects with an errno of open(2). Links on the way to the directory itself are followed. */
+  /** Rejects with an errno of open(2). Follows links in `path`. */
   static async open(path: string): Promise<ContainedDirectory> {
     return new ContainedDirectory(await open(path, fs.O_RDONLY | fs.O_DIRECTORY));
   }
 
-  /** Leads to the directory for as long as it is held, whatever its name is by then. */
+  /** Refers to the directory while it is held, even after a rename. */
   get path(): string {
     return descriptorPath(this.#handle.fd);
   }
 
   /**
-   * What the relative path leads to, links followed, the last element's too. EXDEV when that is outside; what is there
-   * is not told. EAGAIN when it was moved about too often meanwhile.
+   * The file at a relative path; links are followed. EXDEV if it is outside, whether or not it exists. EAGAIN if files
+   * were renamed too often meanwhile.
    */
   async open(path: string): Promise<ContainedFile> {
     try {
       return await this.#openBeneath(path);
     } catch (error) {
       if (errnoOf(error) !== 'EXDEV') throw error;
-      // A link may leave and come back, as an absolute one does. Where it ends now is a hint: what is opened lies inside.
+      // A link may leave and come back, as an absolute one does. Its present target is only a hint: it is opened beneath.
       const inside = await this.#whereItEnds(path);
       if (inside === undefined) throw error;
       return await this.#openBeneath(inside);
     }
   }
 
-  /** Where the file is at this moment, relative to the directory and without links; undefined when it is not inside. */
+  /** The file's present path, relative to the directory and without links; undefined if it is outside. */
   async locate(file: ContainedFile): Promise<string | undefined> {
     const inside = relative(await readlink(this.path), await readlink(file.path));
     return leaves(inside) ? undefined : inside;
   }
 
-  /** The names in it, in no order. Reads no further than `most` of them, and answers undefined when there are more. */
-  async names(most: number): Promise<readonly string[] | undefined> {
+  /** The names in it, in any order; undefined if there are more than `max`. */
+  async names(max: number): Promise<readonly string[] | undefined> {
     const names: string[] = [];
     for await (const { name } of await opendir(this.path)) {
-      if (names.push(name) > most) return undefined;
+      if (names.push(name) > max) return undefined;
     }
     return names;
   }
@@ -77,7 +77,7 @@ export class ContainedDirectory implements AsyncDisposable {
       try {
         return new ContainedFile(await openBeneath(this.#handle.fd, path === '' ? '.' : path));
       } catch (error) {
-        if (errnoOf(error) !== 'EAGAIN' || attempt === ATTEMPTS) throw error;
+        if (errnoOf(error) !== 'EAGAIN' || attempt === MAX_ATTEMPTS) throw error;
       }
     }
   }
@@ -93,18 +93,18 @@ export class ContainedDirectory implements AsyncDisposable {
   }
 }
 
-/** What a check needs to know of a file; numbers as stat(2) has them. */
+/** The facts that a check needs; numbers as in stat(2). */
 export type FileFacts = {
   readonly isFile: boolean;
   readonly isDirectory: boolean;
   readonly uid: number;
   readonly mode: number;
   readonly links: number;
-  /** The same for two names of one file, and for no other. */
+  /** Device and inode: equal for all names of one file. */
   readonly identity: string;
 };
 
-/** A file or directory that is held without being opened for reading: nothing happens to a pipe or a device. */
+/** A file or directory held by O_PATH: nothing happens to a pipe or a device. */
 export class ContainedFile implements Disposable {
   readonly #fd: number;
 
@@ -112,7 +112,7 @@ export class ContainedFile implements Disposable {
     this.#fd = fd;
   }
 
-  /** Leads to the file for as long as it is held, whatever its name is by then. */
+  /** Refers to the file while it is held, even after a rename. */
   get path(): string {
     return descriptorPath(this.#fd);
   }
@@ -121,7 +121,7 @@ export class ContainedFile implements Disposable {
     return factsOf(this.path);
   }
 
-  /** Opens this very file. For regular files. */
+  /** Opens this file. For regular files. */
   async openToRead(): Promise<FileHandle> {
     return open(this.path, fs.O_RDONLY | fs.O_NONBLOCK);
   }
@@ -155,7 +155,7 @@ type OpenAt2 = { async(...values: readonly unknown[]): void };
 
 let openat2: OpenAt2 | undefined;
 
-/** The directory may lie on a slow disk: the call is made by another thread. */
+/** The disk may be slow: the call runs in another thread. */
 function openBeneath(directory: number, path: string): Promise<number> {
   openat2 ??= koffi.load(null).func('syscall', 'long', ['long', 'long', 'str', 'void *', 'size_t']);
   const call = openat2;

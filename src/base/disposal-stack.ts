@@ -1,11 +1,11 @@
 /**
- * What was set up, taken down in reverse order. Node 20 has the symbols but not AsyncDisposableStack. Everything is
- * taken down even when a part fails; the first failure is thrown at the end. A second disposal does nothing.
+ * Disposes parts in reverse order; Node 20 has the symbols but not AsyncDisposableStack. If a part fails, the others are
+ * still disposed and the first failure is thrown at the end. A second disposal does nothing.
  */
 export class DisposalStack implements AsyncDisposable {
   readonly #actions: (() => Promise<void> | void)[] = [];
 
-  /** Disposes the part when its turn comes, and gives it back. */
+  /** Adds the part and returns it. */
   use<T extends Disposable | AsyncDisposable>(part: T): T {
     this.defer(() => (Symbol.asyncDispose in part ? part[Symbol.asyncDispose]() : part[Symbol.dispose]()));
     return part;

@@ -7,69 +7,39 @@ import { errnoOf, LanternError, SystemCallError } from './errors.ts';
 
 type PrivateFileOptions = {
   readonly replace: boolean;
-  /** What a test puts in its place, to stand for a file system that has no such files. */
-  readonly openUnnamed?: typeof openNameless;
+  /** For tests: stands for a file system without unnamed files. */
+  readonly openUnnamed?: typeof openUnnamed;
 };
 
 /**
- * Writes a file, 0600, that is there as a whole or not at all, and durable on return. `already-exists` when something
- * has that name and `replace` is not set, whether at first or in the end; `failed-precondition` when it is to replace
- * what is no file, such as /dev/null, or a link to that. Whatever fails leaves nothing behind. Neither does a process
- * that is killed while it writes, where the file system has files without a name.
+ * Writes a file, 0600, that appears complete or not at all, and is durable on return. `already-exists` if the name is in
+ * use and `replace` is not set; `failed-precondition` if it would replace something that is not a file, such as
+ * /dev/null. A failure leaves nothing behind. Neither does a process that is killed, on a file system with unnamed files.
  */
 export async function writePrivateFile(
   path: string,
-  { replace, openUnnamed = openNameless }: PrivateFileOptions,
+  { replace, openUnnamed: openIn = openUnnamed }: PrivateFileOptions,
   write: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
   await (replace ? requireReplaceable(path) : requireAbsent(path));
-  const besides = besidesOf(path);
-  const nameless = await openUnnamed(dirname(path));
-  const file = nameless ?? (await open(besides, 'wx', 0o600));
+  const temporary = temporaryPath(path);
+  const unnamed = await openIn(dirname(path));
+  const file = unnamed ?? (await createFile(temporary));
   try {
     try {
       await write(file);
       await file.sync();
-      // A name can be given to what is open alone, and only one that nothing has.
-      if (nameless !== undefined) await nameNew(file, replace ? besides : path);
+      // Only an open file can be given a name, and only one that is not in use.
+      if (unnamed !== undefined) await nameFile(file, replace ? temporary : path);
     } finally {
       await file.close();
     }
-    if (replace) await rename(besides, path);
-    else if (nameless === undefined) await nameIfAbsent(besides, path);
+    if (replace) await rename(temporary, path);
+    else if (unnamed === undefined) await renameIfAbsent(temporary, path);
   } finally {
-    await rm(besides, { force: true });
+    await rm(temporary, { force: true });
   }
   await syncDirectory(dirname(path));
-}
-
-/** An empty file, 0600, in that directory, that has no name any more: it goes when it is closed. */
-export async function openNamelessFile(directory: string): Promise<FileHandle> {
-  const nameless = await openNameless(directory);
-  if (nameless !== undefined) return nameless;
-  const path = besidesOf(join(directory, 'lantern'));
-  const file = await open(path, 'wx+', 0o600);
-  await rm(path, { force: true });
-  return file;
-}
-
-async function nameNew(file: FileHandle, path: string): Promise<void> {
-  try {
-    await nameFile(file, path);
-  } catch (error) {
-    throw errnoOf(error) === 'EEXIST' ? exists(path) : error;
-  }
-}
-
-async function nameIfAbsent(from: string, path: string): Promise<void> {
-  try {
-    await link(from, path);
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') throw exists(path);
-    // A file system without hard links, as on a stick that carries the file elsewhere.
-    await requireAbsent(path);
-    await rename(from, path);
-  }
 }
 
 async function requireReplaceable(path: string): Promise<void> {
@@ -79,7 +49,7 @@ async function requireReplaceable(path: string): Promise<void> {
     if (errnoOf(error) === 'ENOENT') return;
     throw error;
   }
-  throw new LanternError('failed-precondition', `write "${path}": it is no regular file; name another one`);
+  throw new LanternError('failed-precondition', `write "${path}": it is not a regular file; name another one`);
 }
 
 async function requireAbsent(path: string): Promise<void> {
@@ -96,22 +66,45 @@ function exists(path: string): LanternError {
   return new LanternError('already-exists', `write "${path}": it exists already; name another file, or add --force`);
 }
 
-function besidesOf(path: string): string {
+function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+}
+
+function createFile(path: string): Promise<FileHandle> {
+  return open(path, 'wx+', 0o600);
+}
+
+async function renameIfAbsent(from: string, path: string): Promise<void> {
+  try {
+    await link(from, path);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw exists(path);
+    // A file system without hard links, such as that of a USB stick.
+    await requireAbsent(path);
+    await rename(from, path);
+  }
+}
+
+/** An empty file, 0600, on the directory's file system, that is gone when it is closed. */
+export async function openTemporaryFile(directory: string): Promise<FileHandle> {
+  const unnamed = await openUnnamed(directory);
+  if (unnamed !== undefined) return unnamed;
+  const path = temporaryPath(join(directory, 'lantern'));
+  const file = await createFile(path);
+  await rm(path, { force: true });
+  return file;
 }
 
 /** The same value on x86-64 and arm64; it counts only together with O_DIRECTORY, which is not. */
 const O_TMPFILE = 0o20000000 | fs.O_DIRECTORY;
-const AT_FDCWD = -100;
-const AT_SYMLINK_FOLLOW = 0x400;
-/** A file system, or a kernel, that has no such files. Node gives EOPNOTSUPP its other name. */
+/** A file system or a kernel without unnamed files. Node reports EOPNOTSUPP as ENOTSUP. */
 const UNSUPPORTED: ReadonlySet<string | undefined> = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EISDIR']);
 
 /**
- * An empty file, 0600, that lies in that directory and has no name, to be written and read: however its process ends,
- * nothing of it is left. Undefined where the file system has no such files (vfat, NFS).
+ * An empty file, 0600, in the directory but without a name: it vanishes with the process unless `nameFile` names it.
+ * Undefined if the file system has no such files (vfat, NFS).
  */
-export async function openNameless(directory: string): Promise<FileHandle | undefined> {
+export async function openUnnamed(directory: string): Promise<FileHandle | undefined> {
   try {
     return await open(directory, O_TMPFILE | fs.O_RDWR, 0o600);
   } catch (error) {
@@ -123,10 +116,12 @@ export async function openNameless(directory: string): Promise<FileHandle | unde
 type LinkAt = { async(...values: readonly unknown[]): void };
 
 let linkat: LinkAt | undefined;
+const AT_FDCWD = -100;
+const AT_SYMLINK_FOLLOW = 0x400;
 
 /**
- * Gives such a file its name, on the same file system. EEXIST when something has that name. Node's own `link` would
- * link what leads to the descriptor, not what it leads to. The disk may be slow: the call is made by another thread.
+ * Names an unnamed file, on its file system; `already-exists` if the name is in use. Node's own `link` does not follow
+ * the link in /proc. The disk may be slow: the call runs in another thread.
  */
 function nameFile(file: FileHandle, path: string): Promise<void> {
   linkat ??= koffi.load(null).func('linkat', 'int', ['int', 'str', 'int', 'str', 'int']);
@@ -134,56 +129,16 @@ function nameFile(file: FileHandle, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const from = `/proc/self/fd/${file.fd}`;
     call.async(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW, (error: unknown, result: number) => {
-      if (error) reject(error);
-      else if (result < 0) reject(new SystemCallError(koffi.errno(), 'linkat', path));
-      else resolve();
+      const failure = error ?? (result < 0 ? new SystemCallError(koffi.errno(), 'linkat', path) : undefined);
+      if (failure === undefined) resolve();
+      else reject(errnoOf(failure) === 'EEXIST' ? exists(path) : failure);
     });
   });
 }
 
 /**
- * Makes the directory and those above it that are missing, with that mode; one that is there stays as it is. Node's own
- * `recursive` tries for ever where nothing can be made, as in /proc. Throws as `mkdirSync` does.
- */
-export function makeDirectories(path: string, mode: number): void {
-  const missing: string[] = [];
-  for (let at = resolve(path); !isDirectory(at); at = dirname(at)) missing.push(at);
-  for (const each of missing.reverse()) {
-    try {
-      mkdirSync(each, { mode });
-    } catch (error) {
-      // Somebody else made it meanwhile, or something else is in the way.
-      if (!isDirectory(each)) throw error;
-    }
-  }
-}
-
-function isDirectory(path: string): boolean {
-  return path === '/' || statOf(path)?.isDirectory() === true;
-}
-
-/** What is no directory, or cannot be looked at, is found out by making the directory. */
-function statOf(path: string) {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
-}
-
-/** Makes names created, renamed or removed in the directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-/**
- * Replaces a file in one step, 0600: at every moment, a crash of the machine included, it holds the old bytes or the
- * new ones; the new ones on return.
+ * Replaces a file, 0600, atomically: at any time, even after a crash of the machine, it has the old or the new contents,
+ * and on return the new ones.
  */
 export async function replaceFile(path: string, chunks: Iterable<Uint8Array | string>): Promise<void> {
   const unfinished = `${path}.new`;
@@ -196,4 +151,40 @@ export async function replaceFile(path: string, chunks: Iterable<Uint8Array | st
   }
   await rename(unfinished, path);
   await syncDirectory(dirname(path));
+}
+
+/** Makes the names created, renamed or removed in the directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/**
+ * Makes a directory and its missing parents, with that mode; existing ones are not changed. Node's own `recursive` never
+ * ends if a directory cannot be made, as in /proc. Throws as `mkdirSync` does.
+ */
+export function makeDirectories(path: string, mode: number): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !isDirectory(at); at = dirname(at)) missing.push(at);
+  for (const each of missing.reverse()) {
+    try {
+      mkdirSync(each, { mode });
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (!isDirectory(each)) throw error;
+    }
+  }
+}
+
+/** False also for a path that cannot be read: `mkdirSync` reports why. */
+function isDirectory(path: string): boolean {
+  try {
+    return path === '/' || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch {
+    return false;
+  }
 }

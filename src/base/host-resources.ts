@@ -2,8 +2,8 @@ import { readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
 /**
- * What this node can give to a container that says no limit, by the names that Kubernetes has for it, as quantities. Its
- * ephemeral storage is that of the root's file system, which on most nodes is the kubelet's as well.
+ * The resources of this node, by their names in Kubernetes, as quantities: the limits of a container that sets none. The
+ * ephemeral storage is the root file system, which on most nodes is also the kubelet's.
  */
 export function nodeResources(): ReadonlyMap<string, string> {
   return new Map([
@@ -18,29 +18,29 @@ function sizeOfFileSystem(path: string): bigint {
   return blocks * bsize;
 }
 
-/** What this process may use, in bytes: the machine's memory, or its control group's limit where that is lower. */
+/** The memory for this process, in bytes: the machine's, or the limit of its control group if that is lower. */
 export function availableMemory(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
-/** What all pools together may take when nobody says otherwise. */
+/** The default of `--pool-total`. */
 export function defaultPoolTotal(memoryBytes: number): number {
   return Math.floor(memoryBytes / 2);
 }
 
-/** What is assumed where the kernel does not say: the least that a process usually has. */
-const USUAL = 1_024;
-/** Larger ones, and "unlimited", are this: nothing here needs more. */
-const MOST = 1_048_576;
+/** The usual minimum, assumed if the limit cannot be read. */
+const DEFAULT_DESCRIPTORS = 1_024;
+/** Replaces larger limits and "unlimited": nothing here needs more. */
+const MAX_DESCRIPTORS = 1_048_576;
 
-/** How many descriptors this process may have open (RLIMIT_NOFILE; Node raises the soft limit to the hard one at its start). */
+/** The limit of open descriptors of this process (RLIMIT_NOFILE; Node raises the soft limit to the hard one at start). */
 export function descriptorLimit(read: () => string = () => readFileSync('/proc/self/limits', 'utf8')): number {
   try {
     const soft = /^Max open files +(\S+)/m.exec(read())?.[1];
-    if (soft === 'unlimited') return MOST;
-    return soft !== undefined && /^\d+$/.test(soft) ? Math.min(MOST, Number(soft)) : USUAL;
+    if (soft === 'unlimited') return MAX_DESCRIPTORS;
+    return soft !== undefined && /^\d+$/.test(soft) ? Math.min(MAX_DESCRIPTORS, Number(soft)) : DEFAULT_DESCRIPTORS;
   } catch {
-    return USUAL;
+    return DEFAULT_DESCRIPTORS;
   }
 }

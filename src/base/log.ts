@@ -5,8 +5,8 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFormat = 'text' | 'json';
 
 /**
- * Fields that may hold secret bytes wherever they turn up in a logged value. Code logs names, sizes and revisions
- * and never these; the list is the second line of defence.
+ * Fields that may contain secret bytes. Code logs names, sizes and revisions, never these; their redaction is a second
+ * line of defence.
  */
 const SECRET_FIELDS = [
   'data',
@@ -21,8 +21,8 @@ const SECRET_FIELDS = [
 ];
 
 /**
- * A log on stderr (or `destination`). Errors are logged as code and message: a `cause` may quote a parser's input, and
- * with it a secret, so it never gets here.
+ * A log on stderr (or `destination`). Errors are logged as code and message, without their `cause`, which may quote
+ * secrets in a parser's input.
  */
 export function createLog(level: LogLevel, format: LogFormat, destination?: DestinationStream): Log {
   const redacted = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
@@ -40,7 +40,6 @@ export function createLog(level: LogLevel, format: LogFormat, destination?: Dest
   );
 }
 
-/** A log that drops everything. */
 export const silentLog: Log = pino({ level: 'silent' });
 
 function describeError(error: unknown): unknown {
@@ -48,7 +47,7 @@ function describeError(error: unknown): unknown {
   return { code: 'code' in error ? error.code : error.name, message: error.message };
 }
 
-/** One readable line per entry: time, level, message, then `key=value` pairs. */
+/** Formats an entry as one line: time, level, message, then `key=value` pairs. */
 function textStream(sink: DestinationStream): DestinationStream {
   return {
     write(line: string): void {

@@ -1,17 +1,17 @@
 import type { Clock } from './clock.ts';
 
-/** Delays for the attempts of one retry loop, in milliseconds: doubling from `first` up to `most`, each with jitter. */
-export type Backoff = { readonly firstMs: number; readonly mostMs: number; readonly jitter: number };
+/** Delays between attempts double from `firstMs` to `maxMs`; each is shortened by up to the fraction `jitter`. */
+export type Backoff = { readonly firstMs: number; readonly maxMs: number; readonly jitter: number };
 
 export function* delays(backoff: Backoff, random: () => number = Math.random): Generator<number, never> {
-  for (let delay = backoff.firstMs; ; delay = Math.min(backoff.mostMs, delay * 2)) {
+  for (let delay = backoff.firstMs; ; delay = Math.min(backoff.maxMs, delay * 2)) {
     yield delay * (1 - backoff.jitter * random());
   }
 }
 
 /**
- * Runs `attempt` until it succeeds, `isPassing` says that its error will not pass, or the signal aborts. After an
- * abort the last error that could have passed is thrown rather than the bare abort: it says what stood in the way.
+ * Runs `attempt` until it succeeds, fails with an error that is not transient, or the signal aborts. After an abort the
+ * last transient error is thrown rather than the abort: it names the obstacle.
  */
 export async function retry<T>(
   attempt: () => Promise<T>,
@@ -19,18 +19,18 @@ export async function retry<T>(
     clock: Pick<Clock, 'sleep'>;
     signal: AbortSignal;
     backoff: Backoff;
-    isPassing: (error: unknown) => boolean;
+    isTransient: (error: unknown) => boolean;
   },
 ): Promise<T> {
   const waits = delays(options.backoff);
-  let passing: { readonly error: unknown } | undefined;
+  let transient: { readonly error: unknown } | undefined;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (options.isPassing(error)) passing = { error };
-      if (options.signal.aborted) throw (passing ?? { error }).error;
-      if (passing?.error !== error) throw error;
+      if (options.isTransient(error)) transient = { error };
+      if (options.signal.aborted) throw (transient ?? { error }).error;
+      if (transient?.error !== error) throw error;
       try {
         await options.clock.sleep(waits.next().value, options.signal);
       } catch {
@@ -40,7 +40,7 @@ export async function retry<T>(
   }
 }
 
-/** A pause that may end early. A ring while nobody waits is kept for the next wait. */
+/** A pause that can be ended early. A ring without a waiter ends the next wait. */
 export class Wakeup {
   #isRung = false;
   #wake: () => void = () => {};
@@ -50,14 +50,14 @@ export class Wakeup {
     this.#wake();
   }
 
-  /** Resolves at the ring, or after `ms`; rejects with the signal's reason when it aborts first. */
+  /** Resolves at the ring or after `ms`; rejects with the signal's reason if it aborts first. */
   async wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
     const rung = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
     signal.throwIfAborted();
     if (!this.#isRung) {
-      // The pause that lost the race must not stay behind as a timer and a listener.
+      // Removes the timer and the listener of a pause that lost the race.
       const over = new AbortController();
       try {
         await Promise.race([rung, clock.sleep(ms, AbortSignal.any([signal, over.signal]))]);

@@ -1,15 +1,15 @@
 import type { Clock } from './clock.ts';
 
 /**
- * Work cut where others may have a turn: one `yield` for each place where it may be left for a while. Nothing happens
- * until somebody runs it, all at once (`finish`) or in slices of time (`Slices.run`).
+ * Work that can be interrupted at each `yield`. Nothing happens until it is run, at once (`finish`) or in slices of time
+ * (`Slices.run`).
  */
 export type Steps<T> = Generator<void, T, void>;
 
-/** What is done when the call returns where it was little work, and otherwise when the promise resolves. */
+/** The result of work: at once if it was short, otherwise as a promise. */
 export type Awaitable<T> = T | Promise<T>;
 
-/** The same work, which stops where `check` throws: it is asked after each pause, when much may have happened meanwhile. */
+/** The same work, with `check` called after each interruption; it throws to end the work. */
 export function* guarded<T>(steps: Steps<T>, check: () => void): Steps<T> {
   for (;;) {
     const step = steps.next();
@@ -19,13 +19,13 @@ export function* guarded<T>(steps: Steps<T>, check: () => void): Steps<T> {
   }
 }
 
-/** Work that is not cut. */
+/** Work without interruptions. */
 export function* inOneStep<T>(action: () => T): Steps<T> {
   yield;
   return action();
 }
 
-/** Runs the work to its end, whoever waits. */
+/** Runs the work to its end without interruption. */
 export function finish<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next();
@@ -33,10 +33,10 @@ export function finish<T>(steps: Steps<T>): T {
   }
 }
 
-/** Work may hold the event loop this long, in milliseconds. */
+/** The time for which work may block the event loop, in milliseconds. */
 const SLICE_MS = 5;
 
-/** Lets the event loop serve others now and then: many workers share one slice of time, and one turn between slices. */
+/** Shares slices of time among all workers; the event loop serves others between slices. */
 export class Slices {
   readonly #clock: Clock;
   #end = 0;
@@ -46,18 +46,18 @@ export class Slices {
     this.#clock = clock;
   }
 
-  /** Resolves at once within a slice, else at the event loop's next turn. */
+  /** Resolves at once within a slice, otherwise at the event loop's next turn. */
   async next(): Promise<void> {
     while (this.#clock.monotonic() >= this.#end) await this.#nextTurn();
   }
 
-  /** Runs the work: at once as far as one slice reaches, and what is left of it at the event loop's next turns. */
+  /** Runs the work: one slice at once, the rest in later turns of the event loop. */
   run<T>(steps: Steps<T>): Awaitable<T> {
     const step = this.#runUntil(this.#clock.monotonic() + SLICE_MS, steps);
-    return step.done === true ? step.value : this.#goOn(steps);
+    return step.done === true ? step.value : this.#continue(steps);
   }
 
-  async #goOn<T>(steps: Steps<T>): Promise<T> {
+  async #continue<T>(steps: Steps<T>): Promise<T> {
     for (;;) {
       await this.next();
       const step = this.#runUntil(this.#end, steps);

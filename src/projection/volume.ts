@@ -51,7 +51,7 @@ export const UNKNOWN_ID = 'unknown:';
 /** How many damages a message names. */
 const NAMED_DAMAGES = 5;
 /** Until the next attempt to remove files. */
-const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+const RETRY: Backoff = { firstMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 const ON_REQUEST: Trigger = { since: undefined, isLook: true };
 
 /**

@@ -11,7 +11,7 @@ import type { TokenSigner } from './token-signer.ts';
 
 /** Keys whose time is over leave the file within this time. */
 const DAY_MS = 86_400_000;
-const BACKOFF = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+const BACKOFF = { firstMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
 type KeySetFileOptions = {
   readonly path: string;

@@ -29,7 +29,7 @@ import type { ObjectEvent, Store } from '../stores/store.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { lastingClaims, type TokenSigner } from './token-signer.ts';
 
-const BACKOFF = { firstMs: 500, mostMs: 60_000, jitter: 0.2 };
+const BACKOFF = { firstMs: 500, maxMs: 60_000, jitter: 0.2 };
 
 type TokenSecretsOptions = {
   readonly store: Store;

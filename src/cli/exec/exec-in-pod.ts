@@ -179,7 +179,7 @@ function textOf(name: string, value: Uint8Array): string {
 
 /** A daemon that is being restarted is waited for, so that nothing is left; in milliseconds. */
 const UNMOUNT_PATIENCE_MS = 15_000;
-const BACKOFF = { firstMs: 200, mostMs: 2_000, jitter: 0.2 };
+const BACKOFF = { firstMs: 200, maxMs: 2_000, jitter: 0.2 };
 
 /** Whether everything is gone; what stands against it is said on stderr, and does not hide how the command ended. */
 async function unmount(
@@ -195,7 +195,7 @@ async function unmount(
       clock: PAUSE,
       signal,
       backoff: BACKOFF,
-      isPassing: isUnavailable,
+      isTransient: isUnavailable,
     });
     return true;
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { openNamelessFile } from '../../base/files.ts';
+import { openTemporaryFile } from '../../base/files.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import { draftOf, refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
@@ -26,7 +26,7 @@ export class Spool implements AsyncDisposable {
 
   /** `directory` is where there is room. Errors as `collectObjects`. */
   static async fill(directory: string, daemon: LanternClient, signal: AbortSignal): Promise<Spool> {
-    const file = await openNamelessFile(directory);
+    const file = await openTemporaryFile(directory);
     try {
       const key = passingKey();
       const writer = await ArchiveWriter.begin(file, key);

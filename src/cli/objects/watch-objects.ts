@@ -70,7 +70,7 @@ function printerFor(cli: Cli, { kind, namespace }: Query, view: ObjectView): Sho
 }
 
 /** While the daemon restarts. Attempts come sooner than gRPC connects anew, which costs them nothing. */
-const BACKOFF = { firstMs: 100, mostMs: 1_000, jitter: 0.2 };
+const BACKOFF = { firstMs: 100, maxMs: 1_000, jitter: 0.2 };
 
 /** How long a daemon that went away is waited for, in milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -113,7 +113,7 @@ export async function* followObjects(
       clock: PAUSE,
       signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
       backoff: BACKOFF,
-      isPassing: (error) => error instanceof LanternError && error.code === 'unavailable',
+      isTransient: (error) => error instanceof LanternError && error.code === 'unavailable',
     }));
   }
 }

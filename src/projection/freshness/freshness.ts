@@ -24,7 +24,7 @@ export interface Refreshable {
 
 /** How many refreshes may wait for the store at once. */
 const CONCURRENCY = 16;
-const RETRY: Backoff = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 };
+const RETRY: Backoff = { firstMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 /** The sync period varies by this share, so that nodes do not read at the same time. */
 const JITTER = 0.1;
 const DAY_MS = 24 * 3600 * 1000;

@@ -6,7 +6,7 @@ import type { Source } from '../../stores/store.ts';
 import { Following } from './freshness.ts';
 
 /** Until the next attempt. The arrival of a missing object ends the pause early. */
-const BACKOFF: Backoff = { firstMs: 250, mostMs: 10_000, jitter: 0.2 };
+const BACKOFF: Backoff = { firstMs: 250, maxMs: 10_000, jitter: 0.2 };
 
 type Wait = {
   readonly source: Source;
@@ -31,7 +31,7 @@ export async function whileObjectsAreMissing<T>(
     clock: { sleep: (ms, until) => arrival.wait(ms, clock, until) },
     signal,
     backoff: BACKOFF,
-    isPassing: (error) => {
+    isTransient: (error) => {
       if (!(error instanceof LanternError) || error.reason !== 'MISSING_OBJECTS') return false;
       if (reported !== error.message) onMissing(error.message);
       reported = error.message;

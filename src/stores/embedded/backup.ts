@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, LanternError, toLanternError } from '../../base/errors.ts';
-import { openNamelessFile, replaceFile, syncDirectory, writePrivateFile } from '../../base/files.ts';
+import { openTemporaryFile, replaceFile, syncDirectory, writePrivateFile } from '../../base/files.ts';
 import { refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import { Archive, ArchiveWriter } from '../archive/archive.ts';
 import { createKeyFile, type KeyRing, readKeyRing } from '../sealed/key-file.ts';
@@ -92,7 +92,7 @@ async function readBackup(
 async function openSeekable(path: string, spoolDirectory: string): Promise<FileHandle> {
   const file = await open(path);
   if ((await file.stat()).isFile()) return file;
-  const copy = await openNamelessFile(spoolDirectory);
+  const copy = await openTemporaryFile(spoolDirectory);
   try {
     for await (const chunk of file.createReadStream()) await copy.writeFile(chunk);
     return copy;

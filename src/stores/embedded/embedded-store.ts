@@ -28,7 +28,7 @@ type Task = {
 /** The most writes that share one commit, which bounds the memory of it. */
 const MAX_GROUP = 64;
 /** How long a store that cannot write waits before it tries again by itself, in milliseconds… */
-const RETRIES: Backoff = { firstMs: 2_000, mostMs: 30_000, jitter: 0.2 };
+const RETRIES: Backoff = { firstMs: 2_000, maxMs: 30_000, jitter: 0.2 };
 /** …and at least after the last attempt when somebody wants to write: this, and four times what that took. */
 const LEAST_PAUSE_MS = 250;
 

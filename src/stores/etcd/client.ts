@@ -8,7 +8,7 @@ import type { EtcdIdentity } from './identity.ts';
 
 /** How long one call may take over all its attempts, in milliseconds. */
 const DEADLINE_MS = 8_000;
-const BACKOFF = { firstMs: 50, mostMs: 1_000, jitter: 0.5 };
+const BACKOFF = { firstMs: 50, maxMs: 1_000, jitter: 0.5 };
 
 /**
  * The members of one etcd. Calls go to one of them, chosen at random so that nodes spread over all, for as long as it

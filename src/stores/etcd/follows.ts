@@ -9,7 +9,7 @@ import type { ObjectChange } from '../store.ts';
 import { type EtcdRecords, type EtcdState, MOST_READ_AT_ONCE } from './records.ts';
 import type { EtcdStream } from './stream.ts';
 
-const READ_AGAIN = { firstMs: 500, mostMs: 10_000, jitter: 0.5 };
+const READ_AGAIN = { firstMs: 500, maxMs: 10_000, jitter: 0.5 };
 
 /**
  * The objects that somebody follows: each is read once, kept opened in memory, and watched, all on one stream. The last

@@ -14,7 +14,7 @@ import type { EtcdSeen } from './seen.ts';
 import { EtcdStream } from './stream.ts';
 
 /** Nodes that lost etcd at the same moment come back spread over this. */
-const BACKOFF = { firstMs: 100, mostMs: 5_000, jitter: 0.9 };
+const BACKOFF = { firstMs: 100, maxMs: 5_000, jitter: 0.9 };
 /** A stream that lasted this long was a good one. */
 const SETTLED_MS = 5_000;
 /** The number of the watch that is always there. */

@@ -9,7 +9,7 @@ import type { ObjectEvent, WatchFilter } from '../store.ts';
 import type { EtcdRecords } from './records.ts';
 import { EtcdStream } from './stream.ts';
 
-const BACKOFF = { firstMs: 100, mostMs: 5_000, jitter: 0.9 };
+const BACKOFF = { firstMs: 100, maxMs: 5_000, jitter: 0.9 };
 /** A stream that lasted this long was a good one. */
 const SETTLED_MS = 5_000;
 const WATCH_ID = 1;

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openNameless, openNamelessFile, writePrivateFile } from '../../../src/base/files.ts';
+import { openTemporaryFile, openUnnamed, writePrivateFile } from '../../../src/base/files.ts';
 import { rejectionOf } from '../../support/suite/expectations.ts';
 import { TempDir } from '../../support/suite/temp-dir.ts';
 
@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => directory[Symbol.dispose]());
 
 describe.each([
-  ['has files without a name', openNameless],
+  ['has files without a name', openUnnamed],
   ['has none', async () => undefined],
 ])('where the file system %s', (_, openUnnamed) => {
   const write = (text: string, replace = false, before: () => void = () => {}) =>
@@ -80,7 +80,7 @@ describe.each([
 });
 
 test('a nameless file can be written and read, and is for nobody else', async () => {
-  const file = await openNamelessFile(directory.path);
+  const file = await openTemporaryFile(directory.path);
   await file.writeFile('x');
   expect((await file.stat()).mode & 0o777).toBe(0o600);
   expect((await file.stat()).nlink).toBe(0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { delays, retry } from '../../../src/base/retry.ts';
 
-const backoff = { firstMs: 100, mostMs: 500, jitter: 0 };
+const backoff = { firstMs: 100, maxMs: 500, jitter: 0 };
 
 describe('delays', () => {
   it('double up to the most', () => {
@@ -21,7 +21,7 @@ describe('retry', () => {
     const waits: number[] = [];
     const stop = new AbortController();
     let attempts = 0;
-    const run = (isPassing: boolean, stopAfter = Number.POSITIVE_INFINITY) =>
+    const run = (isTransient: boolean, stopAfter = Number.POSITIVE_INFINITY) =>
       retry(
         async () => {
           if (attempts++ < failures) throw new Error(`failure ${attempts}`);
@@ -37,7 +37,7 @@ describe('retry', () => {
           },
           signal: stop.signal,
           backoff,
-          isPassing: () => isPassing,
+          isTransient: () => isTransient,
         },
       );
     return { run, waits };
@@ -70,8 +70,8 @@ describe('retry', () => {
       stop.abort();
       throw stop.signal.reason;
     };
-    const isPassing = (error: unknown) => error !== stop.signal.reason;
+    const isTransient = (error: unknown) => error !== stop.signal.reason;
     const clock = { sleep: async () => {} };
-    await expect(retry(attempt, { clock, signal: stop.signal, backoff, isPassing })).rejects.toThrow('missing');
+    await expect(retry(attempt, { clock, signal: stop.signal, backoff, isTransient })).rejects.toThrow('missing');
   });
 });
