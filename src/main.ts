@@ -2,21 +2,23 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from './base/clock.ts';
 import { toLanternError } from './base/errors.ts';
+import type { Cli } from './cli/command.ts';
 import type { RunDaemon } from './cli/commands/serve.ts';
-import type { Cli } from './cli/define-command.ts';
-import { withoutSigns } from './cli/duration.ts';
 import { endingOf } from './cli/exit.ts';
+import { withoutSigns } from './cli/options.ts';
 import { createProgram } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
 
-/** The first signal asks for an orderly end; a second one, with the handler gone, ends the process at once. */
+/**
+ * The first signal asks for an orderly end. The handlers are gone then, so that a second one ends the process at once.
+ */
 function abortOnSignals(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
   return controller.signal;
 }
 
-/** The daemon's code is loaded here, by `serve` alone: every other command starts without it. */
+/** The daemon's code is loaded by `serve` only. */
 const runDaemon: RunDaemon = async (config, signal, onReady) => {
   const [{ Daemon }, { createLog }] = await Promise.all([import('./daemon.ts'), import('./base/log.ts')]);
   const log = createLog(config.logLevel, config.logFormat);
@@ -45,15 +47,15 @@ const cli: Cli = {
   signal: abortOnSignals(),
 };
 
-// `lantern get secrets | head`: whoever reads may leave; there is nobody to tell.
+// The reader of a pipe may leave early, as in `lantern get secrets | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // What has to be read to its end has said so.
+  // A command whose output must be read to the end has set an exit code.
   if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
   cli.terminal.complain(`lantern: ${toLanternError(error, 'write to stdout').message}`);
   process.exit(1);
 });
 
-// The same for complaints, but that what was begun goes on: `exec` has a pod to unmount.
+// A closed stderr ends nothing: `exec` still has a pod to unmount.
 process.stderr.on('error', () => {});
 
 try {

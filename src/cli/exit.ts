@@ -2,35 +2,60 @@ import { CommanderError } from 'commander';
 import { type Fault, LanternError } from '../base/errors.ts';
 import { printable } from './output/text.ts';
 
-/** What the process ends with: 0 done, 1 failed, 2 wrong usage; of `exec`, what its command ended with. */
+/** 0 done, 1 failed, 2 wrong usage. `lantern exec` ends with the exit code of its command. */
 type ExitCode = number;
 
-/** How a command ended, and what to say on stderr. */
+/** How the process ends, and what it prints on stderr before. */
 export type Ending = { readonly exitCode: ExitCode; readonly message: string | undefined };
 
 const DONE: Ending = { exitCode: 0, message: undefined };
 
-/** A command line that cannot be meant; `message` says what is wrong with it. Ends the process with 2. */
+/** An invalid command line. Ends the process with 2. */
 export function wrongUsage(message: string): CommanderError {
   return new CommanderError(2, 'lantern.wrongUsage', message);
 }
 
-/** A command did part of its work and has complained about the rest itself. Ends the process with 1. */
+/** Some items failed, and their errors are printed already. Ends the process with 1. */
 export const PARTLY_FAILED = new CommanderError(1, 'lantern.partlyFailed', '');
 
-/** Ends the process with the exit code of a command that it ran; that command has said what there is to say. */
+const COMMAND_ENDED = 'lantern.commandEnded';
+
+/** A command that `lantern exec` ran has failed. It has printed its own errors. */
 export function commandEnded(exitCode: ExitCode): CommanderError {
   return new CommanderError(exitCode, COMMAND_ENDED, '');
 }
 
-const COMMAND_ENDED = 'lantern.commandEnded';
+/** Errors that would meet every further item as well. */
+const GENERAL = ['unavailable', 'cancelled', 'deadline-exceeded'];
 
-/** Any thrown thing as an exit code and what to print; the one place where that is decided. */
+/**
+ * Runs `action` for each item in turn. As with kubectl, an error of one item is printed, and the next items follow.
+ * Answers false if there was one: the caller throws `PARTLY_FAILED` when it has printed its results.
+ */
+export async function forEach<T>(
+  { complain }: { readonly complain: (text: string) => void },
+  items: readonly T[],
+  action: (item: T) => Promise<void>,
+): Promise<boolean> {
+  let allWell = true;
+  for (const item of items) {
+    try {
+      await action(item);
+    } catch (error) {
+      if (!(error instanceof LanternError) || GENERAL.includes(error.code)) throw error;
+      allWell = false;
+      complain(`lantern: ${printable(error.message)}`);
+    }
+  }
+  return allWell;
+}
+
+/** Maps anything thrown to an exit code and a message. No other place decides that. */
 export function endingOf(error: unknown, interrupted: boolean): Ending {
   if (error === PARTLY_FAILED) return { exitCode: 1, message: undefined };
   if (error instanceof CommanderError) return endingOfCommander(error);
   if (interrupted && isCancellation(error)) return { exitCode: 1, message: 'interrupted' };
-  if (!(error instanceof LanternError)) return { exitCode: 1, message: `an unexpected error: ${describe(error)}` };
+  if (!(error instanceof LanternError)) return { exitCode: 1, message: `unexpected error: ${describe(error)}` };
   return { exitCode: 1, message: error.faults.length > 1 ? listFaults(error.faults) : printable(error.message) };
 }
 
@@ -39,15 +64,15 @@ function isCancellation(error: unknown): boolean {
 }
 
 function endingOfCommander(error: CommanderError): Ending {
-  // Help or version, as asked for.
+  // The help or the version was asked for.
   if (error.exitCode === 0) return DONE;
   if (error.code === COMMAND_ENDED) return { exitCode: error.exitCode, message: undefined };
-  // `lantern` alone: commander has printed the help all the same.
+  // `lantern` without a command: commander has printed the help.
   if (error.code === 'commander.help') return { exitCode: 2, message: undefined };
   return { exitCode: 2, message: error.message };
 }
 
-/** One line; several faults are a line each below a heading. */
+/** One fault on one line; several below a heading. */
 export function listFaults(faults: readonly Fault[]): string {
   const lines = faults.map(({ field, message }) => printable(field ? `${field}: ${message}` : message));
   return lines.length === 1
@@ -55,12 +80,12 @@ export function listFaults(faults: readonly Fault[]): string {
     : [`${lines.length} faults:`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-/** Name, errno and place, not the message: it may quote what was read. */
+/** Name, errno and source line, but not the message, which may quote secret input. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const errno = 'code' in error && typeof error.code === 'string' ? ` ${error.code}` : '';
   const stack = error.stack ?? '';
-  // The stack starts with the message, whose lines may look like places.
+  // The stack starts with the message, and a line of it may look like a frame.
   const frames = stack.slice(stack.indexOf(error.message) + error.message.length);
   const place = /^ {4}at .*?([^/(\s]+:\d+:\d+)\)?$/m.exec(frames)?.[1];
   return `${error.name}${errno}${place === undefined ? '' : ` at ${place}`}; this is a bug`;

@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;
 
-/** The bytes of a file, or of stdin for `-`. */
+/** Reads a file, or stdin for `-`. */
 export async function readBytes(path: string, terminal: Terminal): Promise<Uint8Array> {
   if (path === '-') return terminal.readInput();
   try {
@@ -17,14 +17,14 @@ export async function readBytes(path: string, terminal: Terminal): Promise<Uint8
   }
 }
 
-/** As `readBytes`, as text; `invalid-argument` with the place of the first byte that is not UTF-8. */
+/** Like `readBytes`, for UTF-8 text. `invalid-argument` gives the place of the first byte that is not UTF-8. */
 export async function readText(path: string, terminal: Terminal): Promise<string> {
-  return orThrow(parseUtf8(await readBytes(path, terminal), path === '-' ? 'stdin' : path));
+  return orThrow(parseUtf8(await readBytes(path, terminal), nameOfFile(path)));
 }
 
 /**
- * The manifest files that `-f` arguments mean, as kubectl takes them: a directory stands for its files that end in
- * .yaml, .yml or .json, by name, and with `recursive` for those below it too.
+ * Expands `-f` arguments as kubectl does: a directory stands for its .yaml, .yml and .json files in order of name, and
+ * with `recursive` for those in its subdirectories too.
  */
 export async function manifestFiles(paths: readonly string[], recursive: boolean): Promise<string[]> {
   const files: string[] = [];
@@ -57,4 +57,13 @@ async function filesIn(directory: string, recursive: boolean): Promise<string[]>
     }
   }
   return files;
+}
+
+/** A field of a manifest, with the file it is in. */
+export function inFile(file: string, field: string): string {
+  return field === '' ? nameOfFile(file) : `${nameOfFile(file)}: ${field}`;
+}
+
+export function nameOfFile(file: string): string {
+  return file === '-' ? 'stdin' : file;
 }

@@ -4,10 +4,10 @@ import type { ObjectKind } from '../objects/object.ts';
 import type { Object__Output as WireObject } from '../rpc/generated/lantern/v1/Object.ts';
 import { listFaults, wrongUsage } from './exit.ts';
 
-/** How a kind is written on the command line and in answers. */
+/** A kind as it is written on the command line and in output. */
 export type KindName = {
   readonly kind: ObjectKind;
-  /** As in `secret/db`. */
+  /** `secret` in `secret/db`. */
   readonly singular: string;
   readonly plural: string;
   readonly short: string | undefined;
@@ -20,7 +20,7 @@ export const KIND_NAMES: readonly KindName[] = [
   { kind: 'ProjectedVolume', singular: 'projectedvolume', plural: 'projectedvolumes', short: undefined },
 ];
 
-/** The kind that a word such as `secrets`, `cm` or `ConfigMap` means; anything else is wrong usage. */
+/** Parses a word such as `secrets`, `cm` or `ConfigMap`. Throws `wrongUsage` for any other. */
 export function parseKind(word: string): KindName {
   const lower = word.toLowerCase();
   const found = KIND_NAMES.find(({ singular, plural, short }) => [singular, plural, short].includes(lower));
@@ -31,10 +31,10 @@ export function parseKind(word: string): KindName {
     KIND_NAMES.flatMap(({ singular, plural }) => [singular, plural]),
   );
   const hint = guess === undefined ? `known are ${words.join(', ')}` : `did you mean "${guess}"?`;
-  throw wrongUsage(`there is no kind "${word}"; ${hint}`);
+  throw wrongUsage(`there is no resource type "${word}"; ${hint}`);
 }
 
-/** Whether the word means events, which are shown like objects but are none. */
+/** True for `events`, which `get` shows like objects although the store does not keep them. */
 export function isEventsWord(word: string | undefined): boolean {
   return ['event', 'events', 'ev'].includes(word?.toLowerCase() ?? '');
 }
@@ -43,17 +43,16 @@ export function nameOfKind(kind: ObjectKind): KindName {
   return parseKind(kind);
 }
 
-/** `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl takes them. */
+/** Objects of one kind by name; all of the kind without names. */
 export type Selection = { readonly kind: KindName; readonly names: readonly string[] };
 
-/** One selection per kind that is meant, in the order given. */
+/** Parses `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl takes them. */
 export function parseSelections(words: readonly string[]): Selection[] {
   const [first, ...rest] = words;
-  if (first === undefined) throw wrongUsage('name what is meant: KIND [NAME] or KIND/NAME');
+  if (first === undefined) throw wrongUsage('specify the objects: KIND [NAME] or KIND/NAME');
   if (!first.includes('/')) {
     const mixed = rest.find((word) => word.includes('/'));
-    if (mixed !== undefined)
-      throw wrongUsage(`"${mixed}" names a kind, but "${first}" did so for all; write either KIND NAME or KIND/NAME`);
+    if (mixed !== undefined) throw wrongUsage(`"${mixed}": KIND/NAME cannot follow KIND "${first}"`);
     return [...new Set(first.split(',').map(parseKind))].map((kind) => ({ kind, names: rest }));
   }
   return words.map((word) => {
@@ -66,12 +65,12 @@ export function parseSelections(words: readonly string[]): Selection[] {
 /** One object, or all of a kind. */
 export type Wanted = { readonly kind: KindName; readonly name: string | undefined };
 
-/** Named objects one by one, so that one which does not exist keeps no other out. */
+/** Splits a selection, so that an object that does not exist is the only one that fails. */
 export function oneByOne({ kind, names }: Selection): Wanted[] {
   return names.length === 0 ? [{ kind, name: undefined }] : names.map((name) => ({ kind, name }));
 }
 
-/** What `--selector` says about an object; without one, every object is meant. A selector that is none is wrong usage. */
+/** Parses `--selector` to a predicate. Without one every object matches. Throws `wrongUsage` for an invalid one. */
 export function selectorOf(selector: string | undefined): (object: WireObject) => boolean {
   if (selector === undefined) return () => true;
   const result = parseLabelSelector(selector, '--selector');

@@ -1,6 +1,6 @@
 import { Command, type CommanderError } from 'commander';
+import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
-import type { Cli } from './define-command.ts';
 import { wrongUsage } from './exit.ts';
 
 /** What only the process can give: its version, and the daemon's code. */
@@ -169,11 +169,12 @@ export function createProgram(cli: Cli, host: Host): Command {
     .configureHelp({ showGlobalOptions: true })
     // Errors are printed in one place, with the exit code: `endingOf` and its caller.
     .configureOutput({ outputError: () => {} })
-    .exitOverride(pointToHelp('lantern'))
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ lantern serve &\n  $ lantern apply -f secret.yaml\n  $ lantern mount --secret mysecret /dev/shm/app-secrets',
-    );
+    .exitOverride(pointToHelp('lantern'));
+  withExamples(program, [
+    'lantern serve &',
+    'lantern apply -f secret.yaml',
+    'lantern mount --secret mysecret /dev/shm/app-secrets',
+  ]);
   const completions = new Map<Command, () => Promise<void>>();
   for (const [name, summary, load] of COMMANDS) {
     const command = program
@@ -225,8 +226,8 @@ const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['--docker-email']);
 const ANOTHER_PROGRAM = 'COMMAND';
 
 /**
- * Refuses options and arguments that are given, but empty. Mostly that is a variable that nobody has set, and the rest of
- * the line would then mean something else: another namespace, every object, a registry without a name.
+ * Refuses options and arguments that are given, but empty. Mostly that is a variable that nobody has set, and the rest
+ * of the line would then mean something else: another namespace, every object, a registry without a name.
  */
 function refuseEmpty(command: Command): void {
   for (let at: Command | null = command; at !== null; at = at.parent) {

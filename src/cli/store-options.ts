@@ -3,32 +3,33 @@ import { parseStoreChoice, parseStoreLocation, STORE_CHOICE, STORE_LOCATION } fr
 import type { OptionName } from '../config/given-options.ts';
 import { OPTIONS } from '../config/options.ts';
 import type { EmbeddedLocation } from '../stores/embedded/database.ts';
-import { type Cli, collect } from './define-command.ts';
+import type { Cli } from './command.ts';
 import { listFaults, wrongUsage } from './exit.ts';
+import { collect } from './options.ts';
 
-/** `--data-dir` and `--key-file`, for commands that work on the embedded store while no daemon does. */
+/** Adds `--data-dir` and `--key-file`, for commands that open the embedded store of a stopped daemon. */
 export function addStoreOptions(command: Command): Command {
   return addConfigOptions(command, STORE_LOCATION);
 }
 
-/** Those, and the flags of `serve` that choose a store and say where etcd is. */
+/** Adds those, and the flags of `serve` that choose a store and locate etcd. */
 export function addStoreChoice(command: Command): Command {
   return addConfigOptions(command, STORE_CHOICE);
 }
 
-/** For people: `1 object`, `2 objects`. */
+/** `1 object`, `2 objects`. */
 export function countOfObjects(count: number): string {
   return `${count} ${count === 1 ? 'object' : 'objects'}`;
 }
 
-/** Where the store is, said as to `lantern serve`. */
+/** Parses the flags of `addStoreOptions`, with the environment and defaults of `lantern serve`. */
 export function storeLocation(cli: Cli, flags: Readonly<Record<string, unknown>>): EmbeddedLocation {
   const location = parseStoreLocation(flags, cli);
   if (!location.ok) throw wrongUsage(listFaults(location.faults));
   return { directory: location.value.dataDirectory, keyFiles: location.value.keyFiles };
 }
 
-/** What `addStoreChoice`'s flags say. */
+/** Parses the flags of `addStoreChoice` likewise. */
 export function storeChoice(cli: Cli, flags: Readonly<Record<string, unknown>>) {
   const choice = parseStoreChoice(flags, cli);
   if (!choice.ok) throw wrongUsage(listFaults(choice.faults));
@@ -36,8 +37,8 @@ export function storeChoice(cli: Cli, flags: Readonly<Record<string, unknown>>) 
 }
 
 /**
- * Adds options of the daemon's configuration to a command. Only shape and help: commander neither parses nor defaults, so that
- * every fault is reported at once.
+ * Adds options of the daemon's configuration to a command. Commander neither parses them nor applies defaults, so that
+ * the configuration can report all faults at once.
  */
 export function addConfigOptions(command: Command, names: readonly OptionName[], { isGrouped = false } = {}): Command {
   for (const name of names) {

@@ -3,21 +3,20 @@ import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 const MAX_ID_BYTES = 128;
-/** As many as the kernel follows. */
+/** The kernel follows as many. */
 const MAX_LINKS = 40;
 
 /**
- * The target as the daemon shall see it: absolute, and free of links in the directory it lies in, because the daemon
- * follows none. Only links that nobody but root and the caller can have made, as `/var/run`, are followed: whoever else
- * owns a directory on the way could lead a mount or an unmount elsewhere. The others stay as written, for the daemon to
- * refuse, and so does what does not exist.
+ * Makes a target absolute and resolves links in its directory, because the daemon follows none. Only links that root or
+ * the caller made are resolved, such as `/var/run`: others could redirect a mount or an unmount. The rest of the path
+ * is left as it is, for the daemon to refuse, and so is a path that does not exist.
  */
 export function absoluteTarget(target: string): string {
   const absolute = resolve(target);
   return join(followTrusted(dirname(absolute)), basename(absolute));
 }
 
-/** The id of a volume that was mounted without one: its target, or a hash of a target too long for an id. */
+/** The default id of a volume: its target, or a hash of it if the target is too long for an id. */
 export function volumeIdFor(target: string): string {
   if (Buffer.byteLength(target) <= MAX_ID_BYTES) return target;
   return `target-${createHash('sha256').update(target).digest('hex')}`;
@@ -48,7 +47,7 @@ function elementsOf(path: string): readonly string[] {
   return path.split('/').filter((element) => element !== '');
 }
 
-/** Undefined for what is no link, or cannot be looked at. */
+/** Undefined if the path is not a link or cannot be examined. */
 function linkAt(path: string): { readonly stats: Stats; readonly target: string } | undefined {
   try {
     const stats = lstatSync(path);
@@ -58,7 +57,9 @@ function linkAt(path: string): { readonly stats: Stats; readonly target: string 
   }
 }
 
-/** Whether nobody else can have made or replaced the link. In a sticky directory that takes its owner. */
+/**
+ * True if only root or the caller can have made or replaced the link. A sticky directory protects links from others.
+ */
 function isTrusted(link: Stats, directory: Stats): boolean {
   const isOurs = ({ uid }: Stats): boolean => uid === 0 || uid === process.geteuid?.();
   const isSticky = (directory.mode & 0o1000) !== 0;

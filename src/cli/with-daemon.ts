@@ -6,15 +6,16 @@ import { invalid, LanternError } from '../base/errors.ts';
 import { checkRunDirectory, defaultRunDirectory } from '../config/run-directory.ts';
 import { socketProblem } from '../operations/check-health.ts';
 import type { LanternClient } from '../rpc/client.ts';
-import type { Cli } from './define-command.ts';
+import type { Cli } from './command.ts';
 
-/** Runs `action` with a connection to the daemon that `--socket`, LANTERN_SOCKET or the default names. */
+/** Runs `action` with a connection to the daemon. */
 export async function withDaemon<T>(
   cli: Cli,
   command: Command,
   action: (daemon: LanternClient) => Promise<T>,
 ): Promise<T> {
   const socket = socketOf(cli, command);
+  // Loading gRPC takes 0.1 s, which help, wrong usage and `create --dry-run=client` do not need.
   const { connect } = await import('../rpc/client.ts');
   const daemon = connect(socket);
   try {
@@ -27,7 +28,7 @@ export async function withDaemon<T>(
   }
 }
 
-/** The socket that `--socket`, LANTERN_SOCKET or the default names. */
+/** The socket from `--socket`, LANTERN_SOCKET, or the default run directory. */
 export function socketOf(cli: Cli, command: Command): string {
   const named = command.optsWithGlobals<{ socket?: string }>().socket ?? (cli.environment.LANTERN_SOCKET || undefined);
   if (named !== undefined) return named;
@@ -37,17 +38,17 @@ export function socketOf(cli: Cli, command: Command): string {
   return join(directory, 'lantern.sock');
 }
 
-/** The daemon's own "unavailable" passes as it is; where nobody answers the error says what to do. */
+/** Adds the cause and advice if nothing listens at the socket. The daemon's own "unavailable" passes unchanged. */
 async function explain(socket: string, error: LanternError): Promise<LanternError> {
   const problem = await problemOf(socket);
   if (problem === undefined) return error;
-  const advice = 'start it with "lantern serve", or name its socket with --socket or LANTERN_SOCKET';
+  const advice = 'start it with "lantern serve", or set --socket or LANTERN_SOCKET';
   return new LanternError('unavailable', `cannot reach the daemon at "${socket}": ${problem}; ${advice}`, {
     cause: error,
   });
 }
 
-/** Why the socket cannot be connected to; undefined when it can. gRPC's own error says only "unavailable". */
+/** The reason why connecting fails; undefined if it works. gRPC's own error says only "unavailable". */
 function problemOf(socket: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = connectSocket(socket);
@@ -59,7 +60,7 @@ function problemOf(socket: string): Promise<string | undefined> {
   });
 }
 
-/** Everything behind a paged list call: asks again with each answer's token until there is none. */
+/** Fetches all pages of a list call. */
 export async function allPages<Page extends { readonly nextPageToken: string }, Item>(
   fetchPage: (pageToken: string) => Promise<Page>,
   itemsOf: (page: Page) => readonly Item[],
@@ -74,7 +75,7 @@ export async function allPages<Page extends { readonly nextPageToken: string }, 
   return items;
 }
 
-/** For waits that the command goes on after: unlike its clock's they keep the process alive, and without a connection nothing else does. */
+/** Unlike the clock's, these waits keep the process alive; without a connection nothing else would. */
 export const PAUSE = {
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     await delay(ms, undefined, { signal });

@@ -6,7 +6,7 @@ const pod = (name: string) =>
   `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec: {containers: [{name: c, image: busybox}]}\n`;
 const skipped = (name: string) => `lantern: pod/${name} skipped: Pods are not stored, only the objects they use\n`;
 const ONLY_PODS =
-  'lantern: there is no object beside the Pods; "lantern pod mount -f FILE ROOT" mounts what Pods use\n';
+  'lantern: no objects beside the Pods; to mount what the Pods use, run "lantern pod mount -f FILE ROOT"\n';
 
 let shell: CommandLine;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ describe('a manifest with Pods in it', () => {
   test('kinds that are not kept are left out; that nothing is left is an error', async () => {
     const others =
       'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n';
-    const notice = 'left out, as such kinds are not kept here: Deployment "web", Service "web"\n';
+    const notice = 'skipped, as these kinds are not stored: Deployment "web", Service "web"\n';
     const applied = await shell.runWithInput(`${others}---\n${secret('beside')}`, 'apply', '-f', '-');
     expect(applied).toEqual({ code: 0, stdout: 'secret/beside created\n', stderr: `lantern: ${notice}` });
     const deleted = await shell.runWithInput(`${others}---\n${secret('beside')}`, 'delete', '-f', '-');

@@ -172,10 +172,10 @@ describe('lantern health', () => {
     expect(await shell.run('health')).toEqual({
       code: 1,
       stdout: '',
-      stderr: `lantern: the daemon at "${shell.socket}" does not serve: there is no such socket\n`,
+      stderr: `lantern: the daemon at "${shell.socket}" is not serving: there is no such socket\n`,
     });
     expect((await shell.run('health', '--socket', shell.file('no-socket', ''))).stderr).toMatch(
-      /^lantern: the daemon at ".*no-socket" does not serve: nothing listens there\n$/,
+      /^lantern: the daemon at ".*no-socket" is not serving: nothing listens there\n$/,
     );
   });
 });

@@ -120,7 +120,7 @@ describe('a mistake', () => {
     expect(await exited).toEqual([1, null]);
     const stderr = await complaints;
     expect(stderr).toMatch(/resourceVersion ".*read it again/);
-    expect(seen()).toMatch(/^# \* somebody else has changed it meanwhile: /m);
+    expect(seen()).toMatch(/^# \* the object has been modified meanwhile: /m);
     expect(await valueOfSecret()).toBe(Buffer.from('theirs').toString('base64'));
   });
 });

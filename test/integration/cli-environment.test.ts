@@ -79,7 +79,7 @@ describe('lantern env', () => {
     [
       'shell',
       "export good='it'\\''s\n$HOME'\nexport POD='secret-env-pod'\n",
-      'warning: no shell has a variable of the name "dotted.name"; left out, -o null has it\n',
+      'warning: "dotted.name" skipped: invalid as a variable name of a shell; use -o null\n',
     ],
   ])('as %s, with what was skipped on stderr', async (format, stdout, more) => {
     const outcome = await shell.run('env', '-f', pod, '-c', 'other', '-o', format);
@@ -133,7 +133,7 @@ describe('lantern registry-auth', () => {
     expect(await shell.run('registry-auth', 'busybox', '--secret', 'registrykey')).toEqual({
       code: 0,
       stdout: '{\n    "auths": {}\n}\n',
-      stderr: 'warning: there is no login for "busybox"\n',
+      stderr: 'warning: no credentials for "busybox"\n',
     });
   });
 

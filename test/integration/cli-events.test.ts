@@ -119,10 +119,10 @@ test.each([
 
 test.each([
   [['events', '--for', 'web'], '--for: "web" must be KIND/NAME'],
-  [['events', '--for', 'node/web'], 'known are pod, volume, secret, configmap, serviceaccount'],
-  [['events', '--types', 'Odd'], 'known are Normal, Warning'],
+  [['events', '--for', 'node/web'], 'use one of pod, volume, secret, configmap, serviceaccount'],
+  [['events', '--types', 'Odd'], 'use Normal or Warning'],
   [['get', 'events', 'x'], 'lantern events --for KIND/NAME'],
-  [['get', 'events', '-l', 'a=b'], 'leave out --selector'],
+  [['get', 'events', '-l', 'a=b'], 'remove --selector'],
 ])('%j is wrong usage', async (words, text) => {
   expect(await shell.run(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining(text) });
 });

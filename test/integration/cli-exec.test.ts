@@ -179,7 +179,7 @@ describe('how it ends', () => {
     ['sh -c "exit 3"', ['sh', '-c', 'exit 3'], 3, ''],
     ['a command that a signal ends', ['sh', '-c', 'kill -TERM $$'], 143, ''],
     ['nothing of that name', ['no-such-command'], 127, 'lantern: "no-such-command": command not found\n'],
-    ['a directory', ['/'], 126, expect.stringMatching(/^lantern: "\/": cannot be run: /)],
+    ['a directory', ['/'], 126, expect.stringMatching(/^lantern: "\/": cannot execute: /)],
   ])('%s ends it as a shell would, and nothing is left', async (_name, words, code, complaint) => {
     const { stderr, ...ending } = await shell.exec(...words);
     expect(ending).toEqual({ code, stdout: '' });
@@ -251,7 +251,7 @@ describe('how it ends', () => {
     await commandEnded;
     const next = await shell.exec('true');
     expect(next.code).toBe(0);
-    expect(next.stderr).toMatch(/^lantern: took away what an exec that was killed left at \/.*\/lantern-exec-\w+\n/);
+    expect(next.stderr).toMatch(/^lantern: removed what a killed exec left at \/.*\/lantern-exec-\w+\n/);
     expect(await shell.leftovers()).toEqual([]);
   });
 
@@ -300,7 +300,7 @@ describe('variables', () => {
       code: 126,
       stdout: '',
       stderr:
-        'lantern: "true": cannot be run: arguments and environment are longer than the kernel takes (E2BIG); pass less of them\n',
+        'lantern: "true": cannot execute: arguments and environment exceed the kernel\'s limit (E2BIG); pass fewer\n',
     });
   });
 
@@ -321,7 +321,7 @@ describe('variables', () => {
     expect(await shell.exec('true')).toEqual({
       code: 1,
       stdout: '',
-      stderr: expect.stringMatching(/^lantern: exec: the variable "SECRET_USERNAME" has a value that is not UTF-8;/),
+      stderr: expect.stringMatching(/^lantern: exec: the value of the variable "SECRET_USERNAME" is not UTF-8;/),
     });
     expect(await shell.leftovers()).toEqual([]);
     await shell.runWithInput(SECRET, 'apply', '-f', '-');
@@ -353,7 +353,7 @@ describe('without privileges', () => {
     const [printed, said, [code]] = await Promise.all([text(stdout), text(stderr), once(child, 'exit')]);
     expect({ printed, code }).toEqual({ printed: 'admin admin\n', code: 0 });
     expect(said).toMatch(
-      /^lantern: the volumes are below LANTERN_ROOT \(\/.*\/root\/mypod\) and not at their mountPath: .*\(EPERM\)[^\n]*\n$/,
+      /^lantern: the volumes are below LANTERN_ROOT \(\/.*\/root\/mypod\), not at their mountPath: .*\(EPERM\)[^\n]*\n$/,
     );
     expect(await shell.leftovers()).toEqual([]);
   });
@@ -396,7 +396,7 @@ describe.runIf(mayMount)('paths where nothing can be mounted (needs root)', () =
 
   test.each([
     ['/proc/lantern', /nothing can be added to "\/proc"/],
-    ['/etc/passwd', /the host has a file there, and the volume is a directory/],
+    ['/etc/passwd', /the host has a file there, but the volume is a directory/],
     ['/etc/passwd/foo', /mount a volume at "\/etc\/passwd\/foo"/],
   ])('%s', async (mountPath, problem) => {
     const pod = shell.file('odd.yaml', POD.replaceAll('/etc/foo', mountPath));

@@ -147,7 +147,7 @@ test('the daemon restarts: the command waits for it, and ends with 0 at a signal
   const next = async (): Promise<unknown> => (await lines.next()).value;
   expect(await next()).toBe('configmap/before');
   await shell.stopServing();
-  expect((await complaints.next()).value).toBe('lantern: the daemon has gone away; waiting for it to come back');
+  expect((await complaints.next()).value).toBe('lantern: lost the connection to the daemon; waiting for it');
   await shell.serve();
   await shell.output('create', 'configmap', 'after', '--from-literal=a=b');
   expect(await next()).toBe('configmap/after');

@@ -74,7 +74,7 @@ describe.runIf(isRoot && mayMount)('a caller without privileges, and a daemon of
     const closed = await shell.run('pod', 'mount', '-f', shell.pod(''), shell.root);
     expect(closed.code).toBe(0);
     expect(closed.stderr).toMatch(
-      /^note: "\/.*\/web" is closed to you \(uid 65534\), .*securityContext.runAsUser .*--open\n$/,
+      /^note: you \(uid 65534\) cannot enter "\/.*\/web", .*securityContext.runAsUser .*--open\n$/,
     );
     expect(canDo({ uid: NOBODY }, 'ls', shell.root)).toBe(false);
     const open = await shell.run('pod', 'mount', '--open', '-f', shell.pod(''), shell.root);

@@ -47,12 +47,12 @@ spec:
   const { code, stdout, stderr } = await shell.run('pod', 'mount', '-k', at, shell.target('web'));
   expect({ code, stderr }).toEqual({
     code: 0,
-    stderr: 'lantern: only the Pods are mounted; "lantern apply -k DIR" stores the objects beside them\n',
+    stderr: 'lantern: only the Pods are mounted; to store the objects beside them, run "lantern apply -k DIR"\n',
   });
   expect(stdout).toContain(`pod/web mounted at ${shell.target('web')}`);
   expect(readFileSync(`${shell.target('web')}/app/etc/v/password`, 'utf8')).toBe(VALUE);
   await shell.output('pod', 'unmount', 'web', '-n', 'team');
   shell.file('overlay/kustomization.yaml', `${generator}\n`);
   const without = await shell.run('pod', 'mount', '-k', at, shell.target('web'));
-  expect(without).toMatchObject({ code: 1, stderr: `lantern: ${at}: there is no Pod\n` });
+  expect(without).toMatchObject({ code: 1, stderr: `lantern: ${at}: no Pod found\n` });
 });

@@ -123,7 +123,9 @@ describe('pod mount', () => {
   test('several pods are mounted below ROOT; objects beside them are told about', async () => {
     const { exitCode, stderr, calls } = await run(['mount', '-f', '-', '/r', '-n', 'team'], `${SECRET}---\n${TWO}`);
     expect(exitCode).toBe(0);
-    expect(stderr).toMatch(/^lantern: only the Pods are mounted; "lantern apply -f FILE" stores the objects/);
+    expect(stderr).toMatch(
+      /^lantern: only the Pods are mounted; to store the objects beside them, run "lantern apply -f FILE"/,
+    );
     const requests = calls.map(({ request }) => request);
     expect(requests).toMatchObject([
       { rootPath: '/r/one', namespace: 'team' },
@@ -199,8 +201,8 @@ describe('pod mount', () => {
 
   test.each<[string, readonly string[], string, number, RegExp]>([
     ['no ROOT', ['mount', '-f', '-'], pod('a'), 2, /missing required argument/],
-    ['no file', ['mount', '/r'], '', 2, /-f FILE or -k DIR/],
-    ['both', ['mount', '-f', '-', '-k', 'x', '/r'], '', 2, /from -f or from -k, not both/],
+    ['no file', ['mount', '/r'], '', 2, /one of -f FILE and -k DIR/],
+    ['both', ['mount', '-f', '-', '-k', 'x', '/r'], '', 2, /-f and -k cannot be combined/],
     ['no directory', ['mount', '-k', '/no/such/directory', '/r'], '', 1, /read the directory "\/no\/such/],
     [
       'a duration that is none',
@@ -209,15 +211,9 @@ describe('pod mount', () => {
       2,
       /must be a duration such as 30s/,
     ],
-    ['no Pod', ['mount', '-f', '-', '/r'], SECRET, 1, /there is no Pod/],
+    ['no Pod', ['mount', '-f', '-', '/r'], SECRET, 1, /no Pod found/],
     ['a misspelt kind', ['mount', '-f', '-', '/r'], `${pod('a')}---\n{apiVersion: v1, kind: Nodes}`, 1, /mean "Node"/],
-    [
-      'one name twice',
-      ['mount', '-f', '-', '/r'],
-      `${pod('a')}---\n${pod('a')}`,
-      1,
-      /Pod "a": is there more than once/,
-    ],
+    ['one name twice', ['mount', '-f', '-', '/r'], `${pod('a')}---\n${pod('a')}`, 1, /Pod "a": occurs more than once/],
     [
       'another namespace',
       ['mount', '-f', '-', '/r', '-n', 'x'],
@@ -325,6 +321,9 @@ describe('pod status', () => {
   test('none', async () => {
     expect(await run(['status'])).toMatchObject({ exitCode: 0, stdout: '', stderr: 'No pods are mounted.' });
     const named = await run(['status', 'gone'], '', { listPods });
-    expect(named).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('pod "gone" is not mounted here') });
+    expect(named).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('pod "gone" is not mounted on this node'),
+    });
   });
 });

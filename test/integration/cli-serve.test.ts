@@ -56,7 +56,7 @@ test('without a daemon each error says what to do', async () => {
   expect(code).toBe(1);
   expect(stderr).toBe(
     `lantern: cannot reach the daemon at "${shell.socket}": there is no such socket; ` +
-      'start it with "lantern serve", or name its socket with --socket or LANTERN_SOCKET\n',
+      'start it with "lantern serve", or set --socket or LANTERN_SOCKET\n',
   );
   const elsewhere = await shell.run('volumes', '--socket', shell.file('a-file', ''));
   expect(elsewhere.code).toBe(1);
@@ -72,5 +72,5 @@ test('wrong usage ends with 2 and one line', async () => {
   });
   const twice = await shell.run('apply', '-f', '-', '-f', '-');
   expect(twice.code).toBe(2);
-  expect(twice.stderr).toBe('lantern: "-" stands for stdin, which can be read only once\n');
+  expect(twice.stderr).toBe('lantern: stdin ("-") can be read only once\n');
 });

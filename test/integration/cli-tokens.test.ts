@@ -40,7 +40,7 @@ describe('create token', () => {
     ],
     ['a short life', ['default', '--duration', '1m'], 1, /^lantern: expiration_seconds: must be between 600 .*\n$/],
     ['no duration', ['default', '--duration', 'long'], 2, /--duration/],
-    ['half a pod', ['default', '--bound-object-name', 'web-0'], 2, /go together/],
+    ['half a pod', ['default', '--bound-object-name', 'web-0'], 2, /must be set together/],
     ['another kind', ['default', '--bound-object-kind', 'Node'], 2, /Allowed choices are Pod/],
     ['no name', [], 2, /NAME/],
   ])('refuses %s', async (_what, args, code, message) => {

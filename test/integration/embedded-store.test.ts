@@ -348,7 +348,7 @@ test('lantern backup, restore and rekey say what they did', async () => {
   // The Secret, and the one with the daemon's signing keys.
   expect(await shell.output('backup', shell.at('backup'))).toBe(`2 objects backed up to ${shell.at('backup')}\n`);
   expect(await shell.output('restore', shell.at('backup'))).toMatch(
-    /^2 objects restored from .*\nwhat was there is in /,
+    /^2 objects restored from .*\nthe old store is in /,
   );
   const keys = ['--key-file', shell.at('new-key'), '--key-file', shell.at('data', 'key')];
   expect(await shell.output('rekey', ...keys)).toContain(`2 objects encrypted with ${shell.at('new-key')}`);

@@ -85,7 +85,7 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
     const logged = daemons.map(({ logLines }) => logLines.length);
     expect(await rekey('new', 'old')).toEqual({
       code: 0,
-      stdout: `${due.length} values encrypted anew, with ${keyFile('new')}; no other key is needed for what is stored\n`,
+      stdout: `${due.length} values encrypted with ${keyFile('new')}; the other keys are no longer needed\n`,
       stderr: '',
     });
     const after = await sealed();
@@ -200,7 +200,7 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
       ...['--key-file', keyFile('new'), '--key-file', keyFile('old')],
     );
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^\d+ values encrypted anew, .*; 1 value left as it was\n$/);
+    expect(stdout).toMatch(/^\d+ values encrypted with .*; 1 value not changed\n$/);
     expect(stderr).toMatch(`lantern: rekey "${path}": it is damaged`);
     expect(stderr).not.toContain('BYTES');
     expect(String(await behind.get(path).buffer())).toBe('SECRET BYTES');

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import type { Cli } from '../../src/cli/define-command.ts';
+import type { Cli } from '../../src/cli/command.ts';
 import { checkArchive, importObjects } from '../../src/cli/moving/import-objects.ts';
 import { Spool } from '../../src/cli/moving/spool.ts';
 import { OBJECT_KINDS, type ObjectDraft, refKey, refOf, type StoredObject } from '../../src/objects/object.ts';
@@ -177,7 +177,7 @@ describe('an export while objects change', () => {
     const { code, message } = await rejectionOf(exported());
     from.onList = async () => {};
     expect(code).toBe('aborted');
-    expect(message).toMatch(/Secret default\/busy; stop what writes them/);
+    expect(message).toMatch(/Secret default\/busy; stop the clients that write them/);
     expect(readdirSync(directory.path).filter((name) => name !== 'archive')).toEqual([]);
   });
 
@@ -207,7 +207,7 @@ describe('an import', () => {
     [
       'an object twice',
       stored(secretDraft('a', { x: 'again' })),
-      /Secret default\/a: is in the archive more than once/,
+      /Secret default\/a: occurs more than once in the archive/,
     ],
     ['a wrong spec', stored({ kind: 'ProjectedVolume', metadata: metadata('p'), spec: { hostPath: {} } }), /hostPath/],
   ])('of %s stores nothing at all', async (_what, hostile, message) => {

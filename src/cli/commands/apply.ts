@@ -3,11 +3,13 @@ import { hasCode } from '../../base/errors.ts';
 import type { Declared } from '../../objects/declared.ts';
 import { describeRef, type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, collect, namespaceOption, outputOption, withExamples } from '../define-command.ts';
-import { PARTLY_FAILED } from '../exit.ts';
-import { forEach } from '../for-each.ts';
+import { mergeRequest } from '../../rpc/lantern/object-messages.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { forEach, PARTLY_FAILED } from '../exit.ts';
 import { nameOfKind } from '../kinds.ts';
-import { addKustomizeOptions, type ManifestOptions, readObjects } from '../objects/kustomize.ts';
+import { readObject } from '../objects/collect-objects.ts';
+import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
+import { namespaceOption, outputOption } from '../options.ts';
 import { formatJson } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -23,18 +25,19 @@ type Answer = {
   readonly outcome: string;
 };
 
-/** `lantern apply`: reads and checks every file before the first object is stored. The store merges (`mergedObject`). */
+/**
+ * `lantern apply`: reads and checks every file before the first object is stored. The store merges (`mergedObject`).
+ */
 export function applyCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern apply -f secret.yaml',
     'lantern apply -f manifests/ -f more.yaml -n team-a',
     'lantern apply -k overlays/test',
     'generate-secret | lantern apply -f -',
-  ]).option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect);
-  addKustomizeOptions(command)
-    .option('-R, --recursive', 'go into directories below a directory too', false)
-    .option('--dry-run', 'check everything, store nothing', false)
-    .addOption(namespaceOption('namespace of objects that name none (default: "default")'))
+  ]);
+  addManifestOptions(command)
+    .option('--dry-run', 'let the daemon validate the objects without storing them', false)
+    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
     .addOption(outputOption('name', 'json'))
     .addHelpText('after', `\n${HOW_IT_MERGES}`)
     .action(async (options: Options) => {
@@ -68,24 +71,22 @@ async function applyAll(
 }
 
 async function applyOne(cli: Cli, daemon: LanternClient, declared: Declared, dryRun: boolean): Promise<Answer> {
-  const { mergeRequest } = await import('../../rpc/lantern/object-messages.ts');
   const { signal } = cli;
   const { draft } = declared;
   const { resourceVersion, ...metadata } = draft.metadata;
   const request = { ...mergeRequest(declared), dryRun };
   const { outcome } = await daemon.objects.apply(request, { signal }).catch(async (error: unknown) => {
     if (resourceVersion === undefined || !hasCode(error, 'aborted')) throw error;
-    const { readObject } = await import('../objects/collect-objects.ts');
     if ((await readObject(daemon, refOf(draft), signal)) !== undefined) throw error;
-    // It comes from another cluster, or was deleted: it is created, as by kubectl, unless somebody else does so just now.
-    const anew = mergeRequest({ ...declared, draft: { ...draft, metadata } });
-    return await daemon.objects.apply({ ...anew, dryRun, createOnly: true }, { signal });
+    // The object was deleted, or its manifest comes from another cluster. Create it, as kubectl does.
+    const creation = mergeRequest({ ...declared, draft: { ...draft, metadata } });
+    return await daemon.objects.apply({ ...creation, dryRun, createOnly: true }, { signal });
   });
   const { namespace, name } = metadata;
   return { kind: draft.kind, namespace, name, outcome: outcome.toLowerCase() };
 }
 
-/** Faults name fields; of several objects somebody has to know whose. */
+/** Faults name fields. With several objects the error must name the object too. */
 function namingObject(error: unknown, { draft }: Declared): unknown {
   const what = `apply ${describeRef(refOf(draft))}`;
   return hasCode(error, 'invalid-argument') && !error.message.startsWith(`${what}: `) ? error.within(what) : error;

@@ -4,8 +4,7 @@ import { invalid } from '../../base/errors.ts';
 import { nameSuffix } from '../../objects/kustomize/name-suffix.ts';
 import type { ObjectDraft } from '../../objects/object.ts';
 import { DOCKER_CONFIG_KEY, problemOfTlsPair, registryConfig } from '../../objects/secret-types.ts';
-import { type Cli, collect, defineCommand, namespaceOption, withExamples } from '../define-command.ts';
-import { durationArgument } from '../duration.ts';
+import { type Cli, defineCommand, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
 import {
@@ -19,9 +18,9 @@ import {
   readValues,
   type ValueOptions,
 } from '../objects/create-object.ts';
+import { collect, durationArgument, namespaceOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-/** `lantern create`: an object from files and values instead of a manifest; and tokens. */
 export function createCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern create secret generic db-user-pass --from-file=./username.txt --from-file=./password.txt',
@@ -34,7 +33,7 @@ export function createCommand(command: Command, cli: Cli): void {
     .addCommand(createTokenCommand(cli));
 }
 
-/** `lantern create configmap`: values that are not UTF-8 text go to binaryData, as with kubectl. */
+/** `lantern create configmap`: as with kubectl, values that are not UTF-8 go to binaryData. */
 function createConfigMapCommand(cli: Cli): Command {
   const command = defineCommand('configmap', 'Create a ConfigMap from files, directories or literal values.', [
     'lantern create configmap settings --from-literal=colour=blue --from-file=app.conf',
@@ -89,12 +88,12 @@ function genericCommand(cli: Cli): Command {
 type TlsOptions = CreateOptions & { readonly cert: string; readonly key: string };
 
 function tlsCommand(cli: Cli): Command {
-  const command = defineCommand('tls', 'Create a Secret from a certificate and its private key, both PEM.', [
+  const command = defineCommand('tls', 'Create a Secret from a certificate and its private key, both in PEM.', [
     'lantern create secret tls web --cert=tls.crt --key=tls.key',
   ])
     .argument('<NAME>', 'name of the Secret')
-    .requiredOption('--cert <PATH>', 'the certificate, with its chain behind it')
-    .requiredOption('--key <PATH>', 'its private key');
+    .requiredOption('--cert <PATH>', 'file with the certificate, followed by its chain')
+    .requiredOption('--key <PATH>', 'file with its private key');
   return addCreateOptions(command).action(async (name: string, options: TlsOptions) => {
     const certificate = await readBytes(options.cert, cli.terminal);
     const key = await readBytes(options.key, cli.terminal);
@@ -119,17 +118,14 @@ type RegistryOptions = CreateOptions & {
 function dockerRegistryCommand(cli: Cli): Command {
   const command = defineCommand('docker-registry', 'Create a Secret for pulling images from a registry.', [
     'lantern create secret docker-registry pull --from-file=config.json',
-    'lantern create secret docker-registry pull --docker-server=registry.example --docker-username=me --docker-password=-',
+    'lantern create secret docker-registry pull --docker-server=x.example --docker-username=me --docker-password=-',
   ])
     .argument('<NAME>', 'name of the Secret')
-    .option('--docker-server <SERVER>', 'the registry', 'https://index.docker.io/v1/')
-    .option('--docker-username <NAME>', 'name to log in with')
-    .option(
-      '--docker-password <PASSWORD|->',
-      'password to log in with; "-" reads it from stdin, out of sight of others',
-    )
-    .option('--docker-email <EMAIL>', 'address, for registries that want one')
-    .option('--from-file <PATH|->', 'a config.json of docker, instead of the above');
+    .option('--docker-server <SERVER>', 'server of the registry', 'https://index.docker.io/v1/')
+    .option('--docker-username <NAME>', 'username for the registry')
+    .option('--docker-password <PASSWORD|->', 'password for the registry; "-" reads it from stdin')
+    .option('--docker-email <EMAIL>', 'email for the registry')
+    .option('--from-file <PATH|->', "Docker's config.json, instead of the options above");
   return addCreateOptions(command).action(async (name: string, options: RegistryOptions) => {
     const data = new Map([[DOCKER_CONFIG_KEY, await dockerConfig(options, cli)]]);
     await createObject(cli, command, secretDraft(name, 'kubernetes.io/dockerconfigjson', data, options), options);
@@ -140,20 +136,21 @@ async function dockerConfig(options: RegistryOptions, cli: Cli): Promise<Uint8Ar
   const { dockerServer: server, dockerUsername: username, dockerPassword, dockerEmail: email } = options;
   if (options.fromFile !== undefined) {
     if (username !== undefined || dockerPassword !== undefined || email) {
-      throw wrongUsage('say the credentials either with --from-file or with the --docker options, not both');
+      throw wrongUsage('--from-file cannot be combined with the --docker options');
     }
     const prefix = `${DOCKER_CONFIG_KEY}=`;
     const given = options.fromFile;
     return readBytes(given.startsWith(prefix) ? given.slice(prefix.length) : given, cli.terminal);
   }
-  if (!username || !dockerPassword) throw wrongUsage('give --docker-username and --docker-password, or --from-file');
+  if (!username || !dockerPassword)
+    throw wrongUsage('--docker-username and --docker-password, or --from-file, are required');
   readableArgument(username, '--docker-username');
   const given = dockerPassword === '-' ? await readPassword(cli) : dockerPassword;
   const password = readableArgument(given, '--docker-password');
   return registryConfig({ server, username, password, email });
 }
 
-/** Without the newline that `echo` and files of one line end with. */
+/** Removes the newline that `echo` appends. */
 async function readPassword(cli: Cli): Promise<string> {
   return Buffer.from(await cli.terminal.readInput())
     .toString('utf8')
@@ -171,7 +168,7 @@ function secretDraft(
   return { kind: 'Secret', metadata, type: type || 'Opaque', data, immutable: false };
 }
 
-/** `lantern create serviceaccount`: one without Secrets, as with kubectl; what it shall have is applied later. */
+/** `lantern create serviceaccount`: as with kubectl, without Secrets. */
 function createServiceAccountCommand(cli: Cli): Command {
   const command = defineCommand('serviceaccount', 'Create a ServiceAccount.', [
     'lantern create serviceaccount builder',
@@ -186,7 +183,7 @@ function createServiceAccountCommand(cli: Cli): Command {
   });
 }
 
-type Options = {
+type TokenOptions = {
   readonly namespace?: string;
   readonly audience?: readonly string[];
   readonly duration?: number;
@@ -195,20 +192,19 @@ type Options = {
   readonly boundObjectUid?: string;
 };
 
-/** `lantern create token`: a token of a service account, on stdout. */
 function createTokenCommand(cli: Cli): Command {
-  return defineCommand('token', 'Print a new token of a service account.', [
+  return defineCommand('token', 'Request a service account token.', [
     'lantern create token builder --audience https://vault.example --duration 30m',
     'lantern create token web --bound-object-kind Pod --bound-object-name web-0 --bound-object-uid "$POD_UID"',
   ])
     .argument('<NAME>', 'name of the ServiceAccount')
-    .option('--audience <AUDIENCE>', 'whom the token is for; may be repeated (default: the issuer)', collect)
-    .option('--duration <DURATION>', 'how long it is good, 10m at least (default: 1h)', durationArgument)
-    .addOption(new Option('--bound-object-kind <KIND>', 'what the token says it belongs to').choices(['Pod']))
-    .option('--bound-object-name <NAME>', 'name of that pod')
-    .option('--bound-object-uid <UID>', 'its uid')
+    .option('--audience <AUDIENCE>', 'audience of the token; may be repeated (default: the issuer)', collect)
+    .option('--duration <DURATION>', 'lifetime of the token, at least 10m (default: 1h)', durationArgument)
+    .addOption(new Option('--bound-object-kind <KIND>', 'kind of the object to bind the token to').choices(['Pod']))
+    .option('--bound-object-name <NAME>', 'name of the object to bind the token to')
+    .option('--bound-object-uid <UID>', 'UID of the object to bind the token to')
     .addOption(namespaceOption())
-    .action(async (name: string, options: Options, command: Command) => {
+    .action(async (name: string, options: TokenOptions, command: Command) => {
       const { namespace = '', audience = [], duration } = options;
       const request = {
         namespace,
@@ -224,10 +220,10 @@ function createTokenCommand(cli: Cli): Command {
     });
 }
 
-function podOf({ boundObjectKind: kind, boundObjectName: podName, boundObjectUid: podUid }: Options) {
+function podOf({ boundObjectKind: kind, boundObjectName: podName, boundObjectUid: podUid }: TokenOptions) {
   if (kind === undefined && podName === undefined && podUid === undefined) return {};
   if (kind === undefined || !podName || !podUid) {
-    throw wrongUsage('--bound-object-kind, --bound-object-name and --bound-object-uid go together');
+    throw wrongUsage('--bound-object-kind, --bound-object-name and --bound-object-uid must be set together');
   }
   return { podName, podUid };
 }

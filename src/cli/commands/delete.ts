@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import { type ObjectRef, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, collect, namespaceOption, outputOption, withExamples } from '../define-command.ts';
-import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { forEach } from '../for-each.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { nameOfKind, parseSelections, selectorOf } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
-import { addKustomizeOptions, type ManifestOptions, readObjects } from '../objects/kustomize.ts';
+import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
+import { KINDS_HELP, namespaceOption, outputOption, selectorOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions & {
@@ -17,7 +17,7 @@ type Options = ManifestOptions & {
   readonly output?: 'name';
 };
 
-/** `lantern delete`. Volumes keep the contents of a deleted object, unless the spec calls it optional. */
+/** `lantern delete`. Volumes keep the contents of a deleted object, unless it is optional in their spec. */
 export function deleteCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern delete secret mysecret',
@@ -25,13 +25,10 @@ export function deleteCommand(command: Command, cli: Cli): void {
     'lantern delete -f secret.yaml',
     'lantern delete -k overlays/test',
     "lantern delete secrets -l 'tier in (web,db)'",
-  ])
-    .argument('[KIND NAME|KIND/NAME...]', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
-    .option('-f, --filename <FILE|DIR|->', 'manifest, directory of manifests, or stdin; may be repeated', collect);
-  addKustomizeOptions(command)
-    .option('-R, --recursive', 'go into directories below a directory too', false)
-    .option('--ignore-not-found', 'an object that does not exist is fine', false)
-    .option('-l, --selector <SELECTOR>', 'the objects of a kind with such labels: a=b,c!=d,e in (x,y),f,!g')
+  ]).argument('[KIND NAME|KIND/NAME...]', KINDS_HELP);
+  addManifestOptions(command)
+    .option('--ignore-not-found', 'treat an object that does not exist as deleted', false)
+    .addOption(selectorOption())
     .option('--all', 'all objects of a kind in the namespace', false)
     .addOption(namespaceOption())
     .addOption(outputOption('name'))
@@ -41,7 +38,7 @@ export function deleteCommand(command: Command, cli: Cli): void {
         return withDaemon(cli, command, async (daemon) => {
           const refs = await select(daemon, cli.signal);
           if (refs.length === 0) cli.terminal.complain('No resources found.');
-          // What somebody else deletes in between is as gone as it should be.
+          // Another client may delete one in between.
           await deleteAll(cli, daemon, refs, { ...options, ignoreNotFound: true });
         });
       }
@@ -52,29 +49,29 @@ export function deleteCommand(command: Command, cli: Cli): void {
 
 async function refsOf(cli: Cli, words: readonly string[], options: Options): Promise<ObjectRef[]> {
   if (options.filename !== undefined || options.kustomize !== undefined) {
-    if (words.length > 0) throw wrongUsage('name objects either as arguments or with -f or -k, not both');
+    if (words.length > 0) throw wrongUsage('arguments cannot be combined with -f or -k');
     return (await readObjects(cli, options)).map(({ draft }) => refOf(draft));
   }
   const namespace = options.namespace ?? 'default';
   return parseSelections(words).flatMap(({ kind: { kind, plural }, names }) => {
-    if (names.length === 0) throw wrongUsage(`name the ${plural} to delete, or select them with -l or --all`);
+    if (names.length === 0) throw wrongUsage(`name the ${plural} to delete, or use -l or --all`);
     return names.map((name) => ({ kind, namespace, name }));
   });
 }
 
-/** The objects of a kind that --selector or --all means, once a daemon says what there is. */
+/** Checks -l and --all, and answers the function that lists the objects. */
 function selectionOf(
   words: readonly string[],
   options: Options,
 ): (daemon: LanternClient, signal: AbortSignal) => Promise<ObjectRef[]> {
   const { filename, kustomize, selector, all, namespace = 'default' } = options;
   if (filename !== undefined || kustomize !== undefined)
-    throw wrongUsage('-l and --all go with a kind, not with -f or -k');
-  if (selector?.trim() === '') throw wrongUsage('an empty selector would mean everything; say so with --all');
-  if (selector !== undefined && all) throw wrongUsage('say which objects with -l or with --all, not both');
+    throw wrongUsage('-l and --all cannot be combined with -f or -k');
+  if (selector?.trim() === '') throw wrongUsage('an empty selector matches all objects; use --all for that');
+  if (selector !== undefined && all) throw wrongUsage('-l and --all cannot be combined');
   const selections = parseSelections(words);
   if (selections.some(({ names }) => names.length > 0)) {
-    throw wrongUsage('objects are meant either by name or by -l or --all, not both');
+    throw wrongUsage('a name cannot be combined with -l or --all');
   }
   const isSelected = selectorOf(selector);
   return async (daemon, signal) => {

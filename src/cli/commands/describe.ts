@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import type { ObjectKind } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
-import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
-import { PARTLY_FAILED } from '../exit.ts';
-import { forEach } from '../for-each.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { forEach, PARTLY_FAILED } from '../exit.ts';
 import { nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { fetchEvents } from '../objects/show-events.ts';
+import { KINDS_HELP, namespaceOption } from '../options.ts';
 import {
   describeConfigMap,
   describeProjectedVolume,
@@ -18,17 +18,17 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };
 
-/** kubectl leaves two lines between objects. */
+/** kubectl prints two empty lines between objects. */
 const BETWEEN = '\n\n\n';
 
-/** `lantern describe`: the values of a Secret are not even asked for. */
+/** `lantern describe`: does not fetch the values of Secrets. */
 export function describeCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern describe secret mysecret',
     'lantern describe secrets/db-user-pass configmap/settings',
     'lantern describe sa,projectedvolumes -n team-a',
   ])
-    .argument('<KIND [NAME]|KIND/NAME...>', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
+    .argument('<KIND [NAME]|KIND/NAME...>', KINDS_HELP)
     .addOption(namespaceOption())
     .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
       const wanted = parseSelections(words).flatMap(oneByOne);
@@ -47,7 +47,7 @@ export function describeCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** Tells about objects of one namespace. The Secrets there are listed once, however many accounts are described. */
+/** Describes objects of one namespace. Lists its Secrets once, however many accounts it describes. */
 class Describer {
   readonly #cli: Cli;
   readonly #daemon: LanternClient;

@@ -5,14 +5,17 @@ import { parseConfig } from '../../config/config.ts';
 import type { OptionName } from '../../config/given-options.ts';
 import type { BindProbe } from '../../mount/detect/probe-bind.ts';
 import { type NamedFinding, type Verdict, worst } from '../../operations/doctor/check.ts';
-import { type Cli, outputOption, withExamples } from '../define-command.ts';
+import { examine } from '../../operations/doctor/checks.ts';
+import { gatherFacts, probeMounts } from '../../operations/doctor/gather-facts.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { outputOption } from '../options.ts';
 import { formatJson } from '../output/structured.ts';
 import { formatTable } from '../output/table.ts';
 import { printable, type Style } from '../output/text.ts';
 import { addConfigOptions } from '../store-options.ts';
 
-/** The settings of `serve` that a finding can depend on. */
+/** The options of `serve` that findings depend on. */
 const OPTIONS: readonly OptionName[] = [
   'runDirectory',
   'csiSocket',
@@ -33,28 +36,23 @@ const PROBE_MS = 10_000;
 
 type Flags = Readonly<Record<string, unknown>> & { readonly output?: 'json'; readonly probe?: true };
 
-/** `lantern doctor`: what this machine can do, with the settings that `serve` would have. Ends with 1 for a problem. */
+/** `lantern doctor`: takes options as `serve` does. Exits with 1 if there is a problem. */
 export function doctorCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern doctor', 'lantern doctor --host kubernetes -o json']);
   addConfigOptions(command, OPTIONS);
   command.addOption(outputOption('json'));
-  // For its own child: tries to mount, prints what came of it, and ends.
+  // For the child process: tries to mount, prints the result as JSON, and ends.
   command.addOption(new Option('--probe').hideHelp());
   command.action(async ({ output, probe, ...flags }: Flags) => {
     if (probe === true) {
-      const { probeMounts } = await import('../../operations/doctor/gather-facts.ts');
       return cli.terminal.print(JSON.stringify(probeMounts()));
     }
     if (command.optsWithGlobals().socket !== undefined) {
-      throw wrongUsage('--socket is for the other commands; doctor looks for the sockets in --run-dir, as serve does');
+      throw wrongUsage('--socket is for the other commands; doctor looks for the sockets in --run-dir');
     }
     const { clock, signal } = cli;
     const config = parseConfig(flags, cli);
     if (!config.ok) throw wrongUsage(listFaults(config.faults));
-    const [{ gatherFacts }, { examine }] = await Promise.all([
-      import('../../operations/doctor/gather-facts.ts'),
-      import('../../operations/doctor/checks.ts'),
-    ]);
     const findings = examine(await gatherFacts(config.value, { probe: () => probeInChild(signal), clock, signal }));
     const verdict = worst(findings.map((finding) => finding.verdict));
     if (output === 'json') cli.terminal.print(formatJson({ verdict, checks: findings }));
@@ -63,7 +61,7 @@ export function doctorCommand(command: Command, cli: Cli): void {
   });
 }
 
-/** This very program once more: what it mounts ends with it, however it ends. */
+/** Probes in a child process: its mounts end with it, however it ends. */
 async function probeInChild(signal: AbortSignal): Promise<BindProbe | undefined> {
   const [, program = ''] = process.argv;
   try {
@@ -82,7 +80,7 @@ const COLOUR: Readonly<Record<Verdict, keyof Style>> = {
   unknown: 'caution',
 };
 
-/** A line for each finding, and below it what to do, where there is something to do. No final newline. */
+/** A line for each finding, followed by the suggested fix, if there is one. No final newline. */
 function doctorTable(findings: readonly NamedFinding[], style: Style): string {
   const rows = findings.flatMap(({ name, verdict, finding, nextStep }) => {
     const line = [style[COLOUR[verdict]](verdict), name, printable(finding)];

@@ -4,27 +4,29 @@ import { type Fault, LanternError } from '../../base/errors.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import type { StoredObject } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
-import { memoryParents } from '../exec/memory-directory.ts';
+import { objectFromWire, objectToWire } from '../../rpc/lantern/object-messages.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { abandonedDirectories, holdDirectory, memoryParents } from '../exec/memory-directory.ts';
 import { wrongUsage } from '../exit.ts';
 import { type KindName, parseSelections } from '../kinds.ts';
-import { editorOf, runEditor } from '../objects/edited-object.ts';
+import { editorOf, manifestIn, parseEdited, runEditor, textToEdit } from '../objects/edited-object.ts';
+import { KINDS_HELP, namespaceOption } from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };
 
-/** What stands in the names of the directories. */
+/** Part of the directories' names. */
 const PURPOSE = 'edit';
 
-/** Without these handlers a signal would end the process and leave the file. SIGHUP: the terminal was closed. */
+/** Without a handler these would end the process and leave the file behind. SIGHUP: the terminal was closed. */
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** `lantern edit`: the object's text lies on a memory file system for as long as the command runs, and not longer. */
+/** `lantern edit`: the object's text is in a file in memory, which is removed when the command ends. */
 export function editCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern edit secret mysecret', 'EDITOR=nano lantern edit configmap/settings -n team-a'])
-    .argument('<KIND NAME|KIND/NAME...>', 'secret, configmap (cm), serviceaccount (sa), projectedvolume')
+    .argument('<KIND NAME|KIND/NAME...>', KINDS_HELP)
     .addOption(namespaceOption())
     .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
       const { kind, name } = parseOne(words);
@@ -41,7 +43,7 @@ function parseOne(words: readonly string[]): { readonly kind: KindName; readonly
   const [selection, ...more] = parseSelections(words);
   const [name, ...names] = selection?.names ?? [];
   if (selection === undefined || name === undefined || more.length + names.length > 0) {
-    throw wrongUsage('name the one object to edit');
+    throw wrongUsage('specify one object to edit');
   }
   return { kind: selection.kind, name };
 }
@@ -53,7 +55,6 @@ async function fetchObject(
   namespace: string,
   name: string,
 ): Promise<StoredObject> {
-  const { objectFromWire } = await import('../../rpc/lantern/object-messages.ts');
   const ref = { kind, namespace, name };
   const { object } = await daemon.objects.get({ ref, withData: true }, { signal: cli.signal });
   if (object === null) throw new LanternError('not-found', `edit ${kind} "${name}": it does not exist`);
@@ -61,8 +62,6 @@ async function fetchObject(
 }
 
 async function editObject(cli: Cli, daemon: LanternClient, original: StoredObject): Promise<'edited' | 'cancelled'> {
-  // Loaded only here: it takes system calls.
-  const { abandonedDirectories, holdDirectory } = await import('../exec/memory-directory.ts');
   const interruption = new AbortController();
   const parents = memoryParents(cli.environment);
   for (const left of abandonedDirectories(parents, PURPOSE, cli.user.uid)) left[Symbol.dispose]();
@@ -81,7 +80,7 @@ async function editObject(cli: Cli, daemon: LanternClient, original: StoredObjec
   }
 }
 
-/** Opens the editor until what it leaves behind is stored, or the user leaves it as it was. */
+/** Opens the editor again until the daemon stores its text, or the user changes nothing. */
 async function editUntilAccepted(
   cli: Cli,
   daemon: LanternClient,
@@ -89,11 +88,10 @@ async function editUntilAccepted(
   file: string,
   signal: AbortSignal,
 ): Promise<'edited' | 'cancelled'> {
-  const { manifestIn, textToEdit } = await import('../objects/edited-object.ts');
   let manifest = printYaml(objectToManifest(original, { withData: true }));
   let problems: readonly string[] = [];
   for (;;) {
-    if (signal.aborted) throw new LanternError('cancelled', 'edit: interrupted, nothing is changed');
+    if (signal.aborted) throw new LanternError('cancelled', 'edit: interrupted, no changes made');
     writeFileSync(file, textToEdit(manifest, problems), { mode: 0o600 });
     await runEditor(editorOf(cli.environment), file, signal);
     const edited = manifestIn(readFileSync(file, 'utf8'));
@@ -108,17 +106,13 @@ async function editUntilAccepted(
   }
 }
 
-/** Stores the edited object; what stands against it, a line each. An interruption is thrown. */
+/** Stores the edited object. Answers the reasons why it was refused, a line each. Throws if interrupted. */
 async function problemsOfStoring(
   daemon: LanternClient,
   manifest: string,
   original: StoredObject,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const [{ parseEdited }, { objectToWire }] = await Promise.all([
-    import('../objects/edited-object.ts'),
-    import('../../rpc/lantern/object-messages.ts'),
-  ]);
   const draft = parseEdited(manifest, original);
   if (!draft.ok) return draft.faults.map(describeFault);
   try {
@@ -136,4 +130,4 @@ function describeFault({ field, message }: Fault): string {
 }
 
 const HOW_TO_OVERWRITE =
-  'somebody else has changed it meanwhile: to overwrite that, put the resourceVersion it is at below; to give up, save nothing';
+  'the object has been modified meanwhile: enter its current resourceVersion to overwrite that, or save no changes';

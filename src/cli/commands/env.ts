@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander';
-import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
+import { containerEnvToWire } from '../../rpc/lantern/projector-messages.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { readDocument } from '../objects/manifests.ts';
+import { containerOption, namespaceOption } from '../options.ts';
 import { ENVIRONMENT_FORMATS, type EnvironmentFormat, formatEnvironment } from '../output/environment-text.ts';
 import { noticeLine } from '../output/text.ts';
+import { parsePodContainer } from '../pods/pod-file.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -12,19 +15,18 @@ type Options = {
   readonly output: EnvironmentFormat;
 };
 
-/** `lantern env`: a container's variables, values and all, on stdout. */
+/** `lantern env`. Needs the Pod parsed here: ResolveEnvironment takes fields, not a manifest. */
 export function envCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'eval "$(lantern env -f pod.yaml -c app)"',
     'lantern env -f pod.yaml -o null | xargs -0 printf "%s\\n"',
   ])
-    .requiredOption('-f, --filename <FILE|->', 'a Pod manifest')
-    .option('-c, --container <NAME>', 'the container (default: the first)')
-    .addOption(namespaceOption("namespace of the objects (default: the pod's)"))
-    .addOption(new Option('-o, --output <FORMAT>', 'format').choices(ENVIRONMENT_FORMATS).default('shell'))
+    .requiredOption('-f, --filename <FILE|->', 'Pod manifest, or stdin')
+    .addOption(containerOption())
+    .addOption(namespaceOption("namespace of the objects (default: the pod's namespace)"))
+    .addOption(new Option('-o, --output <FORMAT>', 'output format').choices(ENVIRONMENT_FORMATS).default('shell'))
     .action(async (options: Options) => {
       const pod = await readPod(options, cli);
-      const { containerEnvToWire } = await import('../../rpc/lantern/projector-messages.ts');
       const { nodeName, hostIPs, podIPs } = pod.placement;
       const request = {
         ...containerEnvToWire(pod.container),
@@ -38,15 +40,14 @@ export function envCommand(command: Command, cli: Cli): void {
       const { bytes, leftOut } = formatEnvironment(options.output, variables);
       for (const notice of notices) cli.terminal.complain(noticeLine(notice));
       for (const name of leftOut) {
-        const who = options.output === 'dotenv' ? 'dotenv file' : 'shell';
-        cli.terminal.complain(`warning: no ${who} has a variable of the name "${name}"; left out, -o null has it`);
+        const format = options.output === 'dotenv' ? 'dotenv file' : 'shell';
+        cli.terminal.complain(`warning: "${name}" skipped: invalid as a variable name of a ${format}; use -o null`);
       }
       await cli.terminal.write(bytes);
     });
 }
 
 async function readPod({ filename, container }: Options, { terminal }: Cli) {
-  const { parsePodContainer } = await import('../pods/pod-container.ts');
   const pod = await readDocument(filename, terminal, (document) => parsePodContainer(document, container));
   if (container === undefined && pod.names.length > 1) {
     terminal.complain(`Defaulted container "${pod.container.name}" out of: ${pod.names.join(', ')}`);

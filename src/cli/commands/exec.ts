@@ -1,9 +1,9 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
-import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
-import { durationArgument } from '../duration.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { execInPod } from '../exec/exec-in-pod.ts';
 import { commandEnded, wrongUsage } from '../exit.ts';
+import { containerOption, namespaceOption, waitOption } from '../options.ts';
 import { printable } from '../output/text.ts';
 import { type PodInFile, readPods } from '../pods/pods-in-files.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -16,22 +16,18 @@ type Options = {
   readonly cleanEnv: boolean;
 };
 
-/** `lantern exec`: a command with what a pod's container gets, as env(1) runs one with variables. */
+/** `lantern exec`: like env(1), with a container's variables and volumes. */
 export function execCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern exec -f pod.yaml -- ./server --port 8080',
     'lantern exec -f pod.yaml -c app --clean-env -- sh -c \'cat "$LANTERN_ROOT/etc/foo/username"\'',
   ])
-    .argument('<COMMAND...>', 'after "--", with its own options')
-    .requiredOption('-f, --filename <FILE|->', 'a manifest with one Pod')
-    .option('-c, --container <NAME>', 'the container (default: the first)')
-    .addOption(namespaceOption('namespace of a pod that names none (default: "default")'))
-    .addOption(
-      new Option('--wait <DURATION>', 'wait that long for missing objects, e.g. 30s')
-        .argParser(durationArgument)
-        .default(0, 'not at all'),
-    )
-    .option('--clean-env', "only the container's variables, not those of the caller", false)
+    .argument('<COMMAND...>', 'the command and its arguments, after "--"')
+    .requiredOption('-f, --filename <FILE|->', 'manifest with one Pod, or stdin')
+    .addOption(containerOption())
+    .addOption(namespaceOption('namespace of a pod without one (default: "default")'))
+    .addOption(waitOption().default(0, '0s'))
+    .option('--clean-env', "do not pass the caller's own variables on", false)
     .addHelpText('after', `\n${WHERE_VOLUMES_ARE}`)
     .action(async (words: readonly string[], options: Options) => {
       const pod = await onlyPod(cli, options);
@@ -45,16 +41,19 @@ export function execCommand(command: Command, cli: Cli): void {
 }
 
 const WHERE_VOLUMES_ARE = [
-  'As root the command has a mount namespace of its own with the volumes at their mountPath, and LANTERN_ROOT',
-  'is empty. Otherwise the volumes are below $LANTERN_ROOT, so that $LANTERN_ROOT/etc/foo works either way.',
-  "The exit code is the command's: 127 not found, 126 not executable, 128 and the number for a signal.",
+  'As root, the command runs in its own mount namespace with the volumes at their',
+  'mountPath, and LANTERN_ROOT is empty. Otherwise the volumes are below $LANTERN_ROOT:',
+  '$LANTERN_ROOT/etc/foo works either way.',
+  '',
+  'The exit code is that of the command: 127 if it is not found, 126 if it cannot be',
+  'executed, 128 plus the number of the signal that ended it.',
 ].join('\n');
 
 async function onlyPod(cli: Cli, { filename, namespace }: Options): Promise<PodInFile> {
   const { pods } = await readPods([filename], namespace, cli.terminal);
   const [pod, ...more] = pods;
   if (pod !== undefined && more.length === 0) return pod;
-  throw new LanternError('invalid-argument', `"${filename}" holds ${more.length + 1} Pods, but one is expected`);
+  throw new LanternError('invalid-argument', `"${filename}" must have one Pod, not ${more.length + 1}`);
 }
 
 function chooseContainer(cli: Cli, { containers }: PodInFile, name: string | undefined): string {
@@ -67,5 +66,5 @@ function chooseContainer(cli: Cli, { containers }: PodInFile, name: string | und
     return first;
   }
   if (containers.includes(name)) return name;
-  throw wrongUsage(`the pod has no container "${printable(name)}"; there are ${containers.join(', ')}`);
+  throw wrongUsage(`the pod has no container "${printable(name)}"; it has ${containers.join(', ')}`);
 }

@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
+import { writePrivateFile } from '../../base/files.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, withExamples } from '../define-command.ts';
+import { ArchiveWriter } from '../../stores/archive/archive.ts';
+import { createKeyFile, readKeyRing } from '../../stores/sealed/key-file.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
+import { manifestTexts, Spool } from '../moving/spool.ts';
 import { countOfObjects } from '../store-options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -17,18 +21,18 @@ type Options = {
   readonly yesWriteSecretsInTheClear: boolean;
 };
 
-/** `lantern export`: everything that a running daemon's store holds, whichever store that is, in one file. */
+/** `lantern export`: all objects of a running daemon's store, whichever store it is. */
 export function exportCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern export --key-file /media/key/archive.key --new-key /var/backups/lantern.archive',
     'lantern export --plain --yes-write-secrets-in-the-clear - > objects.yaml',
   ])
-    .argument('<FILE|->', 'the archive; "-", which is stdout, only with --plain')
-    .option('--key-file <FILE>', "what encrypts it: a file like the store's key files, which the import needs")
-    .option('--new-key', 'make the key file when it does not exist', false)
-    .option('--force', 'replace a file that exists', false)
-    .option('--plain', 'manifests in YAML, not encrypted', false)
-    .option('--yes-write-secrets-in-the-clear', 'has to be given with --plain', false)
+    .argument('<FILE|->', 'the archive; "-" (stdout) only with --plain')
+    .option('--key-file <FILE>', "key that encrypts the archive, in a file like the store's; needed for the import")
+    .option('--new-key', 'create the key file if it does not exist', false)
+    .option('--force', 'replace an existing file', false)
+    .option('--plain', 'write YAML manifests, not encrypted', false)
+    .option('--yes-write-secrets-in-the-clear', 'required by --plain', false)
     .action(async (file: string, options: Options) => {
       if (!options.plain) {
         const keyFile = keyFileOf(file, options);
@@ -40,20 +44,16 @@ export function exportCommand(command: Command, cli: Cli): void {
 }
 
 function keyFileOf(file: string, { keyFile, yesWriteSecretsInTheClear }: Options): string {
-  if (yesWriteSecretsInTheClear) throw wrongUsage('--yes-write-secrets-in-the-clear goes with --plain');
-  if (file === '-') throw wrongUsage('an archive is written to a FILE; only --plain writes to stdout');
+  if (yesWriteSecretsInTheClear) throw wrongUsage('--yes-write-secrets-in-the-clear needs --plain');
+  if (file === '-') throw wrongUsage('an archive cannot be written to stdout; name a FILE, or use --plain');
   if (keyFile !== undefined) return resolve(keyFile);
-  throw wrongUsage(
-    "name the archive's key with --key-file FILE, and add --new-key to make one; the daemon's own is never taken by itself",
-  );
+  throw wrongUsage("--key-file FILE is required, with --new-key to create one; the daemon's own key is not used");
 }
 
 function requirePlainTwice({ keyFile, newKey, yesWriteSecretsInTheClear }: Options): void {
-  if (keyFile !== undefined || newKey) throw wrongUsage('--plain takes no key; leave out --key-file and --new-key');
+  if (keyFile !== undefined || newKey) throw wrongUsage('--plain takes no key; remove --key-file and --new-key');
   if (yesWriteSecretsInTheClear) return;
-  throw wrongUsage(
-    '--plain writes every secret as everybody can read it; if that is meant, add --yes-write-secrets-in-the-clear',
-  );
+  throw wrongUsage('--plain does not encrypt secrets; to confirm that, add --yes-write-secrets-in-the-clear');
 }
 
 async function exportArchive(
@@ -63,16 +63,10 @@ async function exportArchive(
   keyFile: string,
   { newKey, force }: Options,
 ): Promise<void> {
-  const [{ Spool }, { ArchiveWriter }, { writePrivateFile }, { createKeyFile, readKeyRing }] = await Promise.all([
-    import('../moving/spool.ts'),
-    import('../../stores/archive/archive.ts'),
-    import('../../base/files.ts'),
-    import('../../stores/sealed/key-file.ts'),
-  ]);
   await requireOtherFile(path, keyFile);
   if (newKey) {
     await createKeyFile(keyFile);
-    // Now it shows whether the two names meet by way of linked directories.
+    // Now that the key file exists, linked directories show.
     await requireOtherFile(path, keyFile);
   }
   const { first: key } = await readKeyRing([keyFile]);
@@ -91,14 +85,9 @@ async function exportArchive(
 }
 
 async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { force }: Options): Promise<void> {
-  const [{ Spool }, { manifestTexts }, { writePrivateFile }] = await Promise.all([
-    import('../moving/spool.ts'),
-    import('../moving/spool.ts'),
-    import('../../base/files.ts'),
-  ]);
   if (file === '-') {
     await using spool = await describing('stdout', () => Spool.fill(tmpdir(), daemon, cli.signal));
-    // Whoever reads only a part has no export.
+    // Fails if the reader of the pipe leaves early: part of an export is none.
     process.exitCode = 1;
     try {
       for await (const text of manifestTexts(spool.objects())) await cli.terminal.write(Buffer.from(text));
@@ -112,17 +101,17 @@ async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { forc
     writePrivateFile(path, { replace: force }, async (handle) => {
       await using spool = await Spool.fill(dirname(path), daemon, cli.signal);
       for await (const text of manifestTexts(spool.objects())) await handle.writeFile(text);
-      cli.terminal.complain(`lantern: ${countOfObjects(spool.count)} go to ${path}, readable by whoever has it`);
+      cli.terminal.complain(`lantern: ${countOfObjects(spool.count)} written to ${path}, not encrypted`);
     }),
   );
 }
 
-/** By whatever name it goes. What cannot be looked at fails where it is used. */
+/** Compares inodes, not names. A file that cannot be examined fails where it is used. */
 async function requireOtherFile(path: string, keyFile: string): Promise<void> {
   const [a, b] = await Promise.all([path, keyFile].map((each) => stat(each, { bigint: true }).catch(() => undefined)));
   const isSame = a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
   if (!isSame && path !== keyFile) return;
-  throw wrongUsage(`"${path}" is the key file itself, which nothing could replace; name another FILE`);
+  throw wrongUsage(`"${path}" is the key file; name another FILE`);
 }
 
 async function describing<T>(destination: string, action: () => Promise<T>): Promise<T> {

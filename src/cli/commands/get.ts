@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
-import { type Cli, namespaceOption, withExamples } from '../define-command.ts';
-import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { forEach } from '../for-each.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { forEach, listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import {
   isEventsWord,
   type KindName,
@@ -17,6 +16,7 @@ import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from
 import { objectTable } from '../objects/object-table.ts';
 import { showEvents } from '../objects/show-events.ts';
 import { type ObjectFormat, type ObjectView, watchObjects } from '../objects/watch-objects.ts';
+import { namespaceOption, selectorOption } from '../options.ts';
 import { parseJsonPath } from '../output/parse-json-path.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -31,10 +31,10 @@ type Options = {
   readonly output?: ObjectFormat;
 };
 
-/** Objects by kind, in the order asked for. */
+/** Objects by kind, in the order requested. */
 type Found = ReadonlyMap<KindName, readonly WireObject[]>;
 
-/** `lantern get`: values are fetched only where they are shown, for -o yaml, json and jsonpath. */
+/** `lantern get`: fetches values only to show them, for -o yaml, json and jsonpath. */
 export function getCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern get secrets',
@@ -49,11 +49,11 @@ export function getCommand(command: Command, cli: Cli): void {
       'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes, events (ev)',
     )
     .addOption(namespaceOption())
-    .option('-A, --all-namespaces', 'objects of every namespace', false)
-    .option('-l, --selector <SELECTOR>', 'only objects with such labels: a=b,c!=d,e in (x,y),f,!g')
-    .option('-w, --watch', 'then show each object that changes, until interrupted', false)
-    .option('--show-labels', 'a column with the labels, in tables', false)
-    .option('--no-headers', 'tables without headings')
+    .option('-A, --all-namespaces', 'list objects in all namespaces', false)
+    .addOption(selectorOption())
+    .option('-w, --watch', 'after listing, watch for changes until interrupted', false)
+    .option('--show-labels', 'show labels as the last column of a table', false)
+    .option('--no-headers', 'do not print headings')
     .addOption(objectOutputOption())
     .action(async (words: readonly string[], options: Options) => {
       refuseLabelsOutsideTables(options);
@@ -61,7 +61,7 @@ export function getCommand(command: Command, cli: Cli): void {
       const selections = parseSelections(words);
       const hasNames = selections.some(({ names }) => names.length > 0);
       if (options.allNamespaces && hasNames) {
-        throw wrongUsage('objects are named within one namespace; leave out the names or --all-namespaces');
+        throw wrongUsage('names cannot be combined with --all-namespaces');
       }
       const isSelected = selectorFor(options, hasNames);
       const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
@@ -83,25 +83,25 @@ export function getCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** Events are no objects of the store: the daemon's own list answers, as for `lantern events`. */
+/** Events are not objects of the store. The daemon keeps them, as for `lantern events`. */
 async function getEvents(
   cli: Cli,
   words: readonly string[],
   { allNamespaces, namespace = 'default', selector, watch, showLabels, headers, output }: Options,
   command: Command,
 ): Promise<void> {
-  if (words.length > 1) throw wrongUsage('events are not named here; "lantern events --for KIND/NAME" takes some out');
-  if (selector !== undefined) throw wrongUsage('events have no labels; leave out --selector');
-  if (showLabels) throw wrongUsage('events have no labels; leave out --show-labels');
+  if (words.length > 1) throw wrongUsage('"get events" takes no names; use "lantern events --for KIND/NAME"');
+  if (selector !== undefined) throw wrongUsage('events have no labels; remove --selector');
+  if (showLabels) throw wrongUsage('events have no labels; remove --show-labels');
   const query = { namespace: allNamespaces ? '' : namespace, involvedKind: '', involvedName: '' };
   const view = { query, types: undefined, watch, output, withHeadings: headers };
   await withDaemon(cli, command, (daemon) => showEvents(cli, daemon, view));
 }
 
-/** As kubectl has it: elsewhere the labels are shown anyway, or there is no place for them. */
+/** As kubectl does: other formats show the labels anyway, or have no place for them. */
 function refuseLabelsOutsideTables({ showLabels, output }: Options): void {
   if (showLabels && output !== undefined && output !== 'wide')
-    throw wrongUsage('--show-labels adds a column to a table; it goes with no --output, or with -o wide');
+    throw wrongUsage('--show-labels needs a table: no --output, or -o wide');
 }
 
 function viewOf({ output, showLabels, headers }: Options): ObjectView {
@@ -110,17 +110,15 @@ function viewOf({ output, showLabels, headers }: Options): ObjectView {
 
 function onlyOne([first, ...more]: readonly Wanted[]): Wanted {
   if (first !== undefined && more.length === 0) return first;
-  throw wrongUsage('--watch takes one kind, or one object by its name');
+  throw wrongUsage('--watch takes one kind or one object');
 }
 
-/** What `--selector` says about an object. */
 function selectorFor({ selector }: Options, hasNames: boolean): (object: WireObject) => boolean {
-  if (selector !== undefined && hasNames)
-    throw wrongUsage('objects are meant either by name or by --selector, not both');
+  if (selector !== undefined && hasNames) throw wrongUsage('a name and --selector cannot be combined');
   return selectorOf(selector);
 }
 
-/** A single object that was asked for by name is shown as itself, anything else as a list. */
+/** A single object requested by name is printed as itself, everything else as a list. */
 function isOneObject(selections: readonly Selection[]): boolean {
   return selections.length === 1 && selections[0]?.names.length === 1;
 }
@@ -141,7 +139,7 @@ function namesOf(found: Found): string[] {
   );
 }
 
-/** One table per kind of which there is anything. */
+/** A table for each kind that has objects. */
 function tablesOf(cli: Cli, found: Found, options: Options): string {
   const tableOptions = {
     now: cli.clock.now(),
@@ -175,9 +173,9 @@ function sayNothingFound(cli: Cli, options: Options): void {
 const WORDS = ['yaml', 'json', 'name', 'wide'] as const;
 const TEMPLATE = 'jsonpath=';
 
-/** `-o` of commands that show objects: a format by its name, or kubectl's `jsonpath=TEMPLATE`. */
+/** `-o` of `get`: a format by its name, or `jsonpath=TEMPLATE`. */
 function objectOutputOption(): Option {
-  const help = `format for programs (choices: ${WORDS.map((word) => `"${word}"`).join(', ')}, "${TEMPLATE}TEMPLATE")`;
+  const help = `output format (choices: ${WORDS.map((word) => `"${word}"`).join(', ')}, "${TEMPLATE}TEMPLATE")`;
   return new Option('-o, --output <FORMAT>', help).argParser(parseFormat);
 }
 

@@ -2,28 +2,28 @@ import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import { checkHealth, type Health } from '../../operations/check-health.ts';
 import { STORE_SERVICE } from '../../rpc/services.ts';
-import { type Cli, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { socketOf } from '../with-daemon.ts';
 
 const TIMEOUT_MS = 5_000;
 
-/** `lantern health`: for the health checks of containers, which have neither a shell nor grpcurl. */
+/** `lantern health`: for health checks of containers without a shell or grpcurl. */
 export function healthCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern health', 'lantern health --socket /run/lantern/lantern.sock']).action(
     async (_flags: unknown) => {
       const socket = socketOf(cli, command);
       const health = await checkHealth(socket, cli.signal, TIMEOUT_MS);
       if (health.status !== 'serving') {
-        throw new LanternError('unavailable', `the daemon at "${socket}" does not serve: ${problemOf(health)}`);
+        throw new LanternError('unavailable', `the daemon at "${socket}" is not serving: ${problemOf(health)}`);
       }
       const store = await checkHealth(socket, cli.signal, TIMEOUT_MS, STORE_SERVICE);
-      // It ends with 0 all the same: volumes are served, and a restart would not make room.
+      // Exit code 0 all the same: volumes are served, and a restart would not make room.
       const isFull = store.status === 'not-serving';
-      cli.terminal.print(isFull ? 'serving, but objects cannot be stored; the log says why' : 'serving');
+      cli.terminal.print(isFull ? "serving, but objects cannot be stored; see the daemon's log" : 'serving');
     },
   );
 }
 
 function problemOf(health: Health): string {
-  return 'problem' in health ? health.problem : 'it is starting or ending';
+  return 'problem' in health ? health.problem : 'it is starting or stopping';
 }

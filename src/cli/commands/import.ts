@@ -3,9 +3,12 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
-import { type Cli, collect, withExamples } from '../define-command.ts';
+import { Archive } from '../../stores/archive/archive.ts';
+import { readKeyRing } from '../../stores/sealed/key-file.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
-import type { ImportMode } from '../moving/import-objects.ts';
+import { checkArchive, type ImportMode, importObjects } from '../moving/import-objects.ts';
+import { collect } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -15,33 +18,27 @@ type Options = {
   readonly overwrite: boolean;
 };
 
-/** `lantern import`: the whole archive is checked before the first object is stored. */
+/** `lantern import`: checks the whole archive before it stores the first object. */
 export function importCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern import --key-file /media/key/archive.key /var/backups/lantern.archive',
     'lantern import --key-file archive.key --dry-run lantern.archive',
   ])
-    .argument('<FILE>', 'written by lantern export')
-    .option('--key-file <FILE>', 'what the archive was encrypted with; may be repeated', collect)
-    .option('--dry-run', 'check everything, store nothing', false)
-    .option('--skip-existing', 'leave objects that are stored as they are', false)
-    .option('--overwrite', 'replace objects that are stored and differ', false)
+    .argument('<FILE>', 'an archive from "lantern export"')
+    .option('--key-file <FILE>', 'key of the archive; may be repeated', collect)
+    .option('--dry-run', 'print what would be done without doing it', false)
+    .option('--skip-existing', 'keep stored objects that differ', false)
+    .option('--overwrite', 'replace stored objects that differ', false)
     .action(async (file: string, options: Options) => {
       const { keyFile: keyFiles = [], dryRun } = options;
-      if (keyFiles.length === 0) throw wrongUsage('name the key that the archive was encrypted with, with --key-file');
+      if (keyFiles.length === 0) throw wrongUsage('--key-file is required: the key of the archive');
       const mode = modeOf(options);
-      if (file === '-')
-        throw wrongUsage('an archive is read more than once, so it cannot come from stdin; name a file');
+      if (file === '-') throw wrongUsage('an archive is read twice, so it cannot be read from stdin; name a FILE');
       const path = resolve(file);
-      const [{ Archive }, { readKeyRing }, { checkArchive, importObjects }] = await Promise.all([
-        import('../../stores/archive/archive.ts'),
-        import('../../stores/sealed/key-file.ts'),
-        import('../moving/import-objects.ts'),
-      ]);
       const keys = await readKeyRing(keyFiles.map((keyFile) => resolve(keyFile)));
       const what = `import "${path}"`;
       try {
-        // Not to wait for a writer, should it be a pipe.
+        // Opening a pipe must not wait for a writer.
         const handle = await open(path, fs.O_RDONLY | fs.O_NONBLOCK);
         await using _ = { [Symbol.asyncDispose]: () => handle.close() };
         await requireRegular(handle, what);
@@ -53,14 +50,14 @@ export function importCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** It is read more than once, and by position. */
+/** The archive is read more than once, and by position. */
 async function requireRegular(handle: FileHandle, what: string): Promise<void> {
   if ((await handle.stat()).isFile()) return;
-  throw new LanternError('invalid-argument', `${what}: it is not a regular file; name the archive`);
+  throw new LanternError('invalid-argument', `${what}: it is not a regular file`);
 }
 
 function modeOf({ skipExisting, overwrite }: Options): ImportMode {
-  if (skipExisting && overwrite) throw wrongUsage('--skip-existing and --overwrite exclude each other');
+  if (skipExisting && overwrite) throw wrongUsage('--skip-existing and --overwrite cannot be combined');
   if (overwrite) return 'overwrite';
   return skipExisting ? 'skip' : 'refuse';
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { SuffixRule } from '../../objects/kustomize/name-suffix.ts';
-import { type Cli, withExamples } from '../define-command.ts';
-import { buildDocuments, passedThrough, suffixHashOption } from '../objects/kustomize.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { buildDocuments, passedThrough } from '../objects/kustomize.ts';
+import { suffixHashOption } from '../objects/read-objects.ts';
 import { printYaml } from '../output/print-yaml.ts';
 
-/** `lantern kustomize`: what `apply -k` would store, values included, and the Pods and others beside it. Needs no daemon. */
+/** `lantern kustomize`: what `apply -k` would store, and the documents of other kinds. Needs no daemon. */
 export function kustomizeCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern kustomize overlays/test',
@@ -22,5 +23,4 @@ export function kustomizeCommand(command: Command, cli: Cli): void {
 }
 
 const PASSED =
-  'passed through with no more than their metadata and the Secrets, ConfigMaps and ServiceAccounts of their Pods changed; ' +
-  'for a cluster, use kustomize itself';
+  'changed only in metadata and in references to Secrets, ConfigMaps and ServiceAccounts; use kustomize for a cluster';

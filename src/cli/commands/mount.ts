@@ -1,11 +1,11 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { MountRequest } from '../../rpc/generated/lantern/v1/MountRequest.ts';
 import type { MountResponse__Output as MountResponse } from '../../rpc/generated/lantern/v1/MountResponse.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
-import { type Cli, outputOption, withExamples } from '../define-command.ts';
-import { durationArgument } from '../duration.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { outputOption, waitOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { addVolumeOptions, type VolumeOptions, volumeRequest } from '../pods/volume-request.ts';
@@ -21,19 +21,17 @@ type Options = VolumeOptions & {
 
 type Mounting = MountRequest & { readonly volumeId: string; readonly targetPath: string };
 
-/** `lantern mount`. Again for the same target it refreshes the contents; the mount stays as it is. */
+/** `lantern mount`. Repeated for the same target, it refreshes the contents and leaves the mount alone. */
 export function mountCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern mount --secret mysecret /dev/shm/app-secrets',
     'lantern mount -f volume.yaml /dev/shm/app-secrets --wait 30s',
     'lantern mount -f volume.yaml /dev/shm/password --sub-path password',
-  ]).argument('<TARGET>', 'the path; its parent must exist');
+  ]).argument('<TARGET>', 'path to mount at; its parent must exist');
   addVolumeOptions(command)
-    .option('--id <ID>', "the volume's id (default: made from the target)")
-    .option('--sub-path <PATH>', 'only this file or directory of the volume, as it is now, never updated')
-    .addOption(
-      new Option('--wait <DURATION>', 'wait that long for missing objects, e.g. 30s').argParser(durationArgument),
-    )
+    .option('--id <ID>', "the volume's id (default: derived from the target)")
+    .option('--sub-path <PATH>', 'mount only this file or directory, which is then never updated')
+    .addOption(waitOption())
     .addOption(outputOption('json'))
     .action(async (givenTarget: string, options: Options) => {
       const target = absoluteTarget(givenTarget);
@@ -51,8 +49,8 @@ export function mountCommand(command: Command, cli: Cli): void {
 }
 
 /**
- * One call, which waits for missing objects where `waitMs` is given. When time is up that call says only so; one more
- * try, which does not wait, says what is missing.
+ * Mounts, and with `waitMs` waits for missing objects. When time is up that call's error says only so; a second call,
+ * which does not wait, says what is missing.
  */
 async function mount(
   cli: Cli,

@@ -1,24 +1,22 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { errnoOf, LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { MountPodResponse__Output as MountPodResponse } from '../../rpc/generated/lantern/v1/MountPodResponse.ts';
 import type { UnmountPodRequest } from '../../rpc/generated/lantern/v1/UnmountPodRequest.ts';
-import { type Cli, collect, defineCommand, namespaceOption, outputOption, withExamples } from '../define-command.ts';
-import { durationArgument } from '../duration.ts';
-import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { forEach } from '../for-each.ts';
-import { addKustomizeOptions, type ManifestOptions, readFilesOrKustomization } from '../objects/kustomize.ts';
+import { type Cli, defineCommand, withExamples } from '../command.ts';
+import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { addKustomizeOptions, type ManifestOptions, readFilesOrKustomization } from '../objects/read-objects.ts';
+import { collect, filenameOption, namespaceOption, outputOption, waitOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { noticeLine, printable } from '../output/text.ts';
 import { mountedPodJson, mountedPodText, podTable } from '../output/volume-text.ts';
-import { mountPod } from '../pods/mount-pod.ts';
-import { type PodInFile, podsOf, readPods, rootOf } from '../pods/pods-in-files.ts';
+import { listPods, mountPod } from '../pods/pod-calls.ts';
+import type { PodInFile } from '../pods/pods-in-files.ts';
 import { absoluteTarget } from '../target.ts';
-import { allPages, withDaemon } from '../with-daemon.ts';
+import { withDaemon } from '../with-daemon.ts';
 
-/** `lantern pod`: whole pods, as a kubelet mounts them. */
 export function podCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern pod mount -f pod.yaml /dev/shm/mypod',
@@ -30,6 +28,13 @@ export function podCommand(command: Command, cli: Cli): void {
     .addCommand(podStatusCommand(cli));
 }
 
+/** Parsers and schemas are loaded only here: `lantern pod status` does without them. */
+async function podFiles() {
+  return await import('../pods/pods-in-files.ts');
+}
+
+const FILE_HELP = 'manifest with Pods, directory of them, or stdin; may be repeated';
+
 type MountOptions = Omit<ManifestOptions, 'recursive'> & {
   readonly container: readonly string[];
   readonly wait: number;
@@ -37,45 +42,40 @@ type MountOptions = Omit<ManifestOptions, 'recursive'> & {
   readonly output?: 'json';
 };
 
-/** As long as a kubelet takes over one attempt. */
+/** A kubelet's attempt takes as long. */
 const DEFAULT_WAIT_MS = 120_000;
 
-/** `lantern pod mount`. Again for the same root it refreshes the contents; the mounts stay as they are. */
+/** `lantern pod mount`. Repeated for the same root, it refreshes the contents and leaves the mounts alone. */
 function podMountCommand(cli: Cli): Command {
-  const command = defineCommand('mount', 'Mount the volumes of pods, at ROOT/CONTAINER/MOUNT-PATH each.', [
+  const command = defineCommand('mount', 'Mount the volumes of pods at ROOT/CONTAINER/MOUNT-PATH.', [
     'lantern pod mount -f pod.yaml /dev/shm/mypod',
     'lantern pod mount -f pod.yaml -c app --wait 0s /dev/shm/mypod',
     'lantern pod mount -k overlays/test /dev/shm/pods',
   ])
-    .argument('<ROOT>', 'made where it is missing; of several pods each has ROOT/POD, and ROOT must exist')
-    .option('-f, --filename <FILE|DIR|->', 'manifest with Pods, or stdin; may be repeated', collect);
+    .argument('<ROOT>', 'created if missing; several pods are mounted at ROOT/POD, and ROOT must exist')
+    .addOption(filenameOption(FILE_HELP));
   return addKustomizeOptions(command)
-    .option('-c, --container <NAME>', 'only this container; may be repeated', collect, [])
-    .addOption(namespaceOption('namespace of pods that name none (default: "default")'))
-    .addOption(
-      new Option('--wait <DURATION>', 'how long to wait for missing objects; 0s does not wait')
-        .argParser(durationArgument)
-        .default(DEFAULT_WAIT_MS, '2m'),
-    )
-    .option(
-      '--open',
-      "let everybody read: directories are 0755 and tokens 0644, instead of for the pod's users (runAsUser, fsGroup)",
-      false,
-    )
+    .option('-c, --container <NAME>', 'mount only this container; may be repeated', collect, [])
+    .addOption(namespaceOption('namespace of pods without one (default: "default")'))
+    .addOption(waitOption().default(DEFAULT_WAIT_MS, '2m'))
+    .option('--open', "let everybody read: directories 0755, tokens 0644 (default: only the pod's users)", false)
     .addOption(outputOption('json'))
     .action(async (root: string, options: MountOptions, command: Command) => {
       const manifests = await readFilesOrKustomization(cli, { ...options, recursive: false });
       const place = options.kustomize ?? options.filename?.join(', ') ?? '';
-      const { pods, others } = await podsOf(manifests, place, options.namespace);
+      const { podsOf } = await podFiles();
+      const { pods, others } = podsOf(manifests, place, options.namespace);
       if (others > 0) {
         const apply = options.kustomize === undefined ? 'apply -f FILE' : 'apply -k DIR';
-        cli.terminal.complain(`lantern: only the Pods are mounted; "lantern ${apply}" stores the objects beside them`);
+        cli.terminal.complain(
+          `lantern: only the Pods are mounted; to store the objects beside them, run "lantern ${apply}"`,
+        );
       }
       await withDaemon(cli, command, (daemon) => mountAll(cli, daemon, pods, root, options));
     });
 }
 
-/** All at once, as one may have to wait; told in their order. */
+/** Mounts all pods at once, as each may have to wait, and prints the results in order. */
 async function mountAll(
   cli: Cli,
   daemon: LanternClient,
@@ -83,6 +83,7 @@ async function mountAll(
   root: string,
   options: MountOptions,
 ): Promise<void> {
+  const { rootOf } = await podFiles();
   const answers = await Promise.allSettled(
     pods.map((pod) => {
       const { namespace, manifest } = pod;
@@ -95,7 +96,7 @@ async function mountAll(
   const allWell = await forEach(cli.terminal, answers, async (answer) => {
     if (answer.status === 'rejected') throw answer.reason;
     for (const notice of answer.value.notices) cli.terminal.complain(noticeLine(notice));
-    sayIfClosed(cli, answer.value.pod?.rootPath ?? '');
+    warnIfClosed(cli, answer.value.pod?.rootPath ?? '');
     if (options.output === undefined) cli.terminal.print(mountedPodText(answer.value));
     mounted.push(answer.value);
   });
@@ -103,69 +104,36 @@ async function mountAll(
   if (!allWell) throw PARTLY_FAILED;
 }
 
-/** Whoever mounts a pod for others need not get in; who means to use it would see no reason otherwise. */
-function sayIfClosed({ terminal, user }: Cli, root: string): void {
+/** A caller whom the pod does not run as cannot read its volumes. The mount is right; the reason may not be obvious. */
+function warnIfClosed({ terminal, user }: Cli, root: string): void {
   try {
     accessSync(root, constants.X_OK);
   } catch (error) {
     if (errnoOf(error) !== 'EACCES') return;
-    const way = 'set securityContext.runAsUser in its manifest, or mount it with --open';
+    const advice = 'set securityContext.runAsUser in the manifest, or mount it with --open';
     terminal.complain(
-      printable(`note: "${root}" is closed to you (uid ${user.uid}), whom the pod does not run as; ${way}`),
+      printable(`note: you (uid ${user.uid}) cannot enter "${root}", as the pod runs as another user; ${advice}`),
     );
   }
 }
 
-type StatusOptions = { readonly namespace: string; readonly allNamespaces: boolean; readonly output?: 'json' };
-
-/** `lantern pod status`: the pods of which something is mounted on this node. */
-function podStatusCommand(cli: Cli): Command {
-  return defineCommand('status', 'Show which pods are mounted, where, and how their volumes are.', [
-    'lantern pod status',
-    'lantern pod status mypod -n team-a -o json',
-  ])
-    .argument('[NAME]', 'only this pod')
-    .addOption(namespaceOption('namespace').default('default'))
-    .option('-A, --all-namespaces', 'pods of all namespaces', false)
-    .addOption(outputOption('json'))
-    .action(async (name: string | undefined, options: StatusOptions, command: Command) => {
-      const namespace = options.allNamespaces ? '' : options.namespace;
-      const listed = await withDaemon(cli, command, (daemon) =>
-        allPages(
-          (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal: cli.signal }),
-          (page) => page.pods,
-        ),
-      );
-      const pods = listed.filter((pod) => name === undefined || pod.name === name);
-      if (name !== undefined && pods.length === 0) {
-        throw new LanternError(
-          'not-found',
-          `pod "${printable(name)}" is not mounted here; "lantern pod mount" does it`,
-        );
-      }
-      if (options.output === 'json') return cli.terminal.print(formatJson(wireToJson({ pods })));
-      if (pods.length === 0) return cli.terminal.complain('No pods are mounted.');
-      return cli.terminal.print(podTable(pods, options.allNamespaces, cli.terminal.style));
-    });
-}
-
 type UnmountOptions = { readonly filename?: readonly string[]; readonly namespace?: string };
 
-/** `lantern pod unmount`. What is not mounted is fine. */
+/** `lantern pod unmount`. Succeeds if nothing is mounted. */
 function podUnmountCommand(cli: Cli): Command {
-  return defineCommand('unmount', 'Take away what "pod mount" made, at one root or at all.', [
+  return defineCommand('unmount', 'Unmount the volumes of pods, at one root or at all roots.', [
     'lantern pod unmount mypod',
     'lantern pod unmount /dev/shm/mypod',
     'lantern pod unmount mypod /dev/shm/mypod -n team-a',
     'lantern pod unmount -f pod.yaml',
   ])
-    .argument('[NAME|ROOT...]', 'NAME, ROOT (with a slash in it), or both; after -f only ROOT')
-    .option('-f, --filename <FILE|DIR|->', 'manifest with Pods, or stdin; may be repeated', collect)
+    .argument('[NAME|ROOT...]', 'NAME, ROOT (with a slash in it), or both; with -f only ROOT')
+    .addOption(filenameOption(FILE_HELP))
     .addOption(namespaceOption())
     .action(async (words: readonly string[], options: UnmountOptions, command: Command) => {
-      const ask = await askFor(cli, words, options);
+      const find = await finderFor(cli, words, options);
       const allWell = await withDaemon(cli, command, async (daemon) => {
-        return forEach(cli.terminal, await ask(daemon), async (request) => {
+        return forEach(cli.terminal, await find(daemon), async (request) => {
           await daemon.projector.unmountPod(request, { signal: cli.signal });
           const from = request.rootPath === '' ? '' : ` from ${request.rootPath}`;
           cli.terminal.print(printable(`pod/${request.name} unmounted${from}`));
@@ -176,20 +144,21 @@ function podUnmountCommand(cli: Cli): Command {
 }
 
 type Request = Required<UnmountPodRequest>;
-/** What is to be unmounted, which a daemon may have to say. */
-type Ask = (daemon: LanternClient) => Promise<readonly Request[]>;
+/** Finds the pods to unmount, if need be with the help of the daemon. */
+type Find = (daemon: LanternClient) => Promise<readonly Request[]>;
 
-async function askFor(cli: Cli, words: readonly string[], { filename, namespace }: UnmountOptions): Promise<Ask> {
+async function finderFor(cli: Cli, words: readonly string[], { filename, namespace }: UnmountOptions): Promise<Find> {
   const [first, second, ...more] = words;
   if (filename === undefined) {
-    if (first === undefined) throw wrongUsage('say which pod, with NAME, ROOT or -f FILE');
-    if (more.length > 0) throw wrongUsage('one NAME and at most one ROOT are expected');
-    // The name of a pod has no slash.
+    if (first === undefined) throw wrongUsage('one of NAME, ROOT and -f FILE is required');
+    if (more.length > 0) throw wrongUsage('at most one NAME and one ROOT are allowed');
+    // The name of a pod cannot have a slash.
     if (!first.includes('/')) return async () => [requestFor(namespace, first, second)];
     if (second !== undefined) throw wrongUsage('NAME comes before ROOT');
     return (daemon) => requestsAt(cli, daemon, absoluteTarget(first), namespace);
   }
-  if (second !== undefined) throw wrongUsage('with -f, at most one ROOT is expected, and no NAME');
+  if (second !== undefined) throw wrongUsage('with -f at most one ROOT is allowed, and no NAME');
+  const { readPods, rootOf } = await podFiles();
   const { pods } = await readPods(filename, namespace, cli.terminal);
   return async () =>
     pods.map((pod) => ({
@@ -203,18 +172,39 @@ function requestFor(namespace: string | undefined, name: string, root: string | 
   return { namespace: namespace ?? 'default', name, rootPath: root === undefined ? '' : absoluteTarget(root) };
 }
 
-/** Whatever was mounted with that root: one pod in it, or several below. Without a namespace those of all are looked at. */
+/** Finds what was mounted with that root: one pod at it, or several below. Without a namespace it searches all. */
 async function requestsAt(
   cli: Cli,
   daemon: LanternClient,
   root: string,
   namespace: string | undefined,
 ): Promise<readonly Request[]> {
-  const listed = await allPages(
-    (pageToken) => daemon.projector.listPods({ namespace: namespace ?? '', pageToken }, { signal: cli.signal }),
-    (page) => page.pods,
-  );
+  const listed = await listPods(cli, daemon, namespace ?? '');
   const there = listed.filter(({ name, rootPath }) => rootPath === root || rootPath === join(root, name));
   if (there.length === 0) cli.terminal.complain(printable(`lantern: no pod is mounted at ${root}`));
   return there.map(({ namespace, name, rootPath }) => ({ namespace, name, rootPath }));
+}
+
+type StatusOptions = { readonly namespace: string; readonly allNamespaces: boolean; readonly output?: 'json' };
+
+function podStatusCommand(cli: Cli): Command {
+  return defineCommand('status', 'List the mounted pods with their roots and the state of their volumes.', [
+    'lantern pod status',
+    'lantern pod status mypod -n team-a -o json',
+  ])
+    .argument('[NAME]', 'only this pod')
+    .addOption(namespaceOption('namespace').default('default'))
+    .option('-A, --all-namespaces', 'list pods in all namespaces', false)
+    .addOption(outputOption('json'))
+    .action(async (name: string | undefined, options: StatusOptions, command: Command) => {
+      const namespace = options.allNamespaces ? '' : options.namespace;
+      const listed = await withDaemon(cli, command, (daemon) => listPods(cli, daemon, namespace));
+      const pods = listed.filter((pod) => name === undefined || pod.name === name);
+      if (name !== undefined && pods.length === 0) {
+        throw new LanternError('not-found', `pod "${printable(name)}" is not mounted on this node`);
+      }
+      if (options.output === 'json') return cli.terminal.print(formatJson(wireToJson({ pods })));
+      if (pods.length === 0) return cli.terminal.complain('No pods are mounted.');
+      return cli.terminal.print(podTable(pods, options.allNamespaces, cli.terminal.style));
+    });
 }

@@ -1,23 +1,23 @@
 import type { Command } from 'commander';
 import type { RefreshRequest } from '../../rpc/generated/lantern/v1/RefreshRequest.ts';
 import type { RefreshResult__Output as WireResult } from '../../rpc/generated/lantern/v1/RefreshResult.ts';
-import { type Cli, outputOption, withExamples } from '../define-command.ts';
-import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { forEach } from '../for-each.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { outputOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly all: boolean; readonly output?: 'json' };
 
-/** `lantern refresh`: reads the objects anew and renders them, whatever `--change-detection` the daemon runs with. */
+/** `lantern refresh`: reads objects and renders them again, whatever the daemon's `--change-detection`. */
 export function refreshCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern refresh /dev/shm/app-secrets', 'lantern refresh --all'])
-    .argument('[VOLUME...]', 'ids, as `lantern volumes` shows them')
-    .option('--all', 'every volume of this node', false)
+    .argument('[VOLUME...]', 'ids of volumes, as in "lantern volumes"')
+    .option('--all', 'refresh all volumes of this node', false)
     .addOption(outputOption('json'))
     .action(async (ids: readonly string[], options: Options) => {
-      if (options.all === ids.length > 0) throw wrongUsage('name the volumes to refresh, or give --all');
+      if (options.all === ids.length > 0) throw wrongUsage('specify the volumes to refresh, or --all');
       const { results, allWell } = await withDaemon(cli, command, async (daemon) => {
         const results: WireResult[] = [];
         const requests: RefreshRequest[] = options.all ? [{ all: true }] : ids.map((volumeId) => ({ volumeId }));

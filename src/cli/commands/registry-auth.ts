@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { RegistryCredential__Output as Credential } from '../../rpc/generated/lantern/v1/RegistryCredential.ts';
-import { type Cli, collect, namespaceOption, outputOption, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { collect, namespaceOption, outputOption } from '../options.ts';
 import { formatJson } from '../output/structured.ts';
 import { noticeLine } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -12,15 +13,15 @@ type Options = {
   readonly output?: 'json';
 };
 
-/** `lantern registry-auth`: what to log in with for pulling an image, password and all, on stdout. */
+/** `lantern registry-auth`: credentials with passwords, on stdout. */
 export function registryAuthCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern registry-auth registry.example/team/app --secret myregistrykey > "$DOCKER_CONFIG/config.json"',
     'lantern registry-auth registry.example/team/app --service-account builder -o json',
   ])
     .argument('<IMAGE>', 'the image to pull')
-    .option('--secret <NAME>', "an image pull secret of the pod's own; may be repeated", collect)
-    .option('--service-account <NAME>', 'whose image pull secrets to use where no --secret is given')
+    .option('--secret <NAME>', 'image pull secret of the pod; may be repeated', collect)
+    .option('--service-account <NAME>', 'account whose image pull secrets are used without --secret')
     .addOption(namespaceOption())
     .addOption(outputOption('json'))
     .action(async (image: string, options: Options) => {
@@ -34,13 +35,13 @@ export function registryAuthCommand(command: Command, cli: Cli): void {
         daemon.projector.resolveRegistryCredentials(request, { signal: cli.signal }),
       );
       for (const notice of notices) cli.terminal.complain(noticeLine(notice));
-      if (credentials.length === 0) cli.terminal.complain(`warning: there is no login for "${image}"`);
+      if (credentials.length === 0) cli.terminal.complain(`warning: no credentials for "${image}"`);
       const json = options.output === 'json' ? listOf(registry, credentials) : dockerConfig(registry, credentials[0]);
       cli.terminal.print(formatJson(json));
     });
 }
 
-/** Every login, in the order to try them. */
+/** All credentials, in the order in which to try them. */
 function listOf(registry: string, credentials: readonly Credential[]): unknown {
   const logins = credentials.map(({ match, username, password, secretName }) => {
     return { match, username, password, secretName };
@@ -48,7 +49,7 @@ function listOf(registry: string, credentials: readonly Credential[]): unknown {
   return { registry, credentials: logins };
 }
 
-/** Docker looks a login up by the image's registry; its own registry has a name of its own. */
+/** Docker looks up credentials by the image's registry. Docker Hub has a special name. */
 function dockerConfig(registry: string, best: Credential | undefined): unknown {
   if (best === undefined) return { auths: {} };
   const server = registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry;

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { Command } from 'commander';
 import type { TreeEntry__Output as WireTreeEntry } from '../../rpc/generated/lantern/v1/TreeEntry.ts';
-import { type Cli, outputOption, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { outputOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { formatTree } from '../output/table.ts';
 import { printable } from '../output/text.ts';
@@ -10,11 +11,11 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = VolumeOptions & { readonly contents: boolean; readonly output?: 'json' };
 
-/** `lantern render`: a dry run of `mount`; nothing on the host changes. */
+/** `lantern render`: a dry run of `mount`. */
 export function renderCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern render -f volume.yaml', 'lantern render --secret mysecret --contents']);
   addVolumeOptions(command)
-    .option('--contents', 'show what is in the files too', false)
+    .option('--contents', 'show the contents of the files too', false)
     .addOption(outputOption('json'))
     .action(async (options: Options) => {
       const request = { ...(await volumeRequest(options, cli.terminal)), withContents: options.contents };
@@ -29,19 +30,19 @@ export function renderCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** Files only have contents when they were asked for; an empty text elsewhere would look like an empty file. */
+/** Without --contents there is no `contents` field: an empty one would look like an empty file. */
 function jsonOf(entry: WireTreeEntry, withContents: boolean): unknown {
   const { contents, ...facts } = entry;
   return wireToJson(withContents && entry.type === 'FILE' ? { ...facts, contents } : facts);
 }
 
-/** A heading with the path as a reader of the volume writes it, without the generation, and the bytes if they are text. */
+/** A heading with the path as readers of the volume see it, without the generation; then the bytes if they are text. */
 function contentsOf({ path, contents }: WireTreeEntry): string {
   const visiblePath = path.slice(path.indexOf('/') + 1);
   return `\n== ${printable(visiblePath)} ==\n${isText(contents) ? contents.toString().replace(/\n$/, '') : '<binary>'}`;
 }
 
-/** UTF-8 without control characters but tabs and line ends, so that it cannot steer the terminal. */
+/** True for UTF-8 without control characters other than tab and line end, which could steer the terminal. */
 function isText(bytes: Buffer): boolean {
   if (!isUtf8(bytes)) return false;
   return bytes

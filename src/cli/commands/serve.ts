@@ -1,20 +1,20 @@
 import type { Command } from 'commander';
 import { type Config, parseConfig } from '../../config/config.ts';
 import { OPTION_NAMES } from '../../config/given-options.ts';
-import { type Cli, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { listFaults, wrongUsage } from '../exit.ts';
 import { addConfigOptions } from '../store-options.ts';
 
-/** Runs a daemon until the signal aborts; `onReady` gets the line that says so. */
+/** Runs a daemon until the signal aborts. Calls `onReady` with the line to print when it is ready. */
 export type RunDaemon = (config: Config, signal: AbortSignal, onReady: (line: string) => void) => Promise<void>;
 
-/** `lantern serve`. The daemon itself comes from outside: this folder knows no other that is heavy to load. */
+/** `lantern serve`. */
 export function serveCommand(command: Command, cli: Cli, { runDaemon }: { readonly runDaemon: RunDaemon }): void {
   withExamples(command, ['lantern serve', 'lantern serve --manifests /etc/lantern --pool-size 16Mi']);
   addConfigOptions(command, OPTION_NAMES, { isGrouped: true });
   command.action(async (flags: Record<string, unknown>) => {
     if (command.optsWithGlobals().socket !== undefined) {
-      throw wrongUsage('--socket is for the other commands; the sockets of serve lie in --run-dir');
+      throw wrongUsage('--socket is for the other commands; serve creates its sockets in --run-dir');
     }
     const config = parseConfig(flags, cli);
     if (!config.ok) throw wrongUsage(listFaults(config.faults));

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { type Cli, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
 import { formatJson } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-/** `lantern jwks`: the public keys of the tokens that the daemon signs, as a JSON Web Key Set. */
+/** `lantern jwks`: a JSON Web Key Set. */
 export function jwksCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern jwks > /etc/verifier/keys.json']).action(async () => {
     const { jwksJson } = await withDaemon(cli, command, (daemon) => daemon.tokens.getKeys({}, { signal: cli.signal }));
@@ -11,7 +11,7 @@ export function jwksCommand(command: Command, cli: Cli): void {
   });
 }
 
-/** `lantern rotate-signing-key`: prints the id of the key that signs from now on. */
+/** `lantern rotate-signing-key`: prints the id of the new key. */
 export function rotateSigningKeyCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern rotate-signing-key']).action(async () => {
     const { keyId } = await withDaemon(cli, command, (daemon) => daemon.tokens.rotateKey({}, { signal: cli.signal }));

@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { LanternClient } from '../../rpc/client.ts';
-import { type Cli, withExamples } from '../define-command.ts';
-import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { forEach } from '../for-each.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { printable } from '../output/text.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -11,19 +10,19 @@ import { listVolumes } from './volumes.ts';
 
 type Options = { readonly id?: string; readonly all: boolean };
 
-/** What to take away; all targets of the volume where `target` is undefined. */
+/** All targets of the volume if `target` is undefined. */
 type Unmounting = { readonly volumeId: string; readonly target: string | undefined };
 
-/** `lantern unmount`. What is not mounted is fine, as with the calls behind it. */
+/** `lantern unmount`. Succeeds if nothing is mounted, as Unmount does. */
 export function unmountCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern unmount /dev/shm/app-secrets',
     'lantern unmount /dev/shm/web /dev/shm/worker',
     'lantern unmount --id app --all',
   ])
-    .argument('[TARGET...]', 'where the volumes are mounted')
-    .option('--id <ID>', "the volume's id; needed only where the target does not tell")
-    .option('--all', 'all targets of the volume with that id', false)
+    .argument('[TARGET...]', 'paths where volumes are mounted')
+    .option('--id <ID>', "the volume's id (default: that of the volume at the target)")
+    .option('--all', 'unmount all targets of the volume given with --id', false)
     .action(async (targets: readonly string[], options: Options) => {
       checkUsage(targets, options);
       await withDaemon(cli, command, async (daemon) => {
@@ -40,13 +39,13 @@ export function unmountCommand(command: Command, cli: Cli): void {
 
 function checkUsage(targets: readonly string[], { id, all }: Options): void {
   const isTargeted = targets.length > 0;
-  if (all && id === undefined) throw wrongUsage('--all needs --id: it means all targets of one volume');
-  if (!isTargeted && id === undefined) throw wrongUsage('say what to unmount: TARGET, or --id ID with --all');
-  if (all && isTargeted) throw wrongUsage('give either a TARGET or --all');
-  if (!isTargeted && !all) throw wrongUsage('give a TARGET, or --all for all targets of the volume');
+  if (all && id === undefined) throw wrongUsage('--all needs --id');
+  if (!isTargeted && id === undefined) throw wrongUsage('TARGET, or --id ID with --all, is required');
+  if (all && isTargeted) throw wrongUsage('TARGET and --all cannot be combined');
+  if (!isTargeted && !all) throw wrongUsage('--id needs a TARGET, or --all for all targets of the volume');
 }
 
-/** The id behind a target is the daemon's to know: whoever mounted it may have chosen any. */
+/** Asks the daemon for the volume at each target, as its id may be any. */
 async function find(
   cli: Cli,
   daemon: LanternClient,
@@ -62,7 +61,7 @@ async function find(
   const idAt = (target: string): string | undefined =>
     volumes.find(({ publications }) => publications.some(({ targetPath }) => targetPath === target))?.volumeId;
   return given.map((named) => {
-    // A link that stands in the way since the mount does not change what was mounted.
+    // A link that was put on the path after the mount does not change the target.
     const target = idAt(resolve(named)) === undefined ? absoluteTarget(named) : resolve(named);
     return { volumeId: idAt(target) ?? volumeIdFor(target), target };
   });

@@ -1,18 +1,19 @@
 import type { Command } from 'commander';
-import { type Cli, outputOption, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { outputOption } from '../options.ts';
 import { formatJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly client: boolean; readonly output?: 'json' };
 
-/** A daemon that hangs shall not keep this command from its end. */
+/** The limit for a daemon that hangs. */
 const DEADLINE_MS = 5_000;
 
-/** `lantern version`: as with kubectl, our own is shown even where the daemon's cannot be had, and then it ends with 1. */
+/** `lantern version`: as with kubectl, without a daemon it prints the client's version and exits with 1. */
 export function versionCommand(command: Command, cli: Cli, { version: own }: { readonly version: string }): void {
   withExamples(command, ['lantern version', 'lantern version --client', 'lantern version -o json'])
-    .option('--client', 'only of this command; asks no daemon', false)
+    .option('--client', 'print only the client version; needs no daemon', false)
     .addOption(outputOption('json'))
     .action(async ({ client, output }: Options) => {
       const answer = client ? undefined : await settled(daemonVersion(cli, command));
@@ -35,7 +36,7 @@ function daemonVersion(cli: Cli, command: Command): Promise<string> {
   });
 }
 
-/** What came of it, to be told after what is known anyway. */
+/** Keeps the error until the client's version is printed. */
 async function settled(promise: Promise<string>): Promise<{ readonly value: string } | { readonly error: unknown }> {
   try {
     return { value: await promise };

@@ -2,17 +2,17 @@ import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
-import { type Cli, namespaceOption, outputOption, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { namespaceOption, outputOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { describeVolume, volumeTable } from '../output/volume-text.ts';
 import { allPages, withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string; readonly output?: 'json' | 'name' | 'wide' };
 
-/** `lantern volumes`: what is mounted on this node. */
 export function volumesCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern volumes', 'lantern volumes -n team-a -o wide'])
-    .addOption(namespaceOption('only volumes of this namespace'))
+    .addOption(namespaceOption('list only volumes of this namespace'))
     .addOption(outputOption('json', 'name', 'wide'))
     .action(async ({ namespace, output }: Options) => {
       const volumes = await withDaemon(cli, command, (daemon) => listVolumes(cli, daemon, namespace));
@@ -24,7 +24,7 @@ export function volumesCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** Every volume of the namespace, or of all; in order of id. */
+/** The volumes of a namespace, or of all, in order of id. */
 export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Promise<WireVolume[]> {
   return allPages(
     (pageToken) => daemon.projector.listVolumes({ namespace, pageToken }, { signal: cli.signal }),
@@ -32,16 +32,16 @@ export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Pr
   );
 }
 
-/** `lantern volume ID`: all there is to say about one volume; no contents. */
+/** `lantern volume`: everything about one volume except its contents. */
 export function volumeCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern volume /dev/shm/app-secrets'])
-    .argument('<ID>', 'as `lantern volumes` shows it')
+    .argument('<ID>', 'the volume\'s id in "lantern volumes"')
     .addOption(outputOption('json'))
     .action(async (volumeId: string, options: { output?: 'json' }) => {
       const { volume } = await withDaemon(cli, command, (daemon) =>
         daemon.projector.getVolume({ volumeId }, { signal: cli.signal }),
       );
-      if (volume === null) throw new LanternError('not-found', `show volume "${volumeId}": there is no such volume`);
+      if (volume === null) throw new LanternError('not-found', `volume "${volumeId}" does not exist`);
       const json = options.output === 'json';
       cli.terminal.print(json ? formatJson(wireToJson(volume)) : describeVolume(volume, cli.terminal.style));
     });

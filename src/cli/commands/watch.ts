@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
 import type { VolumeEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/VolumeEvent.ts';
-import { type Cli, outputOption, withExamples } from '../define-command.ts';
+import { type Cli, withExamples } from '../command.ts';
+import { outputOption } from '../options.ts';
 import { wireToJson } from '../output/structured.ts';
 import { printable, type Style } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly existing: boolean; readonly output?: 'json' };
 
-/** `lantern watch`: a line per event until a signal ends it, which is its regular end. */
+/** `lantern watch`: a signal is its regular end. */
 export function watchCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern watch', 'lantern watch /dev/shm/app-secrets -o json'])
-    .argument('[ID]', 'only this volume')
-    .option('--existing', 'start with what is mounted already', false)
+    .argument('[ID]', 'watch only this volume')
+    .option('--existing', 'start with a line for each mounted volume', false)
     .addOption(outputOption('json'))
     .action(async (volumeId: string | undefined, options: Options) => {
       const request = { volumeId: volumeId ?? '', includeExisting: options.existing };
@@ -28,7 +29,7 @@ export function watchCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** One event as one line: time, what happened, to which volume, and the details of that kind of event. */
+/** One line: time, type, volume and details of an event. */
 export function eventLine(event: WireEvent, style: Style): string {
   const word = event.type.toLowerCase().replace('_', '-');
   const details = printable(detailsOf(event));

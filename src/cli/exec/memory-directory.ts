@@ -5,8 +5,8 @@ import { isInMemory } from '../../mount/host-file-systems.ts';
 import { tryLock } from '../../mount/linux/system-calls.ts';
 
 /**
- * A directory of this process's own, 0700, on a file system that lives in memory: what is written there reaches no
- * disk. Synchronous throughout, so that a signal's handler can remove it too. Removing it twice is fine.
+ * A private directory (0700) on a file system in memory, so that its files reach no disk. Synchronous, so that a signal
+ * handler can remove it. Removing it twice is fine.
  */
 export class MemoryDirectory implements Disposable {
   readonly path: string;
@@ -16,8 +16,8 @@ export class MemoryDirectory implements Disposable {
   }
 
   /**
-   * Below the first parent that is in memory and lets us in; throws `failed-precondition` when none does. `purpose`
-   * stands in its name.
+   * Creates one below the first parent that is in memory and writable. Throws `failed-precondition` if none is.
+   * `purpose` becomes part of the name.
    */
   static create(parents: readonly string[], purpose: string): MemoryDirectory {
     const problems: string[] = [];
@@ -28,11 +28,11 @@ export class MemoryDirectory implements Disposable {
     }
     throw new LanternError(
       'failed-precondition',
-      `create a temporary directory in memory: ${problems.join('; ')}; a secret is not written to a disk, so mount a tmpfs there`,
+      `create a directory in memory: ${problems.join('; ')}; mount a tmpfs there, as secrets must not reach a disk`,
     );
   }
 
-  /** What `create` has made for the purpose below this parent, whoever called it; nothing where it cannot be looked at. */
+  /** Lists what any process created for the purpose below this parent. Empty if the parent cannot be read. */
   static list(parent: string, purpose: string): MemoryDirectory[] {
     try {
       const names = readdirSync(parent).filter((name) => name.startsWith(prefixOf(purpose)));
@@ -54,7 +54,7 @@ export class MemoryDirectory implements Disposable {
 
 function tryToMake(parent: string, purpose: string): { readonly path: string } | { readonly problem: string } {
   try {
-    // mkdtemp makes directories 0700.
+    // mkdtemp sets the mode 0700.
     return isInMemory(parent) ? { path: mkdtempSync(join(parent, prefixOf(purpose))) } : { problem: 'is on a disk' };
   } catch (error) {
     return { problem: `cannot be used: ${obstacleOf(error)}` };
@@ -65,19 +65,19 @@ function prefixOf(purpose: string): string {
   return `lantern-${purpose}-`;
 }
 
-/** Where such a directory may lie: below the user's own runtime directory, or in shared memory. */
+/** Possible parents: the user's runtime directory, and shared memory. */
 export function memoryParents(environment: Readonly<Record<string, string | undefined>>): string[] {
   const runtime = environment.XDG_RUNTIME_DIR;
   return [...(runtime?.startsWith('/') ? [runtime] : []), '/dev/shm'];
 }
 
-/** Locked for as long as anybody has it open. */
+/** A file in the directory, locked as long as any process has it open. */
 const LOCK = 'lock';
 
-/** A new directory in memory that nobody takes for abandoned, until disposed; `fd` is what holds it. */
+/** A directory in memory that is in use until disposed. `fd` holds its lock. */
 export type HeldDirectory = Disposable & { readonly directory: MemoryDirectory; readonly fd: number };
 
-/** Makes one, as `MemoryDirectory.create`. A process that inherits the descriptor goes on holding it. */
+/** Creates one with `MemoryDirectory.create`. A child process that inherits the descriptor keeps the lock. */
 export function holdDirectory(parents: readonly string[], purpose: string): HeldDirectory {
   const directory = MemoryDirectory.create(parents, purpose);
   try {
@@ -93,14 +93,14 @@ function lockIn(directory: MemoryDirectory): number {
   const unfinished = directory.at(`${LOCK}-unfinished`);
   const fd = openSync(unfinished, fs.O_CREAT | fs.O_EXCL | fs.O_RDWR, 0o600);
   tryLock(fd);
-  // Under its name it is locked already: nobody can take it for abandoned.
+  // Locked before it gets its name, so that no other process takes the directory for abandoned.
   renameSync(unfinished, directory.at(LOCK));
   return fd;
 }
 
 /**
- * What the user's processes that were killed have left of one purpose: directories that nobody holds. Each is locked until
- * the next is asked for.
+ * Directories that killed processes of the user left behind: nobody holds their locks. Each is locked here until the
+ * next one is requested.
  */
 export function* abandonedDirectories(
   parents: readonly string[],
@@ -118,7 +118,7 @@ export function* abandonedDirectories(
   }
 }
 
-/** Only the user can have put anything into them. */
+/** Only directories of the user: nobody else can have written there. */
 function directoriesIn(parent: string, purpose: string, uid: number): MemoryDirectory[] {
   return MemoryDirectory.list(parent, purpose).filter(({ path }) => {
     const stats = lstatSync(path, { throwIfNoEntry: false });
@@ -126,7 +126,7 @@ function directoriesIn(parent: string, purpose: string, uid: number): MemoryDire
   });
 }
 
-/** Undefined where there is none: the directory is being made, or taken away. */
+/** Undefined if there is none: the directory is being created or removed. */
 function openLock(directory: MemoryDirectory): number | undefined {
   try {
     return openSync(directory.at(LOCK), fs.O_RDONLY | fs.O_NOFOLLOW);

@@ -43,16 +43,16 @@ import {
   setMountAttributes,
 } from '../../mount/linux/system-calls.ts';
 
-/** A file or directory, and where a command shall see it. Both absolute. */
+/** A file or directory, and the path at which the command sees it. Both are absolute. */
 type PrivateMount = { readonly source: string; readonly mountPath: string };
 
 /**
- * A mount namespace in which volumes are, read-only, at paths that need not exist on the host; the host's own are not
- * touched. From `enter` until disposed, this thread is in it, so whoever holds one does nothing asynchronous: processes
- * started meanwhile stay in it, and it is gone with the last of them.
+ * A mount namespace with volumes mounted read-only at paths that need not exist on the host. The host's mounts do not
+ * change. This thread is in the namespace from `enter` until disposed, so nothing may be asynchronous meanwhile.
+ * Processes started meanwhile stay in it, and it ends with the last of them.
  *
- * Where a path is missing, the deepest directory that exists is mirrored (see `mirrorDirectory`): what is written to
- * its entries reaches the host as before, entries made anew in that directory itself do not.
+ * If a path is missing, its deepest existing directory is mirrored (see `mirrorDirectory`): writes to existing entries
+ * reach the host as before, new entries in that directory do not.
  */
 export class PrivateNamespace implements Disposable {
   readonly #home: Home;
@@ -62,15 +62,15 @@ export class PrivateNamespace implements Disposable {
   }
 
   /**
-   * `stage` is an empty directory for the time of the call. Throws `permission-denied` where this process may not do
-   * that, and `failed-precondition` for a path where nothing can be mounted; the thread is then where it was.
+   * `stage` is an empty directory for use during the call. Throws `permission-denied` if this process may not do this,
+   * and `failed-precondition` for a path where nothing can be mounted. The thread is then where it was.
    */
   static enter(mounts: readonly PrivateMount[], stage: string): PrivateNamespace {
     const namespace = new PrivateNamespace(new Home());
     try {
       leaveMountNamespace();
       const places = new Places(stage);
-      // What holds others comes first.
+      // A parent before the paths inside it.
       for (const mount of [...mounts].sort((a, b) => (a.mountPath < b.mountPath ? -1 : 1))) places.mount(mount);
       namespace.#home.followDirectory();
       return namespace;
@@ -86,10 +86,10 @@ export class PrivateNamespace implements Disposable {
   }
 }
 
-/** The calling thread's; as a link it tells which one that is. */
+/** The calling thread's mount namespace. The link's text identifies it. */
 const NAMESPACE = '/proc/thread-self/ns/mnt';
 
-/** Where the thread was: namespace, root and working directory. Descriptors, as paths mean something else meanwhile. */
+/** The thread's namespace, root and working directory before. By descriptor, as paths lead elsewhere meanwhile. */
 class Home {
   readonly #name = readlinkSync(NAMESPACE);
   readonly #namespace = openSync(NAMESPACE, 'r');
@@ -99,21 +99,21 @@ class Home {
 
   return(): void {
     try {
-      // Refused to somebody who could not leave it either.
+      // If leaving failed, returning would fail with EPERM as well.
       if (readlinkSync(NAMESPACE) === this.#name) return;
       joinMounts(this.#namespace);
       changeDirectory(this.#root);
       rootHere();
       changeDirectory(this.#directory);
     } catch (error) {
-      // Without CAP_SYS_CHROOT there is no way back. What is left to do before the process ends works from here as well.
+      // Without CAP_SYS_CHROOT there is no way back. The rest of this process's work can be done from here as well.
       if (errnoOf(error) !== 'EPERM') throw error;
     } finally {
       for (const fd of [this.#namespace, this.#root, this.#directory]) closeSync(fd);
     }
   }
 
-  /** The same directory as the new mounts show it; `/` where they hide it. */
+  /** Changes to the same directory in the new mounts, or to `/` if they hide it. */
   followDirectory(): void {
     try {
       process.chdir(this.#directoryPath ?? '/');
@@ -127,15 +127,15 @@ function workingDirectory(): string | undefined {
   try {
     return process.cwd();
   } catch {
-    // It was removed.
+    // The directory was removed.
     return undefined;
   }
 }
 
-/** The paths of one namespace. */
+/** Mounts volumes at paths of one namespace. */
 class Places {
   readonly #stage: string;
-  /** Devices of the mirrors, in which missing entries can simply be made. */
+  /** Devices of the mirrors. Missing entries can be created in a mirror. */
   readonly #mirrors = new Set<number>();
   readonly #mounted: string[] = [];
 
@@ -145,7 +145,7 @@ class Places {
 
   mount({ source, mountPath }: PrivateMount): void {
     try {
-      // Before a mirror may hide it.
+      // Cloned first, as a mirror may hide the source.
       const volume = cloneMount(source);
       try {
         setMountAttributes(volume, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0);
@@ -166,18 +166,18 @@ class Places {
     }
   }
 
-  /** The real path, made where it is missing. */
+  /** Answers the real path, and creates what is missing of it. */
   #make(mountPath: string, isDirectory: boolean): string {
     const { existing, missing } = locate(mountPath);
     const path = join(existing, ...missing);
-    if (path === '/') throw unusable(mountPath, 'a volume there would hide everything, the command included');
+    if (path === '/') throw unusable(mountPath, 'a volume there would hide the whole file system');
     if (missing.length === 0) {
       if (statSync(path).isDirectory() === isDirectory) return path;
       const [one, other] = isDirectory ? ['a directory', 'a file'] : ['a file', 'a directory'];
-      throw unusable(mountPath, `the host has ${other} there, and the volume is ${one}`);
+      throw unusable(mountPath, `the host has ${other} there, but the volume is ${one}`);
     }
     if (this.#mounted.some((mounted) => `${existing}/`.startsWith(`${mounted}/`))) {
-      throw unusable(mountPath, 'it lies inside another volume, which has nothing of that name');
+      throw unusable(mountPath, 'it is inside another volume, which has no entry of that name');
     }
     if (/^\/(proc|sys)(\/|$)/.test(existing)) throw unusable(mountPath, `nothing can be added to "${existing}"`);
     if (!this.#mirrors.has(statSync(existing).dev)) {
@@ -190,7 +190,7 @@ class Places {
   }
 }
 
-/** How much of a path there is, links followed as a container's runtime does, and the elements that are missing. */
+/** Splits a path into what exists, with links followed as a container runtime does, and the missing elements. */
 function locate(path: string): { readonly existing: string; readonly missing: readonly string[] } {
   const elements = path.split('/').filter((element) => element !== '');
   let existing = '/';
@@ -207,21 +207,21 @@ function unusable(mountPath: string, problem: string): LanternError {
   return new LanternError('failed-precondition', message);
 }
 
-/** As if it were forbidden: another way has to be taken. */
+/** Reported as if it were forbidden: the caller then goes on without a namespace. */
 function notInThisKernel(cause: unknown): LanternError {
   const message = 'the kernel or a seccomp filter lacks the mount calls of Linux 5.12';
   return new LanternError('permission-denied', message, { cause });
 }
 
 /**
- * Puts a copy in memory over a directory, in a mount namespace of one's own: every entry is the very file or directory
- * that was there, by bind, and new entries can be made that the host never sees. `stage` is an empty directory to build
- * the copy in; it is empty again afterwards. Throws what the system calls throw.
+ * Mounts a tmpfs over a directory of this thread's namespace. Every entry is a bind of the host's own; new entries stay
+ * in memory and the host never sees them. `stage` is an empty directory to build it in, and empty again afterwards.
+ * Throws what the system calls throw.
  */
 function mirrorDirectory(directory: string, stage: string): void {
   const { mode, uid, gid } = statSync(directory);
   mount('lantern', stage, 'tmpfs', MS_NOSUID | MS_NODEV, '');
-  // The stage may lie below an entry of the directory: without this its own copy would hold a copy of itself.
+  // The stage may be inside an entry of the directory. Without this, a bind of that entry would contain the mirror.
   makeUnbindable(stage);
   for (const entry of readdirSync(directory, { withFileTypes: true })) mirrorEntry(directory, stage, entry);
   chownSync(stage, uid, gid);
@@ -236,7 +236,7 @@ function mirrorDirectory(directory: string, stage: string): void {
   makePrivate(directory);
 }
 
-/** What is gone by now is left out. */
+/** An entry that has disappeared meanwhile is skipped. */
 function mirrorEntry(directory: string, stage: string, entry: Dirent): void {
   const from = join(directory, entry.name);
   const to = join(stage, entry.name);

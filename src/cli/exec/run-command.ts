@@ -7,15 +7,15 @@ import { printable } from '../output/text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How a command ended: what the process shall end with, and what a shell would say of one that never started. */
+/** The exit code of a command, and the error of one that did not start, as a shell would print it. */
 export type CommandEnding = { readonly exitCode: number; readonly problem?: string };
 
-/** A command that was started, or that could not be. Exit codes are a shell's: 127 not found, 126 not executable. */
+/** `child` is undefined if the command could not start. Exit codes as in a shell: 127 not found, 126 not executable. */
 export type StartedCommand = { readonly child: ChildProcess | undefined; readonly ended: Promise<CommandEnding> };
 
 /**
- * Starts it on this process's own stdin, stdout and stderr, with the descriptor `inherited` as its fourth. Synchronous: it
- * starts in the thread's mount namespace.
+ * Starts a command with this process's stdin, stdout and stderr, and `inherited` as descriptor 3. Synchronous, so that
+ * it starts in the thread's mount namespace.
  */
 export function startCommand(words: readonly string[], env: Environment, inherited: number): StartedCommand {
   const [file = '', ...args] = words;
@@ -27,7 +27,7 @@ export function startCommand(words: readonly string[], env: Environment, inherit
     });
     return { child, ended };
   } catch (error) {
-    // Some errors of the system arrive as an event, the others here.
+    // Node reports some system errors by event and throws others.
     if (errnoOf(error) === undefined) throw error;
     return { child: undefined, ended: Promise.resolve(notStarted(file, env, error)) };
   }
@@ -35,11 +35,11 @@ export function startCommand(words: readonly string[], env: Environment, inherit
 
 function notStarted(file: string, env: Environment, error: unknown): CommandEnding {
   const errno = errnoOf(error);
-  // execvp(3) says EACCES also where a directory of PATH may not be searched; a shell says that there is no such command.
+  // execvp(3) also fails with EACCES if a directory of PATH is not searchable. A shell then says "not found".
   const isFound = file.includes('/') || pathOf(env).some((directory) => existsSync(join(directory, file)));
   if (errno === 'ENOENT' || !isFound) return { exitCode: 127, problem: `"${printable(file)}": command not found` };
-  const reason = errno === 'EACCES' ? 'it is not executable, or may not be executed' : obstacleOf(error);
-  return { exitCode: 126, problem: `"${printable(file)}": cannot be run: ${reason}` };
+  const reason = errno === 'EACCES' ? 'permission denied' : obstacleOf(error);
+  return { exitCode: 126, problem: `"${printable(file)}": cannot execute: ${reason}` };
 }
 
 function pathOf({ PATH = '' }: Environment): readonly string[] {
@@ -52,17 +52,19 @@ function numberOf(signal: NodeJS.Signals | null): number {
 
 const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
-/** What programs give a meaning of their own; unheard, all but the first end a process, and SIGUSR1 starts Node's debugger. */
-const TELLING: readonly NodeJS.Signals[] = ['SIGWINCH', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'];
+/**
+ * Signals that programs give a meaning of their own. Without a handler, some end Node, and SIGUSR1 starts its debugger.
+ */
+const OTHER: readonly NodeJS.Signals[] = ['SIGWINCH', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'];
 
-const RELAYED = [...ENDING, ...TELLING];
+const RELAYED = [...ENDING, ...OTHER];
 
-/** What a terminal sends to every process in its foreground, the command included. */
+/** Signals that a terminal sends to all processes in its foreground, and so to the command. */
 const SENT_TO_ALL: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH'];
 
 /**
- * Signals to this process, until disposed: they go to the command while it runs; before that, those that mean an end
- * abort `signal`; after it they are too late. Without it one would end the process before it has cleaned up.
+ * Handles signals to this process until disposed. While the command runs they go to it. Before, ending signals abort
+ * `signal`; after it they are ignored. Without this a signal would end the process before it has cleaned up.
  */
 export class SignalRelay implements Disposable {
   readonly #interruption = new AbortController();
@@ -83,10 +85,10 @@ export class SignalRelay implements Disposable {
 
   #pass(name: NodeJS.Signals): void {
     if (this.#child !== undefined) {
-      // A second Ctrl-C makes many a program end at once.
+      // The terminal has sent it to the command already. A second Ctrl-C makes many programs end at once.
       if (!SENT_TO_ALL.includes(name) || !isInForeground()) this.#child.kill(name);
     } else if (ENDING.includes(name)) {
-      this.#interruption.abort(new LanternError('cancelled', 'exec: interrupted before the command was started'));
+      this.#interruption.abort(new LanternError('cancelled', 'exec: interrupted before the command started'));
     }
   }
 
@@ -95,10 +97,10 @@ export class SignalRelay implements Disposable {
   }
 }
 
-/** Whether this process's group has the terminal, wherever stdin comes from. */
+/** True if this process's group is in the foreground of its terminal, wherever stdin comes from. */
 function isInForeground(): boolean {
   const stat = readFileSync('/proc/self/stat', 'utf8');
-  // After the name in parentheses: state, parent, group, session, terminal, the terminal's foreground group.
+  // Fields after the name in parentheses: state, parent, group, session, terminal, foreground group.
   const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return group === foreground;
 }

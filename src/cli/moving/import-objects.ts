@@ -15,25 +15,24 @@ import type { LanternClient } from '../../rpc/client.ts';
 import { objectFromWire, objectToWire } from '../../rpc/lantern/object-messages.ts';
 import { admitObject } from '../../spec/admit-object.ts';
 import type { Archive } from '../../stores/archive/archive.ts';
-import type { Cli } from '../define-command.ts';
+import type { Cli } from '../command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
 import { nameOfKind } from '../kinds.ts';
 import { printable } from '../output/text.ts';
 import { isKeptByDaemon, isSigningKeys, keyIdsOf, keySetIn, moveOf } from './moved-object.ts';
 
-/** How many objects are on their way at a time; each holds 1 MiB of values at most, and its call listens to the signal. */
-const WIDTH = 8;
-const MOST_FAULTS = 100;
+/** Objects that are stored at the same time, each with 1 MiB of values at most. */
+const CONCURRENCY = 8;
+const MAX_FAULTS = 100;
 
-/** What the whole archive was found to hold. */
 type CheckedArchive = { readonly archive: Archive; readonly keyIds: readonly string[] };
 
-/** How many objects of each kind came to what. */
+/** Counts of outcomes by kind. */
 type Summary = Map<ObjectKind, Map<ImportOutcome, number>>;
 
 /**
- * Reads the archive to its end: `data-loss` when any of it is damaged, `invalid-argument` with every fault when it holds
- * what no store may, or an object twice. Holds a name per object.
+ * Reads the whole archive. Throws `data-loss` if it is damaged, and `invalid-argument` with every fault if an object is
+ * invalid or occurs twice. Memory: a name per object.
  */
 export async function checkArchive(archive: Archive): Promise<CheckedArchive> {
   const seen = new Set<string>();
@@ -44,9 +43,9 @@ export async function checkArchive(archive: Archive): Promise<CheckedArchive> {
     const admitted = admit(object);
     const isTwice = seen.has(refKey(ref));
     seen.add(refKey(ref));
-    const twice = isTwice ? [{ field: '', message: 'is in the archive more than once' }] : [];
+    const twice = isTwice ? [{ field: '', message: 'occurs more than once in the archive' }] : [];
     for (const { field, message } of [...admitted, ...twice]) {
-      if (faults.length < MOST_FAULTS)
+      if (faults.length < MAX_FAULTS)
         faults.push({ field: [describeRef(ref), field].filter(Boolean).join(': '), message });
     }
     if (isSigningKeys(ref)) keyIds = keyIdsOf(await keySetIn(object));
@@ -60,20 +59,20 @@ function admit(object: StoredObject): readonly Fault[] {
     const admitted = admitObject(draftOf(object));
     return admitted.ok ? [] : admitted.faults;
   } catch (error) {
-    // Only whoever has the key can nest a spec deeper than the stack.
+    // Specs of our own archives are not nested so deeply. Only the owner of the key can forge one.
     if (error instanceof RangeError) return [{ field: 'spec', message: 'is nested too deeply' }];
     throw error;
   }
 }
 
-/** Stores what was checked, or with `dryRun` says what that would come to. Throws `PARTLY_FAILED` when it was not all. */
+/** Stores the objects, or with `dryRun` prints what that would do. Throws `PARTLY_FAILED` if some failed. */
 export async function importObjects(
   cli: Cli,
   daemon: LanternClient,
   { archive, keyIds }: CheckedArchive,
   { mode, dryRun }: { readonly mode: ImportMode; readonly dryRun: boolean },
 ): Promise<void> {
-  const known = await keyIdsHere(daemon, cli.signal);
+  const known = await currentKeyIds(daemon, cli.signal);
   const importer = new Importer(daemon, { mode, keyIds: [...keyIds, ...known], now: cli.clock.now() }, cli.signal);
   if (dryRun || mode === 'refuse') {
     const plan = await inTurn(cli, archive, (object) => importer.plan(object));
@@ -87,15 +86,15 @@ export async function importObjects(
   if (!isWell) throw PARTLY_FAILED;
 }
 
-async function keyIdsHere(daemon: LanternClient, signal: AbortSignal): Promise<string[]> {
+async function currentKeyIds(daemon: LanternClient, signal: AbortSignal): Promise<string[]> {
   const { jwksJson } = await daemon.tokens.getKeys({}, { signal });
   const { keys } = JSON.parse(jwksJson) as { keys: { kid: string }[] };
   return keys.map(({ kid }) => kid);
 }
 
 /**
- * Does something to every object: first to the signing keys, so that a token that comes is known for one of theirs; then
- * to the accounts, without which the daemon would delete their token Secrets; then to all others, several at a time.
+ * Runs `action` for every object: first for the signing keys, so that their tokens are recognised; then for the
+ * accounts, without which the daemon would delete their token Secrets; then for all others, several at a time.
  */
 async function inTurn(
   cli: Cli,
@@ -113,7 +112,7 @@ async function inTurn(
       const outcome = await action(object);
       const counts = summary.get(object.kind) ?? new Map<ImportOutcome, number>();
       summary.set(object.kind, counts.set(outcome, (counts.get(outcome) ?? 0) + 1));
-      if (outcome === 'conflict') complain(`${describeRef(refOf(object))} is stored already, and differs`);
+      if (outcome === 'conflict') complain(`${describeRef(refOf(object))} already exists and differs`);
     } catch (error) {
       if (!(error instanceof LanternError) || isGeneral(error)) throw error;
       complain(`import ${describeRef(refOf(object))}: ${error.message}`);
@@ -124,7 +123,7 @@ async function inTurn(
     for await (const object of archive.objects()) {
       if (turnOf(object) !== turn) continue;
       batch.push(object);
-      if (batch.length < WIDTH) continue;
+      if (batch.length < CONCURRENCY) continue;
       await Promise.all(batch.map(attempt));
       batch = [];
     }
@@ -138,15 +137,15 @@ function turnOf(object: StoredObject): number {
   return object.kind === 'ServiceAccount' ? 1 : 2;
 }
 
-/** Every further object would meet it as well. */
+/** Errors that would meet every further object as well. */
 function isGeneral({ code }: LanternError): boolean {
   return code === 'unavailable' || code === 'cancelled' || code === 'deadline-exceeded' || code === 'data-loss';
 }
 
 function refusal(summary: Summary): LanternError {
   const conflicts = [...summary.values()].reduce((sum, counts) => sum + (counts.get('conflict') ?? 0), 0);
-  const advice = conflicts > 0 ? '; --overwrite replaces what is stored, --skip-existing leaves it as it is' : '';
-  return new LanternError('failed-precondition', `nothing was imported, because of these objects${advice}`);
+  const advice = conflicts > 0 ? '; use --overwrite to replace stored objects, or --skip-existing to keep them' : '';
+  return new LanternError('failed-precondition', `nothing was imported because of these objects${advice}`);
 }
 
 function printSummary(cli: Cli, summary: Summary, remark: string): void {
@@ -157,16 +156,16 @@ function printSummary(cli: Cli, summary: Summary, remark: string): void {
   if (summary.size === 0) cli.terminal.print(`nothing to import${remark}`);
 }
 
-/** What is done about objects that are stored and differ: refused before anything is stored, left as they are, replaced. */
+/** For stored objects that differ: refuse the whole import, keep them, or replace them. */
 export type ImportMode = 'refuse' | 'skip' | 'overwrite';
 
-/** What becomes of one object; `conflict`: it is stored, differs, and the mode says nothing about it. */
+/** The outcome for one object. `conflict`: it is stored and differs, in the mode `refuse`. */
 type ImportOutcome = 'created' | 'configured' | 'unchanged' | 'skipped' | 'conflict';
 
-/** Somebody, the daemon first of all, may write in between; that they do so this often in a row is a fault of its own. */
-const MOST_ATTEMPTS = 5;
+/** Other clients and the daemon may write in between. */
+const MAX_ATTEMPTS = 5;
 
-/** Brings objects of an archive to a daemon, one at a time. */
+/** Imports one object at a time. */
 class Importer {
   readonly #daemon: LanternClient;
   readonly #mode: ImportMode;
@@ -174,7 +173,7 @@ class Importer {
   readonly #now: number;
   readonly #signal: AbortSignal;
 
-  /** `keyIds`: of the keys whose tokens are the daemon's to replace. */
+  /** `keyIds`: keys whose tokens the daemon may replace. */
   constructor(
     daemon: LanternClient,
     options: { readonly mode: ImportMode; readonly keyIds: readonly string[]; readonly now: number },
@@ -187,12 +186,12 @@ class Importer {
     this.#signal = signal;
   }
 
-  /** What `carryOut` would do now. Throws what the daemon refuses the object for. */
+  /** The outcome that `carryOut` would have now. Throws if the daemon refuses the object. */
   async plan(object: StoredObject): Promise<ImportOutcome> {
     return await repeated(async () => (await this.#stepFor(object)).outcome);
   }
 
-  /** Stores the object if the mode has it so; `conflict` is an answer, everything else that stands against it is thrown. */
+  /** Stores the object if the mode allows it. A conflict is an outcome; other problems are thrown. */
   async carryOut(object: StoredObject): Promise<ImportOutcome> {
     return await repeated(async () => {
       if (await this.#isNewlyCreated(object)) return 'created';
@@ -202,7 +201,7 @@ class Importer {
     });
   }
 
-  /** The one call that most imports come to. */
+  /** Most imports need only this call. */
   async #isNewlyCreated(object: StoredObject): Promise<boolean> {
     if (isKeptByDaemon(object)) return false;
     try {
@@ -218,7 +217,7 @@ class Importer {
   async #stepFor(object: StoredObject): Promise<{ readonly outcome: ImportOutcome; readonly draft: ObjectDraft }> {
     const current = isKeptByDaemon(object) ? await this.#read(refOf(object)) : undefined;
     const move = await moveOf(object, current, { keyIds: this.#keyIds, now: this.#now });
-    // What was made of the current object must not meet another one.
+    // A merge with the current object must not be stored over a newer one.
     const version = current === undefined ? {} : { resourceVersion: current.metadata.resourceVersion };
     const bare = draftOf(move.object);
     const draft = { ...bare, metadata: { ...bare.metadata, ...version } };
@@ -229,8 +228,8 @@ class Importer {
   }
 
   /**
-   * What applying would come to. What is refused for the object that is stored counts as a change to it. Objects that differ
-   * in their records alone are the same, unless all of the stored one is to be replaced.
+   * The outcome of applying the draft. A refusal because of the stored object (immutable, type) counts as a difference.
+   * Objects that differ only in their records are unchanged, except in the mode `overwrite`.
    */
   async #outcomeOf(draft: ObjectDraft, record: Recording): Promise<'created' | 'configured' | 'unchanged'> {
     try {
@@ -266,22 +265,22 @@ class Importer {
   }
 }
 
-/** How an object is stored together with its record; where it is empty, without touching the record that is there. */
+/** How to store an object with its record. Empty: keep the stored record. */
 type Recording = { readonly mode?: 'REPLACE'; readonly applied?: { readonly names: string[] } };
 
-/** The object's record, for what is to be stored of it. A whole one is not spelled out: requests may have only so many fields. */
+/** The object's record. A complete one is left out, because requests have a limit of fields. */
 function recordOf({ applied = new Set() }: StoredObject, draft: ObjectDraft): Recording {
   const isWhole = applied.size > 0 && [...namesIn(draft)].every((name) => applied.has(name));
   return { mode: 'REPLACE', ...(!isWhole && { applied: { names: [...applied] } }) };
 }
 
-/** Does it again when somebody else was faster. */
+/** Repeats an action if another client has written in between. */
 async function repeated<T>(action: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await action();
     } catch (error) {
-      if (!isOvertaken(error) || attempt === MOST_ATTEMPTS) throw error;
+      if (!isOvertaken(error) || attempt === MAX_ATTEMPTS) throw error;
     }
   }
 }

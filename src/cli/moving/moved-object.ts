@@ -17,26 +17,23 @@ import {
 } from '../../tokens/signing-keys.ts';
 import { accountNameOf, holdsTokenOf, isTokenSecret, NAMESPACE, ROOT_CA, TOKEN } from '../../tokens/token-secrets.ts';
 
-/**
- * Whether what becomes of an object from another store hangs on what is stored here: the daemon has its own part in it.
- */
+/** True if the import must merge the object with the stored one, because the daemon maintains parts of it. */
 export function isKeptByDaemon(object: StoredObject): boolean {
   return isSigningKeys(refOf(object)) || isTokenSecret(object);
 }
 
-/** What is to be stored. */
 type Move = {
-  /** What to store; its revision, uid and time mean nothing here. */
+  /** Its revision, uid and time are not used. */
   readonly object: StoredObject;
-  /** Whether it holds all that the current one does, so that storing it takes nothing away. */
+  /** True if it contains everything of the stored object, so that storing it loses nothing. */
   readonly isMerged: boolean;
 };
 
 /**
- * What an object from another store should be here. Signing keys are joined with those that are there. A token Secret
- * loses the mark of the account it was filled for, whose uid was the other store's: with it, the daemon would take its
- * account for gone, and delete it. What the daemon has filled in since stays, so that a repeat changes nothing.
- * `keyIds` are the keys whose tokens are the daemon's to replace.
+ * Adapts an object of another store to this one. Signing keys are merged with the stored ones. A token Secret loses the
+ * uid of its account, which is of the other store: the daemon would take the account for deleted, and delete the
+ * Secret. What the daemon has filled in since stays, so that a repeated import changes nothing. `keyIds`: keys whose
+ * tokens the daemon may replace.
  */
 export async function moveOf(
   object: StoredObject,
@@ -79,7 +76,7 @@ export function isSigningKeys(ref: ObjectRef): boolean {
   return refKey(ref) === refKey(SIGNING_KEYS);
 }
 
-/** The key set that the object holds; undefined where it holds something else. */
+/** Undefined if the object is not a valid key set. */
 export async function keySetIn(object: StoredObject | undefined): Promise<SigningKeySet | undefined> {
   const bytes = object?.kind === 'Secret' ? object.data.get(SIGNING_KEYS_DATA) : undefined;
   if (bytes === undefined) return undefined;
@@ -87,15 +84,15 @@ export async function keySetIn(object: StoredObject | undefined): Promise<Signin
   return set.ok ? set.value : undefined;
 }
 
-/** The ids of all keys of a set, whether they sign or only verify. */
+/** The ids of all keys of a set, retired ones included. */
 export function keyIdsOf(set: SigningKeySet | undefined): string[] {
   return set === undefined ? [] : [set.signing.kid, ...set.retired.map(({ key }) => key.kid)];
 }
 
 /**
- * The Secret of signing keys that verifies what either store has signed: the one that comes signs from now on, the one
- * that was here verifies as after a rotation. The current one itself when it knows all of those keys already. Undefined
- * where one of the two holds no keys: then they are objects like others.
+ * Merges two Secrets of signing keys, so that the tokens of both stores verify: the imported key signs from now on, and
+ * the stored one is retired as by a rotation. Answers `current` itself if it has all of the keys already. Undefined if
+ * one of the two is not a valid key set: then they are treated like other objects.
  */
 async function mergedSigningKeys(
   moved: StoredObject,
@@ -120,7 +117,7 @@ function merged(coming: SigningKeySet, here: SigningKeySet, now: number): Signin
   return { ...(isKnown ? here : coming), retired };
 }
 
-/** The retired keys of a set and others, each for as long as either says. Those whose time is over stay known. */
+/** Merges retired keys; the later time counts. Expired keys stay. */
 function joined(set: SigningKeySet, others: SigningKeySet['retired']): SigningKeySet['retired'] {
   const needed = others.filter(({ key }) => key.kid !== set.signing.kid);
   const byId = new Map(set.retired.map((each) => [each.key.kid, each]));

@@ -9,13 +9,13 @@ import { collectObjects } from '../objects/collect-objects.ts';
 import { printYaml } from '../output/print-yaml.ts';
 
 /**
- * All objects of a daemon at one moment, kept in a file without a name under a key that nobody has: there may be more of
- * them than memory holds, and what changed while they were read must not be in what is exported.
+ * All objects of a daemon as of one moment, in a nameless file, encrypted with a key that is in memory only. They may
+ * need more than memory has, and an export must not contain objects that changed while it read.
  */
 export class Spool implements AsyncDisposable {
   readonly #file: FileHandle;
   readonly #archive: Archive;
-  /** The number of the last object of each key, as it was written. */
+  /** By `refKey`: the position of the last version that was written. */
   readonly #numbers: ReadonlyMap<string, number>;
 
   private constructor(file: FileHandle, archive: Archive, numbers: ReadonlyMap<string, number>) {
@@ -24,7 +24,7 @@ export class Spool implements AsyncDisposable {
     this.#numbers = numbers;
   }
 
-  /** `directory` is where there is room. Errors as `collectObjects`. */
+  /** `directory` must have room for all objects. Errors as `collectObjects`. */
   static async fill(directory: string, daemon: LanternClient, signal: AbortSignal): Promise<Spool> {
     const file = await openTemporaryFile(directory);
     try {
@@ -42,7 +42,7 @@ export class Spool implements AsyncDisposable {
       );
       await writer.finish();
       const keys = { first: key, byId: new Map([[key.id, key]]) };
-      const archive = await Archive.open(file, keys, 'read what was spooled');
+      const archive = await Archive.open(file, keys, 'read the spool file');
       return new Spool(file, archive, new Map([...numbers].filter(([name]) => present.has(name))));
     } catch (error) {
       await file.close();
@@ -67,7 +67,7 @@ export class Spool implements AsyncDisposable {
   }
 }
 
-/** Each object as a document of a manifest that `lantern apply -f` takes: without what belongs to the store it was in. */
+/** YAML documents for `lantern apply -f`, without the metadata of this store. */
 export async function* manifestTexts(objects: AsyncIterable<StoredObject>): AsyncGenerator<string, void> {
   for await (const object of objects) {
     yield `---\n${printYaml(objectToManifest(draftOf(object), { withData: true }))}\n`;

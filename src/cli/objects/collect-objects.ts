@@ -13,23 +13,23 @@ import {
 import type { LanternClient } from '../../rpc/client.ts';
 import { objectFromWire } from '../../rpc/lantern/object-messages.ts';
 
-/** How often what changed meanwhile is read again before it is given up. */
-const MOST_ROUNDS = 20;
-const MOST_NAMED = 5;
+/** Attempts to read what changed meanwhile. */
+const MAX_ROUNDS = 20;
+const MAX_NAMED = 5;
 
-/** Of a default account that is not stored. */
+/** The revision of a default account that is not stored. */
 const VERSION_OF_NOBODY = defaultAccountOf('default').metadata.resourceVersion;
 
-/** Takes objects one by one; a later one of the same name replaces the one before. */
+/** Receives objects one by one. A later one replaces an earlier one of the same name. */
 type Sink = (object: StoredObject) => Promise<void>;
 
 /**
- * Hands every object of every kind and namespace to `sink`, values included, as they are at one moment: when all are
- * read, their revisions are listed again, and what is another one by now is read anew, until nothing has changed between
- * the end of one reading and the beginning of the next. Answers the keys (`refKey`) of what was there at that moment;
- * what `sink` was given besides does not count. Memory: a key and a revision per object, and one page.
+ * Reads every object of every kind and namespace as of one moment, values included, into `sink`. After the first pass
+ * it lists all revisions and reads changed objects again, until a listing shows no change. Answers the keys (`refKey`)
+ * of the objects of that moment; `sink` may have received others before. Memory: a key and a revision per object, and a
+ * page.
  *
- * `aborted` when objects change faster than they can be read.
+ * Throws `aborted` if objects change faster than they can be read.
  */
 export async function collectObjects(
   daemon: LanternClient,
@@ -47,7 +47,7 @@ export async function collectObjects(
   for (let round = 1; ; round++) {
     const changed = await changedSince(daemon, versions, signal);
     if (changed.length === 0) return new Set(versions.keys());
-    if (round === MOST_ROUNDS) throw restless(changed);
+    if (round === MAX_ROUNDS) throw neverQuiet(changed);
     for (const ref of changed) {
       const object = await readObject(daemon, ref, signal);
       if (object === undefined) versions.delete(refKey(ref));
@@ -56,7 +56,7 @@ export async function collectObjects(
   }
 }
 
-/** What is at another revision now, is new, or is gone. */
+/** Objects that changed, are new, or are gone. */
 async function changedSince(
   daemon: LanternClient,
   versions: ReadonlyMap<string, string>,
@@ -88,7 +88,7 @@ async function* listedObjects(
   } while (pageToken !== '');
 }
 
-/** Undefined when it is gone; a default account that nobody has stored any more is shown all the same. */
+/** Undefined if the object is gone, or is a default account that is not stored. */
 export async function readObject(daemon: LanternClient, ref: ObjectRef, signal: AbortSignal) {
   try {
     const { object } = await daemon.objects.get({ ref, withData: true, withApplied: true }, { signal });
@@ -101,12 +101,12 @@ export async function readObject(daemon: LanternClient, ref: ObjectRef, signal: 
   }
 }
 
-function restless(changed: readonly ObjectRef[]): LanternError {
-  const names = changed.slice(0, MOST_NAMED).map(describeRef).join(', ');
-  const more = changed.length > MOST_NAMED ? ` and ${changed.length - MOST_NAMED} more` : '';
+function neverQuiet(changed: readonly ObjectRef[]): LanternError {
+  const names = changed.slice(0, MAX_NAMED).map(describeRef).join(', ');
+  const more = changed.length > MAX_NAMED ? ` and ${changed.length - MAX_NAMED} more` : '';
   return new LanternError(
     'aborted',
-    `export: objects changed each of the ${MOST_ROUNDS} times they were read, the last time ${names}${more}; stop what ` +
-      'writes them, and export again',
+    `export: objects changed each of the ${MAX_ROUNDS} times they were read, the last time ${names}${more}; stop the ` +
+      'clients that write them, and export again',
   );
 }

@@ -8,24 +8,24 @@ import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import { parseDataKey } from '../../objects/names.ts';
 import type { ObjectDraft } from '../../objects/object.ts';
 import { validateObject } from '../../objects/validate-object.ts';
-import { type Cli, collect, namespaceOption, outputOption } from '../define-command.ts';
+import type { Cli } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
-import { readBytes } from '../input-files.ts';
+import { inFile, readBytes } from '../input-files.ts';
 import { nameOfKind } from '../kinds.ts';
+import { collect, namespaceOption, outputOption } from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
 import { formatJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
-import { inFile } from './manifests.ts';
 
-/** Options of every `create`. */
+/** Options of every `create` of an object. */
 export type PlainCreateOptions = {
   readonly namespace?: string;
   readonly dryRun?: 'client' | 'server';
   readonly output?: 'yaml' | 'json' | 'name';
 };
 
-/** The same, for what has contents to hash. */
+/** With the option of kinds that have contents to hash. */
 export type CreateOptions = PlainCreateOptions & { readonly appendHash: boolean };
 
 export function addCreateOptions(command: Command): Command {
@@ -35,7 +35,10 @@ export function addCreateOptions(command: Command): Command {
 export function addPlainCreateOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--dry-run [MODE]', 'store nothing: "client" asks no daemon, "server" has it checked by the daemon')
+      new Option(
+        '--dry-run [MODE]',
+        'do not store the object; "client" needs no daemon, "server" lets the daemon validate it',
+      )
         .choices(['client', 'server'])
         .preset('client'),
     )
@@ -43,7 +46,7 @@ export function addPlainCreateOptions(command: Command): Command {
     .addOption(outputOption('yaml', 'json', 'name'));
 }
 
-/** Creates the object, which must not exist yet, and says so; a dry run shows what would be created. */
+/** Creates the object, which must not exist, and prints the result. A dry run prints what would be created. */
 export async function createObject(
   cli: Cli,
   command: Command,
@@ -62,6 +65,7 @@ async function storeObject(
   draft: ObjectDraft,
   { dryRun }: PlainCreateOptions,
 ): Promise<ObjectDraft> {
+  // Schemas are loaded only here: `--dry-run=client` does without them.
   const { objectFromWire, objectToWire } = await import('../../rpc/lantern/object-messages.ts');
   return withDaemon(cli, command, async (daemon) => {
     const request = { object: objectToWire(draft), createOnly: true, dryRun: dryRun === 'server' };
@@ -86,7 +90,7 @@ function answerFor(object: ObjectDraft, options: PlainCreateOptions): string {
 
 const MODES = { none: '', client: ' (dry run)', server: ' (server dry run)' } as const;
 
-/** A dry run's manifest names no namespace unless it was told one, so that it can be applied to any. */
+/** Without -n the manifest of a dry run has no namespace, so that it can be applied to any. */
 function manifestOf(object: ObjectDraft, options: PlainCreateOptions): Record<string, unknown> {
   const manifest = objectToManifest(object, { withData: true });
   if (options.dryRun !== 'client' || options.namespace !== undefined) return manifest;
@@ -94,7 +98,7 @@ function manifestOf(object: ObjectDraft, options: PlainCreateOptions): Record<st
   return { ...manifest, metadata };
 }
 
-/** Options that `create secret generic` and `create configmap` share: where the values come from. */
+/** Options of `create secret generic` and `create configmap` for the values. */
 export type ValueOptions = {
   readonly fromFile?: readonly string[];
   readonly fromLiteral?: readonly string[];
@@ -103,17 +107,17 @@ export type ValueOptions = {
 
 export function addValueOptions(command: Command): Command {
   return command
-    .option('--from-file <[KEY=]PATH>', 'a file, the files of a directory, or KEY=- for stdin; repeatable', collect)
-    .option('--from-literal <KEY=VALUE>', 'a value as it stands; repeatable', collect)
-    .option('--from-env-file <PATH>', 'lines of KEY=VALUE; repeatable, not with the other two', collect)
+    .option('--from-file <[KEY=]PATH>', 'file, directory of files, or KEY=- for stdin; may be repeated', collect)
+    .option('--from-literal <KEY=VALUE>', 'literal value; may be repeated', collect)
+    .option('--from-env-file <PATH>', 'file of KEY=VALUE lines; may be repeated, not with the other two', collect)
     .addHelpText(
       'after',
-      '\nEvery user of the machine can read the arguments of a process, and shells keep them in their history:\n' +
-        'where --from-literal would show a secret, take --from-file=PATH, or --from-file=KEY=- and stdin.',
+      '\nEvery user can read the arguments of a process, and shells keep them in their history.\n' +
+        'Instead of --from-literal, pass a secret with --from-file=PATH, or with --from-file=KEY=- by stdin.',
     );
 }
 
-/** The bytes of every key that the options name. A name that comes twice is refused, as kubectl does. */
+/** Reads the values by key. As with kubectl, a key that occurs twice is refused. */
 export async function readValues(options: ValueOptions, cli: Cli): Promise<Map<string, Uint8Array>> {
   const { fromFile = [], fromLiteral = [], fromEnvFile = [] } = options;
   if (fromEnvFile.length > 0 && fromFile.length + fromLiteral.length > 0) {
@@ -159,7 +163,7 @@ function parseFileSource(source: string): { readonly key: string | undefined; re
   return second === undefined ? { key: undefined, path: first } : { key: first, path: second };
 }
 
-/** Through the terminal, because stdin may be a socket, which cannot be opened by its name. */
+/** Read through the terminal: stdin may be a socket, which cannot be opened by name. */
 function isStdin(path: string): boolean {
   return path === '-' || path === '/dev/stdin';
 }
@@ -172,7 +176,7 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-/** The regular files whose names can be keys, by name; others are told about and left out. */
+/** Reads the regular files whose names are valid keys, in order of name. Others are skipped, with a notice. */
 async function readDirectory(directory: string, cli: Cli): Promise<Entry[]> {
   const found = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
     throw toLanternError(error, `read the directory "${directory}"`);
@@ -181,22 +185,22 @@ async function readDirectory(directory: string, cli: Cli): Promise<Entry[]> {
   for (const { name } of found.filter((entry) => entry.isFile()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(directory, name);
     if (parseDataKey(name, '').ok) entries.push([name, await readBytes(path, cli.terminal)]);
-    else cli.terminal.complain(`lantern: "${printable(path)}" is left out: its name cannot be a key`);
+    else cli.terminal.complain(`lantern: "${printable(path)}" skipped: its name is not a valid key`);
   }
   return entries;
 }
 
-/** Splits at the first `=`. The text is not quoted in messages: it may be the value. */
+/** Splits at the first `=`. Messages do not quote the text, which may be a secret. */
 function readLiteral(source: string): Entry {
   const at = source.indexOf('=');
   if (at < 1) throw wrongUsage('--from-literal must be KEY=VALUE');
   return [source.slice(0, at), Buffer.from(readableArgument(source.slice(at + 1), '--from-literal'))];
 }
 
-/** Node puts U+FFFD for bytes of an argument that are not UTF-8: another value than was meant, which nobody would notice. */
+/** Refuses U+FFFD, which Node silently puts for bytes of an argument that are not UTF-8. */
 export function readableArgument(text: string, option: string): string {
   if (!text.includes('\uFFFD')) return text;
-  throw wrongUsage(`${option} holds bytes that are not UTF-8 text; put the value into a file and take --from-file`);
+  throw wrongUsage(`${option} has bytes that are not UTF-8; put the value into a file and use --from-file`);
 }
 
 async function readEnvFile(path: string, cli: Cli): Promise<Entry[]> {

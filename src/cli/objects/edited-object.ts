@@ -13,13 +13,13 @@ const HEADER = [
   '#',
 ];
 
-/** What the editor is given: the header, what was wrong with the last try, and the manifest. */
+/** The text for the editor: the header, the problems of the last attempt, and the manifest. */
 export function textToEdit(manifest: string, problems: readonly string[]): string {
   const complaints = problems.length === 0 ? [] : [...problems.map((text) => `# * ${printable(text)}`), '#'];
   return [...HEADER, ...complaints, manifest.trimEnd(), ''].join('\n');
 }
 
-/** The manifest in what the editor leaves behind: without the comments above it; empty when there is nothing else. */
+/** The manifest in the edited text, without the comments above it. Empty if there is nothing else. */
 export function manifestIn(text: string): string {
   const lines = text.split('\n');
   const start = lines.findIndex((line) => line.trim() !== '' && !line.startsWith('#'));
@@ -27,8 +27,8 @@ export function manifestIn(text: string): string {
 }
 
 /**
- * The edited manifest as a draft of the same object, at the revision that was read unless the text names another, so
- * that a change by somebody else is not overwritten unseen.
+ * Parses the edited manifest to a draft of the same object, at the revision that was read unless the text has another
+ * one: a concurrent change must not be overwritten by accident.
  */
 export function parseEdited(manifest: string, original: StoredObject): Parsed<ObjectDraft> {
   const { namespace, name, resourceVersion } = original.metadata;
@@ -52,18 +52,18 @@ function mustStay(field: string, value: string): Fault {
   return { field, message: `must stay "${value}"` };
 }
 
-/** The user's editor, a shell command that is given the file: $KUBE_EDITOR, $VISUAL, $EDITOR, or vi. */
+/** The user's editor, a shell command. */
 export function editorOf(environment: Readonly<Record<string, string | undefined>>): string {
   return environment.KUBE_EDITOR || environment.VISUAL || environment.EDITOR || 'vi';
 }
 
 /**
- * Lets the editor work on the file, in this terminal, until it ends; throws `failed-precondition` when it says that it
- * failed. An abort asks it to end, and `cancelled` is thrown once it has.
+ * Runs the editor on the file, in this terminal. Throws `failed-precondition` if it fails. An abort asks the editor to
+ * end, and `cancelled` is thrown when it has.
  */
 export async function runEditor(editor: string, file: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  // In the shell's place, so that a signal reaches the editor itself.
+  // exec replaces the shell, so that a signal reaches the editor.
   const child = spawn('/bin/sh', ['-c', `exec ${editor} "$@"`, 'sh', file], { stdio: 'inherit' });
   const ask = () => child.kill('SIGTERM');
   signal.addEventListener('abort', ask);
@@ -74,7 +74,7 @@ export async function runEditor(editor: string, file: string, signal: AbortSigna
     });
     signal.throwIfAborted();
     if (ending === 'ended with 0') return;
-    throw new LanternError('failed-precondition', `edit with "${editor}": the editor ${ending}; nothing is changed`);
+    throw new LanternError('failed-precondition', `edit with "${editor}": the editor ${ending}; no changes made`);
   } catch (error) {
     throw toLanternError(error, `edit with "${editor}"`);
   } finally {

@@ -3,10 +3,10 @@ import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v
 import type { Wanted } from '../kinds.ts';
 import { allPages } from '../with-daemon.ts';
 
-/** Which objects, and whether with their values. All namespaces where it is empty. */
+/** An empty namespace is all namespaces. */
 export type Query = Wanted & { readonly namespace: string; readonly withData: boolean };
 
-/** The object of that name, or all objects of the kind. Throws `not-found` for a name that does not exist. */
+/** Fetches the object of that name, or all objects of the kind. Throws `not-found` for a name that does not exist. */
 export async function fetchObjects(
   daemon: LanternClient,
   { kind: { kind }, name, namespace, withData }: Query,

@@ -1,91 +1,31 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
-import { type Command, Option } from 'commander';
 import { ContainedDirectory, type ContainedFile } from '../../base/contained-directory.ts';
 import { errnoOf, invalid, toLanternError } from '../../base/errors.ts';
 import { parsed } from '../../base/parsed.ts';
-import type { Declared } from '../../objects/declared.ts';
+import { buildKustomization } from '../../objects/kustomize/build.ts';
 import type { Finished } from '../../objects/kustomize/finish.ts';
 import type { KustomizeDirectory } from '../../objects/kustomize/kustomization.ts';
-import { SUFFIX_RULES, type SuffixRule } from '../../objects/kustomize/name-suffix.ts';
-import type { Cli } from '../define-command.ts';
-import { wrongUsage } from '../exit.ts';
-import { manifestFiles } from '../input-files.ts';
+import type { SuffixRule } from '../../objects/kustomize/name-suffix.ts';
+import type { Cli } from '../command.ts';
 import { printable } from '../output/text.ts';
-import {
-  inFile,
-  isLeftOut,
-  type Manifests,
-  nameOfOther,
-  nameOfPod,
-  type PodDocument,
-  readManifests,
-  sortDocuments,
-} from './manifests.ts';
+import { isLeftOut, type Manifests, nameOfOther, sortDocuments } from './manifests.ts';
 
-/** Options of commands that take objects from manifests or from a kustomization. */
-export type ManifestOptions = {
-  readonly filename?: readonly string[];
-  readonly recursive: boolean;
-  readonly kustomize?: string;
-  readonly suffixHash: SuffixRule;
-  readonly namespace?: string;
-};
-
-export function addKustomizeOptions(command: Command): Command {
-  return command
-    .option('-k, --kustomize <DIR>', 'directory with a kustomization.yaml; not with -f')
-    .addOption(suffixHashOption());
-}
-
-export function suffixHashOption(): Option {
-  return new Option('--suffix-hash <RULE>', 'how generated names get their suffix: as kustomize, or as kubectl 1.15')
-    .choices(SUFFIX_RULES)
-    .default('kustomize');
-}
-
-/** The objects that -f or -k means; exactly one of them must be given. What Pods are among them is said on stderr. */
-export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly Declared[]> {
-  const { objects, pods } = await readFilesOrKustomization(cli, options);
-  await checkFields(pods);
-  for (const pod of pods) {
-    cli.terminal.complain(`lantern: pod/${nameOfPod(pod)} skipped: Pods are not stored, only the objects they use`);
-  }
-  if (objects.length === 0) cli.terminal.complain(`lantern: ${ONLY_PODS}`);
-  return objects;
-}
-
-/** Of a Pod that nobody mounts only the fields count: misspelt ones would be found when it is too late. */
-async function checkFields(pods: readonly PodDocument[]): Promise<void> {
-  if (pods.length === 0) return;
-  const { podFieldFaults } = await import('../../spec/pod/pod-fields.ts');
-  const faults = pods.flatMap((pod) => {
-    return podFieldFaults(pod.raw).map(({ field, message }) => ({
-      field: inFile(pod.place, `Pod "${nameOfPod(pod)}": ${field}`),
-      message,
-    }));
-  });
-  if (faults.length > 0) throw invalid(faults);
-}
-
-const ONLY_PODS = 'there is no object beside the Pods; "lantern pod mount -f FILE ROOT" mounts what Pods use';
-
-/** Objects and Pods that -f or -k means; exactly one of them must be given. */
-export async function readFilesOrKustomization(cli: Cli, options: ManifestOptions): Promise<Manifests> {
-  const { filename, kustomize, namespace, suffixHash } = options;
-  if (filename !== undefined && kustomize !== undefined) throw wrongUsage('take objects from -f or from -k, not both');
-  if (kustomize !== undefined) {
-    const built = await buildDocuments(cli, kustomize, namespace ?? 'default', suffixHash);
-    const documents = built.map(({ document }) => document);
-    return sortDocuments([{ place: kustomize, documents: parsed(documents) }], namespace, cli.terminal);
-  }
-  if (filename === undefined) throw wrongUsage('say where the objects are, with -f FILE or -k DIR');
-  return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
+/** The objects and Pods of the kustomization in `directory`, with the errors of `readManifests`. */
+export async function readKustomization(
+  cli: Cli,
+  directory: string,
+  namespace: string | undefined,
+  suffixRule: SuffixRule,
+): Promise<Manifests> {
+  const built = await buildDocuments(cli, directory, namespace ?? 'default', suffixRule);
+  const documents = parsed(built.map(({ document }) => document));
+  return sortDocuments([{ place: directory, documents }], namespace, cli.terminal);
 }
 
 /**
- * What the kustomization in `directory` stands for; what was left out of it is said on stderr. Throws `invalid-argument`
- * with all its faults.
+ * Builds the kustomization in `directory`, and prints what was left out of it on stderr. Throws `invalid-argument` with
+ * all of its faults.
  */
 export async function buildDocuments(
   cli: Cli,
@@ -93,16 +33,14 @@ export async function buildDocuments(
   defaultNamespace: string,
   suffixRule: SuffixRule,
 ): Promise<readonly Finished[]> {
-  const { buildKustomization } = await import('../../objects/kustomize/build.ts');
-  const options = { defaultNamespace, suffixRule, environment: cli.environment };
-  await using top = await openKustomizeDirectory(directory);
-  const built = await buildKustomization(top, options);
+  await using top = await HeldDirectory.open(directory);
+  const built = await buildKustomization(top, { defaultNamespace, suffixRule, environment: cli.environment });
   if (!built.ok) throw invalid(built.faults);
   for (const notice of built.value.notices) cli.terminal.complain(printable(`lantern: ${notice}`));
   return built.value.documents;
 }
 
-/** Kinds that are neither kept nor mounted, by names for a message. */
+/** The documents of kinds that Lantern neither stores nor mounts, such as `Deployment "web"`. */
 export function passedThrough(built: readonly Finished[]): string[] {
   return built
     .map(({ document }) => document)
@@ -110,14 +48,10 @@ export function passedThrough(built: readonly Finished[]): string[] {
     .map(nameOfOther);
 }
 
-/** The directory that the user named, held open. */
-async function openKustomizeDirectory(path: string): Promise<KustomizeDirectory> {
-  return await HeldDirectory.open(path, path);
-}
-
-/** Errors that say that a path leads to a file, or to nothing that a file could be reached by either. */
+/** Errors for a path that is not a directory. */
 const NO_DIRECTORY = new Set(['ENOTDIR', 'ENOENT']);
 
+/** A directory of a kustomization, opened once: files are found by its descriptor, and none outside of it. */
 class HeldDirectory implements KustomizeDirectory {
   readonly path: string;
   readonly #held: ContainedDirectory;
@@ -127,12 +61,12 @@ class HeldDirectory implements KustomizeDirectory {
     this.path = path;
   }
 
-  static async open(path: string, name: string): Promise<HeldDirectory> {
+  static async open(path: string): Promise<HeldDirectory> {
     try {
       const held = await ContainedDirectory.open(path);
       return new HeldDirectory(held, await readlink(held.path));
     } catch (error) {
-      throw toLanternError(error, `read the directory "${printable(name)}"`);
+      throw toLanternError(error, `read the directory "${printable(path)}"`);
     }
   }
 
@@ -147,11 +81,11 @@ class HeldDirectory implements KustomizeDirectory {
   async read(path: string, mostBytes: number): Promise<Uint8Array> {
     using file = await this.#open(path);
     try {
-      // A pipe would be waited for without end.
+      // Reading a pipe could block for ever.
       if (!(await file.stat()).isFile) throw refused(path, 'must be a regular file');
       await using handle = await file.openToRead();
       const { size } = await handle.stat();
-      if (size > mostBytes) throw refused(path, `its ${size} bytes are more than are left of what all files may have`);
+      if (size > mostBytes) throw refused(path, `its ${size} bytes exceed what is left of the limit for all files`);
       return await handle.readFile();
     } catch (error) {
       throw this.#failure(path, error);
@@ -159,7 +93,7 @@ class HeldDirectory implements KustomizeDirectory {
   }
 
   async directory(path: string): Promise<KustomizeDirectory | undefined> {
-    // By the descriptor: the directory may have another name by now.
+    // By descriptor, as the directory may have been renamed.
     const from = isAbsolute(path) ? path : `${this.#held.path}/${path}`;
     try {
       const held = await ContainedDirectory.open(from);
@@ -174,14 +108,14 @@ class HeldDirectory implements KustomizeDirectory {
     await this.#held[Symbol.asyncDispose]();
   }
 
-  /** Refuses what leaves the directory before anything is looked up, so that the answer does not tell what exists elsewhere. */
+  /** Refuses a path outside the directory before it looks, so that the error does not reveal what exists there. */
   async #open(path: string): Promise<ContainedFile> {
     try {
       return await this.#held.open(isAbsolute(path) ? relative(this.path, path) : path);
     } catch (error) {
       if (errnoOf(error) !== 'EXDEV') throw this.#failure(path, error);
-      const remedy = 'copy it there, or make a kustomization where it lies and name that directory in "resources"';
-      throw refused(path, `must lie inside "${printable(this.path)}", links followed; ${remedy}`);
+      const remedy = 'copy it there, or write a kustomization beside it and list its directory in "resources"';
+      throw refused(path, `must be inside "${printable(this.path)}" after links are resolved; ${remedy}`);
     }
   }
 

@@ -4,8 +4,9 @@ import { printYaml } from '../output/print-yaml.ts';
 import { formatJson } from '../output/structured.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** Objects that came with their values, as manifests. */
+/** `objects` must have their values. */
 export async function toManifests(objects: readonly WireObject[]): Promise<Record<string, unknown>[]> {
+  // Schemas are loaded only here: tables do without them.
   const [{ objectFromWire }, { objectToManifest }] = await Promise.all([
     import('../../rpc/lantern/object-messages.ts'),
     import('../../objects/manifest/object-to-manifest.ts'),
@@ -13,25 +14,20 @@ export async function toManifests(objects: readonly WireObject[]): Promise<Recor
   return objects.map((object) => objectToManifest(objectFromWire(object), { withData: true }));
 }
 
-/** A manifest, or a list of them, in the format asked for. */
-function formatManifest(manifest: unknown, format: 'json' | 'yaml'): string {
-  return format === 'json' ? formatJson(manifest) : printYaml(manifest);
-}
-
-/** Formats that show whole manifests, or what a template takes out of them. */
+/** Formats that print manifests, or the result of a template on them. */
 export type ManifestFormat = 'json' | 'yaml' | JsonPathTemplate;
 
 export function isManifestFormat(format: string | JsonPathTemplate | undefined): format is ManifestFormat {
   return format === 'json' || format === 'yaml' || typeof format === 'object';
 }
 
-/** A manifest, or a list of them, on stdout. What a template says ends as the template does, without a newline of ours. */
+/** Prints a manifest or a list. The output of a template gets no final newline, as with kubectl. */
 export async function showManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
   if (typeof format === 'object') await terminal.write(Buffer.from(renderJsonPath(format, manifest)));
-  else terminal.print(formatManifest(manifest, format));
+  else terminal.print(format === 'json' ? formatJson(manifest) : printYaml(manifest));
 }
 
-/** One of several manifests that come one after the other. */
+/** Prints one of a sequence of manifests. */
 export async function showNextManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
   if (format === 'yaml') terminal.print('---');
   await showManifest(terminal, manifest, format);

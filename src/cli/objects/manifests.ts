@@ -1,34 +1,34 @@
 import { type Fault, invalid } from '../../base/errors.ts';
-import { faulty, orThrow, type Parsed, parsed } from '../../base/parsed.ts';
+import { faulty, isFields, orThrow, type Parsed, parsed } from '../../base/parsed.ts';
 import type { Declared } from '../../objects/declared.ts';
-import type { ManifestDocument } from '../../objects/manifest/parse-manifest.ts';
+import { type ManifestDocument, parseManifest } from '../../objects/manifest/parse-manifest.ts';
+import { parseYamlDocuments } from '../../objects/manifest/yaml.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
-import { readText } from '../input-files.ts';
+import { inFile, nameOfFile, readText } from '../input-files.ts';
 import { printable } from '../output/text.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** Where documents come from, a file or a directory, and what was found there. */
+/** The documents of a file or of a kustomization. */
 type DocumentSource = { readonly place: string; readonly documents: Parsed<readonly ManifestDocument[]> };
 
+type ObjectDocument = Extract<ManifestDocument, { kind: 'object' }>;
 type OtherDocument = Extract<ManifestDocument, { kind: 'other' }>;
 
-/** A Pod as it was written, and where. */
-export type PodDocument = Pick<DocumentSource, 'place'> & Pick<OtherDocument, 'raw'>;
+/** A Pod as it was written, the file it is in, and its name for messages. */
+export type PodDocument = Pick<DocumentSource, 'place'> & Pick<OtherDocument, 'raw'> & { readonly name: string };
 
-/** What manifests hold: objects to store, and the Pods that use them. */
 export type Manifests = { readonly objects: readonly Declared[]; readonly pods: readonly PodDocument[] };
 
 /**
- * What several manifest files hold, in order; what is of kinds that are neither kept nor mounted is left out, and said on
- * stderr. Throws `invalid-argument` with every fault of every file, each with its file's name, and where nothing is left. An
- * object that names another namespace than `namespace` is a fault, as with kubectl.
+ * Reads manifest files, in order. Documents of kinds that are neither stored nor mounted are left out, with a notice on
+ * stderr. Throws `invalid-argument` with every fault of every file, and if nothing is left. As with kubectl, an object
+ * that names a namespace other than `namespace` is a fault.
  */
 export async function readManifests(
   files: readonly string[],
   namespace: string | undefined,
   terminal: Terminal,
 ): Promise<Manifests> {
-  const { parseManifest } = await import('../../objects/manifest/parse-manifest.ts');
   const sources: DocumentSource[] = [];
   for (const file of files) {
     const documents = parseManifest(await readText(file, terminal), { defaultNamespace: namespace ?? 'default' });
@@ -37,7 +37,7 @@ export async function readManifests(
   return sortDocuments(sources, namespace, terminal);
 }
 
-/** Objects apart from Pods, with the notice and the errors of `readManifests`. */
+/** Separates objects and Pods, with the notice and the errors of `readManifests`. */
 export function sortDocuments(
   sources: readonly DocumentSource[],
   namespace: string | undefined,
@@ -49,7 +49,7 @@ export function sortDocuments(
   const faults: Fault[] = [];
   for (const { place, documents } of sources) {
     const found = documents.ok ? documents.value : [];
-    pods.push(...found.filter(isPod).map(({ raw }) => ({ place, raw })));
+    pods.push(...found.filter(isPod).map(({ raw }) => ({ place, raw, name: nameIn(raw) })));
     leftOut.push(...found.filter(isLeftOut).map(nameOfOther));
     const kept = found.flatMap((document) => (document.kind === 'object' ? [declaredIn(document, namespace)] : []));
     for (const result of documents.ok ? kept : [documents]) {
@@ -58,7 +58,7 @@ export function sortDocuments(
     }
   }
   if (faults.length > 0) throw invalid(faults);
-  const notice = leftOut.length > 0 ? `left out, as such kinds are not kept here: ${leftOut.join(', ')}` : undefined;
+  const notice = leftOut.length > 0 ? `skipped, as these kinds are not stored: ${leftOut.join(', ')}` : undefined;
   if (objects.length + pods.length === 0) {
     const message = notice === undefined ? 'no objects found' : `no objects found; ${notice}`;
     throw invalid([{ field: sources.map(({ place }) => nameOfFile(place)).join(', '), message }]);
@@ -67,61 +67,47 @@ export function sortDocuments(
   return { objects, pods };
 }
 
-/** Whether it is of a kind that is neither kept nor mounted, such as a Deployment. */
+/** True for a kind that is neither stored nor mounted, such as a Deployment. */
 export function isLeftOut(document: ManifestDocument): document is OtherDocument {
   return document.kind === 'other' && !isPod(document);
 }
 
 /** `Deployment "web"`, for a message. */
-export function nameOfOther({ objectKind, raw }: Pick<OtherDocument, 'objectKind' | 'raw'>): string {
-  return printable(`${objectKind} "${nameOfPod({ raw })}"`);
+export function nameOfOther({ objectKind, raw }: OtherDocument): string {
+  return printable(`${objectKind} "${nameIn(raw)}"`);
 }
 
 function isPod(document: ManifestDocument): document is OtherDocument {
   return document.kind === 'other' && document.objectKind === 'Pod' && document.apiVersion === 'v1';
 }
 
-/** The Pod's name for a message, whatever is written there. */
-export function nameOfPod({ raw: { metadata } }: Pick<PodDocument, 'raw'>): string {
-  const name = typeof metadata === 'object' && metadata !== null && 'name' in metadata ? metadata.name : undefined;
+function nameIn({ metadata }: OtherDocument['raw']): string {
+  const name = isFields(metadata) ? metadata.name : undefined;
   return typeof name === 'string' ? printable(name) : '(no name)';
 }
 
-/** A field path with the file it is in. */
-export function inFile(file: string, field: string): string {
-  return field === '' ? nameOfFile(file) : `${nameOfFile(file)}: ${field}`;
-}
-
-function nameOfFile(file: string): string {
-  return file === '-' ? 'stdin' : file;
-}
-
-type ObjectDocument = Extract<ManifestDocument, { kind: 'object' }>;
-
-/** The object of a document, unless it is in another namespace than `namespace`. */
 function declaredIn({ draft, wording }: ObjectDocument, namespace: string | undefined): Parsed<Declared> {
   if (namespace === undefined || draft.metadata.namespace === namespace) return parsed({ draft, wording });
-  const message = `${draft.kind} "${draft.metadata.name}" names "${draft.metadata.namespace}", but --namespace says "${namespace}"`;
+  const { name, namespace: own } = draft.metadata;
+  const message = `${draft.kind} "${name}" names "${own}", but --namespace says "${namespace}"`;
   return faulty([{ field: 'metadata.namespace', message }]);
 }
 
-/** Reads a file that holds one YAML or JSON document and parses that; faults are thrown with the file's name. */
+/** Reads and parses a file with one YAML or JSON document. Faults are thrown with the file's name. */
 export async function readDocument<T>(
   file: string,
   terminal: Terminal,
   parse: (document: unknown) => Parsed<T>,
 ): Promise<T> {
-  const { parseYamlDocuments } = await import('../../objects/manifest/yaml.ts');
   const documents = parseYamlDocuments(await readText(file, terminal), TEXT_LIMITS.document);
   const result = documents.ok ? parseOnly(documents.value, parse) : documents;
   if (result.ok) return result.value;
   return orThrow(faulty(result.faults.map(({ field, message }) => ({ field: inFile(file, field), message }))));
 }
 
-/** Empty documents, as a trailing `---` makes them, do not count. */
+/** A trailing `---` makes an empty document, which does not count. */
 function parseOnly<T>(documents: readonly unknown[], parse: (document: unknown) => Parsed<T>): Parsed<T> {
   const [first, ...more] = documents.filter((document) => document !== null);
-  if (more.length > 0)
-    return faulty([{ field: '', message: `holds ${more.length + 1} documents, but one is expected` }]);
+  if (more.length > 0) return faulty([{ field: '', message: `must be one document, not ${more.length + 1}` }]);
   return first === undefined ? faulty([{ field: '', message: 'is empty' }]) : parse(first);
 }

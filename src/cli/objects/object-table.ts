@@ -8,7 +8,7 @@ type TableOptions = {
   readonly now: number;
   readonly wide: boolean;
   readonly withNamespace: boolean;
-  /** Names as `secret/db`, where one answer holds several kinds. */
+  /** Print names as `secret/db`, as the output has several kinds. */
   readonly withKind: boolean;
   readonly withLabels: boolean;
   readonly withHeadings: boolean;
@@ -16,7 +16,7 @@ type TableOptions = {
 
 type Column = { readonly heading: string; readonly cell: (object: WireObject) => string };
 
-/** Objects of one kind as kubectl's table of that kind. */
+/** Objects of one kind, in the columns of kubectl. */
 export function objectTable(kind: KindName, objects: readonly WireObject[], options: TableOptions): string {
   return formatTable(objectHeadings(kind, options), objectRows(kind, objects, options));
 }
@@ -54,7 +54,7 @@ const COLUMNS: Readonly<Record<KindName['kind'], readonly Column[]>> = {
   ProjectedVolume: [],
 };
 
-/** What kubectl has no column for. */
+/** Columns that kubectl does not have. */
 const WIDE_COLUMNS: readonly Column[] = [
   { heading: 'SIZE', cell: sizeOf },
   { heading: 'REVISION', cell: (object) => object.metadata?.resourceVersion ?? '' },

@@ -1,13 +1,13 @@
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
-import type { Cli } from '../define-command.ts';
+import type { Cli } from '../command.ts';
 import { eventHeadings, eventManifest, eventRows, eventType } from '../output/events-table.ts';
 import { formatTable, GrowingTable } from '../output/table.ts';
 import { printable } from '../output/text.ts';
 import { allPages } from '../with-daemon.ts';
 import { isManifestFormat, type ManifestFormat, showManifest, showNextManifest } from './manifest-text.ts';
 
-/** Which events. Everything where a text is empty. */
+/** An empty field matches everything. */
 export type EventQuery = {
   readonly namespace: string;
   readonly involvedKind: string;
@@ -16,18 +16,18 @@ export type EventQuery = {
 
 export type EventView = {
   readonly query: EventQuery;
-  /** Only of these types; of both where undefined. */
+  /** Undefined: all types. */
   readonly types: ReadonlySet<string> | undefined;
   readonly watch: boolean;
   readonly output: EventFormat;
-  /** Whether a table has headings; it does where undefined. */
+  /** Undefined: true. */
   readonly withHeadings?: boolean;
 };
 
-/** How events are shown; a table where it is undefined. */
+/** Undefined: a table. */
 type EventFormat = ManifestFormat | 'name' | 'wide' | undefined;
 
-/** Shows what happened lately; with `watch` also what happens from then on, until a signal ends that. */
+/** Prints recent events; with `watch` also new ones, until a signal. */
 export async function showEvents(cli: Cli, daemon: LanternClient, view: EventView): Promise<void> {
   const isSelected = (event: WireEvent) => view.types === undefined || view.types.has(eventType(event));
   const present = (await fetchEvents(daemon, view.query, cli.signal)).filter(isSelected);
@@ -43,7 +43,7 @@ export async function showEvents(cli: Cli, daemon: LanternClient, view: EventVie
   }
 }
 
-/** Each event once; the one that happened last comes last. */
+/** Fetches each event once, the latest last. */
 export async function fetchEvents(
   daemon: LanternClient,
   query: EventQuery,
@@ -53,12 +53,12 @@ export async function fetchEvents(
     (pageToken) => daemon.events.list({ ...query, pageToken }, { signal }),
     (page) => page.events,
   );
-  // One that happened again between two pages is on both; the later counts.
+  // An event that occurred again between two pages is on both. The later one counts.
   const last = new Map(events.map((event) => [event.id, event]));
   return events.filter((event) => last.get(event.id) === event);
 }
 
-/** What has happened since these were listed: a watch from the start, without what is known already. */
+/** Watches from the start, and skips events that were listed. */
 async function* eventsAfter(
   known: readonly WireEvent[],
   daemon: LanternClient,
@@ -68,7 +68,7 @@ async function* eventsAfter(
   const counts = new Map(known.map(({ id, count }) => [id, count]));
   for await (const event of daemon.events.watch({ ...query, includeExisting: true }, { signal })) {
     if (counts.get(event.id) !== event.count) yield event;
-    // Counted on or new: from now on every message is news.
+    // New, or its count has changed. All later messages about it are new.
     counts.delete(event.id);
   }
 }

@@ -4,14 +4,14 @@ import { retry } from '../../base/retry.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { ObjectEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/ObjectEvent.ts';
-import type { Cli } from '../define-command.ts';
+import type { Cli } from '../command.ts';
 import { GrowingTable } from '../output/table.ts';
 import { allPages, PAUSE } from '../with-daemon.ts';
 import type { Query } from './fetch-objects.ts';
 import { isManifestFormat, type ManifestFormat, showNextManifest, toManifests } from './manifest-text.ts';
 import { objectHeadings, objectRows } from './object-table.ts';
 
-/** How objects are shown; a table where it is undefined. */
+/** Undefined: a table. */
 export type ObjectFormat = ManifestFormat | 'name' | 'wide' | undefined;
 
 export type ObjectView = {
@@ -21,8 +21,8 @@ export type ObjectView = {
 };
 
 /**
- * Shows the objects that are there and then each as it changes, a deleted one in its last state, until a signal ends
- * that. Throws what `followObjects` throws.
+ * Prints the objects, and then each that changes, until a signal. A deleted object is printed in its last state. Throws
+ * what `followObjects` throws.
  */
 export async function watchObjects(
   cli: Cli,
@@ -33,8 +33,8 @@ export async function watchObjects(
 ): Promise<void> {
   const show = printerFor(cli, query, view);
   try {
-    const sayAway = () => cli.terminal.complain('lantern: the daemon has gone away; waiting for it to come back');
-    for await (const objects of followObjects(daemon, query, cli.signal, sayAway)) {
+    const onAway = () => cli.terminal.complain('lantern: lost the connection to the daemon; waiting for it');
+    for await (const objects of followObjects(daemon, query, cli.signal, onAway)) {
       const selected = objects.filter(isSelected);
       if (selected.length > 0) await show(selected);
     }
@@ -69,18 +69,18 @@ function printerFor(cli: Cli, { kind, namespace }: Query, view: ObjectView): Sho
   return async (objects) => print(table.add(objectRows(kind, objects, { ...options, now: cli.clock.now() })));
 }
 
-/** While the daemon restarts. Attempts come sooner than gRPC connects anew, which costs them nothing. */
+/** For a daemon that restarts. Attempts before gRPC reconnects fail at once and cost nothing. */
 const BACKOFF = { firstMs: 100, maxMs: 1_000, jitter: 0.2 };
 
-/** How long a daemon that went away is waited for, in milliseconds. */
+/** The wait for a daemon that restarts, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
 /**
- * What is there, all at once; then every change, a deleted object in its last state. When the watch ends early, because
- * the history does not reach back far enough or the daemon restarts, objects are listed again and what has changed
- * meanwhile comes next: nothing is missed, and nothing comes twice. `onAway` hears that the daemon is waited for.
+ * Yields all objects at once, then every change; a deleted object in its last state. If the watch ends, because the
+ * history is too short or the daemon restarts, it lists again and yields what changed meanwhile: nothing is missed, and
+ * nothing comes twice. Calls `onAway` when it waits for the daemon.
  *
- * Throws `not-found` for a name that does not exist at first, and `unavailable` when the daemon does not come back.
+ * Throws `not-found` for a name that does not exist at first, and `unavailable` if the daemon does not come back.
  */
 export async function* followObjects(
   daemon: LanternClient,
@@ -100,14 +100,14 @@ export async function* followObjects(
       const from = { kind: kind.kind, namespace, resourceVersion: revision, withData };
       for await (const event of daemon.objects.watch(from, { signal })) {
         const { object } = event;
-        if (object !== null && isMeant(query, object) && seen.take(event, object)) yield [object];
+        if (object !== null && matches(query, object) && seen.take(event, object)) yield [object];
       }
     } catch (error) {
       if (!(error instanceof LanternError) || !PASSING.has(error.code)) throw error;
       if (error.code === 'unavailable') onAway();
     }
     if (signal.aborted) return;
-    // Whatever is wrong, it shall not make this a busy loop.
+    // Prevents a busy loop.
     await PAUSE.sleep(BACKOFF.firstMs, signal);
     ({ objects, revision } = await retry(() => listObjects(daemon, query, signal), {
       clock: PAUSE,
@@ -118,7 +118,7 @@ export async function* followObjects(
   }
 }
 
-/** The history does not go back so far; the reader was too slow for it; the daemon is gone. */
+/** The history is too short; this reader was too slow; the daemon is not running. */
 const PASSING: ReadonlySet<string> = new Set(['out-of-range', 'resource-exhausted', 'unavailable']);
 
 type Listed = { readonly objects: readonly WireObject[]; readonly revision: string };
@@ -132,20 +132,20 @@ async function listObjects(daemon: LanternClient, query: Query, signal: AbortSig
       revision = page.resourceVersion;
       return page;
     },
-    (page) => page.objects.filter((object) => isMeant(query, object)),
+    (page) => page.objects.filter((object) => matches(query, object)),
   );
   return { objects, revision };
 }
 
-function isMeant({ name }: Query, { metadata }: WireObject): boolean {
+function matches({ name }: Query, { metadata }: WireObject): boolean {
   return name === undefined || metadata?.name === name;
 }
 
-/** The objects that are there, each in the state it was last handed out in. */
+/** Objects in the state in which they were yielded last. */
 class SeenObjects {
   #objects = new Map<string, WireObject>();
 
-  /** Takes a list for the new truth: what it changes, then the last states of what is not in it any more. */
+  /** Replaces all by a list. Answers what changed, and then the last states of objects that are gone. */
   replaceBy(objects: readonly WireObject[]): readonly WireObject[] {
     const before = this.#objects;
     const now = new Map(objects.map((object) => [keyOf(object), object]));
@@ -156,7 +156,7 @@ class SeenObjects {
     ];
   }
 
-  /** Whether the event tells anything new: a watch starts with what happened while the pages of its list were read. */
+  /** False for a known state: a watch starts with events from the time when its list was read. */
   take({ type, resourceVersion }: WireEvent, object: WireObject): boolean {
     const key = keyOf(object);
     const known = this.#objects.get(key);

@@ -10,12 +10,12 @@ import { describeEvents } from './events-table.ts';
 import { printYaml } from './print-yaml.ts';
 import { printable } from './text.ts';
 
-/** Blanks between a name and what belongs to it, as kubectl has them. */
+/** Blanks after the longest name, as in kubectl. */
 const GAP = 2;
-/** An annotation that takes more goes below its key. */
+/** A longer annotation is printed below its key. */
 const MAX_ANNOTATION = 140;
 
-/** A Secret as `kubectl describe secret` shows it: sizes, no value. No final newline. */
+/** As `kubectl describe secret`: sizes, no values. No final newline. */
 export function describeSecret({ metadata, secret }: WireObject): string {
   return [
     describeMetadata(metadata),
@@ -29,8 +29,8 @@ export function describeSecret({ metadata, secret }: WireObject): string {
 }
 
 /**
- * A ConfigMap as `kubectl describe configmap` shows it: text as it is, sizes of binary values, and its events. `now`:
- * milliseconds since 1970, for their ages. No final newline.
+ * As `kubectl describe configmap`: text, sizes of binary values, and events. `now`: milliseconds since 1970, for the
+ * ages of the events. No final newline.
  */
 export function describeConfigMap(
   { metadata, configMap }: WireObject,
@@ -55,14 +55,13 @@ export function describeConfigMap(
   ].join('\n');
 }
 
-/** A name, and lines that stand beside it. */
+/** A name, and the lines to the right of it. */
 type Row = readonly [name: string, lines: readonly string[]];
 
 function describeMetadata(metadata: WireMeta | null): string {
   return aligned(metadataRows(metadata)).join('\n');
 }
 
-/** What every description begins with. */
 function metadataRows(metadata: WireMeta | null): readonly Row[] {
   return [
     ['Name:', [metadata?.name ?? '']],
@@ -95,18 +94,18 @@ function sizeRows(sizes: Readonly<Record<string, unknown>>, keys: readonly strin
   return keys.toSorted().map((key) => [`${key}:`, [`${Number(sizes[key])} bytes`]]);
 }
 
-/** The rows, with everything beside the names in one column. */
+/** Formats rows with the lines in one column. */
 function aligned(rows: readonly Row[]): string[] {
   const width = Math.max(0, ...rows.map(([name]) => name.length)) + GAP;
   return rows.flatMap(([name, lines]) => lines.map((line, index) => (index === 0 ? name : '').padEnd(width) + line));
 }
 
-/** Text with its lines and tabs, and nothing else that could steer the terminal. */
+/** Escapes all control characters except line ends and tabs. */
 function printableText(text: string): string {
   return text.replace(/[^\n\t]+/g, printable);
 }
 
-/** A ProjectedVolume in the shape of the other kinds, its spec as YAML. It has no events. No final newline. */
+/** In the form of the other kinds, with the spec as YAML. There are no events. No final newline. */
 export function describeProjectedVolume({ metadata, projectedVolume }: WireObject): string {
   const spec = printYaml(JSON.parse(projectedVolume?.specJson || 'null'));
   const lines = printableText(spec).split('\n');
@@ -114,9 +113,8 @@ export function describeProjectedVolume({ metadata, projectedVolume }: WireObjec
 }
 
 /**
- * A ServiceAccount as `kubectl describe serviceaccount` shows it. `secrets`: those of its namespace, without values; they
- * tell which Secret that it names is not there, and which hold tokens of it. `now`: milliseconds since 1970. No final
- * newline.
+ * As `kubectl describe serviceaccount`. `secrets`: all Secrets of its namespace, without values, to mark missing ones
+ * and to find its tokens. `now`: milliseconds since 1970. No final newline.
  */
 export function describeServiceAccount(
   { metadata, serviceAccount }: WireObject,
@@ -133,12 +131,12 @@ export function describeServiceAccount(
     ['Mountable secrets:', named(serviceAccount?.secrets ?? [])],
     ['Tokens:', orNone(secrets.filter((secret) => isTokenOf(metadata, secret)).map(nameOf))],
   ];
-  // Without events kubectl keeps to the column; a table of them has columns of its own.
+  // Without events kubectl keeps to the column.
   if (events.length === 0) return aligned([...rows, ['Events:', ['<none>']]]).join('\n');
   return [...aligned(rows), describeEvents(events, now)].join('\n');
 }
 
-/** A token of an earlier account of that name is none of this one's. */
+/** Compares the uid, too: a token of an earlier account of that name does not count. */
 function isTokenOf(account: WireObject['metadata'], { secret, metadata }: WireObject): boolean {
   const annotations = metadata?.annotations ?? {};
   return (

@@ -6,13 +6,10 @@ export type EnvironmentFormat = (typeof ENVIRONMENT_FORMATS)[number];
 
 type Variable = { readonly name: string; readonly value: Uint8Array };
 
-/** What goes to stdout, and the variables that the format cannot name. */
+/** The output, and the variables whose names the format cannot have. */
 type EnvironmentText = { readonly bytes: Uint8Array; readonly leftOut: readonly string[] };
 
-/**
- * A list of variables for a reader of that format. A value that the format cannot hold is `failed-precondition`: to
- * change it would be worse.
- */
+/** Formats variables. Throws `failed-precondition` for a value that the format cannot represent. */
 export function formatEnvironment(format: EnvironmentFormat, variables: readonly Variable[]): EnvironmentText {
   switch (format) {
     case 'shell':
@@ -32,10 +29,10 @@ function whole(bytes: Uint8Array): EnvironmentText {
   return { bytes, leftOut: [] };
 }
 
-/** Names as POSIX has them; to a shell, `export a.b=…` is an error that would end the script. */
+/** POSIX names. In a shell, `export a.b=…` is an error that can end the script. */
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Within single quotes nothing has a meaning but the quote. A character stands for a byte, whatever the encoding. */
+/** In single quotes only the quote is special. latin1 maps bytes to characters and back, whatever the encoding. */
 function shellText(variables: readonly Variable[]): EnvironmentText {
   const lines = variables.map(({ name, value }) => {
     const text = Buffer.from(value).toString('latin1');
@@ -47,7 +44,7 @@ function shellText(variables: readonly Variable[]): EnvironmentText {
   };
 }
 
-/** Names that every reader of such files takes; of others some keep a part, or lose the lines after it. */
+/** Names that every reader accepts. Of others some readers keep a part, or lose the lines after it. */
 const DOTENV_NAME = /^[\w.-]+$/;
 
 function dotenvText(variables: readonly Variable[]): EnvironmentText {
@@ -63,8 +60,8 @@ function hasDotenvName({ name }: Variable): boolean {
 }
 
 /**
- * As Node's `--env-file` and the dotenv packages read it: no quote can be escaped, so one is taken that the value does
- * not have. Single quotes first: between others, some readers replace `$` or `\n`.
+ * For Node's `--env-file` and dotenv packages. No quote can be escaped, so the value gets quotes that it does not
+ * contain. Single quotes first: inside others, some readers replace `$` or `\n`.
  */
 function dotenvValue({ name, value }: Variable): string {
   const text = textOf(name, value, 'dotenv');

@@ -4,7 +4,7 @@ import { printable } from './text.ts';
 
 type EventColumns = { readonly wide: boolean; readonly withNamespace: boolean };
 
-/** Blanks between the columns of a description, as kubectl has them. */
+/** Blanks between the columns of a description, as in kubectl. */
 const DESCRIPTION_GAP = 2;
 const INDENT = '  ';
 
@@ -13,7 +13,7 @@ type Column = { readonly heading: string; readonly cell: (event: WireEvent, now:
 const NAMESPACE: Column = { heading: 'NAMESPACE', cell: (event) => event.involvedObject?.namespace ?? '' };
 const MESSAGE: Column = { heading: 'MESSAGE', cell: ({ message }) => message };
 
-/** kubectl's, as the API server prints them. */
+/** The API server's columns. */
 const BEFORE_MESSAGE: readonly Column[] = [
   { heading: 'LAST SEEN', cell: (event, now) => ageSince(event.lastTimestamp, now) },
   { heading: 'TYPE', cell: eventType },
@@ -50,7 +50,7 @@ function columnsFor({ wide, withNamespace }: EventColumns): Column[] {
   ];
 }
 
-/** The last part of a description, as `kubectl describe` has it. No final newline. */
+/** The last section of a description, as in `kubectl describe`. No final newline. */
 export function describeEvents(events: readonly WireEvent[], now: number): string {
   if (events.length === 0) return 'Events:  <none>';
   const headings = ['Type', 'Reason', 'Age', 'From', 'Message'];
@@ -80,7 +80,7 @@ function objectName({ involvedObject }: WireEvent): string {
   return `${(involvedObject?.kind ?? '').toLowerCase()}/${involvedObject?.name ?? ''}`;
 }
 
-/** What Kubernetes calls the source's component; its host is the daemon's node. */
+/** `source.component` of an event. Its `source.host` is the daemon's node. */
 const EVENT_COMPONENT = 'lantern';
 
 function sourceOf({ host }: WireEvent): string {

@@ -14,16 +14,16 @@ export type TemplatePart =
 /** A template of kubectl's `-o jsonpath`, parsed by `parseJsonPath`. */
 export type JsonPathTemplate = { readonly parts: readonly TemplatePart[] };
 
-/** Of one answer, in UTF-16 code units. */
-const MOST_TEXT = 128 * 1024 * 1024;
+/** The limit of the output, in UTF-16 code units. */
+const MAX_TEXT = 128 * 1024 * 1024;
 
-const TRIED = 'show what the template says';
+const TRIED = 'evaluate the template';
 
 /**
- * What the template says about plain JSON, as kubectl prints it: several values of one path with a blank between, lists
- * and maps as Go's JSON, nothing for a field that is not there. Throws `out-of-range` for an index beyond the list's end,
- * `failed-precondition` for an index or a filter of anything else and for values that cannot be compared, and
- * `resource-exhausted` where a template multiplies what is there beyond its limits.
+ * Evaluates a template on plain JSON, with kubectl's output: blanks between several values of a path, lists and maps as
+ * Go's JSON, nothing for a missing field. Throws `out-of-range` for an index beyond the end of a list,
+ * `failed-precondition` for an index or filter of something else and for values that cannot be compared, and
+ * `resource-exhausted` if the result or the work exceeds the limits.
  */
 export function renderJsonPath(template: JsonPathTemplate, root: unknown): string {
   return new Rendering().render(template.parts, root);
@@ -48,8 +48,8 @@ class Rendering {
 
   #counted(text: string): string {
     this.#length += text.length;
-    if (this.#length <= MOST_TEXT) return text;
-    throw new LanternError('resource-exhausted', `${TRIED}: it is more than 128 MiB; ask for less`);
+    if (this.#length <= MAX_TEXT) return text;
+    throw new LanternError('resource-exhausted', `${TRIED}: the output exceeds 128 MiB`);
   }
 }
 
@@ -58,8 +58,8 @@ function show(value: unknown): string {
 }
 
 /**
- * One step from a value to what is in it. `every`: all elements of a list, or all values of a map. `down`: the value, and
- * all lists, maps and texts in it that are not empty. `union`: what each of its members gives, one member after the other.
+ * One step from a value to values in it. `every`: all elements of a list, or all values of a map. `down`: the value and
+ * all lists, maps and strings in it that are not empty. `union`: the values of each member in turn.
  */
 export type PathStep =
   | { readonly kind: 'field'; readonly name: string }
@@ -70,7 +70,7 @@ export type PathStep =
   | { readonly kind: 'union'; readonly members: readonly PathStep[] }
   | { readonly kind: 'filter'; readonly filter: Filter };
 
-/** Without a comparison: what `left` gives is there. */
+/** Without a comparison it passes if `left` exists. */
 type Filter = { readonly left: Operand; readonly comparison: Comparison | undefined };
 
 export type Comparison = { readonly operator: Operator; readonly right: Operand };
@@ -78,27 +78,27 @@ export type Comparison = { readonly operator: Operator; readonly right: Operand 
 export const OPERATORS = ['==', '!=', '<=', '>=', '<', '>'] as const;
 export type Operator = (typeof OPERATORS)[number];
 
-/** A constant, or a path from the element that is judged. */
+/** A constant, or a path from the element that the filter tests. */
 export type Operand = { readonly constant: string | number | boolean } | { readonly path: readonly PathStep[] };
 
-/** `tried` begins messages. */
+/** `tried` is the beginning of messages. */
 type Following = { readonly tried: string; readonly budget: StepBudget };
 
-/** Values that one template may look at: steps can multiply what is there, and so can ranges. */
-const MOST_VALUES = 5_000_000;
+/** Values that one template may visit. Steps and ranges can multiply. */
+const MAX_VALUES = 5_000_000;
 
 class StepBudget {
-  #left = MOST_VALUES;
+  #left = MAX_VALUES;
 
   /** @throws LanternError `resource-exhausted` */
   spend(values: number, tried: string): void {
     this.#left -= values;
     if (this.#left >= 0) return;
-    throw new LanternError('resource-exhausted', `${tried}: it goes over 5,000,000 values; ask for less`);
+    throw new LanternError('resource-exhausted', `${tried}: it visits more than 5,000,000 values`);
   }
 }
 
-/** All values that the steps lead to, in kubectl's order. */
+/** All values of the steps, in kubectl's order. */
 function followSteps(steps: readonly PathStep[], from: readonly unknown[], following: Following): readonly unknown[] {
   return steps.reduce((values, step) => takeStep(step, values, following), from);
 }
@@ -147,16 +147,16 @@ function* downFrom(value: unknown, following: Following): Generator<unknown> {
 
 function listAt(value: unknown, what: string, { tried }: Following): readonly unknown[] {
   if (Array.isArray(value)) return value;
-  throw new LanternError('failed-precondition', `${tried}: what ${what} is of is no list`);
+  throw new LanternError('failed-precondition', `${tried}: ${what} needs a list`);
 }
 
-/** Counted from the end where the index is negative. */
+/** A negative index counts from the end. */
 function elementOf(list: readonly unknown[], index: number, { tried }: Following): unknown {
   if (index < list.length && index >= -list.length) return list[index < 0 ? index + list.length : index];
   throw new LanternError('out-of-range', `${tried}: there is no element ${index} in a list of ${list.length}`);
 }
 
-/** An empty slice may begin anywhere; any other must lie in the list. */
+/** An empty slice may be anywhere. Any other must be inside the list. */
 function sliceOf(
   list: readonly unknown[],
   { start, end = list.length, step }: Extract<PathStep, { kind: 'slice' }>,
@@ -176,13 +176,13 @@ function filtered(list: readonly unknown[], filter: Filter, following: Following
   return list.filter((item) => passes(item, filter, following));
 }
 
-/** An element that lacks what is compared does not pass, whatever the operator is. */
+/** An element without the compared field does not pass, whatever the operator. */
 function passes(item: unknown, { left, comparison }: Filter, following: Following): boolean {
   if (comparison === undefined) return exists(item, left, following);
   const [a, b] = [valuesOf(left, item, following), valuesOf(comparison.right, item, following)];
   if (a.length === 0 || b.length === 0) return false;
   if (a.length === 1 && b.length === 1) return compare(a[0], comparison.operator, b[0], following);
-  throw new LanternError('failed-precondition', `${following.tried}: a filter compares one value with one other`);
+  throw new LanternError('failed-precondition', `${following.tried}: a filter compares one value with one value`);
 }
 
 function exists(item: unknown, operand: Operand, following: Following): boolean {
@@ -201,14 +201,14 @@ function valuesOf(operand: Operand, item: unknown, following: Following): readon
 function compare(a: unknown, operator: Operator, b: unknown, { tried }: Following): boolean {
   const refuse = (why: string) => new LanternError('failed-precondition', `${tried}: ${why}`);
   if (typeof a !== typeof b) {
-    throw refuse(`a filter cannot compare ${kindOf(a)} with ${kindOf(b)}; texts stand in quotes, others do not`);
+    throw refuse(`a filter cannot compare ${kindOf(a)} with ${kindOf(b)}; only strings have quotes`);
   }
   if (operator === '==' || operator === '!=') {
-    if (typeof a === 'object') throw refuse('a filter compares texts, numbers, true and false only');
+    if (typeof a === 'object') throw refuse('a filter compares only strings, numbers and booleans');
     return (a === b) === (operator === '==');
   }
   const order = orderOf(a, b);
-  if (order === undefined) throw refuse(`"${operator}" is between texts or numbers only`);
+  if (order === undefined) throw refuse(`"${operator}" compares only strings or numbers`);
   return HOLDS[operator](order);
 }
 
@@ -226,7 +226,7 @@ const HOLDS = {
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
-  if (typeof value === 'string') return 'a text';
+  if (typeof value === 'string') return 'a string';
   if (typeof value !== 'object') return `a ${typeof value}`;
   return Array.isArray(value) ? 'a list' : 'a map';
 }

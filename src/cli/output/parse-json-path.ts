@@ -15,23 +15,26 @@ const END = /\{\s*end\s*\}/y;
 const QUOTED_ACTION = /\{\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*\}/sy;
 const ACTION = /\{\s*(range\s+)?/y;
 const CLOSE_BRACE = /\s*\}/y;
-/** To the end of what was probably meant as one. */
+/** Up to the probable end of an action. */
 const ANYTHING = /\{[^}]*\}?/y;
 
-const MOST_TEMPLATE = 64 * 1024;
-const MOST_RANGES = 32;
+const MAX_TEMPLATE = 64 * 1024;
+const MAX_RANGES = 32;
 
-const KNOWN = String.raw`known are {.a.b}, {.a\.b}, {['a.b']}, {.a[0]}, {.a[*]}, {.a[0:2]}, {['a','b']}, {..a}, {.a[?(@.b=="c")]}, {range .a[*]}…{end} and {"\n"}`;
+const KNOWN = [
+  String.raw`supported are {.a.b}, {.a\.b}, {['a.b']}, {.a[0]}, {.a[*]}, {.a[0:2]}, {['a','b']}, {..a},`,
+  String.raw`{.a[?(@.b=="c")]}, {range .a[*]}…{end} and {"\n"}`,
+].join(' ');
 
-/** Parts as they are collected: those of the template, or of a range that has not ended yet. */
+/** The parts so far of the template, or of a range without its end yet. */
 type Open = { readonly path: JsonPath | undefined; readonly parts: TemplatePart[] };
 
 /**
- * A template of kubectl's `-o jsonpath`: text, paths, texts in quotes and ranges. Unlike kubectl's, a quoted key in
- * brackets is one key with or without backslashes, and what is probably a mistake is a fault.
+ * Parses a template of kubectl's `-o jsonpath`: text, paths, quoted text and ranges. Unlike in kubectl, a quoted key in
+ * brackets is one key with or without backslashes, and probable mistakes are faults.
  */
 export function parseJsonPath(template: string, field: string): Parsed<JsonPathTemplate> {
-  if (template.length > MOST_TEMPLATE) return faulty([{ field, message: 'is longer than 64 KiB' }]);
+  if (template.length > MAX_TEMPLATE) return faulty([{ field, message: 'is longer than 64 KiB' }]);
   return new TemplateReader(template, field).read();
 }
 
@@ -70,7 +73,7 @@ class TemplateReader {
 
   #addQuoted(action: string, quoted: string): void {
     const text = unquoted(quoted);
-    if (text === undefined) this.#refuse(`"${action}" has a backslash that means nothing; write \\\\ for a backslash`);
+    if (text === undefined) this.#refuse(`"${action}" has an unknown escape; write \\\\ for a backslash`);
     else this.#add({ kind: 'text', text });
   }
 
@@ -83,14 +86,14 @@ class TemplateReader {
     if (steps === undefined || reader.take(CLOSE_BRACE) === undefined) {
       this.#at = start;
       const action = this.#take(ANYTHING)?.[0] ?? '';
-      const why = action.endsWith('}') ? (reader.refusal ?? 'is not understood') : 'has no closing brace';
+      const why = action.endsWith('}') ? (reader.refusal ?? 'is invalid') : 'has no closing brace';
       this.#refuse(`"${action}" ${why}; ${KNOWN}`);
       return;
     }
     this.#at = reader.at;
     if (!isRange) this.#add({ kind: 'path', path });
-    else if (this.#ranges.push({ path, parts: [] }) > MOST_RANGES) {
-      this.#refuse(`has more than ${MOST_RANGES} ranges in each other`);
+    else if (this.#ranges.push({ path, parts: [] }) > MAX_RANGES) {
+      this.#refuse(`nests more than ${MAX_RANGES} ranges`);
     }
   }
 
@@ -105,8 +108,7 @@ class TemplateReader {
   }
 
   #refuse(message: string): void {
-    // One of each kind is enough: a template of thousands of mistakes is not worth as many lines.
-    if (this.#faults.length < MOST_FAULTS) this.#faults.push({ field: this.#field, message });
+    if (this.#faults.length < MAX_FAULTS) this.#faults.push({ field: this.#field, message });
   }
 
   #take(pattern: RegExp): RegExpExecArray | null {
@@ -117,7 +119,7 @@ class TemplateReader {
   }
 }
 
-const MOST_FAULTS = 20;
+const MAX_FAULTS = 20;
 
 const BLANKS = /\s*/y;
 const ROOT = /[$@]/y;
@@ -139,10 +141,10 @@ const QUOTED = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/sy;
 const WORD = /(?:true|false|[-+]?\d+(?:\.\d+)?)(?=[\s)=<>!])/y;
 const OPERATOR = new RegExp(`(?:${OPERATORS.join('|')})(?![=<>!~])`, 'y');
 
-/** Filters cannot hold filters, as in kubectl: brackets go two deep and no deeper. */
+/** As in kubectl, a filter cannot contain a filter. So brackets nest two deep. */
 type Where = 'path' | 'filter';
 
-/** Reads a text from its beginning to its end. What is refused first is told: what comes behind follows from it. */
+/** Reads a path. Keeps the first error only: later ones follow from it. */
 class PathReader {
   readonly #text: string;
   at: number;
@@ -161,7 +163,7 @@ class PathReader {
     return found;
   }
 
-  /** At least one step, or `$` or `@`: the current value. Undefined when it is refused. */
+  /** Reads at least one step, or `$` or `@`, the current value. Undefined after an error. */
   readPath(where: Where = 'path'): PathStep[] | undefined {
     const isRooted = this.take(ROOT) !== undefined;
     const start = this.at;
@@ -172,7 +174,7 @@ class PathReader {
       if (step !== 'none') steps.push(step);
     }
     if (this.refusal !== undefined) return undefined;
-    return isRooted || this.at > start ? steps : this.#refuse('is not understood');
+    return isRooted || this.at > start ? steps : this.#refuse('is invalid');
   }
 
   #readStep(where: Where, before: PathStep | undefined): PathStep | 'none' | undefined {
@@ -188,7 +190,9 @@ class PathReader {
 
   #readBrackets(where: Where): PathStep | undefined {
     if (this.take(FILTER) !== undefined) {
-      return where === 'filter' ? this.#refuse('has a filter in a filter, which is not known') : this.#readFilter();
+      return where === 'filter'
+        ? this.#refuse('has a filter inside a filter, which is not supported')
+        : this.#readFilter();
     }
     const members: PathStep[] = [];
     do {
@@ -196,7 +200,7 @@ class PathReader {
       if (member === undefined) return undefined;
       members.push(member);
     } while (this.take(COMMA) !== undefined);
-    if (this.take(CLOSE_BRACKET) === undefined) return this.#refuse('has brackets that are not understood');
+    if (this.take(CLOSE_BRACKET) === undefined) return this.#refuse('has invalid brackets');
     return members.length === 1 ? members[0] : { kind: 'union', members };
   }
 
@@ -206,10 +210,10 @@ class PathReader {
     if (key !== undefined) return { kind: 'field', name: withoutBackslashes(key[1] ?? key[2] ?? '') };
     const [, first, colon, end, step = '1'] = this.take(RANGE) ?? [];
     if (colon === undefined) {
-      if (first === undefined) return this.#refuse('has brackets that are not understood');
+      if (first === undefined) return this.#refuse('has invalid brackets');
       return { kind: 'index', index: Number(first) };
     }
-    if (Number(step) < 1) return this.#refuse('is a slice whose step is not above 0');
+    if (Number(step) < 1) return this.#refuse('is a slice with a step below 1');
     const last = end === undefined ? undefined : Number(end);
     return { kind: 'slice', start: Number(first ?? 0), end: last, step: Number(step) };
   }
@@ -225,10 +229,10 @@ class PathReader {
       comparison = { operator, right };
     }
     if (this.take(/\)\s*\]/y) !== undefined) return { kind: 'filter', filter: { left, comparison } };
-    return this.#refuse(`is a filter that is not understood; ${FILTER_RULE}`);
+    return this.#refuse(`is an invalid filter; ${FILTER_RULE}`);
   }
 
-  /** With the blanks around it. */
+  /** Skips blanks around the operand. */
   #readOperand(): Operand | undefined {
     this.take(BLANKS);
     const operand = this.#readConstant() ?? this.#readOwnPath();
@@ -240,7 +244,7 @@ class PathReader {
     const quoted = this.take(QUOTED)?.[0];
     if (quoted !== undefined) {
       const text = unquoted(quoted);
-      return text === undefined ? this.#refuse('has a backslash in quotes that means nothing') : { constant: text };
+      return text === undefined ? this.#refuse('has an unknown escape in quotes') : { constant: text };
     }
     const word = this.take(WORD)?.[0];
     if (word === undefined) return undefined;
@@ -251,7 +255,7 @@ class PathReader {
     if (this.refusal !== undefined) return undefined;
     const path = this.readPath('filter');
     if (path !== undefined) return { path };
-    if (this.refusal === 'is not understood') this.refusal = `is a filter that is not understood; ${FILTER_RULE}`;
+    if (this.refusal === 'is invalid') this.refusal = `is an invalid filter; ${FILTER_RULE}`;
     return undefined;
   }
 
@@ -260,7 +264,7 @@ class PathReader {
   }
 }
 
-const FILTER_RULE = `write [?(@.type=="Opaque")]; known are ${OPERATORS.join(' ')}, and @.key alone, not && and ||`;
+const FILTER_RULE = `write [?(@.type=="Opaque")] or [?(@.key)]; operators are ${OPERATORS.join(' ')}, not && and ||`;
 
 function withoutBackslashes(text: string): string {
   return text.replace(/\\(.)/gs, '$1');
@@ -280,8 +284,8 @@ const SIMPLE: Readonly<Record<string, string>> = {
 const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{3})|(.)|$)/gs;
 
 /**
- * What a text in quotes of either kind means, with the escapes of Go's strings; undefined where a backslash means nothing.
- * Escapes of single bytes mean the character of that number.
+ * The text of a literal in quotes of either kind, with the escapes of Go's strings. Undefined for an unknown escape.
+ * `\xNN` and `\NNN` are the character of that number, not a byte.
  */
 function unquoted(quoted: string): string | undefined {
   const quote = quoted.charAt(0);

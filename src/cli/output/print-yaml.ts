@@ -1,9 +1,9 @@
 import { isFields } from '../../base/parsed.ts';
 
 /**
- * JSON's values (and bigints) as YAML that every reader of YAML 1.1 or 1.2, Go's among them, reads back as they were: what
- * any of them could take for something else stands in double quotes. Keys are sorted, lists as far left as their key, and
- * nothing is folded or repeated by alias, as kubectl prints it. Without the last line's end.
+ * Prints JSON values (and bigints) as YAML that every reader of YAML 1.1 or 1.2, Go's among them, reads back unchanged:
+ * whatever one of them could misread is in double quotes. As in kubectl's output keys are sorted, lists are not
+ * indented below their key, and nothing is folded or an alias. No final newline.
  */
 export function printYaml(value: unknown): string {
   const lines: string[] = [];
@@ -12,9 +12,9 @@ export function printYaml(value: unknown): string {
 }
 
 type Place = {
-  /** What stands on the line already: `key:`, `-`, or nothing. */
+  /** The beginning of the line: `key:`, `-`, or nothing. */
   readonly lead: string;
-  /** Of the collection that the value is in. */
+  /** The indentation of the collection that contains the value. */
   readonly indent: string;
   readonly isTop?: boolean;
 };
@@ -38,8 +38,8 @@ function printNode(value: unknown, { lead, indent, isTop = false }: Place, lines
     for (const [index, [name, held]] of fields.entries()) {
       const start = isItem && index === 0 ? beside : own;
       const key = printText(name);
-      // Readers look no further than 1,024 characters for the colon of a key that nothing announces.
-      if (key.length <= MOST_KEY) printNode(held, { lead: `${start}${key}:`, indent: own }, lines);
+      // Readers look for the colon of a key without "?" within 1,024 characters only.
+      if (key.length <= MAX_KEY) printNode(held, { lead: `${start}${key}:`, indent: own }, lines);
       else {
         lines.push(`${start}? ${key}`);
         printNode(held, { lead: `${own}:`, indent: own }, lines);
@@ -53,9 +53,9 @@ function printNode(value: unknown, { lead, indent, isTop = false }: Place, lines
   );
 }
 
-const MOST_KEY = 1000;
+const MAX_KEY = 1000;
 
-/** In order of their names; what is undefined is not there, as in JSON. */
+/** Sorted by name. As in JSON, undefined fields are omitted. */
 function fieldsOf(value: Readonly<Record<string, unknown>>): [string, unknown][] {
   const present = Object.entries(value).filter(([, held]) => held !== undefined);
   return present.sort(([a], [b]) => (a < b ? -1 : 1));
@@ -71,19 +71,19 @@ function printScalar(value: unknown): string {
 function printNumber(value: number): string {
   if (Number.isNaN(value)) return '.nan';
   if (!Number.isFinite(value)) return value < 0 ? '-.inf' : '.inf';
-  // To YAML 1.1 a number with an exponent has a dot as well.
+  // In YAML 1.1 a number with an exponent needs a dot.
   return String(value).replace(/^(-?\d+)e/, '$1.0e');
 }
 
-/** What no reader takes for anything but text, as far as its characters go: no blanks but spaces, no `: ` or ` #`. */
+/** Characters that no reader takes for anything but text: no blanks except spaces, no `: ` or ` #`. */
 const PLAIN = /^[\p{L}\p{N}_./+$(](?:[\p{L}\p{M}\p{N}\p{P}\p{S} ]*[\p{L}\p{M}\p{N}\p{P}\p{S}])?$/u;
 const NOT_PLAIN = /:(?: |$)| #|^\.\.\./;
-/** Numbers, dates and times, in any notation that some reader has, and what is like them. */
+/** Numbers, dates and times in the notation of any reader, and similar text. */
 const NUMBER_LIKE =
   /^[-+.]*[0-9](?:[0-9a-f_.,:+-]|[xobt zi](?=[0-9a-f_.:+-]|$))*$|^[-+.]*(?:inf(?:inity)?|nan)$|^[-+._]*(?:e[-+]?[0-9]+)?$/i;
 const WORD_LIKE = /^(?:y|n|yes|no|on|off|true|false|null|~|=|<<)$/i;
 
-/** On one line: plain where that is safe, else in double quotes. */
+/** On one line: plain if that is safe, else in double quotes. */
 function printText(text: string): string {
   const isPlain =
     PLAIN.test(text) &&
@@ -95,8 +95,7 @@ function printText(text: string): string {
 }
 
 /**
- * Characters that some reader refuses, changes or takes for a line's end; and marks of writing direction, which make a
- * text look like another.
+ * Characters that some reader refuses, changes or takes for a line end; and bidirectional marks, which disguise text.
  */
 const MUST_ESCAPE =
   /[\p{Cc}\p{Cs}\u2028\u2029\uFEFF\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069\uFDD0-\uFDEF\uFFF9-\uFFFB\uFFFE\uFFFF]/u;
@@ -104,7 +103,7 @@ const MUST_ESCAPE =
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '\r': '\\r', '"': '\\"', '\\': '\\\\' };
 
 function quote(text: string): string {
-  // Half of a surrogate pair is no character, and becomes the one that stands for what is none, as in UTF-8.
+  // A lone surrogate becomes U+FFFD, as in UTF-8.
   const escaped = text.replace(new RegExp(`["\\\\]|${MUST_ESCAPE.source}`, 'gu'), (character) => {
     const code = /\p{Cs}/u.test(character) ? 0xfffd : (character.codePointAt(0) ?? 0);
     return SHORT[character] ?? (code < 0x100 ? `\\x${hexadecimal(code, 2)}` : `\\u${hexadecimal(code, 4)}`);
@@ -116,7 +115,7 @@ function hexadecimal(code: number, digits: number): string {
   return code.toString(16).toUpperCase().padStart(digits, '0');
 }
 
-/** A text of several lines as it is (`|`); undefined where a reader, or an editor that trims lines, could change it. */
+/** A literal block (`|`). Undefined if a reader, or an editor that trims lines, could change the text. */
 function printBlock(text: string, indent: string): { header: string; lines: string[] } | undefined {
   if (!/^[^ \t\n][\s\S]*\n/.test(text) || /^[ \t]+$|[ \t]+$/m.test(text)) return undefined;
   if (MUST_ESCAPE.test(text.replace(/[\n\t]/g, ''))) return undefined;

@@ -2,18 +2,18 @@ import { stripVTControlCharacters } from 'node:util';
 import type { TreeEntry__Output as WireTreeEntry } from '../../rpc/generated/lantern/v1/TreeEntry.ts';
 import { printable, type Style } from './text.ts';
 
-/** Blanks between two columns, as kubectl has them. */
+/** Blanks between two columns, as in kubectl. */
 const GAP = 3;
 
-/** None where only the rows shall be shown. */
+/** Undefined for a table without headings. */
 export type Headings = readonly string[] | undefined;
 
-/** Aligned columns below their headings; lines have no trailing blanks. Cells may be coloured. No final newline. */
+/** Aligned columns below headings, without trailing blanks. Cells may be coloured. No final newline. */
 export function formatTable(headings: Headings, rows: readonly (readonly string[])[], gap = GAP): string {
   return new GrowingTable(headings, gap).add(rows);
 }
 
-/** A table whose rows come in parts: columns get wider where a later row needs it, and never narrower. */
+/** A table printed in parts. Columns get wider if a later row needs it, never narrower. */
 export class GrowingTable {
   readonly #headings: Headings;
   readonly #gap: number;
@@ -24,7 +24,7 @@ export class GrowingTable {
     this.#gap = gap;
   }
 
-  /** The lines of the rows, the first time below the headings. */
+  /** Formats rows, the first time below the headings. */
   add(rows: readonly (readonly string[])[]): string {
     const isFirst = this.#widths.length === 0;
     const lines = isFirst && this.#headings !== undefined ? [this.#headings, ...rows] : rows;
@@ -43,7 +43,7 @@ function formatLine(cells: readonly string[], widths: readonly number[], gap: nu
     .trimEnd();
 }
 
-/** Cells on the screen; colour takes none. */
+/** Width on the screen, without colours. */
 function widthOf(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }
@@ -51,7 +51,10 @@ function widthOf(text: string): number {
 /** One entry of a volume. */
 export type TreeLine = Omit<WireTreeEntry, 'contents'>;
 
-/** The entries (depth first, each directory before what it holds) as a tree below `root`, with mode, owner and size in columns. */
+/**
+ * Entries as a tree below `root`, with mode, owner and size in columns. `entries`: depth first, a directory before its
+ * contents.
+ */
 export function formatTree(root: string, entries: readonly TreeLine[], style: Style): string {
   const last = lastChildren(entries);
   const lines = entries.map((entry) => ({
@@ -65,7 +68,7 @@ export function formatTree(root: string, entries: readonly TreeLine[], style: St
   ].join('\n');
 }
 
-/** Permission bits as people write them: `0400`, `2755`. */
+/** Permission bits in octal: `0400`, `2755`. */
 export function formatMode(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0');
 }
@@ -81,14 +84,14 @@ function nameOf(entry: TreeLine, style: Style): string {
   return entry.type === 'SYMLINK' ? `${style.link(name)} -> ${printable(entry.linkTarget)}` : name;
 }
 
-/** A link has no mode or size of its own that matters to anybody. */
+/** Mode and size of a link do not matter. */
 function factsOf(entry: TreeLine): string {
   if (entry.type === 'SYMLINK') return '';
   const owner = `${formatMode(entry.mode)}  ${entry.user}:${entry.group}`;
   return entry.type === 'FILE' ? `${owner}  ${formatSize(entry.size)}` : owner;
 }
 
-/** The lines that lead to an entry: for each directory above it a stroke while more of it follows, then the entry's own corner. */
+/** The branches to an entry: a line for each directory above it that has more entries, then the corner. */
 function branches(path: string, lastChildOf: ReadonlyMap<string, string>): string {
   const elements = path.split('/');
   return elements
@@ -100,7 +103,7 @@ function branches(path: string, lastChildOf: ReadonlyMap<string, string>): strin
     .join('');
 }
 
-/** By directory, the name of what comes last in it. */
+/** The name of the last entry of each directory. */
 function lastChildren(entries: readonly TreeLine[]): Map<string, string> {
   const last = new Map<string, string>();
   for (const entry of entries) {
@@ -119,15 +122,15 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const YEAR = 365 * DAY;
 
-/** How long ago an RFC 3339 time was, in the steps kubectl shows: `45s`, `5m30s`, `7h5m`, `3d4h`, `2y12d`. */
+/** The age of an RFC 3339 time in kubectl's format: `45s`, `5m30s`, `7h5m`, `3d4h`, `2y12d`. */
 export function ageSince(timestamp: string, now: number): string {
   const since = Date.parse(timestamp);
   return Number.isNaN(since) ? '<unknown>' : formatAge(now - since);
 }
 
-/** `ms` as its largest unit, with the next smaller one while the number is small. */
+/** The largest unit of `ms`, with the next smaller one while the number is small. */
 export function formatAge(ms: number): string {
-  // Clocks of two machines differ a little; a time just ahead of ours is "now".
+  // The clock of another machine may be a little ahead.
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 2 * MINUTE) return `${seconds}s`;
   if (seconds < 10 * MINUTE) return twoUnits(seconds, MINUTE, 'm', 1, 's');

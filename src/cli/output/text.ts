@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 
 /**
- * The text with control characters written as escapes, so that a path or a message from elsewhere can neither break a
- * table nor steer the terminal. For single lines: newlines are escaped too.
+ * Escapes control characters, so that a path or message from elsewhere can neither break a table nor steer the
+ * terminal. For single lines: newlines are escaped too.
  */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}|\p{Cf}|[\u2028\u2029]/gu, (character) => {
@@ -11,7 +11,7 @@ export function printable(text: string): string {
   });
 }
 
-/** Colours by meaning. Without colour every function gives its text back. */
+/** Colours by meaning. Without colour every function returns its text unchanged. */
 export type Style = Readonly<
   Record<'good' | 'caution' | 'bad' | 'directory' | 'link' | 'faint', (text: string) => string>
 >;
@@ -19,7 +19,7 @@ export type Style = Readonly<
 type Format = Parameters<typeof styleText>[0];
 
 export function styleFor(colour: boolean): Style {
-  // Whether to colour is decided once, by `terminalOf`; styleText must not look at the process's streams again.
+  // The caller decides on colours, so styleText must not examine the process's streams.
   const paint = (format: Format) => (text: string) =>
     colour ? styleText(format, text, { validateStream: false }) : text;
   return {
@@ -32,7 +32,7 @@ export function styleFor(colour: boolean): Style {
   };
 }
 
-/** A notice of the daemon on one line, for stderr. */
+/** A notice of the daemon as one line for stderr. */
 export function noticeLine({ reason, message }: { readonly reason: string; readonly message: string }): string {
   return `warning: ${printable(reason)}: ${printable(message)}`;
 }

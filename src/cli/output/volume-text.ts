@@ -25,7 +25,7 @@ export function volumeTable(volumes: readonly WireVolume[], wide: boolean, now: 
   return formatTable(headings, rows);
 }
 
-/** All that `lantern volume ID` says, in sections. */
+/** The output of `lantern volume`, in sections. */
 export function describeVolume(volume: WireVolume, style: Style): string {
   const facts = [
     ['Volume:', printable(volume.volumeId)],
@@ -67,7 +67,7 @@ export function describeVolume(volume: WireVolume, style: Style): string {
   ].join('\n\n');
 }
 
-/** Where a volume's files come from, in a few words: `secret/db, configmap/settings, downwardAPI`. */
+/** The sources of a volume: `secret/db, configmap/settings, downwardAPI`. */
 export function describeDefinition(definition: WireDefinition | null): string {
   if (definition === null) return '<unknown>';
   if (definition.projectedVolume !== undefined) return `projectedvolume/${definition.projectedVolume}`;
@@ -91,7 +91,7 @@ function formatState(volume: Pick<WireVolume, 'state'>, style: Style): string {
   return volume.state === 'STALE' ? style.caution(word) : style.bad(word);
 }
 
-/** How long it has been so, where it is not well. */
+/** The duration of a problem. */
 function sinceWhen({ problemSince }: WireVolume, now: number): string {
   return problemSince === '' ? '' : ` (${ageSince(problemSince, now)})`;
 }
@@ -120,7 +120,7 @@ function section(headings: readonly string[], rows: readonly (readonly string[])
   return formatTable(headings, rows.length === 0 ? [none] : rows);
 }
 
-/** Where each container's volumes are. Neither variables nor credentials: they hold secrets. */
+/** The mounts of each container. No variables and no credentials, which are secret. */
 export function mountedPodText({ pod, containers }: MountPodResponse): string {
   const name = `pod/${printable(pod?.name ?? '')} mounted at ${printable(pod?.rootPath ?? '')}`;
   const rows = containers.flatMap((container) =>
@@ -135,7 +135,7 @@ export function mountedPodText({ pod, containers }: MountPodResponse): string {
   return [name, formatTable(['CONTAINER', 'MOUNT PATH', 'TARGET', 'VOLUME'], rows)].join('\n');
 }
 
-/** The same for programs, with the names of the variables. */
+/** The same as JSON, with the names of the variables. */
 export function mountedPodJson({ pod, containers, notices }: MountPodResponse): unknown {
   return {
     pod: wireToJson(pod),
@@ -150,7 +150,7 @@ export function mountedPodJson({ pod, containers, notices }: MountPodResponse): 
   };
 }
 
-/** The table of `lantern pod status`: a row for each volume, and one for a pod without any. */
+/** The table of `lantern pod status`: a row for each volume, and one for a pod without volumes. */
 export function podTable(pods: readonly WirePod[], allNamespaces: boolean, style: Style): string {
   const headings = ['POD', 'ROOT', 'VOLUME', 'STATE', 'LAST ERROR'];
   const rows = pods.flatMap(({ namespace, name, rootPath, volumes }) => {

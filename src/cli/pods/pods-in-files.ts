@@ -1,26 +1,27 @@
 import { join } from 'node:path';
 import { type Fault, invalid } from '../../base/errors.ts';
-import { manifestFiles } from '../input-files.ts';
-import { inFile, type Manifests, type PodDocument, readManifests } from '../objects/manifests.ts';
+import { parsePod } from '../../spec/pod/pod.ts';
+import { inFile, manifestFiles } from '../input-files.ts';
+import { type Manifests, type PodDocument, readManifests } from '../objects/manifests.ts';
 import { absoluteTarget } from '../target.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** A Pod of a manifest file, valid as far as a manifest alone can tell. */
+/** A valid Pod of a manifest file. */
 export type PodInFile = {
   readonly namespace: string;
   readonly name: string;
-  /** The Pod alone, as JSON, which is how MountPod takes it. */
+  /** The Pod as JSON, for MountPod. */
   readonly manifest: string;
-  /** Init containers last, so that the first is the one that is meant where none is named. */
+  /** Names, init containers last: the first is the default container. */
   readonly containers: readonly string[];
 };
 
-/** `others`: how many objects of kinds that are stored stand beside the Pods. */
+/** `others`: the number of objects beside the Pods. */
 type PodsInFiles = { readonly pods: readonly PodInFile[]; readonly others: number };
 
 /**
- * The Pods of manifest files, and of directories of them, at least one. Throws `invalid-argument` with every fault, two
- * Pods of one name among them: each is mounted under its name.
+ * Reads the Pods of manifest files and directories. Throws `invalid-argument` with every fault, if there is no Pod, and
+ * if two have the same name, under which each is mounted.
  */
 export async function readPods(
   paths: readonly string[],
@@ -28,26 +29,25 @@ export async function readPods(
   terminal: Terminal,
 ): Promise<PodsInFiles> {
   const manifests = await readManifests(await manifestFiles(paths, false), namespace, terminal);
-  return await podsOf(manifests, paths.join(', '), namespace);
+  return podsOf(manifests, paths.join(', '), namespace);
 }
 
-/** The Pods among what was read from `place`, with the errors of `readPods`. */
-export async function podsOf(
+/** Checks the Pods read from `place`, with the errors of `readPods`. */
+export function podsOf(
   { objects, pods: documents }: Manifests,
   place: string,
   namespace: string | undefined,
-): Promise<PodsInFiles> {
-  const pods = await checkPods(documents, namespace);
-  if (pods.length === 0) throw invalid([{ field: place, message: 'there is no Pod' }]);
+): PodsInFiles {
+  const pods = checkPods(documents, namespace);
+  if (pods.length === 0) throw invalid([{ field: place, message: 'no Pod found' }]);
   return { pods, others: objects.length };
 }
 
-async function checkPods(documents: readonly PodDocument[], namespace: string | undefined): Promise<PodInFile[]> {
-  const { parsePod } = await import('../../spec/pod/pod.ts');
+function checkPods(documents: readonly PodDocument[], namespace: string | undefined): PodInFile[] {
   const pods = new Map<string, PodInFile>();
   const faults: Fault[] = [];
   for (const { place, raw } of documents) {
-    // Which names of variables a node takes is for its daemon to say.
+    // The daemon decides which names of variables are valid on its node.
     const result = parsePod(raw, namespace ?? 'default', 'relaxed');
     if (!result.ok) {
       faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(place, field), message })));
@@ -56,12 +56,12 @@ async function checkPods(documents: readonly PodDocument[], namespace: string | 
     const { namespace: own, facts, containers } = result.value;
     const refuse = (message: string) => faults.push({ field: inFile(place, `Pod "${facts.name}"`), message });
     if (namespace !== undefined && own !== namespace) refuse(`names "${own}", but --namespace says "${namespace}"`);
-    if (pods.has(facts.name)) refuse('is there more than once');
+    if (pods.has(facts.name)) refuse('occurs more than once');
     const inOrder = [...containers].sort((a, b) => Number(a.isInit) - Number(b.isInit));
     pods.set(facts.name, {
       namespace: own,
       name: facts.name,
-      // What a field of a Pod takes is checked above; others' digits do not matter.
+      // Fields that Lantern reads are checked above. Others may lose digits.
       manifest: JSON.stringify(raw, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)),
       containers: inOrder.map(({ name }) => name),
     });
@@ -70,7 +70,7 @@ async function checkPods(documents: readonly PodDocument[], namespace: string | 
   return [...pods.values()];
 }
 
-/** Where a pod of a file is mounted: the file's only one at `root` itself, one of several below, under its name. */
+/** The root of a pod: `root` itself for a single pod, ROOT/NAME for one of several. */
 export function rootOf({ name }: PodInFile, pods: readonly PodInFile[], root: string): string {
   return absoluteTarget(pods.length === 1 ? root : join(root, name));
 }

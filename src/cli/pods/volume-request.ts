@@ -1,17 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { faulty, type Parsed } from '../../base/parsed.ts';
 import type { PodFacts } from '../../rpc/generated/lantern/v1/PodFacts.ts';
 import type { VolumeDefinition } from '../../rpc/generated/lantern/v1/VolumeDefinition.ts';
-import type { VolumeSource } from '../../rpc/generated/lantern/v1/VolumeSource.ts';
-import { MAX_GROUP, type VolumeSpec } from '../../spec/volume-spec.ts';
-import { collect, namespaceOption } from '../define-command.ts';
+import { MAX_GROUP } from '../../spec/volume-spec.ts';
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
-import { readDocument } from '../objects/manifests.ts';
+import { collect, namespaceOption } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
-import type { PodFile } from './pod-container.ts';
 
-/** Options that `mount` and `render` share: what the volume holds. */
+/** Options of `mount` and `render` for the contents of a volume. */
 export type VolumeOptions = {
   readonly filename?: string;
   readonly secret?: string;
@@ -23,7 +19,7 @@ export type VolumeOptions = {
   readonly dataFile?: readonly string[];
 };
 
-/** Those options as the part that MountRequest and RenderVolumeRequest share. */
+/** The fields that MountRequest and RenderVolumeRequest have in common. */
 type VolumeRequest = {
   readonly namespace: string;
   readonly definition: VolumeDefinition;
@@ -34,20 +30,20 @@ type VolumeRequest = {
 
 export function addVolumeOptions(command: Command): Command {
   return command
-    .option('-f, --filename <FILE|->', "the volume's source, as below .spec.volumes[] of a pod")
+    .option('-f, --filename <FILE|->', "file with a volume source, as in a pod's .spec.volumes[]")
     .option('--secret <NAME>', 'all keys of this Secret')
     .option('--config-map <NAME>', 'all keys of this ConfigMap')
-    .option('--projected-volume <NAME>', 'what this ProjectedVolume object says')
-    .addOption(namespaceOption('namespace of the objects (default: that of --pod-file, else "default")'))
-    .addOption(new Option('--mount-group <GID>', 'group that can read every file').argParser(parseGroup))
-    .option('--pod-file <FILE>', 'a Pod manifest, for downward API fields')
-    .option('--data-file <KEY=PATH>', 'data for `request` sources, from a file; may be repeated', collect);
+    .option('--projected-volume <NAME>', 'the contents of this ProjectedVolume')
+    .addOption(namespaceOption('namespace of the objects (default: that of --pod-file, or "default")'))
+    .addOption(new Option('--mount-group <GID>', 'group that may read every file').argParser(parseGroup))
+    .option('--pod-file <FILE>', 'Pod manifest, for downwardAPI items')
+    .option('--data-file <KEY=PATH>', 'data of a `request` source, read from a file; may be repeated', collect);
 }
 
-/** Reads the files the options name. Bad contents throw `invalid-argument` with every fault and its file. */
+/** Reads the files of the options. Throws `invalid-argument` with every fault and its file. */
 export async function volumeRequest(options: VolumeOptions, terminal: Terminal): Promise<VolumeRequest> {
   const definition = await definitionFor(options, terminal);
-  const pod = options.podFile === undefined ? undefined : await readPodFile(options.podFile, terminal);
+  const pod = options.podFile === undefined ? undefined : await (await files()).readPodFile(options.podFile, terminal);
   return {
     namespace: options.namespace ?? pod?.namespace ?? 'default',
     definition,
@@ -61,36 +57,27 @@ async function definitionFor(options: VolumeOptions, terminal: Terminal): Promis
   const { filename, secret, configMap, projectedVolume } = options;
   const given = [filename, secret, configMap, projectedVolume].filter((option) => option !== undefined);
   if (given.length !== 1) {
-    throw wrongUsage('say what the volume holds with one of -f, --secret, --config-map or --projected-volume');
+    throw wrongUsage('exactly one of -f, --secret, --config-map and --projected-volume is required');
   }
   if (secret !== undefined) return { source: { secret: { secretName: secret } } };
   if (configMap !== undefined) return { source: { configMap: { name: configMap } } };
   if (projectedVolume !== undefined) return { projectedVolume };
-  return { source: await readVolumeSource(filename ?? '-', terminal) };
+  return { source: await (await files()).readVolumeSource(filename ?? '-', terminal) };
 }
 
-async function readVolumeSource(file: string, terminal: Terminal): Promise<VolumeSource> {
-  const [{ parseVolumeSource }, { volumeSourceToWire }] = await Promise.all([
-    import('../../spec/parse-volume-source.ts'),
-    import('../../rpc/lantern/projector-messages.ts'),
-  ]);
-  const spec = await readDocument(file, terminal, (document) => requireNoManifest(document, parseVolumeSource));
-  return volumeSourceToWire(spec);
+/** Parsers and schemas are loaded only here: `lantern mount --secret NAME` does without them. */
+async function files() {
+  return await import('./volume-files.ts');
 }
 
-async function readPodFile(file: string, terminal: Terminal): Promise<PodFile> {
-  const { parsePodFile } = await import('./pod-container.ts');
-  return readDocument(file, terminal, parsePodFile);
-}
-
-/** Keys and bytes of `KEY=PATH` arguments; the bytes never stand on the command line, which every user can read. */
+/** Parses `KEY=PATH` and reads the files. The values are not arguments, because every user can read those. */
 async function readData(args: readonly string[], terminal: Terminal): Promise<Record<string, Uint8Array>> {
   const data: Record<string, Uint8Array> = Object.create(null);
   for (const arg of args) {
     const at = arg.indexOf('=');
     if (at < 1 || at === arg.length - 1) throw wrongUsage(`--data-file "${arg}" must be KEY=PATH`);
     const key = arg.slice(0, at);
-    if (key in data) throw wrongUsage(`--data-file names the key "${key}" twice`);
+    if (key in data) throw wrongUsage(`--data-file: key "${key}" is given twice`);
     data[key] = await readBytes(arg.slice(at + 1), terminal);
   }
   return data;
@@ -98,17 +85,6 @@ async function readData(args: readonly string[], terminal: Terminal): Promise<Re
 
 function parseGroup(text: string): number {
   const gid = Number(text);
-  if (!/^\d+$/.test(text) || gid > MAX_GROUP) throw new InvalidArgumentError('It must be a numeric group id.');
+  if (!/^\d+$/.test(text) || gid > MAX_GROUP) throw new InvalidArgumentError('It must be a numeric group ID.');
   return gid;
-}
-
-/** A volume file's document: a bare source (`secret: {…}`), or an entry of a pod's `.spec.volumes[]` with its name. */
-function requireNoManifest(
-  document: unknown,
-  parse: (document: unknown, field: string) => Parsed<VolumeSpec>,
-): Parsed<VolumeSpec> {
-  const isManifest = typeof document === 'object' && document !== null && 'apiVersion' in document;
-  if (!isManifest) return parse(document, '');
-  const message = 'is a manifest; expected is a volume source such as "secret: {secretName: mysecret}"';
-  return faulty([{ field: '', message: `${message}. Apply the manifest, and name its object here` }]);
 }

@@ -25,10 +25,10 @@ test.each<[string, unknown, { exitCode: number; message: string | undefined }]>(
   expect(endingOf(error, false)).toEqual(ending);
 });
 
-test('a bug is told by its place, not by its message, which may quote a secret', () => {
+test('a bug is reported by its place, not by its message, which may quote a secret', () => {
   expect(endingOf(new TypeError('quotes\n    at s3cret.js:1:1'), false)).toEqual({
     exitCode: 1,
-    message: expect.stringMatching(/^an unexpected error: TypeError at exit\.test\.ts:\d+:\d+; this is a bug$/),
+    message: expect.stringMatching(/^unexpected error: TypeError at exit\.test\.ts:\d+:\d+; this is a bug$/),
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withoutSigns } from '../../../src/cli/duration.ts';
+import { withoutSigns } from '../../../src/cli/options.ts';
 
 test.each([
   [

@@ -37,7 +37,7 @@ class FakeDaemon {
 
 test('a signal between the mount and the start of the command: it is not started, and nothing is left', async () => {
   using scratch = new TempDir('/dev/shm');
-  // After the answer is taken in, before the code that enters the namespace is loaded.
+  // After the answer has been read, and before the command starts.
   const daemon = new FakeDaemon(() => setImmediate(() => process.emit('SIGHUP', 'SIGHUP')));
   const terminal = new RecordedTerminal();
   const cli = {

@@ -16,7 +16,7 @@ test('is 0700 in the first place that is in memory, and removed with all it hold
 
 test('no place in memory is refused, each with its reason', () => {
   expect(() => MemoryDirectory.create(['/proc', '/no/such/place'], 'test')).toThrow(
-    'create a temporary directory in memory: "/proc" is on a disk; "/no/such/place" cannot be used: no such file or directory (ENOENT); create it, or name another',
+    'create a directory in memory: "/proc" is on a disk; "/no/such/place" cannot be used: no such file or directory (ENOENT); create it, or name another',
   );
 });
 

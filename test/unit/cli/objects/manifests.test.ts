@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { nameOfPod, readManifests } from '../../../../src/cli/objects/manifests.ts';
+import { readManifests } from '../../../../src/cli/objects/manifests.ts';
 import { RecordedTerminal } from '../../../support/suite/recorded-terminal.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
 
@@ -48,9 +48,9 @@ test('Pods beside objects, and in a List', async () => {
   const text = `${secret('a')}---\n${pod('p')}\n---\napiVersion: v1\nkind: List\nitems: [${pod('q')}, ${pod('r')}]\n`;
   const { objects, pods } = await readManifests(['-'], 'team', new RecordedTerminal(text));
   expect(objects.map(({ draft }) => draft.metadata.name)).toEqual(['a']);
-  expect(pods.map(nameOfPod)).toEqual(['p', 'q', 'r']);
+  expect(pods.map(({ name }) => name)).toEqual(['p', 'q', 'r']);
   await expect(readManifests(['-'], undefined, new RecordedTerminal(pod('p', 'other/')))).rejects.toThrow(
-    'stdin: no objects found; left out, as such kinds are not kept here: Pod "p"',
+    'stdin: no objects found; skipped, as these kinds are not stored: Pod "p"',
   );
 });
 
@@ -65,7 +65,7 @@ test.each([
   );
   const { objects, pods } = await readManifests(['-'], undefined, terminal);
   expect([objects.length, pods.length]).toEqual([1, 0]);
-  expect(terminal.complaints).toEqual([`lantern: left out, as such kinds are not kept here: ${kind} "w"`]);
+  expect(terminal.complaints).toEqual([`lantern: skipped, as these kinds are not stored: ${kind} "w"`]);
 });
 
 test.each([
@@ -90,5 +90,5 @@ test.each([
 ])('a Pod with the metadata %s is called %s', async (metadata, name) => {
   const text = `{apiVersion: v1, kind: Pod, metadata: ${metadata}}`;
   const { pods } = await readManifests(['-'], undefined, new RecordedTerminal(text));
-  expect(pods.map(nameOfPod)).toEqual([name]);
+  expect(pods.map(({ name }) => name)).toEqual([name]);
 });

@@ -31,8 +31,8 @@ test('a directory stands for its regular files that can be keys', async () => {
   const terminal = new RecordedTerminal();
   expect(await read({ fromFile: [dir.path] }, terminal)).toEqual({ '.hidden': '.hidden', b: 'b' });
   expect(terminal.complaints).toEqual([
-    `lantern: "${dir.at('..no')}" is left out: its name cannot be a key`,
-    `lantern: "${dir.at('not a key')}" is left out: its name cannot be a key`,
+    `lantern: "${dir.at('..no')}" skipped: its name is not a valid key`,
+    `lantern: "${dir.at('not a key')}" skipped: its name is not a valid key`,
   ]);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parsePodContainer } from '../../../../src/cli/pods/pod-container.ts';
+import { parsePodContainer } from '../../../../src/cli/pods/pod-file.ts';
 
 const POD = {
   apiVersion: 'v1',
@@ -37,7 +37,7 @@ test.each(['main', 'side', 'prepare'])('%s by its name', (name) => {
 describe('refused', () => {
   const withContainers = (...containers: unknown[]) => ({ ...POD, spec: { containers } });
   test.each<[unknown, string | undefined, string, string]>([
-    [POD, 'none', 'spec.containers', 'has no container "none"; there are main, side, prepare'],
+    [POD, 'none', 'spec.containers', 'has no container "none"; it has main, side, prepare'],
     [withContainers(), undefined, 'spec.containers', 'is required'],
     [{ ...POD, kind: 'Deployment' }, undefined, 'kind', 'must be "Pod"'],
     [withContainers({ image: 'x' }), undefined, 'spec.containers[0].name', 'is required'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePodFile } from '../../../../src/cli/pods/pod-container.ts';
+import { parsePodFile } from '../../../../src/cli/pods/pod-file.ts';
 
 const POD = {
   apiVersion: 'v1',

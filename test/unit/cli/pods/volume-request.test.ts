@@ -48,11 +48,11 @@ describe('faults name file and field, and show no contents', () => {
     ['secret: {secretName: s, defaultMode: 1000}', /^stdin: secret\.defaultMode: must be a number between 0 and 0777/],
     ['secert: {secretName: s}', /^stdin: secert: .*secret/],
     [`name: v\nsecret: {secretName: s, items: [{key: k, path: ../${planted}}]}`, /^stdin: secret\.items\[0\]\.path: /],
-    [`apiVersion: v1\nkind: Secret\nstringData: {a: ${planted}}`, /^stdin: is a manifest/],
+    [`apiVersion: v1\nkind: Secret\nstringData: {a: ${planted}}`, /^stdin: must be a volume source .*, not a manifest/],
     [`a: b: ${planted}`, /^stdin: line 1/],
     ['', /^stdin: is empty/],
     ['---\n---\n', /^stdin: is empty/],
-    ['secret: {secretName: a}\n---\nsecret: {secretName: b}\n', /^stdin: holds 2 documents/],
+    ['secret: {secretName: a}\n---\nsecret: {secretName: b}\n', /^stdin: must be one document, not 2/],
     [planted, /^stdin: /],
   ])('%j', async (text, expected) => {
     const error = await volumeRequest({ filename: '-' }, new RecordedTerminal(text)).catch((thrown: unknown) => thrown);

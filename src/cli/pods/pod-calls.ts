@@ -2,15 +2,17 @@ import { LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { MountPodRequest } from '../../rpc/generated/lantern/v1/MountPodRequest.ts';
 import type { MountPodResponse__Output as MountPodResponse } from '../../rpc/generated/lantern/v1/MountPodResponse.ts';
-import type { Cli } from '../define-command.ts';
+import type { Pod__Output as Pod } from '../../rpc/generated/lantern/v1/Pod.ts';
+import type { Cli } from '../command.ts';
 import { printable } from '../output/text.ts';
+import { allPages } from '../with-daemon.ts';
 
-/** What is there by now needs no word about waiting for it. */
+/** A shorter wait is not reported. */
 const SILENT_MS = 500;
 
 /**
- * MountPod, which waits for missing objects for up to `waitMs` and says on stderr what for. When time is up the error
- * says what is missing. An abort throws the signal's reason, and nothing of the call is left.
+ * Calls MountPod, and waits up to `waitMs` milliseconds for missing objects. Prints on stderr what it waits for; when
+ * time is up the error says what is missing. An abort throws the signal's reason, and the daemon undoes the call.
  */
 export async function mountPod(
   cli: Cli,
@@ -22,7 +24,7 @@ export async function mountPod(
   try {
     return await daemon.projector.mountPod(request, { signal });
   } catch (error) {
-    // Only the daemon knows whether waiting can help: asked to wait it answers at once where it cannot.
+    // Only the daemon knows whether waiting can help. If it cannot, the second call fails at once.
     if (waitMs === 0 || !(error instanceof LanternError) || error.code !== 'failed-precondition') throw error;
     return await mountPatiently(cli, daemon, request, waitMs, signal, error.message);
   }
@@ -44,7 +46,15 @@ async function mountPatiently(
     return await daemon.projector.mountPod(patient, { signal, deadlineMs: waitMs });
   } catch (error) {
     if (!(error instanceof LanternError) || error.code !== 'deadline-exceeded') throw error;
-    // That call says only that time is up; this one says what is missing.
+    // That error says only that time is up. This call's error says what is missing.
     return await daemon.projector.mountPod(request, { signal });
   }
+}
+
+/** Lists the mounted pods of a namespace, or of all if it is empty. */
+export function listPods(cli: Cli, daemon: LanternClient, namespace: string): Promise<Pod[]> {
+  return allPages(
+    (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal: cli.signal }),
+    (page) => page.pods,
+  );
 }

@@ -4,40 +4,7 @@ import { type ContainerEnv, type PodPlacement, parseContainerEnv } from '../../s
 import { parsePodManifest } from '../../spec/pod/pod-manifest.ts';
 import { podFactsToJson } from '../../spec/pod-facts.ts';
 
-/** Which names a node takes is for its daemon to say. */
-const NAMES = 'relaxed';
-
-/** One container of a Pod manifest, and what its variables can show of the pod. */
-export type PodContainer = PodFile & {
-  readonly container: ContainerEnv;
-  readonly placement: PodPlacement;
-  /** Of all containers, in the manifest's order, init containers last. */
-  readonly names: readonly string[];
-};
-
-/**
- * The container of that name, or the first that is no init container. `document` is the parsed YAML or JSON of one Pod
- * manifest; of the others' variables nothing is asked.
- */
-export function parsePodContainer(document: unknown, name: string | undefined): Parsed<PodContainer> {
-  const manifest = parsePodManifest(document);
-  if (!manifest.ok) return manifest;
-  const { namespace, facts, placement, containers } = manifest.value;
-  const all = [...containers.filter(({ isInit }) => !isInit), ...containers.filter(({ isInit }) => isInit)];
-  const names = all.map((container) => container.name);
-  const chosen = name === undefined ? all[0] : all.find((container) => container.name === name);
-  if (chosen === undefined) return faulty([{ field: 'spec.containers', message: noSuchContainer(name, names) }]);
-  const container = parseContainerEnv(chosen.raw, chosen.path, NAMES);
-  if (!container.ok) return container;
-  return parsed({ namespace, facts: podFactsToJson(facts) as PodFacts, placement, container: container.value, names });
-}
-
-function noSuchContainer(name: string | undefined, names: readonly string[]): string {
-  if (names.length === 0) return 'must have a container';
-  return `has no container "${name}"; there are ${names.join(', ')}`;
-}
-
-/** What a Pod manifest tells a volume: its namespace, where it names one, and the facts the downward API shows. */
+/** What a volume shows of a Pod: its namespace, if the manifest names one, and the facts of the downward API. */
 export type PodFile = { readonly namespace: string | undefined; readonly facts: PodFacts };
 
 /** `document` is the parsed YAML or JSON of one Pod manifest. */
@@ -46,4 +13,32 @@ export function parsePodFile(document: unknown): Parsed<PodFile> {
   if (!manifest.ok) return manifest;
   const { namespace, facts } = manifest.value;
   return parsed({ namespace, facts: podFactsToJson(facts) as PodFacts });
+}
+
+/** One container of a Pod manifest, and what its variables can show of the pod. */
+type PodContainer = PodFile & {
+  readonly container: ContainerEnv;
+  readonly placement: PodPlacement;
+  /** The names of all containers, init containers last. */
+  readonly names: readonly string[];
+};
+
+/** Parses the container `name`, or the first that is not an init container. Variables of others are not checked. */
+export function parsePodContainer(document: unknown, name: string | undefined): Parsed<PodContainer> {
+  const manifest = parsePodManifest(document);
+  if (!manifest.ok) return manifest;
+  const { namespace, facts, placement, containers } = manifest.value;
+  const all = [...containers.filter(({ isInit }) => !isInit), ...containers.filter(({ isInit }) => isInit)];
+  const names = all.map((container) => container.name);
+  const chosen = name === undefined ? all[0] : all.find((container) => container.name === name);
+  if (chosen === undefined) return faulty([{ field: 'spec.containers', message: noSuchContainer(name, names) }]);
+  // The daemon decides which names of variables are valid on its node.
+  const container = parseContainerEnv(chosen.raw, chosen.path, 'relaxed');
+  if (!container.ok) return container;
+  return parsed({ namespace, facts: podFactsToJson(facts) as PodFacts, placement, container: container.value, names });
+}
+
+function noSuchContainer(name: string | undefined, names: readonly string[]): string {
+  if (names.length === 0) return 'must have a container';
+  return `has no container "${name}"; it has ${names.join(', ')}`;
 }

@@ -1,0 +1,77 @@
+import { type Command, Option } from 'commander';
+import { invalid } from '../../base/errors.ts';
+import type { Declared } from '../../objects/declared.ts';
+import { SUFFIX_RULES, type SuffixRule } from '../../objects/kustomize/name-suffix.ts';
+import { podFieldFaults } from '../../spec/pod/pod-fields.ts';
+import type { Cli } from '../command.ts';
+import { wrongUsage } from '../exit.ts';
+import { inFile, manifestFiles } from '../input-files.ts';
+import { filenameOption } from '../options.ts';
+import type { Manifests, PodDocument } from './manifests.ts';
+
+/** Options of commands that read objects from manifests or from a kustomization. */
+export type ManifestOptions = {
+  readonly filename?: readonly string[];
+  readonly recursive: boolean;
+  readonly kustomize?: string;
+  readonly suffixHash: SuffixRule;
+  readonly namespace?: string;
+};
+
+export function addManifestOptions(command: Command): Command {
+  return addKustomizeOptions(command.addOption(filenameOption())).option(
+    '-R, --recursive',
+    'read the subdirectories of a directory too',
+    false,
+  );
+}
+
+export function addKustomizeOptions(command: Command): Command {
+  return command
+    .option('-k, --kustomize <DIR>', 'directory with a kustomization.yaml; cannot be used with -f')
+    .addOption(suffixHashOption());
+}
+
+export function suffixHashOption(): Option {
+  return new Option('--suffix-hash <RULE>', 'rule for the suffix of generated names; legacy: as kubectl 1.15')
+    .choices(SUFFIX_RULES)
+    .default('kustomize');
+}
+
+/** The objects of -f or -k. Prints a notice about each Pod among them. */
+export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly Declared[]> {
+  const { objects, pods } = await readFilesOrKustomization(cli, options);
+  checkFields(pods);
+  for (const { name } of pods) {
+    cli.terminal.complain(`lantern: pod/${name} skipped: Pods are not stored, only the objects they use`);
+  }
+  if (objects.length === 0) cli.terminal.complain(`lantern: ${ONLY_PODS}`);
+  return objects;
+}
+
+const ONLY_PODS = 'no objects beside the Pods; to mount what the Pods use, run "lantern pod mount -f FILE ROOT"';
+
+/** Pods that are not mounted are checked for misspelt fields only. Later it would be too late. */
+function checkFields(pods: readonly PodDocument[]): void {
+  const faults = pods.flatMap(({ place, name, raw }) => {
+    return podFieldFaults(raw).map(({ field, message }) => ({
+      field: inFile(place, `Pod "${name}": ${field}`),
+      message,
+    }));
+  });
+  if (faults.length > 0) throw invalid(faults);
+}
+
+/** The objects and Pods of -f or -k. Throws `wrongUsage` unless exactly one of the two is given. */
+export async function readFilesOrKustomization(cli: Cli, options: ManifestOptions): Promise<Manifests> {
+  const { filename, kustomize, namespace, suffixHash } = options;
+  if (filename !== undefined && kustomize !== undefined) throw wrongUsage('-f and -k cannot be combined');
+  // Parsers and schemas are loaded only here: `lantern delete secret NAME` does without them.
+  if (kustomize !== undefined) {
+    const { readKustomization } = await import('./kustomize.ts');
+    return readKustomization(cli, kustomize, namespace, suffixHash);
+  }
+  if (filename === undefined) throw wrongUsage('one of -f FILE and -k DIR is required');
+  const { readManifests } = await import('./manifests.ts');
+  return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
+}

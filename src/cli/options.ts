@@ -1,0 +1,54 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../base/clock.ts';
+
+/** The argument that names objects, for the commands that take them by kind. */
+export const KINDS_HELP = 'secret, configmap (cm), serviceaccount (sa), projectedvolume';
+
+export function namespaceOption(help = 'namespace (default: "default")'): Option {
+  return new Option('-n, --namespace <NAME>', help);
+}
+
+/** `-o`, with one of the given formats. */
+export function outputOption<Format extends string>(...formats: readonly Format[]): Option {
+  return new Option('-o, --output <FORMAT>', 'output format').choices(formats);
+}
+
+export function filenameOption(help = 'manifest, directory of manifests, or stdin; may be repeated'): Option {
+  return new Option('-f, --filename <FILE|DIR|->', help).argParser(collect);
+}
+
+export function selectorOption(): Option {
+  return new Option('-l, --selector <SELECTOR>', 'label selector, such as a=b,c!=d,e in (x,y),f,!g');
+}
+
+/** For commands that act on one container of a Pod manifest. */
+export function containerOption(): Option {
+  return new Option('-c, --container <NAME>', 'container name (default: the first container)');
+}
+
+export function waitOption(): Option {
+  const help = 'how long to wait for missing objects, such as 30s; 0s does not wait';
+  return new Option('--wait <DURATION>', help).argParser(durationArgument);
+}
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** Parses a duration such as `30s` or `1m30s` to milliseconds. */
+export function durationArgument(text: string): number {
+  const duration = parseDuration(text, '');
+  if (duration.ok) return duration.value;
+  throw new InvalidArgumentError(duration.faults.map(({ message }) => message).join());
+}
+
+/**
+ * Rewrites `-o=json`, which kubectl takes, as `-ojson`: commander would make the equals sign a part of the value.
+ * Arguments after `--` belong to another program and stay.
+ */
+export function withoutSigns(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  const own = end < 0 ? args.length : end;
+  return args.map((arg, index) => (index < own ? arg.replace(/^(-[A-Za-z])=(?=.)/s, '$1') : arg));
+}
