@@ -96,7 +96,8 @@ export async function project(
   await read(missing === undefined ? needed : [...needed, missing.account]);
   const { storeId } = source;
   const provenance = provenanceOf(storeId, refs, objects);
-  if (target.provenance.storeId !== storeId) refuseUnknownAbsence(target.provenance, provenance);
+  if (target.provenance.objects.size > 0 && target.provenance.storeId !== storeId)
+    refuseUnknownAbsence(target.provenance, provenance);
 
   const issuing = missing && issueTokens(missing, objects, target.tokens, { storeId, clock }, signal);
   const issued = (await issuing) ?? NO_TOKENS;

@@ -1,6 +1,6 @@
 import type { Slices } from '../base/steps.ts';
 import type { EnvNameRule } from '../objects/env-names.ts';
-import { type EventRecorder, type InvolvedObject, involvedPod } from '../objects/event.ts';
+import { type EventRecorder, involvedPod } from '../objects/event.ts';
 import { describeRef, type ObjectRef, refKey, type StoredSecret } from '../objects/object.ts';
 import { resolveEnvironment as resolve } from '../payload/environment.ts';
 import type { Notice } from '../payload/payload.ts';
@@ -18,11 +18,9 @@ type EnvironmentDependencies = {
   readonly environmentNames: EnvNameRule;
 };
 
-type CredentialsDependencies = { readonly source: Source; readonly events: EventRecorder; readonly slices: Slices };
-
 /**
- * Container → objects as they are now → variables. Throws as rendering a volume does. What is skipped, and what cannot be
- * resolved, is an event of the pod.
+ * Container → objects at their newest state → variables. Errors as for rendering a volume. What is skipped or cannot be
+ * resolved is an event of the pod.
  */
 export async function resolveEnvironment(
   request: EnvironmentRequest,
@@ -31,85 +29,81 @@ export async function resolveEnvironment(
 ): Promise<Environment> {
   const objects = await resolveObjects(source, environmentRefsOf(request.container, request.namespace), signal);
   const resolved = resolve({ ...request, objects, allocatable, names: environmentNames });
-  if (!resolved.ok) {
-    const error = refusalError(resolved);
-    // Reason and first word are the kubelet's, when it cannot configure a container.
-    record(request, events, 'Failed', `Error: ${error.message}`);
-    throw error;
+  if (resolved.ok) {
+    for (const notice of resolved.notices) record(request, events, notice);
+    return resolved;
   }
-  for (const { reason, message } of resolved.notices) record(request, events, reason, message);
-  return resolved;
+  const error = refusalError(resolved);
+  // Reason and first word are the kubelet's for a container it cannot configure.
+  record(request, events, { reason: 'Failed', message: `Error: ${error.message}` });
+  throw error;
 }
 
-/** Without a pod there is nobody that the event could be about; the caller has it in the answer. */
-function record(
-  { pod, namespace, container }: EnvironmentRequest,
-  events: EventRecorder,
-  reason: string,
-  message: string,
-): void {
+/** Without a pod the event would be about nothing; the caller has it in the response. */
+function record({ pod, namespace, container }: EnvironmentRequest, events: EventRecorder, notice: Notice): void {
   const involved = involvedPod(namespace, pod, container.name === '' ? '' : `spec.containers{${container.name}}`);
-  if (involved !== undefined) events.record({ involved, type: 'Warning', reason, message });
+  if (involved !== undefined) events.record({ involved, type: 'Warning', ...notice });
 }
 
-/** Each is a Secret to read, whose configuration may have a megabyte, or an event. */
-const MOST_SECRETS = 64;
+/** Each is a Secret to read, with up to a megabyte, or an event. */
+const MAX_SECRETS = 64;
+
+type CredentialsDependencies = { readonly source: Source; readonly events: EventRecorder; readonly slices: Slices };
 
 /**
- * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of
- * the pod, or of the account where the request names no pod.
+ * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of the
+ * pod, or of the account if the request names no pod.
  */
 export async function resolveCredentials(
   request: CredentialsRequest,
-  dependencies: CredentialsDependencies,
+  { source, events, slices }: CredentialsDependencies,
   signal: AbortSignal,
 ): Promise<RegistryCredentials> {
+  const { namespace, pod, serviceAccountName: name } = request;
+  const account: ObjectRef = { kind: 'ServiceAccount', namespace, name };
   const notices: Notice[] = [];
-  const names =
-    request.imagePullSecrets.length > 0
-      ? request.imagePullSecrets
-      : await accountSecrets(request, dependencies, notices, signal);
-  const refs = [...new Set(names)].map((name): ObjectRef => ({ kind: 'Secret', namespace: request.namespace, name }));
-  const tooMany = refs.splice(MOST_SECRETS);
-  if (tooMany.length > 0) {
-    notices.push(missing(`${tooMany.length} of more than ${MOST_SECRETS} image pull secrets are left out`));
+  let names: readonly string[] | undefined = request.imagePullSecrets;
+  if (names.length === 0) names = (await resolveAccount(source, { namespace, name }, signal))?.imagePullSecrets;
+  if (names === undefined) {
+    notices.push(missing(`${describeRef(account)} does not exist; it has no image pull secrets to use`));
   }
-  const objects = await resolveObjects(dependencies.source, needed(refs), signal);
+  const unique = [...new Set(names)];
+  const refs: ObjectRef[] = [];
+  for (const secret of unique.slice(0, MAX_SECRETS)) refs.push({ kind: 'Secret', namespace, name: secret });
+  if (unique.length > refs.length) {
+    const excess = unique.length - refs.length;
+    notices.push(missing(`${excess} of more than ${MAX_SECRETS} image pull secrets are left out`));
+  }
+  const secrets = await readSecrets(refs, source, notices, signal);
+  const matched = await slices.run(matchingCredentials(request.image, secrets));
+  notices.push(...matched.notices);
+  for (const notice of notices) {
+    const involved =
+      involvedPod(namespace, pod) ?? ({ ...account, kind: 'ServiceAccount', uid: '', fieldPath: '' } as const);
+    events.record({ involved, type: 'Warning', ...notice });
+  }
+  return { credentials: matched.credentials, notices };
+}
+
+async function readSecrets(
+  refs: readonly ObjectRef[],
+  source: Source,
+  notices: Notice[],
+  signal: AbortSignal,
+): Promise<readonly StoredSecret[]> {
+  if (refs.length === 0) return [];
+  const needed = refs.map((ref) => ({ ref, optional: true }));
+  const objects = await resolveObjects(source, needed, signal);
   const secrets: StoredSecret[] = [];
   for (const ref of refs) {
     const object = objects.get(refKey(ref));
     if (object?.kind === 'Secret') secrets.push(object);
     else notices.push(missing(`image pull secret ${describeRef(ref)} does not exist; it is left out`));
   }
-  const matched = await dependencies.slices.run(matchingCredentials(request.image, secrets));
-  notices.push(...matched.notices);
-  const involved = involvedIn(request);
-  for (const notice of notices) dependencies.events.record({ involved, type: 'Warning', ...notice });
-  return { credentials: matched.credentials, notices };
+  return secrets;
 }
 
-function involvedIn({ namespace, pod, serviceAccountName: name }: CredentialsRequest): InvolvedObject {
-  return involvedPod(namespace, pod) ?? { kind: 'ServiceAccount', namespace, name, uid: '', fieldPath: '' };
-}
-
-async function accountSecrets(
-  { namespace, serviceAccountName: name }: CredentialsRequest,
-  { source }: CredentialsDependencies,
-  notices: Notice[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const account = await resolveAccount(source, { namespace, name }, signal);
-  if (account !== undefined) return account.imagePullSecrets;
-  const ref: ObjectRef = { kind: 'ServiceAccount', namespace, name };
-  notices.push(missing(`${describeRef(ref)} does not exist; it has no image pull secrets to use`));
-  return [];
-}
-
-function needed(refs: readonly ObjectRef[]) {
-  return refs.map((ref) => ({ ref, optional: true }));
-}
-
-/** The kubelet's reason for the event. */
+/** The reason is the kubelet's. */
 function missing(message: string): Notice {
   return { reason: 'FailedToRetrieveImagePullSecret', message };
 }

@@ -40,7 +40,7 @@ export type VolumeDependencies = ProjectionDependencies & {
   readonly isolation: 'namespace' | 'volume';
   /** Ends what the volume does by itself. */
   readonly stop: AbortSignal;
-  /** Called when the volume begins or ends to be mounted, and when nothing is left of it (`isGone`). */
+  /** Called when the volume begins or ends to be mounted, when its name changes, and when nothing is left of it (`isGone`). */
   readonly onChange: (volume: Volume) => void;
 };
 
@@ -63,7 +63,7 @@ export class Volume implements Refreshable, Disposable {
   readonly key: string;
   readonly #dependencies: VolumeDependencies;
   #hosted: HostedVolume | undefined;
-  /** Undefined if the record is lost: then it stays mounted as it is. */
+  /** Undefined if the record is lost: then it stays mounted as it is. Kept after the end, for the name. */
   #wanted: Wanted | undefined;
   /** By target. `isAssumed` marks those of which only the mount is known, not the request. */
   readonly #publications = new Map<string, RecordedPublication>();
@@ -93,12 +93,13 @@ export class Volume implements Refreshable, Disposable {
    * Publishes at the request's target. A failing first publish leaves nothing behind; a failing repeat leaves what is
    * mounted as it was. `onRefs` is called with the objects it needs, before they are read.
    */
-  publish(asked: PublishRequest, onRefs: (refs: readonly ObjectRef[]) => void, signal: AbortSignal): Promise<void> {
+  publish(asked: PublishRequest, signal: AbortSignal, onRefs?: (refs: readonly ObjectRef[]) => void): Promise<void> {
     return this.#exclusively(signal, async () => {
-      if (!this.#isMounted) await this.#reset();
-      const target = this.#publishedName(asked.target);
+      // A failed removal left something.
+      if (!this.#isMounted && this.#hosted !== undefined) await this.#removeFiles();
+      const target = this.#isMounted ? this.#publishedName(asked.target) : asked.target;
       const request = target === asked.target ? asked : { ...asked, target };
-      const before = this.#wanted;
+      const before = this.#isMounted ? this.#wanted : undefined;
       if (before !== undefined) requireAgreement(request, before, this.#publications);
       try {
         if (this.#isMounted) await this.#look();
@@ -166,10 +167,13 @@ export class Volume implements Refreshable, Disposable {
       if (isLook) await this.#look();
       const projection = await this.#project(wanted, source, signal);
       const outcome = await hosted.write(projection.payload);
-      const isNews = this.#accept(wanted, projection);
+      const { provenance, issued } = projection;
+      if (!isSameHistory(this.#provenance, provenance) || !isSameTokens(this.#tokens, issued.tokens))
+        this.#isSaved = false;
+      this.#accept(wanted, projection);
       if (outcome.changed)
         this.#announce(outcome, projection.notices, since === undefined ? 'refresh' : 'object', since);
-      if (isNews || !this.#isSaved) this.#save();
+      if (!this.#isSaved) this.#save();
       this.#settle(projection);
       return { isChanged: outcome.changed, error: this.#lastError };
     } catch (error) {
@@ -229,32 +233,34 @@ export class Volume implements Refreshable, Disposable {
    * mounted any more is dropped, and a volume with none is removed. One without a usable record stays mounted as it is.
    * Nothing is rendered: that waits for the store, or for a token that is due.
    */
-  async takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume): Promise<void> {
-    const { clock, log } = this.#dependencies;
-    this.#hosted = hosted;
-    if (record.ok) {
-      const { publications, storeId, objects, ...rest } = record.value;
-      this.#wanted = { ...rest, inputs: { data: inputs?.data ?? new Map(), tokens: inputs?.tokens ?? new Map() } };
-      this.#tokens = inputs?.issued ?? new Map();
-      this.#provenance = { storeId, objects };
-      const live = new Map(liveTargets.map((target) => [target.target, target]));
-      for (const publication of publications) {
-        const found = live.get(publication.target);
-        // After a crash between record and mount, the generation that the mount shows is the pinned one.
-        if (found !== undefined) this.#publications.set(publication.target, { ...publication, ...found });
+  takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume): Promise<void> {
+    const { clock, log, stop } = this.#dependencies;
+    return this.#exclusively(stop, async () => {
+      this.#hosted = hosted;
+      if (record.ok) {
+        const { publications, storeId, objects, ...rest } = record.value;
+        this.#wanted = { ...rest, inputs: { data: inputs?.data ?? new Map(), tokens: inputs?.tokens ?? new Map() } };
+        this.#tokens = inputs?.issued ?? new Map();
+        this.#provenance = { storeId, objects };
+        const live = new Map(liveTargets.map((target) => [target.target, target]));
+        for (const publication of publications) {
+          const found = live.get(publication.target);
+          // After a crash between record and mount, the generation that the mount shows is the pinned one.
+          if (found !== undefined) this.#publications.set(publication.target, { ...publication, ...found });
+        }
+      } else {
+        this.#lastError = `its record cannot be read (${record.problem}); mount it again to have it updated`;
+        this.#problemSince = clock.now();
+        for (const live of liveTargets) {
+          const request = { accessMode: 'SINGLE_NODE_MULTI_WRITER', readonly: true, mountFlags: [] } as const;
+          this.#publications.set(live.target, { ...live, ...request, isAssumed: true });
+        }
       }
-    } else {
-      this.#lastError = `its record cannot be read (${record.problem}); mount it again to have it updated`;
-      this.#problemSince = clock.now();
-      for (const live of liveTargets) {
-        const request = { accessMode: 'SINGLE_NODE_MULTI_WRITER', readonly: true, mountFlags: [] } as const;
-        this.#publications.set(live.target, { ...live, ...request, isAssumed: true });
-      }
-    }
-    if (this.#publications.size === 0) return await this.#discard();
-    this.#setMounted(true);
-    this.#renewTokens(undefined);
-    if (!record.ok) log.error({ volume: this.name, problem: this.#lastError }, 'a volume has no usable record');
+      if (this.#publications.size === 0) return await this.#discard();
+      this.#setMounted(true);
+      this.#renewTokens(undefined);
+      if (!record.ok) log.error({ volume: this.name, problem: this.#lastError }, 'a volume has no usable record');
+    });
   }
 
   /** The id; for a volume whose record is lost `unknown:` and its directory's name. */
@@ -343,7 +349,8 @@ export class Volume implements Refreshable, Disposable {
 
   eventOf(incident: VolumeIncident): VolumeEvent {
     const time = this.#dependencies.clock.now();
-    return { volumeId: this.name, namespace: this.namespace, pod: this.#wanted?.pod, time, ...incident };
+    const { namespace = '', pod } = this.#wanted ?? {};
+    return { volumeId: this.name, namespace, pod, time, ...incident };
   }
 
   /** Ends the retries; the next start removes what is left. */
@@ -357,7 +364,7 @@ export class Volume implements Refreshable, Disposable {
       return await this.#dependencies.locks.run(this.key, signal, action);
     } finally {
       this.#calls--;
-      if (this.isGone) this.#dependencies.onChange(this);
+      if (this.#calls === 0 && this.#hosted === undefined) this.#dependencies.onChange(this);
     }
   }
 
@@ -378,11 +385,11 @@ export class Volume implements Refreshable, Disposable {
     wanted: Wanted,
     source: Source,
     signal: AbortSignal,
-    onRefs: (refs: readonly ObjectRef[]) => void = () => {},
+    onRefs?: (refs: readonly ObjectRef[]) => void,
   ): Promise<Projection> {
     const before = this.#refs;
     const follow = (refs: readonly ObjectRef[]) => {
-      onRefs(refs);
+      onRefs?.(refs);
       this.#dependencies.freshness.follow(this, before.length === 0 ? refs : [...before, ...refs]);
     };
     const target = { provenance: this.#provenance, tokens: this.#tokens, follow };
@@ -398,13 +405,13 @@ export class Volume implements Refreshable, Disposable {
     return publisher.open(volumeId, isolation === 'volume' ? volumeId : namespace);
   }
 
-  /** The files were written: this is what the volume holds from now on. False if a restart could not tell the difference. */
-  #accept(wanted: Wanted, { provenance, issued: { tokens } }: Projection): boolean {
-    const isSame = isSameHistory(this.#provenance, provenance) && isSameTokens(this.#tokens, tokens);
+  /** The files were written: this is what the volume holds from now on. */
+  #accept(wanted: Wanted, { provenance, issued }: Projection): void {
+    const isNamed = this.#wanted !== undefined;
     this.#wanted = wanted;
     this.#provenance = provenance;
-    this.#tokens = tokens;
-    return !isSame;
+    this.#tokens = issued.tokens;
+    if (!isNamed) this.#dependencies.onChange(this);
   }
 
   /** Reports what changed, with warnings, and which subPath publications keep what they show. */
@@ -482,9 +489,10 @@ export class Volume implements Refreshable, Disposable {
 
   /** The volume is up to date: only what it depends on is followed, and its tokens are renewed in time. */
   #settle({ issued: { failure }, problem }: Projection): void {
-    this.#reportProblem(problem, 'a volume shows a token that has expired');
-    this.#dependencies.freshness.settled(this, this.#refs);
-    const beginsToFail = this.#renewTokens(failure);
+    if (problem?.message !== this.#lastError) this.#reportProblem(problem, 'a volume shows a token that has expired');
+    const hasTokens = this.#tokens.size > 0 || this.#wanted?.inputs.tokens.size !== 0;
+    this.#dependencies.freshness.settled(this, this.#refs, hasTokens);
+    const beginsToFail = hasTokens && this.#renewTokens(failure);
     if (failure === undefined) return;
     const { message } = failure;
     this.#dependencies.log.debug({ volume: this.name, problem: message }, 'a token could not be renewed');
@@ -574,6 +582,9 @@ export class Volume implements Refreshable, Disposable {
   async #end(): Promise<void> {
     this.#dependencies.freshness.forget(this);
     this.#setMounted(false);
+    this.#provenance = NOTHING.provenance;
+    this.#tokens = NOTHING.tokens;
+    this.#damage = this.#lastError = this.#problemSince = undefined;
     await this.#removeFiles();
   }
 
@@ -598,14 +609,6 @@ export class Volume implements Refreshable, Disposable {
       throw error;
     }
     this.#hosted = this.#removal = undefined;
-  }
-
-  /** Before a first publication: nothing of an earlier one may be left. */
-  async #reset(): Promise<void> {
-    await this.#removeFiles();
-    this.#wanted = this.#damage = this.#lastError = this.#problemSince = undefined;
-    this.#provenance = NOTHING.provenance;
-    this.#tokens = NOTHING.tokens;
   }
 
   async #retryRemoval(): Promise<void> {

@@ -48,8 +48,8 @@ export class Volumes implements Projector, AsyncDisposable {
   readonly #stop = new AbortController();
   /** By key. Also those that are not mounted yet, or not removed yet. */
   readonly #volumes = new Map<string, Volume>();
-  /** The mounted ones by name, sorted once for many pages; undefined after one came or went. */
-  #ordered: readonly { readonly name: string; readonly volume: Volume }[] | undefined;
+  /** The mounted ones by name, sorted once for many pages; undefined after a change. */
+  #ordered: readonly Volume[] | undefined;
   /** The round of the sync period that is under way. */
   #round: Promise<void> = Promise.resolve();
   #isReady = false;
@@ -62,7 +62,10 @@ export class Volumes implements Projector, AsyncDisposable {
       freshness: this.#freshness,
       locks: new KeyedLock(),
       stop: this.#stop.signal,
-      onChange: (volume) => this.#onChange(volume),
+      onChange: (volume) => {
+        this.#ordered = undefined;
+        if (volume.isGone) this.#volumes.delete(volume.key);
+      },
     };
     if (staleness !== undefined) this.#staleness = new StalenessReports(staleness, clock, () => this.#all());
   }
@@ -90,14 +93,14 @@ export class Volumes implements Projector, AsyncDisposable {
     const { source, clock } = this.#dependencies;
     await source.ready(signal);
     const key = volumeDirectoryName(request.volumeId);
-    const attempt = async (onRefs: (refs: readonly ObjectRef[]) => void) => {
+    const attempt = async (onRefs?: (refs: readonly ObjectRef[]) => void) => {
       const volume = this.#at(key);
-      await volume.publish(request, onRefs, signal);
+      await volume.publish(request, signal, onRefs);
       return volume;
     };
     const report = (what: string, problem: string) => this.#reportFailure(request, `${what}${problem}`);
     try {
-      if (!request.waitForObjects) return await attempt(() => {});
+      if (!request.waitForObjects) return await attempt();
       const onMissing = (problem: string) => report(`waiting to mount at "${request.target}": `, problem);
       return await whileObjectsAreMissing(attempt, { source, clock, onMissing }, signal);
     } catch (error) {
@@ -221,11 +224,6 @@ export class Volumes implements Projector, AsyncDisposable {
     return volume;
   }
 
-  #onChange(volume: Volume): void {
-    this.#ordered = undefined;
-    if (volume.isGone) this.#volumes.delete(volume.key);
-  }
-
   /** The key of a volume by its name: its id, or `unknown:` and its directory if the record is lost. */
   #keyOf(name: string): string {
     const directory = name.startsWith(UNKNOWN_ID) ? name.slice(UNKNOWN_ID.length) : undefined;
@@ -249,15 +247,10 @@ export class Volumes implements Projector, AsyncDisposable {
 
   /** The mounted ones in byte order of their names. */
   #all(): readonly Volume[] {
-    // A volume that was taken over without a record gets another name when it is published again.
-    let ordered = this.#ordered;
-    if (!ordered?.every(({ name, volume }) => name === volume.name)) {
-      const mounted = [...this.#volumes.values()].filter(({ isMounted }) => isMounted);
-      const named = mounted.map((volume) => ({ name: volume.name, volume }));
-      ordered = named.sort((a, b) => byteOrder(a.name, b.name));
-      this.#ordered = ordered;
-    }
-    return ordered.map(({ volume }) => volume);
+    this.#ordered ??= [...this.#volumes.values()]
+      .filter(({ isMounted }) => isMounted)
+      .sort((a, b) => byteOrder(a.name, b.name));
+    return this.#ordered;
   }
 
   /** One round of the sync period. The next waits for it. */

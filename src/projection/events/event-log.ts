@@ -81,7 +81,7 @@ const COMBINED = '(combined from similar events): ';
  */
 export class EventLog implements EventRecorder {
   readonly #clock: Clock;
-  readonly #listener: (event: VolumeEvent) => void;
+  readonly #listener: ((event: VolumeEvent) => void) | undefined;
   /** By object, reason and message, least recently recorded first, as is each object's set. */
   readonly #events = new Map<string, RecordedEvent>();
   readonly #keysOfObject = new Map<string, Set<string>>();
@@ -91,15 +91,19 @@ export class EventLog implements EventRecorder {
   #revision = 0;
 
   /** `listener` is called with every event of a volume, before its readers see it. */
-  constructor({ clock, listener = () => {} }: { clock: Clock; listener?: ((event: VolumeEvent) => void) | undefined }) {
+  constructor({ clock, listener }: { clock: Clock; listener?: ((event: VolumeEvent) => void) | undefined }) {
     this.#clock = clock;
     this.#listener = listener;
   }
 
   /** Records the event and hands it to every reader; does not wait for readers. */
   emit(event: VolumeEvent): void {
-    this.record(draftOf(event));
-    this.#listener(event);
+    const { volumeId, namespace, pod } = event;
+    const [type, reason, text] = described(event);
+    const ofVolume = { kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' } as const;
+    const involved = involvedPod(namespace, pod) ?? ofVolume;
+    this.record({ involved, type, reason, message: `volume "${volumeId}": ${text}` });
+    this.#listener?.(event);
     this.#volumeReaders.send(event);
   }
 
@@ -213,31 +217,24 @@ function matches({ involved }: RecordedEvent, { namespace, kind, name }: EventFi
   );
 }
 
-/** The event in Kubernetes' form, about the volume's pod if it has one. */
-function draftOf(event: VolumeEvent): EventDraft {
-  const { volumeId, namespace, pod } = event;
-  const involved: InvolvedObject = involvedPod(namespace, pod) ?? {
-    ...{ kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' },
-  };
-  const draft = (type: EventDraft['type'], reason: string, text: string): EventDraft => {
-    return { involved, type, reason, message: `volume "${volumeId}": ${text}` };
-  };
+/** Type, reason and message in Kubernetes' form. */
+function described(event: VolumeEvent): readonly [type: EventDraft['type'], reason: string, message: string] {
   switch (event.type) {
     case 'mounted':
-      return draft('Normal', 'SuccessfulMount', `mounted at "${event.target}"`);
+      return ['Normal', 'SuccessfulMount', `mounted at "${event.target}"`];
     case 'unmounted':
-      return draft('Normal', 'Unmounted', `unmounted from "${event.target}"`);
+      return ['Normal', 'Unmounted', `unmounted from "${event.target}"`];
     case 'updated':
       // The time it took is left out: it differs each time, and an update of the same files must count as a repeat.
-      return draft('Normal', 'Updated', `updated${listPaths(event.changedPaths)}`);
+      return ['Normal', 'Updated', `updated${listPaths(event.changedPaths)}`];
     case 'recovered':
-      return draft('Normal', 'Recovered', event.message);
+      return ['Normal', 'Recovered', event.message];
     case 'update-skipped':
       // A warning because somebody has to act: the workload reads old values until it is mounted again.
-      return draft('Warning', 'UpdateSkipped', event.message);
+      return ['Warning', 'UpdateSkipped', event.message];
     case 'failed':
     case 'warning':
-      return draft('Warning', event.reason, event.message);
+      return ['Warning', event.reason, event.message];
   }
 }
 

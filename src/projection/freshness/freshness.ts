@@ -75,12 +75,19 @@ export class Freshness implements AsyncDisposable {
     if (this.#workers.size < CONCURRENCY) this.#startWorker();
   }
 
-  /** The volume is up to date with these objects: they are followed, and a pending retry is dropped. */
-  settled(volume: Refreshable, refs: readonly ObjectRef[]): void {
+  /**
+   * The volume is up to date with these objects: they are followed, and a pending retry is dropped. Without tokens, so is a
+   * pending renewal; otherwise `renew` is called next.
+   */
+  settled(volume: Refreshable, refs: readonly ObjectRef[], hasTokens: boolean): void {
     const entry = this.#entryOf(volume);
-    entry?.following.follow(refs);
-    entry?.retry?.timer[Symbol.dispose]();
-    if (entry !== undefined) entry.retry = undefined;
+    if (entry === undefined) return;
+    entry.following.follow(refs);
+    entry.retry?.timer[Symbol.dispose]();
+    entry.retry = undefined;
+    if (hasTokens) return;
+    entry.renewal?.timer[Symbol.dispose]();
+    entry.renewal = undefined;
   }
 
   /** The refresh failed: tries again, later each time until `settled`. */

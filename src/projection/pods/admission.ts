@@ -77,14 +77,11 @@ function contentRefs({ volumes, containers, namespace }: Pod): readonly NeededOb
 }
 
 async function requireObjects(pod: Pod, source: Source, signal: AbortSignal): Promise<void> {
-  const refs = contentRefs(pod);
-  const found = await resolveObjects(
-    source,
-    refs.filter(({ optional }) => !optional),
-    signal,
-  );
+  const required: NeededObject[] = [];
+  for (const needed of contentRefs(pod)) if (!needed.optional) required.push(needed);
+  const found = await resolveObjects(source, required, signal);
   const absent = new Set<string>();
-  for (const { ref, optional } of refs) if (!optional && !found.has(refKey(ref))) absent.add(describeRef(ref));
+  for (const { ref } of required) if (!found.has(refKey(ref))) absent.add(describeRef(ref));
   if (absent.size > 0) throw missing([...absent]);
 }
 
