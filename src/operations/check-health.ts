@@ -2,22 +2,21 @@ import { connect } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { describeErrno, errnoOf } from '../base/errors.ts';
 
-/** What a daemon says of itself; for `unreachable` and `failed` why, as the end of a sentence. */
+/** The health of a daemon; `problem` is the end of a sentence. */
 export type Health =
   | { readonly status: 'serving' | 'not-serving' }
   | { readonly status: 'unreachable' | 'failed'; readonly problem: string };
 
-/** Of the request's only field, `service`: protobuf's text of field 1. */
+/** The request's only field, `service`: protobuf's tag for text in field 1. */
 const SERVICE_TAG = 0x0a;
 const SERVING = 1;
-/** The only field of the answer, `status`, as protobuf's varint of field 1. */
+/** The answer's only field, `status`: protobuf's tag for a varint in field 1. */
 const STATUS_TAG = 0x08;
 const MAX_ANSWER_BYTES = 1024;
 
 /**
- * grpc.health.v1.Health/Check over a unix socket. Written on Node's HTTP/2 alone: a container's health check runs every
- * few seconds, and loading gRPC takes longer than all the rest. It never rejects. Without a `service` it asks for
- * the daemon as a whole.
+ * grpc.health.v1.Health/Check over a unix socket. Uses Node's HTTP/2 only: a container's health check runs every few
+ * seconds, and loading gRPC would take most of its time. Never rejects. The default service is the whole daemon.
  */
 export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: number, service = ''): Promise<Health> {
   return new Promise((resolve) => {
@@ -37,7 +36,7 @@ export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: 
     const onError = (error: unknown) => {
       const problem = socketProblem(error);
       if (problem !== undefined) done({ status: 'unreachable', problem });
-      else done({ status: 'failed', problem: 'what answers there does not speak gRPC' });
+      else done({ status: 'failed', problem: 'the process there does not speak gRPC' });
     };
     session.on('error', onError);
     const stream = session.request({
@@ -46,7 +45,7 @@ export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: 
       'content-type': 'application/grpc',
       te: 'trailers',
     });
-    // A stream that ends with its session says why in its cause.
+    // If the session fails, its error is the cause.
     stream.on('error', (error) => onError(error.cause ?? error));
     let grpcStatus: string | undefined;
     const noteStatus = (headers: Record<string, unknown>) => {
@@ -68,7 +67,7 @@ export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: 
   });
 }
 
-/** A gRPC message that is not compressed: its length, then the field. A name of no bytes is not sent at all. */
+/** An uncompressed gRPC message: its length, then the field, which is left out if it is empty. */
 function requestFor(service: string): Buffer {
   const message =
     service === '' ? Buffer.alloc(0) : Buffer.from([SERVICE_TAG, service.length, ...Buffer.from(service)]);
@@ -77,19 +76,19 @@ function requestFor(service: string): Buffer {
   return Buffer.concat([frame, message]);
 }
 
-/** A message's five bytes of frame, then the field. A status of 0 is not sent at all. */
+/** The message follows a frame of five bytes. A status of 0 is left out. */
 function isServing(answer: Buffer): boolean {
   return answer[5] === STATUS_TAG && answer[6] === SERVING;
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such socket',
+  ENOENT: 'the socket does not exist',
   ECONNREFUSED: 'nothing listens there',
   EACCES: 'this user may not open it',
   EPERM: 'this user may not open it',
 };
 
-/** Why a unix socket could not be connected to, as the end of a sentence; undefined when the error is of another kind. */
+/** Why connecting to a unix socket failed, as the end of a sentence; undefined for errors without an errno. */
 export function socketProblem(error: unknown): string | undefined {
   const errno = errnoOf(error);
   return errno === undefined ? undefined : (PROBLEMS[errno] ?? describeErrno(errno));

@@ -6,17 +6,17 @@ import type { CallObserver, CallOutcome } from '../rpc/handler.ts';
 import type { ConnectionObserver, Listener, RefusalReason } from '../rpc/transport/connection-limits.ts';
 import type { Staleness, Writability } from '../stores/store.ts';
 
-/** What is looked up when somebody asks, rather than counted on. Each is cheap: nothing is read from a disk. */
+/** Values that are read at each scrape. Each is cheap: nothing is read from a disk. */
 export type Readings = {
   readonly census: () => VolumeCensus;
   readonly pools: () => PoolTotals;
-  /** The newest revision of the store. */
+  /** The store's newest revision. */
   readonly revision: () => number;
-  /** Of a store that other machines share; undefined for one that is always in touch. */
+  /** Undefined for a store in this process. */
   readonly staleness: Pick<Staleness, 'staleSince' | 'watchRestarts'> | undefined;
-  /** Of a store that can run out of room; undefined for others. */
+  /** Undefined for a store that cannot run out of space. */
   readonly writability?: Pick<Writability, 'refusingSince'> | undefined;
-  /** How many things about this host the daemon warned of at its start. */
+  /** The number of warnings about this host at the start. */
   readonly cautions: number;
   readonly version: string;
   readonly publisher: string;
@@ -29,8 +29,8 @@ const CALL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 type MethodLabels = { readonly grpc_service: string; readonly grpc_method: string };
 
 /**
- * What a daemon counts, in a registry of its own. Labels are words from this code alone: never the name of an object, a
- * namespace, a pod or a volume. `docs/metrics.md` lists everything.
+ * The metrics of a daemon, in a registry of its own; `docs/metrics.md` lists them. All label values are from this code:
+ * never the name of an object, a namespace, a pod or a volume.
  */
 export class Metrics implements CallObserver, ConnectionObserver {
   readonly registry = new Registry();
@@ -56,80 +56,80 @@ export class Metrics implements CallObserver, ConnectionObserver {
       new Counter<Label>({ name, help, labelNames, registers });
     this.#publishes = counter(
       'lantern_publishes_total',
-      'Targets at which a volume became visible; repeats not counted.',
+      'Targets at which a volume was published; repeats do not count.',
     );
-    this.#unpublishes = counter('lantern_unpublishes_total', 'Targets from which a volume was taken away.');
+    this.#unpublishes = counter('lantern_unpublishes_total', 'Targets from which a volume was unpublished.');
     this.#updates = counter(
       'lantern_updates_total',
-      'New contents of volumes, by what caused them: a changed object, a request, or a refresh that found a change or renewed a token.',
+      'Updates of the contents of volumes, by cause: a changed object, a request, or a refresh that found a change or renewed a token.',
       'cause',
     );
     this.#skipped = counter(
       'lantern_skipped_updates_total',
-      'Publications that did not get an update, by why: those of a subPath keep what they were mounted with.',
+      'Publications that were not updated, by reason: those of a subPath keep the contents they were mounted with.',
       'reason',
     );
     this.#failures = counter(
       'lantern_volume_failures_total',
-      'Why a volume could not be mounted yet, or keeps its last good contents; each new cause counts once.',
+      'Volumes that could not be mounted yet, or keep their last good contents, by reason; each new cause counts once.',
       'reason',
     );
     this.#warnings = counter(
       'lantern_volume_warnings_total',
-      'What users were warned of although the work went on.',
+      'Warnings about volumes that were served nevertheless, by reason.',
       'reason',
     );
     this.#propagation = new Histogram({
       name: 'lantern_propagation_seconds',
-      help: 'From the moment the store reported a change to the moment a volume showed it.',
+      help: 'Time from the change reported by the store until a volume showed it.',
       buckets: PROPAGATION_SECONDS,
       registers,
     });
     this.#calls = counter(
       'lantern_grpc_calls_total',
-      "Calls that ended, by method and status; gRPC's own services not counted.",
+      "Completed calls by method and status, without those of gRPC's own services.",
       'grpc_service',
       'grpc_method',
       'grpc_code',
     );
     this.#callSeconds = new Histogram({
       name: 'lantern_grpc_call_seconds',
-      help: 'How long unary calls took; streams last as long as their clients like, and are left out.',
+      help: 'Duration of unary calls. Streams are not included: their clients decide when they end.',
       labelNames: ['grpc_service', 'grpc_method'],
       buckets: CALL_SECONDS,
       registers,
     });
     this.#inFlight = new Gauge({
       name: 'lantern_grpc_calls_in_flight',
-      help: 'Calls under way, open streams included.',
+      help: 'Calls under way, including open streams.',
       labelNames: ['grpc_service', 'grpc_method'],
       registers,
     });
     this.#unreadable = counter(
       'lantern_grpc_unreadable_messages_total',
-      'Requests that were malformed, or had too many fields; their calls count as INVALID_ARGUMENT too.',
+      'Requests that were malformed or had too many fields. Their calls also count as INVALID_ARGUMENT.',
     );
     this.#watchRestarts = counter(
       'lantern_watch_restarts_total',
-      'Watches that ended early and start over with a list: the history did not go back far enough, or the reader was too slow.',
+      'Watches that ended early, so that the client must list again: their revision was compacted, or the reader was too slow.',
       'reason',
     );
     this.#connections = new Gauge({
       name: 'lantern_connections',
-      help: 'Open connections, by where they came in: lantern.sock, csi.sock, TCP, or these pages.',
+      help: 'Open connections by listener: lantern.sock, csi.sock, TCP, or these pages.',
       labelNames: ['listener'],
       registers,
     });
     this.#refusedConnections = counter(
       'lantern_refused_connections_total',
-      'Connections that were refused or cut off, by where and why: a limit, silence, a failed handshake, too many resets.',
+      'Connections that were refused or cut off, by listener and reason: a limit, silence, a failed handshake, too many resets.',
       'listener',
       'reason',
     );
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Counts what happened to a volume. */
+  /** Counts an event of a volume. */
   readonly hear = (event: VolumeEvent): void => {
     switch (event.type) {
       case 'mounted':
@@ -182,7 +182,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
     this.#unreadable.inc();
   }
 
-  /** From now on what there is can be asked for. Call it once, when its parts have been put together. */
+  /** Adds the gauges that are read at each scrape. Called once, when the daemon is complete. */
   readAtScrape(readings: Readings): void {
     const { census, pools, revision, staleness, writability, cautions, version, publisher, store } = readings;
     const registers = [this.registry];
@@ -197,13 +197,13 @@ export class Metrics implements CallObserver, ConnectionObserver {
       });
     new Gauge({
       name: 'lantern_info',
-      help: 'Always 1; its labels say what runs here.',
+      help: 'Always 1; the labels describe the daemon.',
       labelNames: ['version', 'publisher', 'store'],
       registers,
     }).set({ version, publisher, store }, 1);
     new Gauge({
       name: 'lantern_volumes',
-      help: 'Volumes on this node: ready, stale (the last good contents stay) or degraded (mounted, not updated).',
+      help: 'Volumes on this node: ready, stale (showing the last good contents) or degraded (mounted, but not updated).',
       labelNames: ['state'],
       registers,
       collect() {
@@ -223,41 +223,45 @@ export class Metrics implements CallObserver, ConnectionObserver {
     });
     gauge(
       'lantern_generations_pinned',
-      'Generations that stay because a subPath publication, or what others have bound of a volume, shows them.',
+      'Old generations that are kept because a subPath publication, or a bind mount of another process, shows them.',
       () => census().pinnedGenerations,
     );
-    gauge('lantern_pools', 'Memory file systems of the daemon; none with the direct publisher.', () => pools().pools);
-    gauge('lantern_pool_used_bytes', 'What is used of all pools together.', () => pools().usedBytes);
-    gauge('lantern_pool_size_bytes', 'What all pools together may hold.', () => pools().sizeBytes);
+    gauge(
+      'lantern_pools',
+      'File systems in memory (tmpfs) of the daemon; 0 with the direct publisher.',
+      () => pools().pools,
+    );
+    gauge('lantern_pool_used_bytes', 'Bytes used in all pools together.', () => pools().usedBytes);
+    gauge('lantern_pool_size_bytes', 'Size of all pools together.', () => pools().sizeBytes);
     gauge(
       'lantern_pool_limit_bytes',
-      'What all pools together may be sized; past it no pool is made. 0 with the direct publisher.',
+      'Limit for the size of all pools together: no pool is created beyond it. 0 with the direct publisher.',
       () => pools().limitBytes,
     );
-    gauge('lantern_store_revision', "The store's newest revision.", revision);
+    gauge('lantern_store_revision', 'Newest revision of the store.', revision);
     gauge(
       'lantern_store_stale_since_seconds',
-      'Since when the store is out of touch, in seconds since 1970; 0 while it is in touch.',
+      'Time since which the store is unreachable, in seconds since 1970; 0 while it is reachable.',
       () => (staleness?.staleSince ?? 0) / 1000,
     );
     gauge(
       'lantern_store_refusing_since_seconds',
-      'Since when objects cannot be stored, in seconds since 1970, e.g. because the disk is full; 0 while they can.',
+      'Time since which writes to the store fail, in seconds since 1970, e.g. because the disk is full; 0 while they succeed.',
       () => (writability?.refusingSince ?? 0) / 1000,
     );
     gauge(
       'lantern_store_watch_restarts',
-      'How often the watches on a shared store had to be set up again since the daemon started.',
+      'Number of times the watches on a shared store were set up again since the daemon started.',
       () => staleness?.watchRestarts ?? 0,
     );
     gauge(
       'lantern_host_cautions',
-      'Things about this host the daemon warned of at its start, e.g. that secrets can be swapped out; "lantern doctor" explains.',
+      'Warnings about this host at the start of the daemon, e.g. that secrets can be swapped out; "lantern doctor" explains them.',
       () => cautions,
     );
   }
 
-  /** The methods are those of our own services: few, and the same for ever. */
+  /** The map stays small: the methods are those of our own services. */
   #labelsOf(method: string): MethodLabels {
     const known = this.#labels.get(method);
     if (known !== undefined) return known;
@@ -268,7 +272,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
   }
 }
 
-/** As gRPC writes it: `NOT_FOUND`. */
+/** In gRPC's notation: `NOT_FOUND`. */
 function statusName(outcome: CallOutcome): string {
   return outcome.toUpperCase().replaceAll('-', '_');
 }

@@ -6,14 +6,14 @@ import { Metrics, type Readings } from './metrics.ts';
 import { type Page, PageServer, plainPage } from './page-server.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
-/** What the pages show of a daemon, from the moment on when it has been put together. */
+/** The data of the pages, available once the daemon is complete. */
 type Observed = Readings & { readonly readiness: () => readonly ReadinessCheck[] };
 
 const STARTING: readonly ReadinessCheck[] = [{ name: 'daemon', problem: 'it is starting' }];
 
 /**
- * Metrics and health of a daemon over HTTP, for whoever reaches the address: /metrics, /healthz (the process answers, and
- * so its event loop turns) and /readyz (it can do its work). No page holds a secret or a name.
+ * Metrics and health over HTTP, for everyone who reaches the address: /metrics, /healthz (the event loop runs) and /readyz
+ * (the daemon can do its work). No page contains a secret or a name.
  */
 export class Observation implements AsyncDisposable {
   readonly metrics: Metrics;
@@ -26,7 +26,7 @@ export class Observation implements AsyncDisposable {
     this.#readiness = readiness;
   }
 
-  /** Answers from now on. `failed-precondition` when the address cannot be listened on. */
+  /** Starts listening. `failed-precondition` if the address cannot be bound. */
   static async start(address: string, clock: Clock, log: Log): Promise<Observation> {
     const metrics = new Metrics();
     const readiness = { check: () => STARTING };
@@ -45,7 +45,7 @@ export class Observation implements AsyncDisposable {
     return this.#server.port;
   }
 
-  /** Call it once, when the daemon's parts are there, ready or not. */
+  /** Called once, when the daemon is complete, ready or not. */
   observe(daemon: Observed): void {
     this.metrics.readAtScrape(daemon);
     this.#readiness.check = daemon.readiness;
@@ -56,7 +56,7 @@ export class Observation implements AsyncDisposable {
   }
 }
 
-/** 200 when nothing is missing, else 503; one line for each check. */
+/** 200 if every check is met, otherwise 503; a line for each check. */
 function readyPage(checks: readonly ReadinessCheck[]): Page {
   const lines = checks.map(({ name, problem }) =>
     problem === undefined ? `ok ${name}` : `not ok ${name}: ${problem}`,

@@ -42,10 +42,10 @@ describe('lantern doctor', () => {
     expect(checks['bind publisher']?.verdict).toBe(mayMount ? 'ok' : 'warning');
     expect(checks['run directory']).toEqual({
       verdict: 'ok',
-      finding: `"${shell.at('run')}" is not there yet; the daemon makes it.`,
+      finding: `"${shell.at('run')}" does not exist yet; the daemon creates it.`,
       nextStep: '',
     });
-    expect(checks.daemon).toEqual({ verdict: 'ok', finding: 'No daemon runs here.', nextStep: 'lantern serve' });
+    expect(checks.daemon).toEqual({ verdict: 'ok', finding: 'No daemon is running here.', nextStep: 'lantern serve' });
     expect(checks.kubelet).toBeUndefined();
     expect(readdirSync(shell.at())).toEqual(['targets']);
     expect(mountsOf(shell.at())).toEqual(before);
@@ -58,7 +58,7 @@ describe('lantern doctor', () => {
     const well = await doctor();
     expect(well.code).toBe(0);
     expect(reportOf(well.stdout).checks).toMatchObject({
-      daemon: { verdict: 'ok', finding: `A daemon serves at "${shell.socket}".` },
+      daemon: { verdict: 'ok', finding: `A daemon is serving at "${shell.socket}".` },
       sockets: { verdict: 'ok' },
       'run directory': { verdict: 'ok' },
       'data directory': { verdict: 'ok' },
@@ -72,7 +72,7 @@ describe('lantern doctor', () => {
     expect(verdict).toBe('problem');
     expect(checks.sockets).toMatchObject({
       verdict: 'problem',
-      finding: `"${shell.socket}" has mode 0666: everybody who opens it can read every secret.`,
+      finding: `"${shell.socket}" has mode 0666: all users can read every secret through it.`,
     });
   });
 
@@ -86,7 +86,7 @@ describe('lantern doctor', () => {
     expect(code).toBe(1);
     expect(reportOf(stdout).checks['key files']).toMatchObject({
       verdict: 'problem',
-      finding: expect.stringContaining(`"${shell.at('data', 'key')}" is not there`),
+      finding: expect.stringContaining(`"${shell.at('data', 'key')}" is missing`),
     });
     const refused = await shell.run('serve', ...args, '--log-level', 'error');
     expect(refused.code).toBe(1);
@@ -98,8 +98,8 @@ describe('lantern doctor', () => {
     const stdout = await shell.output('doctor', '--run-dir', shell.at('run'), '--publisher', 'direct');
     const lines = stdout.split('\n');
     expect(lines[0]).toMatch(/^VERDICT +CHECK +FINDING$/);
-    expect(lines[1]).toBe(`ok        node               Node.js ${process.version} runs this.`);
-    const daemon = lines.findIndex((line) => /^ok +daemon +No daemon runs here\.$/.test(line));
+    expect(lines[1]).toBe(`ok        node               Node.js ${process.version} is new enough.`);
+    const daemon = lines.findIndex((line) => /^ok +daemon +No daemon is running here\.$/.test(line));
     expect(lines[daemon + 1]).toMatch(/^ +→ lantern serve$/);
     // A pipe is no terminal.
     expect(stdout).not.toContain('\u001b');
@@ -112,7 +112,7 @@ describe('lantern doctor', () => {
     const { code, stdout } = await shell.run('doctor', ...args);
     expect(code).toBe(1);
     expect(reportOf(stdout).checks).toMatchObject({
-      kubelet: { verdict: 'problem', finding: expect.stringContaining(`"${root}" is no directory here`) },
+      kubelet: { verdict: 'problem', finding: expect.stringContaining(`"${root}" is not a directory here`) },
       registration: { verdict: 'warning' },
     });
   });
@@ -157,7 +157,7 @@ describe('lantern doctor', () => {
     await harness.end();
     expect(await pools()).toMatchObject({
       verdict: 'warning',
-      finding: 'A daemon that does not run left 1 pool, with what was mounted.',
+      finding: 'An earlier daemon left 1 pool and the mounts of its volumes.',
     });
     expect(readFileSync(`${harness.target('left')}/key`, 'utf8')).toBe('value');
   });
@@ -172,7 +172,7 @@ describe('lantern health', () => {
     expect(await shell.run('health')).toEqual({
       code: 1,
       stdout: '',
-      stderr: `lantern: the daemon at "${shell.socket}" is not serving: there is no such socket\n`,
+      stderr: `lantern: the daemon at "${shell.socket}" is not serving: the socket does not exist\n`,
     });
     expect((await shell.run('health', '--socket', shell.file('no-socket', ''))).stderr).toMatch(
       /^lantern: the daemon at ".*no-socket" is not serving: nothing listens there\n$/,

@@ -55,7 +55,7 @@ test('without a daemon each error says what to do', async () => {
   const { code, stderr } = await shell.run('get', 'secrets');
   expect(code).toBe(1);
   expect(stderr).toBe(
-    `lantern: cannot reach the daemon at "${shell.socket}": there is no such socket; ` +
+    `lantern: cannot reach the daemon at "${shell.socket}": the socket does not exist; ` +
       'start it with "lantern serve", or set --socket or LANTERN_SOCKET\n',
   );
   const elsewhere = await shell.run('volumes', '--socket', shell.file('a-file', ''));

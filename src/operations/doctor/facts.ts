@@ -1,8 +1,32 @@
+import { accessSync, existsSync, constants as fs, lstatSync, readFileSync, realpathSync, type Stats } from 'node:fs';
+import { release } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/errors.ts';
+import { availableMemory } from '../../base/host-resources.ts';
 import type { Config } from '../../config/config.ts';
-import type { BindProbe } from '../../mount/detect/probe-bind.ts';
-import type { Health } from '../check-health.ts';
+import { KUBELET_PODS } from '../../config/options.ts';
+import { type BindProbe, obstacleOf, probeBind } from '../../mount/detect/probe-bind.ts';
+import { readOwnership } from '../../mount/direct/ownership.ts';
+import { isInMemory, isInOwnMountNamespace, isSwapOn } from '../../mount/host-file-systems.ts';
+import { type MountEntry, parseMountinfo } from '../../mount/linux/mount-table.ts';
+import { POOL_SOURCE } from '../../mount/linux/mounter.ts';
+import {
+  attachMount,
+  cloneMountOf,
+  identifyPath,
+  leaveMountNamespace,
+  MS_NODEV,
+  MS_NOSUID,
+  mount,
+  openDirectoryWithoutLinks,
+  setMountAttributes,
+} from '../../mount/linux/system-calls.ts';
+import { STORE_SERVICE } from '../../rpc/services.ts';
+import { dataPaths } from '../../stores/embedded/data-directory.ts';
+import { checkHealth, type Health } from '../check-health.ts';
 
-/** What of a daemon's configuration matters to the doctor. */
+/** The part of a daemon's configuration that the doctor needs. */
 export type DoctorOptions = Pick<
   Config,
   | 'runDirectory'
@@ -21,10 +45,10 @@ export type DoctorOptions = Pick<
   | 'targetRoots'
 >;
 
-/** What was found at a path; a link at its end is not followed. */
+/** The file at a path; a link at its end is not followed. */
 export type PathFact = { readonly path: string } & (
   | { readonly state: 'missing' }
-  /** `errno` says why it cannot be looked at. */
+  /** `errno` is why it cannot be inspected. */
   | { readonly state: 'hidden'; readonly errno: string }
   | {
       readonly state: 'there';
@@ -35,40 +59,40 @@ export type PathFact = { readonly path: string } & (
     }
 );
 
-/** How a mount passes on what is mounted below it; `unknown` where it cannot be found in the mount table. */
+/** The propagation of a mount; `unknown` if it is not in the mount table. */
 export type Propagation = 'shared' | 'slave' | 'private' | 'unknown';
 
-/** The mandatory access control in force. `profile` is AppArmor's name for this process. */
+/** The mandatory access control. `profile` is AppArmor's profile of this process. */
 export type SecurityModule =
   | { readonly kind: 'none' }
   | { readonly kind: 'apparmor'; readonly profile: string }
   | { readonly kind: 'selinux'; readonly isEnforcing: boolean };
 
-/** Everything the checks judge by: looked up once, and plain data. Undefined where it could not be found out. */
+/** The input of all checks, gathered once, as plain data. A fact that could not be determined is undefined. */
 export type DoctorFacts = {
   readonly options: DoctorOptions;
   readonly nodeVersion: string;
   readonly uid: number;
   readonly canChangeOwners: boolean;
   readonly kernelRelease: string;
-  /** Of the calls that bind mounts are made with, those that the kernel does not have. */
+  /** System calls for bind mounts that the kernel lacks. */
   readonly missingCalls: readonly string[];
-  /** How mounting went in a scratch mount namespace. */
+  /** The result of mounting in a scratch mount namespace. */
   readonly bind: BindProbe | undefined;
-  /** Whether /dev/shm is a memory file system that this user can write to. */
+  /** The state of /dev/shm; `usable` is a memory file system that this user can write to. */
   readonly sharedMemory: 'usable' | 'not-writable' | 'not-memory' | 'missing';
-  /** Whether the run directory, or where it would be made, is in memory. */
+  /** True if the run directory, or the nearest existing parent, is in memory. */
   readonly isRunDirectoryInMemory: boolean | undefined;
   readonly isSwapOn: boolean | undefined;
   readonly memoryBytes: number;
   readonly securityModule: SecurityModule;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
-  /** Two readings of the monotonic clock, one after the other, in milliseconds. */
+  /** Two successive readings of the monotonic clock, in milliseconds. */
   readonly monotonic: readonly [number, number];
   readonly runDirectory: PathFact;
   readonly runDirectoryPropagation: Propagation;
-  /** Whether this process has a mount namespace of its own, as in a container. */
+  /** True if this process has its own mount namespace, as in a container. */
   readonly isInOwnMountNamespace: boolean | undefined;
   readonly sockets: readonly PathFact[];
   readonly health: Health;
@@ -77,11 +101,170 @@ export type DoctorFacts = {
   /** Mounted pools in the run directory. */
   readonly pools: number;
   readonly dataDirectory: PathFact;
-  /** Whether something was stored already: without its key it cannot be read. */
+  /** True if the embedded store has data, which cannot be read without its key. */
   readonly hasDatabase: boolean;
   readonly keyFiles: readonly PathFact[];
-  /** Of the kubelet, and the registrar's socket in it; only for a Kubernetes host. */
+  /** Directories of the kubelet, and the registrar's socket; only with `--host kubernetes`. */
   readonly kubernetes:
     | { readonly pods: PathFact; readonly registry: PathFact; readonly registration: PathFact }
     | undefined;
 };
+
+const HEALTH_MS = 2_000;
+const NO_DESCRIPTOR = -1;
+
+type FactSources = {
+  /** Tests mounting in a process of its own; undefined if that is not possible. */
+  readonly probe: () => Promise<BindProbe | undefined>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+};
+
+/** Only reads: nothing is created, changed or mounted. */
+export async function gatherFacts(options: DoctorOptions, { probe, clock, signal }: FactSources): Promise<DoctorFacts> {
+  const ask = (service?: string) => checkHealth(options.lanternSocket, signal, HEALTH_MS, service);
+  const [bind, health, storeHealth] = await Promise.all([probe(), ask(), ask(STORE_SERVICE)]);
+  const place = existingPart(options.runDirectory);
+  const table = attempt(() => parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'))) ?? [];
+  const ownership = readOwnership();
+  return {
+    options,
+    nodeVersion: process.version,
+    uid: ownership.user,
+    canChangeOwners: bind?.works ? bind.canChangeOwners : ownership.canChangeOwners,
+    kernelRelease: release(),
+    missingCalls: missingCalls(),
+    bind,
+    sharedMemory: sharedMemory(),
+    isRunDirectoryInMemory: attempt(() => isInMemory(place)),
+    isSwapOn: existsSync('/proc/swaps') ? isSwapOn() : undefined,
+    memoryBytes: availableMemory(),
+    securityModule: securityModule(),
+    now: clock.now(),
+    monotonic: [clock.monotonic(), clock.monotonic()],
+    runDirectory: look(options.runDirectory),
+    runDirectoryPropagation: propagationOf(place, table),
+    isInOwnMountNamespace: isInOwnMountNamespace(),
+    sockets: [options.lanternSocket, options.csiSocket].map(look),
+    health,
+    storeHealth,
+    pools: countPools(join(place, 'pools'), table),
+    dataDirectory: look(options.dataDirectory),
+    hasDatabase: existsSync(dataPaths(options.dataDirectory).database),
+    keyFiles: options.keyFiles.map(look),
+    kubernetes: options.host === 'kubernetes' ? kubernetesOf(options) : undefined,
+  };
+}
+
+function look(path: string): PathFact {
+  try {
+    const stat = lstatSync(path);
+    return { path, state: 'there', type: typeOf(stat), uid: stat.uid, mode: stat.mode & 0o7777 };
+  } catch (error) {
+    const errno = errnoOf(error) ?? 'an unknown error';
+    return errno === 'ENOENT' || errno === 'ENOTDIR' ? { path, state: 'missing' } : { path, state: 'hidden', errno };
+  }
+}
+
+function typeOf(stat: Stats): 'directory' | 'file' | 'socket' | 'other' {
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isFile()) return 'file';
+  return stat.isSocket() ? 'socket' : 'other';
+}
+
+/** The real path of the directory, or of its nearest existing parent. */
+function existingPart(path: string): string {
+  const real = attempt(() => realpathSync(path));
+  return real ?? (path === dirname(path) ? path : existingPart(dirname(path)));
+}
+
+/** Calls each with an invalid descriptor: only a kernel without the call answers ENOSYS. */
+function missingCalls(): readonly string[] {
+  const calls: Readonly<Record<string, () => unknown>> = {
+    openat2: () => openDirectoryWithoutLinks(''),
+    open_tree: () => cloneMountOf(NO_DESCRIPTOR),
+    mount_setattr: () => setMountAttributes(NO_DESCRIPTOR, 0, 0),
+    move_mount: () => attachMount(NO_DESCRIPTOR, NO_DESCRIPTOR, ''),
+  };
+  return Object.entries(calls).flatMap(([name, call]) => (isMissing(call) ? [name] : []));
+}
+
+function isMissing(call: () => unknown): boolean {
+  try {
+    call();
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'ENOSYS';
+  }
+}
+
+function sharedMemory(): DoctorFacts['sharedMemory'] {
+  const path = '/dev/shm';
+  const isMemory = attempt(() => isInMemory(path));
+  if (isMemory === undefined) return 'missing';
+  if (!isMemory) return 'not-memory';
+  return attempt(() => accessSync(path, fs.W_OK | fs.X_OK) ?? true) ? 'usable' : 'not-writable';
+}
+
+function securityModule(): SecurityModule {
+  const enforce = textOf('/sys/fs/selinux/enforce');
+  if (enforce !== undefined) return { kind: 'selinux', isEnforcing: enforce === '1' };
+  if (textOf('/sys/module/apparmor/parameters/enabled') !== 'Y') return { kind: 'none' };
+  const label = textOf('/proc/self/attr/apparmor/current') ?? textOf('/proc/self/attr/current');
+  return { kind: 'apparmor', profile: label?.replace(/ \(.*\)$/, '') ?? 'a profile that cannot be read' };
+}
+
+function propagationOf(directory: string, table: readonly MountEntry[]): Propagation {
+  const mountId = attempt(() => identifyPath(directory).mountId);
+  const mount = table.find(({ id }) => id === mountId);
+  if (mount === undefined) return 'unknown';
+  if (mount.propagation.some((field) => field.startsWith('shared:'))) return 'shared';
+  return mount.propagation.some((field) => field.startsWith('master:')) ? 'slave' : 'private';
+}
+
+function countPools(directory: string, table: readonly MountEntry[]): number {
+  const isPool = ({ source, fileSystem, mountPoint }: MountEntry) =>
+    source === POOL_SOURCE && fileSystem === 'tmpfs' && dirname(mountPoint) === directory;
+  return table.filter(isPool).length;
+}
+
+function kubernetesOf({ targetRoots, driverName }: DoctorOptions): NonNullable<DoctorFacts['kubernetes']> {
+  const pods = targetRoots[0] ?? KUBELET_PODS;
+  const registry = join(dirname(pods), 'plugins_registry');
+  const registration = join(registry, `${driverName}-reg.sock`);
+  return { pods: look(pods), registry: look(registry), registration: look(registration) };
+}
+
+function textOf(path: string): string | undefined {
+  // AppArmor's label may end with a NUL byte.
+  return attempt(() => readFileSync(path, 'utf8').replaceAll('\0', '').trim());
+}
+
+/** Undefined if `read` throws. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Directories for the scratch file system to cover; every machine has one of them. */
+const PLACES: readonly string[] = ['/dev/shm', '/tmp', '/run', '/mnt'];
+
+/**
+ * Tests the bind publisher in a new mount namespace, on a scratch file system. The calling process must end afterwards:
+ * its main thread cannot return to its namespace, and all its mounts end with it.
+ */
+export function probeMounts(): BindProbe {
+  const place = PLACES.find((path) => existsSync(path));
+  if (place === undefined) return { works: false, obstacle: `none of ${PLACES.join(', ')} exists to mount on` };
+  try {
+    leaveMountNamespace();
+    const directory = realpathSync(place);
+    mount('lantern-doctor', directory, 'tmpfs', MS_NOSUID | MS_NODEV, 'size=1m,mode=0700');
+    return probeBind(directory);
+  } catch (error) {
+    return { works: false, obstacle: obstacleOf(error) };
+  }
+}

@@ -52,7 +52,7 @@ test('a gRPC server without the health service', async () => {
 test('no socket, and one that nobody listens on', async () => {
   expect(await checkHealth(directory.at('none'), NEVER, LONG_MS)).toEqual({
     status: 'unreachable',
-    problem: 'there is no such socket',
+    problem: 'the socket does not exist',
   });
   writeFileSync(directory.at('file'), '');
   expect(await checkHealth(directory.at('file'), NEVER, LONG_MS)).toEqual({
@@ -69,7 +69,7 @@ test('what hangs up, and what speaks something else', async () => {
     });
     expect(await checkHealth(server.path, NEVER, LONG_MS)).toEqual({
       status: 'failed',
-      problem: 'what answers there does not speak gRPC',
+      problem: 'the process there does not speak gRPC',
     });
   }
 });

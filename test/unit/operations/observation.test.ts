@@ -51,9 +51,9 @@ test('ready when all is there, and not any more when one thing ends', async () =
   const writability: { problem: string | undefined } = { problem: undefined };
   const parts = { source: { ready: () => synced }, projector, server, writability };
   observation.observe({ ...READINGS, readiness: readinessOf(parts, new AbortController().signal) });
-  const source = 'source: the objects have not been read yet';
-  const volumes = 'volumes: what an earlier daemon left is not taken over yet';
-  const grpc = 'grpc: calls are not served';
+  const source = 'source: the store has not synced yet';
+  const volumes = 'volumes: volumes of an earlier daemon are not taken over yet';
+  const grpc = 'grpc: calls are not served yet';
   const page = (status: number, ...lines: string[]) => ({ status, body: lines.map((line) => `${line}\n`).join('') });
 
   expect(await get('/readyz')).toEqual(
@@ -67,7 +67,7 @@ test('ready when all is there, and not any more when one thing ends', async () =
   server.isServing = true;
   expect(await get('/readyz')).toEqual(page(200, 'ok source', 'ok volumes', 'ok grpc', 'ok store'));
   writability.problem = 'write to the store in "/var/lib/lantern": no space is left';
-  const store = 'store: objects cannot be stored; the log says why';
+  const store = 'store: writes fail; the log says why';
   expect(await get('/readyz')).toEqual(page(503, 'ok source', 'ok volumes', 'ok grpc', `not ok ${store}`));
   writability.problem = undefined;
   server.isServing = false;

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Verdict, worst } from '../../../../src/operations/doctor/check.ts';
-import { examine } from '../../../../src/operations/doctor/checks.ts';
+import { examine, type Verdict, worst } from '../../../../src/operations/doctor/checks.ts';
 import type { DoctorFacts, DoctorOptions, PathFact } from '../../../../src/operations/doctor/facts.ts';
 
 const MIB = 2 ** 20;
@@ -51,8 +50,8 @@ const FACTS: DoctorFacts = {
   runDirectoryPropagation: 'private',
   isInOwnMountNamespace: false,
   sockets: [missing('/run/lantern/lantern.sock'), missing('/run/lantern/csi/csi.sock')],
-  health: { status: 'unreachable', problem: 'there is no such socket' },
-  storeHealth: { status: 'unreachable', problem: 'there is no such socket' },
+  health: { status: 'unreachable', problem: 'the socket does not exist' },
+  storeHealth: { status: 'unreachable', problem: 'the socket does not exist' },
   pools: 0,
   dataDirectory: missing('/var/lib/lantern'),
   hasDatabase: false,
@@ -90,7 +89,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   user: [
     [{}, 'ok', /as root/],
-    [{ uid: 7, canChangeOwners: false }, 'warning', /as user 7, and may not give files/],
+    [{ uid: 7, canChangeOwners: false }, 'warning', /as user 7, and cannot change the owners/],
   ],
   kernel: [
     [{}, 'ok'],
@@ -111,22 +110,22 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ ...direct, sharedMemory: 'not-memory' }, 'problem'],
     [{ isRunDirectoryInMemory: false }, 'ok'],
     [{ isRunDirectoryInMemory: false, bind: DENIED }, 'warning', /is not in memory/],
-    [{ options: { ...OPTIONS, allowDisk: true } }, 'warning', /may reach a disk/],
+    [{ options: { ...OPTIONS, allowDisk: true } }, 'warning', /may be written to a disk/],
   ],
   swap: [
     [{}, 'ok', /off/],
-    [swap, 'ok', /kept out of it/],
+    [swap, 'ok', /never swapped out/],
     [{ ...swap, ...noNoswap }, 'warning', /pools can be swapped out/],
     [{ ...swap, ...noNoswap, ...strict }, 'problem'],
     [{ ...swap, ...strict }, 'ok'],
     [{ ...swap, ...direct }, 'warning', /targets of the direct publisher/],
     [{ ...swap, bind: DENIED, ...strict }, 'problem'],
-    [{ isSwapOn: undefined, ...noNoswap }, 'warning', /cannot be seen/],
+    [{ isSwapOn: undefined, ...noNoswap }, 'warning', /may be on/],
   ],
   memory: [
-    [{}, 'ok', /may take 512 MiB of 1024 MiB/],
-    [{ memoryBytes: 100 * MIB }, 'problem', /No pool fits: one takes 64 MiB/],
-    [sized({ poolTotalBytes: 2048 * MIB }), 'problem', /would end the daemon/],
+    [{}, 'ok', /may use 512 MiB of 1024 MiB/],
+    [{ memoryBytes: 100 * MIB }, 'problem', /A pool of 64 MiB does not fit/],
+    [sized({ poolTotalBytes: 2048 * MIB }), 'problem', /would kill the daemon/],
     [sized({ poolTotalBytes: 900 * MIB }), 'warning'],
     [sized({ poolBytes: 512 * MIB }), 'ok'],
     [direct, 'absent'],
@@ -141,16 +140,16 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   clock: [
     [{}, 'ok', /2026-07-01T/],
-    [{ now: 0 }, 'problem', /1970-01-01T.* cannot be/],
+    [{ now: 0 }, 'problem', /is wrong: 1970-01-01T/],
     [{ now: Date.UTC(2150, 0, 1) }, 'problem'],
     [{ monotonic: [2, 1] }, 'problem', /backwards/],
     [{ monotonic: [2, 2] }, 'ok'],
   ],
   'run directory': [
-    [{}, 'ok', /not there yet/],
+    [{}, 'ok', /does not exist yet/],
     [{ runDirectory: there('/r', 'directory', 0o700) }, 'ok', /0700/],
     [{ runDirectory: there('/r', 'directory', 0o750) }, 'ok', /0750/],
-    [{ runDirectory: there('/r', 'directory', 0o755) }, 'warning', /everybody/],
+    [{ runDirectory: there('/r', 'directory', 0o755) }, 'warning', /all users can list/],
     [{ runDirectory: there('/r', 'directory', 0o770) }, 'problem', /0770/],
     [{ runDirectory: there('/r', 'directory', 0o1777) }, 'problem', /1777/],
     [{ runDirectory: there('/r', 'directory', 0o700, 8) }, 'problem', /belongs to user 8, not to user 0/],
@@ -164,7 +163,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ ...inContainer, runDirectoryPropagation: 'slave' }, 'warning', /slave mount/],
     [{ ...inContainer, runDirectoryPropagation: 'unknown' }, 'unknown'],
     [{ isInOwnMountNamespace: undefined, runDirectoryPropagation: 'shared' }, 'ok'],
-    [{ isInOwnMountNamespace: undefined, runDirectoryPropagation: 'private' }, 'unknown', /cannot be seen/],
+    [{ isInOwnMountNamespace: undefined, runDirectoryPropagation: 'private' }, 'unknown', /may have a mount namespace/],
     [{ ...inContainer, ...direct }, 'absent'],
     [{ ...inContainer, bind: DENIED }, 'absent'],
   ],
@@ -178,8 +177,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ sockets: [hidden('/a'), missing('/b')] }, 'unknown'],
   ],
   daemon: [
-    [{}, 'ok', /No daemon runs/],
-    [serving, 'ok', /serves/],
+    [{}, 'ok', /No daemon is running/],
+    [serving, 'ok', /is serving/],
     [{ health: { status: 'not-serving' } }, 'warning'],
     [
       { sockets: socket(0o600), health: { status: 'unreachable', problem: 'nothing listens there' } },
@@ -190,22 +189,22 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   store: [
     [{}, 'absent'],
-    [{ ...serving, storeHealth: { status: 'serving' } }, 'ok', /takes what is stored/],
+    [{ ...serving, storeHealth: { status: 'serving' } }, 'ok', /accepts writes/],
     // An older daemon does not know the question.
     [{ ...serving, storeHealth: { status: 'failed', problem: 'it answered with gRPC status 5' } }, 'ok'],
     [{ ...serving, storeHealth: { status: 'not-serving' } }, 'problem', /cannot store objects/],
   ],
   pools: [
-    [{}, 'ok', /No pools are left/],
-    [{ pools: 2 }, 'warning', /does not run left 2 pools/],
+    [{}, 'ok', /no pools of an earlier daemon/],
+    [{ pools: 2 }, 'warning', /earlier daemon left 2 pools/],
     [{ pools: 1, ...serving }, 'ok', /has 1 pool mounted/],
     [direct, 'absent'],
     [{ ...direct, pools: 1 }, 'warning'],
   ],
   'data directory': [
-    [{}, 'ok', /not there yet/],
+    [{}, 'ok', /does not exist yet/],
     [{ dataDirectory: there('/d', 'directory', 0o700) }, 'ok'],
-    [{ dataDirectory: there('/d', 'directory', 0o750) }, 'problem', /0750, which lets others in/],
+    [{ dataDirectory: there('/d', 'directory', 0o750) }, 'problem', /0750, which gives access to others/],
     [{ dataDirectory: there('/d', 'directory', 0o700, 5) }, 'problem', /user 5/],
     [{ dataDirectory: hidden('/d') }, 'unknown'],
     [sized({ store: 'memory' }), 'absent'],
@@ -216,7 +215,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ keyFiles: [there('/k', 'file', 0o400)] }, 'ok'],
     [{ keyFiles: [there('/k', 'file', 0o640)] }, 'problem', /0640/],
     [{ keyFiles: [there('/k', 'file', 0o600), there('/l', 'directory', 0o700)] }, 'problem', /"\/l" is not a file/],
-    [{ dataDirectory: there('/d', 'directory', 0o700) }, 'ok', /the daemon makes it/],
+    [{ dataDirectory: there('/d', 'directory', 0o700) }, 'ok', /the daemon creates it/],
     [{ hasDatabase: true }, 'problem', /cannot be read without it/],
     [{ hasDatabase: true, keyFiles: [there('/k', 'file', 0o600)] }, 'ok'],
     [sized({ store: 'memory' }), 'absent'],
@@ -224,14 +223,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   kubelet: [
     [{}, 'absent'],
     [kubelet({}), 'ok'],
-    [kubelet({ pods: missing('/kubelet/pods') }), 'problem', /"\/kubelet\/pods" is no directory here/],
+    [kubelet({ pods: missing('/kubelet/pods') }), 'problem', /"\/kubelet\/pods" is not a directory here/],
     [kubelet({ registry: missing('/kubelet/plugins_registry') }), 'problem'],
     [kubelet({ pods: hidden('/kubelet/pods') }), 'unknown'],
   ],
   registration: [
     [{}, 'absent'],
     [kubelet({}), 'ok', /lantern\.csi\.dev/],
-    [kubelet({ registration: missing('/reg.sock') }), 'warning', /does not know "lantern\.csi\.dev"/],
+    [kubelet({ registration: missing('/reg.sock') }), 'warning', /"lantern\.csi\.dev" is not registered/],
   ],
 };
 

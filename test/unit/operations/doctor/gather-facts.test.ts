@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import type { DoctorFacts, DoctorOptions } from '../../../../src/operations/doctor/facts.ts';
-import { gatherFacts } from '../../../../src/operations/doctor/gather-facts.ts';
+import { gatherFacts } from '../../../../src/operations/doctor/facts.ts';
 import { RpcFixture } from '../../../support/projection/rpc-fixture.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
 
@@ -47,7 +47,7 @@ test('nothing there yet', async () => {
     isRunDirectoryInMemory: true,
     runDirectory: { path: directory.at('run'), state: 'missing' },
     sockets: [{ state: 'missing' }, { state: 'missing' }],
-    health: { status: 'unreachable', problem: 'there is no such socket' },
+    health: { status: 'unreachable', problem: 'the socket does not exist' },
     pools: 0,
     dataDirectory: { state: 'missing' },
     hasDatabase: false,
