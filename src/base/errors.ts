@@ -94,6 +94,16 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
+/** Runs `action`. Returns `fallback` if the system refuses it with an errno; other errors are thrown. */
+export function fallbackOnErrno<T, F>(action: () => T, fallback: F): T | F {
+  try {
+    return action();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return fallback;
+  }
+}
+
 /** Obstacle and remedy of an errno, with its name for those who search for it: `no space is left (ENOSPC); make room`. */
 export function describeErrno(errno: string): string {
   const [, obstacle, remedy] = ERRNOS[errno] ?? [undefined, SYSTEM_TEXTS.get(errno) ?? 'the system refuses it'];

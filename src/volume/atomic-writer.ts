@@ -1,4 +1,4 @@
-import { errnoOf, type Fault, invalid, LanternError } from '../base/errors.ts';
+import { errnoOf, type Fault, fallbackOnErrno, invalid, LanternError } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import { parentsOf, parseRelativePath } from '../spec/relative-path.ts';
@@ -276,11 +276,7 @@ function settleDirectory({ fs }: KnownVolume, path: string, mountGroup: number |
 /** As far as possible; the next write sweeps the rest. The caller throws the error that led here. */
 function* takeBack(volume: KnownVolume, generation: string): Steps<void> {
   yield* tryRemovingTree(volume.fs, volume.at(generation));
-  try {
-    volume.fs.unlink(volume.at(NEXT_DATA_LINK));
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-  }
+  fallbackOnErrno(() => volume.fs.unlink(volume.at(NEXT_DATA_LINK)), undefined);
 }
 
 function unlinkIfThere(volume: KnownVolume, name: string): void {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
 
 /** Every name on disk. Readers see Kubernetes' layout; the names beside it are Lantern's. */
 
@@ -59,19 +60,18 @@ export function volumeDirectoryName(volumeId: string): string {
  * a reader that resolved `..data` must not find another payload under the same name.
  */
 export class GenerationNames {
-  /** Milliseconds since 1970. */
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'now'>;
   #milliseconds = Number.NEGATIVE_INFINITY;
   #nth = 0;
 
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
   }
 
   /** Returns a name that is not in `taken`, the names that earlier processes left. */
   next(taken: ReadonlySet<string>): string {
     for (;;) {
-      const now = Math.trunc(this.#now());
+      const now = Math.trunc(this.#clock.now());
       if (now > this.#milliseconds) {
         this.#milliseconds = now;
         this.#nth = 0;

@@ -89,16 +89,12 @@ export class VolumeHome {
     this.#save(INPUTS_FILE, undefined);
     this.#saved.clear();
     if (data !== undefined) yield* data;
-    if (!this.#removeIfEmpty()) yield* removingTree(this.#fs, this.#directory);
-  }
-
-  #removeIfEmpty(): boolean {
     try {
+      // Usually empty by now.
       this.#fs.rmdir(this.#directory);
-      return true;
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
-      return false;
+      yield* removingTree(this.#fs, this.#directory);
     }
   }
 

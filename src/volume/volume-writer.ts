@@ -17,8 +17,8 @@ type VolumeWriterOptions = {
   /** The daemon has just made the directory, which only it can write to: it need not be read. */
   readonly isNew?: boolean;
   readonly clock: Clock;
-  /** The time that generations are named by, in milliseconds since 1970; that of `clock` by default. */
-  readonly nameTime?: () => number;
+  /** The clock that generations are named by; `clock` by default. */
+  readonly namesClock?: Pick<Clock, 'now'>;
   /** The volume lies in a pool: no write takes the reserve that is kept for records. */
   readonly isPooled?: boolean;
   /** The room for replaced generations, which the volumes of a pool share; one of its own by default. */
@@ -64,7 +64,7 @@ export class VolumeWriter implements Disposable {
     this.#isPooled = options.isPooled === true;
     this.#clock = clock;
     this.#pinned = new PinnedStamps(volume);
-    this.#names = new GenerationNames(options.nameTime ?? (() => clock.now()));
+    this.#names = new GenerationNames(options.namesClock ?? clock);
     const forgetStamp = () => {
       this.#stamp = undefined;
     };

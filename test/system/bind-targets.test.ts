@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { BindPublisher } from '../../src/mount/bind/bind-publisher.ts';
 import { Pools } from '../../src/mount/bind/pools.ts';
 import { LinuxMounter } from '../../src/mount/linux/linux-mounter.ts';
-import { TargetRoots } from '../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../src/mount/targets/target-roots.ts';
 import { nodeFileSystem } from '../../src/volume/file-system.ts';
 import { isRoot } from '../support/host/privileges.ts';
 import { openDescriptors, Shell } from '../support/host/process.ts';

@@ -13,7 +13,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { probeBind } from '../../src/mount/detect/probe-bind.ts';
 import { LinuxMounter } from '../../src/mount/linux/linux-mounter.ts';
-import { TargetRoots } from '../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../src/mount/targets/target-roots.ts';
 import { MountFixture } from '../support/host/mounts.ts';
 import { isRoot } from '../support/host/privileges.ts';
 import { openDescriptors } from '../support/host/process.ts';

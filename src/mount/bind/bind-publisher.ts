@@ -9,7 +9,7 @@ import { VolumeHome } from '../../volume/volume-home.ts';
 import { BindLookout } from '../bind-lookout.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from '../publisher.ts';
-import type { TargetRoots } from '../targets/target.ts';
+import type { TargetRoots } from '../targets/target-roots.ts';
 import { BoundVolume } from './bound-volume.ts';
 import type { Pool, Pools } from './pools.ts';
 import { isPoolMounted, publicationRoot } from './publication-root.ts';

@@ -15,7 +15,7 @@ import type { Mounter } from '../linux/mounter.ts';
 import type { OpenedTarget } from '../linux/opened-target.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { Findings, HostedVolume, PublishedTarget, VolumeUsage } from '../publisher.ts';
-import type { TargetRoots } from '../targets/target.ts';
+import type { TargetRoots } from '../targets/target-roots.ts';
 import { type Pool, type Pools, poolIsFull, poolIsGone } from './pools.ts';
 import { findPublication, isDataOf } from './publication-root.ts';
 import {

@@ -1,4 +1,4 @@
-import { errnoOf } from '../../base/errors.ts';
+import { fallbackOnErrno } from '../../base/errors.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import { DATA_DIRECTORY } from '../../volume/layout.ts';
 import type { FileSystemPlace } from '../../volume/retirement.ts';
@@ -35,14 +35,8 @@ export function publicationRoot(mount: MountEntry): PublicationRoot | undefined 
 /** Whether a place in the mount table is the data directory of this home, which the daemon finds at `path`. */
 export function isDataOf(home: string, path: string, place: FileSystemPlace, mounter: Mounter): boolean {
   if (place.directory !== `/${home}/${DATA_DIRECTORY}`) return false;
-  try {
-    // The device differs from the pool's if a publication that outlived its pool was adopted.
-    return mounter.identify(path).device === place.device;
-  } catch (error) {
-    // The pool is gone, with everything in it.
-    if (errnoOf(error) === undefined) throw error;
-    return false;
-  }
+  // The device differs from the pool's if a publication that outlived its pool was adopted. Without a pool, it is missing.
+  return fallbackOnErrno(() => mounter.identify(path).device === place.device, false);
 }
 
 /** A publication found by the mount at a target. */

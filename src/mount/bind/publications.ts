@@ -1,4 +1,4 @@
-import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
+import { errnoOf, fallbackOnErrno, LanternError, toLanternError } from '../../base/errors.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import type { MountFlag } from '../../volume/record.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
@@ -6,7 +6,7 @@ import type { Mounter } from '../linux/mounter.ts';
 import type { OpenedParent, OpenedTarget } from '../linux/opened-target.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { PublishedTarget } from '../publisher.ts';
-import type { TargetRoots } from '../targets/target.ts';
+import type { TargetRoots } from '../targets/target-roots.ts';
 import type { Pools } from './pools.ts';
 import { findPublication } from './publication-root.ts';
 
@@ -109,12 +109,7 @@ export class BoundPublications {
 
   /** By path, whatever links lead there: nobody can forge a mount's id. */
   #tryIdentify(path: string): FileIdentity | undefined {
-    try {
-      return this.#mounter.identify(path);
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
-      return undefined;
-    }
+    return fallbackOnErrno(() => this.#mounter.identify(path), undefined);
   }
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../../base/errors.ts';
+import { fallbackOnErrno } from '../../base/errors.ts';
 import type { VolumeFs } from '../../volume/file-system.ts';
 import type { RecordedPublication } from '../../volume/record.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
@@ -8,7 +8,7 @@ import type { MountEntry } from '../linux/mount-table.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { ResumedVolume } from '../publisher.ts';
-import type { TargetRoots } from '../targets/target.ts';
+import type { TargetRoots } from '../targets/target-roots.ts';
 import type { BoundVolume } from './bound-volume.ts';
 import type { Pool, Pools } from './pools.ts';
 import { publicationRoot } from './publication-root.ts';
@@ -44,7 +44,7 @@ function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume |
   const home = new VolumeHome({ fs, directory: join(pool.directory, name) });
   const record = home.loadOwnRecord();
   // Somebody may have removed the data while publications and record still exist.
-  if (record.ok) ignoreErrno(() => home.create());
+  if (record.ok) fallbackOnErrno(() => home.create(), undefined);
   const mounts = mountsOf(name, home, options);
   const found = record.ok
     ? matchRecorded(mounts, record.value.publications, targets)
@@ -53,10 +53,10 @@ function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume |
       });
   if (!record.ok && found.length === 0) {
     // If it cannot be removed now, it is removed with the pool.
-    ignoreErrno(() => {
+    fallbackOnErrno(() => {
       mounter.unmount(home.dataDirectory);
       home.remove();
-    });
+    }, undefined);
     return undefined;
   }
   const volume = host(name, home);
@@ -122,15 +122,5 @@ function matchRecorded(
 
 /** Undefined for a missing path, such as the data of a home that was only half made or half removed. */
 function identityOf(path: string, mounter: Mounter): FileIdentity | undefined {
-  return ignoreErrno(() => mounter.identify(path));
-}
-
-/** An error of the file system must not stop the daemon from starting. */
-function ignoreErrno<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
-  }
+  return fallbackOnErrno(() => mounter.identify(path), undefined);
 }

@@ -12,7 +12,7 @@ import { isSwapOn, poolCautions } from '../host-file-systems.ts';
 import { LinuxMounter } from '../linux/linux-mounter.ts';
 import { AT_FDCWD, stampAt } from '../linux/system-calls.ts';
 import type { Publisher } from '../publisher.ts';
-import { TargetRoots } from '../targets/target.ts';
+import { TargetRoots } from '../targets/target-roots.ts';
 import { type BindProbe, probeBind } from './probe-bind.ts';
 
 export type PublisherOptions = {

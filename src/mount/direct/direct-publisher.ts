@@ -13,7 +13,7 @@ import { BindLookout } from '../bind-lookout.ts';
 import { isInMemory, isSwapOn } from '../host-file-systems.ts';
 import { type MountTable, ProcMountTable } from '../linux/mount-table.ts';
 import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from '../publisher.ts';
-import type { TargetRoots } from '../targets/target.ts';
+import type { TargetRoots } from '../targets/target-roots.ts';
 import { DirectVolume } from './direct-volume.ts';
 import { type Ownership, readOwnership } from './ownership.ts';
 import { DirectTargets } from './targets.ts';

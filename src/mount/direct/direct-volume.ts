@@ -67,7 +67,7 @@ export class DirectVolume implements HostedVolume {
     this.#publications = new DirectPublications(new ClaimsFile(directory), targets, {
       clock,
       lookout,
-      nameTime: () => this.#writtenAt,
+      namesClock: { now: () => this.#writtenAt },
     });
   }
 

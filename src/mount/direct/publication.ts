@@ -19,8 +19,8 @@ import { type DirectTargets, identityAt } from './targets.ts';
 export type WriterParts = {
   readonly clock: Clock;
   readonly lookout: BindLookout;
-  /** The time that generations are named by, in milliseconds since 1970. */
-  readonly nameTime: () => number;
+  /** The clock that generations are named by. */
+  readonly namesClock: Pick<Clock, 'now'>;
 };
 
 /**
@@ -37,7 +37,7 @@ export class DirectPublication implements Disposable {
   #isDisposed = false;
 
   /** Takes ownership of `opened`. */
-  constructor(claim: Claim, opened: OpenedTarget, { clock, lookout, nameTime }: WriterParts) {
+  constructor(claim: Claim, opened: OpenedTarget, { clock, lookout, namesClock }: WriterParts) {
     this.opened = opened;
     this.#claim = claim;
     this.#fs = descriptorFileSystem(() => {
@@ -49,7 +49,7 @@ export class DirectPublication implements Disposable {
         fs: this.#fs,
         directory: claim.target,
         clock,
-        nameTime,
+        namesClock,
         // Without `isOwnPlace`: others may move a directory above the target, so only a generation's name identifies it.
         binds: lookout,
       });

@@ -1,11 +1,11 @@
 import { chmodSync, chownSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
+import { errnoOf, fallbackOnErrno, LanternError, toLanternError } from '../../base/errors.ts';
 import { isInMemory } from '../host-file-systems.ts';
 import { directoryCalls, type EntryStatus, isEmptyDirectory, removeAccessLists } from '../linux/directory-calls.ts';
 import type { OpenedParent, OpenedTarget } from '../linux/opened-target.ts';
 import { AT_FDCWD, identifyFile } from '../linux/system-calls.ts';
-import type { TargetRoots } from '../targets/target.ts';
+import type { TargetRoots } from '../targets/target-roots.ts';
 
 /** A target ready to be rendered in. `undo` restores what was there; call it only while nothing was rendered. */
 type PreparedTarget = { readonly opened: OpenedTarget; readonly undo: () => void };
@@ -224,13 +224,8 @@ export function identityOf(opened: OpenedTarget): string {
 
 /** The identity of what is at the path now, following links on the way. Undefined if nothing is there or it cannot be reached. */
 export function identityAt(path: string): string | undefined {
-  try {
-    const status = directoryCalls.status(AT_FDCWD, path);
-    return status && identityText(status);
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
-  }
+  const status = fallbackOnErrno(() => directoryCalls.status(AT_FDCWD, path), undefined);
+  return status && identityText(status);
 }
 
 function identityText({ device, inode }: Pick<EntryStatus, 'device' | 'inode'>): string {

@@ -3,7 +3,7 @@ import { arch, constants } from 'node:os';
 import koffi from 'koffi';
 import { LanternError, SystemCallError } from '../../base/errors.ts';
 import type { FileStamp, FileStatus, FileType } from '../../volume/file-system.ts';
-import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, OPENAT2, stampAt, statx } from './system-calls.ts';
+import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, checked, libc, OPENAT2, stampAt, statx } from './system-calls.ts';
 
 /** Device and inode identify the file, as long as it is held open. */
 export type EntryStatus = FileStatus & { readonly device: string; readonly inode: bigint };
@@ -39,53 +39,6 @@ const RESOLVE_WITHIN = 0x1 | 0x2 | 0x4 | 0x8;
 
 /** PATH_MAX: no link is longer. */
 const LINK_BYTES = 4096;
-
-type Argument = number | string | Buffer;
-type Native = (...values: readonly Argument[]) => number;
-
-class Libc {
-  readonly mkdirat: Native;
-  readonly unlinkat: Native;
-  readonly symlinkat: Native;
-  readonly readlinkat: Native;
-  readonly renameat: Native;
-  readonly fchownat: Native;
-  readonly getxattr: Native;
-  readonly setxattr: Native;
-  readonly removexattr: Native;
-  readonly openat2: Native;
-  readonly getdents64: Native;
-
-  constructor() {
-    const library = koffi.load(null);
-    this.mkdirat = library.func('mkdirat', 'int', ['int', 'str', 'uint']);
-    this.unlinkat = library.func('unlinkat', 'int', ['int', 'str', 'int']);
-    this.symlinkat = library.func('symlinkat', 'int', ['str', 'int', 'str']);
-    // koffi has no ssize_t.
-    this.readlinkat = library.func('readlinkat', 'long', ['int', 'str', 'void *', 'size_t']);
-    this.renameat = library.func('renameat', 'int', ['int', 'str', 'int', 'str']);
-    this.fchownat = library.func('fchownat', 'int', ['int', 'str', 'int', 'int', 'int']);
-    this.getxattr = library.func('getxattr', 'long', ['str', 'str', 'void *', 'size_t']);
-    this.setxattr = library.func('setxattr', 'int', ['str', 'str', 'void *', 'size_t', 'int']);
-    this.removexattr = library.func('removexattr', 'int', ['str', 'str']);
-    const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
-    this.openat2 = numbered('long', 'str', 'void *', 'size_t');
-    this.getdents64 = numbered('long', 'void *', 'size_t');
-  }
-}
-
-let loaded: Libc | undefined;
-
-/** Loaded on first use. */
-function libc(): Libc {
-  loaded ??= new Libc();
-  return loaded;
-}
-
-function checked(result: number, syscall: string, name: string): number {
-  if (result < 0) throw new SystemCallError(koffi.errno(), syscall, name);
-  return result;
-}
 
 /** Shared by all calls, which are synchronous. */
 const openHow = Buffer.alloc(24);

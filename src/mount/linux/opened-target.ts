@@ -91,7 +91,13 @@ export class OpenedParent extends Opened {
       throw this.#notCreated(error);
     }
     // A directory has to be opened by its name, and where others can write, the name may lead to another one by now.
-    const opened = this.#openCreated(() => this.#open('refuse link'));
+    let opened: OpenedTarget | undefined;
+    try {
+      opened = this.#open('refuse link');
+    } catch (error) {
+      this.removeEmpty();
+      throw error;
+    }
     if (opened?.isDirectory === true && opened.stats.uid === process.geteuid?.()) return opened;
     opened?.[Symbol.dispose]();
     throw new LanternError(
@@ -110,8 +116,9 @@ export class OpenedParent extends Opened {
     }
     try {
       // This very file, whatever has its name by now. One that stays open for writing could not be executed.
-      return this.#openCreated(() => new OpenedTarget(openSync(`/proc/self/fd/${fd}`, O_PATH), this.target));
+      return new OpenedTarget(openSync(`/proc/self/fd/${fd}`, O_PATH), this.target);
     } catch (error) {
+      this.removeEmpty();
       throw toLanternError(error, `open the target "${this.target}"`);
     } finally {
       closeSync(fd);
@@ -120,16 +127,6 @@ export class OpenedParent extends Opened {
 
   #notCreated(error: unknown): LanternError {
     return toLanternError(error, `create the target "${this.target}"`);
-  }
-
-  /** Removes what was created if it cannot be opened, for example because no descriptor is left. */
-  #openCreated<T>(open: () => T): T {
-    try {
-      return open();
-    } catch (error) {
-      this.removeEmpty();
-      throw error;
-    }
   }
 
   /**

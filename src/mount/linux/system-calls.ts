@@ -35,51 +35,55 @@ export const MOUNT_ATTR_NODEV = 0x4;
 export const MOUNT_ATTR_NOEXEC = 0x8;
 export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 
-type Argument = number | bigint | string | Buffer | null;
-type Native = (...values: readonly Argument[]) => number;
+type Native = (...values: readonly (number | bigint | string | Buffer | null)[]) => number;
 
-class Libc {
-  readonly mount: Native;
-  readonly umount2: Native;
-  readonly unshare: Native;
-  readonly flock: Native;
-  readonly poll: Native;
-  readonly prctl: Native;
-  readonly setrlimit: Native;
-  readonly openat2: Native;
-  readonly openTree: Native;
-  readonly moveMount: Native;
-  readonly mountSetattr: Native;
-  readonly statx: Native;
-
-  constructor() {
-    const library = koffi.load(null);
-    this.mount = library.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
-    this.umount2 = library.func('umount2', 'int', ['str', 'int']);
-    this.unshare = library.func('unshare', 'int', ['int']);
-    this.flock = library.func('flock', 'int', ['int', 'int']);
-    this.poll = library.func('poll', 'int', ['void *', 'ulong', 'int']);
-    this.prctl = library.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']);
-    this.setrlimit = library.func('setrlimit', 'int', ['int', 'void *']);
-    // `syscall` is variadic in C. For integers and pointers, both calling conventions match those of a plain call.
-    const numbered = (...types: readonly string[]) => library.func('syscall', 'long', ['long', ...types]);
-    this.openat2 = numbered('long', 'str', 'void *', 'size_t');
-    this.openTree = numbered('long', 'str', 'ulong');
-    this.moveMount = numbered('long', 'str', 'long', 'str', 'ulong');
-    this.mountSetattr = numbered('long', 'str', 'ulong', 'void *', 'size_t');
-    this.statx = numbered('long', 'str', 'ulong', 'ulong', 'void *');
-  }
+function loadLibc() {
+  const library = koffi.load(null);
+  const call = (name: string, ...types: readonly string[]): Native => library.func(name, 'int', [...types]);
+  // koffi has no ssize_t.
+  const sized = (name: string, ...types: readonly string[]): Native => library.func(name, 'long', [...types]);
+  // `syscall` is variadic in C. For integers and pointers, both calling conventions match those of a plain call.
+  const numbered = (...types: readonly string[]): Native => library.func('syscall', 'long', ['long', ...types]);
+  return {
+    mount: call('mount', 'str', 'str', 'str', 'ulong', 'str'),
+    umount2: call('umount2', 'str', 'int'),
+    unshare: call('unshare', 'int'),
+    setns: call('setns', 'int', 'int'),
+    chroot: call('chroot', 'str'),
+    fchdir: call('fchdir', 'int'),
+    flock: call('flock', 'int', 'int'),
+    poll: call('poll', 'void *', 'ulong', 'int'),
+    prctl: call('prctl', 'int', 'ulong', 'ulong', 'ulong', 'ulong'),
+    setrlimit: call('setrlimit', 'int', 'void *'),
+    mkdirat: call('mkdirat', 'int', 'str', 'uint'),
+    unlinkat: call('unlinkat', 'int', 'str', 'int'),
+    symlinkat: call('symlinkat', 'str', 'int', 'str'),
+    readlinkat: sized('readlinkat', 'int', 'str', 'void *', 'size_t'),
+    renameat: call('renameat', 'int', 'str', 'int', 'str'),
+    fchownat: call('fchownat', 'int', 'str', 'int', 'int', 'int'),
+    getxattr: sized('getxattr', 'str', 'str', 'void *', 'size_t'),
+    setxattr: call('setxattr', 'str', 'str', 'void *', 'size_t', 'int'),
+    removexattr: call('removexattr', 'str', 'str'),
+    pivotRoot: numbered('str', 'str'),
+    openat2: numbered('long', 'str', 'void *', 'size_t'),
+    openTree: numbered('long', 'str', 'ulong'),
+    moveMount: numbered('long', 'str', 'long', 'str', 'ulong'),
+    mountSetattr: numbered('long', 'str', 'ulong', 'void *', 'size_t'),
+    statx: numbered('long', 'str', 'ulong', 'ulong', 'void *'),
+    getdents64: numbered('long', 'void *', 'size_t'),
+  };
 }
 
-let loaded: Libc | undefined;
+let loaded: ReturnType<typeof loadLibc> | undefined;
 
 /** Loaded on first use, so that the command line's clients do not pay for it. */
-function libc(): Libc {
-  loaded ??= new Libc();
+export function libc(): ReturnType<typeof loadLibc> {
+  loaded ??= loadLibc();
   return loaded;
 }
 
-function checked(result: number, syscall: string, path: string | undefined): number {
+/** Throws the SystemCallError of a call that failed. */
+export function checked(result: number, syscall: string, path: string | undefined): number {
   if (result < 0) throw new SystemCallError(koffi.errno(), syscall, path);
   return result;
 }

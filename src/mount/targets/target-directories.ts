@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { readAccessList, removeAccessLists, removeDefaultList, writeAccessList } from '../linux/directory-calls.ts';
 import type { OpenedParent } from '../linux/opened-target.ts';
-import { isBelow, type TargetRoots } from './target.ts';
+import { isBelow, type TargetRoots } from './target-roots.ts';
 
 /** Who may enter each directory. `onReachable` is called for those that anybody who knows a name inside can pass through. */
 export type Openness = {
@@ -33,7 +33,7 @@ export class TargetDirectories {
     this.#roots.resolve(target);
     try {
       for (const path of directoriesTo(root, target)) {
-        using parent = this.#roots.openDirectory(path);
+        using parent = this.#roots.open(path, 'enter');
         if (makeOne(parent, path, openness)) made.push(path);
       }
       return made;

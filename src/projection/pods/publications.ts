@@ -4,13 +4,13 @@ import { DisposalStack } from '../../base/disposal-stack.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Slices } from '../../base/steps.ts';
-import { isBelow } from '../../mount/targets/target.ts';
 import {
   type DirectoryAccess,
   directoriesTo,
   type Openness,
   type TargetDirectories,
 } from '../../mount/targets/target-directories.ts';
+import { isBelow } from '../../mount/targets/target-roots.ts';
 import type { Notice } from '../../payload/payload.ts';
 import type { VolumeDefinition, VolumeId } from '../../spec/volume-spec.ts';
 import type { Projector, PublishRequest } from '../projector.ts';

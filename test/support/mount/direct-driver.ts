@@ -6,7 +6,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { DirectPublisher } from '../../../src/mount/direct/direct-publisher.ts';
 import { hardenProcess } from '../../../src/mount/linux/process-calls.ts';
 import type { HostedVolume } from '../../../src/mount/publisher.ts';
-import { TargetRoots } from '../../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../../src/mount/targets/target-roots.ts';
 import type { MountFlag, RecordedPublication } from '../../../src/volume/record.ts';
 import { relativePath } from '../objects/builders.ts';
 import { type ContentFile, payloadOf, recordOf, volumeId } from '../volume/volume-content.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { DirectPublisher } from '../../../src/mount/direct/direct-publisher.ts';
 import type { HostedVolume, Publisher } from '../../../src/mount/publisher.ts';
-import { TargetRoots } from '../../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../../src/mount/targets/target-roots.ts';
 import type { PublisherWorld } from '../../contract/publisher-world.ts';
 import { listTree } from '../host/list-tree.ts';
 import { ManualClock } from '../suite/clocks.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BindPublisher } from '../../../src/mount/bind/bind-publisher.ts';
 import { Pools } from '../../../src/mount/bind/pools.ts';
-import { TargetRoots } from '../../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../../src/mount/targets/target-roots.ts';
 import { nodeFileSystem, type VolumeFs } from '../../../src/volume/file-system.ts';
 import type { PublisherWorld } from '../../contract/publisher-world.ts';
 import { ManualClock } from '../suite/clocks.ts';

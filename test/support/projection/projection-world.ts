@@ -6,7 +6,7 @@ import { orThrow } from '../../../src/base/parsed.ts';
 import { Slices } from '../../../src/base/steps.ts';
 import { BindPublisher } from '../../../src/mount/bind/bind-publisher.ts';
 import { Pools } from '../../../src/mount/bind/pools.ts';
-import { TargetRoots } from '../../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../../src/mount/targets/target-roots.ts';
 import type { EventDraft } from '../../../src/objects/event.ts';
 import { EventLog, type VolumeEvent } from '../../../src/projection/events/event-log.ts';
 import type { PublishRequest } from '../../../src/projection/projector.ts';

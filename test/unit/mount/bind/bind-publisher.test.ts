@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SystemCallError } from '../../../../src/base/errors.ts';
-import { TargetRoots } from '../../../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../../../src/mount/targets/target-roots.ts';
 import { nodeFileSystem } from '../../../../src/volume/file-system.ts';
 import { publisherContract } from '../../../contract/publisher-contract.ts';
 import { openDescriptors } from '../../../support/host/process.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { DirectPublisher } from '../../../../src/mount/direct/direct-publisher.ts';
-import { TargetRoots } from '../../../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../../../src/mount/targets/target-roots.ts';
 import { listTree } from '../../../support/host/list-tree.ts';
 import { relativePath } from '../../../support/objects/builders.ts';
 import { ManualClock } from '../../../support/suite/clocks.ts';

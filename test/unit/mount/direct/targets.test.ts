@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { DirectTargets, type DirectTargetsOptions, identityOf } from '../../../../src/mount/direct/targets.ts';
 import { isInMemory } from '../../../../src/mount/host-file-systems.ts';
-import { TargetRoots } from '../../../../src/mount/targets/target.ts';
+import { TargetRoots } from '../../../../src/mount/targets/target-roots.ts';
 import { listTree } from '../../../support/host/list-tree.ts';
 import { openDescriptors } from '../../../support/host/process.ts';
 import { lanternErrorOf } from '../../../support/suite/expectations.ts';

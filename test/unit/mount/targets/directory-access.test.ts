@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { O_PATH } from '../../../../src/mount/linux/system-calls.ts';
-import { TargetRoots } from '../../../../src/mount/targets/target.ts';
 import {
   type DirectoryAccess,
   restoreState,
@@ -10,6 +9,7 @@ import {
   stateOf,
   TargetDirectories,
 } from '../../../../src/mount/targets/target-directories.ts';
+import { TargetRoots } from '../../../../src/mount/targets/target-roots.ts';
 import { MountFixture } from '../../../support/host/mounts.ts';
 import { isRoot, mayMount, setDefaultAccessList } from '../../../support/host/privileges.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';

@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { TargetRoots } from '../../../../src/mount/targets/target.ts';
 import { type Openness, TargetDirectories } from '../../../../src/mount/targets/target-directories.ts';
+import { TargetRoots } from '../../../../src/mount/targets/target-roots.ts';
 import { listTree } from '../../../support/host/list-tree.ts';
 import { openDescriptors } from '../../../support/host/process.ts';
 import { lanternErrorOf } from '../../../support/suite/expectations.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { ownPlaces, TargetRoots } from '../../../../src/mount/targets/target.ts';
+import { ownPlaces, TargetRoots } from '../../../../src/mount/targets/target-roots.ts';
 import { openDescriptors } from '../../../support/host/process.ts';
 import { lanternErrorOf } from '../../../support/suite/expectations.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
@@ -98,7 +98,7 @@ describe("TargetRoots: files and directories of the daemon's own", () => {
     using beside = roots.open(dir.at('lib/other'));
     expect(beside.name).toBe('other');
     // Targets elsewhere below it may still be made and removed.
-    using entered = roots.openDirectory(dir.at('lib'));
+    using entered = roots.open(dir.at('lib'), 'enter');
     expect(entered.name).toBe('lib');
   });
 });

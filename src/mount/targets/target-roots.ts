@@ -33,17 +33,13 @@ export class TargetRoots {
 
   /**
    * Opens the target's parent directory. `invalid-argument` for a path that is malformed, `permission-denied` outside the
-   * roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own.
+   * roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own. A directory that is only
+   * opened to be entered may have such places in it.
    */
   open(target: string, purpose: Purpose = 'cover'): OpenedParent {
     const opened = this.#open(target, purpose);
     if (opened instanceof LanternError) throw opened;
     return opened;
-  }
-
-  /** The same for a directory that targets lie in. Places of the daemon's own may lie in it too. */
-  openDirectory(directory: string): OpenedParent {
-    return this.open(directory, 'enter');
   }
 
   /**
@@ -116,7 +112,10 @@ export class TargetRoots {
 
   /** The place of the daemon's own that a real path is, lies in, or would cover. */
   #ownPlaceAt(real: string): string | undefined {
-    return this.#forbidden.find((path) => real === path || isBelow(real, path) || isBelow(path, real));
+    for (const path of this.#forbidden) {
+      if (real === path || isBelow(real, path) || isBelow(path, real)) return path;
+    }
+    return undefined;
   }
 
   #outside(target: string): LanternError {
