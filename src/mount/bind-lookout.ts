@@ -24,9 +24,9 @@ type BindLookoutOptions = {
 };
 
 /**
- * Finds the generations that others have bound, by the roots of all mounts. All volumes of a publisher share it: one look
- * answers all who ask at the same time. There is at most one look a second, and none while the table is unchanged. Only
- * callers that need an answer at once, such as a full pool, have the table read earlier.
+ * Finds the generations that others have bound, by the roots of all mounts. All volumes of a publisher share it: one
+ * look answers all who ask at the same time. There is at most one look a second, and none while the table is unchanged.
+ * Only callers that need an answer at once, such as a full pool, have the table read earlier.
  *
  * A look only answers those who asked before it began: it includes every bind made while the generation was current.
  */

@@ -34,7 +34,10 @@ function isOnSharedMount(mounter: Mounter, directory: string): boolean {
   return mount?.propagation.some((field) => field.startsWith('shared:')) ?? false;
 }
 
-/** Whether this process has another mount namespace than the host, so that mounts may end with it. Undefined if that cannot be read. */
+/**
+ * Whether this process has another mount namespace than the host, so that mounts may end with it. Undefined if that
+ * cannot be read.
+ */
 export function isInOwnMountNamespace(): boolean | undefined {
   try {
     if (readlinkSync('/proc/self/ns/pid') !== INITIAL_PID_NAMESPACE) return true;

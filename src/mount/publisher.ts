@@ -8,43 +8,48 @@ import type { FileSummary } from '../volume/generation-contents.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../volume/record.ts';
 
 /**
- * Makes volumes visible at targets. There are two kinds: `bind` keeps each volume once in a pool and binds it read-only at
- * its targets (needs CAP_SYS_ADMIN); `direct` renders it into each target (needs no privilege).
+ * Makes volumes visible at targets. There are two kinds: `bind` keeps each volume once in a pool and binds it read-only
+ * at its targets (needs CAP_SYS_ADMIN); `direct` renders it into each target (needs no privilege).
  *
  * Calls only use file systems in memory and the mount table, and are complete when they return. Calls that may handle
- * thousands of files (`Awaitable`) return at once if they fit into one slice of time; otherwise they continue in slices,
- * and the change is incomplete until the promise settles. The caller waits for it, and serialises calls per volume.
+ * thousands of files (`Awaitable`) return at once if they fit into one slice of time; otherwise they continue in
+ * slices, and the change is incomplete until the promise settles. The caller waits for it, and serialises calls per
+ * volume.
  */
 export interface Publisher extends AsyncDisposable {
   readonly kind: 'bind' | 'direct';
   /** Whether it can give files to other users and groups (CAP_CHOWN). */
   readonly canChangeOwners: boolean;
-  /** Warnings for the log and for `doctor`, such as that pools may be swapped out. Do not change after `detectPublisher`. */
+  /**
+   * Warnings for the log and for `doctor`, such as that pools may be swapped out. Do not change after
+   * `detectPublisher`.
+   */
   readonly cautions: readonly string[];
   /**
-   * Takes over what an earlier daemon left. Called once, before anything else. Removes orphan pools and incomplete volumes.
-   * A volume with a damaged record is returned with the problem in `record`, if a publication of it still exists.
+   * Takes over what an earlier daemon left. Called once, before anything else. Removes orphan pools and incomplete
+   * volumes. A volume with a damaged record is returned with the problem in `record`, if a publication of it still
+   * exists.
    */
   resume(): readonly ResumedVolume[];
   /**
-   * The target's real path below its root, which may be reached by a link; the target itself if it lies outside the roots.
-   * `invalid-argument` for a malformed path.
+   * The target's real path below its root, which may be reached by a link; the target itself if it lies outside the
+   * roots. `invalid-argument` for a malformed path.
    */
   realTarget(target: string): string;
   /**
-   * The volume on this node, created if missing. Volumes of the same `domain` (a namespace or a volume id) share a pool.
-   * `resource-exhausted` beyond the limit for all pools.
+   * The volume on this node, created if missing. Volumes of the same `domain` (a namespace or a volume id) share a
+   * pool. `resource-exhausted` beyond the limit for all pools.
    */
   open(volumeId: VolumeId, domain: string): HostedVolume;
   /**
-   * Clears a target that no record knows, for example after a reboot: unmounts it if it shows this volume, and removes an
-   * empty directory. Everything else stays, even an empty file, which may be somebody else's. Does not throw if nothing is
-   * there.
+   * Clears a target that no record knows, for example after a reboot: unmounts it if it shows this volume, and removes
+   * an empty directory. Everything else stays, even an empty file, which may be somebody else's. Does not throw if
+   * nothing is there.
    */
   clear(volumeId: VolumeId, target: string): void;
   /**
-   * The targets, by real path, of publications that others unmounted. Moved and covered mounts still exist. Reads the mount
-   * table at most once: call it only for volumes that are not `isInPlace`.
+   * The targets, by real path, of publications that others unmounted. Moved and covered mounts still exist. Reads the
+   * mount table at most once: call it only for volumes that are not `isInPlace`.
    */
   vanished(volumes: readonly HostedVolume[]): ReadonlyMap<HostedVolume, readonly string[]>;
   /** Usage of all pools together. */
@@ -61,8 +66,8 @@ export type ResumedVolume = {
     | { readonly ok: false; readonly problem: string };
   readonly inputs: KeptInputs | undefined;
   /**
-   * The recorded publications that still exist, at their targets or wherever the mounts were moved. Without a usable record,
-   * all mounts of the volume below a target root. Other mounts of the volume are somebody else's.
+   * The recorded publications that still exist, at their targets or wherever the mounts were moved. Without a usable
+   * record, all mounts of the volume below a target root. Other mounts of the volume are somebody else's.
    */
   readonly liveTargets: readonly LiveTarget[];
 };
@@ -84,23 +89,25 @@ export interface HostedVolume {
   /** The files of the current generation, in byte order of their paths. After a restart they are read from disk. */
   files(): readonly FileSummary[];
   /**
-   * Writes the payload as a new generation and swaps it in for every publication of the whole volume. Equal contents: no
-   * file system call, `changed: false`. A failure leaves the old generation complete; `resource-exhausted` if the pool has
-   * no room.
+   * Writes the payload as a new generation and swaps it in for every publication of the whole volume. Equal contents:
+   * no file system call, `changed: false`. A failure leaves the old generation complete; `resource-exhausted` if the
+   * pool has no room.
    */
   write(payload: Payload): Awaitable<WriteOutcome>;
   /**
-   * Checks that the files are still as they were written, with one file system call per file and directory if nobody touched
-   * them. Damages are repaired at once, by the same swap. A repair fails as `write` does; the next look or write tries again.
+   * Checks that the files are still as they were written, with one file system call per file and directory if nobody
+   * touched them. Damages are repaired at once, by the same swap. A repair fails as `write` does; the next look or
+   * write tries again.
    */
   look(): Awaitable<Findings>;
   /**
-   * Makes the volume, or `subPath` of its current generation, visible at `target`. A repeat does nothing. `not-found` for a
-   * missing subPath, listing the files there are; `failed-precondition` for a target that must not be covered, and for flags
-   * that the publisher does not support (all of them, for `direct`). A failure leaves the target as it was before.
+   * Makes the volume, or `subPath` of its current generation, visible at `target`. A repeat does nothing. `not-found`
+   * for a missing subPath, listing the files there are; `failed-precondition` for a target that must not be covered,
+   * and for flags that the publisher does not support (all of them, for `direct`). A failure leaves the target as it
+   * was before.
    *
-   * `announce` is called with the publication before anybody sees it, or if it exists already, so that it can be recorded
-   * before a crash loses it. If it throws, nothing is published.
+   * `announce` is called with the publication before anybody sees it, or if it exists already, so that it can be
+   * recorded before a crash loses it. If it throws, nothing is published.
    */
   publish(
     target: string,
@@ -109,8 +116,8 @@ export interface HostedVolume {
     announce?: (shown: PublishedTarget) => void,
   ): Awaitable<PublishedTarget>;
   /**
-   * Removes the publication, wherever its mount was moved, and the target. Afterwards the publication is nowhere, or this
-   * throws and the publication stays known. Nothing there: nothing happens.
+   * Removes the publication, wherever its mount was moved, and the target. Afterwards the publication is nowhere, or
+   * this throws and the publication stays known. Nothing there: nothing happens.
    */
   unpublish(target: string): Awaitable<void>;
   /** Drops a publication that `Publisher.vanished` returned, and the generation kept for it. */
@@ -121,8 +128,8 @@ export interface HostedVolume {
   isPublished(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
   /**
-   * Saves the request's secret bytes and the issued tokens, apart from the record; undefined removes them. Tokens that can
-   * be issued again are left out if they would reach a disk.
+   * Saves the request's secret bytes and the issued tokens, apart from the record; undefined removes them. Tokens that
+   * can be issued again are left out if they would reach a disk.
    */
   saveInputs(inputs: KeptInputs | undefined): void;
   /**

@@ -167,7 +167,10 @@ function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   }
 }
 
-/** `invalid-argument` with a fault for each path that cannot be in a volume: the last check before the disk, whatever made the payload. */
+/**
+ * `invalid-argument` with a fault for each path that cannot be in a volume: the last check before the disk, whatever
+ * made the payload.
+ */
 function* requireWritable(payload: Payload): Steps<void> {
   const faults: Fault[] = [];
   const files: ReadonlyMap<string, unknown> = payload.files;
@@ -249,7 +252,10 @@ function noRoom(directory: string, needed: number, free: number, total: number, 
   );
 }
 
-/** Makes a visible link, replacing what somebody put in its place, such as an editor's copy. A directory there must be empty. */
+/**
+ * Makes a visible link, replacing what somebody put in its place, such as an editor's copy. A directory there must be
+ * empty.
+ */
 function link(volume: KnownVolume, name: string): void {
   const { fs, listing } = volume;
   if (!listing.strangers.has(name)) {

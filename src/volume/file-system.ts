@@ -36,8 +36,9 @@ export interface VolumeFs {
   /** Undefined when nothing is there. */
   lstat(path: string): FileStatus | undefined;
   /**
-   * The stamps of these paths, in their order; undefined where nothing is there or it cannot be reached. One call for each
-   * path. Where the file system opens directories, paths that follow each other in one directory share one opening.
+   * The stamps of these paths, in their order; undefined where nothing is there or it cannot be reached. One call for
+   * each path. Where the file system opens directories, paths that follow each other in one directory share one
+   * opening.
    */
   stamps(paths: readonly string[]): readonly (FileStamp | undefined)[];
   /** All bytes of a regular file; ELOOP for a link. */
@@ -78,7 +79,10 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = node.consta
 /** chown(2) leaves this id as it is. */
 const UNCHANGED = -1;
 
-/** The host's file system. The calls are synchronous: use it only for file systems in memory, which never wait for a disk. */
+/**
+ * The host's file system. The calls are synchronous: use it only for file systems in memory, which never wait for a
+ * disk.
+ */
 export const nodeFileSystem: VolumeFs = {
   owner: { user: process.geteuid?.() ?? 0, group: process.getegid?.() ?? 0 },
   mkdir: node.mkdirSync,
@@ -179,7 +183,9 @@ export function createFile(fs: VolumeFs, path: string, bytes: Uint8Array, owner:
   }
 }
 
-/** Writes a 0600 file as `<path>.tmp` and renames it, so that nobody ever sees half of it. Not synced: for memory only. */
+/**
+ * Writes a 0600 file as `<path>.tmp` and renames it, so that nobody ever sees half of it. Not synced: for memory only.
+ */
 export function replaceFile(fs: VolumeFs, path: string, bytes: Uint8Array): void {
   const temporaryPath = `${path}.tmp`;
   const fd = fs.createOrEmpty(temporaryPath, UNFINISHED_MODE);

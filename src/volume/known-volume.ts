@@ -219,7 +219,9 @@ export function* findDamages(known: KnownVolume): Steps<string[]> {
   return damages;
 }
 
-/** A file that the daemon cannot read, such as one of mode 0 without privileges, counts as unchanged if its status is. */
+/**
+ * A file that the daemon cannot read, such as one of mode 0 without privileges, counts as unchanged if its status is.
+ */
 function isUnreadable(path: string, known: KnownVolume, found: KnownVolume): boolean {
   const [before, now] = [known.contents.files.get(path), found.contents.files.get(path)];
   if (before === undefined || now === undefined || now.read() !== undefined) return false;

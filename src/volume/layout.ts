@@ -31,8 +31,8 @@ export function isGenerationName(name: string): boolean {
 const NAMES_PER_MILLISECOND = 1_000_000;
 
 /**
- * `..YYYY_MM_DD_hh_mm_ss.<9 digits>` in UTC for a time in milliseconds since 1970. `nth`, below a million, distinguishes
- * generations of one millisecond.
+ * `..YYYY_MM_DD_hh_mm_ss.<9 digits>` in UTC for a time in milliseconds since 1970. `nth`, below a million,
+ * distinguishes generations of one millisecond.
  */
 export function generationName(atMilliseconds: number, nth = 0): string {
   const [time = '', fraction = ''] = new Date(atMilliseconds).toISOString().split(/[.Z]/);
@@ -56,8 +56,8 @@ export function volumeDirectoryName(volumeId: string): string {
 }
 
 /**
- * Makes generation names. A name is never used twice by this process, however fast it writes and whatever the clock does:
- * a reader that resolved `..data` must not find another payload under the same name.
+ * Makes generation names. A name is never used twice by this process, however fast it writes and whatever the clock
+ * does: a reader that resolved `..data` must not find another payload under the same name.
  */
 export class GenerationNames {
   readonly #clock: Pick<Clock, 'now'>;

@@ -11,8 +11,9 @@ import { MAX_GROUP, parseVolumeId, type VolumeDefinition, type VolumeId } from '
 import { isGenerationName } from './layout.ts';
 
 /**
- * What a restarted daemon needs to take over a volume. JSON beside the volume's data, 0600, replaced by rename. It never
- * contains secret bytes: those of the request are in RequestInputs, and the raw volume_context is not kept at all.
+ * The information a restarted daemon needs to take over a volume. JSON beside the volume's data, 0600, replaced by
+ * rename. It never contains secret bytes: those of the request are in RequestInputs, and the raw volume_context is not
+ * kept at all.
  */
 export type VolumeRecord = {
   readonly volumeId: VolumeId;
@@ -131,8 +132,8 @@ const RECORD = z.strictObject({
 });
 
 /**
- * The secret bytes that came with a request: its own data and tokens. Kept as a 0600 file beside the record, in memory and
- * never inside the published directory, so that a volume with such data can be rendered again after a SIGKILL.
+ * The secret bytes that came with a request: its own data and tokens. Kept as a 0600 file beside the record, in memory
+ * and never inside the published directory, so that a volume with such data can be rendered again after a SIGKILL.
  */
 export type RequestInputs = {
   readonly data: ReadonlyMap<string, Uint8Array>;

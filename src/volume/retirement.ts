@@ -28,8 +28,8 @@ type Replaced = {
 
 /**
  * Keeps replaced generations until their time is over or they take too many bytes, pinned ones until they are unpinned,
- * and those that others have bound until a look finds no bind any more. Pins are counted. A pinned generation may be the
- * current one, or one that an earlier process wrote.
+ * and those that others have bound until a look finds no bind any more. Pins are counted. A pinned generation may be
+ * the current one, or one that an earlier process wrote.
  */
 export class Retirement implements Disposable {
   readonly #options: RetirementOptions;
@@ -81,8 +81,8 @@ export class Retirement implements Disposable {
   }
 
   /**
-   * Returns which of these generations, left by an earlier process, may be removed. Those that others have bound are kept
-   * like replaced ones from now on; so are all of them if the mount table cannot be read.
+   * Returns which of these generations, left by an earlier process, may be removed. Those that others have bound are
+   * kept like replaced ones from now on; so are all of them if the mount table cannot be read.
    */
   *sparing(generations: readonly string[]): Steps<readonly string[]> {
     if (generations.length === 0) return [];
@@ -209,7 +209,9 @@ export interface ForeignBinds {
   afterLook(work: () => Steps<void>): void;
   /** Looks now, unless nothing changed since the last look. False when that is not possible: anything may be bound. */
   looking(): Steps<boolean>;
-  /** Whether the last look found a bind of this generation, or of a part of it, out of a directory that is `isOwnPlace`. */
+  /**
+   * Whether the last look found a bind of this generation, or of a part of it, out of a directory that is `isOwnPlace`.
+   */
   showAny(generation: string, isOwnPlace: (place: FileSystemPlace) => boolean): boolean;
 }
 

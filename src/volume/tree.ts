@@ -17,8 +17,8 @@ export type TreeEntry = {
 };
 
 /**
- * Everything below a directory, depth first, names in byte order, with `..data`, generations and visible links; no link is
- * followed. File contents only with `withContents`.
+ * Everything below a directory, depth first, names in byte order, with `..data`, generations and visible links; no link
+ * is followed. File contents only with `withContents`.
  */
 export function readTree(fs: VolumeFs, directory: string, options: ReadTreeOptions): TreeEntry[] {
   return finish(readingTree(fs, directory, options));

@@ -28,7 +28,7 @@ export class VolumeHome {
   readonly dataDirectory: string;
   readonly #fs: VolumeFs;
   readonly #directory: string;
-  /** What each file is known to hold: a hash of its text, or null if there is no file. */
+  /** The known state of each file: a hash of its text, or null if there is no file. */
   readonly #saved = new Map<string, string | null>();
 
   /** `directory` is the home itself, in a pool or another directory of the daemon's. */
@@ -72,7 +72,9 @@ export class VolumeHome {
     this.#save(INPUTS_FILE, inputs && serializeInputs(inputs));
   }
 
-  /** Undefined if there are none or the file is damaged: what needs them cannot be rendered before they are sent again. */
+  /**
+   * Undefined if there are none or the file is damaged: what needs them cannot be rendered before they are sent again.
+   */
   loadInputs(): KeptInputs | undefined {
     const inputs = this.#load(INPUTS_FILE, parseInputs);
     return inputs?.ok ? inputs.value : undefined;
@@ -109,7 +111,9 @@ export class VolumeHome {
     }
   }
 
-  /** Replaces the file, or removes it where `text` is undefined. Makes no call if the file is known to be so already. */
+  /**
+   * Replaces the file, or removes it where `text` is undefined. Makes no call if the file is known to be so already.
+   */
   #save(name: string, text: string | undefined): void {
     const bytes = text === undefined ? undefined : Buffer.from(text);
     const digest = bytes === undefined ? null : hash('sha256', bytes, 'hex');

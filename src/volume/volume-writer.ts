@@ -29,7 +29,7 @@ type VolumeWriterOptions = {
   readonly isOwnPlace?: (place: FileSystemPlace) => boolean;
 };
 
-/** What a subPath leads to, by a path below the volume's directory that goes through no link. */
+/** The file or directory of a subPath, by a path below the volume's directory that contains no link. */
 type ResolvedSubPath = {
   readonly path: string;
   readonly type: 'file' | 'directory';
@@ -110,9 +110,9 @@ export class VolumeWriter implements Disposable {
   }
 
   /**
-   * Replaces the volume's contents with the payload, in one swap. Equal contents: nothing is touched, and unless this is
-   * the first write, no file system call is made. After a failure readers still have the old contents, or the new ones
-   * if only links were missing; the next write completes it.
+   * Replaces the volume's contents with the payload, in one swap. Equal contents: nothing is touched, and unless this
+   * is the first write, no file system call is made. After a failure readers still have the old contents, or the new
+   * ones if only links were missing; the next write completes it.
    *
    * `resource-exhausted` when there is no room, `failed-precondition` when an owner cannot be given, `invalid-argument`
    * for a path that no volume can have.
@@ -121,7 +121,9 @@ export class VolumeWriter implements Disposable {
     return finish(this.writing(payload));
   }
 
-  /** `write` in steps. The next one, or `remove`, must not begin before it ends. Disposal ends it with `unavailable`. */
+  /**
+   * `write` in steps. The next one, or `remove`, must not begin before it ends. Disposal ends it with `unavailable`.
+   */
   *writing(payload: Payload): Steps<WriteOutcome> {
     if (this.#digest === payload.digest) {
       const { generation } = this;
@@ -211,7 +213,10 @@ export class VolumeWriter implements Disposable {
     return this.#pinned.damaged;
   }
 
-  /** Removes generations kept only for slow readers, to make room; not those that others show. True if something was freed. */
+  /**
+   * Removes generations kept only for slow readers, to make room; not those that others show. True if something was
+   * freed.
+   */
   retireNow(): boolean {
     return finish(this.retiringNow());
   }
@@ -220,7 +225,9 @@ export class VolumeWriter implements Disposable {
     return this.#retirement.retiringNow();
   }
 
-  /** Stops timers and a write under way, and leaves the disk as it is: the directory is about to be removed as a whole. */
+  /**
+   * Stops timers and a write under way, and leaves the disk as it is: the directory is about to be removed as a whole.
+   */
   abandon(): void {
     this.#isDisposed = true;
     this.#retirement.stop();
@@ -246,7 +253,9 @@ export class VolumeWriter implements Disposable {
     return { path: `${this.#volume.at(generation)}/${subPath}`, type, generation };
   }
 
-  /** Removes generations that are replaced, not pinned and not bound by others, then stops timers and a write under way. */
+  /**
+   * Removes generations that are replaced, not pinned and not bound by others, then stops timers and a write under way.
+   */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#retirement[Symbol.dispose]();

@@ -55,7 +55,10 @@ export class BoundVolume implements HostedVolume {
   readonly #dependencies: BoundVolumeDependencies;
   readonly #publications: BoundPublications;
   #writer: VolumeWriter;
-  /** If there is an orphan: the payload written last, until a publication of the whole volume decides whether the orphan gets it. */
+  /**
+   * If there is an orphan: the payload written last, until a publication of the whole volume decides whether the orphan
+   * gets it.
+   */
   #unpublished: Payload | undefined;
 
   /** `isNew`: the home's data directory was made just now. */
@@ -223,8 +226,8 @@ export class BoundVolume implements HostedVolume {
 
   /**
    * Decides about a mount at the target: returns it if it already is the publication of `subPath`, or unmounts it and
-   * returns undefined if it is a useless leftover of this volume. `failed-precondition` if it is another's mount, or shows
-   * another part.
+   * returns undefined if it is a useless leftover of this volume. `failed-precondition` if it is another's mount, or
+   * shows another part.
    */
   #takeMounted(
     existing: OpenedTarget,
@@ -262,8 +265,8 @@ export class BoundVolume implements HostedVolume {
   }
 
   /**
-   * Continues in the file system of a publication whose pool is gone, so that those who have it open see updates. What was
-   * written into the new pool is covered from then on, and is removed with the home.
+   * Continues in the file system of a publication whose pool is gone, so that those who have it open see updates. What
+   * was written into the new pool is covered from then on, and is removed with the home.
    */
   #adopt(orphan: OpenedTarget): void {
     const { mounter } = this.#dependencies;

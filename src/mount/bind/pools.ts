@@ -18,13 +18,16 @@ type PoolsOptions = {
   readonly poolBytes: number;
   /** Limit for all pools together, in bytes: their pages are charged to the daemon and cannot be reclaimed. */
   readonly totalBytes: number;
-  /** Times how long an empty pool waits for the next volume of its domain. Without it, a pool is removed with its last volume. */
+  /**
+   * Times how long an empty pool waits for the next volume of its domain. Without it, a pool is removed with its last
+   * volume.
+   */
   readonly idleClock?: Clock | undefined;
 };
 
 /**
- * A pool gets one inode per KiB: a volume of three small files takes about fifteen, including the generation that is about
- * to be retired, in some 30 KiB.
+ * A pool gets one inode per KiB: a volume of three small files takes about fifteen, including the generation that is
+ * about to be retired, in some 30 KiB.
  */
 const BYTES_PER_INODE = 1024;
 const MIN_INODES = 1024;
@@ -69,8 +72,8 @@ export class Pools implements Disposable {
   }
 
   /**
-   * Adds `home` to the domain's pool, and mounts the pool for the first. `resource-exhausted` beyond the limit for all pools,
-   * `unavailable` if somebody else unmounted the pool.
+   * Adds `home` to the domain's pool, and mounts the pool for the first. `resource-exhausted` beyond the limit for all
+   * pools, `unavailable` if somebody else unmounted the pool.
    */
   join(domain: string, home: string): Pool {
     // The domain comes from a request: hashed, it is a file name of fixed length that leads nowhere else.
@@ -240,7 +243,9 @@ export const IDLE_MS = 10_000;
 /** Maximum number of empty pools. Beyond it, the one that waited longest is removed. */
 export const MAX_IDLE = 8;
 
-/** Keeps empty pools mounted for a while: mounting and unmounting a pool takes longer than everything else of a publish. */
+/**
+ * Keeps empty pools mounted for a while: mounting and unmounting a pool takes longer than everything else of a publish.
+ */
 class IdlePools implements Disposable {
   readonly #clock: Clock;
   readonly #remove: (pool: Pool) => void;

@@ -11,7 +11,10 @@ type PublicationRoot = {
   readonly home: string;
   readonly generation: string | undefined;
   readonly subPath: RelativePath | undefined;
-  /** Somebody removed it from its pool: the mount shows an empty directory or a file without a name, and is never updated. */
+  /**
+   * Somebody removed it from its pool: the mount shows an empty directory or a file without a name, and is never
+   * updated.
+   */
   readonly isDeleted: boolean;
 };
 
@@ -35,7 +38,8 @@ export function publicationRoot(mount: MountEntry): PublicationRoot | undefined 
 /** Whether a place in the mount table is the data directory of this home, which the daemon finds at `path`. */
 export function isDataOf(home: string, path: string, place: FileSystemPlace, mounter: Mounter): boolean {
   if (place.directory !== `/${home}/${DATA_DIRECTORY}`) return false;
-  // The device differs from the pool's if a publication that outlived its pool was adopted. Without a pool, it is missing.
+  // The device differs from the pool's if a publication that outlived its pool was adopted. Without a pool, it is
+  // missing.
   return fallbackOnErrno(() => mounter.identify(path).device === place.device, false);
 }
 

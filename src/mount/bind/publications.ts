@@ -11,8 +11,8 @@ import type { Pools } from './pools.ts';
 import { findPublication } from './publication-root.ts';
 
 /**
- * A publication's own mount: its id, and the file or directory it shows, since the kernel gives the id to another mount as
- * soon as this one is gone.
+ * A publication's own mount: its id, and the file or directory it shows, since the kernel gives the id to another mount
+ * as soon as this one is gone.
  */
 export type Shown = Pick<FileIdentity, 'device' | 'inode' | 'mountId'>;
 
@@ -118,8 +118,8 @@ type Source = { readonly path: string; readonly isDirectory: boolean };
 
 /**
  * Binds `source` at the target, and creates the target if nothing is there (`existing` is undefined).
- * `failed-precondition` if the target would hide something; `aborted` if somebody replaced it meanwhile. After a failure
- * nothing is left that was not there before. `announce` as in `Mounter.bind`.
+ * `failed-precondition` if the target would hide something; `aborted` if somebody replaced it meanwhile. After a
+ * failure nothing is left that was not there before. `announce` as in `Mounter.bind`.
  */
 export function cover(
   parent: OpenedParent,
@@ -182,9 +182,9 @@ const ATTEMPTS = 5;
 type MountedTargets = { readonly mounter: Mounter; readonly targets: TargetRoots };
 
 /**
- * Unmounts a publication, wherever it is by now, and removes the empty directory or file it was mounted on. If it is gone
- * already, nothing happens. Afterwards it is nowhere in the mount table, or this throws: `failed-precondition` if another
- * mount covers it. Binds that others made of it stay.
+ * Unmounts a publication, wherever it is by now, and removes the empty directory or file it was mounted on. If it is
+ * gone already, nothing happens. Afterwards it is nowhere in the mount table, or this throws: `failed-precondition` if
+ * another mount covers it. Binds that others made of it stay.
  *
  * Whoever may write to a directory on the way can rename it, and the mount moves along. So a mount that is not at its
  * target is looked up in the table.
@@ -198,7 +198,7 @@ export function uncover(target: string, known: Shown, { mounter, targets }: Moun
   while (parent?.removeEmpty() === false && unmountIf(parent, (mount) => showsSame(mount, known), mounter) === 'ours');
 }
 
-/** What was mounted at a target; 'ours' is unmounted now. */
+/** The mount found at a target; 'ours' is unmounted now. */
 type FoundMount = 'ours' | 'foreign' | 'nothing';
 
 /** Unmounts the topmost mount at the target if it `isOurs`. */
@@ -243,8 +243,9 @@ function unmountElsewhere(target: string, known: Shown, { mounter, targets }: Mo
 }
 
 /**
- * Unmounts what shows the volume of this home at a target that no record knows: mounts from one of the daemon's own pools, or
- * from one that is not mounted any more. Mounts of another daemon stay, and so does a file that no such mount was on.
+ * Unmounts what shows the volume of this home at a target that no record knows: mounts from one of the daemon's own
+ * pools, or from one that is not mounted any more. Mounts of another daemon stay, and so does a file that no such mount
+ * was on.
  */
 export function clearTarget(parent: OpenedParent, home: string, pools: Pools, mounter: Mounter): void {
   const isOurs = (found: FileIdentity): boolean => {

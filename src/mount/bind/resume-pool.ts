@@ -25,9 +25,9 @@ type ResumePoolOptions = {
 };
 
 /**
- * Takes over the volumes of a pool that an earlier daemon left. The data comes from the pool. The record says which mounts
- * are publications; without a usable one, those below a target root are. A volume with neither a usable record nor a
- * publication is removed.
+ * Takes over the volumes of a pool that an earlier daemon left. The data comes from the pool. The record says which
+ * mounts are publications; without a usable one, those below a target root are. A volume with neither a usable record
+ * nor a publication is removed.
  */
 export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[] {
   const { pool } = options;
@@ -102,8 +102,8 @@ type ResumedPublication = {
 };
 
 /**
- * Finds the mount of each recorded publication: the one with its id, wherever it was moved, or one that shows the same at
- * its target. The id means nothing in another mount namespace, and records of older daemons have none. Mounts of the
+ * Finds the mount of each recorded publication: the one with its id, wherever it was moved, or one that shows the same
+ * at its target. The id means nothing in another mount namespace, and records of older daemons have none. Mounts of the
  * volume in other places were made by others.
  */
 function matchRecorded(

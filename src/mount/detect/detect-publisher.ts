@@ -41,7 +41,8 @@ export type PublisherOptions = {
 
 /**
  * Selects a publisher by what the host and the privileges allow, tested by mounting in a scratch directory.
- * `failed-precondition` if the requested kind does not work, or if secrets could be swapped out despite `requireNoswap`.
+ * `failed-precondition` if the requested kind does not work, or if secrets could be swapped out despite
+ * `requireNoswap`.
  */
 export function detectPublisher(options: PublisherOptions): Publisher {
   const runDirectory = makeRunDirectory(options.runDirectory);

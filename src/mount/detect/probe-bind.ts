@@ -18,8 +18,8 @@ export type BindProbe =
   | { readonly works: false; readonly obstacle: string };
 
 /**
- * Mounts a pool and a read-only bind in a scratch directory below the run directory, and unmounts both. Capability bits are
- * not enough to know: security modules, seccomp and user namespaces restrict mounting too.
+ * Mounts a pool and a read-only bind in a scratch directory below the run directory, and unmounts both. Capability bits
+ * are not enough to know: security modules, seccomp and user namespaces restrict mounting too.
  */
 export function probeBind(runDirectory: string): BindProbe {
   const scratch = join(runDirectory, 'probe');

@@ -73,7 +73,10 @@ export class ClaimsFile {
     this.#path = join(volumeDirectory, FILE_NAME);
   }
 
-  /** Only claims of this boot: device and inode numbers are not valid after another one. None if the file is missing or damaged. */
+  /**
+   * Only claims of this boot: device and inode numbers are not valid after another one. None if the file is missing or
+   * damaged.
+   */
   load(): Claims {
     let text: string;
     try {

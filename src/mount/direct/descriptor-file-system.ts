@@ -11,9 +11,9 @@ const FOR_NAMING = O_PATH | fs.O_DIRECTORY;
 
 /**
  * The file system below an opened directory, for places that others may rearrange: whatever happens to its path, and
- * whatever replaces an entry, nothing outside of this very directory is read, changed or removed. A link in any element is
- * ELOOP, a mount inside is EXDEV. `directory` returns the descriptor, which may be for naming only (O_PATH), or throws once
- * it is closed.
+ * whatever replaces an entry, nothing outside of this very directory is read, changed or removed. A link in any element
+ * is ELOOP, a mount inside is EXDEV. `directory` returns the descriptor, which may be for naming only (O_PATH), or
+ * throws once it is closed.
  *
  * Paths begin with `root`, which is only for messages: it is not looked up.
  */

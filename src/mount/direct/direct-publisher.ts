@@ -34,8 +34,8 @@ type DirectPublisherOptions = {
 };
 
 /**
- * Renders each volume in its targets. Needs no privilege, mounts nothing. Claims in the run directory, valid until the next
- * boot, say what at a target is the daemon's.
+ * Renders each volume in its targets. Needs no privilege, mounts nothing. Claims in the run directory, valid until the
+ * next boot, say what at a target is the daemon's.
  */
 export class DirectPublisher implements Publisher {
   readonly kind = 'direct';

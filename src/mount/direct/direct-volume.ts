@@ -41,16 +41,16 @@ type DirectVolumeDependencies = {
 };
 
 /**
- * A volume that is rendered in each of its targets. The payload is kept in memory for further targets; after a restart it
- * is unknown until the next write.
+ * A volume that is rendered in each of its targets. The payload is kept in memory for further targets; after a restart
+ * it is unknown until the next write.
  */
 export class DirectVolume implements HostedVolume {
   readonly directoryName: string;
   readonly #dependencies: DirectVolumeDependencies;
   readonly #publications: DirectPublications;
   /**
-   * The time in the names of generations, in whole milliseconds since 1970. It stands still between writes, so that one
-   * payload's generation has the same name in every target, whenever the target is published.
+   * The time in the names of generations, in whole milliseconds since 1970. It does not change between writes, so that
+   * one payload's generation has the same name in every target, whenever the target is published.
    */
   #writtenAt: number;
   #payload: Payload | undefined;
@@ -64,7 +64,8 @@ export class DirectVolume implements HostedVolume {
     const { directory, targets, clock, lookout } = dependencies;
     this.#dependencies = dependencies;
     this.#writtenAt = Math.trunc(clock.now());
-    this.#publications = new DirectPublications(new ClaimsFile(directory), targets, {
+    this.#publications = new DirectPublications(new ClaimsFile(directory), {
+      targets,
       clock,
       lookout,
       namesClock: { now: () => this.#writtenAt },
@@ -114,7 +115,7 @@ export class DirectVolume implements HostedVolume {
     for (const publication of this.#publications.all) {
       publication.writer?.lookAgain();
       if (publication.isUntouched) continue;
-      if (this.#publications.isThere(publication)) {
+      if (publication.isThere()) {
         for (const phrase of yield* publication.looking()) repaired.add(phrase);
       } else {
         lasting.push(`the target "${publication.claim.target}" was removed or moved; mount the volume there again`);
@@ -147,7 +148,7 @@ export class DirectVolume implements HostedVolume {
       );
     }
     const known = this.#publications.get(target);
-    if (known !== undefined && this.#publications.isVisible(known)) {
+    if (known?.isVisible()) {
       if (known.subPath === subPath) {
         const shown = { pinnedGeneration: known.pinnedGeneration, mountId: undefined };
         announce(shown);
@@ -173,7 +174,9 @@ export class DirectVolume implements HostedVolume {
     return publication && this.#dependencies.slices.run(this.#publications.removing(publication));
   }
 
-  /** There are no mounts. A removed target is a damage, which `look` reports until it is published again or unpublished. */
+  /**
+   * There are no mounts. A removed target is a damage, which `look` reports until it is published again or unpublished.
+   */
   isInPlace(): boolean {
     return true;
   }
@@ -184,7 +187,7 @@ export class DirectVolume implements HostedVolume {
 
   isPublished(target: string): boolean {
     const publication = this.#publications.get(target);
-    return publication !== undefined && this.#publications.isVisible(publication);
+    return publication?.isVisible() === true;
   }
 
   saveRecord(record: VolumeRecord): void {
@@ -247,7 +250,7 @@ export class DirectVolume implements HostedVolume {
         if (outcome !== undefined) outcomes.push(outcome);
       } catch (error) {
         // A target that somebody removed is not a failure.
-        if (this.#publications.isVisible(publication)) errors.push(error);
+        if (publication.isVisible()) errors.push(error);
       }
     }
     if (errors.length > 0) throw errors[0];
@@ -257,7 +260,10 @@ export class DirectVolume implements HostedVolume {
     return { ...first, changed: outcomes.some(({ changed }) => changed), changedPaths: [...paths].sort(byteOrder) };
   }
 
-  /** Keeps the payload for later targets. After a restart, copies of subPaths count as made from it: nobody sees a change. */
+  /**
+   * Keeps the payload for later targets. After a restart, copies of subPaths count as made from it: nobody sees a
+   * change.
+   */
   *#writeNowhere(payload: Payload): Steps<WriteOutcome> {
     const isTakenOver = this.#payload === undefined && this.#publications.all.length > 0;
     const files = contentsOf(payload, nodeFileSystem.owner).files;

@@ -15,8 +15,8 @@ import { descriptorFileSystem } from './descriptor-file-system.ts';
 import { directoriesOf, selectSubPath, writeDirectoryCopy, writeFileCopy } from './sub-path.ts';
 import { type DirectTargets, identityAt } from './targets.ts';
 
-/** What the writers of one volume's targets share. */
-export type WriterParts = {
+export type DirectPublicationDependencies = {
+  readonly targets: DirectTargets;
   readonly clock: Clock;
   readonly lookout: BindLookout;
   /** The clock that generations are named by. */
@@ -33,12 +33,15 @@ export class DirectPublication implements Disposable {
   readonly writer: VolumeWriter | undefined;
   /** The contents of a directory, and nothing outside of it. Its paths begin with the target's own. */
   readonly #fs: VolumeFs;
+  readonly #targets: DirectTargets;
   #claim: Claim;
   #isDisposed = false;
 
   /** Takes ownership of `opened`. */
-  constructor(claim: Claim, opened: OpenedTarget, { clock, lookout, namesClock }: WriterParts) {
+  constructor(claim: Claim, opened: OpenedTarget, dependencies: DirectPublicationDependencies) {
+    const { targets, clock, lookout, namesClock } = dependencies;
     this.opened = opened;
+    this.#targets = targets;
     this.#claim = claim;
     this.#fs = descriptorFileSystem(() => {
       this.#requireLife();
@@ -50,7 +53,8 @@ export class DirectPublication implements Disposable {
         directory: claim.target,
         clock,
         namesClock,
-        // Without `isOwnPlace`: others may move a directory above the target, so only a generation's name identifies it.
+        // Without `isOwnPlace`: others may move a directory above the target, so only a generation's name identifies
+        // it.
         binds: lookout,
       });
     }
@@ -98,7 +102,10 @@ export class DirectPublication implements Disposable {
     return this.writer && (yield* this.#withTarget(this.writer.writing(payload)));
   }
 
-  /** Whether the path shows what the last look found complete. One call for the path, and one for each file and directory. */
+  /**
+   * Whether the path shows what the last look found complete. One call for the path, and one for each file and
+   * directory.
+   */
   get isUntouched(): boolean {
     const { target, identity } = this.#claim;
     return this.writer?.isUntouched === true && identityAt(target) === identity;
@@ -111,18 +118,18 @@ export class DirectPublication implements Disposable {
   }
 
   /** Whether the target's path still leads to what was made there, in whatever state that is. */
-  isThere(targets: DirectTargets): boolean {
-    using found = targets.find(this.#claim.target, this.#claim.identity);
+  isThere(): boolean {
+    using found = this.#targets.find(this.#claim.target, this.#claim.identity);
     return found !== undefined;
   }
 
   /** Whether the target's path shows everything that was published. */
-  isVisible(targets: DirectTargets): boolean {
+  isVisible(): boolean {
     const { target, identity, contents, isComplete } = this.#claim;
-    using found = targets.find(target, identity);
+    using found = this.#targets.find(target, identity);
     if (found === undefined || !isComplete) return false;
     // An earlier daemon may have been led to render in another user's directory.
-    if (found.isDirectory && !targets.isOwn(found)) return false;
+    if (found.isDirectory && !this.#targets.isOwn(found)) return false;
     return contents.kind !== 'volume' || this.#showsGeneration();
   }
 
@@ -135,9 +142,9 @@ export class DirectPublication implements Disposable {
   }
 
   /** Removes what was rendered, and the target if nothing else is in it. */
-  *withdrawing(targets: DirectTargets): Steps<void> {
+  *withdrawing(): Steps<void> {
     yield* this.removingContents();
-    targets.remove(this.#claim.target, this.#claim.identity);
+    this.#targets.remove(this.#claim.target, this.#claim.identity);
     if (this.#claim.contents.kind === 'file') this.#emptyIfMoved();
     // Generations kept for slow readers were removed with the rest.
     this.writer?.abandon();
@@ -192,9 +199,9 @@ export class DirectPublication implements Disposable {
 export type IsOurs = (path: string, type: FileType, linkTarget: () => string) => boolean;
 
 /**
- * Removes the daemon's own entries below `root`, and leaves the rest. `fs` is that of a directory held open, which follows
- * no link and enters no mount, so it cannot be led elsewhere. `..data` goes first: if it is missing and other entries are
- * not, a removal has begun.
+ * Removes the daemon's own entries below `root`, and leaves the rest. `fs` is that of a directory held open, which
+ * follows no link and enters no mount, so it cannot be led elsewhere. `..data` goes first: if it is missing and other
+ * entries are not, a removal has begun.
  */
 export function* removingOurs(fs: VolumeFs, root: string, isOurs: IsOurs): Steps<void> {
   const walk = function* (entries: readonly DirectoryEntry[], directory: string, prefix: string): Steps<void> {
@@ -218,8 +225,8 @@ export function* removingOurs(fs: VolumeFs, root: string, isOurs: IsOurs): Steps
 }
 
 /**
- * For a target with a whole volume: generations, the links to the current one, and the visible links. Everything inside a
- * generation counts as the daemon's own.
+ * For a target with a whole volume: generations, the links to the current one, and the visible links. Everything inside
+ * a generation counts as the daemon's own.
  */
 export const isOfVolume: IsOurs = (path, type, linkTarget) => {
   if (path.includes('/')) return true;

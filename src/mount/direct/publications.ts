@@ -2,8 +2,8 @@ import { toLanternError } from '../../base/errors.ts';
 import { finish, type Steps } from '../../base/steps.ts';
 import type { Payload } from '../../payload/payload.ts';
 import type { ClaimedContents, ClaimsFile } from './claims.ts';
-import { DirectPublication, type WriterParts } from './publication.ts';
-import { type DirectTargets, identityOf } from './targets.ts';
+import { DirectPublication, type DirectPublicationDependencies } from './publication.ts';
+import { identityOf } from './targets.ts';
 
 /**
  * The targets of one volume. A claim is saved before its target is made and removed after the target is gone, so that a
@@ -11,14 +11,12 @@ import { type DirectTargets, identityOf } from './targets.ts';
  */
 export class DirectPublications implements Disposable {
   readonly #claims: ClaimsFile;
-  readonly #targets: DirectTargets;
-  readonly #writerParts: WriterParts;
+  readonly #dependencies: DirectPublicationDependencies;
   readonly #byTarget = new Map<string, DirectPublication>();
 
-  constructor(claims: ClaimsFile, targets: DirectTargets, writerParts: WriterParts) {
+  constructor(claims: ClaimsFile, dependencies: DirectPublicationDependencies) {
     this.#claims = claims;
-    this.#targets = targets;
-    this.#writerParts = writerParts;
+    this.#dependencies = dependencies;
   }
 
   /** In the order of publishing. */
@@ -30,14 +28,6 @@ export class DirectPublications implements Disposable {
     return this.#byTarget.get(target);
   }
 
-  isThere(publication: DirectPublication): boolean {
-    return publication.isThere(this.#targets);
-  }
-
-  isVisible(publication: DirectPublication): boolean {
-    return publication.isVisible(this.#targets);
-  }
-
   /** Renders these contents of the payload at the target. After a failure the target is as it was. */
   *add(target: string, contents: ClaimedContents, payload: Payload): Steps<DirectPublication> {
     const { publication, undo } = this.#prepare(target, contents);
@@ -45,7 +35,7 @@ export class DirectPublications implements Disposable {
       this.#save();
       yield* publication.render(payload);
       this.#save();
-      this.#targets.take(publication.claim.identity);
+      this.#dependencies.targets.take(publication.claim.identity);
       return publication;
     } catch (error) {
       if (publication.isDisposed) throw error;
@@ -63,7 +53,7 @@ export class DirectPublications implements Disposable {
   /** Removes what was rendered, and the target if nothing else is in it. */
   *removing(publication: DirectPublication): Steps<void> {
     try {
-      yield* publication.withdrawing(this.#targets);
+      yield* publication.withdrawing();
     } catch (error) {
       throw toLanternError(error, `remove the volume from "${publication.claim.target}"`);
     }
@@ -71,21 +61,21 @@ export class DirectPublications implements Disposable {
   }
 
   /**
-   * Returns the publications of an earlier daemon that are still complete. Incomplete ones are removed; if that fails, the
-   * claim stays for the next start.
+   * Returns the publications of an earlier daemon that are still complete. Incomplete ones are removed; if that fails,
+   * the claim stays for the next start.
    */
   takeOver(): readonly DirectPublication[] {
     const { claims, intended } = this.#claims.load();
     for (const claim of claims) {
-      const opened = this.#targets.find(claim.target, claim.identity);
+      const opened = this.#dependencies.targets.find(claim.target, claim.identity);
       if (opened === undefined) continue;
-      const publication = new DirectPublication(claim, opened, this.#writerParts);
+      const publication = new DirectPublication(claim, opened, this.#dependencies);
       this.#byTarget.set(claim.target, publication);
-      if (publication.isVisible(this.#targets)) this.#targets.take(claim.identity);
+      if (publication.isVisible()) this.#dependencies.targets.take(claim.identity);
       else ignoreErrors(() => finish(this.removing(publication)));
     }
-    if (intended !== undefined) ignoreErrors(() => this.#targets.removeEmpty(intended));
-    return this.all.filter((publication) => publication.isVisible(this.#targets));
+    if (intended !== undefined) ignoreErrors(() => this.#dependencies.targets.removeEmpty(intended));
+    return this.all.filter((publication) => publication.isVisible());
   }
 
   /** Closes the targets, which stay with their contents. */
@@ -101,9 +91,11 @@ export class DirectPublications implements Disposable {
     this.#save(target);
     try {
       const { opened, undo } =
-        contents.kind === 'file' ? this.#targets.prepareFile(target) : this.#targets.prepareDirectory(target);
+        contents.kind === 'file'
+          ? this.#dependencies.targets.prepareFile(target)
+          : this.#dependencies.targets.prepareDirectory(target);
       const claim = { target, identity: identityOf(opened), contents, isComplete: false };
-      const publication = new DirectPublication(claim, opened, this.#writerParts);
+      const publication = new DirectPublication(claim, opened, this.#dependencies);
       this.#byTarget.set(target, publication);
       return { publication, undo };
     } catch (error) {
@@ -115,7 +107,7 @@ export class DirectPublications implements Disposable {
   #forget(publication: DirectPublication): void {
     const { target, identity } = publication.claim;
     this.#byTarget.delete(target);
-    this.#targets.release(identity);
+    this.#dependencies.targets.release(identity);
     publication[Symbol.dispose]();
     this.#save();
   }

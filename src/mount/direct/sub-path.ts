@@ -66,8 +66,8 @@ export function* writeDirectoryCopy(
 }
 
 /**
- * Fills an existing file, empty and 0600: bytes first, then the owner, then the mode. `path` is that of the opened file, in
- * `/proc/self/fd`.
+ * Fills an existing file, empty and 0600: bytes first, then the owner, then the mode. `path` is that of the opened
+ * file, in `/proc/self/fd`.
  */
 export function writeFileCopy(path: string, file: PayloadFile, mountGroup: number | undefined): void {
   writeFileSync(path, file.bytes, { flag: 'r+' });

@@ -20,9 +20,10 @@ export type DirectTargetsOptions = {
 };
 
 /**
- * Decides which targets may be rendered in, and makes them. An existing one must be empty and belong to the daemon's user:
- * the owner of a directory can replace what is written there by links that lead elsewhere. So can anybody who may write to
- * a directory above the target; where that is allowed, the daemon relies on its descriptor instead of the path.
+ * Decides which targets may be rendered in, and makes them. An existing one must be empty and belong to the daemon's
+ * user: the owner of a directory can replace what is written there by links that lead elsewhere. So can anybody who may
+ * write to a directory above the target; where that is allowed, the daemon relies on its descriptor instead of the
+ * path.
  */
 export class DirectTargets {
   readonly #options: DirectTargetsOptions;
@@ -43,8 +44,8 @@ export class DirectTargets {
   }
 
   /**
-   * Opens the target if it is the file or directory of this identity. Undefined for links, and for paths outside the roots,
-   * which may have been others when the target was published.
+   * Opens the target if it is the file or directory of this identity. Undefined for links, and for paths outside the
+   * roots, which may have been others when the target was published.
    */
   find(target: string, identity: string): OpenedTarget | undefined {
     using parent = this.#openIfAllowed(target);
@@ -60,8 +61,8 @@ export class DirectTargets {
   }
 
   /**
-   * Removes the target if it is still the file of this identity, or the directory of this identity and empty. Something else
-   * may take its name before the removal, but only by somebody who could have removed that as well.
+   * Removes the target if it is still the file of this identity, or the directory of this identity and empty. Something
+   * else may take its name before the removal, but only by somebody who could have removed that as well.
    */
   remove(target: string, identity: string): void {
     using parent = this.#options.roots.openIfThere(target);
@@ -140,7 +141,8 @@ export class DirectTargets {
 
   /**
    * Closes it to writers other than the daemon's user. Since a directory opened by its name may not be the one that was
-   * made, it is checked to be empty before and after. Access lists and a group inherited from others' directories are removed.
+   * made, it is checked to be empty before and after. Access lists and a group inherited from others' directories are
+   * removed.
    */
   #settle(opened: OpenedTarget, mode: number, isFromOthers: boolean): void {
     requireStillEmpty(opened);
@@ -222,7 +224,10 @@ export function identityOf(opened: OpenedTarget): string {
   return identityText(identifyFile(opened.fd));
 }
 
-/** The identity of what is at the path now, following links on the way. Undefined if nothing is there or it cannot be reached. */
+/**
+ * The identity of what is at the path now, following links on the way. Undefined if nothing is there or it cannot be
+ * reached.
+ */
 export function identityAt(path: string): string | undefined {
   const status = fallbackOnErrno(() => directoryCalls.status(AT_FDCWD, path), undefined);
   return status && identityText(status);
@@ -280,8 +285,9 @@ type Ancestor = EntryStatus & {
 type DirectUser = { readonly user: number; readonly group: number };
 
 /**
- * The directories above an opened parent, itself first, up to `/`. Each is found through `..` of the one below, so these are
- * the real ones, whatever path led there. Others cannot move a directory out of one that they cannot write to.
+ * The directories above an opened parent, itself first, up to `/`. Each is found through `..` of the one below, so
+ * these are the real ones, whatever path led there. Others cannot move a directory out of one that they cannot write
+ * to.
  */
 function ancestorsOf(parent: OpenedParent): readonly Ancestor[] {
   const found: Ancestor[] = [];
@@ -303,9 +309,9 @@ function ancestorsOf(parent: OpenedParent): readonly Ancestor[] {
 }
 
 /**
- * The reason why users other than root and the daemon's can replace what is made in the directory; undefined if they cannot.
- * In a sticky directory they can only touch their own entries. Group bits count as well, since they may stand for users of
- * an access control list; but a user's own directory may be open to the group that the daemon runs in.
+ * The reason why users other than root and the daemon's can replace what is made in the directory; undefined if they
+ * cannot. In a sticky directory they can only touch their own entries. Group bits count as well, since they may stand
+ * for users of an access control list; but a user's own directory may be open to the group that the daemon runs in.
  */
 export function opennessOf({ user: owner, group, mode }: EntryStatus, daemon: DirectUser): string | undefined {
   const isDaemons = owner === daemon.user;

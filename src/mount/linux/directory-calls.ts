@@ -113,7 +113,10 @@ export function isEmptyDirectory(fd: number): boolean {
   }
 }
 
-/** Whether there is an entry other than `.` and `..`. Each has its length at offset 16, and its name, ended by NUL, at 19. */
+/**
+ * Whether there is an entry other than `.` and `..`. Each has its length at offset 16, and its name, ended by NUL, at
+ * 19.
+ */
 function holdsName(entries: Buffer, length: number): boolean {
   const dot = 0x2e;
   for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
@@ -133,7 +136,10 @@ const attributeBuffer = Buffer.alloc(65_536);
 const ACCESS_LIST = 'system.posix_acl_access';
 const DEFAULT_LIST = 'system.posix_acl_default';
 
-/** Reads the access control list in the kernel's binary form, see acl(5); undefined for none. `path` as in `removeAccessLists`. */
+/**
+ * Reads the access control list in the kernel's binary form, see acl(5); undefined for none. `path` as in
+ * `removeAccessLists`.
+ */
 export function readAccessList(path: string): Buffer | undefined {
   const length = libc().getxattr(path, ACCESS_LIST, attributeBuffer, attributeBuffer.length);
   if (length >= 0) return Buffer.from(attributeBuffer.subarray(0, length));

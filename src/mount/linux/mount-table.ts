@@ -10,7 +10,10 @@ export const MOUNTINFO = '/proc/self/mountinfo';
 export interface MountTable extends Disposable {
   /** Whether anything was mounted, moved or unmounted since the last call; true for the first. One system call. */
   hasChanged(): boolean;
-  /** Reads all lines, in steps, and parses those that are wanted. A change meanwhile may be missing; `hasChanged` then reports it. */
+  /**
+   * Reads all lines, in steps, and parses those that are wanted. A change meanwhile may be missing; `hasChanged` then
+   * reports it.
+   */
   reading(isWanted: (line: string) => boolean): Steps<readonly MountEntry[]>;
 }
 

@@ -22,9 +22,9 @@ export interface Mounter {
   /** Unmounts the topmost mount of a directory of the daemon's own, in use or not. Nothing mounted: nothing happens. */
   unmount(directory: string): void;
   /**
-   * Binds `source`, a file or directory of the daemon's own, at the target: read-only, nosuid, nodev and private from the
-   * first moment on. It covers whatever is at the target. `announce` is called with the mount before anybody sees it; if
-   * it throws, nothing is mounted.
+   * Binds `source`, a file or directory of the daemon's own, at the target: read-only, nosuid, nodev and private from
+   * the first moment on. It covers whatever is at the target. `announce` is called with the mount before anybody sees
+   * it; if it throws, nothing is mounted.
    */
   bind(
     source: string,
@@ -38,7 +38,10 @@ export interface Mounter {
   adopt(publication: OpenedTarget, directory: string): void;
   /** Identifies what is at the target or path, mounts included. */
   identify(place: OpenedTarget | string): FileIdentity;
-  /** Reads the mount table, in time proportional to all mounts of the host: at start and on rare occasions, never per request. */
+  /**
+   * Reads the mount table, in time proportional to all mounts of the host: at start and on rare occasions, never per
+   * request.
+   */
   table(): readonly MountEntry[];
   /** The same for repeated looks. Must be disposed. */
   watchTable(): MountTable;

@@ -15,7 +15,9 @@ const MS_REC = 0x4000;
 const MS_UNBINDABLE = 0x20000;
 const MS_PRIVATE = 0x40000;
 
-/** Moves the calling thread into the mount namespace that `fd` is open on; its root and working directory are `/` there. */
+/**
+ * Moves the calling thread into the mount namespace that `fd` is open on; its root and working directory are `/` there.
+ */
 export function joinMounts(fd: number): void {
   const CLONE_NEWNS = 0x20000;
   checked(libc().setns(fd, CLONE_NEWNS), 'setns', undefined);

@@ -30,7 +30,7 @@ abstract class Opened implements Disposable {
 }
 
 /**
- * The directory that a target lies in, held open from check to mount: whatever happens to the path meanwhile, `name` is
+ * The directory that a target lies in, held open from check to mount: whatever happens to the path, `name` is
  * looked up in this very directory.
  */
 export class OpenedParent extends Opened {
@@ -50,7 +50,7 @@ export class OpenedParent extends Opened {
     this.path = `${this.parentPath}/${name}`;
   }
 
-  /** What is at the target, mounts included; undefined for nothing. A symbolic link there is `failed-precondition`. */
+  /** Opens what is at the target, mounts included; undefined for nothing. `failed-precondition` for a symbolic link. */
   openExisting(): OpenedTarget | undefined {
     try {
       // Most targets do not exist yet, and this costs less than an open that fails.
@@ -81,8 +81,8 @@ export class OpenedParent extends Opened {
   }
 
   /**
-   * A new directory, 0750 whatever the umask; what is mounted on it has its own modes. `already-exists` if something got
-   * there first, `aborted` if another user's file or directory has taken its name since.
+   * A new directory, 0750 whatever the umask; what is mounted on it has its own modes. `already-exists` if something
+   * got there first, `aborted` if another user's file or directory has taken its name since.
    */
   createDirectory(): OpenedTarget {
     try {
@@ -166,7 +166,7 @@ export class OpenedParent extends Opened {
 /** Not empty, mounted on, on a read-only file system, or replaced between look and removal. */
 const STAYS: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'EBUSY', 'EROFS', 'ENOTDIR', 'EISDIR']);
 
-/** What is at a target, held open without access to its contents. */
+/** The file or directory at a target, held open without access to its contents. */
 export class OpenedTarget extends Opened {
   /** A path that leads to exactly this file or directory, for calls that take paths. */
   readonly path: string;

@@ -21,8 +21,8 @@ type PeerCredentials = { readonly pid: number; readonly uid: number };
 type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number;
 
 /**
- * Returns a function that reads who called connect(2) on the other side of a socket (SO_PEERCRED); undefined if that is not
- * available. Call it once and early: loading takes long enough for the first client to notice.
+ * Returns a function that reads who called connect(2) on the other side of a socket (SO_PEERCRED); undefined if that is
+ * not available. Call it once and early: loading takes long enough for the first client to notice.
  */
 export function peerCredentialReader(): (fd: number) => PeerCredentials | undefined {
   // The same values on x86-64 and arm64.

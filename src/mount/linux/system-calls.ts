@@ -5,8 +5,8 @@ import { LanternError, SystemCallError } from '../../base/errors.ts';
 import type { FileStamp } from '../../volume/file-system.ts';
 
 /**
- * Linux calls that Node does not offer: libc's wrappers where every libc has them, otherwise by number, since glibc before
- * 2.36 and musl lack the new mount calls. Failures throw SystemCallError; descriptors are close-on-exec.
+ * Linux calls that Node does not offer: libc's wrappers where every libc has them, otherwise by number, because musl,
+ * and glibc before 2.36, lack the new mount calls. Failures throw SystemCallError; descriptors are close-on-exec.
  */
 
 /** Since 5.1, new calls have one number on all architectures; statx is older and does not. */
@@ -113,8 +113,9 @@ export function leaveMountNamespace(): void {
 const PATH_MAX = 4096;
 
 /**
- * Opens a directory for naming (O_PATH). A symbolic link in any element, the last included, is ELOOP. `path` is absolute.
- * It may be longer than PATH_MAX, if somebody moved a mount's target deep down; it is then opened element by element.
+ * Opens a directory for naming (O_PATH). A symbolic link in any element, the last included, is ELOOP. `path` is
+ * absolute. It may be longer than PATH_MAX, if somebody moved a mount's target deep down; it is then opened element by
+ * element.
  */
 export function openDirectoryWithoutLinks(path: string): number {
   const RESOLVE_NO_MAGICLINKS = 2n;
@@ -139,7 +140,10 @@ export function openDirectoryWithoutLinks(path: string): number {
 
 const OPEN_TREE_CLONE = 1;
 
-/** Makes a detached clone of the mount that shows `path`, with `path` as its root. Not recursive; does not follow a link at the end. */
+/**
+ * Makes a detached clone of the mount that shows `path`, with `path` as its root. Not recursive; does not follow a link
+ * at the end.
+ */
 export function cloneMount(path: string): number {
   const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
   return checked(libc().openTree(OPEN_TREE, AT_FDCWD, path, flags), 'open_tree', path);
@@ -162,7 +166,10 @@ export function setMountAttributes(mountFd: number, set: number, clear: number):
   checked(result, 'mount_setattr', undefined);
 }
 
-/** Attaches a detached mount on top of the file or directory that `targetFd` is open on. `target` is only for the error message. */
+/**
+ * Attaches a detached mount on top of the file or directory that `targetFd` is open on. `target` is only for the error
+ * message.
+ */
 export function attachMount(mountFd: number, targetFd: number, target: string): void {
   const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
   const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
@@ -232,7 +239,10 @@ export function tryLock(fd: number): boolean {
   throw new SystemCallError(errno, 'flock', undefined);
 }
 
-/** Whether poll(2) reports an exceptional condition, without waiting. A mount table has one if it changed since the last call. */
+/**
+ * Whether poll(2) reports an exceptional condition, without waiting. A mount table has one if it changed since the last
+ * call.
+ */
 export function hasException(fd: number): boolean {
   const POLLPRI = 0x2;
   const asked = Buffer.alloc(8);
@@ -259,8 +269,8 @@ const STAMP_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * Inode and ctime as `lstat` returns them, at half its cost; undefined if nothing is there. A relative path starts at the
- * opened directory.
+ * Inode and ctime as `lstat` returns them, at half its cost; undefined if nothing is there. A relative path starts at
+ * the opened directory.
  */
 export function stampAt(directory: number, path: string): FileStamp | undefined {
   const STATX_CTIME = 0x80;

@@ -5,15 +5,18 @@ import { readAccessList, removeAccessLists, removeDefaultList, writeAccessList }
 import type { OpenedParent } from '../linux/opened-target.ts';
 import { isBelow, type TargetRoots } from './target-roots.ts';
 
-/** Who may enter each directory. `onReachable` is called for those that anybody who knows a name inside can pass through. */
+/**
+ * Who may enter each directory. `onReachable` is called for those that anybody who knows a name inside can pass
+ * through.
+ */
 export type Openness = {
   readonly accessOf: (directory: string) => DirectoryAccess;
   readonly onReachable: (directory: string) => void;
 };
 
 /**
- * Makes and removes the directories between a root and the targets below it. Each is made and removed in its opened parent:
- * within the target roots, and without following a symbolic link. Nothing outside of the root is touched.
+ * Makes and removes the directories between a root and the targets below it. Each is made and removed in its opened
+ * parent: within the target roots, and without following a symbolic link. Nothing outside of the root is touched.
  */
 export class TargetDirectories {
   readonly #roots: TargetRoots;
@@ -24,8 +27,8 @@ export class TargetDirectories {
 
   /**
    * Makes the root (whose parent must exist) and the directories between it and the target, as far as they are missing,
-   * whatever the umask. Returns the directories made, outermost first; none is left after an error. `failed-precondition`
-   * for a link or a file on the way; otherwise errors as in `TargetRoots.open`.
+   * whatever the umask. Returns the directories made, outermost first; none is left after an error.
+   * `failed-precondition` for a link or a file on the way; otherwise errors as in `TargetRoots.open`.
    */
   make(root: string, target: string, openness: Openness): readonly string[] {
     const made: string[] = [];
@@ -138,9 +141,9 @@ const UNLISTABLE = 0o711;
 
 /**
  * Sets mode and access control list for this access. `path` is that of an opened directory of the daemon's user, in
- * `/proc/self/fd`. Nothing is changed if it is right already. During a change nobody else gets access, and nobody loses it
- * who has it before and after. False if the file system has no such lists: anybody who knows a name inside can then pass
- * through.
+ * `/proc/self/fd`. Nothing is changed if it is right already. During a change nobody else gets access, and nobody loses
+ * it who has it before and after. False if the file system has no such lists: anybody who knows a name inside can then
+ * pass through.
  */
 export function setDirectoryAccess(path: string, access: DirectoryAccess): boolean {
   const list = access === 'everybody' ? undefined : accessList(access);

@@ -7,7 +7,7 @@ import { openDirectoryWithoutLinks } from '../linux/system-calls.ts';
 /** PATH_MAX without its NUL. */
 const MAX_TARGET_BYTES = 4095;
 
-/** What a path is opened for: to be covered by a volume, or to make directories and targets in it. */
+/** The purpose of opening a path: to cover it with a volume, or to make directories and targets in it. */
 type Purpose = 'cover' | 'enter';
 
 /** A root as the operator gave it, and its real path. */
@@ -15,16 +15,16 @@ type Root = { readonly given: string; readonly real: string };
 
 /**
  * Confines targets to the directories that the operator allows. A root is trusted and resolved once, here, because
- * `/var/run` or a kubelet's directory may be reached through a link. Below it no symbolic link is followed, so that nobody
- * who owns a directory on the way can redirect a mount.
+ * `/var/run` or a kubelet's directory may be reached through a link. Below it no symbolic link is followed, so that
+ * nobody who owns a directory on the way can redirect a mount.
  */
 export class TargetRoots {
   readonly #roots: readonly Root[];
   readonly #forbidden: readonly string[];
 
   /**
-   * `forbidden`: the daemon's own files and directories, such as the run directory, which need not exist yet. A target may
-   * not be one of them, lie in one, or cover one.
+   * `forbidden`: the daemon's own files and directories, such as the run directory, which need not exist yet. A target
+   * may not be one of them, lie in one, or cover one.
    */
   constructor(roots: readonly string[], forbidden: readonly string[]) {
     this.#roots = roots.map((given) => ({ given: cleanPath(given), real: realPath(given) }));
@@ -32,9 +32,9 @@ export class TargetRoots {
   }
 
   /**
-   * Opens the target's parent directory. `invalid-argument` for a path that is malformed, `permission-denied` outside the
-   * roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own. A directory that is only
-   * opened to be entered may have such places in it.
+   * Opens the target's parent directory. `invalid-argument` for a path that is malformed, `permission-denied` outside
+   * the roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own. A directory that is
+   * only opened to be entered may have such places in it.
    */
   open(target: string, purpose: Purpose = 'cover'): OpenedParent {
     const opened = this.#open(target, purpose);
@@ -44,8 +44,8 @@ export class TargetRoots {
 
   /**
    * The same for removing: undefined where no publication can be, because the parent is missing, behind a link, outside
-   * the roots or the daemon's own. Throws `invalid-argument`, and `permission-denied` for a directory that the daemon may not
-   * enter.
+   * the roots or the daemon's own. Throws `invalid-argument`, and `permission-denied` for a directory that the daemon
+   * may not enter.
    */
   openIfThere(target: string): OpenedParent | undefined {
     const opened = this.#open(target, 'cover');
@@ -199,8 +199,9 @@ function realPath(path: string): string {
 }
 
 /**
- * The places that no target may be, lie in or cover: these files and directories, the sockets, and each socket's directory
- * if it holds nothing but sockets. A socket in a shared directory such as `/run` does not reserve the whole directory.
+ * The places that no target may be, lie in or cover: these files and directories, the sockets, and each socket's
+ * directory if it holds nothing but sockets. A socket in a shared directory such as `/run` does not reserve the whole
+ * directory.
  */
 export function ownPlaces(places: readonly (string | undefined)[], sockets: readonly string[]): readonly string[] {
   const directories = sockets.map(dirname).filter(hasOnlySockets);
