@@ -15,7 +15,7 @@ export type FileSystemTraits = {
   readonly refusesLinks?: boolean;
 };
 
-/** What the writer relies on, on every file system it may meet. */
+/** The behaviour of a file system that the writer relies on. */
 export function fileSystemContract(
   name: string,
   open: () => FileSystemPlace,

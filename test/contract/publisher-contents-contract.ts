@@ -13,7 +13,7 @@ import {
   SECOND,
 } from './publisher-world.ts';
 
-/** What a reader at the targets finds. */
+/** The contents that readers find at the targets. */
 export function publisherContentsContract(createWorld: () => PublisherWorld, deviations: PublisherDeviations): void {
   test('bytes and modes, through the links, in one generation', () => {
     using world = createWorld();

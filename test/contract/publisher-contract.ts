@@ -10,7 +10,7 @@ import { publisherDamageContract } from './publisher-damage-contract.ts';
 import { publisherRestartContract } from './publisher-restart-contract.ts';
 import { arrange, FIRST, ID, type PublisherDeviations, type PublisherWorld, SECOND } from './publisher-world.ts';
 
-/** What every Publisher does. `createWorld` is called once per test. */
+/** The contract of every Publisher. `createWorld` is called once per test. */
 export function publisherContract(
   name: string,
   createWorld: () => PublisherWorld,

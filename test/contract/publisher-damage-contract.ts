@@ -16,7 +16,7 @@ import {
   settle,
 } from './publisher-world.ts';
 
-/** What somebody may do to a volume's directory behind the daemon's back, and what is said of it. */
+/** Changes that others may make to a volume's directory, and the phrase that reports each. */
 const DAMAGES: Readonly<Record<string, readonly [damage: (directory: string) => void, said: RegExp]>> = {
   'a visible link is removed': [(at) => fs.unlinkSync(join(at, 'user')), /"user" was removed/],
   'a visible link is replaced by a file': [
@@ -50,7 +50,7 @@ const DAMAGES: Readonly<Record<string, readonly [damage: (directory: string) => 
     (at) => {
       const file = join(at, '..data/user');
       const { mode } = fs.statSync(file);
-      // Only root writes to what nobody may write to.
+      // Only root can write to a read-only file.
       fs.chmodSync(file, 0o600);
       const fd = fs.openSync(file, 'r+');
       fs.writeSync(fd, 'A', 0);
@@ -101,7 +101,7 @@ const DAMAGES: Readonly<Record<string, readonly [damage: (directory: string) => 
   ],
 };
 
-/** What a look finds, repairs or tells. */
+/** The damages that a look finds, repairs or reports. */
 export function publisherDamageContract(createWorld: () => PublisherWorld, deviations: PublisherDeviations): void {
   const place = (world: PublisherWorld, volume: HostedVolume, target: string) => {
     return deviations.isWritableByOwner === true ? target : join(dirname(world.recordFile(volume)), 'data');

@@ -14,7 +14,7 @@ import {
   SECOND,
 } from './publisher-world.ts';
 
-/** What a publisher finds that an earlier one left. */
+/** Take-over of what an earlier publisher left. */
 export function publisherRestartContract(createWorld: () => PublisherWorld, deviations: PublisherDeviations): void {
   test('finds volumes, records, inputs and publications as they were, however often', () => {
     using world = createWorld();

@@ -22,7 +22,7 @@ export interface PublisherWorld extends Disposable {
 export type PublisherDeviations = {
   /** Mount flags are refused. */
   readonly refusesFlags?: boolean;
-  /** Root can write to a publication, as it is no mount of its own. */
+  /** Root can write to a publication, because it is not a mount. */
   readonly isWritableByOwner?: boolean;
   /** A directory's contents are not visible at targets: the mounter only records. */
   readonly showsNothing?: boolean;

@@ -5,6 +5,7 @@ import type { Log } from '../../base/log.ts';
 import type { Slices } from '../../base/steps.ts';
 import type { Publisher } from '../../mount/publisher.ts';
 import type { TargetDirectories } from '../../mount/targets/target-directories.ts';
+import { cleanPath } from '../../mount/targets/target-roots.ts';
 import type { EventRecorder } from '../../objects/event.ts';
 import type { Notice } from '../../payload/payload.ts';
 import type { Pod } from '../../spec/pod/pod.ts';
@@ -47,7 +48,8 @@ export class PodProjector implements Pods {
   async mount(given: PodRequest, signal: AbortSignal): Promise<MountedPod> {
     const { source, clock } = this.#dependencies;
     await source.ready(signal);
-    const request = { ...given, root: cleanRoot(given.root) };
+    // The root is part of the volumes' ids, so it must have one spelling. `..` is refused by the target roots.
+    const request = { ...given, root: cleanPath(given.root) };
     const attempt = () => this.#exclusively(given.pod, signal, () => this.#mount(request, signal));
     try {
       if (!request.waitForObjects) return await attempt();
@@ -108,7 +110,7 @@ export class PodProjector implements Pods {
   async unmount(given: PodUnmount, signal: AbortSignal): Promise<void> {
     const { namespace, name, root } = given;
     const pod = { namespace, facts: { name } };
-    await this.#exclusively(pod, signal, () => this.#unmount(given, root && cleanRoot(root), signal));
+    await this.#exclusively(pod, signal, () => this.#unmount(given, root && cleanPath(root), signal));
   }
 
   /**
@@ -182,10 +184,4 @@ function eachOnce(notices: readonly Notice[]): readonly Notice[] {
   const unique = new Map<string, Notice>();
   for (const notice of notices) unique.set(`${notice.reason} ${notice.message}`, notice);
   return [...unique.values()];
-}
-
-/** One text for one root, since it is part of the volumes' ids. `..` is refused by the target roots. */
-function cleanRoot(root: string): string {
-  const elements = root.split('/').filter((element) => element !== '' && element !== '.');
-  return `/${elements.join('/')}`;
 }

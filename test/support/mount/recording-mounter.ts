@@ -122,7 +122,7 @@ export class RecordingMounter implements Mounter {
     return { hasChanged, reading, [Symbol.dispose]: () => undefined };
   }
 
-  /** What others would do: shows a file or directory in another place. No action of ours. */
+  /** A bind made by others: it is not recorded as an action. */
   bindByOthers(source: string, mountPoint: string): void {
     this.#addClone(source, mountPoint);
   }

@@ -1,7 +1,7 @@
 import type { Payload } from '../../../src/payload/payload.ts';
 import { payloadOf } from './volume-content.ts';
 
-/** The number that every file of a version holds, again and again, so that a file cut short tells. */
+/** The number that every file of a version holds, again and again, so that a truncated file is detected. */
 const REPEATS = 200;
 
 /**

@@ -49,10 +49,10 @@ export function recordOf(id: VolumeId, publications: readonly Partial<RecordedPu
   };
 }
 
-/** What a reader finds: a file as `0644 user:group bytes`, a directory (path and slash) as `2755 :group`. */
+/** The entries that a reader finds: a file as `0644 user:group bytes`, a directory (path and slash) as `2755 :group`. */
 export type View = Readonly<Record<string, string>>;
 
-/** What a reader of the payload must find: modes and owners as given, directories 0755, or 2755 with the mount group. */
+/** The expected view of a payload: modes and owners as given, directories 0755, or 2755 with the mount group. */
 export function viewOf({ files, mountGroup }: Payload, owner: Owner): View {
   const view: Record<string, string> = {};
   const directory = mountGroup === undefined ? `0755 :${owner.group}` : `2755 :${mountGroup}`;

@@ -34,7 +34,7 @@ class Scene extends RecordedWorld {
     return readdirSync(this.pool(directoryName, 'data')).filter(isGenerationName);
   }
 
-  /** Somebody mounts something that is nobody's business. */
+  /** Mounts something unrelated. */
   disturb(): void {
     this.#mounts += 1;
     mkdirSync(join(this.targets, `other ${this.#mounts}`));
@@ -157,7 +157,7 @@ describe('what others bound', () => {
   });
 });
 
-/** A table that says what it is told, and fails as long as it is told so. */
+/** A table with settable contents, which can be made to fail. */
 class FaultyTable implements MountTable {
   text = '';
   isFailing = false;

@@ -30,9 +30,9 @@ const OTHER_BYTES = payloadOf({
 });
 const OTHER_MODES = payloadOf({ username: { text: 'old', mode: 0o600 }, '.dot': { text: 'old', user: 5, group: 6 } });
 
-/** What the volume may be found as. */
+/** An initial state of the volume. */
 type State = {
-  /** What readers see through `..data`. */
+  /** The payload that readers see through `..data`. */
   readonly shown: Payload | undefined;
   /** The visible names that lead somewhere. */
   readonly visible?: readonly string[];
@@ -220,7 +220,7 @@ function attempt(
   }
 }
 
-/** What is seen is all of the old or all of the new, and a name that leads to both is never away. */
+/** Readers see all of the old or all of the new contents, and a name in both is never missing. */
 function expectOneOf(fs: VolumeFs, { shown, visible = [] }: State, next: Payload): void {
   const seen = viewThroughData(fs, DIRECTORY);
   expect([shown, next].map((payload) => payload && viewOf(payload, fs.owner))).toContainEqual(seen);

@@ -25,7 +25,7 @@ import { ManualClock } from '../../../support/suite/clocks.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
 import { payloadOf } from '../../../support/volume/volume-content.ts';
 
-/** What somebody does to the target in one moment; whether there was anything to do it to. */
+/** An attacker's change of the target. Returns whether there was anything to change. */
 type Exchange = (target: string, forbidden: string) => boolean;
 
 const generationsIn = (target: string): readonly string[] =>
@@ -57,7 +57,7 @@ function forLink(path: string, goal: string): boolean {
   return true;
 }
 
-/** All that happens to a target in its life: written, written again, taken over, read, retired and taken away. */
+/** The whole life of a target: written, written again, taken over, read, retired and removed. */
 function live(fs: VolumeFs, root: string): void {
   const clock = new ManualClock();
   using before = new VolumeWriter({ fs, directory: root, clock });
@@ -71,7 +71,7 @@ function live(fs: VolumeFs, root: string): void {
   trying(() => finish(removingOurs(fs, root, isOfVolume)));
 }
 
-/** What was exchanged may make a step fail, in a way that is known. */
+/** After an exchange a step may fail, but only with a known error. */
 function trying(action: () => unknown): void {
   try {
     action();

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { arrange, settle } from '../../contract/publisher-world.ts';
-import { listTree } from '../../support/host/list-tree.ts';
-import { DirectWorld } from '../../support/mount/direct-world.ts';
-import { relativePath } from '../../support/objects/builders.ts';
+import { arrange, settle } from '../../../contract/publisher-world.ts';
+import { listTree } from '../../../support/host/list-tree.ts';
+import { DirectWorld } from '../../../support/mount/direct-world.ts';
+import { relativePath } from '../../../support/objects/builders.ts';
 
 const WAYS: Readonly<Record<string, (target: string, parent: string) => void>> = {
   'is removed': (target) => rmSync(target, { recursive: true }),
