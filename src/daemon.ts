@@ -37,21 +37,20 @@ import { SigningKeys } from './tokens/signing-keys.ts';
 import { TokenSecrets } from './tokens/token-secrets.ts';
 import { TokenSigner } from './tokens/token-signer.ts';
 
-/** The most files and directories of one payload. */
+/** Files and directories of one payload. */
 const MAX_ENTRIES = 10_000;
 
-/** What is said of the world around a daemon. */
-type DaemonSurroundings = {
+type Surroundings = {
   readonly log: Log;
-  /** Where the compiled `spec/parser/parse-thread.js` lies, if not beside this file. */
+  /** The compiled `spec/parser/parse-thread.js`, if it is not beside this file. */
   readonly parseThread?: () => URL;
   /** Ends waits of the start. */
   readonly signal: AbortSignal;
 };
 
 /**
- * One daemon, put together: the only place that names concrete classes. Disposing drains calls, leaves mounts in place
- * (unless `--unmount-on-exit`), and releases the run directory last.
+ * One daemon: the only place that names concrete classes. Disposing drains calls, leaves mounts in place (unless
+ * `--unmount-on-exit`), and releases the run directory last.
  */
 export class Daemon implements AsyncDisposable {
   /** One line that says where it listens and what it runs on. */
@@ -66,94 +65,36 @@ export class Daemon implements AsyncDisposable {
   }
 
   /**
-   * Resolves when calls are answered and what an earlier daemon left is taken over. `failed-precondition` when another
+   * Resolves when calls are served and what an earlier daemon left is taken over. `failed-precondition` when another
    * daemon has the run directory, or when this machine cannot do what the configuration asks for.
    */
-  static async start(
-    config: Config,
-    { log, signal, parseThread = () => new URL('./spec/parser/parse-thread.js', import.meta.url) }: DaemonSurroundings,
-  ): Promise<Daemon> {
+  static async start(config: Config, surroundings: Surroundings): Promise<Daemon> {
+    const { log, signal } = surroundings;
     const parts = new DisposalStack();
     try {
       hardenProcess();
-      const clock = systemClock;
-      const publisher = parts.use(makePublisher(config, log, parts));
-      for (const caution of publisher.cautions) log.warn(caution);
-      const observation = await startObservation(config, log, parts);
-      if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
-
-      const parser = parts.use(new ThreadParser({ script: parseThread, clock }));
-      const store = await openStore(config, log, parts);
-      const events = new EventLog({ clock, listener: observation?.metrics.hear });
-      const keys = parts.use(new SigningKeys({ store, clock }));
-      const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
-      // A pod's tokens are its API server's business: nobody in the cluster would trust ours.
-      const tokens = config.host === 'kubernetes' ? undefined : signer;
-      const { staleness, writability } = store;
-      const { syncPeriodMs, environmentNames, isolation } = config;
-      const dependencies: VolumesDependencies = {
-        ...sourcesOf(store, config, clock),
-        ...{ staleness, parser, publisher, clock, slices: new Slices(clock), log, events, tokens },
-        ...{ syncPeriodMs, environmentNames, isolation },
-        budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
-        allocatable: nodeResources(),
-      };
-      const projector = parts.use(new Volumes(dependencies));
-      const pods = new PodProjector({ ...dependencies, projector, directories: targetDirectories(config) });
-      if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
-      const server = parts.use(
-        new RpcServer({
-          ...config,
-          methods: {
-            identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector }),
-            controller: controllerService({ ...config, store, parser, projector }),
-            node: nodeService({ ...config, projector, canChangeOwners: publisher.canChangeOwners }),
-            projector: projectorService(projector, pods, parser, environmentNames),
-            objects: objectsService(store, parser),
-            events: eventsService(events, config.nodeId),
-            tokens: tokensService(signer, store),
-          },
-          calls: observation?.metrics,
-          connections: observation?.metrics,
-          clock,
-          log,
-        }),
-      );
-      observation?.observe({
-        census: () => projector.census(),
-        pools: () => publisher.poolTotals(),
-        revision: () => store.revision,
-        staleness,
-        cautions: publisher.cautions.length,
-        version: packageVersion(),
-        publisher: publisher.kind,
-        store: config.store,
-        writability,
-        readiness: readinessOf({ source: store, projector, server, writability }, signal),
-      });
-      if (writability !== undefined) parts.use(tellOf(writability, server, log));
-      await projector.takeOver();
-      // Answering before it is ready: a probe says "not yet", and calls wait for the source.
+      const { publisher, parser, store, keys, signer, volumes, server } = await assemble(config, surroundings, parts);
+      await volumes.takeOver();
+      // It listens before it is ready: a probe gets an answer, and calls wait for the store.
       await server.start();
-      // Etcd may be away; until it answers, nothing can be said of any object.
       await store.connected?.(signal);
       if (config.manifests !== undefined) {
-        const manifests = parts.use(new ManifestDirectory({ directory: config.manifests, store, parser, clock, log }));
-        await manifests.start(signal);
+        const manifests = { directory: config.manifests, store, parser, clock: systemClock, log };
+        await parts.use(new ManifestDirectory(manifests)).start(signal);
         store.markReady();
       }
-      await projector.start(signal);
+      await volumes.start(signal);
       const fillTokenSecrets = () => {
-        const filling = new TokenSecrets({ store, keys, signer, rootCa: config.rootCa, clock, log });
+        const filling = new TokenSecrets({ store, keys, signer, rootCa: config.rootCa, clock: systemClock, log });
         filling.start();
         return filling;
       };
-      // It looks at every Secret there is: on a shared store one daemon does so for all.
+      // It reads every Secret: on a shared store one daemon does so for all.
       parts.use(store.oneForAll?.('token-secrets', fillTokenSecrets) ?? fillTokenSecrets());
-      const keySetFile = parts.use(new KeySetFile({ path: config.jwksFile, keys, signer, clock, log }));
-      await keySetFile.start(signal);
+      const keySetFile = new KeySetFile({ path: config.jwksFile, keys, signer, clock: systemClock, log });
+      await parts.use(keySetFile).start(signal);
       server.setServing(true);
-      return new Daemon(readyLineOf(config, publisher), projector, parts);
+      return new Daemon(readyLineOf(config, publisher), volumes, parts);
     } catch (error) {
       await parts[Symbol.asyncDispose]();
       throw error;
@@ -168,6 +109,63 @@ export class Daemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts[Symbol.asyncDispose]();
   }
+}
+
+/** Makes the daemon's parts, in the order in which they need each other. None of them serves calls yet. */
+async function assemble(
+  config: Config,
+  { log, signal, parseThread = () => new URL('./spec/parser/parse-thread.js', import.meta.url) }: Surroundings,
+  parts: DisposalStack,
+) {
+  const clock = systemClock;
+  const publisher = parts.use(makePublisher(config, log, parts));
+  for (const caution of publisher.cautions) log.warn(caution);
+  const observation = await startObservation(config, log, parts);
+  if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
+  const parser = parts.use(new ThreadParser({ script: parseThread, clock }));
+  const store = await openStore(config, log, parts);
+  const { staleness, writability } = store;
+  const events = new EventLog({ clock, listener: observation?.metrics.hear });
+  const keys = parts.use(new SigningKeys({ store, clock }));
+  const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
+  const { syncPeriodMs, environmentNames, isolation } = config;
+  const dependencies: VolumesDependencies = {
+    ...sourcesOf(store, config, clock),
+    ...{ staleness, parser, publisher, clock, slices: new Slices(clock), log, events },
+    ...{ syncPeriodMs, environmentNames, isolation },
+    // In a cluster the API server issues the tokens of pods: nobody would trust ours.
+    tokens: config.host === 'kubernetes' ? undefined : signer,
+    budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
+    allocatable: nodeResources(),
+  };
+  const volumes = parts.use(new Volumes(dependencies));
+  const pods = new PodProjector({ ...dependencies, projector: volumes, directories: targetDirectories(config) });
+  if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
+  const methods = {
+    identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector: volumes }),
+    controller: controllerService({ ...config, store, parser, projector: volumes }),
+    node: nodeService({ ...config, projector: volumes, canChangeOwners: publisher.canChangeOwners }),
+    projector: projectorService(volumes, pods, parser, environmentNames),
+    objects: objectsService(store, parser),
+    events: eventsService(events, config.nodeId),
+    tokens: tokensService(signer, store),
+  };
+  const observers = { calls: observation?.metrics, connections: observation?.metrics };
+  const server = parts.use(new RpcServer({ ...config, methods, ...observers, clock, log }));
+  observation?.observe({
+    census: () => volumes.census(),
+    pools: () => publisher.poolTotals(),
+    revision: () => store.revision,
+    staleness,
+    cautions: publisher.cautions.length,
+    version: packageVersion(),
+    publisher: publisher.kind,
+    store: config.store,
+    writability,
+    readiness: readinessOf({ source: store, projector: volumes, server, writability }, signal),
+  });
+  if (writability !== undefined) parts.use(reportWritability(writability, server, log));
+  return { publisher, parser, store, keys, signer, volumes, server };
 }
 
 /** The lock is taken first and released last: nobody else is in the run directory in between. */
@@ -187,7 +185,7 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
   });
 }
 
-/** What pods are mounted in has the same limits as what is mounted there. */
+/** The directories of pods are confined as their targets are. */
 function targetDirectories(config: Config): TargetDirectories {
   return new TargetDirectories(new TargetRoots(targetRootsOf(config), ownPlacesOf(config)));
 }
@@ -204,7 +202,7 @@ function targetRootsOf({ targetRoots }: Config): readonly string[] {
   return targetRoots.length > 0 ? targetRoots : ['/'];
 }
 
-/** The pages' code is loaded for those who want them. Busy addresses are refused before anything is opened. */
+/** Its code is loaded only if it is configured. A busy address is refused before anything is opened. */
 async function startObservation(config: Config, log: Log, parts: DisposalStack): Promise<Observation | undefined> {
   if (config.metricsAddress === undefined) return undefined;
   const { Observation } = await import('./operations/observation.ts');
@@ -214,7 +212,7 @@ async function startObservation(config: Config, log: Log, parts: DisposalStack):
 /** A store that can be filled first, and whose newest revision is known. */
 type DaemonStore = Store & { readonly revision: number; markReady(): void };
 
-/** With manifests to read first, absence means nothing until they are. */
+/** With manifests, an object's absence means nothing until they are read. */
 async function openStore(config: Config, log: Log, parts: DisposalStack): Promise<DaemonStore> {
   const settings = { clock: systemClock, ready: config.manifests === undefined };
   if (config.store === 'memory') return new MemoryStore(settings);
@@ -226,7 +224,7 @@ async function openStore(config: Config, log: Log, parts: DisposalStack): Promis
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
 }
 
-/** How the store is read, as `--change-detection` says. A cache is a little younger than a round of the sync period. */
+/** How the store is read, by `--change-detection`. A cached object expires before the next sync period. */
 function sourcesOf(store: Store, config: Config, clock: Clock): Pick<VolumesDependencies, 'source' | 'background'> {
   // Only a remote store can hang.
   const bounded = store.staleness === undefined ? store : new BoundedSource(store, { clock });
@@ -238,18 +236,18 @@ function sourcesOf(store: Store, config: Config, clock: Clock): Pick<VolumesDepe
   return { source, background: source };
 }
 
-/** Whoever asks for the store's health learns of it, and the log has both ends. */
-function tellOf(writability: Writability, server: RpcServer, log: Log): Disposable {
+/** Reports to the health service and to the log when the store begins and ends to refuse writes. */
+function reportWritability(writability: Writability, server: RpcServer, log: Log): Disposable {
   let wasWell = true;
-  const tell = () => {
+  const report = () => {
     const { problem } = writability;
     server.setStoring(problem === undefined);
     if (problem !== undefined) log.error(problem);
     else if (!wasWell) log.info('the store takes every write again');
     wasWell = problem === undefined;
   };
-  tell();
-  return writability.onChange(tell);
+  report();
+  return writability.onChange(report);
 }
 
 function readyLineOf(config: Config, publisher: Publisher): string {

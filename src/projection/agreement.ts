@@ -3,7 +3,7 @@ import { accountRefOf } from '../spec/object-refs.ts';
 import type { AccessMode, RecordedPublication, RequestInputs } from '../volume/record.ts';
 import type { PublishRequest } from './projector.ts';
 
-/** What a volume holds, as its last good request says. */
+/** The contents of a volume, as in its last successful request. */
 export type Wanted = Omit<
   PublishRequest,
   'target' | 'subPath' | 'accessMode' | 'readonly' | 'mountFlags' | 'waitForObjects'
@@ -11,8 +11,9 @@ export type Wanted = Omit<
 
 /**
  * Compares a publish request with what is there (CSI's table for NodePublishVolume). The same target with another
- * capability, readonly, namespace or subPath is `already-exists`; another target needs an access mode that allows several,
- * and the same pod, account, mount group and request inputs, else `failed-precondition`. A changed spec is an update.
+ * capability, readonly, namespace or subPath is `already-exists`; another target needs an access mode that allows
+ * several, and the same pod, account, mount group and request inputs, else `failed-precondition`. A changed spec is
+ * an update.
  */
 export function requireAgreement(
   request: PublishRequest,

@@ -31,7 +31,7 @@ export type ProjectionDependencies = {
   readonly allocatable: ReadonlyMap<string, string>;
 };
 
-/** What a volume's files are made of, as the request says. */
+/** The part of a request that a volume's files are made of. */
 export type Projected = {
   readonly namespace: string;
   readonly definition: VolumeDefinition;
@@ -46,7 +46,7 @@ export type Projected = {
  */
 export type Provenance = { readonly storeId: string; readonly objects: ReadonlyMap<string, number | null> };
 
-/** What a projection needs of its target: where the present contents came from, and the tokens issued for them. */
+/** The target of a projection: the origin of its present contents, and the tokens issued for them. */
 export type Target = {
   readonly provenance: Provenance;
   readonly tokens: ReadonlyMap<string, KeptToken>;
@@ -67,7 +67,8 @@ export type Projection = {
 
 /**
  * Definition → spec → objects at known revisions → tokens → payload. Throws `failed-precondition` with reason
- * MISSING_OBJECTS, `unavailable` when the store or the issuer does not answer, `invalid-argument`, `resource-exhausted`.
+ * MISSING_OBJECTS, `unavailable` when the store or the issuer does not answer, `invalid-argument`,
+ * `resource-exhausted`.
  */
 export async function project(
   wanted: Projected,
@@ -190,8 +191,8 @@ const DRY_ISSUER: TokenIssuer = {
 };
 
 /**
- * The tree a volume would have: the same flow and the same writer, in memory. Where the daemon would issue a token there is
- * a notice in parentheses, so that file's size differs.
+ * The tree a volume would have: the same flow and the same writer, in memory. Where the daemon would issue a token
+ * there is a notice in parentheses, so that file's size differs.
  */
 export async function renderVolume(
   request: RenderRequest,

@@ -13,11 +13,13 @@ import type { TreeEntry } from '../volume/tree.ts';
 import type { VolumeEvent } from './events/event-log.ts';
 
 /**
- * What the services call. Requests arrive parsed, results leave as plain data. Calls for one volume run one after the
- * other. Every wait ends with the signal.
+ * The interface for the services. Requests arrive parsed, results leave as plain data. Calls for one volume run one
+ * after the other. Every wait ends with the signal.
  */
 export interface Projector {
-  /** True once the store has synced: then volumes of an earlier daemon are taken over, and new ones can be projected. */
+  /**
+   * True once the store has synced: then volumes of an earlier daemon are taken over, and new ones can be projected.
+   */
   readonly isReady: boolean;
   /** A repeat refreshes the contents; an incompatible one is `already-exists`. */
   publish(request: PublishRequest, signal: AbortSignal): Promise<Published>;
@@ -29,8 +31,8 @@ export interface Projector {
   /** In order of volume id (byte order). */
   list(): readonly VolumeStatus[];
   /**
-   * The volumes after this id (all: empty) of one namespace (all: undefined). Each status is built when it is reached, so
-   * that a page costs what is on it. Read it without a pause.
+   * The volumes after this id (all: empty) of one namespace (all: undefined). Each status is built when it is
+   * reached, so that a page costs what is on it. Read it without a pause.
    */
   listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus>;
   /** Usage of the file system with the volume; `not-found` for an unknown volume or a path it is not published at. */
@@ -38,13 +40,13 @@ export interface Projector {
   /** Events from now on until the signal aborts; `resource-exhausted` when the reader is too slow. */
   events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent>;
   /**
-   * Reads the objects of one volume, or of all (undefined), and renders them again. A volume that fails keeps its last good
-   * contents and has an error in its result; `not-found` for an unknown one.
+   * Reads the objects of one volume, or of all (undefined), and renders them again. A volume that fails keeps its
+   * last good contents and has an error in its result; `not-found` for an unknown one.
    */
   refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]>;
   /**
-   * The tree the volume would have, written by the same writer in memory; `contents` only on request. No token is issued:
-   * a notice is in its place.
+   * The tree the volume would have, written by the same writer in memory; `contents` only on request. No token is
+   * issued: a notice is in its place.
    */
   render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
   /** A container's variables; errors as for rendering a volume. */
@@ -123,10 +125,10 @@ export type RenderRequest = {
 
 /**
  * - `ready`: the contents are those of the definition at the newest revisions known.
- * - `stale`: the last good contents stay, and `lastError` says why they cannot be renewed; or a token in them has expired
- *   that only a new request can replace.
- * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again. Or something on disk
- *   was changed, and only a new mount can repair it.
+ * - `stale`: the last good contents stay, and `lastError` says why they cannot be renewed; or a token in them has
+ *   expired that only a new request can replace.
+ * - `degraded`: mounted, but its record is lost or damaged: not updated until it is mounted again. Or something on
+ *   disk was changed, and only a new mount can repair it.
  */
 export type VolumeState = 'ready' | 'stale' | 'degraded';
 

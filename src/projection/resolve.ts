@@ -51,8 +51,8 @@ const MAX_SECRETS = 64;
 type CredentialsDependencies = { readonly source: Source; readonly events: EventRecorder; readonly slices: Slices };
 
 /**
- * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of the
- * pod, or of the account if the request names no pod.
+ * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of
+ * the pod, or of the account if the request names no pod.
  */
 export async function resolveCredentials(
   request: CredentialsRequest,

@@ -38,8 +38,8 @@ export const NO_TOKENS: IssuedTokens = { tokens: new Map(), failure: undefined }
 
 /**
  * Tokens the daemon must issue: those in the spec that the request did not supply. Undefined if none, or without an
- * issuer. Sources with the same audience share one token with the shortest lifetime: early renewal does no harm. The token
- * is bound to the pod only if its uid is known.
+ * issuer. Sources with the same audience share one token with the shortest lifetime: early renewal does no harm. The
+ * token is bound to the pod only if its uid is known.
  */
 export function tokensToIssue(
   spec: VolumeSpec,
@@ -66,9 +66,9 @@ export function tokensToIssue(
 }
 
 /**
- * A token per audience: the held one while it is not due, its key exists and its terms are unchanged; else a new one. If
- * issuing fails, a held token of the same bearer stays until it expires. Without one, a missing account leaves the token
- * out, and a failing issuer throws.
+ * A token per audience: the held one while it is not due, its key exists and its terms are unchanged; else a new one.
+ * If issuing fails, a held token of the same bearer stays until it expires. Without one, a missing account leaves the
+ * token out, and a failing issuer throws.
  */
 export async function issueTokens(
   { issuer, account: { ref }, pod, lifetimes }: TokensToIssue,
@@ -130,8 +130,8 @@ export function dueAfter(lifeMs: number, random: () => number = Math.random): nu
 type Supplied = ReadonlyMap<string, HeldToken>;
 
 /**
- * When the volume must be refreshed because of a token, in milliseconds since 1970 UTC: an issued one must be renewed, or
- * expires while renewing fails; one that the request supplied expires. Undefined if none does.
+ * When the volume must be refreshed because of a token, in milliseconds since 1970 UTC: an issued one must be
+ * renewed, or expires while renewing fails; one that the request supplied expires. Undefined if none does.
  */
 export function renewalTime({ tokens, failure }: IssuedTokens, supplied: Supplied, now: number): number | undefined {
   const times: number[] = [];
@@ -140,7 +140,10 @@ export function renewalTime({ tokens, failure }: IssuedTokens, supplied: Supplie
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** An error that names the volume's expired tokens among those that the request supplied: only a new request can replace them. */
+/**
+ * An error that names the volume's expired tokens among those that the request supplied: only a new request can
+ * replace them.
+ */
 export function expiryProblem(spec: VolumeSpec, supplied: Supplied, now: number): LanternError | undefined {
   const shown = new Set(
     spec.sources.flatMap((source) => (source.kind === 'serviceAccountToken' ? source.audience : [])),

@@ -25,9 +25,9 @@ import type {
 import { renewalTime } from './volume-tokens.ts';
 
 export type VolumeDependencies = ProjectionDependencies & {
-  /** What requests read: the newest state. */
+  /** Read by requests: the newest state. */
   readonly source: Source;
-  /** What unrequested refreshes read: the same, or a state that may be older. */
+  /** Read by unrequested refreshes: the same, or a state that may be older. */
   readonly background: Source;
   readonly staleness?: Staleness | undefined;
   readonly publisher: Publisher;
@@ -40,7 +40,10 @@ export type VolumeDependencies = ProjectionDependencies & {
   readonly isolation: 'namespace' | 'volume';
   /** Ends what the volume does by itself. */
   readonly stop: AbortSignal;
-  /** Called when the volume begins or ends to be mounted, when its name changes, and when nothing is left of it (`isGone`). */
+  /**
+   * Called when the volume begins or ends to be mounted, when its name changes, and when nothing is left of it
+   * (`isGone`).
+   */
   readonly onChange: (volume: Volume) => void;
 };
 
@@ -186,9 +189,9 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /**
-   * Unpublishes one target, or all. Idempotent: something of this volume at an unpublished target (after a reboot, or with
-   * a lost record) is removed as well. The last publication takes the volume's files with it. A failure does not stop the
-   * others; the first is thrown at the end.
+   * Unpublishes one target, or all. Idempotent: something of this volume at an unpublished target (after a reboot, or
+   * with a lost record) is removed as well. The last publication takes the volume's files with it. A failure does not
+   * stop the others; the first is thrown at the end.
    */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
     return this.#exclusively(signal, async () => {
@@ -436,8 +439,8 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /**
-   * Makes the volume visible at the target. The record with the publication is saved before the mount is visible, so that
-   * a crash between loses nothing. A mount that was there already keeps the generation it shows.
+   * Makes the volume visible at the target. The record with the publication is saved before the mount is visible, so
+   * that a crash between loses nothing. A mount that was there already keeps the generation it shows.
    */
   async #show(
     hosted: HostedVolume,
@@ -524,8 +527,8 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /**
-   * Checks the files themselves, not what is remembered of them. Repairs are reported, and damage that only a new mount can
-   * repair is reported once. Fails as a write does if a repair fails.
+   * Checks the files themselves, not what is remembered of them. Repairs are reported, and damage that only a new
+   * mount can repair is reported once. Fails as a write does if a repair fails.
    */
   async #look(): Promise<void> {
     if (this.#hosted === undefined) return;
@@ -534,7 +537,7 @@ export class Volume implements Refreshable, Disposable {
     if (repaired.length > 0) {
       const damages = listed(repaired);
       log.warn({ volume: this.name, damages }, 'a damaged volume was repaired');
-      const message = `somebody damaged it, and it was written anew: ${damages}`;
+      const message = `somebody damaged it, and it was written again: ${damages}`;
       this.tell({ type: 'warning', reason: 'VolumeRepaired', message });
     }
     const damage = lasting.length === 0 ? undefined : listed(lasting);
@@ -578,7 +581,10 @@ export class Volume implements Refreshable, Disposable {
     this.#dependencies.onChange(this);
   }
 
-  /** Nothing is published any more: forgets the volume and removes its files, now or later. Throws if it must be later. */
+  /**
+   * Nothing is published any more: forgets the volume and removes its files, now or later. Throws if it must be
+   * later.
+   */
   async #end(): Promise<void> {
     this.#dependencies.freshness.forget(this);
     this.#setMounted(false);
@@ -597,7 +603,10 @@ export class Volume implements Refreshable, Disposable {
     }
   }
 
-  /** Removes the files of a volume that is not mounted, if there are any. On failure they are tried again until they are gone. */
+  /**
+   * Removes the files of a volume that is not mounted, if there are any. On failure they are tried again until they
+   * are gone.
+   */
   async #removeFiles(): Promise<void> {
     const { clock } = this.#dependencies;
     this.#removal?.timer[Symbol.dispose]();

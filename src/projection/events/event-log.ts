@@ -19,7 +19,7 @@ export type EventHead = {
  */
 export type UpdateCause = 'object' | 'request' | 'refresh';
 
-/** What happened to a volume. `reason` is one word, as in an event of Kubernetes. */
+/** An event of a volume, without its head. `reason` is one word, as in an event of Kubernetes. */
 export type VolumeIncident =
   | { readonly type: 'mounted' | 'unmounted'; readonly target: string }
   | {
@@ -75,9 +75,9 @@ const COMBINED = '(combined from similar events): ';
 
 /**
  * The events of this node. What happens to a volume is emitted once; it can be watched as it is (`watchVolumes`), and
- * is recorded in Kubernetes' form (`list`, `watch`). Records stay in memory for a while. As in Kubernetes, a repeat with
- * the same message raises the count, and many different messages for one reason are combined into one event. A noisy
- * object pushes out its own oldest events only.
+ * is recorded in Kubernetes' form (`list`, `watch`). Records stay in memory for a while. As in Kubernetes, a repeat
+ * with the same message raises the count, and many different messages for one reason are combined into one event. A
+ * noisy object pushes out its own oldest events only.
  */
 export class EventLog implements EventRecorder {
   readonly #clock: Clock;

@@ -31,7 +31,7 @@ const DAY_MS = 24 * 3600 * 1000;
 
 type Timer = { readonly timer: Disposable; readonly waits: Generator<number, never> | undefined };
 
-/** What is kept for one volume. */
+/** The state of one volume. */
 type Entry = { readonly following: Following; retry?: Timer | undefined; renewal?: Timer | undefined };
 
 /**
@@ -76,8 +76,8 @@ export class Freshness implements AsyncDisposable {
   }
 
   /**
-   * The volume is up to date with these objects: they are followed, and a pending retry is dropped. Without tokens, so is a
-   * pending renewal; otherwise `renew` is called next.
+   * The volume is up to date with these objects: they are followed, and a pending retry is dropped. Without tokens,
+   * so is a pending renewal; otherwise `renew` is called next.
    */
   settled(volume: Refreshable, refs: readonly ObjectRef[], hasTokens: boolean): void {
     const entry = this.#entryOf(volume);

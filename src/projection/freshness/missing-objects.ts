@@ -16,8 +16,8 @@ type Wait = {
 };
 
 /**
- * Repeats `attempt` while it fails with MISSING_OBJECTS. It calls `follow` with the objects it needs; their changes start
- * the next attempt. After an abort the last such error is thrown, so that the caller learns what is missing.
+ * Repeats `attempt` while it fails with MISSING_OBJECTS. It calls `follow` with the objects it needs; their changes
+ * start the next attempt. After an abort the last such error is thrown, so that the caller learns what is missing.
  */
 export async function whileObjectsAreMissing<T>(
   attempt: (follow: (refs: readonly ObjectRef[]) => void) => Promise<T>,

@@ -25,9 +25,9 @@ export type AdmittedPod = {
 const MOUNTABLE_ONLY = 'kubernetes.io/enforce-mountable-secrets';
 
 /**
- * What the API server's admission does, and what must hold before anything is mounted: the account exists and may have the
- * pod's Secrets, and all objects exist. Errors: `invalid-argument` for an unknown container, `permission-denied`, and
- * MISSING_OBJECTS with all that are missing.
+ * Does the work of the API server's admission, and checks all that can fail before anything is mounted: the account
+ * exists and may have the pod's Secrets, and all objects exist. Errors: `invalid-argument` for an unknown container,
+ * `permission-denied`, and MISSING_OBJECTS with all that are missing.
  */
 export async function admitPod(
   request: PodRequest,
@@ -187,7 +187,10 @@ function hasTokenMount({ mounts }: PodContainer): boolean {
   return false;
 }
 
-/** `invalid-argument` if a volume is mounted around the token's place or in it: mounts are read-only, so none can be inside another. */
+/**
+ * `invalid-argument` if a volume is mounted around the token's place or in it: mounts are read-only, so none can be
+ * inside another.
+ */
 function requireRoom({ name, mounts }: PodContainer, projected: ReadonlySet<string>, { facts }: Pod): void {
   for (const { volumeName, mountPath } of mounts) {
     const isNested = TOKEN_MOUNT_PATH.startsWith(`${mountPath}/`) || mountPath.startsWith(`${TOKEN_MOUNT_PATH}/`);
@@ -208,9 +211,9 @@ function freeName({ volumes }: Pod): string {
 }
 
 /**
- * Makes tokens files of the one user that all containers run as, if there is one: the kubelet's rule. A volume that names an
- * owner itself keeps it. A daemon that may not give files away leaves the volumes' modes, below directories that keep others
- * out, and adds a notice.
+ * Makes tokens files of the one user that all containers run as, if there is one: the kubelet's rule. A volume that
+ * names an owner itself keeps it. A daemon that may not give files away leaves the volumes' modes, below directories
+ * that keep others out, and adds a notice.
  */
 function withOwnedTokens(pod: Pod, request: PodRequest, giver: FileGiver, notices: Notice[]): Pod {
   const user = request.runAsUser ?? request.pod.commonUser;

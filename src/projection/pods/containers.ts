@@ -14,8 +14,8 @@ import type { ContainerMount, MountedContainer } from './pods.ts';
 export type ResolvedContainer = { readonly container: MountedContainer; readonly notices: readonly Notice[] };
 
 /**
- * Variables, credentials and targets of one container below `root`; nothing is mounted yet. `projected`: the names of the
- * volumes that are mounted. Errors name the container.
+ * Variables, credentials and targets of one container below `root`; nothing is mounted yet. `projected`: the names of
+ * the volumes that are mounted. Errors name the container.
  */
 export async function resolveContainer(
   { name, image, isInit, env, mounts }: PodContainer,
@@ -46,8 +46,8 @@ export async function resolveContainer(
 }
 
 /**
- * The variables whose values may appear in paths, and so in records and messages: those that are the same when no Secret is
- * known.
+ * The variables whose values may appear in paths, and so in records and messages: those that are the same when no
+ * Secret is known.
  */
 async function variablesInPaths(
   variables: readonly EnvVariable[],
@@ -90,8 +90,8 @@ async function resolveLogin(
 const MAX_PATH_BYTES = 4096;
 
 /**
- * `variables`: those whose values may appear in paths. `invalid-argument` for an expression with an unknown variable, or
- * whose result is not a path inside the volume.
+ * `variables`: those whose values may appear in paths. `invalid-argument` for an expression with an unknown variable,
+ * or whose result is not a path inside the volume.
  */
 function resolveSubPath(
   subPath: NonNullable<VolumeMount['subPath']>,

@@ -32,7 +32,7 @@ type PodDependencies = {
 
 /** Of all containers together: an object named by a thousand containers would be in the answer a thousand times. */
 const MAX_ENVIRONMENTS_BYTES = 8 * 1024 * 1024;
-/** What a message adds to each variable. */
+/** Overhead of each variable in a message. */
 const VARIABLE_BYTES = 64;
 
 /** Mounts pods by publishing their volumes one by one. All calls for one pod run one after the other. */
@@ -71,8 +71,8 @@ export class PodProjector implements Pods {
   }
 
   /**
-   * 1. admits the pod; 2. resolves what each container gets, which may fail while nothing is mounted yet; 3. publishes the
-   * volumes, all or none.
+   * 1. admits the pod; 2. resolves what each container gets, which may fail while nothing is mounted yet; 3.
+   * publishes the volumes, all or none.
    */
   async #mount(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
     const { projector, slices } = this.#dependencies;
@@ -114,9 +114,9 @@ export class PodProjector implements Pods {
   }
 
   /**
-   * Unmounts every volume of the pod, then removes the directories of their targets that are empty. Everything is known from
-   * the volumes' records, so it works after a restart too. A failure does not stop the others; the first is thrown at the
-   * end.
+   * Unmounts every volume of the pod, then removes the directories of their targets that are empty. Everything is
+   * known from the volumes' records, so it works after a restart too. A failure does not stop the others; the first
+   * is thrown at the end.
    */
   async #unmount(pod: PodUnmount, root: string | undefined, signal: AbortSignal): Promise<void> {
     const { projector, directories, slices } = this.#dependencies;

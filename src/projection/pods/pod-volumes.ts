@@ -15,8 +15,8 @@ export type PodVolume = VolumeStatus & {
 export type PodName = { readonly namespace: string; readonly name: string };
 
 /**
- * The volumes of one pod below one root, or below all of them (undefined). Its cost depends on the pod, not on the node: the
- * volumes of a pod are adjacent in the order of ids.
+ * The volumes of one pod below one root, or below all of them (undefined). Its cost depends on the pod, not on the
+ * node: the volumes of a pod are adjacent in the order of ids.
  */
 export function podVolumes(projector: Projector, pod: PodName, root: string | undefined): readonly PodVolume[] {
   const volumes: PodVolume[] = [];

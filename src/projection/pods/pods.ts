@@ -11,17 +11,17 @@ import type { VolumeState } from '../projector.ts';
 export interface Pods {
   /**
    * Mounts every volume that a container mounts at `<root>/<container>/<mountPath>`, and resolves environments and
-   * credentials. Of a pod that fails nothing is left that was not there before, and what was there is as it was. Errors as
-   * `Projector.publish`, and `permission-denied` for a Secret that the pod's account withholds.
+   * credentials. A pod that fails leaves nothing new behind, and what was there before as it was. Errors as for
+   * `Projector.publish`, and `permission-denied` for a Secret that the pod's account does not allow.
    *
-   * Again for the same pod and root: contents are refreshed, new mounts are added, and mounts that the containers asked
-   * for no longer have are taken away at the end. A mount of which something else is asked now (another volume or subPath)
-   * is refused. While it waits for objects nothing is mounted, and other calls for the pod get their turn.
+   * A repeat for the same pod and root refreshes contents, adds new mounts, and at the end removes mounts that the
+   * named containers no longer have. A mount that differs (another volume or subPath) is refused. While it waits for
+   * objects nothing is mounted, and other calls for the pod are served.
    */
   mount(request: PodRequest, signal: AbortSignal): Promise<MountedPod>;
   /**
-   * Takes everything of the pod away, at one root or at all, and the directories it was in as far as they are empty. What
-   * is not mounted is fine.
+   * Unmounts the pod at one root or at all, and removes its empty directories. A pod that is not mounted is not an
+   * error.
    */
   unmount(request: PodUnmount, signal: AbortSignal): Promise<void>;
   /** In order of namespace, name and root. */
@@ -30,24 +30,24 @@ export interface Pods {
 
 export type PodRequest = {
   readonly pod: Pod;
-  /** Absolute; its parent exists. It is made, and removed with the last mount in it. */
+  /** Absolute; its parent exists. It is created, and removed with the last mount in it. */
   readonly root: string;
-  /** Only these; all where empty. `invalid-argument` for one that the pod has not. */
+  /** Only these; all if empty. `invalid-argument` for an unknown one. */
   readonly containers: readonly string[];
   /** Keep trying until the signal aborts while an object or a key is missing. */
   readonly waitForObjects: boolean;
   /** By audience. */
   readonly tokens: ReadonlyMap<string, HeldToken>;
-  /** Directories and tokens are for everybody; see `directoryAccess` and `withTokenOwner`. */
+  /** Everybody may read directories and tokens. */
   readonly open: boolean;
-  /** Whom the containers run as, whatever the manifest says. */
+  /** The user that the containers run as; overrides the manifest. */
   readonly runAsUser: number | undefined;
 };
 
 export type PodUnmount = {
   readonly namespace: string;
   readonly name: string;
-  /** All roots where undefined. */
+  /** All roots if undefined. */
   readonly root: string | undefined;
 };
 
@@ -58,7 +58,7 @@ export type MountedPod = {
   readonly notices: readonly Notice[];
 };
 
-/** What one container gets. Variables and credentials are SECRET. */
+/** Variables and credentials are SECRET. */
 export type MountedContainer = {
   readonly name: string;
   readonly image: string;
@@ -70,9 +70,9 @@ export type MountedContainer = {
 
 export type ContainerMount = {
   readonly volumeName: string;
-  /** Where the container expects it; absolute. */
+  /** The path in the container; absolute. */
   readonly mountPath: string;
-  /** Where it is. */
+  /** The path on the host. */
   readonly target: string;
   readonly subPath: RelativePath | undefined;
 };

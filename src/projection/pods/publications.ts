@@ -61,10 +61,10 @@ export class PodPublications {
   }
 
   /**
-   * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with the
-   * directories made for it. New volumes come first, since they fail most often, and their failure disturbs nothing. At the
-   * end, mounts that are not planned any more are removed, except those of `others`, the containers that the call leaves
-   * alone. Returns notices about the directories.
+   * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with
+   * the directories made for it. New volumes come first, since they fail most often, and their failure disturbs
+   * nothing. At the end, mounts that are not planned any more are removed, except those of `others`, the containers
+   * that the call leaves alone. Returns notices about the directories.
    */
   async publishAll(volumes: readonly PlannedVolume[], others: ReadonlySet<string>): Promise<readonly Notice[]> {
     const { pod, root } = this.#request;
@@ -191,8 +191,8 @@ function containerOf(target: string, root: string): string {
 }
 
 /**
- * The directories of a pod's targets, for one request. Those made for the pod, now or by an earlier call, let in the users
- * that the pod names now; others stay as they are.
+ * The directories of a pod's targets, for one request. Those made for the pod, now or by an earlier call, let in the
+ * users that the pod names now; others stay as they are.
  */
 class PodDirectories {
   readonly #root: string;
@@ -254,9 +254,9 @@ class PodDirectories {
 }
 
 /**
- * Whom the directories of a pod let in besides the daemon's user and root. `<root>/<container>` and what is in it: the user of
- * the container, its group if the user is unknown, and fsGroup. The root: all of them. Supplementary groups are left out:
- * a pod shares them with others.
+ * Whom the directories of a pod let in besides the daemon's user and root. `<root>/<container>` and what is in it:
+ * the user of the container, its group if the user is unknown, and fsGroup. The root: all of them. Supplementary
+ * groups are left out: a pod shares them with others.
  */
 function directoryAccess(
   { pod, root, open, runAsUser }: PodRequest,
