@@ -85,7 +85,7 @@ describe.runIf(isEtcdThere)('rekey below daemons (needs etcd)', () => {
     const logged = daemons.map(({ logLines }) => logLines.length);
     expect(await rekey('new', 'old')).toEqual({
       code: 0,
-      stdout: `${due.length} values encrypted with ${keyFile('new')}; the other keys are no longer needed\n`,
+      stdout: `${due.length} values encrypted with ${keyFile('new')}; the stored values need no other key\n`,
       stderr: '',
     });
     const after = await sealed();

@@ -29,7 +29,7 @@ export function deleteCommand(command: Command, cli: Cli): void {
   addManifestOptions(command)
     .option('--ignore-not-found', 'treat an object that does not exist as deleted', false)
     .addOption(selectorOption())
-    .option('--all', 'all objects of a kind in the namespace', false)
+    .option('--all', 'delete all objects of a kind in the namespace', false)
     .addOption(namespaceOption())
     .addOption(outputOption('name'))
     .action(async (words: readonly string[], options: Options) => {

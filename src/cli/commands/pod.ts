@@ -36,7 +36,7 @@ async function podFiles() {
 const FILE_HELP = 'manifest with Pods, directory of them, or stdin; may be repeated';
 
 type MountOptions = Omit<ManifestOptions, 'recursive'> & {
-  readonly container: readonly string[];
+  readonly container?: readonly string[];
   readonly wait: number;
   readonly open: boolean;
   readonly output?: 'json';
@@ -55,10 +55,10 @@ function podMountCommand(cli: Cli): Command {
     .argument('<ROOT>', 'created if missing; several pods are mounted at ROOT/POD, and ROOT must exist')
     .addOption(filenameOption(FILE_HELP));
   return addKustomizeOptions(command)
-    .option('-c, --container <NAME>', 'mount only this container; may be repeated', collect, [])
+    .option('-c, --container <NAME>', 'mount only this container; may be repeated', collect)
     .addOption(namespaceOption('namespace of pods without one (default: "default")'))
     .addOption(waitOption().default(DEFAULT_WAIT_MS, '2m'))
-    .option('--open', "let everybody read: directories 0755, tokens 0644 (default: only the pod's users)", false)
+    .option('--open', "let everybody read, not only the pod's users: directories 0755, tokens 0644", false)
     .addOption(outputOption('json'))
     .action(async (root: string, options: MountOptions, command: Command) => {
       const manifests = await readFilesOrKustomization(cli, { ...options, recursive: false });
@@ -83,11 +83,10 @@ async function mountAll(
   root: string,
   options: MountOptions,
 ): Promise<void> {
-  const { rootOf } = await podFiles();
   const answers = await Promise.allSettled(
     pods.map((pod) => {
       const { namespace, manifest } = pod;
-      const containers = [...options.container];
+      const containers = [...(options.container ?? [])];
       const request = { manifest, namespace, rootPath: rootOf(pod, pods, root), containers, open: options.open };
       return mountPod(cli, daemon, request, options.wait, cli.signal);
     }),
@@ -158,7 +157,7 @@ async function finderFor(cli: Cli, words: readonly string[], { filename, namespa
     return (daemon) => requestsAt(cli, daemon, absoluteTarget(first), namespace);
   }
   if (second !== undefined) throw wrongUsage('with -f at most one ROOT is allowed, and no NAME');
-  const { readPods, rootOf } = await podFiles();
+  const { readPods } = await podFiles();
   const { pods } = await readPods(filename, namespace, cli.terminal);
   return async () =>
     pods.map((pod) => ({
@@ -183,6 +182,11 @@ async function requestsAt(
   const there = listed.filter(({ name, rootPath }) => rootPath === root || rootPath === join(root, name));
   if (there.length === 0) cli.terminal.complain(printable(`lantern: no pod is mounted at ${root}`));
   return there.map(({ namespace, name, rootPath }) => ({ namespace, name, rootPath }));
+}
+
+/** The root of a pod: `root` itself for a single pod, ROOT/NAME for one of several. */
+function rootOf({ name }: PodInFile, pods: readonly PodInFile[], root: string): string {
+  return absoluteTarget(pods.length === 1 ? root : join(root, name));
 }
 
 type StatusOptions = { readonly namespace: string; readonly allNamespaces: boolean; readonly output?: 'json' };

@@ -47,7 +47,7 @@ async function rekeyShared(
     if (rewritten > 0) terminal.print(`${summary()}; run it again for the rest`);
     throw error;
   }
-  if (left === 0) return terminal.print(`${summary()}; the other keys are no longer needed`);
+  if (left === 0) return terminal.print(`${summary()}; the stored values need no other key`);
   terminal.print(`${summary()}; ${countOf(left)} not changed`);
   throw PARTLY_FAILED;
 }

@@ -28,7 +28,7 @@ export function addManifestOptions(command: Command): Command {
 
 export function addKustomizeOptions(command: Command): Command {
   return command
-    .option('-k, --kustomize <DIR>', 'directory with a kustomization.yaml; cannot be used with -f')
+    .option('-k, --kustomize <DIR>', 'directory with a kustomization.yaml; not with -f')
     .addOption(suffixHashOption());
 }
 

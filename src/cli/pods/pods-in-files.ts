@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import { type Fault, invalid } from '../../base/errors.ts';
 import { parsePod } from '../../spec/pod/pod.ts';
 import { inFile, manifestFiles } from '../input-files.ts';
 import { type Manifests, type PodDocument, readManifests } from '../objects/manifests.ts';
-import { absoluteTarget } from '../target.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** A valid Pod of a manifest file. */
@@ -68,9 +66,4 @@ function checkPods(documents: readonly PodDocument[], namespace: string | undefi
   }
   if (faults.length > 0) throw invalid(faults);
   return [...pods.values()];
-}
-
-/** The root of a pod: `root` itself for a single pod, ROOT/NAME for one of several. */
-export function rootOf({ name }: PodInFile, pods: readonly PodInFile[], root: string): string {
-  return absoluteTarget(pods.length === 1 ? root : join(root, name));
 }
