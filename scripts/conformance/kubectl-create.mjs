@@ -139,9 +139,9 @@ async function loadLantern() {
   const [{ createProgram }, { withoutSigns }, { endingOf }, { styleFor }, { parseJsonPath }, { renderJsonPath }] =
     await Promise.all([
       load('cli/program.js'),
-      load('cli/short-flags.js'),
+      load('cli/duration.js'),
       load('cli/exit.js'),
-      load('cli/output/style.js'),
+      load('cli/output/text.js'),
       load('cli/output/parse-json-path.js'),
       load('cli/output/json-path.js'),
     ]);

@@ -104,7 +104,10 @@ function compare(cases, answers, judge, used) {
 /** Lantern's own parsers, compiled. @returns {Promise<{ judgePod: Judge, judgeObject: Judge }>} */
 async function lantern() {
   const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, 'dist', path)).href);
-  const [{ parsePod }, { parseObject }] = await Promise.all([load('spec/pod.js'), load('objects/parse-object.js')]);
+  const [{ parsePod }, { parseObject }] = await Promise.all([
+    load('spec/pod/pod.js'),
+    load('objects/manifest/parse-manifest.js'),
+  ]);
   const faultsIn = (/** @type {any} */ result) =>
     result.ok ? [] : result.faults.map((/** @type {any} */ { field, message }) => `${field}: ${message}`);
   return {

@@ -130,9 +130,9 @@ async function lantern() {
   const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, 'dist', path)).href);
   const [printer, yaml, manifest, utf8, { TEXT_LIMITS }] = await Promise.all([
     load('cli/output/print-yaml.js'),
-    load('objects/yaml.js'),
-    load('objects/parse-manifest.js'),
-    load('base/utf8.js'),
+    load('objects/manifest/yaml.js'),
+    load('objects/manifest/parse-manifest.js'),
+    load('base/text.js'),
     load('objects/text-limits.js'),
   ]);
   return {

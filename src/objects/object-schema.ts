@@ -9,17 +9,12 @@ import {
   parseNamespace,
   parseObjectName,
 } from './names.ts';
-import { API_VERSIONS, LAST_APPLIED } from './object.ts';
+import { API_VERSIONS } from './object.ts';
 
 /** Written by a Kubernetes API server; of no meaning in a manifest, and there whenever one comes out of `kubectl get`. */
 const ignored = optional(z.unknown());
 
 export const objectName = through(z.string(), parseObjectName);
-
-export const labels = mapOf((value, key) => both(parseLabelKey(key, ''), textValue(value), parseLabelValue));
-export const annotations = mapOf((value, key) => both(parseAnnotationKey(key, ''), textValue(value))).transform(
-  (all) => new Map([...all].filter(([key]) => key !== LAST_APPLIED)),
-);
 
 /** A map of an object. A null is kept: what it takes away is for whoever has an object to take it from. */
 function nullableMap<T>(parseKey: typeof parseDataKey, parseValue: (text: string, field: string) => Parsed<T>) {

@@ -1,14 +1,11 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import type { ObjectDraft } from '../objects/object.ts';
+import { LAST_APPLIED, type ObjectDraft } from '../objects/object.ts';
 import { validateObject } from '../objects/validate-object.ts';
 import { parseVolumeSource } from './parse-volume-source.ts';
 
-/** kubectl writes the whole manifest here, with the data; kept, it would show them wherever annotations are shown. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-
 /**
- * The full check before a store sees an object: every fault at once, or the draft as it may be stored. What only the
- * stored state can refuse (immutable, type) is the store's to check.
+ * The full check before an object is stored: every fault at once, or the draft to store, without kubectl's copy of the
+ * manifest. Rules that depend on the stored object (immutable, type) are checked by the store.
  */
 export function admitObject(given: ObjectDraft): Parsed<ObjectDraft> {
   const draft = withoutLastApplied(given);

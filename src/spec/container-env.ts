@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
-import { exactlyOne, optional, text, through } from '../base/schemas.ts';
+import { exactlyOne, flag, optional, text, through } from '../base/schemas.ts';
 import { type EnvNameRule, parseEnvName } from '../objects/env-names.ts';
 import { parseDataKey } from '../objects/names.ts';
-import { objectName as name } from '../objects/object-schema.ts';
+import { objectName } from '../objects/object-schema.ts';
 import { fieldApiVersion, resourceFieldRefWith } from './source-schemas.ts';
 import { type FieldPath, formatFieldPath, parseFieldPath } from './volume-spec.ts';
 
-/** What a container says about its environment. */
+/** The environment of a container, as its manifest declares it. */
 export type ContainerEnv = {
   readonly name: string;
-  /** Low to high: a later one wins. */
+  /** A later source wins. */
   readonly envFrom: readonly EnvFromSource[];
-  /** Over all of `envFrom`; a later one wins. */
+  /** Variables here win over `envFrom`, and later ones over earlier ones. */
   readonly env: readonly EnvVar[];
 };
 
@@ -28,14 +28,14 @@ export type EnvFromSource = {
 export type EnvVar = { readonly name: string; readonly value: EnvValue };
 
 export type EnvValue =
-  /** As written; `$(VAR)` is expanded. */
+  /** As written, before `$(VAR)` is expanded. */
   | { readonly kind: 'text'; readonly text: string }
   | KeyValue
   | { readonly kind: 'field'; readonly field: EnvField }
-  /** Without a container's name it is the container's own. */
+  /** An empty container's name means the container itself. */
   | { readonly kind: 'resource'; readonly containerName: string; readonly resource: string; readonly divisor: string };
 
-/** One key of an object; with `optional` the object or the key may be absent, and the variable is not set then. */
+/** One key of an object. With `optional`, the variable is not set if the object or the key is absent. */
 export type KeyValue = {
   readonly kind: 'key';
   readonly object: 'Secret' | 'ConfigMap';
@@ -44,10 +44,8 @@ export type KeyValue = {
   readonly optional: boolean;
 };
 
-const isOptional = optional(z.boolean()).transform((value) => value ?? false);
-
-const wholeObject = z.strictObject({ name, optional: isOptional });
-const objectKey = z.strictObject({ name, key: through(z.string(), parseDataKey), optional: isOptional });
+const wholeObject = z.strictObject({ name: objectName, optional: flag });
+const objectKey = z.strictObject({ name: objectName, key: through(z.string(), parseDataKey), optional: flag });
 
 const SOURCES = ['secretKeyRef', 'configMapKeyRef', 'fieldRef', 'resourceFieldRef', 'fileKeyRef'];
 
@@ -61,52 +59,51 @@ const valueFrom = z
   })
   .check(exactlyOne(SOURCES))
   .transform(({ secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef }): EnvValue => {
-    if (secretKeyRef !== undefined) return { kind: 'key', object: 'Secret', ...secretKeyRef };
-    if (configMapKeyRef !== undefined) return { kind: 'key', object: 'ConfigMap', ...configMapKeyRef };
+    const keyRef = secretKeyRef ?? configMapKeyRef;
+    if (keyRef !== undefined) {
+      const { name, key, optional = false } = keyRef;
+      return { kind: 'key', object: secretKeyRef === undefined ? 'ConfigMap' : 'Secret', name, key, optional };
+    }
     if (fieldRef !== undefined) return { kind: 'field', field: fieldRef.fieldPath };
     if (resourceFieldRef !== undefined) return { kind: 'resource', ...resourceFieldRef };
     throw new Error('exactlyOne let none pass');
   });
 
-/** The rest of a container is the business of whoever runs it. */
-function containerBy(parseName: NameParser) {
+/** The parts of a container that concern its environment. Other fields are ignored. */
+function containerWith(parseName: NameParser) {
   const parsePrefix: NameParser = (prefix, field) => (prefix === '' ? parsed('') : parseName(prefix, field));
   const envFrom = z
     .strictObject({
-      prefix: optional(through(z.string(), parsePrefix)).transform((value) => value ?? ''),
+      prefix: through(text, parsePrefix),
       secretRef: optional(wholeObject),
       configMapRef: optional(wholeObject),
     })
     .check(exactlyOne(['secretRef', 'configMapRef']))
     .transform(({ prefix, secretRef, configMapRef }): EnvFromSource => {
-      if (secretRef !== undefined) return { kind: 'Secret', ...secretRef, prefix };
-      if (configMapRef !== undefined) return { kind: 'ConfigMap', ...configMapRef, prefix };
-      throw new Error('exactlyOne let neither pass');
+      const object = secretRef ?? configMapRef;
+      if (object === undefined) throw new Error('exactlyOne let neither pass');
+      const { name, optional = false } = object;
+      return { kind: secretRef === undefined ? 'ConfigMap' : 'Secret', name, optional, prefix };
     });
   const env = z
     .strictObject({ name: through(z.string(), parseName), value: text, valueFrom: optional(valueFrom) })
-    .check((context) => {
-      const { value, valueFrom } = context.value;
+    .check(({ value: { value, valueFrom }, issues }) => {
       if (value === '' || valueFrom === undefined) return;
       const message = 'must not be there beside a value that is not empty';
-      context.issues.push({ code: 'custom', message, path: ['valueFrom'], input: undefined });
+      issues.push({ code: 'custom', message, path: ['valueFrom'], input: undefined });
     })
     .transform(({ name, value, valueFrom }): EnvVar => ({ name, value: valueFrom ?? { kind: 'text', text: value } }));
-  return z.looseObject({
-    name: text,
-    envFrom: optional(z.array(envFrom)).transform((sources) => sources ?? []),
-    env: optional(z.array(env)).transform((variables) => variables ?? []),
-  });
+  return z.looseObject({ name: text, envFrom: optional(z.array(envFrom)), env: optional(z.array(env)) });
 }
 
 type NameParser = (text: string, field: string) => Parsed<string>;
 
 const CONTAINER = {
-  strict: containerBy(parseStrictName),
-  relaxed: containerBy((text, field) => parseEnvName(text, field, 'relaxed')),
+  strict: containerWith(parseStrictName),
+  relaxed: containerWith((text, field) => parseEnvName(text, field, 'relaxed')),
 };
 
-/** With what helps, where the other rule would. */
+/** The message has a hint if the relaxed rule would accept the name. */
 function parseStrictName(name: string, field: string): Parsed<string> {
   const strict = parseEnvName(name, field);
   if (strict.ok || !parseEnvName(name, field, 'relaxed').ok) return strict;
@@ -115,17 +112,17 @@ function parseStrictName(name: string, field: string): Parsed<string> {
 }
 
 /**
- * A container of a Pod manifest, as parsed JSON → its environment, or every fault at once with its path below `root`.
- * `names` is the rule for variables and for prefixes.
+ * The environment of a container of a Pod manifest, given as parsed JSON; every fault at once, with its path below
+ * `root`. `names` is the rule for variables and for prefixes.
  */
 export function parseContainerEnv(raw: unknown, root: string, names: EnvNameRule = 'strict'): Parsed<ContainerEnv> {
   const result = parseBy(CONTAINER[names], raw, root);
   if (!result.ok) return result;
-  const { name, envFrom, env } = result.value;
+  const { name, envFrom = [], env = [] } = result.value;
   return parsed({ name, envFrom, env });
 }
 
-/** What an environment variable can show of a pod beside its metadata, by fieldPath. */
+/** The fieldPaths that an environment variable can show besides metadata. */
 const POD_FIELDS = {
   'spec.nodeName': 'nodeName',
   'spec.serviceAccountName': 'serviceAccountName',
@@ -137,12 +134,12 @@ const POD_FIELDS = {
 
 export type PodField = (typeof POD_FIELDS)[keyof typeof POD_FIELDS];
 
-/** A parsed fieldPath of an environment variable: unlike a volume it cannot show whole maps. */
+/** A parsed fieldPath of an environment variable, which, unlike a volume, cannot show whole maps. */
 type EnvField =
   | { readonly kind: 'metadata'; readonly path: FieldPath }
   | { readonly kind: 'pod'; readonly field: PodField };
 
-/** Where a pod runs, as far as whoever asks knows it: addresses are empty lists and the node is empty text otherwise. */
+/** Where a pod runs. Unknown addresses are empty lists, an unknown node is empty text. */
 export type PodPlacement = {
   readonly nodeName: string;
   readonly hostIPs: readonly string[];
@@ -159,7 +156,7 @@ export function parseEnvField(text: string, field: string): Parsed<EnvField> {
   if (path.ok && path.value.kind !== 'labels' && path.value.kind !== 'annotations') {
     return parsed({ kind: 'metadata', path: path.value });
   }
-  // A key that is wrong has a message of its own.
+  // An invalid key of a label or annotation has its own message.
   return !path.ok && text.endsWith("']") ? path : faulty([{ field, message: RULE }]);
 }
 

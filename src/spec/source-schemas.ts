@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { exactlyOne, flag, optional, optionalText, text, through } from '../base/schemas.ts';
-import { parseObjectName } from '../objects/names.ts';
+import { objectName } from '../objects/object-schema.ts';
 import { parseQuantity, ratioText } from './quantity.ts';
 import { parseRelativePath } from './relative-path.ts';
 import { type DownwardItem, type KeyToPath, parseFieldPath, type SourceSpec, type VolumeSpec } from './volume-spec.ts';
@@ -50,7 +50,6 @@ const keyToPath = z
   .transform(({ key, path, mode, user, group }): KeyToPath => ({ key, path, mode, user, group }));
 
 const items = optional(z.array(keyToPath));
-const name = through(z.string(), parseObjectName);
 const object = { items, optional: flag };
 
 const RESOURCE = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.*)$/;
@@ -165,8 +164,8 @@ const PROJECTIONS = [
 /** One entry of projected.sources. */
 const projection = z
   .strictObject({
-    secret: optional(z.strictObject({ name, ...object })),
-    configMap: optional(z.strictObject({ name, ...object })),
+    secret: optional(z.strictObject({ name: objectName, ...object })),
+    configMap: optional(z.strictObject({ name: objectName, ...object })),
     downwardAPI: optional(z.strictObject(downward)),
     serviceAccountToken: optional(token),
     request: optional(z.strictObject({ items })),
@@ -182,8 +181,8 @@ const DEFAULT_MODE = 0o644;
 export const volumeSource = z
   .strictObject({
     name: optionalText,
-    secret: optional(z.strictObject({ secretName: name, ...object, ...volumeDefaults })),
-    configMap: optional(z.strictObject({ name, ...object, ...volumeDefaults })),
+    secret: optional(z.strictObject({ secretName: objectName, ...object, ...volumeDefaults })),
+    configMap: optional(z.strictObject({ name: objectName, ...object, ...volumeDefaults })),
     downwardAPI: optional(z.strictObject({ ...downward, ...volumeDefaults })),
     projected: optional(z.strictObject({ sources: optional(z.array(projection)), ...volumeDefaults })),
     request: optional(z.strictObject({ items, ...volumeDefaults })),

@@ -1,9 +1,9 @@
 import type { Fault } from '../../base/errors.ts';
-import { field, isFields, unknownField, wrongType } from '../../base/parsed.ts';
+import { type Fields, isFields, mapKey, unknownField, wrongType } from '../../base/parsed.ts';
 import { POD_TYPES } from '../../objects/kubernetes-api.ts';
 import { parseQuantity } from '../quantity.ts';
 
-/** What Lantern knows besides, in the same words: data of the request as a source, and the owners of files. */
+/** Fields of Lantern's own, in the notation of `POD_TYPES`: data of the request as a source, and the owners of files. */
 const OWN_FIELDS: Readonly<Record<string, string>> = {
   Volume: 'request:any',
   VolumeProjection: 'request:any',
@@ -16,33 +16,36 @@ const OWN_FIELDS: Readonly<Record<string, string>> = {
   ServiceAccountTokenProjection: 'user:any',
 };
 
-/** Finding the likely spelling takes longer than reading; no answer shows more. */
-const MOST_GUESSES = 100;
+/** Finding the likely spelling is slower than reading, and no answer shows more. */
+const MAX_GUESSES = 100;
 
-/** What is wrong with the fields of a Pod that Kubernetes' API knows nothing of, or knows as something else. */
+/** Faults in the fields of a Pod, by path. */
 type PodFieldFaults = {
-  /** By field. A misspelling says what is meant, where that can be guessed. */
-  readonly unknown: ReadonlyMap<string, string>;
-  /** Of known fields, by field. */
-  readonly mistyped: ReadonlyMap<string, string>;
+  /** Of fields that Kubernetes' API does not have, with the likely spelling. */
+  readonly unknown: Map<string, string>;
+  /** Of fields whose value has another type than in the API. */
+  readonly mistyped: Map<string, string>;
 };
 
-/** The fields that the API gives to a type of a Pod's. */
+/** Name and type of each field that the API gives to a type. */
 export function fieldsOfType(type: string): ReadonlyMap<string, string> {
   const known = fieldsByType.get(type);
   if (known !== undefined) return known;
-  const words = `${POD_TYPES[type]} ${OWN_FIELDS[type] ?? ''}`.trim().split(' ');
-  const fields = new Map(words.map((word) => [word.slice(0, word.indexOf(':')), word.slice(word.indexOf(':') + 1)]));
+  const fields = new Map<string, string>();
+  for (const word of `${POD_TYPES[type]} ${OWN_FIELDS[type] ?? ''}`.trim().split(' ')) {
+    const colon = word.indexOf(':');
+    fields.set(word.slice(0, colon), word.slice(colon + 1));
+  }
   fieldsByType.set(type, fields);
   return fields;
 }
 
 const fieldsByType = new Map<string, ReadonlyMap<string, string>>();
 
-/** Every field of a Pod (parsed YAML or JSON) is looked up in the API's list, as API servers do when they are asked to be strict. */
+/** Looks up every field of a Pod (parsed YAML or JSON) in the API's list, as an API server does in strict mode. */
 export function checkPodFields(raw: unknown): PodFieldFaults {
   const found = { unknown: new Map<string, string>(), mistyped: new Map<string, string>() };
-  checkValue(raw, 'Pod', [], found);
+  checkValue(raw, 'Pod', '', found);
   return found;
 }
 
@@ -51,76 +54,85 @@ export function podFieldFaults(raw: unknown): readonly Fault[] {
   return withPodFieldFaults(raw, []);
 }
 
-/** The faults of a Pod's fields, and `own` that somebody found who knows more of what a field means. */
+/** The faults of a Pod's fields and `own`, those of a reader that knows what the fields mean, which are preferred. */
 export function withPodFieldFaults(raw: unknown, own: readonly Fault[]): readonly Fault[] {
   const { unknown, mistyped } = checkPodFields(raw);
-  const better = own.filter(({ field }) => !unknown.has(field));
-  const told = new Set(better.map(({ field }) => field));
-  const rest = [...unknown, ...mistyped].filter(([field]) => !told.has(field));
-  return [...better, ...rest.map(([field, message]) => ({ field, message }))];
-}
-
-type Found = { readonly unknown: Map<string, string>; readonly mistyped: Map<string, string> };
-type Path = readonly PropertyKey[];
-
-/** Null is the same as left out, as it is to Kubernetes. */
-function checkValue(value: unknown, type: string, path: Path, found: Found): void {
-  if (value === null || value === undefined) return;
-  const problem = problemWith(value, type);
-  if (problem !== undefined) {
-    found.mistyped.set(field(...path), problem);
-  } else if (type.endsWith(LIST) && Array.isArray(value)) {
-    const typeOfEach = type.slice(0, -LIST.length);
-    for (const [index, each] of value.entries()) checkValue(each, typeOfEach, [...path, index], found);
-  } else if (type.endsWith(MAPPING)) {
-    const typeOfEach = type.slice(0, -MAPPING.length);
-    for (const [key, each] of Object.entries(value)) checkValue(each, typeOfEach, [...path, Symbol(key)], found);
-  } else if (type in POD_TYPES) {
-    checkFields(value, type, path, found);
+  const faults: Fault[] = [];
+  const reported = new Set<string>();
+  for (const fault of own) {
+    if (unknown.has(fault.field)) continue;
+    faults.push(fault);
+    reported.add(fault.field);
   }
-}
-
-function checkFields(value: object, type: string, path: Path, found: Found): void {
-  const fields = fieldsOfType(type);
-  for (const [name, each] of Object.entries(value)) {
-    const typeOfField = fields.get(name);
-    if (typeOfField !== undefined) checkValue(each, typeOfField, [...path, name], found);
-    else {
-      const known = found.unknown.size < MOST_GUESSES ? [...fields.keys()] : [];
-      found.unknown.set(field(...path, name), unknownField(name, known));
-    }
+  for (const [field, message] of [...unknown, ...mistyped]) {
+    if (!reported.has(field)) faults.push({ field, message });
   }
+  return faults;
 }
 
 const LIST = '[]';
 const MAPPING = '{}';
 
-function problemWith(value: unknown, type: string): string | undefined {
-  if (type.endsWith(LIST)) return Array.isArray(value) ? undefined : wrongType('a list', value);
-  if (type.endsWith(MAPPING) || type in POD_TYPES) return isFields(value) ? undefined : wrongType('a mapping', value);
-  if (type === 'quantity' && (typeof value === 'string' || typeof value === 'number')) {
-    const quantity = parseQuantity(String(value).trim(), '');
-    return quantity.ok ? undefined : quantity.faults.map(({ message }) => message).join('; ');
+/** Null counts as absent, as in Kubernetes. */
+function checkValue(value: unknown, type: string, path: string, found: PodFieldFaults): void {
+  if (value === null || value === undefined) return;
+  if (type.endsWith(LIST)) {
+    if (!Array.isArray(value)) return void found.mistyped.set(path, wrongType('a list', value));
+    const entryType = type.slice(0, -LIST.length);
+    for (const [index, entry] of value.entries()) checkValue(entry, entryType, `${path}[${index}]`, found);
+  } else if (type.endsWith(MAPPING) || type in POD_TYPES) {
+    if (!isFields(value)) return void found.mistyped.set(path, wrongType('a mapping', value));
+    checkFields(value, type, path, found);
+  } else {
+    const problem = problemOfLeaf(value, type);
+    if (problem !== undefined) found.mistyped.set(path, problem);
   }
-  const leaf = LEAVES[type];
-  return leaf === undefined || leaf.holds(value) ? undefined : wrongType(leaf.rule, value);
+}
+
+function checkFields(value: Fields, type: string, path: string, found: PodFieldFaults): void {
+  if (type.endsWith(MAPPING)) {
+    const entryType = type.slice(0, -MAPPING.length);
+    for (const [key, entry] of Object.entries(value)) checkValue(entry, entryType, mapKey(path, key), found);
+    return;
+  }
+  const known = fieldsOfType(type);
+  for (const [name, each] of Object.entries(value)) {
+    const field = path === '' ? name : `${path}.${name}`;
+    const fieldType = known.get(name);
+    if (fieldType !== undefined) checkValue(each, fieldType, field, found);
+    else found.unknown.set(field, unknownField(name, found.unknown.size < MAX_GUESSES ? [...known.keys()] : []));
+  }
+}
+
+/** Of a value that has no fields. Types without a rule here take any value. */
+function problemOfLeaf(value: unknown, type: string): string | undefined {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string' ? undefined : wrongType('a string', value);
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : wrongType('true or false', value);
+    case 'int32':
+      return isWhole(value, 31n) ? undefined : wrongType('a whole number of 32 bits', value);
+    case 'int64':
+      return isWhole(value, 63n) ? undefined : wrongType('a whole number of 64 bits', value);
+    case 'intOrString':
+      if (typeof value === 'string' || isWhole(value, 31n)) return undefined;
+      return wrongType('a whole number of 32 bits or a string', value);
+    case 'time':
+      return isTime(value) ? undefined : wrongType('a time such as 2006-01-02T15:04:05Z', value);
+    case 'quantity': {
+      if (typeof value !== 'string' && typeof value !== 'number') {
+        return wrongType('a quantity, such as 250m, 1.5 or 64Mi', value);
+      }
+      const quantity = parseQuantity(String(value).trim(), '');
+      return quantity.ok ? undefined : quantity.faults.map(({ message }) => message).join('; ');
+    }
+    default:
+      return undefined;
+  }
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)$/;
-
-/** What is not made of fields; any value will do where there is no rule. */
-const LEAVES: Readonly<Record<string, { readonly rule: string; readonly holds: (value: unknown) => boolean }>> = {
-  string: { rule: 'a string', holds: (value) => typeof value === 'string' },
-  boolean: { rule: 'true or false', holds: (value) => typeof value === 'boolean' },
-  int32: { rule: 'a whole number of 32 bits', holds: (value) => isWhole(value, 31n) },
-  int64: { rule: 'a whole number of 64 bits', holds: (value) => isWhole(value, 63n) },
-  intOrString: {
-    rule: 'a whole number of 32 bits or a string',
-    holds: (value) => typeof value === 'string' || isWhole(value, 31n),
-  },
-  quantity: { rule: 'a quantity, such as 250m, 1.5 or 64Mi', holds: () => false },
-  time: { rule: 'a time such as 2006-01-02T15:04:05Z', holds: isTime },
-};
 
 function isWhole(value: unknown, bits: bigint): boolean {
   if (typeof value !== 'bigint' && !(typeof value === 'number' && Number.isInteger(value))) return false;

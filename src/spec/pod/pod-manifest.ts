@@ -1,19 +1,24 @@
-import { z } from 'zod';
-import { faulty, field, isFields, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
-import { flag, optional, text, through } from '../../base/schemas.ts';
+import type { Fault } from '../../base/errors.ts';
+import { type Fields, faulty, isFields, mapKey, type Parsed, parsed, wrongType } from '../../base/parsed.ts';
 import { DEFAULT_ACCOUNT } from '../../objects/default-account.ts';
-import { parseNamespace as parseLabel, parseLabelKey, parseNamespace, parseObjectName } from '../../objects/names.ts';
-import { annotations, labels, objectName as name } from '../../objects/object-schema.ts';
+import {
+  parseAnnotationKey,
+  parseLabelKey,
+  parseLabelValue,
+  parseNamespace,
+  parseObjectName,
+} from '../../objects/names.ts';
+import { LAST_APPLIED } from '../../objects/object.ts';
 import type { PodPlacement } from '../container-env.ts';
-import { type PodFacts, quantities } from '../pod-facts.ts';
-import { compareQuantities, isMultiple, ONE, parseQuantity, type Quantity, ZERO } from '../quantity.ts';
+import type { PodFacts } from '../pod-facts.ts';
+import { readResources } from './container-resources.ts';
 import { withPodFieldFaults } from './pod-fields.ts';
 
-/** What a Pod manifest says of the pod as a whole; its volumes and what its containers want of them are not read here. */
-type PodManifest = {
-  /** Undefined where the manifest names none. */
+/** A Pod manifest without its volumes, and without the environment and mounts of its containers. */
+export type PodManifest = {
+  /** Undefined if the manifest names none. */
   readonly namespace: string | undefined;
-  /** The account is `default` where it names none. */
+  /** The account is `default` if the manifest names none. */
   readonly facts: PodFacts;
   readonly placement: PodPlacement;
   readonly automountServiceAccountToken: boolean | undefined;
@@ -25,241 +30,183 @@ type PodManifest = {
   readonly containers: readonly ListedContainer[];
 };
 
-/** A container as it stands in the manifest, and where. */
+/** A container as it stands in the manifest, and where: `spec.containers[0]`. */
 type ListedContainer = {
   readonly name: string;
   readonly image: string;
   readonly isInit: boolean;
   readonly runAs: RunAs;
-  /** `spec.containers[0]` */
   readonly path: string;
-  readonly raw: unknown;
+  readonly raw: Fields;
 };
 
-/** Whom a container runs as, as far as the manifest says: undefined is as its image says. */
+/** The ids that a container runs as; undefined if its image decides. */
 export type RunAs = { readonly user: number | undefined; readonly group: number | undefined };
-
-/** The two lists of containers, in the order that they start in. */
-const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
-type PodList = (typeof CONTAINER_LISTS)[number] | 'volumes';
-
-/** Kubernetes' limit for a group. */
-const MAX_GROUP = 2 ** 31 - 1;
-const groupRule = `must be between 0 and ${MAX_GROUP}, inclusive`;
-
-const group = optional(z.int().min(0, groupRule).max(MAX_GROUP, groupRule));
-
-const namespace = through(text, (value, path): Parsed<string | undefined> => {
-  return value === '' ? parsed(undefined) : parseNamespace(value, path);
-});
-const account = through(text, (value, path) => (value === '' ? parsed('') : parseObjectName(value, path)));
-const addresses = optional(z.array(z.looseObject({ ip: z.string() }))).transform((list) => list ?? []);
-
-const runAs = { runAsUser: group, runAsGroup: group };
-const securityContext = optional(z.looseObject(runAs));
-
-type Amounts = ReadonlyMap<string, string>;
-type Issue = { readonly path: readonly PropertyKey[]; readonly message: string };
-
-/** What a container asks for, judged as an API server does it (`ValidateContainerResourceRequirements` of its validation). */
-const resources = optional(
-  z.looseObject({ limits: quantities, requests: quantities }).check((context) => {
-    for (const { path, message } of issuesOf(context.value)) {
-      context.issues.push({ code: 'custom', message, path: [...path], input: undefined });
-    }
-  }),
-);
-
-function issuesOf({ limits, requests }: { readonly limits: Amounts; readonly requests: Amounts }): Issue[] {
-  const names = new Set([...limits.keys(), ...requests.keys()]);
-  const issues = [
-    ...[...limits].flatMap(([name, text]) => amountIssues(name, text, ['limits', Symbol(name)])),
-    ...[...requests].flatMap(([name, text]) => amountIssues(name, text, ['requests', Symbol(name)])),
-    ...[...requests].flatMap(([name, text]) => requestIssues(name, text, limits)),
-  ];
-  if ([...names].some(isHugePage) && !names.has('cpu') && !names.has('memory')) {
-    issues.push({ path: [], message: 'must have cpu or memory beside huge pages' });
-  }
-  return issues;
-}
-
-function amountIssues(name: string, text: string, path: readonly PropertyKey[]): Issue[] {
-  const amount = amountOf(text);
-  const messages = [
-    ...(isResourceName(name) ? [] : [NAME_RULE]),
-    ...(compareQuantities(amount, ZERO) < 0 ? ['must not be negative'] : []),
-    ...(isExtended(name) && !isMultiple(amount, ONE) ? ['must be a whole number'] : []),
-    ...(isHugePage(name) && !isMultiple(amount, pageSizeOf(name)) ? [`must be a multiple of ${sizeText(name)}`] : []),
-  ];
-  return messages.map((message) => ({ path, message }));
-}
-
-const NAME_RULE = 'must be cpu, memory, ephemeral-storage, hugepages-SIZE or a name such as example.com/device';
-
-function requestIssues(name: string, text: string, limits: Amounts): Issue[] {
-  const path = ['requests', Symbol(name)];
-  const limit = limits.get(name);
-  const isShared = !isHugePage(name) && isNative(name);
-  if (limit === undefined)
-    return isShared ? [] : [{ path, message: 'must have a limit beside it, of the same amount' }];
-  const order = compareQuantities(amountOf(text), amountOf(limit));
-  if (!isShared && order !== 0) return [{ path, message: `must be the limit, ${limit}` }];
-  return order > 0 ? [{ path, message: `must not be more than the limit, ${limit}` }] : [];
-}
-
-/** Only what was parsed gets here. */
-function amountOf(text: string): Quantity {
-  const amount = parseQuantity(text, '');
-  return amount.ok ? amount.value : ZERO;
-}
-
-function isResourceName(name: string): boolean {
-  if (!parseLabelKey(name, '').ok) return false;
-  if (!name.includes('/')) return ['cpu', 'memory', 'ephemeral-storage'].includes(name) || isHugePage(name);
-  return isNative(name) || isExtended(name);
-}
-
-function isNative(name: string): boolean {
-  return !name.includes('/') || name.includes('kubernetes.io/');
-}
-
-/** Of a device plugin's; with a prefix for quotas it must be a name still. */
-function isExtended(name: string): boolean {
-  return !isNative(name) && !name.startsWith('requests.') && parseLabelKey(`requests.${name}`, '').ok;
-}
-
-const HUGE_PAGES = 'hugepages-';
-
-function isHugePage(name: string): boolean {
-  return name.startsWith(HUGE_PAGES);
-}
-
-function sizeText(name: string): string {
-  return name.slice(HUGE_PAGES.length);
-}
-
-/** Zero where the name says no size: nothing is a multiple of it. */
-function pageSizeOf(name: string): Quantity {
-  return amountOf(sizeText(name));
-}
-
-const container = z.looseObject({
-  name: through(z.string(), parseLabel),
-  image: z.string().min(1, 'is required').refine(isTrimmed, 'must not begin or end with a blank'),
-  resources,
-  securityContext,
-});
-const initContainers = optional(z.array(container)).transform((list) => list ?? []);
-const containers = z.array(container).min(1, 'is required');
-
-/** What is not named here is the business of whoever runs the pod; `pod-fields.ts` knows its names and types. */
-const manifest = z.looseObject({
-  apiVersion: z.literal('v1'),
-  kind: z.literal('Pod'),
-  metadata: z.looseObject({ name, namespace, uid: text, labels, annotations }),
-  spec: z.looseObject({
-    nodeName: text,
-    serviceAccountName: account,
-    serviceAccount: account,
-    automountServiceAccountToken: flag,
-    imagePullSecrets: optional(z.array(z.looseObject({ name }))),
-    securityContext: optional(z.looseObject({ fsGroup: group, ...runAs })),
-    volumes: optional(z.array(z.unknown())),
-    initContainers,
-    containers,
-    ephemeralContainers: optional(z.array(z.looseObject({ securityContext }))),
-  }),
-  status: optional(z.looseObject({ hostIP: text, hostIPs: addresses, podIP: text, podIPs: addresses })),
-});
 
 /** `raw` is parsed YAML or JSON. Every fault at once, with its path as Kubernetes prints it. */
 export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
-  const result = readPodManifest(raw);
-  const faults = withPodFieldFaults(raw, result.ok ? [] : result.faults);
-  return faults.length > 0 ? faulty(faults) : result;
+  if (!isFields(raw)) return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
+  const own: Fault[] = [];
+  const manifest = readPodManifest(raw, own);
+  const faults = withPodFieldFaults(raw, own);
+  return faults.length > 0 ? faulty(faults) : parsed(manifest);
 }
 
-/** As `parsePodManifest`, without a look at fields that nobody here knows. */
-export function readPodManifest(raw: unknown): Parsed<PodManifest> {
-  const result = parseBy(manifest, raw);
-  if (!result.ok) return result;
-  const { metadata, spec, status } = result.value;
-  const listed = CONTAINER_LISTS.flatMap((list) => {
-    return spec[list].map((own, index) => ({ ...own, list, path: field('spec', list, index) }));
-  });
-  const raws = listContainers(raw);
-  const runAsOf = (own: SecurityContext): RunAs => ({
-    user: own?.runAsUser ?? spec.securityContext?.runAsUser,
-    group: own?.runAsGroup ?? spec.securityContext?.runAsGroup,
-  });
-  const all = [...listed, ...(spec.ephemeralContainers ?? [])];
-  return parsed({
-    namespace: metadata.namespace,
+// The readers below take a field of another type for absent: `checkPodFields` reports types, for every field of a Pod.
+
+/** Reads what there is, and adds to `faults` whatever is wrong besides types. */
+export function readPodManifest(raw: Fields, faults: Fault[]): PodManifest {
+  for (const [field, wanted] of Object.entries({ apiVersion: 'v1', kind: 'Pod' })) {
+    if (raw[field] === wanted) continue;
+    faults.push({ field, message: raw[field] === undefined ? 'is required' : `must be "${wanted}"` });
+  }
+  const [metadata, spec, status] = [fieldsOf(raw.metadata), fieldsOf(raw.spec), fieldsOf(raw.status)];
+  const { containers: required = null } = spec;
+  if (required === null || (Array.isArray(required) && required.length === 0)) {
+    faults.push({ field: raw.spec === undefined ? 'spec' : 'spec.containers', message: 'is required' });
+  }
+  const name = requiredText(metadata.name, 'metadata.name', parseObjectName, faults);
+  const namespace = optionalText(metadata.namespace, 'metadata.namespace', parseNamespace, faults) || undefined;
+  const imagePullSecrets: string[] = [];
+  for (const [secret, path] of entriesOf(spec.imagePullSecrets, 'spec.imagePullSecrets')) {
+    imagePullSecrets.push(requiredText(secret.name, `${path}.name`, parseObjectName, faults));
+  }
+  const context = fieldsOf(spec.securityContext);
+  const runAs = readRunAs(context, 'spec.securityContext', NO_IDS, faults);
+  const containers = readContainers(spec, runAs, faults);
+  const users = new Set(containers.map((container) => container.runAs.user));
+  for (const [container, path] of entriesOf(spec.ephemeralContainers, 'spec.ephemeralContainers')) {
+    users.add(readRunAs(fieldsOf(container.securityContext), `${path}.securityContext`, runAs, faults).user);
+  }
+  const account =
+    optionalText(spec.serviceAccountName, 'spec.serviceAccountName', parseObjectName, faults) ||
+    optionalText(spec.serviceAccount, 'spec.serviceAccount', parseObjectName, faults);
+  return {
+    namespace,
     facts: {
-      name: metadata.name,
-      uid: metadata.uid,
-      labels: metadata.labels,
-      annotations: metadata.annotations,
-      serviceAccountName: spec.serviceAccountName || spec.serviceAccount || DEFAULT_ACCOUNT,
-      containers: listed.map(({ name, resources }) => ({
-        name,
-        limits: resources?.limits ?? new Map(),
-        requests: resources?.requests ?? new Map(),
-      })),
+      name,
+      uid: textOf(metadata.uid),
+      labels: readTexts(metadata.labels, 'metadata.labels', { key: parseLabelKey, value: parseLabelValue }, faults),
+      annotations: readTexts(metadata.annotations, 'metadata.annotations', { key: parseAnnotationKey }, faults),
+      serviceAccountName: account || DEFAULT_ACCOUNT,
+      containers: containers.map(({ name, limits, requests }) => ({ name, limits, requests })),
     },
     placement: {
-      nodeName: spec.nodeName ?? '',
-      hostIPs: addressesOf(status?.hostIP, status?.hostIPs),
-      podIPs: addressesOf(status?.podIP, status?.podIPs),
+      nodeName: textOf(spec.nodeName),
+      hostIPs: addressesIn(status.hostIPs, status.hostIP),
+      podIPs: addressesIn(status.podIPs, status.podIP),
     },
-    automountServiceAccountToken: spec.automountServiceAccountToken,
-    imagePullSecrets: (spec.imagePullSecrets ?? []).map((reference) => reference.name),
-    fsGroup: spec.securityContext?.fsGroup,
-    commonUser: commonUser(all.map((each) => runAsOf(each.securityContext))),
-    containers: listed.map(({ name, image, list, path, securityContext }, index) => {
-      const runAs = runAsOf(securityContext);
-      return { name, image, isInit: list === 'initContainers', runAs, path, raw: raws[index]?.raw };
-    }),
-  });
+    automountServiceAccountToken:
+      typeof spec.automountServiceAccountToken === 'boolean' ? spec.automountServiceAccountToken : undefined,
+    imagePullSecrets,
+    fsGroup: readId(context.fsGroup, 'spec.securityContext.fsGroup', faults),
+    commonUser: users.size === 1 ? [...users][0] : undefined,
+    containers,
+  };
 }
 
-type SecurityContext = z.output<typeof securityContext>;
+/** The two lists of containers, in the order in which they start. */
+export const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
 
-function commonUser(all: readonly RunAs[]): number | undefined {
-  const users = new Set(all.map(({ user }) => user));
-  return users.size === 1 ? all[0]?.user : undefined;
+function readContainers(spec: Fields, podRunsAs: RunAs, faults: Fault[]) {
+  const containers: (ListedContainer & ReturnType<typeof readResources>)[] = [];
+  const names = new Set<string>();
+  for (const list of CONTAINER_LISTS) {
+    for (const [raw, path] of entriesOf(spec[list], `spec.${list}`)) {
+      const name = requiredText(raw.name, `${path}.name`, parseNamespace, faults);
+      // Both lists share one set of names.
+      if (name !== '' && names.has(name)) faults.push({ field: `${path}.name`, message: 'must be unique' });
+      names.add(name);
+      containers.push({
+        name,
+        image: requiredText(raw.image, `${path}.image`, parseImage, faults),
+        isInit: list === 'initContainers',
+        runAs: readRunAs(fieldsOf(raw.securityContext), `${path}.securityContext`, podRunsAs, faults),
+        ...readResources(raw.resources, `${path}.resources`, faults),
+        path,
+        raw,
+      });
+    }
+  }
+  return containers;
 }
 
-/** An entry of one of the pod's lists, and where it stands. */
-export type Entry = { readonly raw: unknown; readonly path: string };
-
-/** Containers as they stand in what may be no pod at all, init containers first. */
-export function listContainers(raw: unknown): readonly Entry[] {
-  return CONTAINER_LISTS.flatMap((list) => entriesOf(raw, list));
+function parseImage(text: string, field: string): Parsed<string> {
+  if (text === '') return faulty([{ field, message: 'is required' }]);
+  return text === text.trim() ? parsed(text) : faulty([{ field, message: 'must not begin or end with a blank' }]);
 }
 
-/** Volumes as they stand in what may be no pod at all. */
-export function listVolumes(raw: unknown): readonly Entry[] {
-  return entriesOf(raw, 'volumes');
+const NO_IDS: RunAs = { user: undefined, group: undefined };
+
+function readRunAs(securityContext: Fields, path: string, otherwise: RunAs, faults: Fault[]): RunAs {
+  return {
+    user: readId(securityContext.runAsUser, `${path}.runAsUser`, faults) ?? otherwise.user,
+    group: readId(securityContext.runAsGroup, `${path}.runAsGroup`, faults) ?? otherwise.group,
+  };
 }
 
-function entriesOf(raw: unknown, list: PodList): readonly Entry[] {
-  const found: unknown = fieldsOf(fieldsOf(raw).spec)[list];
-  if (!Array.isArray(found)) return [];
-  return found.map((entry: unknown, index) => ({ raw: entry, path: field('spec', list, index) }));
+/** Kubernetes' limit for ids of users and groups. */
+const MAX_ID = 2 ** 31 - 1;
+
+function readId(value: unknown, path: string, faults: Fault[]): number | undefined {
+  if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;
+  if (value < 0 || value > MAX_ID) {
+    faults.push({ field: path, message: `must be between 0 and ${MAX_ID}, inclusive` });
+  }
+  return Number(value);
 }
 
-/** No fields where it is not a mapping. */
-export function fieldsOf(raw: unknown): Readonly<Record<string, unknown>> {
-  return isFields(raw) ? { ...raw } : {};
+/** The list, as newer manifests have it, otherwise the single address. */
+function addressesIn(list: unknown, single: unknown): readonly string[] {
+  const addresses = (Array.isArray(list) ? list : []).map((entry) => textOf(fieldsOf(entry).ip));
+  return addresses.length > 0 ? addresses : [textOf(single)].filter(Boolean);
 }
 
-function isTrimmed(text: string): boolean {
-  return text === text.trim();
+/** A mapping with texts as values; null is an empty text. Without kubectl's copy of the manifest. */
+function readTexts(
+  raw: unknown,
+  path: string,
+  parse: { readonly key: TextParser; readonly value?: TextParser },
+  faults: Fault[],
+): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const [key, value] of Object.entries(fieldsOf(raw))) {
+    const field = mapKey(path, key);
+    for (const result of [parse.key(key, field), parse.value?.(textOf(value), field)]) {
+      if (result?.ok === false) faults.push(...result.faults);
+    }
+    if (key !== LAST_APPLIED) texts.set(key, textOf(value));
+  }
+  return texts;
 }
 
-/** The list, as newer manifests have it, else the one address. */
-function addressesOf(one = '', list: readonly { readonly ip: string }[] = []): readonly string[] {
-  if (list.length > 0) return list.map(({ ip }) => ip);
-  return one === '' ? [] : [one];
+type TextParser = (text: string, field: string) => Parsed<string>;
+
+/** The text at `path`, which must be present. Empty if it has another type. */
+export function requiredText(value: unknown, path: string, parse: TextParser, faults: Fault[]): string {
+  if (value === undefined || value === null) faults.push({ field: path, message: 'is required' });
+  if (typeof value !== 'string') return '';
+  const result = parse(value, path);
+  if (!result.ok) faults.push(...result.faults);
+  return result.ok ? result.value : value;
+}
+
+function optionalText(value: unknown, path: string, parse: TextParser, faults: Fault[]): string {
+  return textOf(value) === '' ? '' : requiredText(value, path, parse, faults);
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+/** The mappings in a list, each with its path. Null is an empty mapping, as in Kubernetes. */
+export function* entriesOf(list: unknown, path: string): Generator<readonly [entry: Fields, path: string], void> {
+  if (!Array.isArray(list)) return;
+  for (const [index, entry] of list.entries()) {
+    if (entry === null || isFields(entry)) yield [entry ?? {}, `${path}[${index}]`];
+  }
 }
