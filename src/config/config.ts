@@ -14,24 +14,24 @@ import type { Surroundings } from './option.ts';
 import { checkTogether, etcdOf, type TcpConfig, tcpOf } from './rules.ts';
 import { checkRunDirectory } from './run-directory.ts';
 
-/** How one daemon runs: the values of the table's options, those of TCP and etcd together. Frozen; every path absolute. */
+/** The configuration of a daemon: the value of every option, those of TCP and etcd combined. Frozen; paths are absolute. */
 export type Config = Omit<Values, NamesIn<'TCP' | 'etcd'>> & {
   /** Socket of all services. */
   readonly lanternSocket: string;
-  /** Undefined where TCP is off. */
+  /** Undefined if TCP is off. */
   readonly tcp: TcpConfig | undefined;
-  /** Undefined unless that is the store. */
+  /** Undefined with another store. */
   readonly etcd: EtcdConfig | undefined;
 };
 
-/** The options that tell where the embedded store is. */
+/** The options that locate the embedded store. */
 export const STORE_LOCATION = ['dataDirectory', 'keyFiles'] as const satisfies readonly OptionName[];
 /** The options that choose a store. */
 export const STORE_CHOICE = namesIn('Store', 'etcd');
 
 /**
- * Flags, then environment, then defaults. Every bad option is a fault, named as the user gave it: `--pool-size` or
- * `LANTERN_POOL_SIZE`.
+ * Flags take precedence over the environment, the environment over defaults. Every bad option is a fault, named as the
+ * user gave it: `--pool-size` or `LANTERN_POOL_SIZE`.
  */
 export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Config> {
   const given = new GivenOptions(OPTION_NAMES, flags, surroundings);
@@ -46,7 +46,7 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
   return parsed(Object.freeze({ ...(Object.fromEntries(single) as Values), lanternSocket, tcp, etcd }));
 }
 
-/** Where the embedded store is, for commands that work on it while no daemon does. */
+/** The location of the embedded store, for commands that work on it without a daemon. */
 export function parseStoreLocation(
   flags: Flags,
   surroundings: Surroundings,
@@ -55,7 +55,7 @@ export function parseStoreLocation(
   return faults.length > 0 ? faulty(faults) : parsed(values);
 }
 
-/** Which store the options choose, for commands that work on either kind; `etcd` is undefined unless that is chosen. */
+/** The store that the options choose, for commands that work on either kind; `etcd` is undefined for the embedded one. */
 export function parseStoreChoice(
   flags: Flags,
   surroundings: Surroundings,

@@ -9,7 +9,7 @@ export type OptionName = keyof Table;
 /** The options of some groups. */
 export type NamesIn<G extends Group> = { [N in OptionName]: Table[N]['group'] extends G ? N : never }[OptionName];
 
-/** A value for each of some options, given or by default. */
+/** The value of each option in `N`, given or default. */
 export type Values<N extends OptionName = OptionName> = { readonly [K in N]: ValueOf<Table[K]> };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
@@ -20,21 +20,21 @@ export function namesIn<G extends Group>(...groups: readonly G[]): readonly Name
   return OPTION_NAMES.filter((name): name is NamesIn<G> => wanted.includes(OPTIONS[name].group));
 }
 
-/** Flags as commander hands them over, by its attribute names: text, `true` for a switch, a list when repeatable. */
+/** Flags by commander's attribute names: text, `true` for a switch, a list if repeatable. */
 export type Flags = Readonly<Record<string, unknown>>;
 
 type Given = { readonly texts: readonly string[]; readonly field: string };
 
-/** Some options as flags, environment and defaults say, in this order, and every fault of them. */
+/** The options in `N`, from flags, environment or defaults, in this order, and all their faults. */
 export class GivenOptions<N extends OptionName> {
-  /** A faulty option has its default here. */
+  /** A faulty option has its default value. */
   readonly values: Values<N>;
   readonly faults: Fault[] = [];
-  /** What names each option that was given: the flag or the variable. */
+  /** The flag or variable by which each option was given. */
   readonly #fields = new Map<OptionName, string>();
   readonly #faulty = new Set<OptionName>();
 
-  /** `names` in the order of the table, since computed defaults use values above them. */
+  /** `names` are in the order of the table: computed defaults use the values of earlier options. */
   constructor(names: readonly N[], flags: Flags, surroundings: Surroundings) {
     const values: Record<string, unknown> = {};
     for (const name of names) {
@@ -49,18 +49,17 @@ export class GivenOptions<N extends OptionName> {
     return this.#fields.has(name);
   }
 
-  /** Whether the value that was given cannot be read. */
   isFaulty(name: N): boolean {
     return this.#faulty.has(name);
   }
 
-  /** Adds a fault, unless the option's own value is faulty: what follows from its default means nothing then. */
+  /** Adds a fault, unless the option is faulty itself: its default, which is used then, may cause others. */
   refuse(name: N, message: string): void {
     if (this.#faulty.has(name)) return;
     this.faults.push({ field: this.#fields.get(name) ?? OPTIONS[name].flag, message });
   }
 
-  /** Undefined where it is not given, or faulty. */
+  /** Undefined if it is not given or faulty. */
   #parse(name: N, option: Option, given: Given | undefined): unknown {
     if (given === undefined) return undefined;
     this.#fields.set(name, given.field);
@@ -76,7 +75,7 @@ function defaultOf({ default: byDefault }: Option, above: Above, surroundings: S
   return byDefault instanceof Computed ? byDefault.of(above, surroundings) : byDefault;
 }
 
-/** The texts for one option, and what to call them in a fault. An empty environment variable counts as not set. */
+/** The texts of an option, and its name in faults. An empty environment variable counts as unset. */
 function find(option: Option, flags: Flags, environment: Surroundings['environment']): Given | undefined {
   const flag = flags[attributeName(option.flag)];
   if (flag !== undefined) return { texts: Array.isArray(flag) ? flag.map(String) : [String(flag)], field: option.flag };
@@ -85,7 +84,7 @@ function find(option: Option, flags: Flags, environment: Surroundings['environme
   return { texts: option.isRepeatable ? text.split(':') : [text], field: option.environment };
 }
 
-/** The name under which commander hands a flag over: `--run-dir` is `runDir`. */
+/** Commander's name of a flag: `--run-dir` is `runDir`. */
 function attributeName(flag: string): string {
   return flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -16,17 +16,17 @@ export type Group =
   | 'Pods'
   | 'Observation';
 
-/** What a configuration depends on besides flags. */
+/** The inputs of a configuration besides flags. */
 export type Surroundings = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly user: User;
-  /** The machine's own name where left out. */
+  /** By default the machine's. */
   readonly hostname?: string;
-  /** Bytes that the process may use; found out where left out. */
+  /** The memory for the process in bytes; determined if left out. */
   readonly memoryBytes?: number;
 };
 
-/** Values that computed defaults may use; their options stand above those in the table. */
+/** The values that computed defaults may use, of options above them in the table. */
 export type Above = {
   readonly runDirectory: string;
   readonly dataDirectory: string;
@@ -36,7 +36,7 @@ export type Above = {
 
 type Compute<V> = (above: Above, surroundings: Surroundings) => V;
 
-/** A default that depends on other things, and the words for it in help. */
+/** A default that is computed, and its description in help. */
 export class Computed<V> {
   readonly text: string;
   readonly of: Compute<V>;
@@ -47,33 +47,32 @@ export class Computed<V> {
   }
 }
 
-/** No value unless one is given; `text` says in help what that means. */
+/** No default; `text` describes that in help. */
 export function unset(text = 'none'): Computed<undefined> {
   return new Computed(text, () => undefined);
 }
 
-/** One option of `lantern serve`. `T` is what its text is parsed to, `D` its default: a value, or computed. */
+/** An option of `lantern serve`. `T` is the type of its value, `D` its default: a value, or computed. */
 export type Option<G extends Group = Group, T = unknown, D = unknown> = {
   readonly group: G;
   readonly flag: `--${string}`;
   readonly environment: string;
-  /** What help calls the value; undefined for a switch. */
+  /** The value's name in help; undefined for a switch. */
   readonly placeholder: string | undefined;
-  /** May be given several times; in the environment separated by colons. */
+  /** May be given several times; in the environment, values are separated by colons. */
   readonly isRepeatable: boolean;
   readonly default: D;
-  /** The default as help shows it. */
+  /** The default in help. */
   readonly defaultText: string;
   /** A phrase in lower case, without a full stop. */
   readonly help: string;
-  /** `field` names the flag or the variable, whichever was used, in faults. */
+  /** `field` is the flag or the variable that was used, for faults. */
   readonly parse: (texts: readonly string[], field: string) => Parsed<T>;
 };
 
-/** The value of an option, given or by default. */
 export type ValueOf<O> = O extends Option<Group, infer T, infer D> ? T | (D extends Computed<infer V> ? V : D) : never;
 
-/** A row of the table. The variable follows from the flag: LANTERN_RUN_DIR is `--run-dir`. */
+/** A row of the table. The variable is derived from the flag: LANTERN_RUN_DIR for `--run-dir`. */
 export function option<G extends Group, T, const D extends T | Computed<T | undefined>>(
   group: G,
   flag: `--${string}`,

@@ -26,14 +26,14 @@ import {
   userName,
 } from './values.ts';
 
-/** Where a kubelet has the volumes of pods. */
+/** The kubelet's directory of volumes. */
 export const KUBELET_PODS = '/var/lib/kubelet/pods';
 
-const LARGEST_DEFAULT_POOL = 64 * 1024 * 1024;
+const MAX_DEFAULT_POOL_BYTES = 64 * 1024 * 1024;
 
 /**
- * Every option of `lantern serve`, one row each: group, flag, kind of value, default, help. The key is the field of `Config`
- * with the value; options of TCP and etcd make up one field together. The order is that of help and documentation.
+ * All options of `lantern serve`, a row each: group, flag, kind of value, default, help. The key is the field of `Config`;
+ * the options of TCP form one field together, as do those of etcd. The order is that of help and documentation.
  */
 export const OPTIONS = {
   runDirectory: option(
@@ -46,7 +46,7 @@ export const OPTIONS = {
     ),
     'directory of the sockets, pools and records',
   ),
-  /** Path of the socket of csi.v1, alone in its directory. */
+  /** The path of the socket; its directory holds nothing else. */
   csiSocket: {
     ...option(
       'Sockets',
@@ -57,7 +57,7 @@ export const OPTIONS = {
     ),
     environment: 'CSI_ENDPOINT',
   },
-  /** The group that may open the sockets; only the daemon's user where undefined. */
+  /** Only the daemon's user may connect if undefined. */
   socketGroup: option(
     'Sockets',
     '--socket-group',
@@ -66,7 +66,7 @@ export const OPTIONS = {
     'group (name or gid) that may connect to the sockets',
   ),
 
-  listen: option('TCP', '--listen', address, unset('off'), 'TCP address to serve on as well; needs --target-root'),
+  listen: option('TCP', '--listen', address, unset('off'), 'additional TCP address to serve on; needs --target-root'),
   tlsCert: option('TCP', '--tls-cert', file, unset(), 'certificate of the daemon, PEM'),
   tlsKey: option('TCP', '--tls-key', file, unset(), 'private key of --tls-cert, PEM'),
   tlsClientCa: option('TCP', '--tls-client-ca', file, unset(), 'CA that signs client certificates, PEM'),
@@ -75,7 +75,7 @@ export const OPTIONS = {
     '--insecure-plain-tcp',
     toggle,
     false,
-    'serve --listen without TLS; everyone who can connect is trusted',
+    'serve --listen without TLS; everyone who can connect has full access',
   ),
 
   host: option(
@@ -99,9 +99,9 @@ export const OPTIONS = {
     '--publisher',
     oneOf('auto', 'bind', 'direct'),
     'auto',
-    'how volumes appear at targets: bind mounts them, direct writes into the target, auto uses bind where it works',
+    'how volumes appear at targets: bind mounts them, direct writes files there, auto uses bind if it works',
   ),
-  /** Directories that targets must be in; anywhere where empty. */
+  /** Targets may be anywhere if empty. */
   targetRoots: option(
     'Targets',
     '--target-root',
@@ -109,41 +109,55 @@ export const OPTIONS = {
     new Computed(`anywhere; ${KUBELET_PODS} with --host kubernetes`, ({ host }) =>
       host === 'kubernetes' ? [KUBELET_PODS] : [],
     ),
-    'directory that targets must be in; repeatable',
+    'directory that must contain the targets; repeatable',
   ),
-  /** `direct` may use targets that are not on a memory file system. */
   allowDisk: option('Targets', '--allow-disk', toggle, false, 'let the direct publisher write secrets to a disk'),
-  /** `direct` may use targets in directories that others can write to. */
   directInSharedDirectories: option(
     'Targets',
     '--direct-in-shared-directories',
     toggle,
     false,
-    'let the direct publisher use targets in directories that other users can write to, who may move or remove them',
+    'let the direct publisher use targets that other users can move or remove, in directories they can write to',
   ),
-  unmountOnExit: option('Targets', '--unmount-on-exit', toggle, false, 'unmount all volumes on exit, as for demos'),
+  unmountOnExit: option('Targets', '--unmount-on-exit', toggle, false, 'unmount all volumes on exit, e.g. for demos'),
 
-  isolation: option('Memory', '--isolation', oneOf('namespace', 'volume'), 'namespace', 'scope of one tmpfs'),
-  /** Cap over all pools; the publisher's own default where undefined. */
-  poolTotalBytes: option('Memory', '--pool-total', size, unset('half of the memory'), 'limit on all tmpfs together'),
-  /** Size of one pool. */
+  isolation: option(
+    'Memory',
+    '--isolation',
+    oneOf('namespace', 'volume'),
+    'namespace',
+    'create a tmpfs per namespace or per volume',
+  ),
+  poolTotalBytes: option(
+    'Memory',
+    '--pool-total',
+    size,
+    unset('half of the memory'),
+    'limit on the size of all tmpfs together',
+  ),
   poolBytes: option(
     'Memory',
     '--pool-size',
     size,
     new Computed('64Mi, or --pool-total if that is less', ({ poolTotalBytes }, { memoryBytes = availableMemory() }) =>
-      Math.min(LARGEST_DEFAULT_POOL, poolTotalBytes ?? defaultPoolTotal(memoryBytes)),
+      Math.min(MAX_DEFAULT_POOL_BYTES, poolTotalBytes ?? defaultPoolTotal(memoryBytes)),
     ),
     'size of one tmpfs',
   ),
-  requireNoswap: option('Memory', '--require-noswap', toggle, false, 'refuse to start if secrets could be swapped out'),
+  requireNoswap: option(
+    'Memory',
+    '--require-noswap',
+    toggle,
+    false,
+    'refuse to start if secrets could be swapped to disk',
+  ),
 
   store: option(
     'Store',
     '--store',
     oneOf('memory', 'embedded', 'etcd'),
     'embedded',
-    'where objects are kept: in memory until the daemon ends, encrypted on disk, or encrypted in a shared etcd',
+    'where objects are stored: in memory until the daemon ends, encrypted on disk, or encrypted in a shared etcd',
   ),
   dataDirectory: option(
     'Store',
@@ -155,7 +169,7 @@ export const OPTIONS = {
     ),
     'directory of the embedded store',
   ),
-  /** The first encrypts, all decrypt; never empty. */
+  /** Never empty. */
   keyFiles: option(
     'Store',
     '--key-file',
@@ -177,33 +191,32 @@ export const OPTIONS = {
     '--etcd-start-spread',
     period,
     500,
-    'longest random delay of the first call to etcd; raise it where thousands of daemons start together',
+    'maximum random delay of the first call to etcd; raise it if thousands of daemons start together',
   ),
   insecureEtcd: option(
     'etcd',
     '--insecure-etcd',
     toggle,
     false,
-    'allow http to other machines, and passwords over http; the network can read and change everything',
+    'allow http to other machines, and passwords over http; anyone on the network can read and change everything',
   ),
 
-  /** Directory of object manifests to follow. */
   manifests: option(
     'Objects',
     '--manifests',
     directory,
     unset(),
-    'directory of manifests to apply at start and whenever a file in it changes',
+    'directory of manifests that are applied at start and whenever a file in it changes',
   ),
-  /** How changes of objects are noticed, as the kubelet names it. */
+  /** The kubelet's name and values. */
   changeDetection: option(
     'Objects',
     '--change-detection',
     oneOf('watch', 'cache', 'get'),
     'watch',
-    'how changes of objects are noticed: at once, or every sync period from a cache or from the store',
+    'how volumes learn of changed objects: at once, or every sync period from a cache or from the store',
   ),
-  /** Milliseconds; used with jitter. */
+  /** Milliseconds; jitter is added. */
   syncPeriodMs: option(
     'Objects',
     '--sync-period',
@@ -212,48 +225,44 @@ export const OPTIONS = {
     'interval at which every volume is checked; with --change-detection cache, also the lifetime of cached objects',
   ),
 
-  /** The `iss` of tokens that this daemon signs, and their audience where they ask for none. */
   tokenIssuer: option(
     'Tokens',
     '--token-issuer',
     stringOrUri,
     'lantern',
-    'issuer of service account tokens, and their audience where none is requested',
+    'issuer of service account tokens, and their audience if none is requested',
   ),
-  /** Where the public keys are written. */
   jwksFile: option(
     'Tokens',
     '--jwks-file',
     file,
     new Computed('RUN-DIR/jwks.json', ({ runDirectory }) => join(runDirectory, 'jwks.json')),
-    'file to which the public keys of the tokens are written, and kept up to date',
+    'file with the public keys of the tokens, kept up to date',
   ),
-  /** PEM file that token Secrets and token volumes show as ca.crt. */
-  rootCa: option('Tokens', '--root-ca', file, unset(), 'certificates to show as ca.crt beside the tokens, PEM'),
+  rootCa: option('Tokens', '--root-ca', file, unset(), 'certificates shown as ca.crt beside tokens, PEM'),
 
-  /** Which names environment variables may have. */
   environmentNames: option(
     'Pods',
     '--relaxed-environment-names',
     switchBetween<EnvNameRule>('strict', 'relaxed'),
     'strict',
-    "allow all printable ASCII but '=' in names of environment variables, as Kubernetes 1.32 and later do",
+    "allow all printable ASCII except '=' in names of environment variables, as Kubernetes 1.32 and later do",
   ),
 
-  /** `host:port` of the pages on metrics and health; none where undefined. */
+  /** `host:port`; no pages if undefined. */
   metricsAddress: option(
     'Observation',
     '--metrics-address',
     address,
     unset('off'),
-    'address that serves metrics and health over HTTP, without authentication; they hold no names of objects',
+    'address that serves metrics and health over HTTP, without authentication; they contain no names of objects',
   ),
   logLevel: option(
     'Observation',
     '--log-level',
     oneOf<LogLevel>('trace', 'debug', 'info', 'warn', 'error', 'silent'),
     'info',
-    'lowest level that is logged to stderr',
+    'lowest level to log to stderr',
   ),
   logFormat: option('Observation', '--log-format', oneOf<LogFormat>('text', 'json'), 'text', 'format of the log'),
 };

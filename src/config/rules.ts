@@ -9,16 +9,16 @@ import { MAX_SOCKET_PATH_BYTES } from './values.ts';
 export type TcpConfig = {
   /** `host:port`. */
   readonly address: string;
-  /** Plain TCP: anybody who connects may do anything. */
+  /** Plain TCP: everyone who can connect has full access. */
   readonly insecure: boolean;
-  /** Clients must show a certificate of the client CA. */
+  /** Clients must have a certificate of the client CA. */
   readonly tls?: TlsFiles;
 };
 
 /** Paths of PEM files. */
 export type TlsFiles = { readonly cert: string; readonly key: string; readonly clientCa: string };
 
-/** TCP is off, mutual TLS, or plain on a flag that says so; anything between is a fault. */
+/** TCP is off, uses mutual TLS, or is plain on explicit request; anything else is a fault. */
 export function tcpOf(given: GivenOptions<NamesIn<'TCP'>>): TcpConfig | undefined {
   const { listen, tlsCert: cert, tlsKey: key, tlsClientCa: clientCa, insecurePlainTcp: insecure } = given.values;
   if (listen === undefined) {
@@ -27,7 +27,7 @@ export function tcpOf(given: GivenOptions<NamesIn<'TCP'>>): TcpConfig | undefine
   }
   if (insecure) {
     if ([cert, key, clientCa].some((path) => path !== undefined)) {
-      given.refuse('insecurePlainTcp', 'contradicts --tls-cert, --tls-key and --tls-client-ca; choose one');
+      given.refuse('insecurePlainTcp', 'cannot be combined with --tls-cert, --tls-key and --tls-client-ca');
     }
     return { address: listen, insecure };
   }
@@ -43,7 +43,7 @@ export function tcpOf(given: GivenOptions<NamesIn<'TCP'>>): TcpConfig | undefine
   return { address: listen, insecure, tls: { cert, key, clientCa } };
 }
 
-/** etcd as the options describe it; undefined where another store is chosen, or something is faulty. */
+/** Undefined with another store, or if an option is faulty. */
 export function etcdOf(given: GivenOptions<NamesIn<'etcd'> | 'store'>): EtcdConfig | undefined {
   const { values } = given;
   if (values.store !== 'etcd') {
@@ -68,19 +68,19 @@ export function etcdOf(given: GivenOptions<NamesIn<'etcd'> | 'store'>): EtcdConf
   };
 }
 
-/** Rules for single values of a configuration that hold only together with others. */
+/** The rules that involve several options. */
 export function checkTogether(given: GivenOptions<OptionName>, sockets: { lantern: string; hasTcp: boolean }): void {
   const { values } = given;
   if (values.publisher === 'bind') {
-    const noMeaning = 'has no meaning with --publisher bind, which always keeps volumes in memory of its own';
-    if (values.allowDisk) given.refuse('allowDisk', noMeaning);
-    if (values.directInSharedDirectories) given.refuse('directInSharedDirectories', noMeaning);
+    const noEffect = 'has no effect with --publisher bind, which keeps volumes in its own memory';
+    if (values.allowDisk) given.refuse('allowDisk', noEffect);
+    if (values.directInSharedDirectories) given.refuse('directInSharedDirectories', noEffect);
   }
   if (values.poolTotalBytes !== undefined && values.poolTotalBytes < values.poolBytes) {
     given.refuse('poolTotalBytes', `must be at least the size of one pool (--pool-size, ${values.poolBytes} bytes)`);
   }
   if (sockets.hasTcp && values.targetRoots.length === 0) {
-    given.refuse('targetRoots', 'is required with --listen: whoever connects could mount anywhere otherwise');
+    given.refuse('targetRoots', 'is required with --listen: clients could mount anywhere without it');
   }
   if (dirname(values.csiSocket) === values.runDirectory) {
     const example = join(values.runDirectory, 'csi', 'csi.sock');
@@ -99,7 +99,7 @@ export function checkTogether(given: GivenOptions<OptionName>, sockets: { lanter
   }
 }
 
-/** Every option of a group that was given, unless as a switch that is off. */
+/** Refuses the given options of a group, except switches that are off. */
 function refuseAll<G extends 'TCP' | 'etcd'>(given: GivenOptions<NamesIn<G>>, group: G, message: string): void {
   for (const name of namesIn(group)) {
     if (given.isGiven(name) && given.values[name] !== false) given.refuse(name, message);
@@ -108,7 +108,7 @@ function refuseAll<G extends 'TCP' | 'etcd'>(given: GivenOptions<NamesIn<G>>, gr
 
 type EtcdText = 'etcdCert' | 'etcdKey' | 'etcdUser' | 'etcdPasswordFile';
 
-/** Both values; undefined where neither is given. A fault names the one that was given. */
+/** Both values, or undefined if neither is given. One alone is a fault. */
 function bothOf(
   given: GivenOptions<EtcdText>,
   first: EtcdText,
@@ -118,7 +118,7 @@ function bothOf(
   if (one !== undefined && other !== undefined) return [one, other];
   if (one !== undefined || other !== undefined) {
     const both = `${OPTIONS[first].flag} and ${OPTIONS[second].flag}`;
-    given.refuse(one === undefined ? second : first, `${both} go together; give both`);
+    given.refuse(one === undefined ? second : first, `${both} must be given together`);
   }
   return undefined;
 }
@@ -126,15 +126,15 @@ function bothOf(
 function checkEtcdTransport(given: GivenOptions<NamesIn<'etcd'>>, endpoints: readonly string[]): void {
   const { etcdCa, etcdCert, etcdKey, etcdUser, insecureEtcd } = given.values;
   if (endpoints.every((endpoint) => endpoint.startsWith('https:'))) {
-    if (insecureEtcd) given.refuse('insecureEtcd', 'has no meaning with https endpoints');
+    if (insecureEtcd) given.refuse('insecureEtcd', 'has no effect with https endpoints');
     return;
   }
   for (const [name, value] of Object.entries({ etcdCa, etcdCert, etcdKey })) {
-    if (value !== undefined) given.refuse(name as NamesIn<'etcd'>, 'has no meaning with http endpoints; use https');
+    if (value !== undefined) given.refuse(name as NamesIn<'etcd'>, 'has no effect with http endpoints; use https');
   }
   const exposed = etcdUser !== undefined ? endpoints : endpoints.filter((endpoint) => !isLoopback(endpoint));
   if (exposed.length === 0 || insecureEtcd) return;
-  const what = etcdUser !== undefined ? 'the password' : 'what is written and read';
+  const what = etcdUser !== undefined ? 'the password' : 'objects';
   given.refuse(
     'etcdEndpoints',
     `${what} would cross the network unprotected; use https (or, on a network of your own, --insecure-etcd)`,

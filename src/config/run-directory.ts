@@ -7,8 +7,8 @@ import { makeDirectories } from '../base/files.ts';
 export type User = { readonly uid: number };
 
 /**
- * Where sockets, pools and records are when nobody says otherwise: /run/lantern for root, else $XDG_RUNTIME_DIR/lantern,
- * else a directory of the user's own under /dev/shm. Daemon and clients agree by both asking here.
+ * The default directory of sockets, pools and records, for daemon and clients: /run/lantern for root, else
+ * $XDG_RUNTIME_DIR/lantern, else a directory of the user under /dev/shm.
  */
 export function defaultRunDirectory(user: User, environment: Readonly<Record<string, string | undefined>>): string {
   if (user.uid === 0) return '/run/lantern';
@@ -17,8 +17,8 @@ export function defaultRunDirectory(user: User, environment: Readonly<Record<str
 }
 
 /**
- * Everybody may create names under /dev/shm, so an existing fallback directory counts only when it is a real directory
- * of this user's that nobody else can enter. Nothing there yet is fine: its creator makes it 0700.
+ * All users can create files under /dev/shm, so an existing fallback directory must be a directory of this user that
+ * nobody else can enter. If it is missing, it will be created 0700.
  */
 export function checkRunDirectory(path: string, user: User): Fault[] {
   if (path !== sharedRunDirectory(user)) return [];
@@ -32,18 +32,18 @@ export function checkRunDirectory(path: string, user: User): Fault[] {
     if ((stat.mode & 0o777) !== 0o700) return refuse(`has mode 0${(stat.mode & 0o777).toString(8)} instead of 0700`);
     return [];
   } catch (error) {
-    return errnoOf(error) === 'ENOENT' ? [] : refuse(`cannot be looked at: ${obstacleOf(error)}`);
+    return errnoOf(error) === 'ENOENT' ? [] : refuse(`cannot be inspected: ${obstacleOf(error)}`);
   }
 }
 
-/** Bits by which others than a directory's owner make names in it. */
+/** Mode bits that let others create files in a directory. */
 const WRITE_BY_OTHERS = 0o022;
 const WRITE_BY_ALL = 0o002;
 const STICKY = 0o1000;
 
 /**
- * Makes the daemon's own directory, 0700, when it is missing. `failed-precondition` when others than root and this user could
- * put their own sockets and records into it, or another directory in its place.
+ * Creates the daemon's directory, 0700, if it is missing. `failed-precondition` if users other than root and this one could
+ * put sockets and records into it, or replace it.
  */
 export function prepareRunDirectory(path: string, uid: number | undefined): void {
   try {
@@ -52,7 +52,7 @@ export function prepareRunDirectory(path: string, uid: number | undefined): void
     requireOwn(path, real, WRITE_BY_OTHERS, uid);
     for (let at = real; at !== '/'; ) {
       at = dirname(at);
-      // In a sticky directory nobody renames what is another's.
+      // In a sticky directory only owners can rename files.
       if ((statSync(at).mode & STICKY) === 0) requireOwn(path, at, WRITE_BY_ALL, uid);
     }
   } catch (error) {
@@ -65,7 +65,7 @@ function requireOwn(path: string, directory: string, forbidden: number, uid: num
   const refuse = (why: string, remedy: string) =>
     new LanternError(
       'failed-precondition',
-      `use the run directory "${path}": "${directory}" ${why}, who could put sockets and records of their own there; ${remedy}, or name another --run-dir`,
+      `use the run directory "${path}": "${directory}" ${why}, who could put sockets and records there; ${remedy}, or name another --run-dir`,
     );
   if (uid !== undefined && ![0, uid, unmappedUser()].includes(found.uid)) {
     throw refuse(`belongs to user ${found.uid}`, `chown it to user ${uid}`);
@@ -76,7 +76,7 @@ function requireOwn(path: string, directory: string, forbidden: number, uid: num
   }
 }
 
-/** In a user namespace, what root of the host owns appears as this user's; undefined where every user has its own number. */
+/** In a user namespace, files of the host's root appear as this user's; undefined if all users are mapped. */
 function unmappedUser(): number | undefined {
   const isWhole = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
   return isWhole ? undefined : Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'));

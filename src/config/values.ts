@@ -5,7 +5,7 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { MAX_GROUP } from '../spec/volume-spec.ts';
 
-/** The longest path of a unix socket that fits into its address; a longer one would be cut silently (unix(7)). */
+/** The maximum path of a unix socket; a longer one is cut silently (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
 const MIN_POOL_BYTES = 1024 * 1024;
@@ -13,25 +13,24 @@ const MAX_NODE_ID_BYTES = 256;
 const MAX_PREFIX_BYTES = 255;
 const MIN_PERIOD_MS = 100;
 
-/** A kind of value that options have. */
+/** The type of an option's value. */
 export type ValueKind<T> = {
-  /** What help calls the value; undefined for a switch. */
+  /** The value's name in help; undefined for a switch. */
   readonly placeholder: string | undefined;
   readonly isRepeatable: boolean;
   /** `field` names the option in faults. */
   readonly parse: (texts: readonly string[], field: string) => Parsed<T>;
-  /** A value as it would be given, for help. */
+  /** A value as a user would write it, for help. */
   readonly print: (value: T) => string;
 };
 
 type Parse<T> = (text: string, field: string) => Parsed<T>;
 
 function kind<T>(placeholder: string | undefined, parse: Parse<T>, print: (value: T) => string = String): ValueKind<T> {
-  // Of a flag given twice the last one counts, as everywhere on a command line.
+  // The last of repeated flags counts, as usual on a command line.
   return { placeholder, isRepeatable: false, parse: (texts, field) => parse(texts.at(-1) ?? '', field), print };
 }
 
-/** Every value that is given counts. */
 export function repeated<T>(one: ValueKind<T>): ValueKind<readonly T[]> {
   return {
     placeholder: one.placeholder,
@@ -47,7 +46,7 @@ export function repeated<T>(one: ValueKind<T>): ValueKind<readonly T[]> {
   };
 }
 
-/** A switch between two values: `on` when it is given. */
+/** A switch between two values: `on` if it is given. */
 export function switchBetween<T>(off: T, on: T): ValueKind<T> {
   const parse: Parse<T> = (text, field) => {
     if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return parsed(on);
@@ -81,7 +80,7 @@ export const endpoint = kind('ENDPOINT', (text, field) => {
   if (scheme !== 'unix') return refuse(field, `"${text}" is not a unix socket; TCP is set with --listen`);
   const rest = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
   if (!rest.startsWith('/') || rest.startsWith('//'))
-    return refuse(field, `"${text}" must hold an absolute path: unix:///PATH`);
+    return refuse(field, `"${text}" must have an absolute path: unix:///PATH`);
   return parsePath(rest, field);
 });
 
@@ -115,7 +114,7 @@ export const size = kind('SIZE', (text, field) => {
   return bytes < MIN_POOL_BYTES ? refuse(field, `"${text}" must be at least 1Mi`) : parsed(bytes);
 });
 
-/** Milliseconds. At least a tenth of a second: anything shorter is a typing error, and would only be load. */
+/** Milliseconds, at least 100: a shorter period is a mistake, and would only cause load. */
 export const period = kind(
   'DURATION',
   (text, field) => {
@@ -126,7 +125,7 @@ export const period = kind(
   (ms) => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`),
 );
 
-/** A claim that may be any text, or an absolute URI where it has a colon (RFC 7519, StringOrURI). */
+/** Any text, but an absolute URI if it contains a colon (RFC 7519, StringOrURI). */
 export const stringOrUri = kind('ISSUER', (text, field) => {
   if (text === '') return refuse(field, 'must not be empty');
   return text.includes(':') && !URL.canParse(text)
@@ -134,7 +133,7 @@ export const stringOrUri = kind('ISSUER', (text, field) => {
     : parsed(text);
 });
 
-/** What csi-sanity accepts, which is narrower than the CSI specification: a letter at both ends, 63 characters. */
+/** The names that csi-sanity accepts, fewer than the CSI specification: a letter at both ends, 63 characters. */
 export const driverName = kind('NAME', (text, field) => {
   if (/^[A-Za-z](?:[-.A-Za-z0-9]{0,61}[A-Za-z])?$/.test(text)) return parsed(text);
   return refuse(field, `"${text}" must be at most 63 letters, digits, "-" and ".", with a letter first and last`);
@@ -174,10 +173,10 @@ export const etcdEndpoints = kind('URL,URL', (text, field): Parsed<readonly stri
   const endpoints = text.split(',').map((part) => {
     const url = URL.canParse(part) ? new URL(part) : undefined;
     const isPlain = url !== undefined && url.pathname === '/' && url.search === '' && url.hash === '';
-    // A port that the scheme implies is left out by URL; etcd's own is another.
+    // The port must be written: URL leaves out the default of the scheme, and etcd has another one.
     const match = /^(https?):\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]/?#@]+):\d{1,5}\/?$/.exec(part);
     if (!isPlain || match === null) {
-      // With a password in it, the text must not be repeated.
+      // It may contain a password, so it is not quoted.
       const shown = part.includes('@') ? 'an endpoint with "@" in it' : `"${part}"`;
       faults.push({
         field,
@@ -191,7 +190,7 @@ export const etcdEndpoints = kind('URL,URL', (text, field): Parsed<readonly stri
   return faults.length > 0 ? faulty(faults) : parsed([...new Set(endpoints)]);
 });
 
-/** Begins with a slash and does not end with one. */
+/** Starts with a slash and does not end with one. */
 export const etcdPrefix = kind('PREFIX', (text, field) => {
   if (/^(?:\/[-._A-Za-z0-9]+)+$/.test(text) && text.length <= MAX_PREFIX_BYTES) return parsed(text);
   const rule = `must be one or more of "/NAME", of letters, digits, "-", "_" and ".", ${MAX_PREFIX_BYTES} bytes at most`;
