@@ -1,5 +1,5 @@
 import * as node from 'node:fs';
-import { errnoOf, fallbackOnErrno } from '../base/errors.ts';
+import { errnoOf } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 
 /**
@@ -136,7 +136,14 @@ export function stampsBy(
   paths: readonly string[],
   stamp: (path: string) => FileStamp | undefined,
 ): readonly (FileStamp | undefined)[] {
-  return paths.map((path) => fallbackOnErrno(() => stamp(path), undefined));
+  return paths.map((path) => {
+    try {
+      return stamp(path);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
+    }
+  });
 }
 
 /** Takes a `Dirent` or `Stats`, of Node or memfs. */

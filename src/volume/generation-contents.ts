@@ -1,4 +1,4 @@
-import { fallbackOnErrno } from '../base/errors.ts';
+import { errnoOf } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import { byteOrderAmong, type Payload } from '../payload/payload.ts';
 import { parentsOf } from '../spec/relative-path.ts';
@@ -15,7 +15,7 @@ export type GenerationContents = {
 };
 
 type GenerationFile = FileSummary & {
-  /** Returns the bytes; undefined if the daemon cannot read them, such as those of mode 0 without privileges. */
+  /** Returns the bytes; undefined if the daemon cannot read them. */
   readonly read: () => Uint8Array | undefined;
 };
 
@@ -61,7 +61,7 @@ export function* readingContents(fs: VolumeFs, root: string): Steps<GenerationCo
       for (const { name } of fs.readdir(place)) yield* visit(path === '' ? name : `${path}/${name}`);
     } else if (status?.type === 'file') {
       const { size, mode, user, group } = status;
-      files.push({ path, size, mode, user, group, read: () => fallbackOnErrno(() => fs.readFile(place), undefined) });
+      files.push({ path, size, mode, user, group, read: () => readIfPermitted(fs, place) });
     } else {
       hasStrangers = true;
     }
@@ -111,6 +111,16 @@ function isSameFile(a: GenerationFile | undefined, b: GenerationFile): boolean {
   if (a?.size !== b.size || a.mode !== b.mode || a.user !== b.user || a.group !== b.group) return false;
   const [bytes, others] = [a.read(), b.read()];
   return bytes !== undefined && others !== undefined && Buffer.compare(bytes, others) === 0;
+}
+
+/** Undefined for a file that the daemon cannot read, such as one of mode 0 without privileges. */
+function readIfPermitted(fs: VolumeFs, path: string): Uint8Array | undefined {
+  try {
+    return fs.readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** One file of a generation, without its contents. */

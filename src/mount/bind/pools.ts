@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import { errnoOf, fallbackOnErrno, LanternError, toLanternError } from '../../base/errors.ts';
+import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
 import { readUsage } from '../../volume/file-system.ts';
 import { RETIRED_PART, RetiredRoom } from '../../volume/retirement.ts';
@@ -190,7 +190,12 @@ export class Pools implements Disposable {
 
 /** False if something could not be removed: it may be secret, so the pool is not kept. */
 function isEmpty(pool: Pool): boolean {
-  return fallbackOnErrno(() => readdirSync(pool.directory).length === 0, false);
+  try {
+    return readdirSync(pool.directory).length === 0;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 function removeIfEmpty(directory: string): void {
