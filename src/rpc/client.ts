@@ -25,7 +25,7 @@ type HealthClient = {
   check(request: { service: string }): Promise<{ status: string }>;
 };
 
-/** A connection to one daemon. Calls throw LanternError with the status's code and message. */
+/** A connection to a daemon. Calls throw a LanternError with the code and message of the status. */
 export type LanternClient = Disposable & {
   readonly projector: AsyncClient<ProjectorClient>;
   readonly objects: AsyncClient<ObjectsClient>;
@@ -35,7 +35,7 @@ export type LanternClient = Disposable & {
   readonly controller: AsyncClient<ControllerClient>;
   readonly node: AsyncClient<NodeClient>;
   readonly health: HealthClient;
-  /** Ends the connection; calls under way fail. */
+  /** Calls under way fail. */
   close(): void;
 };
 
@@ -44,7 +44,7 @@ export function connect(socketPath: string): LanternClient {
   const channel = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    // A raw socket path as :authority is refused below JavaScript.
+    // Node's HTTP/2 refuses a socket path as :authority.
     'grpc.default_authority': 'localhost',
   });
   const close = () => channel.close();
@@ -62,10 +62,10 @@ export function connect(socketPath: string): LanternClient {
   };
 }
 
-/** When a call must end: at the signal, or after `deadlineMs` milliseconds. */
+/** A call ends at the signal, or after `deadlineMs` milliseconds. */
 type CallLimits = { readonly signal?: AbortSignal; readonly deadlineMs?: number };
 
-/** A generated client's methods as promises and async iterables. */
+/** The methods of a generated client as promises and async iterables. */
 type AsyncClient<Generated> = {
   readonly [Name in keyof Generated as AsyncMethod<Name, Generated[Name]>]: AsyncCall<Generated[Name]>;
 };
@@ -88,7 +88,7 @@ type AsyncCall<Method> = Method extends (request: infer Request, callback: reque
 
 type Method = MethodDefinition<object, object>;
 
-/** Calls of one service over a shared connection. */
+/** The client of one service on a shared connection. */
 function asyncClient<Generated>(channel: Client, definition: ServiceDefinition): AsyncClient<Generated> {
   const calls = Object.entries(definition).map(([name, method]) => {
     const call = method.responseStream ? streamer(channel, method) : caller(channel, method);
@@ -122,7 +122,7 @@ function caller(channel: Client, { path, requestSerialize, responseDeserialize }
 }
 
 function streamer(channel: Client, { path, requestSerialize, responseDeserialize }: Method) {
-  // The call starts at once, not at the first step of the iteration: nothing is missed in between.
+  // The call starts at once, not at the first step of the iteration, so that no event is missed.
   return (request: object, limits: CallLimits = {}): AsyncIterable<object> => {
     const call = channel.makeServerStreamRequest(
       path,
@@ -135,14 +135,14 @@ function streamer(channel: Client, { path, requestSerialize, responseDeserialize
     const cancel = () => call.cancel();
     if (limits.signal?.aborted) cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
-    // A call may fail before its iteration starts; the failure waits for it.
+    // A call may fail before its iteration starts.
     const failures: Error[] = [];
     call.on('error', (error) => failures.push(error));
     return readAll(call, failures, limits.signal, cancel);
   };
 }
 
-/** What arrived, then the call's failure; ends quietly when the caller's own signal ended it. */
+/** The messages, then the call's failure, if any. Ends without an error if the caller's signal aborted. */
 async function* readAll(
   call: ClientReadableStream<object>,
   failures: readonly Error[],
