@@ -202,23 +202,23 @@ export const CREATE_CALLS = [
     'serviceaccount acc --namespace=',
     'secret docker-registry s --from-file= --docker-username=u --docker-password=p',
     'secret docker-registry s --from-file=config.json --docker-server=',
-  ].map((line) => differs('An option that is given, but empty', 'refused', call(line))),
+  ].map((line) => differs('Empty options and arguments', 'refused', call(line))),
   ...['Upper', 'a_b', `${'a'.repeat(254)}`].map((name) =>
-    differs('`--dry-run=client` checks', 'refused', call(`configmap ${name}`)),
+    differs('`--dry-run=client`', 'refused', call(`configmap ${name}`)),
   ),
   ...[
     'secret generic s --type=kubernetes.io/tls --from-literal=a=1',
     'secret generic s --from-literal=a=1 -n Team',
     'secret docker-registry s --from-file=plain.txt',
-  ].map((line) => differs('`--dry-run=client` checks', 'refused', call(line))),
+  ].map((line) => differs('`--dry-run=client`', 'refused', call(line))),
   differs(
-    'Another key than `.dockerconfigjson`',
+    'A key other than `.dockerconfigjson`',
     'refused',
     call('secret docker-registry s --from-file=k=config.json'),
   ),
   ...['username=u', 'password=p', 'email=e'].map((login) =>
     differs(
-      'A login beside `--from-file`',
+      'Credentials with `--from-file`',
       'refused',
       call(`secret docker-registry s --from-file=config.json --docker-${login}`),
     ),
@@ -228,7 +228,7 @@ export const CREATE_CALLS = [
   differs('Flags such as `--append-hash`', 'refused', call('configmap m --append-hash=false')),
   ...['--from-file=odd-dir', '--from-file=plain.txt --from-file=odd-dir'].map((values) =>
     differs(
-      'Files of a directory whose names cannot be keys',
+      'Files of a directory whose names are not valid keys',
       secret(values.includes('plain') ? { a: 'MQ==', 'plain.txt': 'dGV4dAo=' } : { a: 'MQ==' }),
       call(`secret generic s ${values}`),
     ),

@@ -261,16 +261,16 @@ export const JSON_PATHS = [
     "{.metadata.labels['app.kubernetes.io/name','app']}": 'shop a',
   }),
   ...differs('`[*]` of a map', 'secret', { '{.metadata.labels[*]}': 'a shop', '{.kind[*]}': '' }),
-  ...differs('`*` of a text', 'secret', { '{.kind.*}': '' }),
+  ...differs('`*` of a string', 'secret', { '{.kind.*}': '' }),
   ...differs('`..*`', 'numbers', { '{.none..*}': '', '{.list..*}': '3 1 2' }),
   ...differs('An empty list among several', 'list', {
     '{.items[2:4].imagePullSecrets[*].name}': 'p',
     '{range .items[2:4]}{.imagePullSecrets[*].name}{end}{.items[2:4].imagePullSecrets[:].name}': 'pp',
   }),
   ...differs('`[?(@.a[0])]`', 'list', { '{.items[?(@.imagePullSecrets[0])].metadata.name}': 'd' }),
-  ...differs('A backslash at the end of a text', 'secret', { '{"a\\\\"}': 'a\\' }),
+  ...differs('A backslash at the end of a string', 'secret', { '{"a\\\\"}': 'a\\' }),
   ...differs('Numbers in filters', 'numbers', { '{.list[?(@==2.0)]}': '2', '{.list[?(@>1.5)]}': '3 2' }),
-  ...differs('What is most likely a mistake', 'list', {
+  ...differs('Probable mistakes', 'list', {
     '.kind': 'refused',
     '{}': 'refused',
     '{...}': 'refused',

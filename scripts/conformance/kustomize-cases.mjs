@@ -521,7 +521,7 @@ export const KUSTOMIZE_CASES = [
   },
   {
     name: 'the secrets of a ServiceAccount, ephemeral containers, the old field of the account, the account of a token',
-    decided: 'More references follow',
+    decided: 'More references are updated',
     files: alone('namePrefix: p-\nresources: [a.yaml]\n', {
       'a.yaml':
         'apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\nsecrets: [{name: t}]\n---\n' +
@@ -544,13 +544,13 @@ export const KUSTOMIZE_CASES = [
   },
   {
     name: 'a copy of what is not there',
-    decided: '`copy` of what is not there',
+    decided: '`copy` from a missing path in a JSON patch',
     files: patching(json('{"op": "copy", "from": "/data/q", "path": "/data/r"}')),
     ours: 'refused',
   },
   {
     name: 'an object that no API server would take',
-    decided: 'Objects are checked',
+    decided: 'Objects are validated',
     files: alone('secretGenerator: [{name: s, type: kubernetes.io/tls, literals: [a=b]}]\n'),
     ours: 'refused',
   },

@@ -11,25 +11,25 @@ const NAME = /(secretName|(secret|configMap|secretRef|configMapRef)\.name|(image
 /** @type {readonly Difference[]} */
 export const DECIDED = [
   {
-    phrase: 'Names that no Secret and no ConfigMap can have',
+    phrase: 'References by invalid names',
     refusedBy: 'Lantern',
     fault: new RegExp(
       `${NAME}: (must be a DNS-1123|must be no more than 253|must not be empty|is required|must be a \\w+, not null)`,
     ),
   },
   {
-    phrase: 'A mountPath that is not absolute, is `/`, or has `..` or `:` in it',
+    phrase: 'A mountPath that is relative, is `/`, or contains `..` or `:`',
     refusedBy: 'Lantern',
     fault: /mountPath: must (be an absolute path|not be '\/'|not contain '(\.\.|:)')/,
   },
   {
-    phrase: 'Two mounts at one place in different spellings',
+    phrase: 'Two mounts at the same path in different spellings',
     refusedBy: 'Lantern',
     fault: /mountPath: must be unique/,
   },
-  { phrase: 'A mount inside another one', refusedBy: 'Lantern', fault: /mountPath: must not lie in/ },
+  { phrase: "A mount inside another of Lantern's", refusedBy: 'Lantern', fault: /mountPath: must not lie in/ },
   {
-    phrase: 'An entry of `projected.sources` that names no source',
+    phrase: 'An empty entry of `projected.sources`',
     refusedBy: 'Lantern',
     fault: /sources\[\d+\]: (must be a mapping, not null|must have exactly one of .*; none is there)/,
   },

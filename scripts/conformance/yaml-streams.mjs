@@ -50,8 +50,8 @@ export const YAML_STREAMS = [
   {
     name: 'JSON after a mark',
     text: '---\n{"a": 1}\n{"b": 2}\n',
-    decided: 'JSON objects one after the other',
+    decided: 'Several JSON objects in a row',
     ours: [{ a: 1 }, { b: 2 }],
   },
-  { name: 'another tag', text: 'a: !mine x\n', decided: "Tags of one's own", ours: 'refused' },
+  { name: 'another tag', text: 'a: !mine x\n', decided: 'Custom tags', ours: 'refused' },
 ];
