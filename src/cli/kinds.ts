@@ -30,7 +30,7 @@ export function parseKind(word: string): KindName {
     word,
     KIND_NAMES.flatMap(({ singular, plural }) => [singular, plural]),
   );
-  const hint = guess === undefined ? `known are ${words.join(', ')}` : `did you mean "${guess}"?`;
+  const hint = guess === undefined ? `use one of ${words.join(', ')}` : `did you mean "${guess}"?`;
   throw wrongUsage(`there is no resource type "${word}"; ${hint}`);
 }
 

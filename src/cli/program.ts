@@ -3,7 +3,7 @@ import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import { wrongUsage } from './exit.ts';
 
-/** What only the process can give: its version, and the daemon's code. */
+/** Supplied by the process: its version, and the daemon's code. */
 export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
 
 /** Adds arguments, options, examples, the action and commands below to a command that has its name and summary. */
@@ -226,8 +226,8 @@ const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['--docker-email']);
 const ANOTHER_PROGRAM = 'COMMAND';
 
 /**
- * Refuses options and arguments that are given, but empty. Mostly that is a variable that nobody has set, and the rest
- * of the line would then mean something else: another namespace, every object, a registry without a name.
+ * Refuses empty options and arguments. The cause is usually an unset variable, and the command would then do something
+ * else: in another namespace, to every object, for a registry without a name.
  */
 function refuseEmpty(command: Command): void {
   for (let at: Command | null = command; at !== null; at = at.parent) {

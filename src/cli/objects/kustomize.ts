@@ -78,14 +78,14 @@ class HeldDirectory implements KustomizeDirectory {
     }
   }
 
-  async read(path: string, mostBytes: number): Promise<Uint8Array> {
+  async read(path: string, maxBytes: number): Promise<Uint8Array> {
     using file = await this.#open(path);
     try {
       // Reading a pipe could block for ever.
       if (!(await file.stat()).isFile) throw refused(path, 'must be a regular file');
       await using handle = await file.openToRead();
       const { size } = await handle.stat();
-      if (size > mostBytes) throw refused(path, `its ${size} bytes exceed what is left of the limit for all files`);
+      if (size > maxBytes) throw refused(path, `its ${size} bytes exceed what is left of the limit for all files`);
       return await handle.readFile();
     } catch (error) {
       throw this.#failure(path, error);

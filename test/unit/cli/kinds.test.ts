@@ -34,7 +34,7 @@ describe('a kind', () => {
   test('a misspelt one gets the likely spelling, any other the list', () => {
     expect(refusal(() => parseKind('secert'))).toBe('2: there is no resource type "secert"; did you mean "secret"?');
     expect(refusal(() => parseKind('pod'))).toMatch(
-      /^2: there is no resource type "pod"; known are secrets, configmaps, /,
+      /^2: there is no resource type "pod"; use one of secrets, configmaps, /,
     );
     expect(refusal(() => parseKind(''))).toMatch(/^2: /);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { manifestIn, parseEdited, textToEdit } from '../../../../src/cli/objects/edited-object.ts';
+import { editorOf, manifestIn, parseEdited, textToEdit } from '../../../../src/cli/objects/edited-object.ts';
 import type { StoredObject } from '../../../../src/objects/object.ts';
 
 const ORIGINAL: StoredObject = {
@@ -63,4 +63,12 @@ describe('the draft', () => {
     const one = 'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n';
     expect(parseEdited(`${one}---\n${one}`, ORIGINAL)).toMatchObject({ faults: [{ message: 'must be one object' }] });
   });
+});
+
+test('the first editor that is named, else vi', () => {
+  const all = { KUBE_EDITOR: 'k', VISUAL: 'v', EDITOR: 'e' };
+  expect(editorOf(all)).toBe('k');
+  expect(editorOf({ ...all, KUBE_EDITOR: '' })).toBe('v');
+  expect(editorOf({ EDITOR: 'e' })).toBe('e');
+  expect(editorOf({})).toBe('vi');
 });

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { TOP } from '../../support/suite/compiled.ts';
+
+/** The packages that a file of `src` loads at once: through imports of values, not through `import()`. */
+function packagesOf(path: string): string[] {
+  const seen = new Set<string>();
+  const packages = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const text = readFileSync(file, 'utf8');
+    for (const [, from = ''] of text.matchAll(/^(?:import|export) (?!type\b)[^;]*?\bfrom '([^']+)';/gm)) {
+      if (from.startsWith('.')) visit(join(dirname(file), from));
+      else if (!from.startsWith('node:')) packages.add(from);
+    }
+  };
+  visit(join(TOP, 'src', path));
+  return [...packages].sort();
+}
+
+test('the program starts with commander alone', () => {
+  expect(packagesOf('main.ts')).toEqual(['commander']);
+});
+
+test.each(['create', 'delete', 'get', 'mount', 'pod', 'render', 'unmount', 'version', 'volumes'])(
+  'lantern %s loads no parser, schema or gRPC before it needs them',
+  (command) => {
+    const light = ['commander', 'koffi'];
+    expect(packagesOf(`cli/commands/${command}.ts`).filter((name) => !light.includes(name))).toEqual([]);
+  },
+);
+
+test('an import of a value is seen', () => {
+  expect(packagesOf('rpc/client.ts')).toContain('@grpc/grpc-js');
+});
