@@ -516,7 +516,6 @@ export class Volume implements Refreshable, Disposable {
     const { freshness, log } = this.#dependencies;
     const wasAccepted = this.#wanted !== before;
     this.#wanted = before ?? this.#wanted;
-    freshness.follow(this, this.#refs);
     freshness.request(this);
     if (!wasAccepted) return;
     try {

@@ -1,9 +1,12 @@
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { secretDraft } from '../../support/objects/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
 
 const SYNC_MS = 60_000;
+const db = secretDraft('db', { password: 'one', user: 'admin' });
+const relabelled = { ...db, metadata: { ...db.metadata, labels: new Map([['a', 'b']]) } };
 
 describe('the health of a volume', () => {
   it('says since when a volume is stale, why and when it was updated last; that it is well again is an event', async () => {
@@ -56,6 +59,13 @@ describe('a volume that somebody damaged', () => {
     ['a round of the sync period', (world) => world.clock.advance(2 * SYNC_MS)],
     ['a refresh', (world) => world.projector.refresh('v', NEVER)],
     ['a repeated mount request', (world) => world.publish()],
+    [
+      'a round that meets a change without other contents',
+      (world) => {
+        world.clock.advance(2 * SYNC_MS);
+        return world.store.apply(relabelled, { createOnly: false, dryRun: false }, NEVER);
+      },
+    ],
   ])('is repaired by %s, with an event', async (_, act) => {
     await using world = new ProjectionWorld({ syncPeriodMs: SYNC_MS });
     await world.start();

@@ -247,6 +247,30 @@ describe('a held token', () => {
     expect(world.projector.list()).toEqual([]);
   });
 
+  it('is not renewed once the spec asks for none', async () => {
+    await using world = await arrange();
+    await world.apply('db', { password: 'one' });
+    await world.publish({ definition: ONE });
+    await world.publish({ definition: inline({ secret: { secretName: 'db' } }) });
+    await pass(world, 10_000);
+    expect(world.timers).toBe(0);
+  });
+
+  it.each([
+    ['the same pod', {}],
+    ['another namespace', { namespace: 'other' }],
+  ])('is not kept for the next volume of that id, of %s, while files of the last one are there', async (_, next) => {
+    await using world = await arrange();
+    await world.publish({ definition: ONE });
+    using remove = vi.spyOn(BoundVolume.prototype, 'remove').mockImplementationOnce(() => {
+      throw new LanternError('failed-precondition', 'busy');
+    });
+    await expect(world.projector.unpublish({ volumeId: volumeId('v'), target: undefined }, NEVER)).rejects.toThrow();
+    await world.publish({ definition: ONE, ...next });
+    expect(remove).toHaveBeenCalledTimes(2);
+    expect(world.files()).toEqual({ token: 'token-2' });
+  });
+
   it('is replaced when the spec asks for another life', async () => {
     await using world = await arrange();
     await world.publish({ definition: ONE });

@@ -112,6 +112,26 @@ describe('a request that fails half way', () => {
 });
 
 describe('refreshing', () => {
+  it('is not tried again once it succeeded', async () => {
+    await using world = await arrange();
+    await world.publish();
+    await world.delete('db');
+    expect(world.timers).toBe(1);
+    await world.apply('db', { password: 'one' });
+    expect(world.timers).toBe(0);
+  });
+
+  it('goes on following what a volume needs, without a gap', async () => {
+    await using world = await arrange();
+    await world.store.apply(projectedVolumeDraft('pv', { secret: { secretName: 'db' } }), OPTIONS, NEVER);
+    await world.publish({ definition: { kind: 'named', projectedVolume: 'pv' } });
+    const follow = vi.spyOn(world.store, 'follow');
+    await world.apply('db', { password: 'two' });
+    await world.publish({ definition: { kind: 'named', projectedVolume: 'pv' } });
+    expect(world.files()).toEqual({ password: 'two' });
+    expect(follow).not.toHaveBeenCalled();
+  });
+
   it('forgets no change that comes at the moment all workers run out of work', async () => {
     await using world = await arrange();
     for (let n = 0; n < 16; n++) await world.publish({ volumeId: volumeId(`v${n}`), target: world.target(`t${n}`) });
