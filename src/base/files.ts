@@ -137,14 +137,17 @@ function nameFile(file: FileHandle, path: string): Promise<void> {
 }
 
 /**
- * Replaces a file, 0600, atomically: at any time, even after a crash of the machine, it has the old or the new contents,
- * and on return the new ones.
+ * Replaces a file atomically: at any time, even after a crash of the machine, it has the old or the new contents, and on
+ * return the new ones. It is 0600 in a directory of this user's own; with `mode`, it may lie where others can write.
  */
-export async function replaceFile(path: string, chunks: Iterable<Uint8Array | string>): Promise<void> {
+export async function replaceFile(path: string, chunks: Iterable<Uint8Array | string>, mode?: number): Promise<void> {
   const unfinished = `${path}.new`;
-  const file = await open(unfinished, 'w', 0o600);
+  // A link that somebody else put there is not followed.
+  if (mode !== undefined) await rm(unfinished, { force: true });
+  const file = await open(unfinished, mode === undefined ? 'w' : 'wx', 0o600);
   try {
     for (const chunk of chunks) await file.writeFile(chunk);
+    if (mode !== undefined) await file.chmod(mode);
     await file.sync();
   } finally {
     await file.close();

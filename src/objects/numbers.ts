@@ -1,8 +1,8 @@
 import type { ScalarTag } from 'yaml';
 
-const LEAST_INTEGER = -(2n ** 63n);
-const MOST_INTEGER = 2n ** 63n - 1n;
-const MOST_UNSIGNED = 2n ** 64n - 1n;
+const MIN_INTEGER = -(2n ** 63n);
+const MAX_INTEGER = 2n ** 63n - 1n;
+const MAX_UNSIGNED = 2n ** 64n - 1n;
 
 const INTEGER = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/;
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
@@ -27,7 +27,7 @@ function readInteger(digits: string): bigint | undefined {
   // More digits than 64 bits can have take quadratic time to read.
   if (written === undefined || written.replace(/^0[xbo]?0*/, '').length > 64) return undefined;
   const value = sign === '-' ? -BigInt(written) : BigInt(written);
-  return value >= LEAST_INTEGER && value <= (sign === '' ? MOST_UNSIGNED : MOST_INTEGER) ? value : undefined;
+  return value >= MIN_INTEGER && value <= (sign === '' ? MAX_UNSIGNED : MAX_INTEGER) ? value : undefined;
 }
 
 function readFloat(digits: string, text: string): number | string {

@@ -10,8 +10,8 @@ import { type DownwardItem, type KeyToPath, parseFieldPath, type SourceSpec, typ
 // so that equal specs are equal in any comparison.
 
 const MAX_MODE = 0o777;
-/** The kubelet's limit for a runAsUser; the kernel keeps 2^32-1 for "no one". */
-const MAX_ID = 2 ** 31 - 1;
+/** Kubernetes' limit for ids of users and groups. */
+export const MAX_ID = 2 ** 31 - 1;
 
 const path = through(z.string(), parseRelativePath);
 

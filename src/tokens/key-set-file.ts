@@ -1,9 +1,7 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { abortable } from '../base/clock.ts';
 import { toLanternError } from '../base/errors.ts';
-import { syncDirectory } from '../base/files.ts';
+import { replaceFile } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { delays, Wakeup } from '../base/retry.ts';
 import type { SigningKeys } from './signing-keys.ts';
@@ -76,7 +74,7 @@ export class KeySetFile implements AsyncDisposable {
     try {
       const text = `${JSON.stringify(await signer.publicKeys(this.#closing.signal))}\n`;
       if (text === this.#written) return true;
-      await replacePublicFile(path, text);
+      await replaceFile(path, [text], 0o644);
       this.#written = text;
       log.debug({ path }, 'public keys written');
       return true;
@@ -85,21 +83,4 @@ export class KeySetFile implements AsyncDisposable {
       return false;
     }
   }
-}
-
-/** In one step, 0644 whatever the umask. The directory must exist. */
-async function replacePublicFile(path: string, text: string): Promise<void> {
-  const unfinished = `${path}.new`;
-  // What a crash left behind; and a link that somebody put there is not followed.
-  await rm(unfinished, { force: true });
-  const file = await open(unfinished, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.chmod(0o644);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(unfinished, path);
-  await syncDirectory(dirname(path));
 }

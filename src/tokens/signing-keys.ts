@@ -12,7 +12,7 @@ const SECRET_TYPE = 'lantern.dev/signing-keys';
 export const SIGNING_KEYS_DATA = 'keys.json';
 
 /** Another daemon may write in between; that it does so this often in a row is a fault of its own. */
-const MOST_ATTEMPTS = 10;
+const MAX_ATTEMPTS = 10;
 
 /** The keys, ready for use. */
 export type LoadedKeys = {
@@ -101,7 +101,7 @@ export class SigningKeys implements Disposable {
       try {
         return await this.#write(await next(set), { labels, annotations, resourceVersion }, signal);
       } catch (error) {
-        if (!hasCode(error, 'aborted') || attempt === MOST_ATTEMPTS) throw error;
+        if (!hasCode(error, 'aborted') || attempt === MAX_ATTEMPTS) throw error;
       }
     }
   }

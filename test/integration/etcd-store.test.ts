@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ObjectRef, refOf, type StoredObject } from '../../src/objects/object.ts';
 import type { EtcdStore } from '../../src/stores/etcd/etcd-store.ts';
-import { MOST_READ_AT_ONCE } from '../../src/stores/etcd/records.ts';
+import { MAX_READ_AT_ONCE } from '../../src/stores/etcd/records.ts';
 import { EtcdStream } from '../../src/stores/etcd/stream.ts';
 import type { ObjectChange } from '../../src/stores/store.ts';
 import { callsOf } from '../support/etcd/etcd-members.ts';
@@ -149,7 +149,7 @@ describe.runIf(isEtcdThere)('etcd store (needs etcd)', () => {
       expect(found.map((object) => text(object))).toEqual(names);
       await vi.waitFor(async () => expect((await metric(server, WATCHERS)) - watches).toBe(1_000));
       expect((await metric(server, RANGES)) - reads).toBe(1_000);
-      expect((await requests()) - before).toBe(Math.ceil(1_000 / MOST_READ_AT_ONCE));
+      expect((await requests()) - before).toBe(Math.ceil(1_000 / MAX_READ_AT_ONCE));
       expect(store.followed).toBe(1_000);
       for (const one of following) one[Symbol.dispose]();
       expect(store.followed).toBe(0);

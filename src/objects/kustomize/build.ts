@@ -29,13 +29,13 @@ export type BuildOptions = {
 export type Built = { readonly documents: readonly Finished[]; readonly notices: readonly string[] };
 
 /** Bases that are reached on many ways count each time: without a bound twenty directories could mean a million. */
-const MOST_KUSTOMIZATIONS = 1000;
-const MOST_OBJECTS = 10_000;
-const MOST_BYTES = 64 * 1024 ** 2;
-const MOST_PATCHES = 1000;
+const MAX_KUSTOMIZATIONS = 1000;
+const MAX_OBJECTS = 10_000;
+const MAX_BYTES = 64 * 1024 ** 2;
+const MAX_PATCHES = 1000;
 
 /** Each is held open while those below it are built. */
-const MOST_LEVELS = 100;
+const MAX_LEVELS = 100;
 
 /**
  * What the kustomization in the top directory stands for: its generated objects, then its resources in order, each
@@ -76,8 +76,8 @@ class Build {
     given: readonly Member[],
   ): Promise<readonly Member[]> {
     this.#kustomizations += 1;
-    if (this.#kustomizations > MOST_KUSTOMIZATIONS) throw tooMuch(`more than ${MOST_KUSTOMIZATIONS} kustomizations`);
-    if (above.length >= MOST_LEVELS) throw tooMuch(`more than ${MOST_LEVELS} levels of bases`);
+    if (this.#kustomizations > MAX_KUSTOMIZATIONS) throw tooMuch(`more than ${MAX_KUSTOMIZATIONS} kustomizations`);
+    if (above.length >= MAX_LEVELS) throw tooMuch(`more than ${MAX_LEVELS} levels of bases`);
     const file = await this.#kustomizationIn(directory);
     if (file === undefined) return given;
     const place = this.#place(directory, file);
@@ -134,7 +134,7 @@ class Build {
         const base = await directory.directory(path);
         if (base === undefined) members.push(...(await this.#manifest(path, directory)));
         else members.push(...(await this.#base(base, 'resource', path, here, way, [])));
-        if (members.length > MOST_OBJECTS) throw tooMuch(`more than ${MOST_OBJECTS} objects`);
+        if (members.length > MAX_OBJECTS) throw tooMuch(`more than ${MAX_OBJECTS} objects`);
       }
     }
     return members;
@@ -218,7 +218,7 @@ class Build {
     place: string,
     directory: KustomizeDirectory,
   ): Promise<readonly Member[]> {
-    if (written.length > MOST_PATCHES) throw tooMuch(`more than ${MOST_PATCHES} patches`);
+    if (written.length > MAX_PATCHES) throw tooMuch(`more than ${MAX_PATCHES} patches`);
     let members = given;
     for (const [at, { path, patch, target, options }] of written.entries()) {
       const here = `${place}[${at}]`;
@@ -239,7 +239,7 @@ class Build {
   }
 
   #unique(members: readonly Member[]): readonly Member[] {
-    if (members.length > MOST_OBJECTS) throw tooMuch(`more than ${MOST_OBJECTS} objects`);
+    if (members.length > MAX_OBJECTS) throw tooMuch(`more than ${MAX_OBJECTS} objects`);
     const { unique, faults } = withoutRepeated(members);
     this.faults.push(...faults);
     return unique;
@@ -250,7 +250,7 @@ class Build {
   }
 
   async #read(directory: KustomizeDirectory, path: string): Promise<Uint8Array> {
-    const bytes = await directory.read(path, MOST_BYTES - this.#bytes);
+    const bytes = await directory.read(path, MAX_BYTES - this.#bytes);
     this.#bytes += bytes.length;
     return bytes;
   }

@@ -11,14 +11,14 @@ const operation = z.discriminatedUnion('op', [
 
 export type JsonPatch = readonly z.output<typeof operation>[];
 
-const MOST_OPERATIONS = 1000;
+const MAX_OPERATIONS = 1000;
 /** Copies of copies double what they copy: what a patch may make of a document, as values in it and inside each other. */
-const MOST_VALUES = 100_000;
-const MOST_DEPTH = 200;
+const MAX_VALUES = 100_000;
+const MAX_DEPTH = 200;
 
 /** The operations of an RFC 6902 patch, from parsed YAML or JSON. */
 export function parseJsonPatch(raw: unknown): Parsed<JsonPatch> {
-  return parseBy(z.array(operation).max(MOST_OPERATIONS), raw);
+  return parseBy(z.array(operation).max(MAX_OPERATIONS), raw);
 }
 
 /**
@@ -68,7 +68,7 @@ function apply(document: unknown, step: JsonPatch[number]): unknown {
 
 function stepsOf(pointer: string): string[] {
   const [, ...steps] = pointer.split('/');
-  if (steps.length > MOST_DEPTH) throw new Inapplicable('the path is too long');
+  if (steps.length > MAX_DEPTH) throw new Inapplicable('the path is too long');
   return steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
@@ -127,7 +127,7 @@ function isBounded(document: unknown): boolean {
   let values = 0;
   const visit = (value: unknown, depth: number): boolean => {
     values += 1;
-    if (values > MOST_VALUES || depth > MOST_DEPTH) return false;
+    if (values > MAX_VALUES || depth > MAX_DEPTH) return false;
     if (typeof value !== 'object' || value === null) return true;
     return Object.values(value).every((inner) => visit(inner, depth + 1));
   };

@@ -147,7 +147,7 @@ export type KustomizeDirectory = AsyncDisposable & {
   readonly path: string;
   names(): Promise<readonly string[]>;
   /** A regular file of at most so many bytes; `invalid-argument` for one that lies elsewhere. */
-  read(path: string, mostBytes: number): Promise<Uint8Array>;
+  read(path: string, maxBytes: number): Promise<Uint8Array>;
   /** Undefined when the path does not lead to a directory. */
   directory(path: string): Promise<KustomizeDirectory | undefined>;
 };

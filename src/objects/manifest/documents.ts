@@ -87,10 +87,10 @@ class Marks {
 }
 
 /** Directives are few; what is longer than any is a document, whatever it holds. */
-const MOST_PREAMBLE = 4096;
+const MAX_PREAMBLE = 4096;
 
 function isPreamble(text: string, start: number, end: number, preamble = PREAMBLE): boolean {
-  return end - start <= MOST_PREAMBLE && preamble.test(text.slice(start, end));
+  return end - start <= MAX_PREAMBLE && preamble.test(text.slice(start, end));
 }
 
 /** What files that begin with byte order marks have become in one. */
@@ -140,14 +140,14 @@ function* jsonObjectsIn(text: string): Generator<string, void> {
 }
 
 /** No document that is read has more; every collection has two. */
-const MOST_TOKENS = 2 * TEXT_LIMITS.document.nodes;
+const MAX_TOKENS = 2 * TEXT_LIMITS.document.nodes;
 
 /** The offset behind the object's brace; undefined where there is something else than JSON's tokens, or too much. */
 function endOfObject(text: string, start: number): number | undefined {
   const token = new RegExp(TOKEN);
   let depth = 0;
   let at = start;
-  for (let tokens = 0; tokens < MOST_TOKENS && at - start <= TEXT_LIMITS.document.bytes; tokens++) {
+  for (let tokens = 0; tokens < MAX_TOKENS && at - start <= TEXT_LIMITS.document.bytes; tokens++) {
     token.lastIndex = at;
     if (!token.test(text)) return undefined;
     at = token.lastIndex;

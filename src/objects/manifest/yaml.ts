@@ -159,7 +159,7 @@ function faultAt(line: number, column: number, code: ProblemCode): Fault {
 }
 
 /** How many lexemes (blanks, line ends and comments among them) a node may come with. */
-const MOST_LEXEMES_PER_NODE = 8;
+const MAX_LEXEMES_PER_NODE = 8;
 
 /** A document has a schema of its own, of some 30 KB. */
 const NODES_PER_DOCUMENT = 100;
@@ -187,7 +187,7 @@ class NodeCounter {
     this.#lexemes++;
     if (this.#isScalarNext) this.#isScalarNext = false;
     else this.#count(lexeme);
-    return this.#nodes > this.#most || this.#lexemes > MOST_LEXEMES_PER_NODE * this.#most;
+    return this.#nodes > this.#most || this.#lexemes > MAX_LEXEMES_PER_NODE * this.#most;
   }
 
   #count(lexeme: string): void {

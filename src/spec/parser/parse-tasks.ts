@@ -74,12 +74,12 @@ function inObject(draft: ObjectDraft, faults: readonly Fault[]): readonly Fault[
 }
 
 /** No answer shows more, and another thread would have to hand them over. */
-const MOST_FAULTS = 100;
+const MAX_FAULTS = 100;
 
 function capped<T>(result: Parsed<T>): Parsed<T> {
-  if (result.ok || result.faults.length <= MOST_FAULTS) return result;
-  const more = { field: '', message: `and ${result.faults.length - MOST_FAULTS} more` };
-  return faulty([...result.faults.slice(0, MOST_FAULTS), more]);
+  if (result.ok || result.faults.length <= MAX_FAULTS) return result;
+  const more = { field: '', message: `and ${result.faults.length - MAX_FAULTS} more` };
+  return faulty([...result.faults.slice(0, MAX_FAULTS), more]);
 }
 
 /** The task, done here and now. */

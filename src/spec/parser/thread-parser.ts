@@ -8,11 +8,11 @@ import type { ThreadAnswer, ThreadRequest } from './parse-thread.ts';
 /** What the largest input takes is about half of this; the thread ends at it, the process goes on. Mebibytes. */
 const HEAP_MIB = 160;
 /** The largest input takes two seconds on a slow processor; milliseconds. */
-const MOST_MS = 20_000;
+const MAX_MS = 20_000;
 /** How long an idle thread is kept, in milliseconds: its start takes about as long as parsing 100 KB. */
 const IDLE_MS = 10_000;
 /** Each of them holds its text. */
-const MOST_WAITING = 64;
+const MAX_WAITING = 64;
 
 type ThreadParserOptions = {
   /** Where the compiled `parse-thread.js` lies. Asked when a thread is needed for the first time. */
@@ -44,8 +44,8 @@ export class ThreadParser implements Parser, AsyncDisposable {
     signal: AbortSignal,
   ): Promise<ParseOutput<Task>> {
     if (isSmall(input)) return parseNow(task, input);
-    if (this.#waiting >= MOST_WAITING) {
-      throw new LanternError('resource-exhausted', `parse a text: ${MOST_WAITING} large ones wait already; try again`);
+    if (this.#waiting >= MAX_WAITING) {
+      throw new LanternError('resource-exhausted', `parse a text: ${MAX_WAITING} large ones wait already; try again`);
     }
     this.#waiting++;
     try {
@@ -101,10 +101,10 @@ export class ThreadParser implements Parser, AsyncDisposable {
       const onError = (error: unknown) => end(() => reject(failureOf(error)));
       const onExit = () =>
         end(() => reject(new LanternError('unavailable', 'parse a text: the parser ended; try again')));
-      const timer = this.#options.clock.after(MOST_MS, () => {
+      const timer = this.#options.clock.after(MAX_MS, () => {
         end(() =>
           reject(
-            new LanternError('resource-exhausted', `parse a text: it takes more than ${MOST_MS / 1000} s; split it`),
+            new LanternError('resource-exhausted', `parse a text: it takes more than ${MAX_MS / 1000} s; split it`),
           ),
         );
       });

@@ -11,6 +11,7 @@ import {
 import { LAST_APPLIED } from '../../objects/object.ts';
 import type { PodPlacement } from '../container-env.ts';
 import type { PodFacts } from '../pod-facts.ts';
+import { MAX_ID } from '../source-schemas.ts';
 import { readResources } from './container-resources.ts';
 import { withPodFieldFaults } from './pod-fields.ts';
 
@@ -144,9 +145,6 @@ function readRunAs(securityContext: Fields, path: string, otherwise: RunAs, faul
     group: readId(securityContext.runAsGroup, `${path}.runAsGroup`, faults) ?? otherwise.group,
   };
 }
-
-/** Kubernetes' limit for ids of users and groups. */
-const MAX_ID = 2 ** 31 - 1;
 
 function readId(value: unknown, path: string, faults: Fault[]): number | undefined {
   if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;

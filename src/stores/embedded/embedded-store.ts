@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../../base/clock.ts';
-import { LanternError, toLanternError } from '../../base/errors.ts';
+import { hasCode, LanternError, toLanternError } from '../../base/errors.ts';
 import { type Backoff, delays } from '../../base/retry.ts';
 import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import type { HistoryLimits } from '../kept/changes.ts';
@@ -30,7 +30,7 @@ const MAX_GROUP = 64;
 /** How long a store that cannot write waits before it tries again by itself, in milliseconds… */
 const RETRIES: Backoff = { firstMs: 2_000, maxMs: 30_000, jitter: 0.2 };
 /** …and at least after the last attempt when somebody wants to write: this, and four times what that took. */
-const LEAST_PAUSE_MS = 250;
+const MIN_PAUSE_MS = 250;
 
 /**
  * Objects on one machine's disk, encrypted, and all of them in memory for reading. A write is answered, seen and told
@@ -80,7 +80,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     let shortage: LanternError | undefined;
     const opened = await open().catch(async (error: unknown) => {
       // A disk that filled up while nobody was here.
-      if (!isShortage(error) || !(await reserve.release())) throw error;
+      if (!hasCode(error, 'resource-exhausted') || !(await reserve.release())) throw error;
       shortage = error;
       return open();
     });
@@ -245,7 +245,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
       return;
     }
     const end = this.#clock.monotonic();
-    retry.notBefore = end + LEAST_PAUSE_MS + 4 * (end - start);
+    retry.notBefore = end + MIN_PAUSE_MS + 4 * (end - start);
     this.#tryLater();
   }
 }
@@ -272,10 +272,6 @@ class PendingChanges {
     this.events.push(event);
     this.#latest.set(refKey(refOf(event.object)), event.type === 'deleted' ? undefined : event.object);
   }
-}
-
-function isShortage(error: unknown): error is LanternError {
-  return error instanceof LanternError && error.code === 'resource-exhausted';
 }
 
 function unknownOutcome({ code, message }: LanternError): LanternError {

@@ -1,5 +1,5 @@
 import type { CallOptions } from '@grpc/grpc-js';
-import type { Etcd3, IRangeRequest, IRangeResponse, ITxnRequest, ITxnResponse } from 'etcd3';
+import type { Etcd3, IRangeRequest, IRangeResponse, IResponseHeader, ITxnRequest, ITxnResponse } from 'etcd3';
 import { type Clock, withDeadline } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
 import { delays } from '../../base/retry.ts';
@@ -133,4 +133,57 @@ export class EtcdClient implements Disposable {
   #avoid(index: number): void {
     if (this.#current === index) this.#current = (index + 1) % this.#endpoints.length;
   }
+}
+
+/**
+ * Puts a value at a key, or removes the key if `value` is undefined, provided that the key was last changed at revision
+ * `changedAt` ('0': it does not exist). `changedAt` of the result is the revision of the change; undefined if another
+ * change came first.
+ */
+export async function replaceIfUnchanged(
+  client: Pick<EtcdClient, 'transact'>,
+  { key, changedAt, value, lease }: Replacement,
+  what: string,
+  signal: AbortSignal,
+): Promise<{ readonly header: IResponseHeader; readonly changedAt: number | undefined }> {
+  const { header, succeeded, responses } = await client.transact(
+    {
+      compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: changedAt }],
+      success: [
+        value === undefined
+          ? { request_delete_range: { key } }
+          : { request_put: { key, value, ...(lease !== undefined && { lease }) } },
+      ],
+      failure: [{ request_range: { key } }],
+    },
+    what,
+    signal,
+  );
+  if (succeeded) return { header, changedAt: Number(header.revision) };
+  // An attempt whose answer was lost may have been carried out: then the key has this very value.
+  const found = responses[0]?.response_range.kvs[0];
+  const isOurs = value !== undefined && found?.value.equals(value) === true;
+  return { header, changedAt: isOurs ? Number(found.mod_revision) : undefined };
+}
+
+type Replacement = {
+  readonly key: Buffer;
+  readonly changedAt: string | number;
+  /** No two writers may write equal values: sealed ones never are equal. */
+  readonly value: Buffer | undefined;
+  /** Id of the lease that the value ends with. */
+  readonly lease?: string;
+};
+
+/** The range of all keys that begin with `prefix`. */
+export function rangeBelow(prefix: string): { readonly key: Buffer; readonly range_end: Buffer } {
+  const end = Buffer.from(prefix);
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  return { key: Buffer.from(prefix), range_end: end };
+}
+
+/** The key at which the next page of a range begins; undefined after the last page. */
+export function nextPageOf({ more, kvs }: IRangeResponse): Buffer | undefined {
+  const last = kvs.at(-1);
+  return more && last !== undefined ? Buffer.concat([last.key, Buffer.of(0)]) : undefined;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { EtcdClient } from './client.ts';
+import { type EtcdClient, replaceIfUnchanged } from './client.ts';
 
 /** How long the work stays with a daemon that does not answer any more. */
 const LEASE_SECONDS = 30;
@@ -82,17 +82,8 @@ export class EtcdElection implements AsyncDisposable {
     const found = kvs[0];
     if (found !== undefined && !found.value.equals(this.#candidate)) return false;
     const lease = await client.grantLease(LEASE_SECONDS, what, signal);
-    const { succeeded, responses } = await client.transact(
-      {
-        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: found?.mod_revision ?? 0 }],
-        success: [{ request_put: { key, value: this.#candidate, lease } }],
-        failure: [{ request_range: { key } }],
-      },
-      what,
-      signal,
-    );
-    // An attempt without an answer may have been carried out: nobody else writes this candidate.
-    return succeeded || responses[0]?.response_range.kvs[0]?.value.equals(this.#candidate) === true;
+    const replacement = { key, changedAt: found?.mod_revision ?? 0, value: this.#candidate, lease };
+    return (await replaceIfUnchanged(client, replacement, what, signal)).changedAt !== undefined;
   }
 
   async #resign(): Promise<void> {

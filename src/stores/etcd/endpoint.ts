@@ -9,9 +9,9 @@ export type EtcdWatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
 /** One attempt of a call, in milliseconds: an election takes about one second. */
 const ATTEMPT_MS = 2_500;
 /** Calls under way at one member. A node that starts with thousands of objects asks for these many at a time. */
-const MOST_CALLS = 16;
+const MAX_CALLS = 16;
 /** Above everything that is asked for in one go: see `listObjects`. */
-const MOST_RECEIVED_BYTES = 32 * 1024 * 1024;
+const MAX_RECEIVED_BYTES = 32 * 1024 * 1024;
 
 /** Found out within 15 seconds: a member that is gone without a word. etcd allows a ping every 5 seconds. */
 const CHANNEL: NonNullable<IOptions['grpcOptions']> = {
@@ -19,7 +19,7 @@ const CHANNEL: NonNullable<IOptions['grpcOptions']> = {
   'grpc.keepalive_timeout_ms': 5_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
-  'grpc.max_receive_message_length': MOST_RECEIVED_BYTES,
+  'grpc.max_receive_message_length': MAX_RECEIVED_BYTES,
 };
 
 type Policies = NonNullable<IOptions['faultHandling']>;
@@ -50,7 +50,7 @@ export class EtcdEndpoint implements Disposable {
   readonly #url: string;
   readonly #waiting: (() => void)[] = [];
   #client: Etcd3;
-  #free = MOST_CALLS;
+  #free = MAX_CALLS;
 
   constructor(url: string, identity: EtcdIdentity) {
     this.#url = url;

@@ -47,7 +47,7 @@ export type EtcdStoreOptions = Partial<Pick<EtcdSessionOptions, 'seen' | 'startS
 /** How long a call waits for the first contact, in milliseconds. */
 const FIRST_CONTACT_MS = 8_000;
 /** Others may write in between; that they do so this often in a row is a fault. */
-const MOST_ATTEMPTS = 20;
+const MAX_ATTEMPTS = 20;
 
 /**
  * Objects in an etcd that many daemons share, encrypted. What is followed is watched and kept in memory, and stays there
@@ -99,8 +99,8 @@ export class EtcdStore implements Store, AsyncDisposable {
       records: this.#records,
       clock,
       log,
-      mostEvents: options.watchEvents ?? events,
-      mostBytes: bytes,
+      maxEvents: options.watchEvents ?? events,
+      maxBytes: bytes,
       closing: this.#closing.signal,
     };
     this.#filled = new Promise((resolve) => {
@@ -176,7 +176,7 @@ export class EtcdStore implements Store, AsyncDisposable {
   async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     const ref = refOf(draft);
     await this.#mayWrite(ref, signal);
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const { epoch } = this.#history;
       const state = await this.#read(ref, 'apply', signal);
       const moment = { revision: state.revision + 1, now: this.#clock.now() };
@@ -199,7 +199,7 @@ export class EtcdStore implements Store, AsyncDisposable {
   ): Promise<StoredObject | undefined> {
     await this.#mayWrite(ref, signal);
     let tried: StoredObject | undefined;
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const { epoch } = this.#history;
       const state = await this.#read(ref, 'delete', signal);
       // An attempt without an answer was carried out after all.

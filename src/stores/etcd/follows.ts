@@ -3,10 +3,11 @@ import type { Clock } from '../../base/clock.ts';
 import { abortable } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import { delays } from '../../base/retry.ts';
-import { describeRef, type ObjectRef, refKey, type StoredObject } from '../../objects/object.ts';
+import { type ObjectRef, refKey, type StoredObject } from '../../objects/object.ts';
 import { Followers } from '../kept/changes.ts';
 import type { ObjectChange } from '../store.ts';
-import { type EtcdRecords, type EtcdState, MOST_READ_AT_ONCE } from './records.ts';
+import { EtcdReads, type Touched } from './reads.ts';
+import type { EtcdRecords, EtcdState } from './records.ts';
 import type { EtcdStream } from './stream.ts';
 
 const READ_AGAIN = { firstMs: 500, maxMs: 10_000, jitter: 0.5 };
@@ -271,83 +272,4 @@ export class EtcdFollowed {
     this.#told = next.changedAt;
     this.#isOtherHistory = false;
   }
-}
-
-/** Requests under way; what is asked for meanwhile goes into the next. */
-const MOST_UNDER_WAY = 2;
-const WHAT = 'read objects in etcd';
-
-/** Resolves once etcd has answered this process, which comes to it at its own time; `unavailable` when that takes long. */
-export type Touched = (what: string, signal: AbortSignal) => Promise<void>;
-
-type Read = {
-  readonly ref: ObjectRef;
-  readonly resolve: (state: EtcdState) => void;
-  readonly reject: (error: unknown) => void;
-};
-
-/**
- * Reads of single objects, put together: what is asked for at the same time, or while others are under way, is one
- * request to etcd. A daemon that starts asks for hundreds of objects, and thousands of daemons may start together.
- */
-export class EtcdReads {
-  readonly #records: EtcdRecords;
-  readonly #touched: Touched;
-  readonly #signal: AbortSignal;
-  readonly #waiting: Read[] = [];
-  #workers = 0;
-
-  /** `signal` ends them all. */
-  constructor(records: EtcdRecords, touched: Touched, signal: AbortSignal) {
-    this.#records = records;
-    this.#touched = touched;
-    this.#signal = signal;
-  }
-
-  /** The newest state. Errors: as `EtcdRecords.read`. */
-  read(ref: ObjectRef): Promise<EtcdState> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ ref, resolve, reject });
-      if (this.#workers === MOST_UNDER_WAY) return;
-      this.#workers += 1;
-      void this.#work();
-    });
-  }
-
-  /** Whoever asks for one object asks for the next right after it: so none is sent before the first wait. */
-  async #work(): Promise<void> {
-    const failure = await this.#touched(WHAT, this.#signal).catch((error: unknown) => error);
-    while (this.#waiting.length > 0) {
-      const reads = this.#waiting.splice(0, MOST_READ_AT_ONCE);
-      if (failure === undefined) await this.#answer(reads);
-      else refuse(reads, failure);
-    }
-    this.#workers -= 1;
-  }
-
-  async #answer(reads: readonly Read[]): Promise<void> {
-    try {
-      const refs = reads.map(({ ref }) => ref);
-      const states = await this.#records.readAll(refs, WHAT, this.#signal);
-      for (const [index, state] of states.entries()) reads[index]?.resolve(state);
-    } catch (error) {
-      // One that somebody else made too large must not keep the others away.
-      const isOneAtFault = reads.length > 1 && error instanceof LanternError && error.code === 'resource-exhausted';
-      if (isOneAtFault) for (const read of reads) await this.#answer([read]);
-      else refuse(reads, error);
-    }
-  }
-}
-
-function refuse(reads: readonly Read[], error: unknown): void {
-  for (const { ref, reject } of reads) reject(errorOf(ref, error));
-}
-
-/** What stood against a request, as said of one object that was asked for in it. */
-function errorOf(ref: ObjectRef, error: unknown): unknown {
-  if (!(error instanceof LanternError)) return error;
-  const { code, message, reason } = error;
-  return new LanternError(code, message.replace(WHAT, `read ${describeRef(ref)}`), {
-    ...(reason !== undefined && { reason }),
-  });
 }

@@ -1,17 +1,18 @@
 import type { IKeyValue, IRangeResponse } from 'etcd3';
-import { LanternError } from '../../base/errors.ts';
+import { hasCode, LanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { StoredObject } from '../../objects/object.ts';
 import { byNamespaceAndName } from '../kept/kept-store.ts';
 import type { ListFilter, ObjectList } from '../store.ts';
+import { nextPageOf } from './client.ts';
 import type { EtcdRecords } from './records.ts';
 
 /** How many objects are asked for at once: few at first, for each may hold a megabyte, then as their sizes allow. */
 const FIRST_PAGE = 16;
-const MOST_PER_PAGE = 1_000;
+const MAX_PER_PAGE = 1_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 /** A compaction in the midst of a list makes it begin again. */
-const MOST_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 5;
 
 /** `Store.list`, all as of one revision. One that cannot be opened is left out and logged. */
 export async function listObjects(
@@ -24,8 +25,8 @@ export async function listObjects(
     try {
       return await listOnce(records, filter, log, signal);
     } catch (error) {
-      const isCompacted = error instanceof LanternError && error.code === 'out-of-range';
-      if (!isCompacted || attempt === MOST_ATTEMPTS) throw error;
+      const isCompacted = hasCode(error, 'out-of-range');
+      if (!isCompacted || attempt === MAX_ATTEMPTS) throw error;
     }
   }
 }
@@ -48,8 +49,7 @@ async function listOnce(records: EtcdRecords, filter: ListFilter, log: Log, sign
       if (object !== undefined) objects.push(object);
       if (problem !== undefined) log.warn({ error: problem }, 'an object is left out of a list');
     }
-    const last = page.kvs.at(-1);
-    key = page.more && last !== undefined ? Buffer.concat([last.key, Buffer.of(0)]) : undefined;
+    key = nextPageOf(page);
     limit = nextLimit(page.kvs);
   }
   return { objects: objects.sort(byNamespaceAndName), revision };
@@ -69,7 +69,7 @@ async function readPage(
     if (history.answer(page.header, mark)) return page;
     throw new LanternError('out-of-range', `${what}: etcd was replaced or restored from a snapshot; list again`);
   } catch (error) {
-    if (error instanceof LanternError && error.code === 'resource-exhausted' && request.limit > 1) return undefined;
+    if (hasCode(error, 'resource-exhausted') && request.limit > 1) return undefined;
     throw error;
   }
 }
@@ -77,5 +77,5 @@ async function readPage(
 function nextLimit(page: readonly IKeyValue[]): number {
   const bytes = page.reduce((sum, { value }) => sum + value.length, 0);
   const average = bytes / Math.max(1, page.length);
-  return Math.max(1, Math.min(MOST_PER_PAGE, Math.floor(PAGE_BYTES / Math.max(1, average))));
+  return Math.max(1, Math.min(MAX_PER_PAGE, Math.floor(PAGE_BYTES / Math.max(1, average))));
 }

@@ -12,16 +12,16 @@ import {
 import { decodeObject, encodeObject } from '../kept/object-codec.ts';
 import { seal, unseal } from '../sealed/envelope.ts';
 import type { KeyRing } from '../sealed/key-file.ts';
-import type { EtcdClient } from './client.ts';
+import { type EtcdClient, rangeBelow, replaceIfUnchanged } from './client.ts';
 import type { EtcdHistory } from './history.ts';
 
 /** etcd's own limit for a request, `--max-request-bytes`, and what it needs beside the value. */
-const MOST_REQUEST_BYTES = 1_572_864;
+const MAX_REQUEST_BYTES = 1_572_864;
 const REQUEST_OVERHEAD_BYTES = 2_048;
 /** The etcd's default for `--max-txn-ops` is 128. */
-const MOST_OPERATIONS = 100;
-/** The largest objects, so many of them, are 24 MiB: less than `MOST_RECEIVED_BYTES`. */
-export const MOST_READ_AT_ONCE = 16;
+const MAX_OPERATIONS = 100;
+/** The largest objects, so many of them, are 24 MiB: less than `MAX_RECEIVED_BYTES`. */
+export const MAX_READ_AT_ONCE = 16;
 
 /** One key as it was at a revision. */
 export type EtcdState = {
@@ -62,7 +62,7 @@ export class EtcdRecords {
     const { kind, namespace } = filter;
     let key = this.#prefix;
     if (kind !== undefined) key += namespace === undefined ? `${kind}/` : `${kind}/${namespace}/`;
-    return { key: Buffer.from(key), range_end: endOf(key) };
+    return rangeBelow(key);
   }
 
   /** The inverse of `keyOf`. */
@@ -88,7 +88,7 @@ export class EtcdRecords {
     return Number(header.revision);
   }
 
-  /** The newest states, in the same order, all of one revision; at most `MOST_READ_AT_ONCE`. Errors: as `read`. */
+  /** The newest states, in the same order, all of one revision; at most `MAX_READ_AT_ONCE`. Errors: as `read`. */
   async readAll(refs: readonly ObjectRef[], what: string, signal: AbortSignal): Promise<readonly EtcdState[]> {
     const { revision, found } = await this.#look(refs, {}, what, signal);
     return refs.map((ref, index) => this.stateOf(ref, found[index], revision));
@@ -100,8 +100,8 @@ export class EtcdRecords {
     signal: AbortSignal,
   ): Promise<readonly Pick<EtcdState, 'revision' | 'changedAt'>[]> {
     const changes = [];
-    for (let from = 0; from < refs.length; from += MOST_OPERATIONS) {
-      const some = refs.slice(from, from + MOST_OPERATIONS);
+    for (let from = 0; from < refs.length; from += MAX_OPERATIONS) {
+      const some = refs.slice(from, from + MAX_OPERATIONS);
       const { revision, found } = await this.#look(some, { keys_only: true }, 'compare objects with etcd', signal);
       changes.push(...found.map((kept) => ({ revision, changedAt: Number(kept?.mod_revision ?? 0) })));
     }
@@ -114,12 +114,12 @@ export class EtcdRecords {
     // What a revision will be is known when it is written.
     const bytes = encodeObject({ ...object, metadata: { ...object.metadata, resourceVersion: '0' } });
     const value = seal(this.#keys.first, bytes, key.toString());
-    if (value.length + key.length + REQUEST_OVERHEAD_BYTES <= MOST_REQUEST_BYTES) {
+    if (value.length + key.length + REQUEST_OVERHEAD_BYTES <= MAX_REQUEST_BYTES) {
       return { value, kept: decodeObject(bytes, `apply ${describeRef(refOf(object))}`) };
     }
     throw new LanternError(
       'invalid-argument',
-      `apply ${describeRef(refOf(object))}: encrypted it is ${value.length} bytes, and etcd takes ${MOST_REQUEST_BYTES} in a request; split it`,
+      `apply ${describeRef(refOf(object))}: encrypted it is ${value.length} bytes, and etcd takes ${MAX_REQUEST_BYTES} in a request; split it`,
     );
   }
 
@@ -134,22 +134,10 @@ export class EtcdRecords {
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const what = `${value === undefined ? 'delete' : 'apply'} ${describeRef(ref)}`;
-    const key = this.keyOf(ref);
     const mark = this.history.mark();
-    const { header, succeeded, responses } = await this.client.transact(
-      {
-        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: changedAt }],
-        success: [value === undefined ? { request_delete_range: { key } } : { request_put: { key, value } }],
-        failure: [{ request_range: { key } }],
-      },
-      what,
-      signal,
-    );
-    this.history.answer(header, mark);
-    if (succeeded) return Number(header.revision);
-    // An attempt without an answer may have been carried out. No two sealings are equal, so this one would be ours.
-    const found = responses[0]?.response_range.kvs[0];
-    return value !== undefined && found?.value.equals(value) === true ? Number(found.mod_revision) : undefined;
+    const replaced = await replaceIfUnchanged(this.client, { key: this.keyOf(ref), changedAt, value }, what, signal);
+    this.history.answer(replaced.header, mark);
+    return replaced.changedAt;
   }
 
   stateOf(ref: ObjectRef, found: IKeyValue | undefined, revision: number): EtcdState {
@@ -186,13 +174,6 @@ export class EtcdRecords {
     const object = decodeObject(bytes, what);
     return { ...object, metadata: { ...object.metadata, resourceVersion: mod_revision } };
   }
-}
-
-/** The first key after all that begin with this text. */
-function endOf(prefix: string): Buffer {
-  const end = Buffer.from(prefix);
-  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
-  return end;
 }
 
 function changedHistory(what: string): LanternError {

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
 import { seal, unseal } from '../sealed/envelope.ts';
 import { type KeyRing, readKeyRing } from '../sealed/key-file.ts';
-import { EtcdClient } from './client.ts';
+import { EtcdClient, nextPageOf, rangeBelow, replaceIfUnchanged } from './client.ts';
 import { type EtcdConfig, readIdentity } from './identity.ts';
 
 /** How many values are in memory at once. */
@@ -10,7 +10,7 @@ const WORKERS = 8;
 /** A page of keys, without values: some hundred kilobytes. */
 const KEYS_PER_PAGE = 1_000;
 /** A value that daemons go on sealing with another key would be looked at for ever. */
-const MOST_LOOKS = 20;
+const MAX_LOOKS = 20;
 
 type EtcdRekeyingOptions = {
   readonly client: Pick<EtcdClient, 'range' | 'transact'>;
@@ -64,30 +64,29 @@ export class EtcdRekeying {
 
   /** In their order. Those that come while it runs may be left out: daemons seal them with their first key. */
   async *#keysBelow(prefix: string): AsyncGenerator<Buffer, void> {
-    const range_end = Buffer.from(prefix);
-    // From the slash to the character after it.
-    range_end[range_end.length - 1] = '0'.charCodeAt(0);
-    let next: Buffer | undefined = Buffer.from(prefix);
-    while (next !== undefined) {
-      const request = { key: next, range_end, limit: KEYS_PER_PAGE, keys_only: true };
-      const page = await this.#options.client.range(request, `list what is in etcd below "${prefix}"`, this.#signal);
-      for (const { key } of page.kvs) yield key;
-      const last = page.kvs.at(-1);
-      next = page.more && last !== undefined ? Buffer.concat([last.key, Buffer.of(0)]) : undefined;
+    const range = rangeBelow(prefix);
+    const what = `list what is in etcd below "${prefix}"`;
+    for (let key: Buffer | undefined = range.key; key !== undefined; ) {
+      const request = { ...range, key, limit: KEYS_PER_PAGE, keys_only: true };
+      const page = await this.#options.client.range(request, what, this.#signal);
+      for (const found of page.kvs) yield found.key;
+      key = nextPageOf(page);
     }
   }
 
   /** Looks at the value until it is sealed by the first key or gone; `absent` where there was none, an error says why it was left. */
   async #rekey(key: Buffer): Promise<'done' | 'absent' | LanternError> {
     const what = `rekey "${key}"`;
-    for (let look = 0; look < MOST_LOOKS; look++) {
+    for (let look = 0; look < MAX_LOOKS; look++) {
       const { kvs } = await this.#options.client.range({ key }, what, this.#signal);
       const [found] = kvs;
       if (found === undefined) return look > 0 ? 'done' : 'absent';
       const value = this.#resealed(found.value, key, what);
       if (value === undefined) return 'done';
       if (value instanceof LanternError) return value;
-      if (await this.#replace(key, found.mod_revision, value, what)) {
+      const replacement = { key, changedAt: found.mod_revision, value };
+      const { changedAt } = await replaceIfUnchanged(this.#options.client, replacement, what, this.#signal);
+      if (changedAt !== undefined) {
         this.#options.onRewritten();
         return 'done';
       }
@@ -108,21 +107,6 @@ export class EtcdRekeying {
       if (error instanceof LanternError) return error;
       throw error;
     }
-  }
-
-  /** Whether this value took the place of the one of that revision. */
-  async #replace(key: Buffer, revision: string, value: Buffer, what: string): Promise<boolean> {
-    const { succeeded, responses } = await this.#options.client.transact(
-      {
-        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: revision }],
-        success: [{ request_put: { key, value } }],
-        failure: [{ request_range: { key } }],
-      },
-      what,
-      this.#signal,
-    );
-    // An attempt without an answer may have been carried out. No two sealings are equal, so this one would be ours.
-    return succeeded || responses[0]?.response_range.kvs[0]?.value.equals(value) === true;
   }
 }
 

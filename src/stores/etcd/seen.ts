@@ -9,7 +9,7 @@ import type { EtcdHistory, SeenHistory } from './history.ts';
 
 /** How far the file may fall behind. A snapshot that is restored is older than this. */
 const PERIOD_MS = 2_000;
-const MOST_BYTES = 4_096;
+const MAX_BYTES = 4_096;
 
 type EtcdSeenOptions = { readonly path: string; readonly clock: Clock; readonly log: Log };
 
@@ -107,7 +107,7 @@ async function readSmall(path: string, what: string): Promise<string> {
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = await file.stat();
-    if (!stats.isFile() || stats.size > MOST_BYTES) throw damaged(what);
+    if (!stats.isFile() || stats.size > MAX_BYTES) throw damaged(what);
     return await file.readFile('utf8');
   } finally {
     await file.close();

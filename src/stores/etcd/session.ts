@@ -8,6 +8,7 @@ import { delays } from '../../base/retry.ts';
 import { seal, unseal } from '../sealed/envelope.ts';
 import type { KeyRing } from '../sealed/key-file.ts';
 import type { Staleness } from '../store.ts';
+import { replaceIfUnchanged } from './client.ts';
 import type { EtcdFollows } from './follows.ts';
 import type { EtcdRecords } from './records.ts';
 import type { EtcdSeen } from './seen.ts';
@@ -184,15 +185,8 @@ export class EtcdSession implements Staleness, AsyncDisposable {
       this.#options.log.warn('etcd was restored from a snapshot under the same id: it is another store from now on');
     }
     const value = seal(keys.first, Buffer.from(randomUUID()), key.toString());
-    // Of several daemons that come first at once, one makes it. All read it then.
-    await client.transact(
-      {
-        compare: [{ key, target: 'Mod', result: 'Equal', mod_revision: kept?.mod_revision ?? 0 }],
-        success: [{ request_put: { key, value } }],
-      },
-      what,
-      signal,
-    );
+    // If several daemons come first at once, one of them creates it. All read it then.
+    await replaceIfUnchanged(client, { key, changedAt: kept?.mod_revision ?? 0, value }, what, signal);
     return await this.#identify(signal);
   }
 

@@ -19,9 +19,9 @@ export type EtcdWatchOptions = {
   readonly clock: Clock;
   readonly log: Log;
   /** How far a reader may fall behind: in events… */
-  readonly mostEvents: number;
+  readonly maxEvents: number;
   /** …and in bytes, encrypted as they are. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   /** Aborts when the store is closed. */
   readonly closing: AbortSignal;
 };
@@ -49,7 +49,7 @@ export async function* watchObjects(
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   const buffer = new Buffered(options);
-  const queue = new BoundedQueue<IEvent>('watch objects', options.mostEvents, stop.signal);
+  const queue = new BoundedQueue<IEvent>('watch objects', options.maxEvents, stop.signal);
   const feeding = feed(options, filter, begin, { queue, buffer }, stop.signal);
   try {
     for await (const event of queue) {
@@ -66,15 +66,15 @@ export async function* watchObjects(
 
 /** How much waits. */
 class Buffered {
-  readonly #mostBytes: number;
+  readonly #maxBytes: number;
   #bytes = 0;
 
-  constructor({ mostBytes }: Pick<EtcdWatchOptions, 'mostBytes'>) {
-    this.#mostBytes = mostBytes;
+  constructor({ maxBytes }: Pick<EtcdWatchOptions, 'maxBytes'>) {
+    this.#maxBytes = maxBytes;
   }
 
   get isOver(): boolean {
-    return this.#bytes > this.#mostBytes;
+    return this.#bytes > this.#maxBytes;
   }
 
   came(event: IEvent): void {

@@ -30,7 +30,7 @@ type ManifestSetOptions = {
 };
 
 /** Lines of one file; a reader has enough to mend with these. */
-const MOST_PROBLEMS = 100;
+const MAX_PROBLEMS = 100;
 
 /** The manifests of one directory: what they say now, or said when they were last good. */
 export class ManifestSet {
@@ -118,7 +118,7 @@ export class ManifestSet {
       count += part.count;
       others += part.others;
       for (const draft of part.drafts) drafts.push(draft);
-      if (problems.length < MOST_PROBLEMS) problems.push(...linesOf(name, part.faults));
+      if (problems.length < MAX_PROBLEMS) problems.push(...linesOf(name, part.faults));
     }
     if (problems.length > 0) return broken(before, file.digest, problems);
     const caution = `manifest "${name}": ${others} of its documents are of kinds that are not kept here; they are ignored`;

@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { constants as fs } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
+import { errnoOf, hasCode, LanternError, toLanternError } from '../../base/errors.ts';
 import { writePrivateFile } from '../../base/files.ts';
 
 /** What is derived from one key file: a key never serves two purposes. */
@@ -42,7 +42,7 @@ export async function createKeyFile(path: string): Promise<void> {
       await file.writeFile(`${randomBytes(SECRET_BYTES).toString('base64')}\n`);
     });
   } catch (error) {
-    if (error instanceof LanternError && error.code === 'already-exists') return;
+    if (hasCode(error, 'already-exists')) return;
     throw toLanternError(error, `create the key file "${path}"`);
   }
 }

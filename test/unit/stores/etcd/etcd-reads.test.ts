@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { LanternError } from '../../../../src/base/errors.ts';
 import type { ObjectRef } from '../../../../src/objects/object.ts';
-import { EtcdReads, type Touched } from '../../../../src/stores/etcd/follows.ts';
+import { EtcdReads, type Touched } from '../../../../src/stores/etcd/reads.ts';
 import type { EtcdRecords, EtcdState } from '../../../../src/stores/etcd/records.ts';
 
 const SIGNAL = new AbortController().signal;

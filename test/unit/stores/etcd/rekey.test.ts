@@ -71,7 +71,8 @@ class FakeEtcd {
     let succeeded = attempt();
     if (this.losesAnswers) succeeded = attempt();
     const kvs = this.values.has(path) ? [this.#kv(path)] : [];
-    return { succeeded, responses: [{ response_range: { kvs } }] } as unknown as ITxnResponse;
+    const header = { revision: String(this.#revision) };
+    return { header, succeeded, responses: [{ response_range: { kvs } }] } as unknown as ITxnResponse;
   }
 
   #kv(path: string): IKeyValue {

@@ -36,7 +36,7 @@ class FakeStream extends EventEmitter {
   }
 }
 
-const MOST_BYTES = 1_000;
+const MAX_BYTES = 1_000;
 const key = passingKey();
 const keys = { first: key, byId: new Map([[key.id, key]]) };
 let over: AbortController;
@@ -65,7 +65,7 @@ function arrange() {
   const client = { openStream } as unknown as EtcdClient;
   const clock = new ManualClock();
   const records = new EtcdRecords({ client, history: new EtcdHistory(() => {}), keys, prefix: '/p' });
-  const options = { records, clock, log: silentLog, mostEvents: 100, mostBytes: MOST_BYTES, closing: over.signal };
+  const options = { records, clock, log: silentLog, maxEvents: 100, maxBytes: MAX_BYTES, closing: over.signal };
   const signal = AbortSignal.any([over.signal]);
   const events = watchObjects(options, { kind: 'Secret' }, Promise.resolve({ revision: 5, epoch: 0 }), signal);
   const next = events.next();
