@@ -1,10 +1,10 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
-/** An answer stays well below what clients accept by default (4 MiB); a single larger item travels alone. */
+/** Well below the 4 MiB that clients accept by default; a larger item is a page of its own. */
 const PAGE_BYTES = 3 * 1024 * 1024;
 
-/** Characters; those that are given out hold two names and a path at most. */
+/** In characters: a token contains at most two names and a path. */
 const MAX_TOKEN = 16_384;
 
 type PageRequest = { readonly pageSize: number; readonly pageToken: string };
@@ -12,9 +12,9 @@ type PageRequest = { readonly pageSize: number; readonly pageToken: string };
 type Page<T> = { readonly items: readonly T[]; readonly nextPageToken: string };
 
 /**
- * The part of `items` (sorted by `keyOf`, in byte order) that comes after the token, up to `pageSize` items (0: no such
- * limit) and about 3 MiB. The token is the key of the last item sent, so that items which come and go between pages
- * shift nothing. What is asked for was checked by `checkPage`.
+ * The items after the token, up to `pageSize` items (0: no limit) and about 3 MiB. `items` are sorted by `keyOf`, in byte
+ * order. The token is the key of the last item sent, so items added or removed between pages shift nothing. The request
+ * must have passed `checkPage`.
  */
 export function pageOf<T>(
   items: readonly T[],
@@ -26,7 +26,7 @@ export function pageOf<T>(
   return firstPage(items.slice(start), keyOf, bytesOf, pageSize);
 }
 
-/** The same of items that come one by one, from behind `lastKeyOf` the token on: none is asked for that is not needed. */
+/** The same for lazy items, which start after `lastKeyOf` the token: no more of them are computed than needed. */
 export function firstPage<T>(
   items: Iterable<T>,
   keyOf: (item: T) => string,
@@ -46,12 +46,11 @@ export function firstPage<T>(
   return { items: page, nextPageToken: '' };
 }
 
-/** The key of the last item that was sent, which the token is; empty before the first page. */
+/** The key of the last item sent; empty for the first page. */
 export function lastKeyOf(pageToken: string): string {
   return Buffer.from(pageToken, 'base64url').toString();
 }
 
-/** Whether the size and the token that a request gives can be used. */
 export function checkPage<R extends PageRequest>(request: R): Parsed<R> {
   const faults: Fault[] = [];
   if (request.pageSize < 0) faults.push({ field: 'page_size', message: 'must not be negative' });
@@ -65,7 +64,7 @@ function isBase64url(text: string): boolean {
   return Buffer.from(text, 'base64url').toString('base64url') === text;
 }
 
-/** The index of the first item whose key comes after `key`, by halving. */
+/** The index of the first item whose key is greater than `key`, by binary search. */
 function firstAfter<T>(items: readonly T[], keyOf: (item: T) => string, key: Buffer): number {
   const isAfter = (item: T | undefined) => item !== undefined && Buffer.compare(Buffer.from(keyOf(item)), key) > 0;
   let low = 0;

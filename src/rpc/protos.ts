@@ -9,7 +9,7 @@ import type { ProtoGrpcType as ObjectsTypes } from './generated/objects.ts';
 import type { ProtoGrpcType as ProjectorTypes } from './generated/projector.ts';
 import type { ProtoGrpcType as TokensTypes } from './generated/tokens.ts';
 
-/** How messages look in JavaScript. `scripts/generate-types.mjs` generates types for the same choice. */
+/** The shape of messages in JavaScript. `scripts/generate-types.mjs` uses the same options. */
 export const LOADER_OPTIONS: Options = {
   longs: Number,
   enums: String,
@@ -18,7 +18,7 @@ export const LOADER_OPTIONS: Options = {
   oneofs: true,
 };
 
-/** The nearest `proto` above this file, which may be in `src`, in `dist`, or in what tools are compiled to. */
+/** The nearest `proto` above this file, which may be in `src`, in `dist`, or in the build of the tools. */
 function protoDirectory(from: string): string {
   const candidate = join(from, 'proto');
   if (existsSync(join(candidate, 'csi/v1/csi.proto'))) return candidate;
@@ -35,15 +35,15 @@ const PROTO_FILES = [
   'google/rpc/error_details.proto',
 ];
 
-/** The messages and services of every proto of ours, and of `more` (absolute paths). */
+/** The messages and services of our protos, and of `more` (absolute paths). */
 export function loadProtos(options: Options, more: readonly string[] = []): PackageDefinition {
   return loadSync([...PROTO_FILES, ...more], { ...options, includeDirs: [protoDirectory(import.meta.dirname)] });
 }
 
-/** Read once per process; no request parses a proto again. */
+/** Read once per process. */
 export const packageDefinition: PackageDefinition = loadProtos(LOADER_OPTIONS);
 
-// The one cast where proto-loader's untyped objects enter: the types were generated from the same files.
+// The only cast from proto-loader's untyped objects: the types are generated from the same files.
 const types = loadPackageDefinition(packageDefinition) as unknown as CsiTypes & {
   lantern: {
     v1: ProjectorTypes['lantern']['v1'] &
@@ -53,11 +53,11 @@ const types = loadPackageDefinition(packageDefinition) as unknown as CsiTypes & 
   };
 } & GrpcObject;
 
-/** The services' definitions and client constructors. */
+/** The definitions and client constructors of the services. */
 export const csi = types.csi.v1;
 export const lantern = types.lantern.v1;
 
-/** What is touched of descriptor.proto's messages; the rest is carried along. */
+/** The parts of descriptor.proto's messages that are changed here. */
 type File = {
   name: string;
   package: string;
@@ -69,16 +69,16 @@ type File = {
 type Message = { name: string; field?: Field[]; nestedType?: Message[]; options?: { mapEntry?: boolean } };
 type Field = { name: string; typeName?: string; jsonName?: string };
 
-/** One file per package is what proto-loader makes of the protos. */
+/** proto-loader merges the protos of a package into one file. */
 const STANDARD = 'google.protobuf';
 
 /**
- * Every service we serve, as reflection shows it: with the names of the .proto files, and without what proto-loader's
- * descriptors have in them that readers in Go refuse (grpcurl's issue 519, grpc-node's issue 3018).
+ * The descriptors of all served services, for reflection: with the names in the .proto files, and without the parts of
+ * proto-loader's descriptors that Go refuses (grpcurl's issue 519, grpc-node's issue 3018).
  */
 export function reflectedProtos(): PackageDefinition {
   const definition = loadProtos({ keepCase: true }, [healthProto]);
-  // Each message carries all of the files; which one is taken does not matter.
+  // Every message has all files.
   const name = 'lantern.v1.MountRequest';
   const message = definition[name] as MessageTypeDefinition<object, object>;
   return { [name]: { ...message, fileDescriptorProtos: corrected(message.fileDescriptorProtos) } };
@@ -93,30 +93,30 @@ function corrected(encoded: readonly Buffer[]): Buffer[] {
   for (const file of files) {
     for (const message of file.messageType) completeNames(message);
     if (file.package === STANDARD) keepUsed(file, used);
-    // The one there is, csi_secret, extends what goes with descriptor.proto.
+    // The only one, csi_secret, extends descriptor.proto, which is removed.
     file.extension = [];
-    // None is said; more than needed does no harm, since these import none of ours.
+    // proto-loader omits imports. Superfluous ones are harmless: these files import none of ours.
     const imported = files.filter((other) => other.package.startsWith('google.') && other.package !== file.package);
     if (file.package !== STANDARD) file.dependency = imported.map(({ name }) => name);
   }
   return files.map((file) => type.serialize(file));
 }
 
-/** Without descriptor.proto, which is proto2 and lies in the same package: as proto3 it is not valid. */
+/** Removes descriptor.proto, which is in the same package: it is proto2, and invalid as proto3. */
 function keepUsed(file: File, used: ReadonlySet<string>): void {
   file.messageType = file.messageType.filter(({ name }) => used.has(name));
   file.enumType = [];
 }
 
-/** The last part of each name. */
+/** The last parts of the names of all field types. */
 function typesIn({ field = [], nestedType = [] }: Message): string[] {
   const own = field.flatMap(({ typeName }) => typeName?.split('.').at(-1) ?? []);
   return [...own, ...nestedType.flatMap(typesIn)];
 }
 
 /**
- * A field `volume_context` is `volumeContext` in JSON, and if it is a map its entries are `VolumeContextEntry`: proto-loader
- * does not say the one, and calls the other `Volume_context`.
+ * A field `volume_context` has the JSON name `volumeContext`, and if it is a map, its entries are `VolumeContextEntry`.
+ * proto-loader leaves out the former, and calls the latter `Volume_context`.
  */
 function completeNames({ field = [], nestedType = [] }: Message): void {
   for (const each of field)

@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path';
 import { type Fault, invalid, type LanternError } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
-/** Collects the faults of one request's fields, so that all of them are answered at once. */
+/** Collects the faults of a request, so that the answer has all of them. */
 export class Reading {
   readonly #faults: Fault[] = [];
 
@@ -10,12 +10,11 @@ export class Reading {
     return this.#faults.length === 0;
   }
 
-  /** In the order they were noted. */
   get faults(): readonly Fault[] {
     return this.#faults;
   }
 
-  /** The value; undefined, with its faults noted, when there is none. */
+  /** The value, or undefined after noting the faults. */
   take<T>(result: Parsed<T>): T | undefined {
     if (result.ok) return result.value;
     this.note(result.faults);
@@ -23,7 +22,7 @@ export class Reading {
   }
 
   note(faults: readonly Fault[]): void {
-    // One by one: a hostile request may have more faults than a call has room for arguments.
+    // Not push(...faults): a hostile request may have more faults than a call may have arguments.
     for (const fault of faults) this.#faults.push(fault);
   }
 
@@ -31,13 +30,13 @@ export class Reading {
     this.#faults.push({ field, message });
   }
 
-  /** Everything noted, as one `invalid-argument`. */
+  /** All faults as one `invalid-argument`. */
   error(): LanternError {
     return invalid(this.#faults);
   }
 }
 
-/** A request's target_path: given, and absolute. Where it may lie is the publisher's to check. */
+/** A request's target_path: present and absolute. The publisher checks where it may be. */
 export function parseTarget(target: string): Parsed<string> {
   const refuse = (message: string): Parsed<string> => faulty([{ field: 'target_path', message }]);
   if (target === '') return refuse('is required');

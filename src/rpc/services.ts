@@ -13,7 +13,7 @@ import type { ProjectorHandlers } from './generated/lantern/v1/Projector.ts';
 import type { TokensHandlers } from './generated/lantern/v1/Tokens.ts';
 import type { CallDesk, Streaming, Unary } from './handler.ts';
 
-/** The generated handler types, without gRPC: a request and a signal in, an answer or a thrown error out. */
+/** The generated handler types without gRPC: a request and a signal in, an answer or a thrown error out. */
 type Methods<Handlers> = {
   readonly [Name in keyof Handlers as MethodName<Name>]: Handlers[Name] extends handleServerStreamingCall<
     infer Request,
@@ -25,7 +25,7 @@ type Methods<Handlers> = {
       : never;
 };
 
-/** The handlers' index signature is left out. */
+/** Leaves out the handlers' index signature. */
 type MethodName<Name> = Name extends string ? (string extends Name ? never : Uncapitalize<Name>) : never;
 
 export type IdentityMethods = Methods<IdentityHandlers>;
@@ -36,10 +36,9 @@ export type ObjectsMethods = Methods<ObjectsHandlers>;
 export type EventsMethods = Methods<EventsHandlers>;
 export type TokensMethods = Methods<TokensHandlers>;
 
-/** One service to serve: what it is on the wire, and what it does. */
 export type Service = { readonly definition: ServiceDefinition; readonly methods: object };
 
-/** Wraps every method of a service for gRPC. */
+/** The methods of a service, wrapped for gRPC. */
 export function implementationOf({ definition, methods }: Service, desk: CallDesk): UntypedServiceImplementation {
   const entries = Object.entries(definition).map(([name, { path, responseStream }]) => {
     const method: unknown = Reflect.get(methods, name.charAt(0).toLowerCase() + name.slice(1));
@@ -50,5 +49,5 @@ export function implementationOf({ definition, methods }: Service, desk: CallDes
   return Object.fromEntries(entries);
 }
 
-/** What the health service calls the daemon's store; it serves while objects can be stored. */
+/** The store's name in the health service, where it is SERVING while writes succeed. */
 export const STORE_SERVICE = 'lantern.store';

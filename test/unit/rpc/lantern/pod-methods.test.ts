@@ -86,7 +86,7 @@ describe('MountPod', () => {
     [{ manifest: '{}\n---\n{}' }, ['manifest']],
     [{ manifest: 'password: [hunter2' }, ['manifest']],
     [{ manifest: 'hunter2' }, ['manifest']],
-    [{ manifest: '{"kind":"Pod","metadata":{}}' }, ['manifest.apiVersion', 'manifest.metadata.name', 'manifest.spec']],
+    [{ manifest: '{"kind":"Pod","metadata":{}}' }, ['manifest.apiVersion', 'manifest.spec', 'manifest.metadata.name']],
     [{ manifest: JSON.stringify(podManifest({ volume: [] })) }, ['manifest.spec.volume']],
     [{ manifest: namespaced, namespace: 'other' }, ['namespace']],
     [{ manifest: JSON.stringify(podManifest({ containers: [] })) }, ['manifest.spec.containers']],
@@ -97,7 +97,7 @@ describe('MountPod', () => {
     [{ rootPath: '//.' }, ['root_path']],
     [
       { manifest: faulty, rootPath: 'x' },
-      ['root_path', 'manifest.metadata.labels[a]', 'manifest.spec.volumes[0].secret.secretName'],
+      ['root_path', 'manifest.spec.volumes[0].secret.secretName', 'manifest.metadata.labels[a]'],
     ],
   ])('%j is refused', async (change, fields) => {
     const error = await rejectionOf(mounted(change));
