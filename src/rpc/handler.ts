@@ -101,6 +101,9 @@ export class CallDesk {
   }
 }
 
+/** The answer to a wait that the deadline ends says what was missing: it gets this long, or a tenth of the time given. */
+const MAX_ANSWER_MS = 500;
+
 /** The signal of one call: its reason tells cancellation, deadline and shutdown apart. `end` removes timer and listeners. */
 function lifetimeOf(call: Call<unknown, unknown>, shutdown: AbortSignal): { signal: AbortSignal; end: () => void } {
   const controller = new AbortController();
@@ -111,8 +114,9 @@ function lifetimeOf(call: Call<unknown, unknown>, shutdown: AbortSignal): { sign
   shutdown.addEventListener('abort', onShutdown, { once: true });
   if (shutdown.aborted) onShutdown();
   const remaining = Number(call.getDeadline()) - Date.now();
+  const wait = remaining - Math.min(MAX_ANSWER_MS, Math.max(0, remaining / 10));
   // A call with a later deadline ends with its client.
-  const timer = remaining <= MAX_TIMER_MS ? setTimeout(onDeadline, remaining).unref() : undefined;
+  const timer = wait <= MAX_TIMER_MS ? setTimeout(onDeadline, wait).unref() : undefined;
   const end = () => {
     clearTimeout(timer);
     // gRPC emits it after every call.

@@ -99,6 +99,15 @@ describe('mounting', () => {
     stop.abort();
   });
 
+  it('says what is missing when the time to wait is up', async () => {
+    await using harness = await DaemonHarness.start();
+    const request = { volumeId: 'late', definition: WHOLE, targetPath: harness.target('late'), waitForObjects: true };
+    await expect(harness.client.projector.mount(request, { deadlineMs: 2_000 })).rejects.toMatchObject({
+      code: 'failed-precondition',
+      message: expect.stringContaining('Secret default/db does not exist'),
+    });
+  });
+
   it('refuses a missing Secret and leaves nothing at the target', async () => {
     await using harness = await DaemonHarness.start();
     const targetPath = harness.target('missing');

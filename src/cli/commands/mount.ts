@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { MountRequest } from '../../rpc/generated/lantern/v1/MountRequest.ts';
 import type { MountResponse__Output as MountResponse } from '../../rpc/generated/lantern/v1/MountResponse.ts';
@@ -48,24 +47,16 @@ export function mountCommand(command: Command, cli: Cli): void {
     });
 }
 
-/**
- * Mounts, and with `waitMs` waits for missing objects. When time is up that call's error says only so; a second call,
- * which does not wait, says what is missing.
- */
-async function mount(
+/** Mounts, and with `waitMs` waits for missing objects; when time is up the daemon says what is missing. */
+function mount(
   cli: Cli,
   daemon: LanternClient,
   request: MountRequest,
   waitMs: number | undefined,
 ): Promise<MountResponse> {
   if (waitMs === undefined) return daemon.projector.mount(request, { signal: cli.signal });
-  try {
-    const patient = { ...request, waitForObjects: true };
-    return await daemon.projector.mount(patient, { signal: cli.signal, deadlineMs: waitMs });
-  } catch (error) {
-    if (!(error instanceof LanternError) || error.code !== 'deadline-exceeded') throw error;
-    return daemon.projector.mount(request, { signal: cli.signal });
-  }
+  const patient = { ...request, waitForObjects: true };
+  return daemon.projector.mount(patient, { signal: cli.signal, deadlineMs: waitMs });
 }
 
 function mountedLine({ volumeId, targetPath }: Mounting, volume: WireVolume | null): string {

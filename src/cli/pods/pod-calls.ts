@@ -1,4 +1,4 @@
-import { LanternError } from '../../base/errors.ts';
+import { hasCode, LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { MountPodRequest } from '../../rpc/generated/lantern/v1/MountPodRequest.ts';
 import type { MountPodResponse__Output as MountPodResponse } from '../../rpc/generated/lantern/v1/MountPodResponse.ts';
@@ -26,7 +26,7 @@ export async function mountPod(
   } catch (error) {
     // Only the daemon knows whether waiting can help. If it cannot, the second call fails at once.
     if (waitMs === 0 || !(error instanceof LanternError) || error.code !== 'failed-precondition') throw error;
-    return await mountPatiently(cli, daemon, request, waitMs, signal, error.message);
+    return await mountPatiently(cli, daemon, request, waitMs, signal, error);
   }
 }
 
@@ -36,18 +36,17 @@ async function mountPatiently(
   request: MountPodRequest,
   waitMs: number,
   signal: AbortSignal,
-  problem: string,
+  missing: LanternError,
 ): Promise<MountPodResponse> {
   using _word = cli.clock.after(SILENT_MS, () => {
-    cli.terminal.complain(`lantern: waiting for up to ${waitMs / 1000} s: ${printable(problem)}`);
+    cli.terminal.complain(`lantern: waiting for up to ${waitMs / 1000} s: ${printable(missing.message)}`);
   });
   try {
     const patient = { ...request, waitForObjects: true };
     return await daemon.projector.mountPod(patient, { signal, deadlineMs: waitMs });
   } catch (error) {
-    if (!(error instanceof LanternError) || error.code !== 'deadline-exceeded') throw error;
-    // That error says only that time is up. This call's error says what is missing.
-    return await daemon.projector.mountPod(request, { signal });
+    // The daemon says what is missing. Without its answer the first call's error still does.
+    throw hasCode(error, 'deadline-exceeded') ? missing : error;
   }
 }
 

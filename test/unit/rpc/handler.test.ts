@@ -105,6 +105,12 @@ describe('a unary call', () => {
     });
   });
 
+  it('ends a tenth before its deadline, so that the answer is there in time', async () => {
+    const started = Date.now();
+    await new Desk().unary(waiting, new FakeCall(started + 500));
+    expect(Date.now() - started).toBeLessThan(500);
+  });
+
   it('does not end before a deadline that no timer reaches', async () => {
     const call = new FakeCall(Date.now() + 2 ** 40);
     const answer = new Desk().unary(waiting, call);
