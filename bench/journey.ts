@@ -14,12 +14,12 @@ import { connect } from '../src/rpc/client.ts';
 
 /** With the bind publisher, as root. Never raised: a change that needs more is simplified first. */
 const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
-  'NodePublishVolume, the first of a volume': { files: 54, functions: 266 },
-  'NodePublishVolume, repeated': { files: 47, functions: 232 },
-  'a Secret that changed, from the call to the swap': { files: 47, functions: 194 },
-  NodeUnpublishVolume: { files: 34, functions: 132 },
-  MountPod: { files: 82, functions: 480 },
-  UnmountPod: { files: 39, functions: 170 },
+  'NodePublishVolume, the first of a volume': { files: 54, functions: 264 },
+  'NodePublishVolume, repeated': { files: 47, functions: 230 },
+  'a Secret that changed, from the call to the swap': { files: 47, functions: 191 },
+  NodeUnpublishVolume: { files: 34, functions: 128 },
+  MountPod: { files: 82, functions: 449 },
+  UnmountPod: { files: 39, functions: 166 },
 };
 
 /** They run in the caller, which is in the same process here. */
@@ -36,7 +36,7 @@ async function travel(directory: string): Promise<void> {
     ),
   );
   const starting = new AbortController();
-  await using daemon = await Daemon.start(config, { log: silentLog, signal: starting.signal });
+  await using daemon = await Daemon.start(config, { version: '0.0.0', log: silentLog, signal: starting.signal });
   console.log(daemon.readyLine);
   using client = connect(config.lanternSocket);
   const counter = await Counter.start();

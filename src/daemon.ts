@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
@@ -41,6 +40,8 @@ import { TokenSigner } from './tokens/token-signer.ts';
 const MAX_ENTRIES = 10_000;
 
 type Surroundings = {
+  /** Of the package. */
+  readonly version: string;
   readonly log: Log;
   /** The compiled `spec/parser/parse-thread.js`, if it is not beside this file. */
   readonly parseThread?: () => URL;
@@ -114,7 +115,7 @@ export class Daemon implements AsyncDisposable {
 /** Makes the daemon's parts, in the order in which they need each other. None of them serves calls yet. */
 async function assemble(
   config: Config,
-  { log, signal, parseThread = () => new URL('./spec/parser/parse-thread.js', import.meta.url) }: Surroundings,
+  { version, log, signal, parseThread = () => new URL('./spec/parser/parse-thread.js', import.meta.url) }: Surroundings,
   parts: DisposalStack,
 ) {
   const clock = systemClock;
@@ -142,7 +143,7 @@ async function assemble(
   const pods = new PodProjector({ ...dependencies, projector: volumes, directories: targetDirectories(config) });
   if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
   const methods = {
-    identity: identityService({ driverName: config.driverName, vendorVersion: packageVersion(), projector: volumes }),
+    identity: identityService({ driverName: config.driverName, vendorVersion: version, projector: volumes }),
     controller: controllerService({ ...config, store, parser, projector: volumes }),
     node: nodeService({ ...config, projector: volumes, canChangeOwners: publisher.canChangeOwners }),
     projector: projectorService(volumes, pods, parser, environmentNames),
@@ -158,7 +159,7 @@ async function assemble(
     revision: () => store.revision,
     staleness,
     cautions: publisher.cautions.length,
-    version: packageVersion(),
+    version,
     publisher: publisher.kind,
     store: config.store,
     writability,
@@ -258,9 +259,4 @@ function readyLineOf(config: Config, publisher: Publisher): string {
 function describeStore({ store, dataDirectory, etcd }: Config): string {
   if (etcd !== undefined) return `etcd at ${etcd.endpoints.join(',')} below ${etcd.prefix}`;
   return store === 'memory' ? 'memory' : `embedded in ${dataDirectory}`;
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -22,7 +22,7 @@ function abortOnSignals(): AbortSignal {
 const runDaemon: RunDaemon = async (config, signal, onReady) => {
   const [{ Daemon }, { createLog }] = await Promise.all([import('./daemon.ts'), import('./base/log.ts')]);
   const log = createLog(config.logLevel, config.logFormat);
-  await using daemon = await Daemon.start(config, { log, signal });
+  await using daemon = await Daemon.start(config, { version: packageVersion(), log, signal });
   onReady(daemon.readyLine);
   await aborted(signal);
 };

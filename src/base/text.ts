@@ -7,7 +7,7 @@ const ELLIPSIS = '…';
  * The text in at most `maxBytes` bytes, in whole characters; a text that was cut ends with an ellipsis. `bytesOf`
  * measures it as it will be encoded, by default in UTF-8.
  */
-export function cutText(text: string, maxBytes: number, bytesOf = utf8Length): string {
+export function cutText(text: string, maxBytes: number, bytesOf: (text: string) => number = Buffer.byteLength): string {
   // A UTF-16 unit takes at least one byte: a longer text need not be measured.
   if (text.length <= maxBytes && bytesOf(text) <= maxBytes) return text;
   let room = maxBytes - bytesOf(ELLIPSIS);
@@ -18,10 +18,6 @@ export function cutText(text: string, maxBytes: number, bytesOf = utf8Length): s
     end += character.length;
   }
   return text.slice(0, end) + ELLIPSIS;
-}
-
-function utf8Length(text: string): number {
-  return Buffer.byteLength(text);
 }
 
 /**

@@ -65,7 +65,9 @@ export class DaemonHarness implements AsyncDisposable {
     const user = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
     const result = parseConfig(flags, { environment: {}, user, hostname: 'test-node' });
     if (!result.ok) throw new Error(JSON.stringify(result.faults));
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     this.#daemon = await Daemon.start(result.value satisfies Config, {
+      version,
       log: createLog('trace', 'json', { write: (line) => void this.logLines.push(line) }),
       // Its script is a process of its own, as far as Node 20 is concerned.
       parseThread: () => pathToFileURL(compiled('src/spec/parser/parse-thread.ts')),
