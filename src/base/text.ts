@@ -58,3 +58,22 @@ function validStart(bytes: Uint8Array): string {
   }
   return text;
 }
+
+/**
+ * Base64 as an API server accepts it in a manifest: the standard alphabet, padded. Carriage returns and line feeds are
+ * skipped, as by Go's decoder; kustomize and `base64` break long values with them. `plainTextIn` is the field for plain
+ * text, which messages suggest. Messages never contain the text.
+ */
+export function parseBase64(written: string, field: string, plainTextIn?: string): Parsed<Uint8Array> {
+  const advice = plainTextIn === undefined ? '' : `plain text belongs into ${plainTextIn}; this field `;
+  const refuse = (message: string): Parsed<Uint8Array> => faulty([{ field, message: `${advice}${message}` }]);
+  const text = written.replace(/[\r\n]+/g, '');
+  if (/[-_]/.test(text) && /^[-\w]+=*$/.test(text)) {
+    return refuse('must be base64 of the standard alphabet, with + and / rather than - and _');
+  }
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+    return refuse('must be base64, padded to a multiple of four characters');
+  }
+  // A copy: small Buffers share one block of memory.
+  return parsed(new Uint8Array(Buffer.from(text, 'base64')));
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { flag, mapOf, optional, parseBase64, optionalText as text, textValue, through } from '../base/schemas.ts';
+import { flag, mapOf, optional, optionalText as text, textValue, through } from '../base/schemas.ts';
+import { parseBase64 } from '../base/text.ts';
 import {
   parseAnnotationKey,
   parseDataKey,

@@ -4,7 +4,7 @@ import { type Fields, faulty, field, isFields, type Parsed, parseBy, parsed } fr
 import { exactlyOne, optional, through } from '../base/schemas.ts';
 import { parseYamlDocuments } from '../objects/manifest/yaml.ts';
 import { parseObjectName } from '../objects/names.ts';
-import { TEXT_LIMITS, type TextLimits } from '../objects/text-limits.ts';
+import { TEXT_LIMITS } from '../objects/text-limits.ts';
 import { parentsOf, parseRelativePath, type RelativePath } from './relative-path.ts';
 import { volumeSource } from './source-schemas.ts';
 import {
@@ -35,18 +35,6 @@ export function parseVolumeSourceText(text: string, root: string): Parsed<Volume
   const [document, ...more] = documents.value;
   if (more.length > 0) return faulty([{ field: root, message: `must be one document, not ${1 + more.length}` }]);
   return parseVolumeSource(document, root);
-}
-
-/**
- * The spec of a ProjectedVolume from a request's text, for `parseVolumeSource` to check. Nesting that would overflow
- * the stack is refused.
- */
-export function parseSpecText(text: string, limits: TextLimits = TEXT_LIMITS.spec): Parsed<unknown> {
-  const refuse = (message: string) => faulty<unknown>([{ field: 'object.projected_volume.spec_json', message }]);
-  const documents = parseYamlDocuments(text, limits);
-  if (!documents.ok) return refuse(documents.faults.map(({ message }) => message).join('; '));
-  const [spec, ...more] = documents.value;
-  return more.length > 0 ? refuse('must be one document') : parsed(spec);
 }
 
 const definitionSchema = z

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parseBy, parsed, parseJson, wrongType } from '../base/parsed.ts';
-import { mapOf, optional, parseBase64, through } from '../base/schemas.ts';
+import { mapOf, optional, through } from '../base/schemas.ts';
+import { parseBase64 } from '../base/text.ts';
 import { parseNamespace } from '../objects/names.ts';
 import { OBJECT_KINDS } from '../objects/object.ts';
 import type { HeldToken } from '../payload/render-payload.ts';

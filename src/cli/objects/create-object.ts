@@ -65,7 +65,7 @@ async function storeObject(
   draft: ObjectDraft,
   { dryRun }: PlainCreateOptions,
 ): Promise<ObjectDraft> {
-  // Schemas are loaded only here: `--dry-run=client` does without them.
+  // The parser of YAML is loaded only here: `--dry-run=client` does without it.
   const { objectFromWire, objectToWire } = await import('../../rpc/lantern/object-messages.ts');
   return withDaemon(cli, command, async (daemon) => {
     const request = { object: objectToWire(draft), createOnly: true, dryRun: dryRun === 'server' };

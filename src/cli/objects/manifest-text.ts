@@ -6,7 +6,7 @@ import type { Terminal } from '../terminal.ts';
 
 /** `objects` must have their values. */
 export async function toManifests(objects: readonly WireObject[]): Promise<Record<string, unknown>[]> {
-  // Schemas are loaded only here: tables do without them.
+  // The parser of YAML is loaded only here: tables do without it.
   const [{ objectFromWire }, { objectToManifest }] = await Promise.all([
     import('../../rpc/lantern/object-messages.ts'),
     import('../../objects/manifest/object-to-manifest.ts'),

@@ -1,5 +1,5 @@
 import type { Document, DocumentOptions, ErrorCode, ParseOptions, ScalarTag, SchemaOptions } from 'yaml';
-import { parseBase64 } from '../../base/schemas.ts';
+import { parseBase64 } from '../../base/text.ts';
 import { numberTags } from '../numbers.ts';
 
 /** Types of YAML 1.1 that are plain text to Kubernetes. */

@@ -13,7 +13,7 @@ import {
 import type { Fault } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import { jsonProblem } from '../bounded-json.ts';
-import { type TextLimits, tooLarge, tooManyNodes } from '../text-limits.ts';
+import { TEXT_LIMITS, type TextLimits, tooLarge, tooManyNodes } from '../text-limits.ts';
 import {
   kubernetesYaml,
   MAX_ALIASES,
@@ -328,4 +328,13 @@ class ReferenceCheck {
       seen.add(name);
     }
   }
+}
+
+/** The spec of a ProjectedVolume from a message's text, for `parseVolumeSource` to check. */
+export function parseSpecText(text: string, limits: TextLimits = TEXT_LIMITS.spec): Parsed<unknown> {
+  const refuse = (message: string) => faulty<unknown>([{ field: 'object.projected_volume.spec_json', message }]);
+  const documents = parseYamlDocuments(text, limits);
+  if (!documents.ok) return refuse(documents.faults.map(({ message }) => message).join('; '));
+  const [spec, ...more] = documents.value;
+  return more.length > 0 ? refuse('must be one document') : parsed(spec);
 }

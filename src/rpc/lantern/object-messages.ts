@@ -1,9 +1,9 @@
 import { type Fault, invalid } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import type { Declared, UnsaidField, Wording } from '../../objects/declared.ts';
+import { parseSpecText } from '../../objects/manifest/yaml.ts';
 import { OBJECT_KINDS, type ObjectDraft, type ObjectKind, type StoredObject } from '../../objects/object.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
-import { parseSpecText } from '../../spec/parse-volume-source.ts';
 import type { ApplyMode } from '../../stores/store.ts';
 import type { ApplyRequest, ApplyRequest__Output as ReadApplyRequest } from '../generated/lantern/v1/ApplyRequest.ts';
 import type {

@@ -4,10 +4,11 @@ import { withoutNulls } from '../../objects/declared.ts';
 import type { EnvNameRule } from '../../objects/env-names.ts';
 import type { DocumentText } from '../../objects/manifest/documents.ts';
 import { parseManifestDocument } from '../../objects/manifest/parse-manifest.ts';
+import { parseSpecText } from '../../objects/manifest/yaml.ts';
 import { describeRef, type ObjectDraft, refOf } from '../../objects/object.ts';
 import { admitObject } from '../admit-object.ts';
 import { type ContainerEnv, parseContainerEnv } from '../container-env.ts';
-import { parseSpecText, parseVolumeSource } from '../parse-volume-source.ts';
+import { parseVolumeSource } from '../parse-volume-source.ts';
 import { type Pod, parsePodText } from '../pod/pod.ts';
 import type { VolumeSpec } from '../volume-spec.ts';
 

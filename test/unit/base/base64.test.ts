@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { parseBase64 } from '../../../src/base/schemas.ts';
+import { parseBase64 } from '../../../src/base/text.ts';
 import { faultLines } from '../../support/suite/expectations.ts';
 
 it('reads what is base64', () => {

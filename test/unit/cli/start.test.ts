@@ -35,3 +35,7 @@ test.each(['create', 'delete', 'get', 'mount', 'pod', 'render', 'unmount', 'vers
 test('an import of a value is seen', () => {
   expect(packagesOf('rpc/client.ts')).toContain('@grpc/grpc-js');
 });
+
+test('messages of objects need no schemas, so `get -o yaml` and `create` do without them', () => {
+  expect(packagesOf('rpc/lantern/object-messages.ts')).toEqual(['yaml']);
+});
