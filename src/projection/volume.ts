@@ -112,8 +112,8 @@ export class Volume implements Refreshable, Disposable {
         this.#accept(wantedOf(request), projection);
         this.#announce(outcome, projection.notices, 'request');
         await this.#show(this.#hosted, request);
-        this.#settle(projection);
         this.#setMounted(true);
+        this.#settle(projection);
       } catch (error) {
         if (this.#isMounted) this.#goBack(before);
         else await this.#discard();

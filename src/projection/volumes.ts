@@ -64,7 +64,8 @@ export class Volumes implements Projector, AsyncDisposable {
       stop: this.#stop.signal,
       onChange: (volume) => {
         this.#ordered = undefined;
-        if (volume.isGone) this.#volumes.delete(volume.key);
+        // Somebody may still hold a volume that is gone while there is a new one in its place.
+        if (volume.isGone && this.#volumes.get(volume.key) === volume) this.#volumes.delete(volume.key);
       },
     };
     if (staleness !== undefined) this.#staleness = new StalenessReports(staleness, clock, () => this.#all());

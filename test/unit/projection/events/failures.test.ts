@@ -169,6 +169,20 @@ describe('requests that meet', () => {
     expect(world.timers).toBe(0);
   });
 
+  it('keeps a volume that was unmounted and mounted again while a refresh of all waited for its turn', async () => {
+    await using world = await arrange();
+    for (let microtasks = 0; microtasks < 30; microtasks++) {
+      await world.publish();
+      world.clock.advance(10_000);
+      const refreshing = world.projector.refresh(undefined, NEVER);
+      for (let n = 0; n < microtasks; n++) await undefined;
+      await world.projector.unpublish({ volumeId: ID, target: undefined }, NEVER);
+      await world.publish();
+      await refreshing;
+      expect(world.projector.list()).toMatchObject([{ volumeId: 'v', publications: [{ target: world.target('t') }] }]);
+    }
+  });
+
   it('undoes a first publish aborted at any await, and leaves a repeat as it was', async () => {
     await using world = await arrange();
     for (let microtasks = 0; microtasks < 30; microtasks++) {
