@@ -39,7 +39,7 @@ export class StalenessReports implements Disposable {
       const since = volume.staleSince;
       if (since === undefined) continue;
       const message = `the contents stay as they are since ${new Date(since).toISOString()}: ${this.#staleness.problem ?? 'the store is out of touch'}`;
-      volume.tell({ type: 'warning', reason: 'SourceStale', message });
+      volume.emit({ type: 'warning', reason: 'SourceStale', message });
       reported.set(volume, since);
     }
     this.#reported = reported;
@@ -53,7 +53,7 @@ export class StalenessReports implements Disposable {
       const since = reported.get(volume);
       if (since === undefined) continue;
       const message = `its objects are followed again; the store was out of touch since ${new Date(since).toISOString()}`;
-      volume.tell({ type: 'recovered', message });
+      volume.emit({ type: 'recovered', message });
     }
   }
 }

@@ -170,13 +170,12 @@ export class Volume implements Refreshable, Disposable {
       if (isLook) await this.#look();
       const projection = await this.#project(wanted, source, signal);
       const outcome = await hosted.write(projection.payload);
-      const { provenance, issued } = projection;
-      if (!isSameHistory(this.#provenance, provenance) || !isSameTokens(this.#tokens, issued.tokens))
-        this.#isSaved = false;
+      const { provenance, issued, notices } = projection;
+      const isNews = !isSameHistory(this.#provenance, provenance) || !isSameTokens(this.#tokens, issued.tokens);
       this.#accept(wanted, projection);
-      if (outcome.changed)
-        this.#announce(outcome, projection.notices, since === undefined ? 'refresh' : 'object', since);
-      if (!this.#isSaved) this.#save();
+      const cause = since === undefined ? 'refresh' : 'object';
+      if (outcome.changed) this.#announce(outcome, notices, cause, since);
+      if (isNews || !this.#isSaved) this.#save();
       this.#settle(projection);
       return { isChanged: outcome.changed, error: this.#lastError };
     } catch (error) {
@@ -223,7 +222,7 @@ export class Volume implements Refreshable, Disposable {
         await this.#hosted?.forget(publisher.realTarget(target));
         this.#publications.delete(target);
         log.warn({ volume: this.name, target }, 'a mount was removed by others, and the publication is dropped');
-        this.tell({ type: 'unmounted', target });
+        this.emit({ type: 'unmounted', target });
       }
       if (gone.length === 0) return;
       if (this.#publications.size === 0) await this.#discard();
@@ -346,7 +345,7 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /** Emits an event about the volume. */
-  tell(incident: VolumeIncident): void {
+  emit(incident: VolumeIncident): void {
     this.#dependencies.events.emit(this.eventOf(incident));
   }
 
@@ -428,13 +427,13 @@ export class Volume implements Refreshable, Disposable {
     if (isUpdate) {
       const propagationMs = since === undefined ? undefined : this.#dependencies.clock.monotonic() - since;
       const generations = { oldGeneration: previous, newGeneration: generation };
-      this.tell({ type: 'updated', ...generations, changedPaths, cause, propagationMs });
+      this.emit({ type: 'updated', ...generations, changedPaths, cause, propagationMs });
     }
-    for (const notice of notices) this.tell({ type: 'warning', ...notice });
+    for (const notice of notices) this.emit({ type: 'warning', ...notice });
     for (const { target, subPath } of isUpdate ? this.#publications.values() : []) {
       if (subPath === undefined) continue;
       const message = `"${subPath}" at "${target}" is a subPath publication and keeps what it was mounted with`;
-      this.tell({ type: 'update-skipped', target, message });
+      this.emit({ type: 'update-skipped', target, message });
     }
   }
 
@@ -457,14 +456,14 @@ export class Volume implements Refreshable, Disposable {
       else this.#publications.set(target, before);
       throw error;
     }
-    if (before === undefined) this.tell({ type: 'mounted', target });
+    if (before === undefined) this.emit({ type: 'mounted', target });
   }
 
   async #withdraw(volumeId: UnpublishRequest['volumeId'], target: string): Promise<void> {
     if (!this.#publications.has(target)) return this.#dependencies.publisher.clear(volumeId, target);
     await this.#hosted?.unpublish(target);
     this.#publications.delete(target);
-    this.tell({ type: 'unmounted', target });
+    this.emit({ type: 'unmounted', target });
   }
 
   /** Writes what a restarted daemon needs. Secret bytes go to a file of their own. */
@@ -499,7 +498,7 @@ export class Volume implements Refreshable, Disposable {
     if (failure === undefined) return;
     const { message } = failure;
     this.#dependencies.log.debug({ volume: this.name, problem: message }, 'a token could not be renewed');
-    if (beginsToFail) this.tell({ type: 'warning', reason: 'TokenRefreshFailed', message });
+    if (beginsToFail) this.emit({ type: 'warning', reason: 'TokenRefreshFailed', message });
   }
 
   #renewTokens(failure: LanternError | undefined): boolean {
@@ -537,12 +536,12 @@ export class Volume implements Refreshable, Disposable {
       const damages = listed(repaired);
       log.warn({ volume: this.name, damages }, 'a damaged volume was repaired');
       const message = `somebody damaged it, and it was written again: ${damages}`;
-      this.tell({ type: 'warning', reason: 'VolumeRepaired', message });
+      this.emit({ type: 'warning', reason: 'VolumeRepaired', message });
     }
     const damage = lasting.length === 0 ? undefined : listed(lasting);
     if (damage !== undefined && damage !== this.#damage) {
       log.warn({ volume: this.name, damage }, 'a volume is damaged');
-      this.tell({ type: 'warning', reason: 'VolumeDamaged', message: damage });
+      this.emit({ type: 'warning', reason: 'VolumeDamaged', message: damage });
     }
     this.#setHealth(this.#lastError, damage);
   }
@@ -553,7 +552,7 @@ export class Volume implements Refreshable, Disposable {
     this.#setHealth(error?.message, this.#damage);
     if (error === undefined || !isNews) return;
     this.#dependencies.log.warn({ volume: this.name, error }, summary);
-    this.tell({ type: 'failed', reason: 'FailedUpdate', message: error.message });
+    this.emit({ type: 'failed', reason: 'FailedUpdate', message: error.message });
   }
 
   get #problem(): string | undefined {
@@ -571,7 +570,7 @@ export class Volume implements Refreshable, Disposable {
     if (!isWell || before === undefined) return;
     this.#dependencies.log.info({ volume: this.name, problem: before }, 'a volume is well again');
     const duration = since === undefined ? '' : `; since ${new Date(since).toISOString()} it was not`;
-    this.tell({ type: 'recovered', message: `it is well again${duration}: ${before}` });
+    this.emit({ type: 'recovered', message: `it is well again${duration}: ${before}` });
   }
 
   #setMounted(isMounted: boolean): void {
