@@ -1,4 +1,4 @@
-import { Command, type CommanderError } from 'commander';
+import { Command, type CommanderError, Help, type Option } from 'commander';
 import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import { wrongUsage } from './exit.ts';
@@ -166,7 +166,7 @@ export function createProgram(cli: Cli, host: Host): Command {
     .description('Secrets, ConfigMaps and pod facts as files in memory, kept up to date.')
     .version(host.version)
     .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription })
     // Errors are printed in one place, with the exit code: `endingOf` and its caller.
     .configureOutput({ outputError: () => {} })
     .exitOverride(pointToHelp('lantern'));
@@ -199,6 +199,11 @@ export function createProgram(cli: Cli, host: Host): Command {
   // The daemon's configuration reports all of its faults at once, these among them.
   program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
   return program;
+}
+
+/** Omits that a flag is off by default. */
+function optionDescription(option: Option): string {
+  return new Help().optionDescription(option).replace(/ \(default: false\)$/, '');
 }
 
 /** Hands the settings of a command on to one below it, and to those below that. */

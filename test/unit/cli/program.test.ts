@@ -112,9 +112,19 @@ describe('help', () => {
     }
   });
 
+  test('a flag is off by default without a word; other defaults are shown', async () => {
+    const { help } = await run(['pod', 'mount', '--help']);
+    expect(help).toContain('--open');
+    expect(help).not.toContain('default: false');
+    expect(help).toContain('default: 2m');
+  });
+
   test('the help command is another way to ask', async () => {
     expect(await run(['help'])).toMatchObject({ exitCode: 0, help: expect.stringContaining('Commands:') });
     expect(await run(['help', 'get'])).toMatchObject({ exitCode: 0, help: expect.stringContaining('lantern get') });
+    const nested = await run(['help', 'create', 'secret', 'tls']);
+    expect(nested).toMatchObject({ exitCode: 0, help: expect.stringContaining('lantern create secret tls') });
+    expect(await run(['help', 'nope'])).toMatchObject({ exitCode: 2, message: undefined });
   });
 
   test('the version', async () => {
