@@ -23,7 +23,7 @@ export function parseBoundedJson(given: string | Uint8Array, { bytes, nodes }: J
   }
 }
 
-/** What JSON.parse lets pass and a manifest must not have, and where: an offset in characters. */
+/** A problem that JSON.parse accepts and a manifest must not have, and its offset in characters. */
 type JsonProblem = {
   readonly kind: 'repeated-key' | 'too-deep' | 'too-many-nodes' | 'inexact-number';
   readonly offset: number;
@@ -32,9 +32,9 @@ type JsonProblem = {
 type StructureLimits = { readonly depth: number; readonly nodes: number };
 
 /**
- * The first problem in a text that may be JSON; for any other text the answer has no meaning, but costs no more. Linear,
- * and without recursion. A repeated key, or a number
- * that a double cannot hold, does not end the search for what must not reach a parser.
+ * The first problem in a text that may be JSON; for any other text the answer has no meaning, but costs no more.
+ * Linear, and without recursion. A repeated key, or a number that a double cannot hold, does not end the search for
+ * what must not reach a parser.
  */
 export function jsonProblem(text: string, limits: StructureLimits): JsonProblem | undefined {
   const open: (Set<string> | undefined)[] = [];
@@ -67,7 +67,7 @@ export function jsonProblem(text: string, limits: StructureLimits): JsonProblem 
   return found;
 }
 
-/** What is inside of a string. In one piece, a long string would overflow V8's stack; sign by sign it would take long. */
+/** The inside of a string, in parts: matched at once, a long string would overflow V8's stack. */
 const INSIDE = /(?:\\[\s\S]|[^"\\]){0,2000}/y;
 
 /** The offset after the closing quote; the text's end where there is none. */

@@ -1,7 +1,7 @@
 import { faulty, mapKey, type Parsed, parsed } from '../base/parsed.ts';
 import type { ObjectBody, ObjectDraft, StoredObject } from './object.ts';
 
-/** What a manifest says beside its object: what it leaves to others, and what it takes away. */
+/** What a manifest declares besides its object: keys to remove, and fields that it leaves out. */
 export type Wording = {
   /** The maps' keys whose value is null, as field paths: `data[old]`, `metadata.labels[team]`. */
   readonly nulls: readonly string[];
@@ -14,7 +14,7 @@ export type UnsaidField = 'type' | 'immutable';
 /** An object as a manifest declares it. What is null there is not in the draft. */
 export type Declared = { readonly draft: ObjectDraft; readonly wording: Wording };
 
-/** The object, for whoever puts it as it is: nothing is there yet that a null could take away. */
+/** The object, for callers that replace rather than merge, and so have no use for nulls. */
 export function withoutNulls({ draft, wording }: Declared): Parsed<ObjectDraft> {
   if (wording.nulls.length === 0) return parsed(draft);
   const message = 'is null, which takes a key away, and only lantern apply does that; leave it out, or write ""';
@@ -22,8 +22,9 @@ export function withoutNulls({ draft, wording }: Declared): Parsed<ObjectDraft> 
 }
 
 /**
- * The names of all that the object holds and that a merge sets or takes away one by one, as field paths: keys, labels and
- * annotations, the names in an account's lists, and fields that do not have their default. A volume's spec is one whole.
+ * The names of everything in the object that a merge sets or removes one by one, as field paths: keys, labels and
+ * annotations, the names in an account's lists, and fields that do not have their default. A volume's spec is one
+ * whole.
  */
 export function namesIn(object: ObjectBody & Pick<ObjectDraft, 'metadata'>): ReadonlySet<string> {
   const { labels, annotations } = object.metadata;
@@ -64,13 +65,13 @@ function namesUnder(path: string, keys: Iterable<string>): string[] {
 }
 
 /**
- * What `kubectl apply` makes of the object that is there: the current one, without what the record names and the manifest
- * does not, with what the manifest says. What a null names goes, whoever put it. Where nothing is recorded, only nulls take
- * anything away. Without I/O; what it comes to is not checked.
+ * What `kubectl apply` makes of the object that is there: the current one, without what the record names and the
+ * manifest does not, with what the manifest says. What a null names goes, whoever put it. Where nothing is recorded,
+ * only nulls take anything away. Without I/O; what it comes to is not checked.
  *
- * Maps merge by key, lists of references by name. A key of a ConfigMap is in one of its maps: where the manifest has it.
- * `type` and `immutable` stay as they are where the manifest leaves them out, unless they are in the record; then they get
- * their defaults, which `validateReplacement` refuses. A volume's spec is the manifest's.
+ * Maps merge by key, lists of references by name. A key of a ConfigMap is in one of its maps: where the manifest has
+ * it. `type` and `immutable` stay as they are where the manifest leaves them out, unless they are in the record; then
+ * they get their defaults, which `validateReplacement` refuses. A volume's spec is the manifest's.
  */
 export function mergedObject(current: StoredObject, draft: ObjectDraft, wording: Wording): ObjectDraft {
   const merge = new Merge(current.applied ?? new Set(), draft, wording);
@@ -129,7 +130,7 @@ class Merge {
     return new Map([...[...current].filter(([key]) => !this.#gone.has(mapKey(path, key))), ...given]);
   }
 
-  /** The manifest's names in its order, others where they are: a repeat comes to the same list. */
+  /** The manifest's names in its order, others in their places, so that a repeat yields the same list. */
   #list(path: string, current: readonly string[], given: readonly string[]): readonly string[] {
     const isGiven = new Set(given);
     const kept = current.filter((name) => !this.#gone.has(mapKey(path, name)));
@@ -147,7 +148,7 @@ function without<V>(values: ReadonlyMap<string, V>, others: ReadonlyMap<string, 
   return new Map([...values].filter(([key]) => !others.has(key)));
 }
 
-/** What a manifest writes as stringData is kept as data. */
+/** stringData of a manifest is stored as data. */
 function asKept(name: string): string {
   return name.replace(/^stringData\[/, 'data[');
 }

@@ -2,9 +2,9 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 /**
- * Which names environment variables may have. `strict`: letters, digits, `-`, `_` and `.`, no digit first, as apimachinery's
- * `IsEnvVarName` has it. `relaxed`: printable ASCII but `=`, as its `IsRelaxedEnvVarName`, which is the rule of Kubernetes
- * from 1.32 on (RelaxedEnvironmentVariableValidation). Whatever `strict` takes, `relaxed` takes too.
+ * Which names environment variables may have. `strict`: letters, digits, `-`, `_` and `.`, no digit first, as
+ * apimachinery's `IsEnvVarName` has it. `relaxed`: printable ASCII but `=`, as its `IsRelaxedEnvVarName`, which is the
+ * rule of Kubernetes from 1.32 on (RelaxedEnvironmentVariableValidation). Whatever `strict` takes, `relaxed` takes too.
  */
 export type EnvNameRule = 'strict' | 'relaxed';
 

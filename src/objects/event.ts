@@ -1,10 +1,10 @@
 /** Kubernetes' two kinds of event. */
 type EventType = 'Normal' | 'Warning';
 
-/** What an event can be about. */
+/** The kinds of object of events. */
 export const INVOLVED_KINDS = ['Pod', 'Volume', 'Secret', 'ConfigMap', 'ServiceAccount'] as const;
 
-/** What an event is about. A volume has no object of its own in Kubernetes; here it is one by its id. */
+/** The object of an event. A volume, which is not an object in Kubernetes, is one here, named by its id. */
 export type InvolvedObject = {
   readonly kind: (typeof INVOLVED_KINDS)[number];
   readonly namespace: string;
@@ -25,7 +25,7 @@ export function involvedPod(
   return { kind: 'Pod', namespace, name: pod.name, uid: pod.uid, fieldPath };
 }
 
-/** Something noteworthy, as whoever sees it says so. Never holds a secret byte. */
+/** An event as its source reports it. No secret bytes. */
 export type EventDraft = {
   readonly involved: InvolvedObject;
   readonly type: EventType;

@@ -1,7 +1,7 @@
 /**
- * JSON as Go's `encoding/json` writes it, byte for byte, where `JSON.stringify` does not: what could end a script in HTML and
- * two line separators are escaped, a half surrogate pair is U+FFFD, and fields without a value stay out. Members keep their
- * order, as in a struct; a Map has its keys in order of their bytes, as Go's maps have them.
+ * JSON as Go's `encoding/json` writes it, byte for byte, where `JSON.stringify` does not: what could end a script in
+ * HTML and two line separators are escaped, a half surrogate pair is U+FFFD, and fields without a value stay out.
+ * Members keep their order, as in a struct; a Map has its keys in order of their bytes, as Go's maps have them.
  */
 export function goJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`;

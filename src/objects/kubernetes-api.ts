@@ -22,8 +22,8 @@ export const CORE_KINDS: readonly string[] = [
 ];
 
 /**
- * The types that a Pod is made of, each with its fields: `name:type`. A type is one of these, or `string`, `boolean`, `int32`,
- * `int64`, `time`, `quantity`, `intOrString`, `any`; `[]` after it is a list of them, `{}` a mapping with keys of the user's choosing.
+ * The types of a Pod, each with its fields: `name:type`. A type is one of these, or `string`, `boolean`, `int32`,
+ * `int64`, `time`, `quantity`, `intOrString`, `any`; with `[]` it is a list, with `{}` a mapping with arbitrary keys.
  */
 export const POD_TYPES: Readonly<Record<string, string>> = {
   AWSElasticBlockStoreVolumeSource: 'fsType:string partition:int32 readOnly:boolean volumeID:string',

@@ -2,7 +2,7 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseLabelKey, parseLabelValue } from './names.ts';
 
-/** Whether labels are selected. */
+/** True for labels that are selected. */
 type LabelSelector = (labels: ReadonlyMap<string, string>) => boolean;
 
 const FORMS =

@@ -40,7 +40,7 @@ function isSafe(value: bigint): boolean {
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
-/** Whether a double holds the number that is written there: a whole one to the last digit, another at all. */
+/** True if a double holds the written number: a whole one to the last digit, any other approximately. */
 export function isExact(number: string): boolean {
   if (number.length < 16 && !/[eE]/.test(number)) return true;
   return /^-?\d+$/.test(number) ? Number.isSafeInteger(Number(number)) : Number.isFinite(Number(number));

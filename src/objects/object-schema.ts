@@ -12,12 +12,14 @@ import {
 } from './names.ts';
 import { API_VERSIONS } from './object.ts';
 
-/** Written by a Kubernetes API server; of no meaning in a manifest, and there whenever one comes out of `kubectl get`. */
+/**
+ * Written by a Kubernetes API server; of no meaning in a manifest, and there whenever one comes out of `kubectl get`.
+ */
 const ignored = optional(z.unknown());
 
 export const objectName = through(z.string(), parseObjectName);
 
-/** A map of an object. A null is kept: what it takes away is for whoever has an object to take it from. */
+/** A map of an object. A null is kept: it removes a key when the manifest is merged into an object. */
 function nullableMap<T>(parseKey: typeof parseDataKey, parseValue: (text: string, field: string) => Parsed<T>) {
   return mapOf((value, key): Parsed<T | null> => {
     const name = parseKey(key, '');
@@ -68,7 +70,7 @@ const secretReferences = optional(
   ),
 );
 
-/** What a manifest of each kind may say, and which apiVersion it has. */
+/** The fields and the apiVersion of each kind's manifests. */
 export const OBJECT_SCHEMAS = {
   Secret: z.strictObject({
     apiVersion: z.literal(API_VERSIONS.Secret),

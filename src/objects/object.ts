@@ -16,7 +16,7 @@ export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** Names one object; unique within a store. */
 export type ObjectRef = { readonly kind: ObjectKind; readonly namespace: string; readonly name: string };
 
-/** What a user says about an object. */
+/** The metadata that a user gives. */
 export type DraftMeta = {
   readonly name: string;
   readonly namespace: string;
@@ -31,7 +31,7 @@ export const SIGNING_KEYS: ObjectRef = {
   name: 'service-account-signing-keys',
 };
 
-/** What the store adds. */
+/** The metadata with what the store adds. */
 export type StoredMeta = DraftMeta & {
   readonly uid: string;
   /** The store's revision at the last change, as decimal text; compares only within one store. */
@@ -78,8 +78,9 @@ export type ObjectDraft = ObjectBody & { readonly metadata: DraftMeta & { readon
 export type StoredObject = ObjectBody & {
   readonly metadata: StoredMeta;
   /**
-   * The record: what of it the last declarative write put, by name (`namesIn`), never by value. What is in the record and
-   * not in the next manifest goes. Each name is one of the object's own. Undefined where no such write put anything.
+   * The record: what of it the last declarative write put, by name (`namesIn`), never by value. What is in the record
+   * and not in the next manifest goes. Each name is one of the object's own. Undefined where no such write put
+   * anything.
    */
   readonly applied?: ReadonlySet<string> | undefined;
 };
@@ -108,13 +109,13 @@ export function describeRef(ref: ObjectRef): string {
   return `${ref.kind} ${ref.namespace}/${ref.name}`;
 }
 
-/** What a user says about the object: without its uid, revision, time and record, which are the store's. */
+/** The object as a user would give it: without uid, revision, time and record, which are the store's. */
 export function draftOf({ applied: _, ...object }: StoredObject): ObjectDraft {
   const { name, namespace, labels, annotations } = object.metadata;
   return { ...object, metadata: { name, namespace, labels, annotations } };
 }
 
-/** Whether both maps have the same values, by bytes: a Buffer and a Uint8Array can be the same value. */
+/** True if both maps have the same values, by bytes: a Buffer and a Uint8Array can be the same value. */
 export function isSameMap(
   a: ReadonlyMap<string, string | Uint8Array>,
   b: ReadonlyMap<string, string | Uint8Array>,

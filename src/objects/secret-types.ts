@@ -15,7 +15,7 @@ export const TOKEN_SECRET_TYPE = 'kubernetes.io/service-account-token';
 
 type Data = ReadonlyMap<string, Uint8Array>;
 
-/** What a Secret of a type that Kubernetes knows must hold. Other types are not checked. */
+/** Checks the contents that Kubernetes requires for its own types of Secret. Other types are not checked. */
 export function validateSecretType(type: string, data: Data, annotations: ReadonlyMap<string, string>): Fault[] {
   switch (type) {
     case 'kubernetes.io/tls':
@@ -56,7 +56,7 @@ function validateJsonObject(key: string, data: Data, type: string): Fault[] {
   ];
 }
 
-/** What somebody logs in to a registry with. */
+/** The login of a registry. */
 type RegistryLogin = {
   readonly server: string;
   readonly username: string;
@@ -67,14 +67,16 @@ type RegistryLogin = {
 /** The key of a Secret of type `kubernetes.io/dockerconfigjson`. */
 export const DOCKER_CONFIG_KEY = '.dockerconfigjson';
 
-/** The value of that key, byte for byte as `kubectl create secret docker-registry` writes it: hashes of it are compared. */
+/**
+ * The value of that key, byte for byte as `kubectl create secret docker-registry` writes it: hashes of it are compared.
+ */
 export function registryConfig({ server, username, password, email }: RegistryLogin): Uint8Array {
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   return Buffer.from(goJson({ auths: { [server]: { username, password, email: email || undefined, auth } } }));
 }
 
 /**
- * What stands against a certificate and a private key, both PEM, as a pair; undefined when they fit. The first of
+ * What is wrong with a certificate and a private key, both PEM, as a pair; undefined if they fit. The first of
  * several certificates counts, as in a chain. No byte of either is in the answer.
  */
 export function problemOfTlsPair(certificate: Uint8Array, key: Uint8Array): string | undefined {

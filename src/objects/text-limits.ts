@@ -6,7 +6,7 @@ export type TextLimits = {
   readonly bytes: number;
   /** Keys, values, lists and mappings, with everything that aliases repeat. */
   readonly nodes: number;
-  /** What to do about a text that is over a limit. */
+  /** The remedy for a text that exceeds a limit. */
   readonly remedy: string;
 };
 
@@ -14,8 +14,8 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /**
- * What is read from outside, by what it is; `docs/limits.md` lists the same. YAML costs about 20 µs and 1.2 KB a node, so these
- * bound the memory to some 80 MB, whatever the text looks like.
+ * What is read from outside, by what it is; `docs/limits.md` lists the same. YAML costs about 20 µs and 1.2 KB a node,
+ * so these bound the memory to some 80 MB, whatever the text looks like.
  */
 export const TEXT_LIMITS = {
   /** A key of CSI's volume_context or parameters, which have 4 KiB in all. */

@@ -47,7 +47,9 @@ function fromObject(source: ObjectSource, inputs: RenderInputs): Contribution {
   return fromValues({ origin, keyWord, items, optional }, values, inputs);
 }
 
-/** An object's values by key, as the bytes of files. A key that is in both maps of a ConfigMap has its value of `data`. */
+/**
+ * An object's values by key, as the bytes of files. A key that is in both maps of a ConfigMap has its value of `data`.
+ */
 function valuesOf(object: StoredObject | undefined): ReadonlyMap<string, Uint8Array> | undefined {
   if (object?.kind === 'Secret') return object.data;
   if (object?.kind !== 'ConfigMap') return undefined;

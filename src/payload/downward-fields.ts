@@ -7,7 +7,7 @@ import type { RenderInputs } from './render-inputs.ts';
 /** The part of a rendering's inputs that the downward API looks at. */
 export type DownwardInputs = Pick<RenderInputs, 'pod' | 'namespace' | 'allocatable'>;
 
-/** What one downward API item shows, as bytes; or why it cannot be said. */
+/** The value of a downward API item as bytes, or the problem with it. */
 export function downwardValue(value: DownwardValue, inputs: DownwardInputs): Uint8Array | Problem {
   if (inputs.pod === undefined)
     return invalid('the downward API shows the pod, and the request does not say which it is');
@@ -55,9 +55,9 @@ function mapText(map: ReadonlyMap<string, string>): string {
 }
 
 /**
- * ceil(quantity / divisor), as Kubernetes counts. A limit that is not set, or zero, is what the node can give; of huge pages,
- * which are never overcommitted, it is 0 (`MergeContainerResourceLimits` of its resource helpers). A request that is not set is
- * the limit, as the API server fills it in, else 0.
+ * ceil(quantity / divisor), as Kubernetes counts. A limit that is not set, or zero, is what the node can give; of huge
+ * pages, which are never overcommitted, it is 0 (`MergeContainerResourceLimits` of its resource helpers). A request
+ * that is not set is the limit, as the API server fills it in, else 0.
  */
 function resourceValue(
   { containerName, resource, divisor }: Extract<DownwardValue, { kind: 'resource' }>,

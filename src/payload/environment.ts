@@ -39,8 +39,8 @@ type ResolvedEnvironment =
 export const MAX_ENVIRONMENT_BYTES = 6 * 1024 * 1024;
 
 /**
- * Keys of all objects of envFrom together, one that is named twice counted twice, and signs that may begin a reference: each takes
- * a microsecond or two.
+ * Keys of all objects of envFrom together, one that is named twice counted twice, and signs that may begin a reference:
+ * each takes a microsecond or two.
  */
 export const MAX_KEYS = 20_000;
 
@@ -61,7 +61,7 @@ export function resolveEnvironment(inputs: EnvironmentInputs): ResolvedEnvironme
   return draft.result();
 }
 
-/** What is resolved so far. Text has a character per byte (latin1), so that values of any bytes can be expanded. */
+/** The variables so far. Text has a character per byte (latin1), so that values of any bytes can be expanded. */
 class Draft {
   readonly variables = new Map<string, string>();
   readonly notices: Notice[] = [];
@@ -74,7 +74,7 @@ class Draft {
     return this.#room;
   }
 
-  /** Whether there is more than may be; then nothing that is still to come counts. */
+  /** True once a limit is exceeded; then the rest is skipped. */
   get isTooLarge(): boolean {
     return this.#room < 0 || this.#keys > MAX_KEYS;
   }

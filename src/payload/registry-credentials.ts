@@ -50,13 +50,13 @@ export function* matchingCredentials(
 
 /** One entry of a docker configuration. */
 type DockerLogin = {
-  /** What it is matched by, e.g. `registry.example:5000/team`; see `registryKey`. */
+  /** Matched with images, e.g. `registry.example:5000/team`; see `registryKey`. */
   readonly key: string;
   readonly username: string;
   readonly password: string;
 };
 
-/** What is wrong with an entry or with the whole, without any bytes of it but the registry's name; a number where that is none. */
+/** Problems name entries by their registry, or by number if the name is malformed, and contain nothing else of them. */
 type DockerConfig = { readonly logins: readonly DockerLogin[]; readonly problems: readonly string[] };
 
 /** The logins of an image pull secret. What is malformed is left out and said; the rest counts. */
@@ -164,7 +164,7 @@ function matchesImage(key: string, { registry, repository }: ImageReference): bo
   return pattern.labels.every((label, index) => matchesLabel(label, host.labels[index] ?? ''));
 }
 
-/** Whether the key's credentials are for images of the default registry, when nothing else matches. */
+/** True if the key's credentials are for images of the default registry, as a fallback. */
 function isDefaultFor(key: string, { registry }: ImageReference): boolean {
   return key === DEFAULT_KEY && registry === DEFAULT_REGISTRY;
 }

@@ -16,9 +16,9 @@ type Rendered =
   | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
 
 /**
- * The volume's files: the contributions of all sources, later over earlier, within the budget. All faults of all sources
- * are reported at once; `invalid` takes precedence over `missing`, since waiting alone will not help. Values are passed
- * on, not copied.
+ * The volume's files: the contributions of all sources, later over earlier, within the budget. All faults of all
+ * sources are reported at once; `invalid` takes precedence over `missing`, since waiting alone will not help. Values
+ * are passed on, not copied.
  */
 export function renderPayload(inputs: RenderInputs): Rendered {
   return finish(renderingPayload(inputs));

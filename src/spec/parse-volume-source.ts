@@ -64,8 +64,8 @@ type LiteralPath = {
 /**
  * Conflicts among the literal paths of a raw volume source: a path that another needs as a directory, and a duplicate
  * where Kubernetes refuses it, among the items of projected sources. Elsewhere (items of a plain volume, tokens) the
- * later one wins, as in Kubernetes, unless the spelling differs: then chance would decide there. Works on unparsed input,
- * so that other faults do not hide conflicts. Invalid paths are reported by the schema.
+ * later one wins, as in Kubernetes, unless the spelling differs: then chance would decide there. Works on unparsed
+ * input, so that other faults do not hide conflicts. Invalid paths are reported by the schema.
  */
 function pathConflicts(raw: unknown, root: string): Fault[] {
   const faults: Fault[] = [];
@@ -128,8 +128,8 @@ function* literalPath(item: unknown, at: string, isExclusive: boolean): Generato
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The spec in Kubernetes' shape, as plain JSON from which `parseVolumeSource` makes an equal spec. A single source has a
- * shape of its own if Kubernetes has one; everything else is `projected`.
+ * The spec in Kubernetes' shape, as plain JSON from which `parseVolumeSource` makes an equal spec. A single source has
+ * a shape of its own if Kubernetes has one; everything else is `projected`.
  */
 export function volumeSpecToJson(spec: VolumeSpec): Json {
   const defaults = { defaultMode: spec.defaultMode, defaultUser: spec.defaultUser, defaultGroup: spec.defaultGroup };

@@ -3,7 +3,7 @@ import { type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { mapOf, optional, text, textValue } from '../base/schemas.ts';
 import { parseQuantity } from './quantity.ts';
 
-/** What the request says about its workload, for the downward API and for tokens. */
+/** The workload of a request, for the downward API and for tokens. */
 export type PodFacts = {
   readonly name: string;
   readonly uid: string;

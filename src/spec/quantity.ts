@@ -67,7 +67,7 @@ function greatestCommonDivisor(a: bigint, b: bigint): bigint {
   return b === 0n ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** Whether it is so many times `unit`, which must be positive. */
+/** True for a multiple of `unit`, which must be positive. */
 export function isMultiple(amount: Quantity, unit: Quantity): boolean {
   if (unit.numerator <= 0n) return false;
   return (amount.numerator * unit.denominator) % (amount.denominator * unit.numerator) === 0n;

@@ -1,7 +1,9 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 declare const relativePath: unique symbol;
-/** A cleaned path inside a volume: not empty, relative, no `.` or `..` element, first element not starting with `..`. */
+/**
+ * A cleaned path inside a volume: not empty, relative, no `.` or `..` element, first element not starting with `..`.
+ */
 export type RelativePath = string & { readonly [relativePath]: true };
 
 const MAX_PATH_BYTES = 4096;

@@ -110,8 +110,8 @@ function divisors(texts: readonly string[]): ReadonlySet<string> {
 }
 
 /**
- * Equal for quantities that Kubernetes prints alike: the same amount in the same notation. A sign, a leading zero, a point
- * without digits, an exponent and a power of two are kept as written.
+ * Equal for quantities that Kubernetes prints alike: the same amount in the same notation. A sign, a leading zero, a
+ * point without digits, an exponent and a power of two are kept as written.
  */
 function canonical(text: string): string {
   const quantity = parseQuantity(text, '');

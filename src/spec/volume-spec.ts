@@ -6,8 +6,8 @@ import type { RelativePath } from './relative-path.ts';
 export const MAX_GROUP = 2 ** 32 - 2;
 
 /**
- * What a volume shall contain, parsed and defaulted. The five single-source shapes and `projected` become the same
- * thing: a list of sources, later ones over earlier ones.
+ * The contents of a volume, parsed and with defaults. The five single-source shapes and `projected` become one form: a
+ * list of sources, where later ones win.
  */
 export type VolumeSpec = {
   readonly sources: readonly SourceSpec[];

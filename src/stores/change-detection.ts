@@ -8,7 +8,9 @@ import type { ObjectChange, Source } from './store.ts';
 
 const NOT_FOLLOWED: Disposable = { [Symbol.dispose]: () => {} };
 
-/** `--change-detection=get`: every read goes to the store, and nothing is followed. A change is seen at the next read. */
+/**
+ * `--change-detection=get`: every read goes to the store, and nothing is followed. A change is seen at the next read.
+ */
 export class UnfollowedSource implements Source {
   readonly #source: Source;
 

@@ -11,7 +11,7 @@ export interface Source {
   readonly storeId: string;
   /** Resolves once absence means absence: the initial read is done. Rejects with the signal's reason. */
   ready(signal: AbortSignal): Promise<void>;
-  /** The newest state known; undefined when the object does not exist. `unavailable` when that cannot be said. */
+  /** The newest known state; undefined if the object does not exist. `unavailable` if that is not known. */
   get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined>;
   /**
    * Calls `listener` after every change of the object, in revision order, until disposed. It is called synchronously
@@ -20,7 +20,7 @@ export interface Source {
   follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable;
 }
 
-/** One change, without its data: whoever cares reads the object. */
+/** One change, without its data: a listener that needs it reads the object. */
 export type ObjectChange = {
   readonly ref: ObjectRef;
   readonly type: 'added' | 'modified' | 'deleted';
@@ -32,13 +32,15 @@ export type ObjectChange = {
 /** A Source that can also be written. Drafts are already admitted (`admitObject`). */
 export interface Store extends Source {
   /**
-   * Creates the object or changes its body, labels and annotations, as `options.mode` has it, in the one transaction that
-   * reads what is there. The same contents and record again change nothing, not even the revision. Errors: `aborted` when `draft.metadata.resourceVersion` is not the current one, `already-exists`
-   * with `createOnly`, `invalid-argument` when the stored object forbids the change (immutable, type), or what a
-   * merge comes to is not valid.
+   * Creates the object, or changes its body, labels and annotations as `options.mode` says, in the transaction that
+   * reads the current object. Equal contents with an equal record change nothing, not even the revision. Errors:
+   * `aborted` if `draft.metadata.resourceVersion` is not the current one, `already-exists` with `createOnly`,
+   * `invalid-argument` if the stored object forbids the change (immutable, type) or the result of a merge is not valid.
    */
   apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied>;
-  /** The last state; undefined when there was none. `aborted` when `resourceVersion` is given and not the current one. */
+  /**
+   * The last state; undefined when there was none. `aborted` when `resourceVersion` is given and not the current one.
+   */
   delete(ref: ObjectRef, resourceVersion: string | undefined, signal: AbortSignal): Promise<StoredObject | undefined>;
   /** In order of namespace, then name. The revision is where a watch may start so that nothing is missed. */
   list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList>;
@@ -65,9 +67,11 @@ export type ApplyOptions = {
   readonly mode?: ApplyMode;
 };
 
-/** What becomes of the object that is there, and of the record of names beside it (`StoredObject.applied`). */
+/** How an apply changes the current object, and the record of names beside it (`StoredObject.applied`). */
 export type ApplyMode =
-  /** Replaced. The record loses the names that are gone, and gains none: for a single change, which declares nothing. */
+  /**
+   * Replaced. The record loses the names that are gone, and gains none: for a single change, which declares nothing.
+   */
   | { readonly kind: 'update' }
   /** Replaced, and everything of the draft recorded; or `applied` of it, which a copy brings with it. */
   | { readonly kind: 'replace'; readonly applied?: ReadonlySet<string> }

@@ -20,8 +20,8 @@ type KeySetFileOptions = {
 };
 
 /**
- * Keeps a file at the public keys, for whoever verifies tokens. Readers find the old set or the new one, never a part. What
- * stands against it is logged and tried again: a daemon without this file is better than none.
+ * Keeps the public keys in a file, for services that verify tokens. Readers find the old set or the new one, never a
+ * part. Failures are logged and retried: a daemon without this file is better than none.
  */
 export class KeySetFile implements AsyncDisposable {
   readonly #options: KeySetFileOptions;
@@ -36,8 +36,8 @@ export class KeySetFile implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the file was written, or could not be; from then on it is kept. The store must be ready. The signal ends
-   * the wait for the first attempt.
+   * Resolves when the file was written, or could not be; from then on it is kept. The store must be ready. The signal
+   * ends the wait for the first attempt.
    */
   async start(signal: AbortSignal): Promise<void> {
     this.#following = this.#options.keys.onChange(() => this.#changed.ring());
@@ -68,7 +68,7 @@ export class KeySetFile implements AsyncDisposable {
     }
   }
 
-  /** Whether the file says what it should. */
+  /** True if the file is up to date. */
   async #try(): Promise<boolean> {
     const { path, signer, log } = this.#options;
     try {

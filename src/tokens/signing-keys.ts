@@ -11,7 +11,21 @@ import type { Store } from '../stores/store.ts';
 const SECRET_TYPE = 'lantern.dev/signing-keys';
 export const SIGNING_KEYS_DATA = 'keys.json';
 
-/** Another daemon may write in between; that it does so this often in a row is a fault of its own. */
+/** The algorithm of signatures (RFC 7518, 3.4). */
+export const ALGORITHM = 'ES256';
+const CURVE = 'P-256';
+/** OpenSSL's name for it. */
+const CURVE_OF_OPENSSL = 'prime256v1';
+
+/** A new key signs tokens of up to a day. A longer lifetime is stored before the first such token (`covering`). */
+const FIRST_LONGEST_SECONDS = 86_400;
+/** How long another daemon on the same store may keep signing before it learns that its key is retired. */
+const LAG_SECONDS = 3_600;
+
+/** How many expired keys are remembered, newest first, so that an old archive does not make one of them sign again. */
+const MAX_REMEMBERED = 100;
+
+/** Another daemon may write in between, but not this often in a row. */
 const MAX_ATTEMPTS = 10;
 
 /** The keys, ready for use. */
@@ -22,14 +36,14 @@ export type LoadedKeys = {
   readonly privateKey: CryptoKey;
 };
 
-/** What was read, and the version to replace. */
+/** The keys as read, and the version to replace. */
 type Found = LoadedKeys & { readonly object: StoredObject };
 
 /**
- * The keys that tokens are signed with. They are made where there are none, kept in memory while their Secret does not
- * change, and followed: what another daemon on the same store does counts here at once.
+ * The keys that sign tokens, in a Secret of the store. They are created if there are none, kept in memory while the
+ * Secret does not change, and followed: a change by another daemon on the same store takes effect at once.
  *
- * Errors of every method: `data-loss` when the Secret holds something else; otherwise as the store's.
+ * Errors of every method: `data-loss` if the Secret holds something else, otherwise those of the store.
  */
 export class SigningKeys implements Disposable {
   readonly #store: Store;
@@ -65,7 +79,7 @@ export class SigningKeys implements Disposable {
     return await this.#change((set) => rotated(set, this.#clock.now()), signal);
   }
 
-  /** Reads anew at the next use, for whoever has heard of a change before this has. */
+  /** Reads the keys again at the next use, for a caller that knows of a change before the store reports it. */
   forget(): void {
     this.#changes++;
     this.#loaded = undefined;
@@ -162,19 +176,7 @@ function damaged(problem: string): LanternError {
   );
 }
 
-/** What tokens are signed with (RFC 7518, 3.4). */
-export const ALGORITHM = 'ES256';
-const CURVE = 'P-256';
-/** OpenSSL's name for it. */
-const CURVE_OF_OPENSSL = 'prime256v1';
-
-/** A key begins with tokens of up to a day; longer ones are noted before the first is signed (`covering`). */
-const FIRST_LONGEST_SECONDS = 86_400;
-/** How long another daemon on the same store may go on signing before it has heard that its key is retired. */
-const LAG_SECONDS = 3_600;
-
-/** How many keys are remembered after their time, newest first: an old archive shall not have one of them sign again. */
-const MAX_REMEMBERED = 100;
+// The set of keys, as the Secret holds it.
 
 /** 32 bytes in base64url. */
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url');
@@ -223,7 +225,7 @@ async function rotated(set: SigningKeySet, now: number): Promise<SigningKeySet> 
   return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: retiredBy(set, now) };
 }
 
-/** What goes on verifying of a set when another key than its own signs from `now` on. */
+/** The keys of a set that must keep verifying when another key signs from `now` on. */
 export function retiredBy(set: SigningKeySet, now: number): SigningKeySet['retired'] {
   const { d: _, ...key } = set.signing;
   const untilSeconds = Math.ceil(now / 1000) + set.longestSeconds + LAG_SECONDS;
@@ -236,7 +238,7 @@ function covering(set: SigningKeySet, lifetimeSeconds: number): SigningKeySet {
   return set.longestSeconds >= lifetimeSeconds ? set : { ...set, longestSeconds: lifetimeSeconds };
 }
 
-/** What verifies at `now` (milliseconds since 1970): the signing key first. */
+/** The keys that verify at `now` (milliseconds since 1970), the signing key first. */
 export function publicKeys(set: SigningKeySet, now: number): PublicKeySet {
   const { d: _, ...signing } = set.signing;
   const keys = [signing, ...stillNeeded(set, now).map(({ key }) => key)];
@@ -247,7 +249,9 @@ export function encodeKeySet(set: SigningKeySet): Uint8Array {
   return Buffer.from(JSON.stringify(set));
 }
 
-/** The inverse of `encodeKeySet`, wary of what hands or disks may have done. Faults name members, never their values. */
+/**
+ * The inverse of `encodeKeySet`, wary of what hands or disks may have done. Faults name members, never their values.
+ */
 export async function parseKeySet(bytes: Uint8Array): Promise<Parsed<SigningKeySet>> {
   let json: unknown;
   try {

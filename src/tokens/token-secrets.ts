@@ -41,14 +41,14 @@ type TokenSecretsOptions = {
   readonly log: Log;
 };
 
-/** What one look at a Secret goes by. */
+/** The settings for one check of a Secret. */
 type Settings = Pick<Filling, 'rootCa' | 'settingsCount'>;
 
 /**
- * Fills Secrets of type `kubernetes.io/service-account-token`, as Kubernetes' token controller does: when they appear, when
- * their account appears, when the token was taken out, and anew when the signing key changes. Deletes those whose account
- * is gone, if the token in them is ours. Begins when the store is ready; whatever fails is logged and tried again until it is
- * disposed.
+ * Fills Secrets of type `kubernetes.io/service-account-token`, as Kubernetes' token controller does: when they appear,
+ * when their account appears, when the token was removed, and again when the signing key changes. Deletes those whose
+ * account is gone, if the token in them is ours. Begins when the store is ready. Failures are logged and retried until
+ * disposal.
  */
 export class TokenSecrets implements AsyncDisposable {
   readonly #options: TokenSecretsOptions;
@@ -112,7 +112,7 @@ export class TokenSecrets implements AsyncDisposable {
     return { revision, settings: { rootCa, settingsCount: false } };
   }
 
-  /** Whether everything has to be looked at again. */
+  /** True if all Secrets must be checked again. */
   async #onEvent({ type, object }: ObjectEvent, settings: Settings, signal: AbortSignal): Promise<boolean> {
     const { store, keys } = this.#options;
     if (refKey(refOf(object)) === refKey(SIGNING_KEYS)) {
@@ -138,8 +138,8 @@ export class TokenSecrets implements AsyncDisposable {
   }
 
   /**
-   * Brings one to what it should be. Should the version that is known be an older one, the store refuses the change, and
-   * the newer one is on its way here. What the store refuses for good waits for somebody to change it.
+   * Brings one to what it should be. Should the version that is known be an older one, the store refuses the change,
+   * and the newer one is on its way here. What the store refuses for good waits for somebody to change it.
    */
   async #settle(
     secret: StoredSecret,
@@ -224,7 +224,7 @@ function filledFor(secret: StoredSecret): string | undefined {
   return secret.metadata.annotations.get(SERVICE_ACCOUNT_UID_ANNOTATION);
 }
 
-/** What a token Secret should hold. */
+/** The wanted contents of a token Secret. */
 type Filling = {
   readonly claims: JWTPayload & { readonly iss: string };
   /** Of the keys that verify; the first one's key signs. */
@@ -238,12 +238,12 @@ type Filling = {
   readonly settingsCount: boolean;
 };
 
-/** Whether it holds a token that one of these keys has signed. */
+/** True if it holds a token that one of these keys has signed. */
 export function holdsTokenOf(keyIds: readonly string[], secret: StoredSecret): boolean {
   return keyIds.includes(tokenIn(secret)?.keyId ?? '');
 }
 
-/** Whether the token in it is missing, or is one of ours that should be replaced. A token of somebody else's stays. */
+/** True if the token is missing, or is one of ours that should be replaced. Another issuer's token stays. */
 function needsToken(secret: StoredSecret, { claims, keyIds, settingsCount }: Filling): boolean {
   if (!secret.data.get(TOKEN)?.byteLength) return true;
   const found = tokenIn(secret);
@@ -269,7 +269,7 @@ function filled(
   return { ...secret, data, metadata: { ...secret.metadata, annotations } };
 }
 
-/** What the token says, unverified; undefined where there is none, or something that is no token. */
+/** Key id and claims of the token, unverified; undefined without a valid token. */
 function tokenIn({
   data,
 }: StoredSecret): { readonly keyId: string | undefined; readonly claims: JWTPayload } | undefined {

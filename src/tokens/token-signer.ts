@@ -36,7 +36,7 @@ export class TokenSigner implements TokenIssuer {
     return (await this.publicKeys(signal)).keys.map(({ kid }) => kid);
   }
 
-  /** What tokens verify with, for everybody to read. */
+  /** The keys that verify tokens; public. */
   async publicKeys(signal: AbortSignal): Promise<PublicKeySet> {
     return publicKeys((await this.#keys.current(signal)).set, this.#clock.now());
   }
@@ -47,7 +47,7 @@ export class TokenSigner implements TokenIssuer {
   }
 }
 
-/** Unverified; undefined where it is no token. */
+/** Unverified; undefined if it is not a token. */
 function keyIdOf(token: string): string | undefined {
   try {
     return decodeProtectedHeader(token).kid;
@@ -124,6 +124,6 @@ export interface TokenIssuer {
   readonly issuer: string;
   /** Errors: `data-loss` when the signing keys are damaged, `unavailable` when they cannot be read now. */
   issue(request: TokenRequest, signal: AbortSignal): Promise<IssuedToken>;
-  /** Whether others can still verify a token that it issued: not once its key is gone. Errors as for `issue`. */
+  /** True if a token that it issued can still be verified, that is, until its key is gone. Errors as for `issue`. */
   vouchesFor(token: string, signal: AbortSignal): Promise<boolean>;
 }

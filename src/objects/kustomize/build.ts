@@ -66,8 +66,8 @@ class Build {
   }
 
   /**
-   * What becomes of `given` by a directory's kustomization, with all that it adds: a component gets everything that there
-   * is so far, a resource nothing. `above`: the directories on the way here.
+   * What becomes of `given` by a directory's kustomization, with all that it adds: a component gets everything that
+   * there is so far, a resource nothing. `above`: the directories on the way here.
    */
   async directory(
     directory: KustomizeDirectory,
@@ -174,7 +174,7 @@ class Build {
     return members;
   }
 
-  /** What generators make comes first, what they change stays where it is. */
+  /** Generated members come first. Members that a generator changes keep their place. */
   async #generated(
     given: readonly Member[],
     { configMapGenerator = [], secretGenerator = [], generatorOptions }: Kustomization,

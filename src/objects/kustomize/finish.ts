@@ -13,7 +13,7 @@ type FinishOptions = { readonly defaultNamespace: string; readonly suffixRule: S
 /** kustomize reads such an object, for patches and generators to use, and does not put it out. */
 const LOCAL = 'config.kubernetes.io/local-config';
 
-/** What can only be done once all is known: hashes behind names, then the references to whatever has another name now. */
+/** The last steps, which need all objects: hashes behind names, then the references to renamed objects. */
 export function finishMembers(members: readonly Member[], options: FinishOptions): Parsed<Finished[]> {
   const hashed = members.map((member) => withHash(member, options));
   const { unique, faults: repeated } = withoutRepeated(hashed);
@@ -52,7 +52,7 @@ function legacySuffix({ raw, place }: Member, options: FinishOptions): string | 
   return nameSuffix({ ...draft, name: draft.metadata.name });
 }
 
-/** What objects are called, by what they were called. */
+/** The current names of objects, by their earlier names. */
 class Names {
   readonly #byEarlier = new Map<string, Set<Member>>();
 
@@ -68,8 +68,8 @@ class Names {
   }
 
   /**
-   * What a name that stands in `referrer` may mean: of several that had it, those that went through the same prefixes and
-   * suffixes.
+   * What a name that stands in `referrer` may mean: of several that had it, those that went through the same prefixes
+   * and suffixes.
    */
   candidates(referrer: Member, kind: ReferredKind, name: string): readonly Member[] {
     const { namespace } = identityOf(referrer);

@@ -40,8 +40,9 @@ export async function generate(
 }
 
 /**
- * What a generator that merges or replaces makes of the object that there is: its name, namespace, labels and annotations
- * stay, with the new ones over them. Everything else is the new one's, type included; a merge keeps the old data.
+ * What a generator that merges or replaces makes of the object that there is: its name, namespace, labels and
+ * annotations stay, with the new ones over them. Everything else is the new one's, type included; a merge keeps the old
+ * data.
  */
 export function generatedOver(
   old: Member,

@@ -12,7 +12,9 @@ const operation = z.discriminatedUnion('op', [
 export type JsonPatch = readonly z.output<typeof operation>[];
 
 const MAX_OPERATIONS = 1000;
-/** Copies of copies double what they copy: what a patch may make of a document, as values in it and inside each other. */
+/**
+ * Copies of copies double what they copy: what a patch may make of a document, as values in it and inside each other.
+ */
 const MAX_VALUES = 100_000;
 const MAX_DEPTH = 200;
 

@@ -18,7 +18,7 @@ const labels = optional(z.record(z.string(), z.string()));
 const namespace = through(text, (value, field): Parsed<string | undefined> => {
   return value === undefined || value === '' ? parsed(undefined) : parseNamespace(value, field);
 });
-/** What kustomize does with it has no meaning for the objects that are kept. */
+/** Ignored: these fields have no effect on the objects that Lantern keeps. */
 const withoutEffect = optional(z.unknown());
 
 const options = optional(z.strictObject({ labels, annotations: labels, disableNameSuffixHash: flag, immutable: flag }));
@@ -91,7 +91,7 @@ const kustomization = z.strictObject({
   replicas: withoutEffect,
 });
 
-/** What a kustomization file says; paths in it are relative to its directory. */
+/** A parsed kustomization file; paths in it are relative to its directory. */
 export type Kustomization = z.output<typeof kustomization>;
 export type GeneratorOptions = NonNullable<Kustomization['generatorOptions']>;
 /** `type` is a Secret's. */
@@ -139,8 +139,8 @@ function isNothing(value: unknown): boolean {
 }
 
 /**
- * A directory with a kustomization, and what may be reached from it: files in and below it, links followed as long as they
- * end there, and other directories, wherever they lie. What cannot be read is thrown as a LanternError.
+ * A directory with a kustomization, and what may be reached from it: files in and below it, links followed as long as
+ * they end there, and other directories, wherever they lie. What cannot be read is thrown as a LanternError.
  */
 export type KustomizeDirectory = AsyncDisposable & {
   /** Absolute and without links, which names it in one way only. */

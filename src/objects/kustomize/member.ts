@@ -3,7 +3,7 @@ import { type Fields, isFields } from '../../base/parsed.ts';
 import { OBJECT_KINDS } from '../object.ts';
 import type { Kustomization } from './kustomization.ts';
 
-/** What tells one object from another. */
+/** The identity of an object. */
 export type Identity = {
   readonly apiVersion: string;
   readonly kind: string;
@@ -23,7 +23,7 @@ export type Member = {
   /** In the order in which they were put on. */
   readonly prefixes: readonly string[];
   readonly suffixes: readonly string[];
-  /** Whether its final name tells its contents. */
+  /** True if its final name has a hash of its contents. */
   readonly hasHash: boolean;
 };
 
@@ -44,7 +44,7 @@ export function identityOf({ raw, home }: Pick<Member, 'raw' | 'home'>): Identit
   };
 }
 
-/** Whether it is called so, or ever was. */
+/** True if this is its name, or ever was. */
 export function hasName(member: Member, wanted: Identity): boolean {
   return [...member.earlier, identityOf(member)].some((identity) => keyOf(identity) === keyOf(wanted));
 }
@@ -119,7 +119,7 @@ const CLUSTER_SCOPED: ReadonlySet<unknown> = new Set(
 /** Kinds whose names mean something outside the kustomization. */
 const FIXED_NAMES: ReadonlySet<unknown> = new Set(['APIService', 'CustomResourceDefinition', 'Namespace']);
 
-/** What a kustomization does to the metadata of all objects in it, in kustomize's order. */
+/** Applies a kustomization's changes of metadata to all its objects, in kustomize's order. */
 export function transform(members: readonly Member[], kustomization: Kustomization): Member[] {
   const { namespace, namePrefix = '', nameSuffix = '', labels = [], commonLabels, commonAnnotations } = kustomization;
   const allLabels = Object.assign({}, ...labels.map(({ pairs }) => pairs), commonLabels);

@@ -22,7 +22,9 @@ const LENGTH = 10;
 /** Digits and vowels that could spell a word, and what kubectl writes for them. */
 const INSTEAD: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
 
-/** The ten characters that `kubectl create --append-hash` puts behind the name and a dash (kubectl's `pkg/util/hash`). */
+/**
+ * The ten characters that `kubectl create --append-hash` puts behind the name and a dash (kubectl's `pkg/util/hash`).
+ */
 export function nameSuffix(object: Suffixed): string {
   return suffixOf(hashedFields(object));
 }

@@ -99,7 +99,7 @@ function refused<T>(message: string, field = ''): Parsed<T> {
   return faulty([{ field, message }]);
 }
 
-/** What the document of a patch names, by any name that it ever had. */
+/** The member that the document of a patch names, by any name that it ever had. */
 function selectNamed(members: readonly Member[], document: Fields, home: string): Parsed<ReadonlySet<Member>> {
   const wanted = identityOf({ raw: document, home });
   const found = members.filter((member) => hasName(member, wanted));
@@ -194,8 +194,8 @@ function merge(value: unknown, patch: unknown): unknown {
 const LONGEST_MS = 50;
 
 /**
- * Those of the texts that a regular expression matches from end to end. The expression may be anybody's: one that is malformed
- * or takes too long is a fault.
+ * Those of the texts that a regular expression matches from end to end. The expression may be anybody's: one that is
+ * malformed or takes too long is a fault.
  */
 export function matchWhole(pattern: string, texts: readonly string[]): Parsed<ReadonlySet<string>> {
   if (/^[-\w]*$/.test(pattern)) return parsed(new Set(texts.filter((text) => text === pattern)));

@@ -1,18 +1,20 @@
 import { endOfString } from '../bounded-json.ts';
 import { TEXT_LIMITS } from '../text-limits.ts';
 
-/** One document of a manifest, with the `---` line that begins it, and the line of the manifest it begins on, from 1. */
+/**
+ * One document of a manifest, with the `---` line that begins it, and the line of the manifest it begins on, from 1.
+ */
 export type DocumentText = { readonly text: string; readonly line: number };
 
-/** What may stand before the `---` of the same document: directives, comments, blank lines. */
+/** Allowed before the `---` of the same document: directives, comments, blank lines. */
 const PREAMBLE = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF)*$/;
 /** And what begins a document. */
 const BEGINNING = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF|---[ \t]*(?:#.*)?\r?\n)*$/;
 
 /**
- * A manifest's documents one after another, so that no more than one of them needs to be parsed at a time. One that is empty
- * is among them, comments alone may be. JSON objects that follow each other are documents each, as `jq` and `cat` print
- * them, and so is what follows a byte order mark.
+ * A manifest's documents one after another, so that no more than one of them needs to be parsed at a time. One that is
+ * empty is among them, comments alone may be. JSON objects that follow each other are documents each, as `jq` and `cat`
+ * print them, and so is what follows a byte order mark.
  */
 export function* documentsIn(manifest: string): Generator<DocumentText, void> {
   for (const part of documentsBetweenMarks(manifest)) {
@@ -93,7 +95,7 @@ function isPreamble(text: string, start: number, end: number, preamble = PREAMBL
   return end - start <= MAX_PREAMBLE && preamble.test(text.slice(start, end));
 }
 
-/** What files that begin with byte order marks have become in one. */
+/** The parts of a concatenation of files that begin with byte order marks. */
 function stretchesOf(text: string): string[] {
   const stretches: string[] = [];
   let start = 0;
@@ -116,7 +118,7 @@ function linesIn(text: string): number {
   return lines;
 }
 
-/** What may stand before the first object, or between two. */
+/** Allowed before the first object and between two. */
 const BETWEEN = /[\uFEFF \t\r\n]*/y;
 const JSON_BEGINNING = /(?:\uFEFF?---[ \t]*\r?\n)?[\uFEFF \t\r\n]*/y;
 const TOKEN = /[ \t\r\n,:]*(?:["[\]{}]|true|false|null|-?[0-9][0-9.eE+-]*)/y;

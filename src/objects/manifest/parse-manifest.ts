@@ -20,7 +20,10 @@ import { validateObject } from '../validate-object.ts';
 import { type DocumentText, documentsIn } from './documents.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
-/** One document of a manifest: an object that Lantern keeps, or one of another kind that clusters have (a Pod), as it was written. */
+/**
+ * One document of a manifest: an object that Lantern keeps, or one of another kind that clusters have (a Pod), as it
+ * was written.
+ */
 export type ManifestDocument =
   | ({ readonly kind: 'object' } & Declared)
   | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
@@ -47,7 +50,7 @@ export function parseManifest(text: string, options: ManifestOptions): Parsed<Ma
   return faults.length > 0 ? faulty(faults) : parsed(documents);
 }
 
-/** What one document's text holds: more than one for a list; `count` is how many documents YAML sees in it. */
+/** The documents of one text: several for a list. `count` is the number of YAML documents in it. */
 export type ManifestPart = {
   readonly count: number;
   readonly documents: readonly ManifestDocument[];
@@ -194,8 +197,8 @@ function isObjectKind(kind: unknown): kind is ObjectKind {
 }
 
 /**
- * One object as it stands in a manifest (parsed YAML or JSON) → a draft that `validateObject` has nothing against, and what
- * the manifest says beside it. An object without a namespace gets the default one.
+ * One object as it stands in a manifest (parsed YAML or JSON) → a draft that `validateObject` has nothing against, and
+ * what the manifest says beside it. An object without a namespace gets the default one.
  */
 export function parseObject(raw: unknown, defaultNamespace: string): Parsed<Declared> {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {

@@ -26,8 +26,8 @@ const binary: ScalarTag = {
 type YamlOptions = ParseOptions & DocumentOptions & SchemaOptions;
 
 /**
- * YAML as Kubernetes reads it; see `numberTags` for `exact`. `schema` is named too, or a document's own `%YAML 1.2` would
- * make `0400` decimal.
+ * YAML as Kubernetes reads it; see `numberTags` for `exact`. `schema` is named too, or a document's own `%YAML 1.2`
+ * would make `0400` decimal.
  */
 export function kubernetesYaml(exact: boolean): YamlOptions {
   return exact ? EXACT : DOUBLES;
@@ -60,11 +60,11 @@ function isReplaced({ tag, test }: { readonly tag: string; readonly test?: RegEx
 
 export type ProblemCode = ErrorCode | 'BAD_ALIAS_TARGET' | 'TOO_MANY_ALIASES' | typeof NOT_BASE64 | typeof NOT_TEXT;
 
-/** What our own tags complain with; the library passes it on as the message of an error. */
+/** Errors of our own tags. The library passes them on as the message of an error. */
 const NOT_BASE64 = 'NOT_BASE64';
 const NOT_TEXT = 'NOT_TEXT';
 
-/** What is wrong, and where: an offset in characters. */
+/** A problem and its offset in characters. */
 export type YamlProblem = { readonly offset: number; readonly code: ProblemCode };
 
 /** Each alias is looked up among all of them, so their number is what bounds the time. */

@@ -38,9 +38,9 @@ const MAX_PROBLEMS = 10_000;
 const EXPANDS = 'aliases (*name) expand to too much, or a merge key (<<) has no mapping';
 
 export type YamlOptions = {
-  /** What the first line is counted as; 1 unless said. */
+  /** The number of the first line. Default: 1. */
   readonly firstLine?: number;
-  /** Whether whole numbers that a double cannot hold are bigints rather than the nearest double. */
+  /** If set, whole numbers that a double cannot hold become bigints rather than the nearest double. */
   readonly exact?: boolean;
 };
 
@@ -48,10 +48,10 @@ type Settings = { readonly limits: TextLimits; readonly firstLine: number; reado
 
 /**
  * The documents of a YAML or JSON text, as Kubernetes reads them: YAML 1.1 (`0400` is octal, `yes` is true) without
- * times and dates; numbers too large for a double are text; keys are always text; an empty document is null. Repeated keys, tags, aliases that
- * expand without bound and nesting beyond some hundred levels are refused; so are more bytes than `limits` allow, before
- * anything is parsed, and more nodes, before anything is made of them. Faults name line and column, counted from
- * `firstLine`, and never quote the input, because it may be a secret.
+ * times and dates; numbers too large for a double are text; keys are always text; an empty document is null. Repeated
+ * keys, tags, aliases that expand without bound and nesting beyond some hundred levels are refused; so are more bytes
+ * than `limits` allow, before anything is parsed, and more nodes, before anything is made of them. Faults name line and
+ * column, counted from `firstLine`, and never quote the input, because it may be a secret.
  */
 export function parseYamlDocuments(
   text: string,
@@ -165,29 +165,29 @@ const MAX_LEXEMES_PER_NODE = 8;
 const NODES_PER_DOCUMENT = 100;
 
 /**
- * Counts the nodes of a YAML text from its lexemes, before anything is made of them: never fewer than two thirds of what
- * the composer will make; a text or a flow collection on the line after its key counts twice. Blank lines and comments take memory too, so there is a limit for
- * lexemes of any kind.
+ * Counts the nodes of a YAML text from its lexemes, before anything is made of them: never fewer than two thirds of
+ * what the composer will make; a text or a flow collection on the line after its key counts twice. Blank lines and
+ * comments take memory too, so there is a limit for lexemes of any kind.
  */
 class NodeCounter {
-  readonly #most: number;
+  readonly #max: number;
   #nodes = 0;
   #lexemes = 0;
   #flowDepth = 0;
-  /** What stands before a value that has not come yet: if it is null or a block collection, nothing else tells of it. */
+  /** The kind of value that must follow: a null or a block collection has no lexeme of its own. */
   #awaits: 'nothing' | 'block value' | 'flow value' = 'nothing';
   #isScalarNext = false;
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  /** Whether there are too many by now. */
+  /** True once there are too many. */
   add(lexeme: string): boolean {
     this.#lexemes++;
     if (this.#isScalarNext) this.#isScalarNext = false;
     else this.#count(lexeme);
-    return this.#nodes > this.#most || this.#lexemes > MAX_LEXEMES_PER_NODE * this.#most;
+    return this.#nodes > this.#max || this.#lexemes > MAX_LEXEMES_PER_NODE * this.#max;
   }
 
   #count(lexeme: string): void {
@@ -257,14 +257,15 @@ class NodeCounter {
   }
 }
 
-/** What a node holds, with everything that aliases repeat: nodes, and characters of keys and values. */
+/** The contents of a node, with everything that aliases repeat: nodes, and characters of keys and values. */
 export type Size = { readonly nodes: number; readonly characters: number };
 
 const NONE: Size = { nodes: 0, characters: 0 };
 
 /**
  * What the composer does not look for in a document without errors: aliases that lead nowhere or into themselves, too
- * many of them, and repeated keys, in linear time; and how large the document is. It recurses as deep as collections are nested.
+ * many of them, and repeated keys, in linear time; and how large the document is. It recurses as deep as collections
+ * are nested.
  */
 function checkReferences(document: Document.Parsed): {
   readonly problems: readonly YamlProblem[];
@@ -277,7 +278,7 @@ function checkReferences(document: Document.Parsed): {
 
 class ReferenceCheck {
   readonly problems: YamlProblem[] = [];
-  /** Of what each anchor names; `inside` while that is being looked at. */
+  /** The size of each anchored node; `inside` while it is being computed. */
   readonly #anchors = new Map<string, Size | 'inside'>();
   #aliases = 0;
 

@@ -12,7 +12,7 @@ import { parseVolumeSource } from '../parse-volume-source.ts';
 import { type Pod, parsePodText } from '../pod/pod.ts';
 import type { VolumeSpec } from '../volume-spec.ts';
 
-/** What one document of a manifest asks of the store; see `ManifestPart`. */
+/** The admitted objects of one document of a manifest; see `ManifestPart`. */
 type AdmittedPart = {
   readonly count: number;
   readonly drafts: readonly ObjectDraft[];
@@ -32,8 +32,8 @@ type RawInput = { readonly raw: unknown; readonly root: string };
 type EnvironmentInput = RawInput & { readonly names: EnvNameRule };
 
 /**
- * Everything whose input may be large, by name. Inputs and outputs are plain data (maps and bytes among it), so that they can go to
- * another thread and come back.
+ * Everything whose input may be large, by name. Inputs and outputs are plain data (maps and bytes among it), so that
+ * they can go to another thread and come back.
  */
 const TASKS = {
   pod: ({ text, defaultNamespace, field, names }: PodInput): Parsed<Pod> =>
@@ -62,7 +62,7 @@ export type ParseTask = keyof typeof TASKS;
 export type ParseInput<Task extends ParseTask> = Parameters<(typeof TASKS)[Task]>[0];
 export type ParseOutput<Task extends ParseTask> = ReturnType<(typeof TASKS)[Task]>;
 
-/** The file says what shall be; at which version it was written down does not matter. */
+/** A file declares the wanted state, whatever version the object had when the file was written. */
 function withoutVersion(draft: ObjectDraft): ObjectDraft {
   const { resourceVersion: _, ...metadata } = draft.metadata;
   return { ...draft, metadata };
@@ -90,11 +90,14 @@ export function parseNow<Task extends ParseTask>(task: Task, input: ParseInput<T
 }
 
 /**
- * Parses what came from outside and is within its limits (`docs/limits.md`). What that costs is up to the input: a second
- * of processor time for the largest.
+ * Parses what came from outside and is within its limits (`docs/limits.md`). What that costs is up to the input: a
+ * second of processor time for the largest.
  */
 export interface Parser {
-  /** Rejects with the signal's reason, or with `resource-exhausted` when the input takes more memory or time than there is. */
+  /**
+   * Rejects with the signal's reason, or with `resource-exhausted` when the input takes more memory or time than there
+   * is.
+   */
   run<Task extends ParseTask>(task: Task, input: ParseInput<Task>, signal: AbortSignal): Promise<ParseOutput<Task>>;
 }
 

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { type ParseInput, type ParseTask, parseNow } from './parse-tasks.ts';
 
-/** What the thread is asked, and what it answers: an error goes without its words, which may quote the input. */
+/** Messages to and from the thread. An error has no text, which might quote the input. */
 export type ThreadRequest = { readonly task: ParseTask; readonly input: ParseInput<ParseTask> };
 export type ThreadAnswer = { readonly ok: true; readonly output: unknown } | { readonly ok: false };
 

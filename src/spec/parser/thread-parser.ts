@@ -5,7 +5,7 @@ import { KeyedLock } from '../../base/keyed-lock.ts';
 import { type ParseInput, type ParseOutput, type Parser, type ParseTask, parseNow } from './parse-tasks.ts';
 import type { ThreadAnswer, ThreadRequest } from './parse-thread.ts';
 
-/** What the largest input takes is about half of this; the thread ends at it, the process goes on. Mebibytes. */
+/** Twice what the largest input takes. A thread that exceeds it ends, and the process continues. Mebibytes. */
 const HEAP_MIB = 160;
 /** The largest input takes two seconds on a slow processor; milliseconds. */
 const MAX_MS = 20_000;
@@ -24,8 +24,8 @@ type ThreadParserOptions = {
 
 /**
  * Parses small inputs at once, and larger ones in a thread, one after another, so that nobody else waits while they are
- * parsed. The thread is started when it is needed, and ends when nobody needs it; its memory is bounded, and that it runs out of it costs one
- * request.
+ * parsed. The thread is started when it is needed, and ends when nobody needs it; its memory is bounded, and that it
+ * runs out of it costs one request.
  */
 export class ThreadParser implements Parser, AsyncDisposable {
   readonly #options: ThreadParserOptions;
@@ -130,16 +130,16 @@ function failureOf(error: unknown): LanternError {
   return new LanternError('internal', 'parse a text: the parser failed', { cause: error });
 }
 
-/** What is read within some 20 ms, whatever it looks like. */
+/** Inputs up to this size are parsed within about 20 ms, whatever they contain. */
 const SMALL_BYTES = 16 * 1024;
 const SMALL_NODES = 800;
 
-/** Whether a task may be done where others wait. Looks at no more than it has to. */
+/** True if parsing will not block the event loop for long. Stops counting at the limit. */
 function isSmall<Task extends ParseTask>(input: ParseInput<Task>): boolean {
   return weightOf(input, SMALL_NODES) > 0;
 }
 
-/** What is left of `room`, in nodes; 0 or less when there are more. */
+/** The rest of `room` after the value's nodes; 0 or less if there are more. */
 function weightOf(value: unknown, room: number): number {
   if (typeof value === 'string') return room - (value.length > SMALL_BYTES ? room : nodesIn(value));
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return room - 1;

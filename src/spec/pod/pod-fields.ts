@@ -3,7 +3,9 @@ import { type Fields, isFields, mapKey, unknownField, wrongType } from '../../ba
 import { POD_TYPES } from '../../objects/kubernetes-api.ts';
 import { parseQuantity } from '../quantity.ts';
 
-/** Fields of Lantern's own, in the notation of `POD_TYPES`: data of the request as a source, and the owners of files. */
+/**
+ * Fields of Lantern's own, in the notation of `POD_TYPES`: data of the request as a source, and the owners of files.
+ */
 const OWN_FIELDS: Readonly<Record<string, string>> = {
   Volume: 'request:any',
   VolumeProjection: 'request:any',

@@ -69,7 +69,9 @@ export type VolumeMount = {
   readonly mountPath: string;
   /** As written. Volumes of Lantern are read-only in any case. */
   readonly readOnly: boolean;
-  /** An expression (`subPathExpr`) contains `$(VAR)`. It becomes a path when it is expanded, so neither is parsed yet. */
+  /**
+   * An expression (`subPathExpr`) contains `$(VAR)`. It becomes a path when it is expanded, so neither is parsed yet.
+   */
   readonly subPath: { readonly kind: 'path' | 'expression'; readonly text: string } | undefined;
 };
 
@@ -117,7 +119,9 @@ function readSubPath(raw: Fields, at: string, isProjected: boolean, faults: Faul
 
 type PlacedMount = VolumeMount & { readonly path: string; readonly prefix: string };
 
-/** A limit of Lantern's own: its mounts are read-only, so that no directory for an inner mount can be created in one. */
+/**
+ * A limit of Lantern's own: its mounts are read-only, so that no directory for an inner mount can be created in one.
+ */
 function refuseNested(mounts: readonly PlacedMount[], faults: Fault[]): void {
   const sorted = mounts.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
   // What lies below a path follows it immediately in this order.
@@ -139,8 +143,8 @@ const MAX_ELEMENT_BYTES = 255;
 const MAX_ELEMENTS = 100;
 
 /**
- * Cleans a container's mountPath: absolute, without empty and `.` elements. `..` is refused rather than resolved, and so
- * is `/` itself. Kubernetes forbids the colon, which separates paths in the options of container runtimes.
+ * Cleans a container's mountPath: absolute, without empty and `.` elements. `..` is refused rather than resolved, and
+ * so is `/` itself. Kubernetes forbids the colon, which separates paths in the options of container runtimes.
  */
 function parseMountPath(text: string, field: string): Parsed<string> {
   const refuse = (message: string): Parsed<string> => faulty([{ field, message }]);

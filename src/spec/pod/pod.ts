@@ -36,7 +36,9 @@ export type PodContainer = {
   readonly mounts: readonly VolumeMount[];
 };
 
-/** Lantern's own limit: volumes, containers, their mounts and variables together. Reading them blocks other requests. */
+/**
+ * Lantern's own limit: volumes, containers, their mounts and variables together. Reading them blocks other requests.
+ */
 const MAX_ENTRIES = 10_000;
 
 /**

@@ -15,7 +15,7 @@ const HEADING = Buffer.from(`${NAME}1\n`);
 const SALT_BYTES = 32;
 export const HEADER_BYTES = HEADING.length + KEY_ID_BYTES + SALT_BYTES;
 
-/** What a frame holds in the clear; only the last one may hold less. */
+/** Clear bytes of a frame; only the last one may have fewer. */
 export const FRAME_BYTES = 64 * 1024;
 export const SEALED_FRAME_BYTES = FRAME_BYTES + TAG_BYTES;
 

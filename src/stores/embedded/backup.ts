@@ -88,7 +88,9 @@ async function readBackup(
   return { objects, revision };
 }
 
-/** An archive is read by position. What comes through a pipe is copied, encrypted as it is, to a file without a name. */
+/**
+ * An archive is read by position. What comes through a pipe is copied, encrypted as it is, to a file without a name.
+ */
 async function openSeekable(path: string, spoolDirectory: string): Promise<FileHandle> {
   const file = await open(path);
   if ((await file.stat()).isFile()) return file;
@@ -120,7 +122,8 @@ async function requireUsed({ directory }: EmbeddedLocation, verb: string): Promi
 }
 
 /**
- * After a crash at any step the next start refuses the store: the new head comes first, and fits the new database alone.
+ * After a crash at any step the next start refuses the store: the new head comes first, and fits the new database
+ * alone.
  */
 async function putInPlace(
   paths: DataPaths,

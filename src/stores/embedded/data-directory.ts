@@ -27,7 +27,10 @@ export function dataPaths(directory: string): DataPaths {
   };
 }
 
-/** The data directory when nobody says otherwise: /var/lib/lantern for root, else below $XDG_STATE_HOME or ~/.local/state. */
+/**
+ * The data directory when nobody says otherwise: /var/lib/lantern for root, else below $XDG_STATE_HOME or
+ * ~/.local/state.
+ */
 export function defaultDataDirectory(
   user: { readonly uid: number },
   environment: Readonly<Record<string, string | undefined>>,
@@ -42,7 +45,10 @@ export function defaultKeyFile(dataDirectory: string): string {
   return join(dataDirectory, 'key');
 }
 
-/** Makes the directory, 0700, when it is missing. `failed-precondition` when others can enter it or it is not this user's. */
+/**
+ * Makes the directory, 0700, when it is missing. `failed-precondition` when others can enter it or it is not this
+ * user's.
+ */
 export async function prepareDataDirectory(path: string): Promise<void> {
   const what = `open the data directory "${path}"`;
   try {
@@ -65,15 +71,15 @@ export async function prepareDataDirectory(path: string): Promise<void> {
   }
 }
 
-/** Enough for LevelDB to open again, which writes its log of up to 4 MiB anew, and for thousands of deletions. */
+/** Enough for LevelDB to open again, when it rewrites its log of up to 4 MiB, and for thousands of deletions. */
 const RESERVE_BYTES = 8 * 1024 * 1024;
 /** Of a small file system no more than this part. */
 const LARGEST_PART = 1 / 8;
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * A file that only takes room on the store's disk. When that is full it is given up, so that objects can still be deleted;
- * that it can be made anew shows that there is room again.
+ * A file that reserves room on the store's disk. It is removed when the disk is full, so that objects can still be
+ * deleted. When it can be written again, there is room again.
  */
 export class SpaceReserve {
   readonly #path: string;
@@ -82,7 +88,7 @@ export class SpaceReserve {
     this.#path = path;
   }
 
-  /** Whether the room is taken now. What could not be taken whole is given back. */
+  /** True if the room is reserved now. A part of it is given back. */
   async hold(): Promise<boolean> {
     try {
       const { blocks, bsize } = await statfs(dirname(this.#path));
@@ -95,7 +101,7 @@ export class SpaceReserve {
     }
   }
 
-  /** Whether there was something to give up. */
+  /** True if there was a reserve to remove. */
   async release(): Promise<boolean> {
     const bytes = await this.#size();
     await rm(this.#path, { force: true });

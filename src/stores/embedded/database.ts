@@ -40,7 +40,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
   readonly #revisions: Map<string, string>;
   /** Its digest is under `#key`. */
   #head: Head;
-  /** What a commit that failed would have led to. */
+  /** The state that a failed commit would have led to. */
   #undecided: NextState | undefined;
 
   private constructor(level: Level, paths: DataPaths, keys: KeyRing, head: Head, revisions: Map<string, string>) {
@@ -98,7 +98,9 @@ export class EmbeddedDatabase implements AsyncDisposable {
     return this.#key;
   }
 
-  /** Makes the changes durable, all or none. After an error nobody knows which, and nothing more is written: `reopen`. */
+  /**
+   * Makes the changes durable, all or none. After an error nobody knows which, and nothing more is written: `reopen`.
+   */
   async commit(events: readonly ObjectEvent[]): Promise<void> {
     const next = this.#after(events);
     this.#undecided = next;
@@ -147,7 +149,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
     await this.#level.close();
   }
 
-  /** What the events lead to; nothing is changed. */
+  /** The state after the events. */
   #after(events: readonly ObjectEvent[]): NextState {
     const operations: Operation[] = [];
     const revisions = new Map<string, string | undefined>();
@@ -204,7 +206,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
   }
 }
 
-/** What the store is after a group of changes. */
+/** The store after a group of changes. */
 type NextState = {
   readonly operations: Operation[];
   readonly head: Head;

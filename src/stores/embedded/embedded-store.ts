@@ -14,7 +14,7 @@ type EmbeddedStoreOptions = EmbeddedLocation & {
   readonly clock?: Clock;
   /** False for a store that is filled first: absence means nothing until `markReady()`. True where left out. */
   readonly ready?: boolean;
-  /** How many changes a watch can go back, 10,000 where left out. They are kept in memory: a start begins anew. */
+  /** How many changes a watch can go back, in memory only. Default: 10,000. */
   readonly historyEvents?: number;
 };
 
@@ -33,12 +33,12 @@ const RETRIES: Backoff = { firstMs: 2_000, maxMs: 30_000, jitter: 0.2 };
 const MIN_PAUSE_MS = 250;
 
 /**
- * Objects on one machine's disk, encrypted, and all of them in memory for reading. A write is answered, seen and told
- * of once it is durable. Writes that wait together are committed together.
+ * Objects on one machine's disk, encrypted, and all of them in memory for reading. A write is acknowledged, visible and
+ * announced once it is durable. Writes that wait together are committed together.
  *
- * A write that fails, for lack of room for instance, closes the database, since LevelDB takes no more then, and opens it
- * again, which tells whether the write was kept. From then on it takes deletions, in the room that it had reserved, or
- * nothing where it could not be opened; until the reserve can be made anew. `writability` says so.
+ * After a failed write, on a full disk for example, LevelDB accepts no more writes. The store closes the database and
+ * opens it again, which shows whether the write was kept. It then accepts only deletions, in the reserved room, or no
+ * writes if the database cannot be opened, until the room can be reserved again. `writability` reports this.
  */
 export class EmbeddedStore extends KeptStore implements AsyncDisposable {
   readonly storeId: string;
@@ -74,7 +74,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
   /** Loads the store; makes it on the first start. Errors as `EmbeddedDatabase.open`. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     const clock = options.clock ?? systemClock;
-    // Not zero: a store that was lost and made anew must not repeat revisions that somebody may still hold.
+    // Not zero: a store that was lost and made again must not repeat revisions that a client may still hold.
     const open = () => EmbeddedDatabase.open(options, Math.floor(clock.now()));
     const reserve = new SpaceReserve(dataPaths(options.directory).reserve);
     let shortage: LanternError | undefined;
@@ -92,7 +92,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     return store;
   }
 
-  /** Whether it takes every write. */
+  /** Reports whether it takes every write. */
   get writability(): Writability {
     return this.#trouble;
   }

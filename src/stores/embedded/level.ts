@@ -6,7 +6,7 @@ import type { DataPaths } from './data-directory.ts';
 
 export type Level = ClassicLevel<string, Uint8Array>;
 
-/** What the operator does about a store that cannot be used as it is. */
+/** The remedy for a store that is unusable. */
 export const WAY_BACK = 'stop here and restore a backup with "lantern restore FILE", as docs/store.md describes';
 
 /**
@@ -85,7 +85,7 @@ export function levelError(error: unknown, what: string): LanternError {
   return refuse('data-loss', `the database is damaged; ${WAY_BACK}`);
 }
 
-/** Whether there never was a store: no head, and no file that LevelDB keeps data in or finds it by. */
+/** True if there never was a store: no head, and no file in which LevelDB keeps or finds its data. */
 export async function isUnused({ database, head, directory }: DataPaths): Promise<boolean> {
   const names = await namesIn(database);
   if (names.some((name) => name === 'CURRENT' || /\.(?:ldb|sst|log)$/.test(name))) return false;

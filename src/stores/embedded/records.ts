@@ -10,7 +10,7 @@ import type { KeyRing, StoreKey } from '../sealed/key-file.ts';
 /** One entry of the database: the head, or an object under its name. Values are sealed. */
 export type EmbeddedRecord = readonly [key: string, value: Uint8Array];
 
-/** What a set of records says, checked. `head` is undefined where there is no record at all. */
+/** The checked contents of a set of records. `head` is undefined if there is no record at all. */
 export type Contents = {
   /** By `refKey`. */
   readonly objects: Map<string, StoredObject>;

@@ -25,7 +25,8 @@ export class EtcdClient implements Disposable {
   #current: number;
 
   /**
-   * `renewIdentity`: which it is by now, the same object where nothing changed. Asked after a failure, and for each stream.
+   * `renewIdentity`: which it is by now, the same object where nothing changed. Asked after a failure, and for each
+   * stream.
    */
   constructor(
     urls: readonly string[],
@@ -93,12 +94,12 @@ export class EtcdClient implements Disposable {
           bounded.throwIfAborted();
           await this.#renew();
           if (identity !== this.#identity) {
-            // What was refused was shown by another: the new one has had no attempt yet.
+            // The old identity was refused; the new one has had no attempt yet.
             distrusted = 0;
             continue;
           }
           if (failureOf(error) === 'untrusted') distrusted += 1;
-          // What no member accepts does not pass by waiting for it here.
+          // Every member rejected the call; retrying will not help.
           if (!isPassing(error) || distrusted >= this.#endpoints.length) throw etcdError(error, what);
           failure = error;
           this.#avoid(index);
@@ -109,7 +110,9 @@ export class EtcdClient implements Disposable {
     });
   }
 
-  /** Certificates and passwords are replaced while daemons run. However many calls fail at once, it is looked once. */
+  /**
+   * Reads certificates and passwords again, which can be replaced at any time; once for all calls that fail together.
+   */
   async #renew(): Promise<void> {
     this.#renewing ??= this.#useNewest().finally(() => {
       this.#renewing = undefined;

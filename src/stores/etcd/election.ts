@@ -22,8 +22,8 @@ export type EtcdElectionOptions = {
 };
 
 /**
- * Work that one daemon does for all, because it looks at everything: whoever holds a key under a lease does it. For a
- * moment two may: it spares etcd the load, and is no lock.
+ * Work that one daemon does for all, because it reads everything. The daemon that holds a key under a lease does it.
+ * This spares etcd load and is not a lock: for a moment two daemons may do it.
  */
 export class EtcdElection implements AsyncDisposable {
   readonly #options: EtcdElectionOptions;
@@ -36,7 +36,7 @@ export class EtcdElection implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Whether the work is done here at the moment. */
+  /** True while this daemon does the work. */
   get isHolder(): boolean {
     return this.#work !== undefined;
   }
@@ -100,7 +100,7 @@ export class EtcdElection implements AsyncDisposable {
     try {
       await work?.[Symbol.asyncDispose]();
     } catch (error) {
-      // Whoever has the key next does the work all the same.
+      // The next holder of the key does the work all the same.
       const failure = toLanternError(error, `end the work of "${this.#options.key}"`);
       this.#options.log.warn({ error: failure }, 'work that is done for all daemons did not end well');
     }

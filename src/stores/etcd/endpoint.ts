@@ -26,7 +26,9 @@ type Policies = NonNullable<IOptions['faultHandling']>;
 
 const UNUSED = new AbortController().signal;
 const NO_EVENTS = () => ({ dispose: () => {} });
-/** The library's own policies ask no member for five seconds after three failures; when to ask again is decided above. */
+/**
+ * The library's own policies ask no member for five seconds after three failures; when to ask again is decided above.
+ */
 const ONCE: NonNullable<Policies['global']> = {
   execute: async (call) => call({ signal: UNUSED }),
   onSuccess: NO_EVENTS,
@@ -63,7 +65,9 @@ export class EtcdEndpoint implements Disposable {
     this.#client = clientOf(this.#url, identity);
   }
 
-  /** Waits for its turn. The library cannot end a call early: one that is not waited for any more ends by its deadline. */
+  /**
+   * Waits for its turn. The library cannot end a call early: one that is not waited for any more ends by its deadline.
+   */
   async call<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#enter(signal);
     return await abortable(
@@ -172,7 +176,7 @@ export function failureOf(error: unknown): EtcdFailure {
   return BY_CLASS[error.constructor.name] ?? 'unexpected';
 }
 
-/** Whether it is worth asking again, another member first. */
+/** True if a retry may help, at another member first. */
 export function isPassing(error: unknown): boolean {
   const failure = failureOf(error);
   return failure === 'passing' || failure === 'untrusted';

@@ -50,8 +50,8 @@ const FIRST_CONTACT_MS = 8_000;
 const MAX_ATTEMPTS = 20;
 
 /**
- * Objects in an etcd that many daemons share, encrypted. What is followed is watched and kept in memory, and stays there
- * while etcd is away; everything else is read from etcd whenever it is asked for.
+ * Objects in an etcd that many daemons share, encrypted. What is followed is watched and kept in memory, and stays
+ * there while etcd is away; everything else is read from etcd whenever it is asked for.
  *
  * How far a watch can go back is for etcd's compaction to say.
  */
@@ -144,7 +144,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     return election;
   }
 
-  /** What is there from now on is all there is. A repeat does nothing. */
+  /** From now on, an object that is not there does not exist. A repeat does nothing. */
   markReady(): void {
     this.#isFilled = true;
     this.#resolveFilled();
@@ -254,7 +254,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     return { revision: from ?? revision, epoch };
   }
 
-  /** What is followed from before a write is told of it: so where that begins must be known first. */
+  /** A watch or follower that was requested before a write must see it, so its start must be known first. */
   async #mayWrite(ref: ObjectRef, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await abortable(Promise.allSettled([...this.#starting, this.#follows.get(ref)?.reading]), signal);

@@ -43,7 +43,7 @@ export class EtcdFollows implements Disposable {
     return this.#byKey.get(refKey(ref));
   }
 
-  /** The state of a followed object once it is known. Throws what stood against the last read while it is not. */
+  /** Resolves once the state of a followed object is known. Throws the error of a failed read. */
   async stateOf(followed: EtcdFollowed, signal: AbortSignal): Promise<void> {
     while (followed.state === undefined && followed.reading !== undefined) await abortable(followed.reading, signal);
   }
@@ -69,14 +69,14 @@ export class EtcdFollows implements Disposable {
     };
   }
 
-  /** What this process has written, before the watch tells of it. `epoch`: the history's when it was written. */
+  /** Takes over what this process has written, before the watch reports it. `epoch`: the history's at the write. */
   wrote(ref: ObjectRef, next: EtcdState, type: ObjectChange['type'], epoch: number): void {
     const followed = this.get(ref);
     if (followed === undefined || epoch !== this.#records.history.epoch) return;
-    this.#tell(followed, followed.happened(next, type));
+    this.#notify(followed, followed.happened(next, type));
   }
 
-  /** Etcd tells another history: everything is read anew, and whoever asks meanwhile waits for that. */
+  /** Reads everything again, because etcd's history is another. Callers wait for that. */
   forgetAll(): void {
     for (const followed of this.#byKey.values()) {
       followed.forget();
@@ -125,7 +125,7 @@ export class EtcdFollows implements Disposable {
       const revision = Number(kv.mod_revision);
       const state = this.#records.stateOf(followed.ref, type === 'Put' ? kv : undefined, revision);
       const kind = type === 'Delete' ? 'deleted' : kv.version === '1' ? 'added' : 'modified';
-      this.#tell(followed, followed.happened(state, kind));
+      this.#notify(followed, followed.happened(state, kind));
     }
   }
 
@@ -158,7 +158,7 @@ export class EtcdFollows implements Disposable {
       try {
         await followed.reading;
       } catch {
-        // Whoever asks for it meanwhile is told why.
+        // Callers that wait for it get the error.
         await this.#clock.sleep(waits.next().value, signal).catch(() => {});
       }
     }
@@ -170,7 +170,7 @@ export class EtcdFollows implements Disposable {
     const { history } = this.#records;
     const { epoch } = history;
     const state = await this.#reads.read(followed.ref);
-    if (epoch === history.epoch && this.#isFollowed(followed)) this.#tell(followed, followed.found(state));
+    if (epoch === history.epoch && this.#isFollowed(followed)) this.#notify(followed, followed.found(state));
   }
 
   #watch(followed: EtcdFollowed): void {
@@ -198,7 +198,7 @@ export class EtcdFollows implements Disposable {
     );
   }
 
-  #tell(followed: EtcdFollowed, change: Pick<ObjectChange, 'type' | 'revision'> | undefined): void {
+  #notify(followed: EtcdFollowed, change: Pick<ObjectChange, 'type' | 'revision'> | undefined): void {
     if (change === undefined) return;
     this.#followers.dispatch({ ref: followed.ref, ...change, observedAt: this.#clock.monotonic() });
   }
@@ -206,7 +206,7 @@ export class EtcdFollows implements Disposable {
 
 type Change = Pick<ObjectChange, 'type' | 'revision'>;
 
-/** What is known of one followed object: its newest state, and what its followers were told. */
+/** The newest known state of one followed object, and the change that its followers know of. */
 export class EtcdFollowed {
   readonly ref: ObjectRef;
   /** How many follow it. At zero it is dropped. */
@@ -217,7 +217,7 @@ export class EtcdFollowed {
   reading: Promise<void> | undefined;
   #state: EtcdState | undefined;
   /** The `changedAt` that followers know of; undefined before the first state. */
-  #told: number | undefined;
+  #reported: number | undefined;
   /** A state under another history: what it was changed at means nothing any more. */
   #isOtherHistory = false;
 
@@ -257,19 +257,19 @@ export class EtcdFollowed {
   /** A state that was read. Answers what changed since followers were told, as one change however many there were. */
   found(next: EtcdState): Change | undefined {
     if (this.#state !== undefined && next.revision <= this.#state.revision) return undefined;
-    const told = this.#told;
+    const reported = this.#reported;
     const isOther = this.#isOtherHistory;
     this.#keep(next);
     // What the first read finds is where they begin, and no change.
-    if (told === undefined) return undefined;
-    if (next.changedAt === told && !isOther) return undefined;
-    if (next.changedAt === 0) return told === 0 ? undefined : { type: 'deleted', revision: next.revision };
-    return { type: told === 0 ? 'added' : 'modified', revision: next.changedAt };
+    if (reported === undefined) return undefined;
+    if (next.changedAt === reported && !isOther) return undefined;
+    if (next.changedAt === 0) return reported === 0 ? undefined : { type: 'deleted', revision: next.revision };
+    return { type: reported === 0 ? 'added' : 'modified', revision: next.changedAt };
   }
 
   #keep(next: EtcdState): void {
     this.#state = next;
-    this.#told = next.changedAt;
+    this.#reported = next.changedAt;
     this.#isOtherHistory = false;
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IResponseHeader } from 'etcd3';
 
-/** What was known when a request was sent: a linearizable answer to it cannot be older. */
+/** The known state when a request is sent. A linearizable answer cannot be older. */
 type HistoryMark = { readonly epoch: number; readonly revision: number; readonly term: bigint };
 
 /** How far etcd had come under a kept id, as a later process can compare it. The cluster is hexadecimal. */
@@ -13,9 +13,9 @@ export type SeenHistory = {
 };
 
 /**
- * Whether etcd still tells the history that was seen so far, by this process or the one before it. A snapshot that was
- * restored goes on from an earlier revision, under an earlier term or as another cluster, and what was written since is
- * gone: then this is another store, with another id, and nothing compares across.
+ * Detects that etcd's history is no longer the one that this process, or the one before it, has seen. A restored
+ * snapshot continues from an earlier revision, under an earlier term or as another cluster, and has lost what was
+ * written since. It is another store, with another id, and revisions do not compare across.
  */
 export class EtcdHistory {
   readonly #onRestart: () => void;
@@ -29,8 +29,8 @@ export class EtcdHistory {
   #term = 0n;
 
   /**
-   * `onRestart` is called at the very moment from which on the history is another, which may be the first answer: `before`
-   * is what the process before has seen.
+   * `onRestart` is called at the very moment from which on the history is another, which may be the first answer:
+   * `before` is what the process before has seen.
    */
   constructor(onRestart: () => void, before?: SeenHistory) {
     this.#onRestart = onRestart;
@@ -90,12 +90,12 @@ export class EtcdHistory {
     return !(isEarlier || isOther);
   }
 
-  /** Something that etcd tells on its own: it can be late, but not ahead. */
+  /** A revision that etcd reports on its own: it can be late, but not ahead. */
   progress(revision: number): void {
     this.#revision = Math.max(this.#revision, revision);
   }
 
-  /** The id that is kept in etcd. Another one says that the history is another, to processes that come later as well. */
+  /** Takes note of the id in etcd. Another id means another history, for later processes too. */
   identify(id: string): void {
     if (this.#keptId === id) return;
     // That it went back has been noticed already.
@@ -105,16 +105,16 @@ export class EtcdHistory {
     this.#keptId = id;
   }
 
-  /** Whether that id is the one that is known to be kept in etcd. */
+  /** True if etcd is known to keep this id. */
   isKept(id: string): boolean {
     return this.#keptId === id;
   }
 
   /**
-   * Whether that id does not tell this history from an earlier one: it went back under it. Who was not there would take
-   * what is missing since for deleted, so etcd must keep another id.
+   * True if etcd was rolled back but kept store id `id`. A process that did not notice would take what is missing for
+   * deleted, so etcd must get another id.
    */
-  isOutlived(id: string): boolean {
+  wentBackUnder(id: string): boolean {
     return this.#wentBack && this.#keptId === id;
   }
 

@@ -16,9 +16,11 @@ export type EtcdIdentity = {
 
 type Files = Pick<EtcdConfig, 'endpoints' | 'ca' | 'pair' | 'login'>;
 
-/** The identity that the flags' files hold. They may be replaced at any time, by what renews certificates for instance. */
+/**
+ * The identity that the flags' files hold. They may be replaced at any time, by what renews certificates for instance.
+ */
 export class EtcdIdentityFiles {
-  /** What was read last, and can be used. */
+  /** The last identity that was read and is usable. */
   current: EtcdIdentity;
   readonly #files: Files;
   readonly #log: Log;
@@ -35,7 +37,9 @@ export class EtcdIdentityFiles {
     return new EtcdIdentityFiles(files, log, await readIdentity(files));
   }
 
-  /** Reads the files anew. Where they are in the midst of being replaced, or of no use, what was read last stays. */
+  /**
+   * Reads the files again. Keeps the last identity if they are unusable, in the middle of a replacement for example.
+   */
   async renewed(): Promise<EtcdIdentity> {
     try {
       const identity = await readIdentity(this.#files);
@@ -56,8 +60,8 @@ export class EtcdIdentityFiles {
 }
 
 /**
- * Reads what the flags name. Errors: as `readFile` has them, with the flag; `failed-precondition` for an empty password,
- * and for certificates that are none or do not belong to their key.
+ * Reads what the flags name. Errors: as `readFile` has them, with the flag; `failed-precondition` for an empty
+ * password, and for certificates that are none or do not belong to their key.
  */
 export async function readIdentity({ endpoints, ca, pair, login }: Files): Promise<EtcdIdentity> {
   const isTls = endpoints.some((endpoint) => endpoint.startsWith('https:'));
@@ -68,7 +72,7 @@ export async function readIdentity({ endpoints, ca, pair, login }: Files): Promi
   };
   if (tls.ca !== undefined) {
     const { ca: text } = tls;
-    requireUsable(() => new X509Certificate(text), `read --etcd-ca "${ca}"`, 'it is no certificate in PEM');
+    requireUsable(() => new X509Certificate(text), `read --etcd-ca "${ca}"`, 'it is not a certificate in PEM');
   }
   if (pair !== undefined) {
     const what = `read --etcd-cert "${pair.cert}" and --etcd-key "${pair.key}"`;

@@ -34,7 +34,7 @@ export type EtcdState = {
   readonly problem: LanternError | undefined;
 };
 
-/** What the objects are in etcd: `PREFIX/objects/Kind/namespace/name`, sealed, bound to that key. */
+/** The objects in etcd, each at `PREFIX/objects/Kind/namespace/name`, sealed and bound to that key. */
 export class EtcdRecords {
   readonly client: EtcdClient;
   readonly history: EtcdHistory;
@@ -70,7 +70,10 @@ export class EtcdRecords {
     return parseRefKey(Buffer.from(key).toString().slice(this.#prefix.length));
   }
 
-  /** The newest state. Errors: `unavailable`, `permission-denied`; one that cannot be opened is a `problem`, not an error. */
+  /**
+   * The newest state. Errors: `unavailable`, `permission-denied`; one that cannot be opened is a `problem`, not an
+   * error.
+   */
   async read(ref: ObjectRef, signal: AbortSignal): Promise<EtcdState> {
     const what = `read ${describeRef(ref)}`;
     const mark = this.history.mark();
@@ -108,7 +111,9 @@ export class EtcdRecords {
     return changes;
   }
 
-  /** The object sealed for its place, and as it will be read from there. `invalid-argument` when etcd would not take it. */
+  /**
+   * The object sealed for its place, and as it will be read from there. `invalid-argument` when etcd would not take it.
+   */
   sealed(object: StoredObject): { readonly value: Buffer; readonly kept: StoredObject } {
     const key = this.keyOf(refOf(object));
     // What a revision will be is known when it is written.
@@ -124,8 +129,8 @@ export class EtcdRecords {
   }
 
   /**
-   * Puts the value in place (removes it where undefined) if the key was last changed at `changedAt`; 0 for one that does
-   * not exist. Answers the revision, or undefined when it was changed meanwhile.
+   * Puts the value in place (removes it where undefined) if the key was last changed at `changedAt`; 0 for one that
+   * does not exist. Answers the revision, or undefined when it was changed meanwhile.
    */
   async replace(
     ref: ObjectRef,
@@ -151,7 +156,7 @@ export class EtcdRecords {
     }
   }
 
-  /** What is kept of each at the same revision, in one request. */
+  /** The records of all of them at one revision, in one request. */
   async #look(
     refs: readonly ObjectRef[],
     how: Pick<IRangeRequest, 'keys_only'>,

@@ -35,8 +35,9 @@ export class EtcdRekeying {
   }
 
   /**
-   * What is sealed by the first key already is not touched, so it can be repeated, and broken off. `not-found` when there
-   * is no store below the prefix; why the store's id was left, when it was: then nothing else is touched.
+   * What is sealed by the first key already is not touched, so it can be repeated, and broken off. `not-found` when
+   * there is no store below the prefix. If the store's id cannot be rekeyed, that error is thrown, and nothing else is
+   * touched.
    */
   async run(): Promise<void> {
     const { prefix, onLeft } = this.#options;
@@ -74,7 +75,10 @@ export class EtcdRekeying {
     }
   }
 
-  /** Looks at the value until it is sealed by the first key or gone; `absent` where there was none, an error says why it was left. */
+  /**
+   * Looks at the value until it is sealed by the first key or gone; `absent` where there was none, an error says why it
+   * was left.
+   */
   async #rekey(key: Buffer): Promise<'done' | 'absent' | LanternError> {
     const what = `rekey "${key}"`;
     for (let look = 0; look < MAX_LOOKS; look++) {

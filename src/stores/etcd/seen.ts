@@ -15,11 +15,11 @@ type EtcdSeenOptions = { readonly path: string; readonly clock: Clock; readonly 
 
 /**
  * A file that says how far etcd had come, for the daemon that starts next: what went back while no daemon was there is
- * another store too. It shares the fate of the volumes' records, since they are what must not be compared across. A daemon
- * without this file is better than none, so whatever stands against it is logged.
+ * another store too. It shares the fate of the volumes' records, since they are what must not be compared across. A
+ * daemon without this file is better than none, so failures are only logged.
  */
 export class EtcdSeen implements AsyncDisposable {
-  /** What the daemon before has seen. */
+  /** Written by the previous daemon. */
   readonly before: SeenHistory | undefined;
   readonly #options: EtcdSeenOptions;
   readonly #closing = new AbortController();

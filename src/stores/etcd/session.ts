@@ -81,7 +81,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     return abortable(this.#connected, signal);
   }
 
-  /** Begins anew: etcd tells another history. */
+  /** Reconnects, because etcd's history is another. */
   restart(): void {
     this.#stream?.fail(otherHistory());
   }
@@ -178,7 +178,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     const [kept] = kvs;
     if (kept !== undefined) {
       const id = unseal(keys, kept.value, key.toString(), what).bytes.toString();
-      if (!history.isOutlived(id)) {
+      if (!history.wentBackUnder(id)) {
         history.identify(id);
         return Number(header.revision);
       }

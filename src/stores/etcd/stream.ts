@@ -23,7 +23,7 @@ export class EtcdStream implements Disposable {
     this.ended = new Promise((_, reject) => {
       this.#reject = reject;
     });
-    // Whoever does not wait for it has disposed it, or is about to.
+    // Without a waiter the stream is disposed, or about to be.
     this.ended.catch(() => {});
     stream.on('error', (error) => this.fail(etcdError(error, WHAT)));
     stream.on('end', () => this.fail(new LanternError('unavailable', `${WHAT}: etcd ended the stream`)));

@@ -145,10 +145,10 @@ async function feed(
 }
 
 /**
- * Up to where etcd has told everything, which it says of a quiet watch at intervals, so that a compaction meanwhile costs
- * no list. Such a message comes in order with the events of its watch, and only while none waits. That is not so of
- * etcd's greeting; nor, with an older etcd, of an answer to a progress request (etcd-io/etcd#15220), which goes to no watch
- * in particular and is never asked for here. Those count for nothing.
+ * Up to where etcd has told everything, which it says of a quiet watch at intervals, so that a compaction meanwhile
+ * costs no list. Such a message comes in order with the events of its watch, and only while none waits. That is not so
+ * of etcd's greeting; nor, with an older etcd, of an answer to a progress request (etcd-io/etcd#15220), which goes to
+ * no watch in particular and is never asked for here. Those count for nothing.
  */
 function progressOf({ created, watch_id, header }: IWatchResponse): number {
   return created || Number(watch_id) !== WATCH_ID ? 0 : Number(header.revision);

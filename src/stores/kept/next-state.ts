@@ -98,7 +98,7 @@ export function requireVersion(
   );
 }
 
-/** Whether body, labels and annotations are equal. Names, revisions and the order of keys do not count. */
+/** True if body, labels and annotations are equal. Names, revisions and the order of keys do not count. */
 export function isSameContents(a: ObjectDraft | StoredObject, b: ObjectDraft | StoredObject): boolean {
   return (
     isSameMap(a.metadata.labels, b.metadata.labels) &&

@@ -67,7 +67,7 @@ export class ManifestDirectory implements AsyncDisposable {
 
   /**
    * Resolves when every good manifest is applied; from then on changes are followed. A bad manifest is reported, not
-   * fatal; a directory that cannot be read or watched is: it rejects with what stands against it.
+   * fatal; a directory that cannot be read or watched is.
    */
   async start(signal: AbortSignal): Promise<void> {
     const load = this.#pass(AbortSignal.any([signal, this.#closing.signal]));
@@ -193,8 +193,8 @@ type WatchListener = {
 /**
  * Kernel notifications (inotify) from a set of directories, not from what lies deeper. Does not keep the process alive.
  *
- * Node reads notifications until there are none, so whoever makes them as fast as they are read would hold the event loop for
- * ever. That is why a flood ends the watches.
+ * Node reads notifications until there are none: a process that makes them as fast as they are read would block the
+ * event loop for ever. That is why a flood ends the watches.
  */
 class DirectoryWatches implements Disposable {
   readonly #listener: WatchListener;
@@ -210,8 +210,8 @@ class DirectoryWatches implements Disposable {
   }
 
   /**
-   * From its return on, nothing is missed, unless there is a flood. A repeat of the same `identity` does nothing. `path` is
-   * not looked at again. Throws as `fs.watch` does.
+   * From its return on, nothing is missed, unless there is a flood. A repeat of the same `identity` does nothing.
+   * `path` is not looked at again. Throws as `fs.watch` does.
    */
   add(identity: string, path: string): void {
     if (this.#isOver || this.#watchers.has(identity)) return;

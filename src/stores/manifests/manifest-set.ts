@@ -136,7 +136,7 @@ function linesOf(name: string, faults: readonly Fault[]): string[] {
   });
 }
 
-/** What a name in a manifest directory turned out to be. */
+/** The result of reading a name in a manifest directory. */
 type ManifestFile =
   | { readonly kind: 'text'; readonly text: string; readonly digest: string }
   /** Gone, or nothing that could hold a manifest: a directory, say. */
@@ -146,7 +146,7 @@ type ManifestFile =
 const MAX_BYTES = 32 * 1024 * 1024;
 const MANIFEST_NAME = /^[^.].*\.(?:ya?ml|json)$/;
 
-/** Whether a file of that name is taken for a manifest: `*.yaml`, `*.yml` or `*.json`, not a dotfile. */
+/** True for the names of manifests: `*.yaml`, `*.yml` and `*.json`, except dotfiles. */
 export function isManifestName(name: string): boolean {
   return MANIFEST_NAME.test(name);
 }
@@ -200,8 +200,8 @@ type Found = {
 };
 
 /**
- * Why the file may be another user's, whom the daemon would read for whoever may write to the directory. The daemon's
- * rights are for what the directory's owner, or root, put there.
+ * The reason to suspect that the file is another user's, linked here by somebody who may write to the directory. The
+ * daemon reads only what the directory's owner or root put there.
  */
 async function strangerIn({ directory, parent, inside, facts }: Found): Promise<string | undefined> {
   const { uid } = await directory.stat();
@@ -209,7 +209,8 @@ async function strangerIn({ directory, parent, inside, facts }: Found): Promise<
     return `it belongs to user ${facts.uid}, but the directory to user ${uid}; chown it`;
   }
   if (facts.links === 1) return undefined;
-  // Another name may be somewhere else. It was made by the file's owner, or root, where nobody else could make one here.
+  // Another name may be somewhere else. It was made by the file's owner, or root, where nobody else could make one
+  // here.
   const isClosed = (parent.facts.mode & 0o022) === 0 && [facts.uid, 0].includes(parent.facts.uid);
   const named = await lstat(join(parent.path, basename(inside)), { bigint: true });
   if (isClosed && `${named.dev}:${named.ino}` === facts.identity) return undefined;

@@ -13,7 +13,7 @@ const RETRY_MS = 1_000;
 type Reconciled = {
   /** One line each. */
   readonly problems: readonly string[];
-  /** When to reconcile again though nothing changes; undefined where there is no need. */
+  /** When to reconcile again even without a change; undefined if there is no need. */
   readonly againInMs: number | undefined;
 };
 

@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { errnoOf, hasCode, LanternError, toLanternError } from '../../base/errors.ts';
 import { writePrivateFile } from '../../base/files.ts';
 
-/** What is derived from one key file: a key never serves two purposes. */
+/** The keys derived from one key file, one for each purpose. */
 export type StoreKey = {
   /** Names the key beside what it sealed: 16 hexadecimal digits that tell nothing about it. */
   readonly id: string;
@@ -12,7 +12,7 @@ export type StoreKey = {
   readonly sealing: Uint8Array;
   /** HMAC-SHA-256, 32 bytes. */
   readonly digesting: Uint8Array;
-  /** What each archive's own key is derived from, 32 bytes. */
+  /** The key of each archive is derived from this one, 32 bytes. */
   readonly archiving: Uint8Array;
 };
 
@@ -20,7 +20,7 @@ export type StoreKey = {
 export type KeyRing = { readonly first: StoreKey; readonly byId: ReadonlyMap<string, StoreKey> };
 
 const SECRET_BYTES = 32;
-/** Base64 of 32 bytes and a line end; anything much longer is no key file. */
+/** Base64 of 32 bytes and a line end take less. */
 const MAX_FILE_BYTES = 256;
 
 /**

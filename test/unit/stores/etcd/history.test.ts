@@ -53,12 +53,12 @@ test('another id is another store', () => {
 
 test('one that went back under its id needs another, which tells it apart for whoever comes later', () => {
   const { history, restarts, storeId } = arrange();
-  expect(history.isOutlived('the-id')).toBe(false);
+  expect(history.wentBackUnder('the-id')).toBe(false);
   history.answer(header(90), history.mark());
   history.identify('the-id');
-  expect([history.isOutlived('the-id'), history.isOutlived('another')]).toEqual([true, false]);
+  expect([history.wentBackUnder('the-id'), history.wentBackUnder('another')]).toEqual([true, false]);
   history.identify('another');
-  expect([restarts(), history.isOutlived('another')]).toEqual([1, false]);
+  expect([restarts(), history.wentBackUnder('another')]).toEqual([1, false]);
   const later = new EtcdHistory(() => {});
   later.answer(header(95), later.mark());
   later.identify('another');
@@ -83,7 +83,7 @@ test('what an earlier process has seen is what the next one goes on with', () =>
   const later = arrangeLater(header(100));
   later.history.identify('the-id');
   expect([later.isSame, later.restarts(), later.history.storeId]).toEqual([true, 0, storeId]);
-  expect(later.history.isOutlived('the-id')).toBe(false);
+  expect(later.history.wentBackUnder('the-id')).toBe(false);
 });
 
 test.each([
@@ -91,13 +91,13 @@ test.each([
   ['a lower term, although it has got further', header(500, 2)],
 ])('%s than an earlier process had seen: another store, which needs another id', (_, answer) => {
   const { history, isSame, restarts } = arrangeLater(answer);
-  expect([isSame, restarts(), history.isOutlived('the-id')]).toEqual([false, 1, true]);
+  expect([isSame, restarts(), history.wentBackUnder('the-id')]).toEqual([false, 1, true]);
   // What is kept for the next process stays, until etcd keeps an id that tells the two apart; others may write meanwhile.
   expect(history.answer(header(900), history.mark())).toBe(true);
-  expect([history.seen, history.isOutlived('the-id')]).toEqual([undefined, true]);
+  expect([history.seen, history.wentBackUnder('the-id')]).toEqual([undefined, true]);
   history.identify('another');
   expect(history.seen).toMatchObject({ id: 'another', revision: 900 });
-  expect([restarts(), history.isOutlived('another')]).toEqual([1, false]);
+  expect([restarts(), history.wentBackUnder('another')]).toEqual([1, false]);
 });
 
 test.each([
@@ -106,9 +106,9 @@ test.each([
   ['another id, less far', header(5), 'another'],
 ])('%s than an earlier process had seen: simply another store', (_, answer, id) => {
   const { history, restarts } = arrangeLater(answer);
-  expect(history.isOutlived(id)).toBe(false);
+  expect(history.wentBackUnder(id)).toBe(false);
   history.identify(id);
-  expect([restarts(), history.isOutlived(id)]).toEqual([1, false]);
+  expect([restarts(), history.wentBackUnder(id)]).toEqual([1, false]);
   const fresh = new EtcdHistory(() => {});
   fresh.answer(answer, fresh.mark());
   fresh.identify(id);
