@@ -150,6 +150,12 @@ export class Metrics implements CallObserver, ConnectionObserver {
         break;
       case 'warning':
         this.#warnings.inc({ reason: event.reason });
+        break;
+      // Not counted: the failure before it was.
+      case 'recovered':
+        break;
+      default:
+        event satisfies never;
     }
   };
 

@@ -51,6 +51,14 @@ describe('lantern doctor', () => {
     expect(mountsOf(shell.at())).toEqual(before);
   });
 
+  test('takes the options of etcd, as serve does', async () => {
+    await using shell = new CommandLine();
+    const etcd = ['--store', 'etcd', '--etcd-endpoints', 'http://127.0.0.1:1', '--key-file', shell.at('key')];
+    const { stderr, stdout } = await shell.run('doctor', '--run-dir', shell.at('run'), ...etcd, '-o', 'json');
+    expect(stderr).toBe('');
+    expect(reportOf(stdout).checks['data directory']).toBeUndefined();
+  });
+
   test('with a daemon, and with one whose socket was opened to everybody', async () => {
     await using shell = new CommandLine();
     await shell.serve();

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type Command, Option } from 'commander';
-import { parseConfig } from '../../config/config.ts';
+import { parseConfig, STORE_CHOICE } from '../../config/config.ts';
 import type { OptionName } from '../../config/given-options.ts';
 import type { BindProbe } from '../../mount/detect/probe-bind.ts';
 import { examine, type NamedFinding, type Verdict, worst } from '../../operations/doctor/checks.ts';
@@ -26,9 +26,7 @@ const OPTIONS: readonly OptionName[] = [
   'poolTotalBytes',
   'poolBytes',
   'requireNoswap',
-  'store',
-  'dataDirectory',
-  'keyFiles',
+  ...STORE_CHOICE,
 ];
 
 const PROBE_MS = 10_000;

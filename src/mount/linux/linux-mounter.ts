@@ -86,7 +86,7 @@ export class LinuxMounter implements Mounter {
   }
 
   adopt(publication: OpenedTarget, directory: string): void {
-    const clear = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW;
+    const clear = Object.values(ATTRIBUTE_OF).reduce((set, attribute) => set | attribute, MOUNT_ATTR_RDONLY);
     const directoryFd = openSync(directory, O_PATH);
     try {
       const mountFd = cloneMountOf(publication.fd);

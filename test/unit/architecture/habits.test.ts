@@ -29,6 +29,14 @@ test('every page that a comment names is in the repository', () => {
   expect(missing).toEqual([]);
 });
 
+test('every file that ARCHITECTURE.md names is there', () => {
+  const page = readFileSync(join(TOP, 'ARCHITECTURE.md'), 'utf8');
+  const names = [...page.matchAll(/`([\w/-]+\.ts)[`:]/g)].map(([, name = '']) => name);
+  expect(names.length).toBeGreaterThan(0);
+  const missing = names.filter((name) => !code.some(({ path }) => path === name || path.endsWith(`/${name}`)));
+  expect(missing).toEqual([]);
+});
+
 test('tests make temporary directories through TempDir, where the leak check sees them', () => {
   const tests = sourceFiles('test');
   expect(matching(tests, /\bmkdtemp|from 'tmp'/, 'test/support/suite/temp-dir.ts', THIS_FILE)).toEqual([]);
