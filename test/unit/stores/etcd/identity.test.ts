@@ -36,7 +36,7 @@ describe('what is read', () => {
       'no certificate',
       { ...HTTPS, ca: write('text.pem', 's3cret') },
       'failed-precondition',
-      /^read --etcd-ca ".*no certi/,
+      /^read --etcd-ca ".*not a certificate/,
     ],
     [
       "another one's key",
