@@ -5,14 +5,13 @@ import { isGenerationName } from '../volume/layout.ts';
 import type { FileSystemPlace, ForeignBinds } from '../volume/retirement.ts';
 import type { MountEntry, MountTable } from './linux/mount-table.ts';
 
-/** Minimum time between the beginnings of two looks, in milliseconds, unless a caller needs an answer at once. */
+/** Minimum between the beginnings of two looks, in milliseconds, unless a caller needs an answer at once. */
 export const LOOK_PAUSE_MS = 1_000;
 
-/** The result of one look. */
 type Look = {
-  /** Looks are numbered as they begin; one that began later may end earlier. */
+  /** Looks are numbered as they begin. One that began later may end earlier. */
   readonly number: number;
-  /** By generation name: the directories holding a generation of this name of which something is bound. */
+  /** By generation name: the directories holding a generation of this name, a part of which is bound. */
   readonly places: ReadonlyMap<string, readonly FileSystemPlace[]>;
 };
 
@@ -24,20 +23,17 @@ type BindLookoutOptions = {
 };
 
 /**
- * Finds the generations that others have bound, by the roots of all mounts. All volumes of a publisher share it: one
- * look answers all who ask at the same time. There is at most one look a second, and none while the table is unchanged.
- * Only callers that need an answer at once, such as a full pool, have the table read earlier.
- *
- * A look only answers those who asked before it began: it includes every bind made while the generation was current.
+ * Finds the generations that others have bound, by the roots of all mounts. One look answers all volumes that asked
+ * before it began, and so includes every bind made while their generations were current. There is at most one a second,
+ * and none while the table is unchanged, unless a caller needs an answer at once, such as a full pool.
  */
 export class BindLookout implements ForeignBinds, Disposable {
   readonly #options: BindLookoutOptions;
   readonly #waiting: (() => Steps<void>)[] = [];
   #latest: Look = { number: 0, places: new Map() };
-  /** Number of looks begun. */
   #begun = 0;
   #lastBegan = Number.NEGATIVE_INFINITY;
-  /** Whether the table is known to have changed since the last look began. */
+  /** True if the table is known to have changed since the last look began. */
   #isDirty = true;
   #isServing = false;
   #timer: Disposable | undefined;
@@ -56,7 +52,7 @@ export class BindLookout implements ForeignBinds, Disposable {
       if (!this.#isCurrent()) yield* this.#reading();
       return true;
     } catch (error) {
-      // For example, no descriptor is left.
+      // The process may have no descriptor left, for example.
       if (errnoOf(error) === undefined) throw error;
       this.#isDirty = true;
       return false;
@@ -67,7 +63,7 @@ export class BindLookout implements ForeignBinds, Disposable {
     return this.#latest.places.get(generation)?.some(isOwnPlace) === true;
   }
 
-  /** Waiting work is dropped. */
+  /** Drops waiting work. */
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
     this.#waiting.splice(0);
@@ -105,7 +101,7 @@ export class BindLookout implements ForeignBinds, Disposable {
     this.#begun += 1;
     this.#lastBegan = clock.monotonic();
     const number = this.#begun;
-    // Reset before the table is read: a change during the reading then shows the next time.
+    // Reset before the table is read: a change during the reading shows the next time.
     table.hasChanged();
     this.#isDirty = false;
     const mounts = yield* table.reading(mayShowGeneration);
@@ -113,7 +109,7 @@ export class BindLookout implements ForeignBinds, Disposable {
     this.#latest = { number, places: placesIn(mounts) };
   }
 
-  /** Whether another look would find the same as the last one. */
+  /** True if another look would find the same as the last one. */
   #isCurrent(): boolean {
     if (this.#latest.number < this.#begun) return false;
     try {
@@ -126,7 +122,7 @@ export class BindLookout implements ForeignBinds, Disposable {
   }
 }
 
-/** A cheap test before the line is parsed: the names of generations begin with two dots. */
+/** A cheap test before parsing: the names of generations begin with two dots. */
 function mayShowGeneration(line: string): boolean {
   return line.includes('/..');
 }

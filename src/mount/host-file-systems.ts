@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync, statfsSync } from 'node:fs';
 import type { Mounter } from './linux/mounter.ts';
 
-/** The inode of the initial PID namespace, fixed since Linux 3.8. Another one means a container. */
+/** Inode of the initial PID namespace, fixed since Linux 3.8. Any other means a container. */
 const INITIAL_PID_NAMESPACE = 'pid:[4026531836]';
 
 const SWAP_CAUTION =
@@ -10,7 +10,7 @@ const SWAP_CAUTION =
 const SHARING_CAUTION =
   'pools end with this mount namespace: after a restart in a new one, volumes are updated only when mounted again; put --run-dir on a mount shared with the host';
 
-/** Whether there is any swap space. True if that cannot be read. */
+/** True also if that cannot be read. */
 export function isSwapOn(): boolean {
   try {
     // The first line is a heading.
@@ -20,7 +20,6 @@ export function isSwapOn(): boolean {
   }
 }
 
-/** Warnings about the place where pools are mounted. */
 export function poolCautions(mounter: Mounter, runDirectory: string, noswap: boolean): readonly string[] {
   const cautions: string[] = [];
   if (!noswap && isSwapOn()) cautions.push(SWAP_CAUTION);
@@ -34,10 +33,7 @@ function isOnSharedMount(mounter: Mounter, directory: string): boolean {
   return mount?.propagation.some((field) => field.startsWith('shared:')) ?? false;
 }
 
-/**
- * Whether this process has another mount namespace than the host, so that mounts may end with it. Undefined if that
- * cannot be read.
- */
+/** True if mounts may end with this process's mount namespace, which is not the host's. Undefined if unreadable. */
 export function isInOwnMountNamespace(): boolean | undefined {
   try {
     if (readlinkSync('/proc/self/ns/pid') !== INITIAL_PID_NAMESPACE) return true;
@@ -50,7 +46,7 @@ export function isInOwnMountNamespace(): boolean | undefined {
 /** File systems in memory, by the magic number of statfs(2). */
 const MEMORY_TYPES: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858458f6 /* ramfs */]);
 
-/** Whether files at `path` stay in memory (or swap). */
+/** True if files at `path` stay in memory (or swap). */
 export function isInMemory(path: string): boolean {
   return MEMORY_TYPES.has(statfsSync(path).type);
 }

@@ -8,51 +8,40 @@ import type { FileSummary } from '../volume/generation-contents.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../volume/record.ts';
 
 /**
- * Makes volumes visible at targets. There are two kinds: `bind` keeps each volume once in a pool and binds it read-only
- * at its targets (needs CAP_SYS_ADMIN); `direct` renders it into each target (needs no privilege).
+ * Makes volumes visible at targets. `bind` keeps each volume once in a pool and binds it read-only at its targets
+ * (needs CAP_SYS_ADMIN). `direct` renders it into each target (needs no privilege).
  *
- * Calls only use file systems in memory and the mount table, and are complete when they return. Calls that may handle
- * thousands of files (`Awaitable`) return at once if they fit into one slice of time; otherwise they continue in
- * slices, and the change is incomplete until the promise settles. The caller waits for it, and serialises calls per
- * volume.
+ * Calls only use file systems in memory and the mount table. They are complete when they return, or, for an `Awaitable`
+ * that exceeds one slice of time, when its promise settles. The caller waits, and serialises calls per volume.
  */
 export interface Publisher extends AsyncDisposable {
   readonly kind: 'bind' | 'direct';
-  /** Whether it can give files to other users and groups (CAP_CHOWN). */
+  /** True if it can give files to other users and groups (CAP_CHOWN). */
   readonly canChangeOwners: boolean;
-  /**
-   * Warnings for the log and for `doctor`, such as that pools may be swapped out. Do not change after
-   * `detectPublisher`.
-   */
+  /** Warnings for the log and for `doctor`, for example about swap. Constant after `detectPublisher`. */
   readonly cautions: readonly string[];
   /**
    * Takes over what an earlier daemon left. Called once, before anything else. Removes orphan pools and incomplete
-   * volumes. A volume with a damaged record is returned with the problem in `record`, if a publication of it still
-   * exists.
+   * volumes. A volume with a damaged record is returned if a publication of it still exists.
    */
   resume(): readonly ResumedVolume[];
-  /**
-   * The target's real path below its root, which may be reached by a link; the target itself if it lies outside the
-   * roots. `invalid-argument` for a malformed path.
-   */
+  /** The real path of a target behind a linked root; unchanged outside the roots. `invalid-argument` if malformed. */
   realTarget(target: string): string;
   /**
-   * The volume on this node, created if missing. Volumes of the same `domain` (a namespace or a volume id) share a
-   * pool. `resource-exhausted` beyond the limit for all pools.
+   * The volume on this node, created if missing. Volumes of one `domain` (a namespace or a volume id) share a pool.
+   * Throws `resource-exhausted` beyond the limit for all pools.
    */
   open(volumeId: VolumeId, domain: string): HostedVolume;
   /**
-   * Clears a target that no record knows, for example after a reboot: unmounts it if it shows this volume, and removes
-   * an empty directory. Everything else stays, even an empty file, which may be somebody else's. Does not throw if
-   * nothing is there.
+   * Clears a target that no record knows, for example after a reboot: unmounts this volume, removes an empty directory.
+   * Everything else stays, even an empty file, which may be somebody else's. A missing target is not an error.
    */
   clear(volumeId: VolumeId, target: string): void;
   /**
-   * The targets, by real path, of publications that others unmounted. Moved and covered mounts still exist. Reads the
-   * mount table at most once: call it only for volumes that are not `isInPlace`.
+   * Targets, by real path, of publications that others unmounted. Moved and covered mounts still exist. Reads the mount
+   * table at most once: call it only for volumes that are not `isInPlace`.
    */
   vanished(volumes: readonly HostedVolume[]): ReadonlyMap<HostedVolume, readonly string[]>;
-  /** Usage of all pools together. */
   poolTotals(): PoolTotals;
   /** Removes every publication and pool (`--unmount-on-exit`). */
   removeAll(): void;
@@ -66,7 +55,7 @@ export type ResumedVolume = {
     | { readonly ok: false; readonly problem: string };
   readonly inputs: KeptInputs | undefined;
   /**
-   * The recorded publications that still exist, at their targets or wherever the mounts were moved. Without a usable
+   * Recorded publications that still exist, at their targets or wherever the mounts were moved. Without a usable
    * record, all mounts of the volume below a target root. Other mounts of the volume are somebody else's.
    */
   readonly liveTargets: readonly LiveTarget[];
@@ -80,31 +69,28 @@ export type LiveTarget = PublishedTarget & {
 
 /** One volume's generations and publications on this node. */
 export interface HostedVolume {
-  /** Name of the volume's directory: a hash of its id. */
+  /** A hash of the volume's id. */
   readonly directoryName: string;
-  /** The current generation's name; undefined before the first write. */
+  /** Undefined before the first write. */
   readonly generation: string | undefined;
   /** The number of generations kept only because others have bound a part of them. */
   readonly boundElsewhere: number;
-  /** The files of the current generation, in byte order of their paths. After a restart they are read from disk. */
+  /** Files of the current generation, in byte order of their paths. After a restart they are read from disk. */
   files(): readonly FileSummary[];
   /**
-   * Writes the payload as a new generation and swaps it in for every publication of the whole volume. Equal contents:
-   * no file system call, `changed: false`. A failure leaves the old generation complete; `resource-exhausted` if the
-   * pool has no room.
+   * Writes the payload as a new generation and swaps it in for every publication of the whole volume. Equal contents
+   * cost no file system call. After a failure (`resource-exhausted` for a full pool) the old generation stays.
    */
   write(payload: Payload): Awaitable<WriteOutcome>;
   /**
-   * Checks that the files are still as they were written, with one file system call per file and directory if nobody
-   * touched them. Damages are repaired at once, by the same swap. A repair fails as `write` does; the next look or
-   * write tries again.
+   * Checks that the files are as written, with one call per file and directory if nobody touched them, and repairs
+   * damages by the same swap. A repair fails as `write` does; the next look or write tries again.
    */
   look(): Awaitable<Findings>;
   /**
-   * Makes the volume, or `subPath` of its current generation, visible at `target`. A repeat does nothing. `not-found`
-   * for a missing subPath, listing the files there are; `failed-precondition` for a target that must not be covered,
-   * and for flags that the publisher does not support (all of them, for `direct`). A failure leaves the target as it
-   * was before.
+   * Makes the volume, or `subPath` of its current generation, visible at `target`. A repeat does nothing. A failure
+   * leaves the target as it was. Throws `not-found`, with the existing files, for a missing subPath;
+   * `failed-precondition` for a target that must not be covered, and for unsupported flags (all, for `direct`).
    *
    * `announce` is called with the publication before anybody sees it, or if it exists already, so that it can be
    * recorded before a crash loses it. If it throws, nothing is published.
@@ -117,14 +103,14 @@ export interface HostedVolume {
   ): Awaitable<PublishedTarget>;
   /**
    * Removes the publication, wherever its mount was moved, and the target. Afterwards the publication is nowhere, or
-   * this throws and the publication stays known. Nothing there: nothing happens.
+   * this throws and the publication stays known. A missing one is not an error.
    */
   unpublish(target: string): Awaitable<void>;
   /** Drops a publication that `Publisher.vanished` returned, and the generation kept for it. */
   forget(target: string): Awaitable<void>;
-  /** Whether every publication is where it was seen last. At most one system call for each. */
+  /** True if every publication is where it was seen last. Makes at most one system call per publication. */
   isInPlace(): boolean;
-  /** Whether the target still shows this volume. */
+  /** True if the target still shows this volume. */
   isPublished(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
   /**
@@ -132,10 +118,7 @@ export interface HostedVolume {
    * can be issued again are left out if they would reach a disk.
    */
   saveInputs(inputs: KeptInputs | undefined): void;
-  /**
-   * Removes record, inputs and generations, and with the last volume the pool, at once or a little later. Refused while
-   * there are publications.
-   */
+  /** Removes record, inputs, generations, and after the last volume the pool. Refused while there are publications. */
   remove(): Awaitable<void>;
   usage(): VolumeUsage;
 }
@@ -161,7 +144,6 @@ export type VolumeUsage = Omit<FileSystemUsage, 'blockBytes'>;
 export type PoolTotals = {
   readonly pools: number;
   readonly usedBytes: number;
-  /** The sum of the pools' sizes. */
   readonly sizeBytes: number;
   /** The limit for all pools together, including future ones. */
   readonly limitBytes: number;

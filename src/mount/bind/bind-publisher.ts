@@ -26,7 +26,7 @@ type BindPublisherDependencies = {
   readonly cautions: readonly string[];
 };
 
-/** Keeps each volume once, in a pool, and binds it read-only wherever it is wanted. */
+/** Keeps each volume once, in a pool, and binds it read-only at its targets. */
 export class BindPublisher implements Publisher {
   readonly kind = 'bind';
   readonly canChangeOwners: boolean;

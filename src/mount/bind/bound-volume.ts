@@ -32,33 +32,27 @@ import {
 type BoundVolumeDependencies = {
   readonly fs: VolumeFs;
   readonly clock: Clock;
-  /** Shared by the volumes of all pools. */
+  /** Shared by the volumes of all pools, as is `lookout`. */
   readonly slices: Slices;
   readonly mounter: Mounter;
-  /** Shared by the volumes of all pools. */
   readonly lookout: BindLookout;
   readonly targets: TargetRoots;
   readonly pools: Pools;
-  /** The pool that the volume lies in. */
   readonly pool: Pool;
-  /** Whether a publication of this volume outlived its pool. */
+  /** True if a publication of this volume outlived its pool. */
   readonly hasOrphan: boolean;
   /** Removes generations that the volumes of the pool keep for slow readers. */
   readonly makeRoom: () => Steps<void>;
   readonly onRemove: () => void;
 };
 
-/** A volume in a pool, bound read-only wherever it is published. */
 export class BoundVolume implements HostedVolume {
   readonly directoryName: string;
   readonly #home: VolumeHome;
   readonly #dependencies: BoundVolumeDependencies;
   readonly #publications: BoundPublications;
   #writer: VolumeWriter;
-  /**
-   * If there is an orphan: the payload written last, until a publication of the whole volume decides whether the orphan
-   * gets it.
-   */
+  /** The payload written last, until a publication of the whole volume decides if an orphan gets it. */
   #unpublished: Payload | undefined;
 
   /** `isNew`: the home's data directory was made just now. */
@@ -167,7 +161,6 @@ export class BoundVolume implements HostedVolume {
     return this.#publications.displaced.length === 0;
   }
 
-  /** The targets whose mounts are nowhere in the table any more. */
   vanished(table: ReadonlyMap<number, MountEntry>): readonly string[] {
     return this.#publications.vanished(table);
   }
@@ -225,9 +218,8 @@ export class BoundVolume implements HostedVolume {
   }
 
   /**
-   * Decides about a mount at the target: returns it if it already is the publication of `subPath`, or unmounts it and
-   * returns undefined if it is a useless leftover of this volume. `failed-precondition` if it is another's mount, or
-   * shows another part.
+   * Returns the mount at the target if it already is the publication of `subPath`. Unmounts a useless leftover of this
+   * volume and returns undefined. Throws `failed-precondition` for others' mounts, and for one that shows another part.
    */
   #takeMounted(
     existing: OpenedTarget,
@@ -249,7 +241,7 @@ export class BoundVolume implements HostedVolume {
     if (orphan?.home !== this.directoryName || (orphan.isPoolMounted && !isOwnDeleted))
       throw foreign(existing, 'another mount is already there');
     if (orphan.isDeleted) {
-      // It shows nothing, or files that cannot be found again: in either case no update can reach it.
+      // It shows nothing, or files that cannot be found again. No update can reach it.
       mounter.unbind(existing);
       return undefined;
     }
@@ -265,8 +257,8 @@ export class BoundVolume implements HostedVolume {
   }
 
   /**
-   * Continues in the file system of a publication whose pool is gone, so that those who have it open see updates. What
-   * was written into the new pool is covered from then on, and is removed with the home.
+   * Continues in the file system of a publication whose pool is gone, so that those who have it open see updates. The
+   * adopted mount covers what was written into the new pool, which is removed with the home.
    */
   #adopt(orphan: OpenedTarget): void {
     const { mounter } = this.#dependencies;
@@ -302,7 +294,7 @@ export class BoundVolume implements HostedVolume {
     finish(this.#withRoom(what, () => inOneStep(action)));
   }
 
-  /** Tries again, after making room, if the pool is full. Errors name the volume. */
+  /** If the pool is full, makes room and tries again. Errors name the volume. */
   *#withRoom<T>(what: string, action: () => Steps<T>): Steps<T> {
     try {
       return yield* action();

@@ -14,21 +14,14 @@ type PoolsOptions = {
   readonly mounter: Mounter;
   /** Directory of the pools' mount points: a real path, as in the mount table. */
   readonly directory: string;
-  /** Size of each pool, in bytes. */
   readonly poolBytes: number;
-  /** Limit for all pools together, in bytes: their pages are charged to the daemon and cannot be reclaimed. */
+  /** Of all pools together: their pages are charged to the daemon and cannot be reclaimed. */
   readonly totalBytes: number;
-  /**
-   * Times how long an empty pool waits for the next volume of its domain. Without it, a pool is removed with its last
-   * volume.
-   */
+  /** Times how long an empty pool waits for the next volume of its domain. Without it, no empty pool is kept. */
   readonly idleClock?: Clock | undefined;
 };
 
-/**
- * A pool gets one inode per KiB: a volume of three small files takes about fifteen, including the generation that is
- * about to be retired, in some 30 KiB.
- */
+/** One inode per KiB: a volume of three small files takes about 15 inodes and 30 KiB, with a retired generation. */
 const BYTES_PER_INODE = 1024;
 const MIN_INODES = 1024;
 
@@ -53,13 +46,13 @@ export class Pools implements Disposable {
     return [...this.#pools.values()];
   }
 
-  /** Whether a device, as `major:minor`, is one of the pools. */
+  /** `device` as `major:minor`. */
   hasDevice(device: string): boolean {
     for (const pool of this.#pools.values()) if (pool.device === device) return true;
     return false;
   }
 
-  /** One statfs(2) for each pool. A pool that somebody unmounted counts as empty. */
+  /** Makes one statfs(2) per pool. A pool that somebody unmounted counts as empty. */
   totals(): PoolTotals {
     const pools = this.all();
     const used = pools.map((pool) => (this.isMounted(pool) ? readUsage(pool.directory).usedBytes : 0));
@@ -71,12 +64,9 @@ export class Pools implements Disposable {
     };
   }
 
-  /**
-   * Adds `home` to the domain's pool, and mounts the pool for the first. `resource-exhausted` beyond the limit for all
-   * pools, `unavailable` if somebody else unmounted the pool.
-   */
+  /** Adds `home` to the domain's pool. `resource-exhausted` beyond the limit, `unavailable` if others unmounted it. */
   join(domain: string, home: string): Pool {
-    // The domain comes from a request: hashed, it is a file name of fixed length that leads nowhere else.
+    // The domain comes from a request. Its hash is a file name of fixed length that leads nowhere else.
     const name = hash('sha256', domain, 'hex').slice(0, 32);
     const pool = this.#existing(name, domain) ?? this.#create(name, domain);
     pool.homes.add(home);
@@ -91,7 +81,7 @@ export class Pools implements Disposable {
     }
   }
 
-  /** Notes that the home was removed. Without another one, the pool is removed too, unless it is kept for a while. */
+  /** Notes that the home was removed. A pool without homes is removed too, at once or after a while. */
   leave(pool: Pool, home: string): void {
     pool.homes.delete(home);
     if (pool.homes.size > 0) return;
@@ -110,10 +100,7 @@ export class Pools implements Disposable {
     for (const [name, other] of this.#pools) if (other === pool) this.#pools.delete(name);
   }
 
-  /**
-   * Takes over the pools that an earlier daemon left mounted, whatever their size. The caller fills in their homes. A
-   * pool's directory without a mount is a leftover and is removed.
-   */
+  /** Takes over an earlier daemon's mounted pools. The caller fills in their homes. Unmounted leftovers are removed. */
   restore(table: readonly MountEntry[]): readonly Pool[] {
     for (const name of this.#names()) {
       const directory = join(this.directory, name);
@@ -202,17 +189,16 @@ function removeIfEmpty(directory: string): void {
   try {
     rmdirSync(directory);
   } catch {
-    // Whatever is in the way was there before. The caller reports the failed mount.
+    // Anything in the way was there before. The caller reports the failed mount.
   }
 }
 
-/** Size of a tmpfs in bytes; the kernel prints it in KiB. */
+/** In bytes; the kernel prints it in KiB. */
 function sizeOf(mount: MountEntry): number | undefined {
   const kibibytes = mount.superOptions.map((option) => /^size=(\d+)k$/.exec(option)?.[1]).find(Boolean);
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
 }
 
-/** A tmpfs and the volumes that share it. */
 export type Pool = {
   readonly directory: string;
   /** `major:minor` of the tmpfs. */
@@ -220,7 +206,6 @@ export type Pool = {
   readonly bytes: number;
   /** Directory names of the volumes in it. Without any, the pool is removed, at once or after a while. */
   readonly homes: Set<string>;
-  /** The room that its replaced generations share. */
   readonly retired: RetiredRoom;
 };
 
@@ -243,18 +228,16 @@ export function poolIsFull(pool: Pool, tried: string, cause: unknown): LanternEr
   );
 }
 
-/** How long an empty pool waits for the next volume of its domain, in milliseconds. */
+/** In milliseconds: how long an empty pool waits for the next volume of its domain. */
 export const IDLE_MS = 10_000;
 /** Maximum number of empty pools. Beyond it, the one that waited longest is removed. */
 export const MAX_IDLE = 8;
 
-/**
- * Keeps empty pools mounted for a while: mounting and unmounting a pool takes longer than everything else of a publish.
- */
+/** Keeps empty pools for a while, since mounting and unmounting one takes longer than all else of a publish. */
 class IdlePools implements Disposable {
   readonly #clock: Clock;
   readonly #remove: (pool: Pool) => void;
-  /** Timers that end the wait; the pool that waits longest first. */
+  /** Timers that end the wait. The pool that waits longest is first. */
   readonly #waiting = new Map<Pool, Disposable>();
 
   /** If `remove` fails with a LanternError, the pool stays until the next volume of its domain has left it. */
@@ -271,13 +254,11 @@ class IdlePools implements Disposable {
     );
   }
 
-  /** Ends the wait of a pool that is used again, or removed. */
   forget(pool: Pool): void {
     this.#waiting.get(pool)?.[Symbol.dispose]();
     this.#waiting.delete(pool);
   }
 
-  /** Makes room for another pool; false if none waits. */
   removeOldest(): boolean {
     for (const pool of this.#waiting.keys()) {
       this.#end(pool);

@@ -11,10 +11,7 @@ type PublicationRoot = {
   readonly home: string;
   readonly generation: string | undefined;
   readonly subPath: RelativePath | undefined;
-  /**
-   * Somebody removed it from its pool: the mount shows an empty directory or a file without a name, and is never
-   * updated.
-   */
+  /** True if somebody removed it from its pool: the mount shows an empty directory or a nameless file for good. */
   readonly isDeleted: boolean;
 };
 
@@ -22,7 +19,7 @@ const DELETED = '//deleted';
 
 /**
  * Reads the root field of a publication's mount: `/<home>/data`, or `/<home>/data/<generation>/<sub path>` for a pinned
- * one. This finds pins again after a restart, even without a record. Undefined for other mounts.
+ * one. This finds pins after a restart, even without a record. Undefined for other mounts.
  */
 export function publicationRoot(mount: MountEntry): PublicationRoot | undefined {
   if (mount.fileSystem !== 'tmpfs' || mount.source !== POOL_SOURCE) return undefined;
@@ -35,21 +32,19 @@ export function publicationRoot(mount: MountEntry): PublicationRoot | undefined 
   return { home, generation, subPath: elements.join('/') as RelativePath, isDeleted };
 }
 
-/** Whether a place in the mount table is the data directory of this home, which the daemon finds at `path`. */
+/** True if a place in the mount table is the data directory of this home, which the daemon finds at `path`. */
 export function isDataOf(home: string, path: string, place: FileSystemPlace, mounter: Mounter): boolean {
   if (place.directory !== `/${home}/${DATA_DIRECTORY}`) return false;
-  // The device differs from the pool's if a publication that outlived its pool was adopted. Without a pool, it is
-  // missing.
+  // An adopted publication has another device than the pool. Without a pool, `path` is missing.
   return fallbackOnErrno(() => mounter.identify(path).device === place.device, false);
 }
 
-/** A publication found by the mount at a target. */
 type FoundPublication = PublicationRoot & {
   /** False for an orphan, whose pool is not mounted any more. Another daemon's pool counts as mounted. */
   readonly isPoolMounted: boolean;
 };
 
-/** Looks up the mount in the table, which is read as a whole; undefined if it is not a publication. */
+/** Reads the whole mount table. Undefined if the mount is not a publication. */
 export function findPublication(mounter: Mounter, found: FileIdentity): FoundPublication | undefined {
   const table = mounter.table();
   const mount = table.find(({ id }) => id === found.mountId);

@@ -10,26 +10,21 @@ import type { TargetRoots } from '../targets/target-roots.ts';
 import type { Pools } from './pools.ts';
 import { findPublication } from './publication-root.ts';
 
-/**
- * A publication's own mount: its id, and the file or directory it shows, since the kernel gives the id to another mount
- * as soon as this one is gone.
- */
+/** Identifies a publication's mount: by id and by what it shows, since the kernel reuses the id of a mount at once. */
 export type Shown = Pick<FileIdentity, 'device' | 'inode' | 'mountId'>;
 
-/** A mount of a volume, or of a part of it, at a target. */
 export type Publication = Shown & PublishedTarget & { readonly subPath: RelativePath | undefined };
 
-/** Whether both are the same mount. */
 export function isSame(a: Shown, b: Shown): boolean {
   return a.mountId === b.mountId && a.device === b.device && a.inode === b.inode;
 }
 
-/** Whether both show the same file or directory, by the same mount or others. */
+/** True if both show the same file or directory, also by different mounts. */
 function showsSame(a: Pick<Shown, 'device' | 'inode'>, b: Pick<Shown, 'device' | 'inode'>): boolean {
   return a.device === b.device && a.inode === b.inode;
 }
 
-/** Whether what was found shows the file or directory at `path`, which is missing if a pool's contents were removed. */
+/** True if `found` shows the file or directory at `path`, which is missing if a pool's contents were removed. */
 export function isShowing(found: FileIdentity, path: string, mounter: Mounter): boolean {
   try {
     return showsSame(found, mounter.identify(path));
@@ -39,11 +34,11 @@ export function isShowing(found: FileIdentity, path: string, mounter: Mounter): 
   }
 }
 
-/** The publications of one volume, by the real paths of their targets. */
+/** Publications of one volume, by the real paths of their targets. */
 export class BoundPublications {
   readonly #mounter: Mounter;
   readonly #byTarget = new Map<string, Publication>();
-  /** Where mounts are that left their targets because somebody renamed a directory on the way. */
+  /** Present places of mounts that left their targets because somebody renamed a directory on the way. */
   readonly #moved = new Map<string, string>();
 
   constructor(mounter: Mounter) {
@@ -58,7 +53,6 @@ export class BoundPublications {
     return this.#byTarget.get(target);
   }
 
-  /** Whether the whole volume is published anywhere. */
   get hasWhole(): boolean {
     return [...this.#byTarget.values()].some(({ subPath }) => subPath === undefined);
   }
@@ -73,7 +67,7 @@ export class BoundPublications {
     this.#moved.delete(target);
   }
 
-  /** A sentence for each publication that shows a part of one of these generations, which somebody changed. */
+  /** Returns a sentence for each publication that shows a part of one of these damaged generations. */
   damaged(generations: ReadonlySet<string>): readonly string[] {
     if (generations.size === 0) return [];
     return [...this.#byTarget].flatMap(([target, { subPath, pinnedGeneration = '' }]) => {
@@ -83,12 +77,12 @@ export class BoundPublications {
     });
   }
 
-  /** Targets whose mount is not where it was seen last. One system call for each publication. */
+  /** Targets whose mount is not where it was seen last. Makes one system call per publication. */
   get displaced(): readonly string[] {
     return this.targets.filter((target) => !this.#isAt(this.#moved.get(target) ?? target, target));
   }
 
-  /** The displaced targets whose mounts are nowhere in this table, which must have been read after `displaced`. */
+  /** Displaced targets whose mounts are nowhere in this table, which must be read after `displaced`. */
   vanished(table: ReadonlyMap<number, MountEntry>): readonly string[] {
     return this.displaced.filter((target) => {
       const known = this.#byTarget.get(target);
@@ -96,7 +90,7 @@ export class BoundPublications {
       if (mount === undefined || mount.device !== known?.device) return true;
       this.#moved.set(target, mount.mountPoint);
       const found = this.#tryIdentify(mount.mountPoint);
-      // If it shows something else, the id belongs to a later mount. A mount that is only covered still exists.
+      // A mount that shows something else is a later one with the same id. A mount that is only covered still exists.
       return found?.mountId === known.mountId && !isSame(found, known);
     });
   }
@@ -107,7 +101,7 @@ export class BoundPublications {
     return known !== undefined && found !== undefined && isSame(found, known);
   }
 
-  /** By path, whatever links lead there: nobody can forge a mount's id. */
+  /** Follows links, which does no harm: nobody can forge a mount's id. */
   #tryIdentify(path: string): FileIdentity | undefined {
     return fallbackOnErrno(() => this.#mounter.identify(path), undefined);
   }
@@ -117,9 +111,8 @@ export class BoundPublications {
 type Source = { readonly path: string; readonly isDirectory: boolean };
 
 /**
- * Binds `source` at the target, and creates the target if nothing is there (`existing` is undefined).
- * `failed-precondition` if the target would hide something; `aborted` if somebody replaced it meanwhile. After a
- * failure nothing is left that was not there before. `announce` as in `Mounter.bind`.
+ * Binds `source` at the target, created if `existing` is undefined. Throws `failed-precondition` if it would hide
+ * something, `aborted` if somebody replaced it meanwhile. A failure leaves nothing. `announce` as in `Mounter.bind`.
  */
 export function cover(
   parent: OpenedParent,
@@ -133,8 +126,8 @@ export function cover(
   using target = existing ?? (source.isDirectory ? parent.createDirectory() : parent.createFile());
   try {
     using bound = mounter.bind(source.path, target, flags, announce);
-    // The descriptor led the mount to the directory that was checked, but whoever owns the parent may have renamed that
-    // one before. A mount point cannot be renamed any more, so one look is enough.
+    // The descriptor led the mount to the directory that was checked, but an owner of the parent may have renamed that
+    // one before. A mount point cannot be renamed, so one look is enough.
     let isVisible = false;
     try {
       using visible = parent.openUnlessLink();
@@ -168,7 +161,6 @@ function requireCoverable(existing: OpenedTarget, source: Source): void {
   );
 }
 
-/** The error for a target with a mount that has to stay. */
 export function foreign(existing: OpenedTarget, obstacle: string): LanternError {
   return new LanternError(
     'failed-precondition',
@@ -176,29 +168,26 @@ export function foreign(existing: OpenedTarget, obstacle: string): LanternError 
   );
 }
 
-/** How often a mount is looked up that somebody keeps moving. */
+/** Limits the lookups of a mount that somebody keeps moving. */
 const ATTEMPTS = 5;
 
 type MountedTargets = { readonly mounter: Mounter; readonly targets: TargetRoots };
 
 /**
- * Unmounts a publication, wherever it is by now, and removes the empty directory or file it was mounted on. If it is
- * gone already, nothing happens. Afterwards it is nowhere in the mount table, or this throws: `failed-precondition` if
- * another mount covers it. Binds that others made of it stay.
- *
- * Whoever may write to a directory on the way can rename it, and the mount moves along. So a mount that is not at its
- * target is looked up in the table.
+ * Unmounts a publication, if it exists, and removes the empty directory or file it was mounted on. Binds that others
+ * made of it stay. Afterwards it is nowhere in the mount table, or this throws `failed-precondition`: another mount
+ * covers it. A mount moves along when users rename a directory on the way, so it is then looked up in the table.
  */
 export function uncover(target: string, known: Shown, { mounter, targets }: MountedTargets): void {
   using parent = targets.openPublished(target);
   const found = parent && unmountIf(parent, (mount) => isSame(mount, known), mounter);
   if (found !== 'ours') unmountElsewhere(target, known, { mounter, targets });
   if (found === 'foreign') return;
-  // A mount below it shows the same volume, and is an earlier daemon's: this one covers nothing else.
+  // A mount below it that shows the same volume is an earlier daemon's: this one covers nothing else.
   while (parent?.removeEmpty() === false && unmountIf(parent, (mount) => showsSame(mount, known), mounter) === 'ours');
 }
 
-/** The mount found at a target; 'ours' is unmounted now. */
+/** 'ours' is unmounted now. */
 type FoundMount = 'ours' | 'foreign' | 'nothing';
 
 /** Unmounts the topmost mount at the target if it `isOurs`. */
@@ -243,9 +232,8 @@ function unmountElsewhere(target: string, known: Shown, { mounter, targets }: Mo
 }
 
 /**
- * Unmounts what shows the volume of this home at a target that no record knows: mounts from one of the daemon's own
- * pools, or from one that is not mounted any more. Mounts of another daemon stay, and so does a file that no such mount
- * was on.
+ * Unmounts the volume of this home at a target that no record knows: mounts from the daemon's own pools, or from one
+ * that is not mounted any more. Another daemon's mounts stay, and so does a file that no such mount was on.
  */
 export function clearTarget(parent: OpenedParent, home: string, pools: Pools, mounter: Mounter): void {
   const isOurs = (found: FileIdentity): boolean => {

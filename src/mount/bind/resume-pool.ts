@@ -25,9 +25,8 @@ type ResumePoolOptions = {
 };
 
 /**
- * Takes over the volumes of a pool that an earlier daemon left. The data comes from the pool. The record says which
- * mounts are publications; without a usable one, those below a target root are. A volume with neither a usable record
- * nor a publication is removed.
+ * Takes over the volumes of a pool that an earlier daemon left. Their records name the mounts that are publications.
+ * Without a usable record, those below a target root are. A volume with neither record nor publication is removed.
  */
 export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[] {
   const { pool } = options;
@@ -74,10 +73,7 @@ type FoundMount = {
   readonly publication: Publication;
 };
 
-/**
- * In the table's order. What a mount shows is looked up in the pool, not at its mount point: another mount may cover it
- * here, while a container still sees it.
- */
+/** In the table's order. Inodes come from the pool: here another mount may cover one that a container still sees. */
 function mountsOf(name: string, home: VolumeHome, options: ResumePoolOptions): readonly FoundMount[] {
   const { table, mounter, pools, pool } = options;
   const device = identityOf(home.dataDirectory, mounter)?.device ?? pool.device;
@@ -102,9 +98,8 @@ type ResumedPublication = {
 };
 
 /**
- * Finds the mount of each recorded publication: the one with its id, wherever it was moved, or one that shows the same
- * at its target. The id means nothing in another mount namespace, and records of older daemons have none. Mounts of the
- * volume in other places were made by others.
+ * Finds the mount of each recorded publication by its id, wherever it was moved, or by what its target shows. Ids are
+ * invalid in another mount namespace, and missing in records of older daemons. Other mounts were made by others.
  */
 function matchRecorded(
   mounts: readonly FoundMount[],

@@ -18,31 +18,28 @@ import { type BindProbe, probeBind } from './probe-bind.ts';
 export type PublisherOptions = {
   /** `auto`: `bind` if it works, else `direct`. */
   readonly kind: 'auto' | 'bind' | 'direct';
-  /** The daemon's own directory; created, 0700, if missing. */
+  /** The daemon's own directory, created (0700) if missing. */
   readonly runDirectory: string;
-  /** The directories that targets may lie in. */
   readonly targetRoots: readonly string[];
   /** The daemon's own files and directories besides the run directory, for `TargetRoots`. */
   readonly ownPlaces?: readonly string[];
-  /** Sizes of one pool and of all together, in bytes. */
   readonly poolBytes: number;
   readonly poolTotalBytes: number;
-  /** Whether an empty pool is kept for a while, for the next volume of its domain. */
+  /** Keeps an empty pool for a while, for the next volume of its domain. */
   readonly keepIdlePools?: boolean;
-  /** Refuse to start if secrets could be swapped out. */
+  /** Refuses to start if secrets could be swapped out. */
   readonly requireNoswap: boolean;
-  /** Whether `direct` may write to a real disk. */
+  /** Lets `direct` write to a real disk. */
   readonly allowDisk: boolean;
-  /** Whether `direct` may use targets in directories that others can write to. */
+  /** Lets `direct` use targets in directories that others can write to. */
   readonly directInSharedDirectories: boolean;
   readonly clock: Clock;
   readonly log?: Log;
 };
 
 /**
- * Selects a publisher by what the host and the privileges allow, tested by mounting in a scratch directory.
- * `failed-precondition` if the requested kind does not work, or if secrets could be swapped out despite
- * `requireNoswap`.
+ * Selects a publisher that works, tested by mounting in a scratch directory. Throws `failed-precondition` if the
+ * requested kind does not work, or if secrets could be swapped out despite `requireNoswap`.
  */
 export function detectPublisher(options: PublisherOptions): Publisher {
   const runDirectory = makeRunDirectory(options.runDirectory);

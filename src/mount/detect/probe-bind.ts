@@ -10,17 +10,13 @@ import { openDirectoryWithoutLinks } from '../linux/system-calls.ts';
 export type BindProbe =
   | {
       readonly works: true;
-      /** Whether the kernel can keep pools out of swap. */
+      /** True if the kernel can keep pools out of swap. */
       readonly noswap: boolean;
-      /** Whether the daemon can give files to other users. */
       readonly canChangeOwners: boolean;
     }
   | { readonly works: false; readonly obstacle: string };
 
-/**
- * Mounts a pool and a read-only bind in a scratch directory below the run directory, and unmounts both. Capability bits
- * are not enough to know: security modules, seccomp and user namespaces restrict mounting too.
- */
+/** Mounts for a test: security modules, seccomp and user namespaces can forbid it despite the capability bits. */
 export function probeBind(runDirectory: string): BindProbe {
   const scratch = join(runDirectory, 'probe');
   try {

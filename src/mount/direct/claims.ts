@@ -6,10 +6,7 @@ import { parseBy, parseJson } from '../../base/parsed.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import { nodeFileSystem, replaceFile } from '../../volume/file-system.ts';
 
-/**
- * A target that the daemon renders in. It is saved before anything is rendered, so that whatever is found later in this
- * very file or directory is known to be the daemon's. Contains paths, no contents.
- */
+/** A target that the daemon renders in, saved before that, so that its later contents are known to be the daemon's. */
 export type Claim = {
   /** As the request named it. */
   readonly target: string;
@@ -20,7 +17,6 @@ export type Claim = {
   readonly isComplete: boolean;
 };
 
-/** The contents of the file. */
 type Claims = {
   readonly claims: readonly Claim[];
   /** A target that is about to be created: if it exists, is empty, and has no claim, a crash came in between. */
@@ -65,7 +61,7 @@ const CLAIMS = z.strictObject({
 const NOTHING: Claims = { claims: [], intended: undefined };
 const FILE_NAME = 'targets.json';
 
-/** The file with the claims of one volume, in its directory below `<run>/direct`, replaced by rename. */
+/** The claims of one volume: paths, no contents. In its directory below `<run>/direct`, replaced by rename. */
 export class ClaimsFile {
   readonly #path: string;
 
@@ -73,10 +69,7 @@ export class ClaimsFile {
     this.#path = join(volumeDirectory, FILE_NAME);
   }
 
-  /**
-   * Only claims of this boot: device and inode numbers are not valid after another one. None if the file is missing or
-   * damaged.
-   */
+  /** Empty if the file is missing, damaged, or of another boot, where device and inode numbers are not valid. */
   load(): Claims {
     let text: string;
     try {
@@ -91,7 +84,6 @@ export class ClaimsFile {
     return { claims: found.value.claims, intended: found.value.intended };
   }
 
-  /** Removes the file if there are no claims. */
   save(claims: readonly Claim[], intended?: string): void {
     try {
       if (claims.length === 0 && intended === undefined) {

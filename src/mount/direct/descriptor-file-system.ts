@@ -6,16 +6,13 @@ import { O_PATH } from '../linux/system-calls.ts';
 /** chown(2) leaves this id as it is. */
 const UNCHANGED = -1;
 
-/** Opens a directory to work with its entries. */
 const FOR_NAMING = O_PATH | fs.O_DIRECTORY;
 
 /**
- * The file system below an opened directory, for places that others may rearrange: whatever happens to its path, and
+ * The file system below an opened directory, for places that others may rearrange. Whatever happens to its path, and
  * whatever replaces an entry, nothing outside of this very directory is read, changed or removed. A link in any element
  * is ELOOP, a mount inside is EXDEV. `directory` returns the descriptor, which may be for naming only (O_PATH), or
- * throws once it is closed.
- *
- * Paths begin with `root`, which is only for messages: it is not looked up.
+ * throws once it is closed. Paths begin with `root`, which is not looked up: it is only for messages.
  */
 export function descriptorFileSystem(
   directory: () => number,
@@ -35,7 +32,7 @@ export function descriptorFileSystem(
       calls.close(fd);
     }
   };
-  /** The last element, and the directory above it, which is '' for the opened one. */
+  /** `above` is the directory of the last element, and '' for the opened one. */
   const split = (path: string): { readonly above: string; readonly name: string } => {
     const below = relative(path);
     const end = below.lastIndexOf('/');
@@ -44,7 +41,7 @@ export function descriptorFileSystem(
     if (name === '..') throw new Error(`"${path}" leads out of its directory`);
     return { above: below.slice(0, Math.max(end, 0)), name };
   };
-  /** Calls `action` with the directory that contains the last element, and that element. */
+  /** Calls `action` with the directory of the last element, and that element. */
   const within = <T>(path: string, action: (parent: number, name: string) => T): T => {
     const { above, name } = split(path);
     if (above === '') return action(directory(), name);
@@ -104,7 +101,7 @@ export function descriptorFileSystem(
         closeHeld();
       }
     },
-    // Non-blocking: if it is a pipe by now, the open must not wait for a writer.
+    // If it is a pipe by now, the open must not wait for a writer.
     readFile: (path) => opened(relative(path), fs.O_RDONLY | fs.O_NONBLOCK, (fd) => readFileSync(fd)),
   };
 }

@@ -23,20 +23,16 @@ type DirectPublisherOptions = {
   readonly runDirectory: string;
   readonly targets: TargetRoots;
   readonly clock: Clock;
-  /** Whether secret bytes may be written to a real disk. */
+  /** Allows writing secret bytes to a real disk. */
   readonly allowDisk: boolean;
-  /** Whether targets may lie where others than root and the daemon's user can write. */
+  /** Allows targets where others than root and the daemon's user can write. */
   readonly inSharedDirectories: boolean;
-  /** Read from the kernel by default. */
+  /** Read from the kernel by default, as is `table`. */
   readonly ownership?: Ownership;
-  /** The kernel's by default. */
   readonly table?: MountTable;
 };
 
-/**
- * Renders each volume in its targets. Needs no privilege, mounts nothing. Claims in the run directory, valid until the
- * next boot, say what at a target is the daemon's.
- */
+/** Renders volumes in their targets, without privilege or mount. Claims record what is the daemon's, for one boot. */
 export class DirectPublisher implements Publisher {
   readonly kind = 'direct';
   readonly #directory: string;

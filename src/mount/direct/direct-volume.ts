@@ -29,32 +29,28 @@ type DirectVolumeDependencies = {
   readonly directory: string;
   readonly home: VolumeHome;
   readonly clock: Clock;
-  /** Shared by all volumes. */
+  /** Shared by all volumes, as is `lookout`. */
   readonly slices: Slices;
-  /** Shared by all volumes. */
   readonly lookout: BindLookout;
   readonly targets: DirectTargets;
   readonly ownership: Ownership;
-  /** Returns the part of the inputs that may be saved; throws if the request's secret bytes would reach a disk. */
+  /** Returns the part of the inputs that may be saved. Throws if the request's secret bytes would reach a disk. */
   readonly keepable: (inputs: KeptInputs) => KeptInputs | undefined;
   readonly onRemove: () => void;
 };
 
-/**
- * A volume that is rendered in each of its targets. The payload is kept in memory for further targets; after a restart
- * it is unknown until the next write.
- */
+/** A volume rendered in each target. The payload stays in memory for later ones; after a restart a write sets it. */
 export class DirectVolume implements HostedVolume {
   readonly directoryName: string;
   readonly #dependencies: DirectVolumeDependencies;
   readonly #publications: DirectPublications;
   /**
    * The time in the names of generations, in whole milliseconds since 1970. It does not change between writes, so that
-   * one payload's generation has the same name in every target, whenever the target is published.
+   * one payload's generation has the same name in every target, whenever that is published.
    */
   #writtenAt: number;
   #payload: Payload | undefined;
-  /** A failed write may have left some targets newer than others. */
+  /** True after a failed write, which may have left some targets newer than others. */
   #isUneven = false;
   /** The generation of the last write, used while no target shows the whole volume. */
   #lastGeneration: string | undefined;
@@ -156,7 +152,7 @@ export class DirectVolume implements HostedVolume {
       }
       throw refuse('failed-precondition', 'another part of the volume is published there; unpublish it first');
     }
-    // Somebody removed or damaged it: what is left is removed, and the target is rendered again.
+    // Somebody removed or damaged it. The rest is removed, and the target is rendered again.
     if (known !== undefined) yield* this.#publications.removing(known);
     const { generation } = this;
     if (this.#payload === undefined || generation === undefined) {
@@ -174,9 +170,7 @@ export class DirectVolume implements HostedVolume {
     return publication && this.#dependencies.slices.run(this.#publications.removing(publication));
   }
 
-  /**
-   * There are no mounts. A removed target is a damage, which `look` reports until it is published again or unpublished.
-   */
+  /** There are no mounts. A removed target is a damage, which `look` reports until it is published or unpublished. */
   isInPlace(): boolean {
     return true;
   }
@@ -211,12 +205,11 @@ export class DirectVolume implements HostedVolume {
     this.#dependencies.onRemove();
   }
 
-  /** Usage of the file system that the first target lies on, or the records if there is no target. */
+  /** Of the file system of the first target, or of the records if there is no target. */
   usage(): VolumeUsage {
     return readUsage(this.#publications.all[0]?.opened.path ?? this.#dependencies.directory);
   }
 
-  /** Takes over the publications of an earlier daemon, and returns them. */
   takeOver(): readonly LiveTarget[] {
     return this.#publications.takeOver().map(({ claim: { target }, subPath, pinnedGeneration }) => {
       return { target, subPath, pinnedGeneration, mountId: undefined };
@@ -260,10 +253,7 @@ export class DirectVolume implements HostedVolume {
     return { ...first, changed: outcomes.some(({ changed }) => changed), changedPaths: [...paths].sort(byteOrder) };
   }
 
-  /**
-   * Keeps the payload for later targets. After a restart, copies of subPaths count as made from it: nobody sees a
-   * change.
-   */
+  /** Keeps the payload for later targets. After a restart, copies of subPaths count as made from it, unchanged. */
   *#writeNowhere(payload: Payload): Steps<WriteOutcome> {
     const isTakenOver = this.#payload === undefined && this.#publications.all.length > 0;
     const files = contentsOf(payload, nodeFileSystem.owner).files;

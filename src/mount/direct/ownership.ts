@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import { LanternError } from '../../base/errors.ts';
 import type { Payload } from '../../payload/payload.ts';
 
-/** The users and groups that this process can give files to. */
 export type Ownership = {
-  /** Whether it can give files to any user and group. */
+  /** True if it can give files to any user and group. */
   readonly canChangeOwners: boolean;
   readonly user: number;
   /** The effective group and the supplementary ones: an owner may give a file to any group it is a member of. */

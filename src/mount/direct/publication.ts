@@ -19,14 +19,11 @@ export type DirectPublicationDependencies = {
   readonly targets: DirectTargets;
   readonly clock: Clock;
   readonly lookout: BindLookout;
-  /** The clock that generations are named by. */
+  /** Generations are named by this clock. */
   readonly namesClock: Pick<Clock, 'now'>;
 };
 
-/**
- * A claimed target, held open: whatever happens to its path, the writer's steps and timers act on this very directory.
- * Costs one descriptor per publication.
- */
+/** A claimed target. Its one open descriptor leads steps and timers to this very directory, whatever its path shows. */
 export class DirectPublication implements Disposable {
   readonly opened: OpenedTarget;
   /** Only for a whole volume. */
@@ -53,14 +50,13 @@ export class DirectPublication implements Disposable {
         directory: claim.target,
         clock,
         namesClock,
-        // Without `isOwnPlace`: others may move a directory above the target, so only a generation's name identifies
-        // it.
+        // No `isOwnPlace`: others may move a directory above the target, so only the generation's name counts.
         binds: lookout,
       });
     }
   }
 
-  /** Whether its descriptor is closed: the number may be another file's by now. */
+  /** True if its descriptor is closed: the number may be another file's by now. */
   get isDisposed(): boolean {
     return this.#isDisposed;
   }
@@ -79,7 +75,7 @@ export class DirectPublication implements Disposable {
     return contents.kind === 'volume' ? undefined : contents.generation;
   }
 
-  /** The first rendering, into the empty target. */
+  /** Renders for the first time, into the empty target. */
   *render(payload: Payload): Steps<void> {
     yield* this.#withTarget(this.#renderContents(payload));
     this.#claim = { ...this.#claim, isComplete: true };
@@ -102,10 +98,7 @@ export class DirectPublication implements Disposable {
     return this.writer && (yield* this.#withTarget(this.writer.writing(payload)));
   }
 
-  /**
-   * Whether the path shows what the last look found complete. One call for the path, and one for each file and
-   * directory.
-   */
+  /** True if the path shows what the last look found complete. One call for the path, each file and directory. */
   get isUntouched(): boolean {
     const { target, identity } = this.#claim;
     return this.writer?.isUntouched === true && identityAt(target) === identity;
@@ -117,13 +110,13 @@ export class DirectPublication implements Disposable {
     return yield* this.#withTarget(this.writer.looking());
   }
 
-  /** Whether the target's path still leads to what was made there, in whatever state that is. */
+  /** True if the target's path still leads to what was made there, in whatever state that is. */
   isThere(): boolean {
     using found = this.#targets.find(this.#claim.target, this.#claim.identity);
     return found !== undefined;
   }
 
-  /** Whether the target's path shows everything that was published. */
+  /** True if the target's path shows everything that was published. */
   isVisible(): boolean {
     const { target, identity, contents, isComplete } = this.#claim;
     using found = this.#targets.find(target, identity);
@@ -133,7 +126,7 @@ export class DirectPublication implements Disposable {
     return contents.kind !== 'volume' || this.#showsGeneration();
   }
 
-  /** Whether `..data` leads to a generation in this very directory, rather than out of it. */
+  /** True if `..data` leads to a generation in this very directory, rather than out of it. */
   #showsGeneration(): boolean {
     const { target } = this.#claim;
     if (this.#fs.lstat(`${target}/${DATA_LINK}`)?.type !== 'symlink') return false;
@@ -160,7 +153,7 @@ export class DirectPublication implements Disposable {
     yield* guarded(removingOurs(this.#fs, target, isOurs), this.#requireLife);
   }
 
-  /** A file that somebody moved cannot be found by name: its bytes are removed, as in a moved directory. */
+  /** A moved file cannot be found by name, so its bytes are removed, as in a moved directory. */
   #emptyIfMoved(): void {
     if (fstatSync(this.opened.fd).nlink === 0) return;
     try {
@@ -188,20 +181,19 @@ export class DirectPublication implements Disposable {
   };
 
   [Symbol.dispose](): void {
-    // The writer still removes retired generations, so it goes first.
+    // The writer still removes retired generations, so it is disposed first.
     this.writer?.[Symbol.dispose]();
     this.#isDisposed = true;
     this.opened[Symbol.dispose]();
   }
 }
 
-/** Whether the daemon made an entry. `path` is relative to the target; `linkTarget` reads a link. */
+/** True if the daemon made an entry. `path` is relative to the target; `linkTarget` reads a link. */
 export type IsOurs = (path: string, type: FileType, linkTarget: () => string) => boolean;
 
 /**
- * Removes the daemon's own entries below `root`, and leaves the rest. `fs` is that of a directory held open, which
- * follows no link and enters no mount, so it cannot be led elsewhere. `..data` goes first: if it is missing and other
- * entries are not, a removal has begun.
+ * Removes the daemon's own entries below `root`. `fs` holds the directory open and follows no link and enters no mount,
+ * so it cannot be led elsewhere. `..data` is removed first: entries without it show that a removal has begun.
  */
 export function* removingOurs(fs: VolumeFs, root: string, isOurs: IsOurs): Steps<void> {
   const walk = function* (entries: readonly DirectoryEntry[], directory: string, prefix: string): Steps<void> {
@@ -224,10 +216,7 @@ export function* removingOurs(fs: VolumeFs, root: string, isOurs: IsOurs): Steps
   yield* walk(entries, root, '');
 }
 
-/**
- * For a target with a whole volume: generations, the links to the current one, and the visible links. Everything inside
- * a generation counts as the daemon's own.
- */
+/** For a target with a whole volume: generations with all they contain, links to the current one, and visible links. */
 export const isOfVolume: IsOurs = (path, type, linkTarget) => {
   if (path.includes('/')) return true;
   if (type === 'directory') return isGenerationName(path);

@@ -5,10 +5,7 @@ import type { ClaimedContents, ClaimsFile } from './claims.ts';
 import { DirectPublication, type DirectPublicationDependencies } from './publication.ts';
 import { identityOf } from './targets.ts';
 
-/**
- * The targets of one volume. A claim is saved before its target is made and removed after the target is gone, so that a
- * crash in between leaves nothing that the next start does not know about.
- */
+/** A target's claim is saved before and removed after the target, so the next start knows everything a crash left. */
 export class DirectPublications implements Disposable {
   readonly #claims: ClaimsFile;
   readonly #dependencies: DirectPublicationDependencies;
@@ -50,7 +47,6 @@ export class DirectPublications implements Disposable {
     }
   }
 
-  /** Removes what was rendered, and the target if nothing else is in it. */
   *removing(publication: DirectPublication): Steps<void> {
     try {
       yield* publication.withdrawing();
@@ -60,10 +56,7 @@ export class DirectPublications implements Disposable {
     this.#forget(publication);
   }
 
-  /**
-   * Returns the publications of an earlier daemon that are still complete. Incomplete ones are removed; if that fails,
-   * the claim stays for the next start.
-   */
+  /** Returns an earlier daemon's complete publications. Removes the others; if that fails, their claims stay. */
   takeOver(): readonly DirectPublication[] {
     const { claims, intended } = this.#claims.load();
     for (const claim of claims) {
@@ -122,7 +115,7 @@ export class DirectPublications implements Disposable {
 
 type Prepared = { readonly publication: DirectPublication; readonly undo: () => void };
 
-/** Ignores a failure of clean-up, which must not replace another error or stop the start. */
+/** A failure of clean-up must not replace another error or stop the start. */
 function ignoreErrors(action: () => void): void {
   try {
     action();

@@ -12,7 +12,7 @@ type SubPathContents =
   | { readonly kind: 'file'; readonly file: PayloadFile }
   | { readonly kind: 'directory'; readonly files: ReadonlyMap<string, PayloadFile> };
 
-/** `not-found`, listing the files there are, if the payload has nothing at `subPath`. */
+/** Throws `not-found`, listing the files there are, if the payload has nothing at `subPath`. */
 export function selectSubPath(payload: Payload, subPath: RelativePath): SubPathContents {
   const file = payload.files.get(subPath);
   if (file !== undefined) return { kind: 'file', file };
@@ -29,7 +29,7 @@ export function selectSubPath(payload: Payload, subPath: RelativePath): SubPathC
   );
 }
 
-/** The contents of a target with the whole volume (`subPath` undefined) or a part of it. `not-found` as above. */
+/** An undefined `subPath` is the whole volume. Throws `not-found` as above. */
 export function contentsAt(payload: Payload, subPath: RelativePath | undefined, generation: string): ClaimedContents {
   if (subPath === undefined) return { kind: 'volume' };
   const selected = selectSubPath(payload, subPath);
@@ -65,10 +65,7 @@ export function* writeDirectoryCopy(
   }
 }
 
-/**
- * Fills an existing file, empty and 0600: bytes first, then the owner, then the mode. `path` is that of the opened
- * file, in `/proc/self/fd`.
- */
+/** Fills an empty 0600 file: bytes, then owner, then mode. `path` is that of the opened file, in `/proc/self/fd`. */
 export function writeFileCopy(path: string, file: PayloadFile, mountGroup: number | undefined): void {
   writeFileSync(path, file.bytes, { flag: 'r+' });
   const { user, group } = ownerOf(file, mountGroup);

@@ -12,22 +12,21 @@ type PreparedTarget = { readonly opened: OpenedTarget; readonly undo: () => void
 
 export type DirectTargetsOptions = {
   readonly roots: TargetRoots;
-  /** Whether a target may lie on a real disk. */
+  /** Allows a target on a real disk. */
   readonly allowDisk: boolean;
-  /** Whether a target may lie in directories where others can replace it. */
+  /** Allows a target in directories where others can replace it. */
   readonly inSharedDirectories: boolean;
   readonly daemon: DirectUser;
 };
 
 /**
  * Decides which targets may be rendered in, and makes them. An existing one must be empty and belong to the daemon's
- * user: the owner of a directory can replace what is written there by links that lead elsewhere. So can anybody who may
- * write to a directory above the target; where that is allowed, the daemon relies on its descriptor instead of the
- * path.
+ * user: the owner of a directory can replace its entries by links that lead elsewhere. So can users who may write to a
+ * directory above the target. Where that is allowed, the daemon relies on its descriptor instead of the path.
  */
 export class DirectTargets {
   readonly #options: DirectTargetsOptions;
-  /** The identities of the publications' files and directories. */
+  /** Identities of the publications' files and directories. */
   readonly #taken = new Set<string>();
 
   constructor(options: DirectTargetsOptions) {
@@ -43,10 +42,7 @@ export class DirectTargets {
     this.#taken.delete(identity);
   }
 
-  /**
-   * Opens the target if it is the file or directory of this identity. Undefined for links, and for paths outside the
-   * roots, which may have been others when the target was published.
-   */
+  /** Opens the target if it has this identity. Undefined for links, and outside the roots, which may have changed. */
   find(target: string, identity: string): OpenedTarget | undefined {
     using parent = this.#openIfAllowed(target);
     const opened = parent?.openUnlessLink();
@@ -55,14 +51,13 @@ export class DirectTargets {
     return undefined;
   }
 
-  /** Whether it belongs to the daemon's user. */
   isOwn({ stats }: OpenedTarget): boolean {
     return stats.uid === this.#options.daemon.user;
   }
 
   /**
-   * Removes the target if it is still the file of this identity, or the directory of this identity and empty. Something
-   * else may take its name before the removal, but only by somebody who could have removed that as well.
+   * Removes the target if it is still the file of this identity, or the empty directory of this identity. Something
+   * else may take its name before the removal, but only by users who could have removed that as well.
    */
   remove(target: string, identity: string): void {
     using parent = this.#options.roots.openIfThere(target);
@@ -72,13 +67,13 @@ export class DirectTargets {
     else parent.removeEmpty();
   }
 
-  /** Removes the target if it is an empty directory or file, whoever made it. */
+  /** Removes the target if it is an empty directory or file, even one that others made. */
   removeEmpty(target: string): void {
     using parent = this.#options.roots.openIfThere(target);
     parent?.removeEmpty();
   }
 
-  /** Removes the target if it is an empty directory, whoever made it. */
+  /** The same for a directory only. */
   removeEmptyDirectory(target: string): void {
     using parent = this.#options.roots.openIfThere(target);
     parent?.removeEmptyDirectory();
@@ -140,9 +135,8 @@ export class DirectTargets {
   }
 
   /**
-   * Closes it to writers other than the daemon's user. Since a directory opened by its name may not be the one that was
-   * made, it is checked to be empty before and after. Access lists and a group inherited from others' directories are
-   * removed.
+   * Closes it to writers other than the daemon's user. A directory opened by its name may not be the one that was made,
+   * so it must be empty before and after. Access lists and a group inherited from others' directories are removed.
    */
   #settle(opened: OpenedTarget, mode: number, isFromOthers: boolean): void {
     requireStillEmpty(opened);
@@ -210,12 +204,11 @@ export class DirectTargets {
   }
 }
 
-/** The directory that a target is made in. */
 type Place = {
   readonly parent: OpenedParent;
-  /** Whether others can replace what is made in it. */
+  /** True if others can replace what is made in it. */
   readonly isShared: boolean;
-  /** Whether others can create entries in it, but replace only their own. */
+  /** True if others can create entries in it, but replace only their own. */
   readonly isSticky: boolean;
 };
 
@@ -224,10 +217,7 @@ export function identityOf(opened: OpenedTarget): string {
   return identityText(identifyFile(opened.fd));
 }
 
-/**
- * The identity of what is at the path now, following links on the way. Undefined if nothing is there or it cannot be
- * reached.
- */
+/** Identity of what is at the path now, following links on the way. Undefined if nothing can be reached there. */
 export function identityAt(path: string): string | undefined {
   const status = fallbackOnErrno(() => directoryCalls.status(AT_FDCWD, path), undefined);
   return status && identityText(status);
@@ -275,7 +265,6 @@ function disposingOnError<T>(resource: Disposable, action: () => T): T {
   }
 }
 
-/** A directory that a target lies in. */
 type Ancestor = EntryStatus & {
   /** As in the target's path, for messages. */
   readonly path: string;
@@ -285,9 +274,8 @@ type Ancestor = EntryStatus & {
 type DirectUser = { readonly user: number; readonly group: number };
 
 /**
- * The directories above an opened parent, itself first, up to `/`. Each is found through `..` of the one below, so
- * these are the real ones, whatever path led there. Others cannot move a directory out of one that they cannot write
- * to.
+ * The directories above an opened parent, itself first, up to `/`. Each is found through `..` of the one below,
+ * whatever path led there. Others cannot move a directory out of one that they cannot write to.
  */
 function ancestorsOf(parent: OpenedParent): readonly Ancestor[] {
   const found: Ancestor[] = [];
@@ -323,7 +311,6 @@ export function opennessOf({ user: owner, group, mode }: EntryStatus, daemon: Di
   return `can be written to by the group ${group}`;
 }
 
-/** Whether others can create entries, but touch only their own. */
 function isStickyAndOpen({ mode }: EntryStatus): boolean {
   return (mode & STICKY) !== 0 && (mode & (WRITABLE_BY_GROUP | WRITABLE_BY_OTHERS)) !== 0;
 }

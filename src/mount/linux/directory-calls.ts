@@ -5,16 +5,15 @@ import { LanternError, SystemCallError } from '../../base/errors.ts';
 import type { FileStamp, FileStatus, FileType } from '../../volume/file-system.ts';
 import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, checked, libc, OPENAT2, stampAt, statx } from './system-calls.ts';
 
-/** Device and inode identify the file, as long as it is held open. */
+/** Device and inode identify the file as long as it is held open. */
 export type EntryStatus = FileStatus & { readonly device: string; readonly inode: bigint };
 
 /**
- * The Linux calls that work below an opened directory. `name` is a single element; no call follows a link of that name.
- * `open` takes a path and follows no link in it. Failures throw SystemCallError; descriptors are close-on-exec. An
- * interface, so that tests can do something before each call.
+ * Linux calls that work below an opened directory. `name` is a single element, and a link of that name is not followed.
+ * Failures throw SystemCallError; descriptors are close-on-exec. An interface, so that tests can act before each call.
  */
 export interface DirectoryCalls {
-  /** Never leaves the directory: follows no link, no `..` and no mount in it. `mode` is for a file that is created. */
+  /** Never leaves the directory: no link, no `..` and no mount in `path` is followed. `mode` is for a created file. */
   open(directory: number, path: string, flags: number, mode?: number): number;
   close(fd: number): void;
   mkdir(directory: number, name: string, mode: number): void;
@@ -23,11 +22,11 @@ export interface DirectoryCalls {
   symlink(target: string, directory: number, name: string): void;
   readlink(directory: number, name: string): string;
   rename(fromDirectory: number, from: string, toDirectory: number, to: string): void;
-  /** -1 leaves the user or the group as it is. */
+  /** A user or group of -1 stays as it is. */
   chown(directory: number, name: string, user: number, group: number): void;
-  /** Undefined when nothing is there. In a path, links are followed in all elements but the last. */
+  /** Undefined if nothing is there. In a path, links are followed in all elements but the last. */
   status(directory: number, name: string): EntryStatus | undefined;
-  /** Undefined when nothing is there. */
+  /** Undefined if nothing is there. */
   stamp(directory: number, name: string): FileStamp | undefined;
 }
 
@@ -92,7 +91,7 @@ const TYPES: ReadonlyMap<number, FileType> = new Map([
   [fs.S_IFLNK, 'symlink'],
 ]);
 
-/** Whether the directory that `fd` is open on is empty. Reads no further than the first entry. */
+/** Reads no further than the first entry of the directory that `fd` is open on. */
 export function isEmptyDirectory(fd: number): boolean {
   const number = GETDENTS64[arch()];
   if (number === undefined) {
@@ -113,10 +112,7 @@ export function isEmptyDirectory(fd: number): boolean {
   }
 }
 
-/**
- * Whether there is an entry other than `.` and `..`. Each has its length at offset 16, and its name, ended by NUL, at
- * 19.
- */
+/** True for an entry other than `.` and `..`. Each has its length at offset 16, and its name, ended by NUL, at 19. */
 function holdsName(entries: Buffer, length: number): boolean {
   const dot = 0x2e;
   for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
@@ -136,10 +132,7 @@ const attributeBuffer = Buffer.alloc(65_536);
 const ACCESS_LIST = 'system.posix_acl_access';
 const DEFAULT_LIST = 'system.posix_acl_default';
 
-/**
- * Reads the access control list in the kernel's binary form, see acl(5); undefined for none. `path` as in
- * `removeAccessLists`.
- */
+/** The list in the kernel's binary form, see acl(5); undefined for none. `path` as in `removeAccessLists`. */
 export function readAccessList(path: string): Buffer | undefined {
   const length = libc().getxattr(path, ACCESS_LIST, attributeBuffer, attributeBuffer.length);
   if (length >= 0) return Buffer.from(attributeBuffer.subarray(0, length));
@@ -148,7 +141,7 @@ export function readAccessList(path: string): Buffer | undefined {
   throw new SystemCallError(errno, 'getxattr', path);
 }
 
-/** Sets the list, and with it the mode; false if the file system has no such lists, or no room for it. */
+/** Sets the list, and with it the mode. False if the file system has no such lists, or no room for it. */
 export function writeAccessList(path: string, list: Buffer): boolean {
   if (libc().setxattr(path, ACCESS_LIST, list, list.length, 0) === 0) return true;
   const errno = koffi.errno();

@@ -30,7 +30,7 @@ const ATTRIBUTE_OF: Readonly<Record<MountFlag, number>> = {
   nosymfollow: MOUNT_ATTR_NOSYMFOLLOW,
 };
 
-/** Changes the kernel's mount table, in the daemon's mount namespace. Needs CAP_SYS_ADMIN and Linux 5.12. */
+/** Changes the mount table of the daemon's mount namespace. Needs CAP_SYS_ADMIN and Linux 5.12. */
 export class LinuxMounter implements Mounter {
   readonly #noswap: boolean;
 

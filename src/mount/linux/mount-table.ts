@@ -3,17 +3,13 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Steps } from '../../base/steps.ts';
 import { hasException } from './system-calls.ts';
 
-/** The mount table of the daemon's mount namespace. */
 export const MOUNTINFO = '/proc/self/mountinfo';
 
 /** The mount table, for repeated looks. Failures are errors with an errno `code`. */
 export interface MountTable extends Disposable {
-  /** Whether anything was mounted, moved or unmounted since the last call; true for the first. One system call. */
+  /** True if anything was mounted, moved or unmounted since the last call, and for the first call. One system call. */
   hasChanged(): boolean;
-  /**
-   * Reads all lines, in steps, and parses those that are wanted. A change meanwhile may be missing; `hasChanged` then
-   * reports it.
-   */
+  /** Reads all lines, in steps, and parses those that are wanted. Misses changes that `hasChanged` then reports. */
   reading(isWanted: (line: string) => boolean): Steps<readonly MountEntry[]>;
 }
 
@@ -56,7 +52,7 @@ export class ProcMountTable implements MountTable {
   }
 }
 
-/** One line of /proc/<pid>/mountinfo, see proc_pid_mountinfo(5). Paths are unescaped. */
+/** A line of /proc/<pid>/mountinfo, see proc_pid_mountinfo(5). Paths are unescaped. */
 export type MountEntry = {
   readonly id: number;
   readonly parentId: number;
@@ -65,7 +61,7 @@ export type MountEntry = {
   /** The mounted part of the file system, as a path from its own root; ends in `//deleted` if it was removed. */
   readonly root: string;
   readonly mountPoint: string;
-  /** Mount options: `ro`, `nosuid`, … */
+  /** `ro`, `nosuid`, … */
   readonly options: readonly string[];
   /** `shared:N`, `master:N`, `propagate_from:N`, `unbindable`; empty for a private mount. */
   readonly propagation: readonly string[];
@@ -75,12 +71,11 @@ export type MountEntry = {
   readonly superOptions: readonly string[];
 };
 
-/** The mounts in the table's order: the last one at a mount point covers the others. Malformed lines are left out. */
+/** In the table's order: the last mount at a mount point covers the others. Malformed lines are left out. */
 export function parseMountinfo(text: string): readonly MountEntry[] {
   return text.split('\n').flatMap((line) => parseMount(line) ?? []);
 }
 
-/** Undefined for a malformed line. */
 function parseMount(line: string): MountEntry | undefined {
   const fields = line.split(' ');
   // A variable number of optional fields ends with a single hyphen.

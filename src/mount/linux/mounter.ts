@@ -12,19 +12,15 @@ export type PoolLimits = {
   readonly inodes: number;
 };
 
-/**
- * The mounts that the bind publisher makes and looks at. Synchronous; each call makes one change or none. Failures are
- * errors with an errno `code`.
- */
+/** The mounts of the bind publisher. Synchronous; each call makes one change or none. Errors have an errno `code`. */
 export interface Mounter {
   /** Mounts a new empty tmpfs on `directory`: 0700, nosuid, nodev. */
   mountPool(directory: string, limits: PoolLimits): void;
-  /** Unmounts the topmost mount of a directory of the daemon's own, in use or not. Nothing mounted: nothing happens. */
+  /** Unmounts the topmost mount of a directory of the daemon's own, in use or not. Does nothing without a mount. */
   unmount(directory: string): void;
   /**
-   * Binds `source`, a file or directory of the daemon's own, at the target: read-only, nosuid, nodev and private from
-   * the first moment on. It covers whatever is at the target. `announce` is called with the mount before anybody sees
-   * it; if it throws, nothing is mounted.
+   * Binds `source`, a file or directory of the daemon's own, over the target: read-only, nosuid, nodev and private from
+   * the first moment on. `announce` is called before anybody sees the mount; if it throws, nothing is mounted.
    */
   bind(
     source: string,
@@ -38,10 +34,7 @@ export interface Mounter {
   adopt(publication: OpenedTarget, directory: string): void;
   /** Identifies what is at the target or path, mounts included. */
   identify(place: OpenedTarget | string): FileIdentity;
-  /**
-   * Reads the mount table, in time proportional to all mounts of the host: at start and on rare occasions, never per
-   * request.
-   */
+  /** Takes time proportional to all mounts of the host: only for the start and rare occasions, never per request. */
   table(): readonly MountEntry[];
   /** The same for repeated looks. Must be disposed. */
   watchTable(): MountTable;
@@ -49,8 +42,6 @@ export interface Mounter {
 
 /** A mount that was just made, wherever its target has been moved since. Must be disposed. */
 export interface BoundMount extends Disposable {
-  /** The file or directory it shows, with its own mount id. */
   readonly identity: FileIdentity;
-  /** Unmounts it again. */
   undo(): void;
 }

@@ -2,9 +2,7 @@ import { arch, constants } from 'node:os';
 import { SystemCallError } from '../../base/errors.ts';
 import { checked, libc, MNT_DETACH, mount, umount } from './system-calls.ts';
 
-/**
- * The Linux calls used after `leaveMountNamespace` of system-calls.ts, and to return. Failures throw SystemCallError.
- */
+/** Linux calls used after `leaveMountNamespace` of system-calls.ts, and to return. Failures throw SystemCallError. */
 
 /** Supported processors, as in system-calls.ts. */
 const PIVOT_ROOT: Readonly<Record<string, number>> = { x64: 155, arm64: 41 };
@@ -15,9 +13,7 @@ const MS_REC = 0x4000;
 const MS_UNBINDABLE = 0x20000;
 const MS_PRIVATE = 0x40000;
 
-/**
- * Moves the calling thread into the mount namespace that `fd` is open on; its root and working directory are `/` there.
- */
+/** Moves the calling thread into the mount namespace that `fd` is open on, at its `/`. */
 export function joinMounts(fd: number): void {
   const CLONE_NEWNS = 0x20000;
   checked(libc().setns(fd, CLONE_NEWNS), 'setns', undefined);
@@ -32,9 +28,7 @@ export function rootHere(): void {
   checked(libc().chroot('.'), 'chroot', '.');
 }
 
-/**
- * Makes the mount that is the working directory the root of the namespace, and unmounts the old root.
- */
+/** Makes the mount that is the working directory the root of the namespace, and unmounts the old root. */
 export function pivotHere(): void {
   const number = PIVOT_ROOT[arch()];
   if (number === undefined) throw new SystemCallError(constants.errno.ENOSYS, 'pivot_root', undefined);

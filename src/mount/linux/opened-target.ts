@@ -13,7 +13,7 @@ import {
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { O_PATH } from './system-calls.ts';
 
-/** Owns a descriptor and closes it once: after that, its number may be another file's. */
+/** Owns a descriptor and closes it only once: after that, its number may be another file's. */
 abstract class Opened implements Disposable {
   readonly fd: number;
   #isOpen = true;
@@ -29,14 +29,10 @@ abstract class Opened implements Disposable {
   }
 }
 
-/**
- * The directory that a target lies in, held open from check to mount: whatever happens to the path, `name` is
- * looked up in this very directory.
- */
+/** A target's directory, held open from check to mount: whatever happens to the path, `name` is looked up in it. */
 export class OpenedParent extends Opened {
   /** The target as resolved: absolute, cleaned, below the root's real path. For messages and the mount table. */
   readonly target: string;
-  /** The last element. */
   readonly name: string;
   readonly parentPath: string;
   readonly path: string;
@@ -81,8 +77,8 @@ export class OpenedParent extends Opened {
   }
 
   /**
-   * A new directory, 0750 whatever the umask; what is mounted on it has its own modes. `already-exists` if something
-   * got there first, `aborted` if another user's file or directory has taken its name since.
+   * A new directory, 0750 whatever the umask; what is mounted on it has its own modes. Throws `already-exists` if the
+   * name is taken, `aborted` if another user's file or directory has taken it since.
    */
   createDirectory(): OpenedTarget {
     try {
@@ -90,7 +86,7 @@ export class OpenedParent extends Opened {
     } catch (error) {
       throw this.#notCreated(error);
     }
-    // A directory has to be opened by its name, and where others can write, the name may lead to another one by now.
+    // A directory has to be opened by its name. Where others can write, the name may lead to another one by now.
     let opened: OpenedTarget | undefined;
     try {
       opened = this.#open('refuse link');
@@ -106,7 +102,7 @@ export class OpenedParent extends Opened {
     );
   }
 
-  /** A new empty file, 0600, to mount a file on. `already-exists` if something got there first. */
+  /** A new empty file, 0600, to mount a file on. Throws `already-exists` if the name is taken. */
   createFile(): OpenedTarget {
     let fd: number;
     try {
@@ -115,7 +111,7 @@ export class OpenedParent extends Opened {
       throw this.#notCreated(error);
     }
     try {
-      // This very file, whatever has its name by now. One that stays open for writing could not be executed.
+      // Opens this very file, whatever has its name by now. One that stays open for writing could not be executed.
       return new OpenedTarget(openSync(`/proc/self/fd/${fd}`, O_PATH), this.target);
     } catch (error) {
       this.removeEmpty();
@@ -129,10 +125,7 @@ export class OpenedParent extends Opened {
     return toLanternError(error, `create the target "${this.target}"`);
   }
 
-  /**
-   * Removes what a publication was mounted on: an empty directory or an empty file. Contents, links, mounts and devices
-   * stay. Returns whether nothing is there now.
-   */
+  /** Removes an empty directory or file. Contents, links, mounts and devices stay. True if nothing is there now. */
   removeEmpty(): boolean {
     return this.#remove(() => {
       const stats = lstatSync(this.path);
@@ -168,7 +161,7 @@ const STAYS: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'EBUSY', 'ERO
 
 /** The file or directory at a target, held open without access to its contents. */
 export class OpenedTarget extends Opened {
-  /** A path that leads to exactly this file or directory, for calls that take paths. */
+  /** Leads to exactly this file or directory, for calls that take paths. */
   readonly path: string;
   /** As in OpenedParent. */
   readonly target: string;
@@ -184,7 +177,7 @@ export class OpenedTarget extends Opened {
     this.isDirectory = this.stats.isDirectory();
   }
 
-  /** Whether covering it would hide nothing. */
+  /** True if covering it hides nothing. */
   isEmpty(): boolean {
     if (!this.isDirectory) return this.stats.isFile() && this.stats.size === 0;
     const directory = opendirSync(this.path, { bufferSize: 1 });

@@ -5,7 +5,7 @@ import { forbidCoreFiles, setNotDumpable, tryLock } from './system-calls.ts';
 
 /**
  * Protects the secrets in this process's memory: no core file, no ptrace, no /proc/<pid>/mem for the same user, and no
- * debugger, which Node would start on a loopback port, open to every local user, if SIGUSR1 had no listener.
+ * debugger, which Node starts at SIGUSR1 without a listener, on a loopback port open to every local user.
  */
 export function hardenProcess(): void {
   forbidCoreFiles();
@@ -25,7 +25,7 @@ type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, len
  * not available. Call it once and early: loading takes long enough for the first client to notice.
  */
 export function peerCredentialReader(): (fd: number) => PeerCredentials | undefined {
-  // The same values on x86-64 and arm64.
+  // Both are the same on x86-64 and arm64.
   const SOL_SOCKET = 1;
   const SO_PEERCRED = 17;
   const types = ['int', 'int', 'int', 'void *', 'void *'];
@@ -40,9 +40,8 @@ export function peerCredentialReader(): (fd: number) => PeerCredentials | undefi
 }
 
 /**
- * Locks `path` (created if missing, 0600) with flock(2) until disposed or the process ends, however it ends. The file
- * stays and contains the holder's pid: if it were removed, two daemons could lock two files of the same name.
- * `failed-precondition` if another process, or this one, holds the lock.
+ * Locks `path` (created if missing, 0600) with flock(2) until disposed or the process ends. The file, with the holder's
+ * pid, stays: otherwise two daemons could lock two files of one name. `failed-precondition` if the lock is held.
  */
 export function lockFile(path: string): Disposable {
   const fd = openLockFile(path);

@@ -9,7 +9,7 @@ import type { FileStamp } from '../../volume/file-system.ts';
  * and glibc before 2.36, lack the new mount calls. Failures throw SystemCallError; descriptors are close-on-exec.
  */
 
-/** Since 5.1, new calls have one number on all architectures; statx is older and does not. */
+/** Since 5.1, new calls have one number on all architectures. statx is older and does not. */
 const OPEN_TREE = 428;
 const MOVE_MOUNT = 429;
 export const OPENAT2 = 437;
@@ -113,9 +113,8 @@ export function leaveMountNamespace(): void {
 const PATH_MAX = 4096;
 
 /**
- * Opens a directory for naming (O_PATH). A symbolic link in any element, the last included, is ELOOP. `path` is
- * absolute. It may be longer than PATH_MAX, if somebody moved a mount's target deep down; it is then opened element by
- * element.
+ * Opens an absolute path for naming (O_PATH). A symbolic link in any element, the last included, is ELOOP. A path
+ * beyond PATH_MAX, to a mount whose target somebody moved deep down, is opened element by element.
  */
 export function openDirectoryWithoutLinks(path: string): number {
   const RESOLVE_NO_MAGICLINKS = 2n;
@@ -140,10 +139,7 @@ export function openDirectoryWithoutLinks(path: string): number {
 
 const OPEN_TREE_CLONE = 1;
 
-/**
- * Makes a detached clone of the mount that shows `path`, with `path` as its root. Not recursive; does not follow a link
- * at the end.
- */
+/** Clones the mount at `path`, detached, with `path` as its root. Not recursive; does not follow a link at the end. */
 export function cloneMount(path: string): number {
   const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
   return checked(libc().openTree(OPEN_TREE, AT_FDCWD, path, flags), 'open_tree', path);
@@ -166,10 +162,7 @@ export function setMountAttributes(mountFd: number, set: number, clear: number):
   checked(result, 'mount_setattr', undefined);
 }
 
-/**
- * Attaches a detached mount on top of the file or directory that `targetFd` is open on. `target` is only for the error
- * message.
- */
+/** Attaches a detached mount on what `targetFd` is open on. `target` is only for the error message. */
 export function attachMount(mountFd: number, targetFd: number, target: string): void {
   const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
   const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
@@ -177,7 +170,7 @@ export function attachMount(mountFd: number, targetFd: number, target: string): 
   checked(libc().moveMount(MOVE_MOUNT, mountFd, '', targetFd, '', flags), 'move_mount', target);
 }
 
-/** statx(2) into `buffer`, of 256 bytes; false when nothing is there. An empty path needs AT_EMPTY_PATH in `flags`. */
+/** statx(2) into `buffer`, of 256 bytes; false if nothing is there. An empty path needs AT_EMPTY_PATH in `flags`. */
 export function statx(directory: number, path: string, flags: number, mask: number, buffer: Buffer): boolean {
   const number = STATX[arch()];
   if (number === undefined) {
@@ -192,7 +185,6 @@ export function statx(directory: number, path: string, flags: number, mask: numb
   throw new SystemCallError(errno, 'statx', path === '' ? undefined : path);
 }
 
-/** Identifies a file or directory, and the mount that shows it. */
 export type FileIdentity = {
   /** `major:minor`, as in mountinfo. */
   readonly device: string;
@@ -200,7 +192,7 @@ export type FileIdentity = {
   readonly isMountRoot: boolean;
   /** The mount's id in mountinfo. The kernel reuses it as soon as the mount is gone. */
   readonly mountId: number;
-  /** It has no name any more: it was removed, and exists only because it is mounted or open. */
+  /** True if it was removed, and exists only because it is mounted or open. */
   readonly isDeleted: boolean;
 };
 
@@ -224,7 +216,6 @@ export function identifyFile(fd: number, path = ''): FileIdentity {
   };
 }
 
-/** The same by an absolute path. */
 export function identifyPath(path: string): FileIdentity {
   return identifyFile(AT_FDCWD, path);
 }
@@ -239,10 +230,7 @@ export function tryLock(fd: number): boolean {
   throw new SystemCallError(errno, 'flock', undefined);
 }
 
-/**
- * Whether poll(2) reports an exceptional condition, without waiting. A mount table has one if it changed since the last
- * call.
- */
+/** True if poll(2) reports an exceptional condition, as it does for a mount table that changed since the last call. */
 export function hasException(fd: number): boolean {
   const POLLPRI = 0x2;
   const asked = Buffer.alloc(8);
@@ -257,7 +245,7 @@ export function setNotDumpable(): void {
   checked(libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), 'prctl', undefined);
 }
 
-/** Disables core files. Soft and hard limit are unsigned longs, both 0. */
+/** Soft and hard limit are unsigned longs, both 0. */
 export function forbidCoreFiles(): void {
   const RLIMIT_CORE = 4;
   checked(libc().setrlimit(RLIMIT_CORE, Buffer.alloc(16)), 'setrlimit', undefined);
@@ -268,10 +256,7 @@ const STAMP = Buffer.alloc(256);
 const STAMP_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 const TWO_TO_32 = 2 ** 32;
 
-/**
- * Inode and ctime as `lstat` returns them, at half its cost; undefined if nothing is there. A relative path starts at
- * the opened directory.
- */
+/** Inode and ctime as by `lstat`, at half its cost. A relative path starts at the directory. Undefined if missing. */
 export function stampAt(directory: number, path: string): FileStamp | undefined {
   const STATX_CTIME = 0x80;
   const STATX_INO = 0x100;

@@ -5,10 +5,7 @@ import { readAccessList, removeAccessLists, removeDefaultList, writeAccessList }
 import type { OpenedParent } from '../linux/opened-target.ts';
 import { isBelow, type TargetRoots } from './target-roots.ts';
 
-/**
- * Who may enter each directory. `onReachable` is called for those that anybody who knows a name inside can pass
- * through.
- */
+/** `onReachable` is called for each directory that anybody who knows a name inside can pass through. */
 export type Openness = {
   readonly accessOf: (directory: string) => DirectoryAccess;
   readonly onReachable: (directory: string) => void;
@@ -16,7 +13,7 @@ export type Openness = {
 
 /**
  * Makes and removes the directories between a root and the targets below it. Each is made and removed in its opened
- * parent: within the target roots, and without following a symbolic link. Nothing outside of the root is touched.
+ * parent, within the target roots, and without following a symbolic link.
  */
 export class TargetDirectories {
   readonly #roots: TargetRoots;
@@ -26,9 +23,9 @@ export class TargetDirectories {
   }
 
   /**
-   * Makes the root (whose parent must exist) and the directories between it and the target, as far as they are missing,
-   * whatever the umask. Returns the directories made, outermost first; none is left after an error.
-   * `failed-precondition` for a link or a file on the way; otherwise errors as in `TargetRoots.open`.
+   * Makes the missing directories from the root (whose parent must exist) down to the target, whatever the umask.
+   * Returns the directories made, outermost first; none is left after an error. Throws `failed-precondition` for a link
+   * or a file on the way; otherwise errors as in `TargetRoots.open`.
    */
   make(root: string, target: string, openness: Openness): readonly string[] {
     const made: string[] = [];
@@ -46,10 +43,7 @@ export class TargetDirectories {
     }
   }
 
-  /**
-   * Sets the access of a directory that was made here to what it would be made with now. Returns its state before, or
-   * undefined if it is gone or belongs to another user.
-   */
+  /** Gives a directory made here the access it would get now. Returns its old state; undefined if gone or foreign. */
   settle(directory: string, { accessOf, onReachable }: Openness): DirectoryState | undefined {
     return this.#withOwn(directory, (path) => {
       const before = stateOf(path);
@@ -140,10 +134,9 @@ const LISTED = 0o750;
 const UNLISTABLE = 0o711;
 
 /**
- * Sets mode and access control list for this access. `path` is that of an opened directory of the daemon's user, in
- * `/proc/self/fd`. Nothing is changed if it is right already. During a change nobody else gets access, and nobody loses
- * it who has it before and after. False if the file system has no such lists: anybody who knows a name inside can then
- * pass through.
+ * Sets mode and access control list for this access, unless they are right already. `path` is that of an opened
+ * directory of the daemon's user, in `/proc/self/fd`. A change lets in nobody else meanwhile, and keeps out nobody who
+ * has access before and after. False if the file system has no such lists: anybody who knows a name inside can pass.
  */
 export function setDirectoryAccess(path: string, access: DirectoryAccess): boolean {
   const list = access === 'everybody' ? undefined : accessList(access);
@@ -160,14 +153,12 @@ export function setDirectoryAccess(path: string, access: DirectoryAccess): boole
   return false;
 }
 
-/** The access as stored by the file system. */
 type DirectoryState = { readonly mode: number; readonly list: Buffer | undefined };
 
 export function stateOf(path: string): DirectoryState {
   return { mode: statSync(path).mode & 0o7777, list: readAccessList(path) };
 }
 
-/** Restores what `stateOf` returned. */
 export function restoreState(path: string, { mode, list }: DirectoryState): void {
   if (list !== undefined && writeAccessList(path, list)) return;
   chmodSync(path, mode);

@@ -7,7 +7,7 @@ import { openDirectoryWithoutLinks } from '../linux/system-calls.ts';
 /** PATH_MAX without its NUL. */
 const MAX_TARGET_BYTES = 4095;
 
-/** The purpose of opening a path: to cover it with a volume, or to make directories and targets in it. */
+/** A path is opened to cover it with a volume, or to make directories and targets in it. */
 type Purpose = 'cover' | 'enter';
 
 /** A root as the operator gave it, and its real path. */
@@ -22,17 +22,14 @@ export class TargetRoots {
   readonly #roots: readonly Root[];
   readonly #forbidden: readonly string[];
 
-  /**
-   * `forbidden`: the daemon's own files and directories, such as the run directory, which need not exist yet. A target
-   * may not be one of them, lie in one, or cover one.
-   */
+  /** `forbidden`: the daemon's own places, existing or not. A target may not be one, lie in one, or cover one. */
   constructor(roots: readonly string[], forbidden: readonly string[]) {
     this.#roots = roots.map((given) => ({ given: cleanPath(given), real: realPath(given) }));
     this.#forbidden = forbidden.map(realPath);
   }
 
   /**
-   * Opens the target's parent directory. `invalid-argument` for a path that is malformed, `permission-denied` outside
+   * Opens the target's parent directory. Throws `invalid-argument` for a malformed path, `permission-denied` outside
    * the roots, `failed-precondition` for a link, a missing parent or a place of the daemon's own. A directory that is
    * only opened to be entered may have such places in it.
    */
@@ -43,9 +40,8 @@ export class TargetRoots {
   }
 
   /**
-   * The same for removing: undefined where no publication can be, because the parent is missing, behind a link, outside
-   * the roots or the daemon's own. Throws `invalid-argument`, and `permission-denied` for a directory that the daemon
-   * may not enter.
+   * The same for removing. Undefined where no publication can be: the parent is missing, behind a link, outside the
+   * roots or the daemon's own. Throws `invalid-argument`, and `permission-denied` for a directory closed to the daemon.
    */
   openIfThere(target: string): OpenedParent | undefined {
     const opened = this.#open(target, 'cover');
@@ -58,12 +54,12 @@ export class TargetRoots {
     return opened instanceof OpenedParent ? opened : undefined;
   }
 
-  /** Whether a real path, as in the mount table, lies below a root and is not the daemon's own. */
+  /** True if a real path, as in the mount table, lies below a root and is not the daemon's own. */
   allows(realTarget: string): boolean {
     return this.#roots.some(({ real }) => isBelow(realTarget, real)) && this.#ownPlaceAt(realTarget) === undefined;
   }
 
-  /** The target as the mount table would name it. `invalid-argument` and `permission-denied` as `open`. */
+  /** The target as the mount table would name it. Throws `invalid-argument` and `permission-denied` like `open`. */
   resolve(target: string): string {
     const resolved = this.tryResolve(target);
     if (resolved === undefined) throw this.#outside(target);
@@ -93,7 +89,6 @@ export class TargetRoots {
     return best;
   }
 
-  /** The parent, or why it cannot be used. */
   #open(target: string, purpose: Purpose): OpenedParent | LanternError {
     const resolved = this.tryResolve(target);
     if (resolved === undefined) return this.#outside(target);
@@ -127,7 +122,7 @@ export class TargetRoots {
   }
 }
 
-/** Checks a path without looking at the disk, and cleans it. */
+/** Checks and cleans a path without looking at the disk. */
 function checkText(target: string): string {
   const refuse = (message: string): LanternError =>
     new LanternError('invalid-argument', `open the target "${target.slice(0, 200)}": ${message}`);
@@ -174,7 +169,7 @@ function parentFailure(error: unknown, target: string, parent: string): LanternE
   }
 }
 
-/** Whether one clean path lies below another. */
+/** Takes clean paths. */
 export function isBelow(path: string, directory: string): boolean {
   return path.startsWith(directory === '/' ? '/' : `${directory}/`) && path !== directory;
 }
@@ -187,7 +182,7 @@ export function cleanPath(path: string): string {
     .join('/')}`;
 }
 
-/** The real path. For a path that does not exist yet, the real path of its nearest existing directory counts. */
+/** For a path that does not exist yet, the real path of its nearest existing directory counts. */
 function realPath(path: string): string {
   const clean = cleanPath(path);
   try {
@@ -199,9 +194,8 @@ function realPath(path: string): string {
 }
 
 /**
- * The places that no target may be, lie in or cover: these files and directories, the sockets, and each socket's
- * directory if it holds nothing but sockets. A socket in a shared directory such as `/run` does not reserve the whole
- * directory.
+ * Places that no target may be, lie in or cover: these files and directories, the sockets, and the directory of a
+ * socket if it holds only sockets. A socket in a shared directory such as `/run` does not reserve that.
  */
 export function ownPlaces(places: readonly (string | undefined)[], sockets: readonly string[]): readonly string[] {
   const directories = sockets.map(dirname).filter(hasOnlySockets);
