@@ -8,12 +8,10 @@ import type { KnownVolume } from './known-volume.ts';
 import { DATA_LINK, type GenerationNames, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
 import type { Retirement } from './retirement.ts';
 
-/** The result of a write. */
 export type WriteOutcome = {
-  /** False if the contents were equal already: nothing was touched. */
+  /** False if the contents were equal and nothing was touched. */
   readonly changed: boolean;
   readonly generation: string;
-  /** The generation before; undefined for the first. */
   readonly previous: string | undefined;
   /** Paths added, removed or different in bytes, mode or owner, sorted. */
   readonly changedPaths: readonly string[];
@@ -23,30 +21,29 @@ type AtomicWriteOptions = {
   readonly volume: KnownVolume;
   readonly names: GenerationNames;
   readonly retirement: Retirement;
-  /** Whether the volume lies in a pool, where room has to be left for records. */
+  /** True if the volume lies in a pool, where room has to be left for records. */
   readonly isPooled: boolean;
 };
 
 /**
- * Makes the volume show the payload. At every step, a reader, and a process that starts after a crash, find either the
- * old contents or the new ones:
+ * Makes the volume show the payload. After every step, a reader, or a process that starts after a crash, finds either
+ * the old contents or the new ones:
  *
  *  0. Sweep what a crash left: a stale `..data_tmp`, generations that nobody needs any more.
  *  1. Validate every path; one bad path refuses the whole payload.
- *  2. Read the current generation; known already unless this is the first write, or follows a failed one.
+ *  2. Read the current generation, unless it is known. It is unknown before the first write and after a failed one.
  *  3. Compare bytes, modes, owners, paths and visible links. All equal: nothing happens.
  *  4. Make the directory of the new generation, if there is room for it.
  *  5. Make its directories, and its files: created 0600, written, given to their owners, then their modes.
- *  6. Give the directories to the mount group, and their modes whatever the umask.
+ *  6. Give the directories to the mount group, and set their modes whatever the umask.
  *  7. Make the link `..data_tmp` to the new generation.
  *  8. Rename it over `..data`. This is the one atomic point.
  *  9. Make the visible links that are missing.
  * 10. Remove the visible links whose element is gone.
  * 11. Retire the old generation.
  *
- * A failure before 8 removes the new generation again. After any failure the caller has the volume forgotten, so that
- * the next write starts from what is on disk and completes it. Between two steps other work may run: readers find the
- * old contents until 8. Nobody else may write to the volume meanwhile.
+ * A failure before 8 removes the new generation. After any failure the caller makes the volume forget what it knows, so
+ * the next write starts from the disk and completes it. Other work may run between two steps, but no other writer.
  */
 export function* writeAtomically(
   payload: Payload,
@@ -89,7 +86,7 @@ export function* writeAtomically(
   yield;
   if (isPooled) requireRoom(payload, volume.directory);
   if (!isRootSettled) {
-    // Before anything is made inside, which would inherit a setgid bit of an earlier mount group.
+    // Set before anything is made inside, which would inherit a setgid bit of an earlier mount group.
     settleDirectory(volume, volume.at('.'), payload.mountGroup, root.mode);
     listing.root = root;
   }
@@ -149,7 +146,7 @@ export function* writeAtomically(
   return { changed: true, generation, previous, changedPaths: changed };
 }
 
-/** Free if nothing is left over: what is on disk is known. Generations of an earlier process that others show stay. */
+/** Costs nothing if nothing is left over. Generations of an earlier process stay if others show them. */
 function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   const { listing } = volume;
   if (listing.hasNextDataLink) {
@@ -162,15 +159,12 @@ function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   }
   if (left.length === 0) return;
   for (const generation of yield* retirement.sparing(left)) {
-    // A generation that cannot be removed, because something is mounted on it, must not block updates.
+    // A generation that something is mounted on cannot be removed, and must not block updates.
     if (yield* tryRemovingTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
   }
 }
 
-/**
- * `invalid-argument` with a fault for each path that cannot be in a volume: the last check before the disk, whatever
- * made the payload.
- */
+/** The last check before the disk. Throws `invalid-argument` with a fault for each path that no volume can have. */
 function* requireWritable(payload: Payload): Steps<void> {
   const faults: Fault[] = [];
   const files: ReadonlyMap<string, unknown> = payload.files;
@@ -189,10 +183,7 @@ function* requireWritable(payload: Payload): Steps<void> {
   if (faults.length > 0) throw invalid(faults);
 }
 
-/**
- * `failed-precondition` for a payload that needs a name that somebody else took in the volume's directory. A name that
- * was the volume's own before is taken back instead.
- */
+/** `failed-precondition` for a name that somebody else took in the directory. The volume's own names are reclaimed. */
 function requireNoStrangers(payload: Payload, volume: KnownVolume): void {
   const { strangers } = volume.listing;
   const shown = new Set([...volume.contents.files.keys()].map(firstElement));
@@ -206,13 +197,12 @@ function requireNoStrangers(payload: Payload, volume: KnownVolume): void {
   }
 }
 
-/** The visible name that leads to a path. */
 function firstElement(path: string): string {
   const end = path.indexOf('/');
   return end < 0 ? path : path.slice(0, end);
 }
 
-/** This part of a pool, limited by the two maxima, stays free, so that records can always be written. */
+/** Records can always be written: this part of a pool, limited by the two maxima, stays free. */
 const RESERVED_PART = 1 / 8;
 const MAX_RESERVED_BYTES = 1024 * 1024;
 const MAX_RESERVED_INODES = 256;
@@ -220,7 +210,7 @@ const MAX_RESERVED_INODES = 256;
 /** The generation's directory, and the new `..data`. */
 const OWN_INODES = 2;
 
-/** `resource-exhausted` if a generation of this payload would not fit into the pool that `directory` lies in. */
+/** Throws `resource-exhausted` if the payload does not fit into the pool that `directory` lies in. */
 export function requireRoom(payload: Payload, directory: string, usage: FileSystemUsage = readUsage(directory)): void {
   const { blockBytes, totalBytes, usedBytes, totalInodes, usedInodes } = usage;
   let bytes = 0;
@@ -252,10 +242,7 @@ function noRoom(directory: string, needed: number, free: number, total: number, 
   );
 }
 
-/**
- * Makes a visible link, replacing what somebody put in its place, such as an editor's copy. A directory there must be
- * empty.
- */
+/** Makes a visible link, also where somebody put a file, such as an editor's copy. A directory there must be empty. */
 function link(volume: KnownVolume, name: string): void {
   const { fs, listing } = volume;
   if (!listing.strangers.has(name)) {
@@ -268,7 +255,7 @@ function link(volume: KnownVolume, name: string): void {
   listing.strangers.delete(name);
 }
 
-/** Removes whatever has this name, which is reserved for the volume. */
+/** Removes anything with this name, which is reserved for the volume. */
 function* makeWay(volume: KnownVolume, name: string): Steps<void> {
   if (volume.fs.lstat(volume.at(name))?.type === 'directory') yield* removingTree(volume.fs, volume.at(name));
   else unlinkIfThere(volume, name);
@@ -279,7 +266,7 @@ function settleDirectory({ fs }: KnownVolume, path: string, mountGroup: number |
   fs.chmod(path, mode);
 }
 
-/** As far as possible; the next write sweeps the rest. The caller throws the error that led here. */
+/** Removes as much as it can; the next write sweeps the rest. The caller throws the error that led here. */
 function* takeBack(volume: KnownVolume, generation: string): Steps<void> {
   yield* tryRemovingTree(volume.fs, volume.at(generation));
   fallbackOnErrno(() => volume.fs.unlink(volume.at(NEXT_DATA_LINK)), undefined);

@@ -3,25 +3,24 @@ import { errnoOf } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 
 /**
- * The part of a file system that volumes need. Each method is one system call (or stands for one), so that a test can
- * stop a write after every single one. Synchronous, since memory never waits. Failures are Node's errors, with the
- * errno's name as `code`. No method follows a link in the last element of a path, except `chmod`, which is only for
- * directories that the daemon made.
+ * The part of a file system that volumes need. Each method is (or stands for) one system call, so that a test can stop
+ * a write after each. Calls are synchronous, since memory never waits. Errors have the errno's name as `code`. No
+ * method follows a link at the end of a path, except `chmod`, which is only for the daemon's directories.
  */
 export interface VolumeFs {
   /** The owner of new files. */
   readonly owner: Owner;
-  /** The mode is subject to the umask. */
+  /** The mode is subject to the umask, as in the two methods that create a file. */
   mkdir(path: string, mode: number): void;
   /** Only an empty directory. */
   rmdir(path: string): void;
   /** Names and types of the entries, in no order. */
   readdir(path: string): readonly DirectoryEntry[];
-  /** Opens a new file for writing; EEXIST when the name is taken. The mode is subject to the umask. */
+  /** Opens a new file for writing; EEXIST if the name is taken. */
   create(path: string, mode: number): number;
-  /** Opens a file for writing, created if missing, and truncates it. The mode is subject to the umask. */
+  /** Opens a file for writing, created if missing, and truncates it. */
   createOrEmpty(path: string, mode: number): number;
-  /** Returns the number of bytes written, which may be less than given when memory runs out. */
+  /** Returns the number of bytes written, which is less than given when memory runs out. */
   write(fd: number, bytes: Uint8Array): number;
   fchown(fd: number, owner: OwnerChange): void;
   fchmod(fd: number, mode: number): void;
@@ -35,20 +34,15 @@ export interface VolumeFs {
   unlink(path: string): void;
   /** Undefined when nothing is there. */
   lstat(path: string): FileStatus | undefined;
-  /**
-   * The stamps of these paths, in their order; undefined where nothing is there or it cannot be reached. One call for
-   * each path. Where the file system opens directories, paths that follow each other in one directory share one
-   * opening.
-   */
+  /** The paths' stamps, undefined if unreachable. One call each; successive paths may share an opened directory. */
   stamps(paths: readonly string[]): readonly (FileStamp | undefined)[];
   /** All bytes of a regular file; ELOOP for a link. */
   readFile(path: string): Uint8Array;
 }
 
-/** Numeric user and group. */
 export type Owner = { readonly user: number; readonly group: number };
 
-/** An undefined part stays as it is. */
+/** Undefined parts stay as they are. */
 type OwnerChange = { readonly user?: number | undefined; readonly group?: number | undefined };
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
@@ -56,12 +50,12 @@ export type FileType = 'file' | 'directory' | 'symlink' | 'other';
 export type DirectoryEntry = { readonly name: string; readonly type: FileType };
 
 /**
- * Changes with every change of a file, or of a directory's own names: if two stamps of one path are equal, nobody
- * touched what is there in between. A change within some milliseconds of the one before may not show.
+ * Changes with every change of a file, or of a directory's own names. Two equal stamps of one path mean that nobody
+ * touched it in between. A change within some milliseconds of the one before may not show.
  */
 export type FileStamp = {
   readonly inode: number;
-  /** Time of the last change of any kind (ctime): seconds since 1970, and the rest in nanoseconds. */
+  /** Time of the last change of any kind (ctime): seconds since 1970, and nanoseconds of that second. */
   readonly seconds: number;
   readonly nanoseconds: number;
 };
@@ -79,10 +73,7 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = node.consta
 /** chown(2) leaves this id as it is. */
 const UNCHANGED = -1;
 
-/**
- * The host's file system. The calls are synchronous: use it only for file systems in memory, which never wait for a
- * disk.
- */
+/** The host's file system. Its calls block, so use it only for file systems in memory. */
 export const nodeFileSystem: VolumeFs = {
   owner: { user: process.geteuid?.() ?? 0, group: process.getegid?.() ?? 0 },
   mkdir: node.mkdirSync,
@@ -120,7 +111,7 @@ export const nodeFileSystem: VolumeFs = {
 
 const NANOSECONDS = 1_000_000_000n;
 
-/** From the stats of Node or memfs. */
+/** Takes the stats of Node or memfs. */
 export function stampOf(stats: { ino: bigint; ctimeNs: bigint } | undefined): FileStamp | undefined {
   if (stats === undefined) return undefined;
   const { ino, ctimeNs } = stats;
@@ -131,7 +122,7 @@ export function stampOf(stats: { ino: bigint; ctimeNs: bigint } | undefined): Fi
   };
 }
 
-/** A path that cannot be reached, because a directory on the way is gone, counts as missing. */
+/** A path counts as missing if a directory on the way is gone. */
 export function stampsBy(
   paths: readonly string[],
   stamp: (path: string) => FileStamp | undefined,
@@ -146,14 +137,13 @@ export function stampsBy(
   });
 }
 
-/** Takes a `Dirent` or `Stats`, of Node or memfs. */
 export function fileType(entry: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): FileType {
   if (entry.isFile()) return 'file';
   if (entry.isDirectory()) return 'directory';
   return entry.isSymbolicLink() ? 'symlink' : 'other';
 }
 
-/** How full a file system is. A total of 0 means no limit, as tmpfs reports it. */
+/** A total of 0 means no limit, as tmpfs reports it. */
 export type FileSystemUsage = {
   readonly usedBytes: number;
   readonly totalBytes: number;
@@ -163,7 +153,6 @@ export type FileSystemUsage = {
   readonly blockBytes: number;
 };
 
-/** Usage of the whole file system that `path` lies on. */
 export function readUsage(path: string): FileSystemUsage {
   const { bsize, blocks, bfree, files, ffree } = node.statfsSync(path);
   return {
@@ -175,10 +164,10 @@ export function readUsage(path: string): FileSystemUsage {
   };
 }
 
-/** Only the daemon can open a file before it has its owner and mode. */
+/** Nobody but the daemon can open a file before it has its owner and mode. */
 const UNFINISHED_MODE = 0o600;
 
-/** Creates a file: bytes first, then the owner (if another is asked for), then the mode. */
+/** Writes the bytes first, then sets the owner (if one is given), then the mode. */
 export function createFile(fs: VolumeFs, path: string, bytes: Uint8Array, owner: OwnerChange, mode: number): void {
   const fd = fs.create(path, UNFINISHED_MODE);
   try {
@@ -190,9 +179,7 @@ export function createFile(fs: VolumeFs, path: string, bytes: Uint8Array, owner:
   }
 }
 
-/**
- * Writes a 0600 file as `<path>.tmp` and renames it, so that nobody ever sees half of it. Not synced: for memory only.
- */
+/** Writes a 0600 file as `<path>.tmp` and renames it, so nobody ever sees half of it. Not synced: only for memory. */
 export function replaceFile(fs: VolumeFs, path: string, bytes: Uint8Array): void {
   const temporaryPath = `${path}.tmp`;
   const fd = fs.createOrEmpty(temporaryPath, UNFINISHED_MODE);
@@ -211,10 +198,7 @@ function writeAll(fs: VolumeFs, fd: number, bytes: Uint8Array): void {
   }
 }
 
-/**
- * Removes a directory and its contents; links are removed, not followed. If a link or file has taken the directory's
- * place, that is removed. Missing: nothing happens.
- */
+/** Removes a directory, or what replaced it, without following links. A missing directory is not an error. */
 export function* removingTree(fs: VolumeFs, directory: string): Steps<void> {
   try {
     const entries = listUnlessReplaced(fs, directory);
@@ -241,7 +225,7 @@ function listUnlessReplaced(fs: VolumeFs, directory: string): readonly Directory
   }
 }
 
-/** Returns false when something in the tree cannot be removed, such as a busy mount. */
+/** Returns false if something in the tree cannot be removed, such as a busy mount. */
 export function* tryRemovingTree(fs: VolumeFs, directory: string): Steps<boolean> {
   try {
     yield* removingTree(fs, directory);

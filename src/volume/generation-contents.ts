@@ -4,18 +4,16 @@ import { byteOrderAmong, type Payload } from '../payload/payload.ts';
 import { parentsOf } from '../spec/relative-path.ts';
 import type { Owner, VolumeFs } from './file-system.ts';
 
-/** The contents of a generation, on disk or still to be written. */
 export type GenerationContents = {
   /** In byte order of the paths. */
   readonly files: ReadonlyMap<string, GenerationFile>;
-  /** Every directory, parents first. The empty path is the generation itself. */
+  /** All directories, parents first. The empty path is the generation itself. */
   readonly directories: ReadonlyMap<string, DirectoryAttributes>;
-  /** Whether it holds anything other than files and directories, which no payload contains. */
+  /** True if it holds anything but files and directories. No payload does. */
   readonly hasStrangers: boolean;
 };
 
 type GenerationFile = FileSummary & {
-  /** Returns the bytes; undefined if the daemon cannot read them. */
   readonly read: () => Uint8Array | undefined;
 };
 
@@ -24,16 +22,16 @@ type DirectoryAttributes = { readonly mode: number; readonly group: number };
 export const NO_CONTENTS: GenerationContents = { files: new Map(), directories: new Map(), hasStrangers: false };
 
 const DIRECTORY_MODE = 0o755;
-/** With the setgid bit, entries created inside inherit the group. */
+/** The setgid bit makes entries created inside inherit the group. */
 const GROUP_DIRECTORY_MODE = 0o2755;
 
-/** Mode and group of the directories of a volume with this mount group. They belong to the daemon's user. */
+/** Attributes of a volume's directories, which belong to the daemon's user. */
 export function directoryAttributes(mountGroup: number | undefined, owner: Owner): DirectoryAttributes {
   if (mountGroup === undefined) return { mode: DIRECTORY_MODE, group: owner.group };
   return { mode: GROUP_DIRECTORY_MODE, group: mountGroup };
 }
 
-/** The generation that the payload describes. Files without an owner of their own belong to `owner`. */
+/** Files without an owner of their own belong to `owner`. */
 export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
   const attributes = directoryAttributes(payload.mountGroup, owner);
   const files = new Map<string, GenerationFile>();
@@ -47,7 +45,7 @@ export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
   return { files, directories, hasStrangers: false };
 }
 
-/** Reads what is on disk below `root`. Files are read later, by their `read`. */
+/** Reads what is on disk below `root`, except the bytes: `read` of a file reads them later. */
 export function* readingContents(fs: VolumeFs, root: string): Steps<GenerationContents> {
   const files: GenerationFile[] = [];
   const directories = new Map<string, DirectoryAttributes>();
@@ -73,10 +71,9 @@ export function* readingContents(fs: VolumeFs, root: string): Steps<GenerationCo
 }
 
 const BLOCK_BYTES = 4096;
-/** Cost of a file or directory besides its blocks: a pool has one inode for each KiB. */
+/** Cost of an entry besides its blocks: a pool has one inode for each KiB. */
 const ENTRY_BYTES = 1024;
 
-/** The bytes that a generation takes of a pool. */
 export function bytesHeld({ files, directories }: GenerationContents): number {
   let bytes = (files.size + directories.size) * ENTRY_BYTES;
   for (const { size } of files.values()) bytes += Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
@@ -97,7 +94,7 @@ export function* changedPaths(
   return changed.sort(byteOrderAmong(changed));
 }
 
-/** Whether a generation on disk has exactly the directories of `after`, and nothing besides directories and files. */
+/** True if a generation on disk has exactly the directories of `after`, and nothing besides directories and files. */
 export function hasSameDirectories(before: GenerationContents, after: GenerationContents): boolean {
   if (before.hasStrangers || before.directories.size !== after.directories.size) return false;
   for (const [path, { mode, group }] of after.directories) {
@@ -123,7 +120,6 @@ function readIfPermitted(fs: VolumeFs, path: string): Uint8Array | undefined {
   }
 }
 
-/** One file of a generation, without its contents. */
 export type FileSummary = {
   readonly path: string;
   /** Bytes. */

@@ -10,9 +10,9 @@ import {
 } from './generation-contents.ts';
 import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
 
-/** The entries of a volume's directory. Each write updates it, so that the next one reads nothing from disk. */
+/** Entries of a volume's directory. Each write updates it, so that the next one reads nothing from disk. */
 type Listing = {
-  /** The directory's own mode and group. */
+  /** Of the directory itself. */
   root: Pick<FileStatus, 'mode' | 'group'>;
   /** The current generation: the one that `..data` names, if it exists. */
   generation: string | undefined;
@@ -22,13 +22,12 @@ type Listing = {
   readonly links: Set<string>;
   /** Visible names that somebody else created. */
   readonly strangers: Set<string>;
-  /** Whether a `..data_tmp` was left behind. */
   hasNextDataLink: boolean;
-  /** Whether `..data` exists but is not a link. */
+  /** True if `..data` exists but is not a link. */
   hasFalseDataLink: boolean;
 };
 
-/** An empty directory whose mode is not known: no volume's directory has mode 0, so the first write sets it. */
+/** An empty directory of unknown mode. No volume's directory has mode 0, so the first write sets it. */
 function emptyListing(root: Listing['root'] = { mode: 0, group: 0 }): Listing {
   return {
     root,
@@ -57,12 +56,11 @@ export class KnownVolume {
     if (isNew) this.#listing = emptyListing();
   }
 
-  /** The path of an entry of the directory. */
   at(name: string): string {
     return `${this.directory}/${name}`;
   }
 
-  /** Throws a LanternError where it has to be read and cannot be. */
+  /** Throws a LanternError if it has to be read and cannot be. */
   get listing(): Listing {
     this.#listing ??= this.#finish(readingListing(this));
     return this.#listing;
@@ -91,7 +89,7 @@ export class KnownVolume {
     if (generation !== undefined) this.#contents ??= yield* readingContents(this.fs, this.at(generation));
   }
 
-  /** Whether listing and contents are in memory, to compare the disk with. */
+  /** True if listing and contents are in memory and can be compared with the disk. */
   get isKnown(): boolean {
     return this.#listing !== undefined && this.#contents !== undefined;
   }
@@ -103,33 +101,27 @@ export class KnownVolume {
     return generation === undefined ? own : [...own, this.at(DATA_LINK), ...this.pathsOf(generation, this.contents)];
   }
 
-  /** The paths of a generation and its contents. */
   pathsOf(generation: string, { files, directories }: GenerationContents): readonly string[] {
     const root = this.at(generation);
     const below = [...directories.keys(), ...files.keys()];
     return below.map((path) => (path === '' ? root : `${root}/${path}`));
   }
 
-  /** Whether this process has seen a link of the volume under this name. */
+  /** True if this process has seen a link of the volume under this name. */
   isOwn(name: string): boolean {
     return this.#own.has(name);
   }
 
-  /** Notes that this generation is current now. */
   showing(generation: string, contents: GenerationContents): void {
     this.listing.generation = generation;
     this.#contents = contents;
   }
 
-  /** Notes that the generation is no longer on disk. */
   removed(generation: string): void {
     this.#listing?.generations.delete(generation);
   }
 
-  /**
-   * Removes the directory and its known contents, without reading it. Does nothing if they are not known. If there is
-   * more, the last rmdir fails.
-   */
+  /** Removes the directory and its known contents, without reading. The last rmdir fails if there is anything else. */
   *removing(): Steps<void> {
     if (this.#listing === undefined || this.#contents === undefined) return;
     const { root: status, generation, links } = this.#listing;
@@ -155,7 +147,7 @@ export class KnownVolume {
     this.#contents = NO_CONTENTS;
   }
 
-  /** After a failure the disk has to be read again. */
+  /** Makes the next use read the disk, as needed after a failure. */
   forget(): void {
     for (const name of this.#listing?.links ?? []) this.#own.add(name);
     this.#listing = undefined;
@@ -165,7 +157,7 @@ export class KnownVolume {
 
 function* readingListing(volume: KnownVolume): Steps<Listing> {
   const { fs, directory } = volume;
-  // The directory may be a link in /proc/self/fd: its own `.` is what that leads to.
+  // The directory may be a link in /proc/self/fd. Its own `.` is where that link leads.
   const root = fs.lstat(`${directory}/.`);
   const listing = emptyListing({ mode: root?.mode ?? 0, group: root?.group ?? 0 });
   let current: string | undefined;
@@ -186,10 +178,7 @@ function* readingListing(volume: KnownVolume): Steps<Listing> {
 
 const SETGID = 0o2000;
 
-/**
- * Compares the disk with what was written, bytes included. Returns a phrase for each difference, for messages. Files
- * that others put beside the volume's own are not a difference.
- */
+/** Compares disk and memory, bytes included. Returns a phrase for each difference. Files of others do not count. */
 export function* findDamages(known: KnownVolume): Steps<string[]> {
   const found = new KnownVolume(known.fs, known.directory);
   yield* found.reading();
@@ -219,9 +208,7 @@ export function* findDamages(known: KnownVolume): Steps<string[]> {
   return damages;
 }
 
-/**
- * A file that the daemon cannot read, such as one of mode 0 without privileges, counts as unchanged if its status is.
- */
+/** A file that the daemon cannot read (mode 0, without privileges) counts as unchanged if its status is. */
 function isUnreadable(path: string, known: KnownVolume, found: KnownVolume): boolean {
   const [before, now] = [known.contents.files.get(path), found.contents.files.get(path)];
   if (before === undefined || now === undefined || now.read() !== undefined) return false;
@@ -233,26 +220,23 @@ function differenceOf(path: string, known: KnownVolume, found: KnownVolume): str
   return known.contents.files.has(path) ? 'was changed' : 'was added';
 }
 
-/** A change less than this before a stamp, in milliseconds, may be followed by another that the stamp does not show. */
+/** In milliseconds. A change that precedes a stamp by less may be followed by one that the stamp does not show. */
 const TICK_MS = 20;
 
-/**
- * The stamps of some paths, which show at the cost of one call each whether anybody touched them since: a directory
- * with an equal stamp has the same names, a file with an equal stamp the same bytes.
- */
+/** Shows by one call each which paths changed since: an equal stamp means the same names, or the same bytes. */
 export class VolumeStamp {
   readonly #fs: VolumeFs;
   readonly #paths: readonly string[];
   readonly #stamps: readonly (FileStamp | undefined)[];
 
-  /** Takes the stamps now. Take them before reading the contents: a change in between then shows the next time. */
+  /** Takes the stamps now. Take them before reading the contents, so that a change in between shows the next time. */
   constructor(fs: VolumeFs, paths: readonly string[]) {
     this.#fs = fs;
     this.#paths = paths;
     this.#stamps = fs.stamps(paths);
   }
 
-  /** Whether the last change was long enough before `now`, in milliseconds since 1970, that a later one would show. */
+  /** True if the last change precedes `now` (milliseconds since 1970) by enough that a later one shows. */
   isSettled(now: number): boolean {
     const before = now - TICK_MS;
     return this.#stamps.every((stamp) => {
@@ -269,8 +253,8 @@ export class VolumeStamp {
 }
 
 /**
- * Watches generations that subPath publications show. Their mounts hold these very files, so they cannot be replaced: a
- * change can only be reported, until the subPath is published again.
+ * Watches generations that subPath publications show. Their mounts hold these very files, so a change cannot be
+ * repaired. It is reported until the subPath is published again.
  */
 export class PinnedStamps {
   readonly #volume: KnownVolume;
@@ -281,7 +265,7 @@ export class PinnedStamps {
     this.#volume = volume;
   }
 
-  /** Generations that somebody changed since they were pinned, or since the first look after a restart. */
+  /** Generations changed by somebody since they were pinned, or since the first look after a restart. */
   get damaged(): ReadonlySet<string> {
     return this.#damaged;
   }

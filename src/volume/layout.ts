@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 
-/** Every name on disk. Readers see Kubernetes' layout; the names beside it are Lantern's. */
+/** Names of everything on disk. Readers see Kubernetes' layout; the names beside it are Lantern's. */
 
-/** The link to the current generation, in a volume's directory. */
+/** In a volume's directory: the link to the current generation. */
 export const DATA_LINK = '..data';
 /** The next `..data`, before it is renamed over the current one. */
 export const NEXT_DATA_LINK = '..data_tmp';
@@ -15,7 +15,6 @@ export const RECORD_FILE = 'record.json';
 /** In a volume's home: secret bytes of the request. */
 export const INPUTS_FILE = 'inputs.json';
 
-/** The link target of a visible name in the volume's directory. */
 export function visibleLinkTarget(name: string): string {
   return `${DATA_LINK}/${name}`;
 }
@@ -27,13 +26,9 @@ export function isGenerationName(name: string): boolean {
   return GENERATION.test(name);
 }
 
-/** Number of generation names per millisecond. */
 const NAMES_PER_MILLISECOND = 1_000_000;
 
-/**
- * `..YYYY_MM_DD_hh_mm_ss.<9 digits>` in UTC for a time in milliseconds since 1970. `nth`, below a million,
- * distinguishes generations of one millisecond.
- */
+/** `..YYYY_MM_DD_hh_mm_ss.<9 digits>` (UTC) for milliseconds since 1970. `nth` (of a million) separates equal times. */
 export function generationName(atMilliseconds: number, nth = 0): string {
   const [time = '', fraction = ''] = new Date(atMilliseconds).toISOString().split(/[.Z]/);
   return `..${time.replace(/[-T:]/g, '_')}.${fraction}${String(nth).padStart(6, '0')}`;
@@ -41,7 +36,7 @@ export function generationName(atMilliseconds: number, nth = 0): string {
 
 const TIME = /^\.\.(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)\.(\d{1,3})/;
 
-/** The time in a generation's name, in milliseconds since 1970; undefined if the name has no valid time. */
+/** In milliseconds since 1970; undefined if the name has no valid time. */
 export function timeOfGeneration(name: string): number | undefined {
   const parts = TIME.exec(name);
   if (parts === null) return undefined;
@@ -55,10 +50,7 @@ export function volumeDirectoryName(volumeId: string): string {
   return hash('sha256', volumeId, 'hex').slice(0, 32);
 }
 
-/**
- * Makes generation names. A name is never used twice by this process, however fast it writes and whatever the clock
- * does: a reader that resolved `..data` must not find another payload under the same name.
- */
+/** Never repeats a name, whatever the clock does: a reader that resolved `..data` must not find another payload. */
 export class GenerationNames {
   readonly #clock: Pick<Clock, 'now'>;
   #milliseconds = Number.NEGATIVE_INFINITY;
@@ -68,7 +60,7 @@ export class GenerationNames {
     this.#clock = clock;
   }
 
-  /** Returns a name that is not in `taken`, the names that earlier processes left. */
+  /** `taken` holds the names that earlier processes left. */
   next(taken: ReadonlySet<string>): string {
     for (;;) {
       const now = Math.trunc(this.#clock.now());

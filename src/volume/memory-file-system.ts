@@ -5,10 +5,7 @@ import { fileType, nodeFileSystem, stampOf, stampsBy, type VolumeFs } from './fi
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
-/**
- * An empty file system in memory, by memfs. It replaces tmpfs where volumes are rendered without touching the host, and
- * in tests that stop a write after each call. Corrects what memfs 4.80 does differently from Linux.
- */
+/** A memfs for rendering off the host and tests that stop a write, corrected where memfs 4.80 differs from Linux. */
 export function createMemoryFileSystem(): VolumeFs {
   const memory = new Volume();
   const isLink = (path: string) => memory.lstatSync(path).isSymbolicLink();

@@ -12,9 +12,8 @@ import { MAX_GROUP, parseVolumeId, type VolumeDefinition, type VolumeId } from '
 import { isGenerationName } from './layout.ts';
 
 /**
- * The information a restarted daemon needs to take over a volume. JSON beside the volume's data, 0600, replaced by
- * rename. It never contains secret bytes: those of the request are in RequestInputs, and the raw volume_context is not
- * kept at all.
+ * Information for a restarted daemon to take over a volume: JSON beside its data, 0600, replaced by rename. It never
+ * contains secret bytes: those of the request are in RequestInputs, and the raw volume_context is not kept.
  */
 export type VolumeRecord = {
   readonly volumeId: VolumeId;
@@ -25,7 +24,7 @@ export type VolumeRecord = {
   /** Set if the volume was mounted as part of a pod. */
   readonly podVolume: RecordedPodVolume | undefined;
   readonly publications: readonly RecordedPublication[];
-  /** The store that the revisions in `objects` are from. */
+  /** The store of the revisions in `objects`. */
   readonly storeId: string;
   /** Revisions that the contents were rendered from, by `refKey`; null for an optional object that did not exist. */
   readonly objects: ReadonlyMap<string, number | null>;
@@ -35,7 +34,7 @@ export type VolumeRecord = {
 export type RecordedPodVolume = {
   readonly name: string;
   readonly root: string;
-  /** Directories that were made for the pod: the outermost ones only. */
+  /** Only the outermost of the directories that were made for the pod. */
   readonly made?: readonly string[] | undefined;
 };
 
@@ -46,7 +45,7 @@ export type RecordedPublication = {
   readonly pinnedGeneration: string | undefined;
   /** The publication's own mount, if there is one and it is known. Valid only in the daemon's mount namespace. */
   readonly mountId?: number | undefined;
-  /** Only the mount is known, not the request: the other fields are a guess. */
+  /** Set if only the mount is known, not the request: the other fields are a guess. */
   readonly isAssumed?: true | undefined;
   readonly accessMode: AccessMode;
   readonly readonly: boolean;
@@ -72,7 +71,7 @@ export const ACCESS_MODES = [
 ] as const;
 export type AccessMode = (typeof ACCESS_MODES)[number];
 
-/** The text of the record's file. Equal records give equal texts. */
+/** Equal records give equal texts. */
 export function serializeRecord(record: VolumeRecord): string {
   const { definition, pod, objects } = record;
   return JSON.stringify({
@@ -97,7 +96,7 @@ export function parseRecord(text: string): Parsed<VolumeRecord> {
   return faulty([definition, pod].flatMap((part) => (part.ok ? [] : part.faults)));
 }
 
-/** The first field of all files, so that a later daemon knows the format. */
+/** First field of all files, so that a later daemon knows the format. */
 const FORMAT_VERSION = 1;
 
 const generation = z.string().refine(isGenerationName, 'must be the name of a generation');
@@ -133,8 +132,8 @@ const RECORD = z.strictObject({
 });
 
 /**
- * The secret bytes that came with a request: its own data and tokens. Kept as a 0600 file beside the record, in memory
- * and never inside the published directory, so that a volume with such data can be rendered again after a SIGKILL.
+ * Secret bytes that came with a request. A 0600 file beside the record holds them, in memory and never inside the
+ * published directory, so that the volume can be rendered again after a SIGKILL.
  */
 export type RequestInputs = {
   readonly data: ReadonlyMap<string, Uint8Array>;
@@ -142,25 +141,21 @@ export type RequestInputs = {
   readonly tokens: ReadonlyMap<string, HeldToken>;
 };
 
-/**
- * A token that the daemon issued for a volume, kept to be used until it is due for renewal, also across a restart. The
- * text is SECRET. Times are milliseconds since 1970 UTC.
- */
+/** An issued token, used until it is due, also after a restart. SECRET. Times are milliseconds since 1970 UTC. */
 export type KeptToken = {
   readonly token: string;
   readonly expiresAt: number;
-  /** The time from which on a new one is issued. */
   readonly renewAt: number;
-  /** Identifies the bearer; the token is never used for another one. */
+  /** Identifies the bearer. The token is never used for another one. */
   readonly bearer: string;
-  /** The other terms of the request; if they differ, a new token is issued. */
+  /** The other terms of the request. If they differ, a new token is issued. */
   readonly terms: string;
 };
 
-/** Contents of the inputs' file: the request's inputs, and the tokens issued for it, by audience. */
+/** Contents of the inputs' file. `issued` has the tokens issued for the request, by audience. */
 export type KeptInputs = RequestInputs & { readonly issued?: ReadonlyMap<string, KeptToken> };
 
-/** The text of the inputs' file, bytes as base64. Equal inputs in the same order give equal texts. */
+/** Bytes are base64. Equal inputs in the same order give equal texts. */
 export function serializeInputs(inputs: KeptInputs): string {
   const encoded = [...inputs.data].map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')] as const);
   return JSON.stringify({

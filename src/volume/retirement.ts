@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { finish, inOneStep, type Slices, type Steps } from '../base/steps.ts';
 
-/** How long a replaced generation stays, in milliseconds, for readers that have resolved `..data` before the swap. */
+/** In milliseconds. A replaced generation stays this long for readers that resolved `..data` before the swap. */
 export const RETIREMENT_MS = 2_000;
 
 type RetirementOptions = {
@@ -9,40 +9,37 @@ type RetirementOptions = {
   readonly room: RetiredRoom;
   /** Asked before anything is removed. */
   readonly binds: ForeignBinds;
-  /** Whether a bind that others made of a generation of this name is one of this volume's. */
+  /** True if a bind that others made of a generation of this name is one of this volume's. */
   readonly isOwnPlace: (place: FileSystemPlace) => boolean;
-  /** Returns false when the generation cannot be removed now. `retireNow` and `lookAgain` try again. */
+  /** Returns false if the generation cannot be removed now. `retireNow` and `lookAgain` try again. */
   readonly remove: (generation: string) => Steps<boolean>;
 };
 
-/** A replaced generation that is still on disk. */
 type Replaced = {
   readonly retired: Retired;
   /** Runs until the retirement time is over. */
   timer: Disposable | undefined;
-  /** The time is over, and a look at the mount table for others' binds is pending. */
+  /** True if the time is over, and a look at the mount table for others' binds is pending. */
   isAwaitingLook: boolean;
   /** A removal that has begun. Each caller continues where the one before stopped. */
   removal: Steps<void> | undefined;
 };
 
 /**
- * Keeps replaced generations until their time is over or they take too many bytes, pinned ones until they are unpinned,
- * and those that others have bound until a look finds no bind any more. Pins are counted. A pinned generation may be
- * the current one, or one that an earlier process wrote.
+ * Keeps replaced generations until their time is over or they take too many bytes, pinned ones (also current ones, or
+ * an earlier process's) until unpinned, and those that others have bound until a look finds no bind.
  */
 export class Retirement implements Disposable {
   readonly #options: RetirementOptions;
   readonly #pins = new Map<string, number>();
   readonly #replaced = new Map<string, Replaced>();
-  /** The generation replaced last. */
   #last: string | undefined;
 
   constructor(options: RetirementOptions) {
     this.#options = options;
   }
 
-  /** The number of generations that stay because the last look found them bound by others. */
+  /** The number of generations that stay only because others had bound them at the last look. */
   get boundElsewhere(): number {
     const overdue = [...this.#replaced].filter(([generation, { timer, isAwaitingLook, removal }]) => {
       return timer === undefined && !isAwaitingLook && removal === undefined && !this.#pins.has(generation);
@@ -50,7 +47,7 @@ export class Retirement implements Disposable {
     return overdue.length;
   }
 
-  /** Whether a sweep must leave the generation alone. */
+  /** True if a sweep must leave the generation alone. */
   keeps(generation: string): boolean {
     return this.#pins.has(generation) || this.#replaced.has(generation);
   }
@@ -68,8 +65,8 @@ export class Retirement implements Disposable {
   }
 
   /**
-   * Notes that the generation, of this many bytes, was replaced. It is removed when its time is over or its room is
-   * needed, or later, with its last pin or bind. Without a number, the one given before counts.
+   * Notes that the generation was replaced. It is removed when its time is over or its room is needed, or later, with
+   * its last pin or bind. The default of `bytes` is the number given before.
    */
   retire(generation: string, bytes?: number): void {
     const before = this.#replaced.get(generation);
@@ -80,10 +77,7 @@ export class Retirement implements Disposable {
     if (!this.#pins.has(generation)) this.#options.room.add(replaced.retired);
   }
 
-  /**
-   * Returns which of these generations, left by an earlier process, may be removed. Those that others have bound are
-   * kept like replaced ones from now on; so are all of them if the mount table cannot be read.
-   */
+  /** Selects an earlier process's generations to remove. Bound ones stay; all do if the mount table is unreadable. */
   *sparing(generations: readonly string[]): Steps<readonly string[]> {
     if (generations.length === 0) return [];
     const isKnown = yield* this.#options.binds.looking();
@@ -101,7 +95,7 @@ export class Retirement implements Disposable {
     }
   }
 
-  /** Removes at once what is replaced, not pinned and not bound by others; true if something was removed. */
+  /** Removes at once what is replaced, not pinned and not bound by others. True if something was removed. */
   retireNow(): boolean {
     return finish(this.retiringNow());
   }
@@ -114,7 +108,7 @@ export class Retirement implements Disposable {
     return this.#replaced.size < before;
   }
 
-  /** Removes all replaced generations, whoever shows them: the whole volume is being removed. */
+  /** Removes all replaced generations, even shown ones: the whole volume is being removed. */
   *removingAll(): Steps<void> {
     for (const [generation, replaced] of this.#replaced) {
       this.#stopCounting(replaced);
@@ -122,7 +116,7 @@ export class Retirement implements Disposable {
     }
   }
 
-  /** From now on nothing is removed unless asked for. */
+  /** After this nothing is removed unless asked for. */
   stop(): void {
     for (const replaced of this.#replaced.values()) {
       this.#stopCounting(replaced);
@@ -131,7 +125,6 @@ export class Retirement implements Disposable {
     }
   }
 
-  /** `retireNow`, then `stop`. */
   [Symbol.dispose](): void {
     this.retireNow();
     this.stop();
@@ -153,7 +146,6 @@ export class Retirement implements Disposable {
     return replaced;
   }
 
-  /** Neither its time nor its room counts any more. */
   #stopCounting(replaced: Replaced): void {
     replaced.timer?.[Symbol.dispose]();
     replaced.timer = undefined;
@@ -200,22 +192,17 @@ export class Retirement implements Disposable {
 /** A directory as the mount table names it: its file system, and its path from the root of that. */
 export type FileSystemPlace = { readonly device: string; readonly directory: string };
 
-/**
- * The generations that others have bound, as a kubelet does for `subPath`: it binds a directory or file of a generation
- * to another place. If that generation were removed, the bind would turn empty.
- */
+/** Others' binds of generations, such as a kubelet's for `subPath`. Removing a bound generation empties the bind. */
 export interface ForeignBinds {
   /** Runs the work after a look that begins later than this call. It may have to wait for other callers. */
   afterLook(work: () => Steps<void>): void;
-  /** Looks now, unless nothing changed since the last look. False when that is not possible: anything may be bound. */
+  /** Looks now, unless nothing changed since the last look. False if that is impossible: anything may be bound then. */
   looking(): Steps<boolean>;
-  /**
-   * Whether the last look found a bind of this generation, or of a part of it, out of a directory that is `isOwnPlace`.
-   */
+  /** True if the last look found a bind of this generation, or a part of it, in a directory that is `isOwnPlace`. */
   showAny(generation: string, isOwnPlace: (place: FileSystemPlace) => boolean): boolean;
 }
 
-/** For a directory of which nobody else binds anything. */
+/** For a directory that nobody else binds. */
 export function noForeignBinds(slices: Slices): ForeignBinds {
   return {
     afterLook: (work) => void slices.run(work()),
@@ -224,15 +211,13 @@ export function noForeignBinds(slices: Slices): ForeignBinds {
   };
 }
 
-/** A replaced generation, kept for slow readers. */
 type Retired = {
-  /** When it was replaced, by the monotonic clock, in milliseconds. */
+  /** When it was replaced, in milliseconds of the monotonic clock. */
   readonly since: number;
-  /** Size in the pool. */
   readonly bytes: number;
-  /** Whether it is the one its volume replaced last: somebody may have begun to read it a moment ago. */
+  /** True if its volume replaced it last: somebody may have begun to read it a moment ago. */
   readonly isLast: () => boolean;
-  /** Ends its time now. It leaves the room before. */
+  /** Ends its time. The room has removed it before. */
   readonly end: () => void;
 };
 
@@ -240,20 +225,14 @@ type Retired = {
 export const RETIRED_PART = 1 / 16;
 /** The same without a pool, for each volume at each target. */
 const RETIRED_BYTES = 4 * 1024 * 1024;
-/**
- * Beyond that, each still stays this long, in milliseconds, so that readers that resolved `..data` finish however fast
- * the swaps are. Only a full pool takes their room earlier.
- */
+/** In milliseconds. Beyond the limit each stays this long for readers. Only a full pool takes its room earlier. */
 const MIN_KEPT_MS = 500;
 
-/**
- * The room that replaced generations share. Normally their time decides when they go. A volume that is updated hundreds
- * of times a second would fill the pool before that, so beyond this limit the oldest go early, though not at once.
- */
+/** Replaced generations share this room. Under hundreds of updates a second the oldest are removed early. */
 export class RetiredRoom {
   readonly #limit: number;
   readonly #minKeptMs: number;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #held = new Set<Retired>();
   #bytes = 0;
 
@@ -274,7 +253,6 @@ export class RetiredRoom {
     }
   }
 
-  /** Does nothing if it is not in the room. */
   remove(retired: Retired): void {
     if (this.#held.delete(retired)) this.#bytes -= retired.bytes;
   }

@@ -2,7 +2,6 @@ import { finish, type Steps } from '../base/steps.ts';
 import { byteOrderAmong } from '../payload/payload.ts';
 import type { VolumeFs } from './file-system.ts';
 
-/** One entry of a volume, as `lstat` sees it. */
 export type TreeEntry = {
   /** Relative to the volume. */
   readonly path: string;
@@ -16,17 +15,13 @@ export type TreeEntry = {
   readonly contents: Uint8Array | undefined;
 };
 
-/**
- * Everything below a directory, depth first, names in byte order, with `..data`, generations and visible links; no link
- * is followed. File contents only with `withContents`.
- */
+/** Everything below a directory, depth first, in byte order, links not followed. `withContents` adds file contents. */
 export function readTree(fs: VolumeFs, directory: string, options: ReadTreeOptions): TreeEntry[] {
   return finish(readingTree(fs, directory, options));
 }
 
 type ReadTreeOptions = { readonly withContents: boolean };
 
-/** `readTree` in steps. */
 export function* readingTree(fs: VolumeFs, directory: string, options: ReadTreeOptions): Steps<TreeEntry[]> {
   const entries: TreeEntry[] = [];
   const visit = function* (parent: string): Steps<void> {

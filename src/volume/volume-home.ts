@@ -14,21 +14,17 @@ import {
   type VolumeRecord,
 } from './record.ts';
 
-/** A record, or why there is none. */
 type LoadedRecord =
   | { readonly ok: true; readonly value: VolumeRecord }
   | { readonly ok: false; readonly problem: string };
 
-/**
- * A volume's home: its published directory, and beside it the record and the request's secret bytes, which only the
- * daemon can read. Throws the file system's own errors.
- */
+/** A published directory with the daemon's record and secret inputs beside it. Throws the file system's own errors. */
 export class VolumeHome {
   /** The directory that the volume is written to, and that is bound at targets. */
   readonly dataDirectory: string;
   readonly #fs: VolumeFs;
   readonly #directory: string;
-  /** The known state of each file: a hash of its text, or null if there is no file. */
+  /** A hash of the text of each known file, or null if there is no file. */
   readonly #saved = new Map<string, string | null>();
 
   /** `directory` is the home itself, in a pool or another directory of the daemon's. */
@@ -38,7 +34,7 @@ export class VolumeHome {
     this.dataDirectory = `${directory}/${DATA_DIRECTORY}`;
   }
 
-  /** Makes what is missing of the home, 0700, and its data directory. Returns whether the data directory is new. */
+  /** Makes what is missing of the home (0700) and its data directory. Returns true if the data directory is new. */
   create(): boolean {
     if (this.#makeDirectory(this.#directory, 0o700)) {
       this.#saved.set(RECORD_FILE, null);
@@ -47,7 +43,6 @@ export class VolumeHome {
     return this.#makeDirectory(this.dataDirectory, 0o755);
   }
 
-  /** Replaces the record, unless it is equal. */
   saveRecord(record: VolumeRecord): void {
     this.#save(RECORD_FILE, serializeRecord(record));
   }
@@ -60,32 +55,30 @@ export class VolumeHome {
     return { ok: false, problem: faults.join('; ') };
   }
 
-  /** The same; the record of another volume than the home is named after is a problem too. */
+  /** A record of another volume than the home is named after is a problem, too. */
   loadOwnRecord(): LoadedRecord {
     const record = this.loadRecord();
     if (!record.ok || volumeDirectoryName(record.value.volumeId) === basename(this.#directory)) return record;
     return { ok: false, problem: `it is the record of the volume "${record.value.volumeId}"` };
   }
 
-  /** Replaces the request's secret bytes; undefined removes them. */
+  /** Undefined removes the file. */
   saveInputs(inputs: KeptInputs | undefined): void {
     this.#save(INPUTS_FILE, inputs && serializeInputs(inputs));
   }
 
-  /**
-   * Undefined if there are none or the file is damaged: what needs them cannot be rendered before they are sent again.
-   */
+  /** Undefined if missing or damaged: what needs them cannot be rendered until they are sent again. */
   loadInputs(): KeptInputs | undefined {
     const inputs = this.#load(INPUTS_FILE, parseInputs);
     return inputs?.ok ? inputs.value : undefined;
   }
 
-  /** Removes the home, the record first: the next start sweeps what a crash leaves without one. */
+  /** Removes the home, the record first: the next start sweeps a home that a crash left without one. */
   remove(): void {
     finish(this.removing());
   }
 
-  /** `remove` in steps. `data` may remove the data directory's contents without reading them. */
+  /** `data` may remove the data directory's contents without reading them. */
   *removing(data?: Steps<void>): Steps<void> {
     this.#save(RECORD_FILE, undefined);
     this.#save(INPUTS_FILE, undefined);
@@ -111,9 +104,7 @@ export class VolumeHome {
     }
   }
 
-  /**
-   * Replaces the file, or removes it where `text` is undefined. Makes no call if the file is known to be so already.
-   */
+  /** Undefined removes the file. Makes no call if the file is known to be so already. */
   #save(name: string, text: string | undefined): void {
     const bytes = text === undefined ? undefined : Buffer.from(text);
     const digest = bytes === undefined ? null : hash('sha256', bytes, 'hex');

@@ -12,47 +12,43 @@ import { type FileSystemPlace, type ForeignBinds, noForeignBinds, RetiredRoom, R
 
 type VolumeWriterOptions = {
   readonly fs: VolumeFs;
-  /** The published directory. Must exist; may be a descriptor's path in `/proc/self/fd`. */
+  /** The published directory. It exists, and may be a descriptor's path in `/proc/self/fd`. */
   readonly directory: string;
-  /** The daemon has just made the directory, which only it can write to: it need not be read. */
+  /** True if the daemon has just made the directory, which only it can write to: it need not be read. */
   readonly isNew?: boolean;
   readonly clock: Clock;
-  /** The clock that generations are named by; `clock` by default. */
+  /** Generations are named by this clock; `clock` by default. */
   readonly namesClock?: Pick<Clock, 'now'>;
-  /** The volume lies in a pool: no write takes the reserve that is kept for records. */
+  /** True if the volume lies in a pool: no write takes the reserve that is kept for records. */
   readonly isPooled?: boolean;
-  /** The room for replaced generations, which the volumes of a pool share; one of its own by default. */
+  /** The room for replaced generations, which the volumes of a pool share; an own one by default. */
   readonly room?: RetiredRoom;
-  /** Others' binds of generations; none by default. */
+  /** None by default. */
   readonly binds?: ForeignBinds;
-  /** Whether such a bind, found by a generation's name, is one of this volume's. Always by default. */
+  /** True if such a bind, found by a generation's name, is one of this volume's. Always by default. */
   readonly isOwnPlace?: (place: FileSystemPlace) => boolean;
 };
 
-/** The file or directory of a subPath, by a path below the volume's directory that contains no link. */
+/** `path` is the place below the volume's directory, and contains no link. */
 type ResolvedSubPath = {
   readonly path: string;
   readonly type: 'file' | 'directory';
   readonly generation: string;
 };
 
-/**
- * Writes one volume's directory and keeps its generations. Reads the directory once and keeps it in memory, so nothing
- * else may write there, and writes must not overlap.
- */
+/** Writes one volume's directory. It is read once and then kept in memory: no other writer, no overlapping writes. */
 export class VolumeWriter implements Disposable {
   readonly #volume: KnownVolume;
   readonly #names: GenerationNames;
   readonly #retirement: Retirement;
   readonly #isPooled: boolean;
   readonly #clock: Clock;
-  /** The payload written last; undefined before the first write, and after a restart. */
+  /** Undefined before the first write, and after a restart. */
   #payload: Payload | undefined;
   /** Digest of the payload that is known to be on disk. */
   #digest: string | undefined;
   /** Taken by the last look; undefined if something was written since. */
   #stamp: VolumeStamp | undefined;
-  /** Damages that could not be repaired yet. */
   #unrepaired: readonly string[] = [];
   /** Generations that subPath publications show. */
   readonly #pinned: PinnedStamps;
@@ -83,47 +79,41 @@ export class VolumeWriter implements Disposable {
     });
   }
 
-  /** The current generation; undefined before the first write. */
+  /** Undefined before the first write. */
   get generation(): string | undefined {
     return this.#volume.listing.generation;
   }
 
-  /** The number of generations kept only because others had bound a part of them at the last look. */
   get boundElsewhere(): number {
     return this.#retirement.boundElsewhere;
   }
 
-  /** Whether nothing was touched since the last look. */
   get isUntouched(): boolean {
     return this.#digest !== undefined && this.#stamp?.isUntouched() === true;
   }
 
-  /** The digest of the current contents; undefined before the first write, after a restart and after a failure. */
+  /** Undefined before the first write, after a restart and after a failure. */
   get digest(): string | undefined {
     return this.#digest;
   }
 
-  /** The files of the current generation, in byte order of their paths. */
+  /** Files of the current generation, in byte order of their paths. */
   files(): readonly FileSummary[] {
     const files = [...this.#volume.contents.files.values()];
     return files.map(({ path, size, mode, user, group }) => ({ path, size, mode, user, group }));
   }
 
   /**
-   * Replaces the volume's contents with the payload, in one swap. Equal contents: nothing is touched, and unless this
-   * is the first write, no file system call is made. After a failure readers still have the old contents, or the new
-   * ones if only links were missing; the next write completes it.
-   *
-   * `resource-exhausted` when there is no room, `failed-precondition` when an owner cannot be given, `invalid-argument`
-   * for a path that no volume can have.
+   * Replaces the contents in one swap. Equal contents cost no call, except in the first write. After a failure readers
+   * have the old contents, or the new ones if only links were missing; the next write completes it.
+   * `resource-exhausted` without room, `failed-precondition` for an impossible owner, `invalid-argument` for a bad
+   * path.
    */
   write(payload: Payload): WriteOutcome {
     return finish(this.writing(payload));
   }
 
-  /**
-   * `write` in steps. The next one, or `remove`, must not begin before it ends. Disposal ends it with `unavailable`.
-   */
+  /** The next write or removal must not begin before it ends. Disposal ends it with `unavailable`. */
   *writing(payload: Payload): Steps<WriteOutcome> {
     if (this.#digest === payload.digest) {
       const { generation } = this;
@@ -150,9 +140,8 @@ export class VolumeWriter implements Disposable {
   }
 
   /**
-   * Looks whether the directory still holds what was written, and if not, writes it again, by the same swap. Makes one
-   * file system call per file and directory if nobody touched anything since the look before. Returns a phrase for each
-   * damage that was repaired. What an earlier process wrote is not looked at before the first write.
+   * Rewrites the directory, by the same swap, if it does not hold what was written. One call per file and directory if
+   * nobody touched it since the last look. Returns a phrase for each damage. Earlier processes' writes are not checked.
    */
   *looking(): Steps<readonly string[]> {
     this.lookAgain();
@@ -189,7 +178,7 @@ export class VolumeWriter implements Disposable {
       if (damages.length === 0 && isSettled) this.#stamp = stamp;
       return damages;
     } catch (error) {
-      // A directory that cannot be read, because it was removed for example, is damaged.
+      // A directory that cannot be read counts as damaged: it may have been removed.
       if (errnoOf(error) === undefined) throw error;
       return ['its directory could not be read'];
     }
@@ -201,7 +190,7 @@ export class VolumeWriter implements Disposable {
     this.#pinned.pin(generation);
   }
 
-  /** Removes one pin. With the last one, a generation that is not current is retired. */
+  /** The last unpin retires a generation that is not current. */
   unpin(generation: string): void {
     if (!this.#retirement.unpin(generation)) return;
     this.#pinned.unpin(generation);
@@ -213,10 +202,7 @@ export class VolumeWriter implements Disposable {
     return this.#pinned.damaged;
   }
 
-  /**
-   * Removes generations kept only for slow readers, to make room; not those that others show. True if something was
-   * freed.
-   */
+  /** Removes generations kept only for slow readers, not those that others show. True if room was freed. */
   retireNow(): boolean {
     return finish(this.retiringNow());
   }
@@ -225,15 +211,13 @@ export class VolumeWriter implements Disposable {
     return this.#retirement.retiringNow();
   }
 
-  /**
-   * Stops timers and a write under way, and leaves the disk as it is: the directory is about to be removed as a whole.
-   */
+  /** Stops timers and a write under way. The disk stays as it is: the directory is about to be removed as a whole. */
   abandon(): void {
     this.#isDisposed = true;
     this.#retirement.stop();
   }
 
-  /** Removes the directory and its known contents. Only once nobody sees it any more. */
+  /** Removes the directory and its known contents. Only for a volume that nobody sees any more. */
   *tryRemoving(): Steps<void> {
     this.#digest = undefined;
     try {
@@ -244,7 +228,7 @@ export class VolumeWriter implements Disposable {
     }
   }
 
-  /** Finds the path in the current generation. `not-found`, listing the files there are, if it does not exist. */
+  /** Throws `not-found`, listing the files there are, if the path does not exist in the current generation. */
   resolveSubPath(subPath: RelativePath): ResolvedSubPath {
     const { generation } = this;
     const { files, directories } = this.#volume.contents;
@@ -253,15 +237,13 @@ export class VolumeWriter implements Disposable {
     return { path: `${this.#volume.at(generation)}/${subPath}`, type, generation };
   }
 
-  /**
-   * Removes generations that are replaced, not pinned and not bound by others, then stops timers and a write under way.
-   */
+  /** Removes generations that are replaced, not pinned and not bound by others. Stops timers and a write under way. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#retirement[Symbol.dispose]();
   }
 
-  /** The next write sweeps what an ended one left half made: after disposal the directory may not exist any more. */
+  /** The next write sweeps what an ended one left half made. After disposal the directory may not exist any more. */
   readonly #requireLife = (): void => {
     if (!this.#isDisposed) return;
     throw new LanternError('unavailable', `write to "${this.#volume.directory}": the daemon is stopping; try again`);
@@ -283,7 +265,7 @@ const NO_ROOM: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 /** EINVAL: an id that the user namespace does not map. */
 const CANNOT_GIVE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EINVAL']);
 
-/** Describes a file system error during a write to the caller who asked for it. Other errors pass through. */
+/** Describes a file system error to the caller who asked for the write. Other errors pass through. */
 function writeFailure(error: unknown, directory: string): unknown {
   const errno = errnoOf(error);
   if (errno === undefined) return error;
