@@ -11,9 +11,8 @@ export type Wanted = Omit<
 
 /**
  * Compares a publish request with what is there (CSI's table for NodePublishVolume). The same target with another
- * capability, readonly, namespace or subPath is `already-exists`; another target needs an access mode that allows
- * several, and the same pod, account, mount group and request inputs, else `failed-precondition`. A changed spec is
- * an update.
+ * capability, readonly, namespace or subPath is `already-exists`. Another target needs a shareable access mode and the
+ * same pod, account, mount group and inputs, else `failed-precondition`. A changed spec is an update.
  */
 export function requireAgreement(
   request: PublishRequest,
@@ -30,7 +29,7 @@ export function requireAgreement(
 }
 
 function requireSamePublication(published: RecordedPublication, wanted: Wanted, request: PublishRequest): void {
-  // Of an assumed target only the mount is known, not its request.
+  // Only the mount of an assumed target is known, not its request.
   const isKnown = published.isAssumed !== true;
   const differing = [
     isKnown && published.accessMode !== request.accessMode && 'access mode',

@@ -40,13 +40,10 @@ export type Projected = {
   readonly inputs: RequestInputs;
 };
 
-/**
- * The objects that contents were rendered from, by `refKey`: a revision, or null for one that did not exist (and was
- * optional). Comparable only with the same store id.
- */
+/** Objects rendered, by `refKey`: a revision, or null if optional and missing. Comparable within one store id. */
 export type Provenance = { readonly storeId: string; readonly objects: ReadonlyMap<string, number | null> };
 
-/** The target of a projection: the origin of its present contents, and the tokens issued for them. */
+/** The origin of a projection target's present contents, and the tokens issued for them. */
 export type Target = {
   readonly provenance: Provenance;
   readonly tokens: ReadonlyMap<string, KeptToken>;
@@ -60,15 +57,14 @@ export type Projection = {
   readonly payload: Payload;
   readonly provenance: Provenance;
   readonly issued: IssuedTokens;
-  /** A token that the request supplied has expired: the files are as good as they can be, but the volume is stale. */
+  /** An expired token that the request supplied: the files cannot be better, but the volume is stale. */
   readonly problem: LanternError | undefined;
   readonly notices: readonly Notice[];
 };
 
 /**
  * Definition → spec → objects at known revisions → tokens → payload. Throws `failed-precondition` with reason
- * MISSING_OBJECTS, `unavailable` when the store or the issuer does not answer, `invalid-argument`,
- * `resource-exhausted`.
+ * MISSING_OBJECTS, `unavailable` if the store or the issuer does not answer, `invalid-argument`, `resource-exhausted`.
  */
 export async function project(
   wanted: Projected,
@@ -162,7 +158,7 @@ function refuseUnknownAbsence(before: Provenance, now: Provenance): void {
   );
 }
 
-/** Why something could not be made from the objects there are; see `Rendered` and `ResolvedEnvironment`. */
+/** The reason why something cannot be made from the present objects; see `Rendered` and `ResolvedEnvironment`. */
 type Refusal = { readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
 
 export function refusalError({ reason, faults }: Refusal): LanternError {
@@ -190,10 +186,7 @@ const DRY_ISSUER: TokenIssuer = {
   vouchesFor: async () => false,
 };
 
-/**
- * The tree a volume would have: the same flow and the same writer, in memory. Where the daemon would issue a token
- * there is a notice in parentheses, so that file's size differs.
- */
+/** Renders a volume's tree in memory, as on disk. A notice in parentheses stands for each token, with another size. */
 export async function renderVolume(
   request: RenderRequest,
   source: Source,

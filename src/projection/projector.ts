@@ -12,42 +12,31 @@ import type { AccessMode, MountFlag, RecordedPodVolume, RecordedPublication, Req
 import type { TreeEntry } from '../volume/tree.ts';
 import type { VolumeEvent } from './events/event-log.ts';
 
-/**
- * The interface for the services. Requests arrive parsed, results leave as plain data. Calls for one volume run one
- * after the other. Every wait ends with the signal.
- */
+/** The interface for the services. Calls for one volume run one after the other. Every wait ends with the signal. */
 export interface Projector {
-  /**
-   * True once the store has synced: then volumes of an earlier daemon are taken over, and new ones can be projected.
-   */
+  /** True once the store has synced: earlier volumes are taken over then, and new ones can be projected. */
   readonly isReady: boolean;
   /** A repeat refreshes the contents; an incompatible one is `already-exists`. */
   publish(request: PublishRequest, signal: AbortSignal): Promise<Published>;
   /** `target` undefined: all targets of the volume. Unknown volumes and targets are not an error. */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void>;
-  /** `not-found` for an unknown volume. */
+  /** Throws `not-found` for an unknown volume. */
   update(request: UpdateRequest, signal: AbortSignal): Promise<Published>;
   get(volumeId: string): VolumeStatus | undefined;
   /** In order of volume id (byte order). */
   list(): readonly VolumeStatus[];
-  /**
-   * The volumes after this id (all: empty) of one namespace (all: undefined). Each status is built when it is
-   * reached, so that a page costs what is on it. Read it without a pause.
-   */
+  /** Volumes after this id (all: empty) of one namespace (all: undefined), built when reached. Read without a pause. */
   listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus>;
   /** Usage of the file system with the volume; `not-found` for an unknown volume or a path it is not published at. */
   usage(volumeId: string, target: string): VolumeUsage;
-  /** Events from now on until the signal aborts; `resource-exhausted` when the reader is too slow. */
+  /** Events from now on until the signal aborts; `resource-exhausted` if the reader is too slow. */
   events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent>;
   /**
-   * Reads the objects of one volume, or of all (undefined), and renders them again. A volume that fails keeps its
-   * last good contents and has an error in its result; `not-found` for an unknown one.
+   * Reads the objects of one volume, or of all (undefined), and renders them again. A volume that fails keeps its last
+   * good contents and has an error in its result. Throws `not-found` for an unknown one.
    */
   refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]>;
-  /**
-   * The tree the volume would have, written by the same writer in memory; `contents` only on request. No token is
-   * issued: a notice is in its place.
-   */
+  /** The tree the volume would have; contents only on request. A notice stands for each token that would be issued. */
   render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
   /** A container's variables; errors as for rendering a volume. */
   resolveEnvironment(request: EnvironmentRequest, signal: AbortSignal): Promise<Environment>;
@@ -58,7 +47,7 @@ export interface Projector {
 /** The status is built when it is read. */
 export type Published = { readonly status: VolumeStatus };
 
-/** `error`: why the volume is `stale`. */
+/** `error`: the reason why the volume is `stale`. */
 export type RefreshResult = {
   readonly volumeId: string;
   readonly isChanged: boolean;
@@ -100,7 +89,7 @@ export type PublishRequest = {
   readonly pod: PodFacts | undefined;
   readonly inputs: RequestInputs;
   readonly podVolume: RecordedPodVolume | undefined;
-  /** Keep trying until the signal aborts while an object is missing. */
+  /** Keeps trying until the signal aborts while an object is missing. */
   readonly waitForObjects: boolean;
 };
 
@@ -142,11 +131,11 @@ export type VolumeStatus = {
   readonly files: readonly FileSummary[];
   readonly publications: readonly RecordedPublication[];
   readonly lastError: string | undefined;
-  /** Since when this daemon has seen it not `ready`: milliseconds since 1970 UTC. */
+  /** Milliseconds since 1970 UTC, when this daemon first saw it not `ready`. */
   readonly problemSince: number | undefined;
-  /** When the current generation was written: milliseconds since 1970 UTC. */
+  /** Milliseconds since 1970 UTC, when the current generation was written. */
   readonly updatedAt: number | undefined;
-  /** Since when the store is out of touch, so that newer contents may exist: milliseconds since 1970 UTC. */
+  /** Milliseconds since 1970 UTC: the store is out of touch since then, and newer contents may exist. */
   readonly staleSince: number | undefined;
   readonly objects: readonly ObjectRevision[];
   readonly mountGroup: number | undefined;
@@ -154,5 +143,5 @@ export type VolumeStatus = {
   readonly podVolume: RecordedPodVolume | undefined;
 };
 
-/** `revision` undefined: it does not exist, and is optional. */
+/** `revision` is undefined for an optional object that does not exist. */
 export type ObjectRevision = { readonly kind: string; readonly name: string; readonly revision: number | undefined };

@@ -18,10 +18,7 @@ type EnvironmentDependencies = {
   readonly environmentNames: EnvNameRule;
 };
 
-/**
- * Container → objects at their newest state → variables. Errors as for rendering a volume. What is skipped or cannot be
- * resolved is an event of the pod.
- */
+/** Container → newest objects → variables. Errors as for rendering a volume; omissions cause events of the pod. */
 export async function resolveEnvironment(
   request: EnvironmentRequest,
   { source, allocatable, events, environmentNames }: EnvironmentDependencies,
@@ -39,7 +36,7 @@ export async function resolveEnvironment(
   throw error;
 }
 
-/** Without a pod the event would be about nothing; the caller has it in the response. */
+/** Without a pod the event would have no subject; the caller has it in the response. */
 function record({ pod, namespace, container }: EnvironmentRequest, events: EventRecorder, notice: Notice): void {
   const involved = involvedPod(namespace, pod, container.name === '' ? '' : `spec.containers{${container.name}}`);
   if (involved !== undefined) events.record({ involved, type: 'Warning', ...notice });
@@ -50,10 +47,7 @@ const MAX_SECRETS = 64;
 
 type CredentialsDependencies = { readonly source: Source; readonly events: EventRecorder; readonly slices: Slices };
 
-/**
- * The pod's image pull secrets, else those of its account → the logins for the image. What is left out is an event of
- * the pod, or of the account if the request names no pod.
- */
+/** The pod's image pull secrets, else its account's → logins. Omissions cause events of the pod, or of the account. */
 export async function resolveCredentials(
   request: CredentialsRequest,
   { source, events, slices }: CredentialsDependencies,

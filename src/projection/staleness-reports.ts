@@ -12,7 +12,7 @@ export class StalenessReports implements Disposable {
   readonly #volumes: () => readonly Volume[];
   readonly #subscription: Disposable;
   #timer: Disposable | undefined;
-  /** The reported volumes, with since when (milliseconds since 1970 UTC). */
+  /** The reported volumes, and since when they are stale (milliseconds since 1970 UTC). */
   #reported: ReadonlyMap<Volume, number> = new Map();
 
   constructor(staleness: Staleness, clock: Clock, volumes: () => readonly Volume[]) {

@@ -27,7 +27,7 @@ export type TokensToIssue = {
   readonly lifetimes: ReadonlyMap<string, number>;
 };
 
-/** `failure`: why a token that is due could not be renewed. */
+/** `failure`: the reason why a token that is due could not be renewed. */
 export type IssuedTokens = {
   /** By audience. */
   readonly tokens: ReadonlyMap<string, KeptToken>;
@@ -37,9 +37,8 @@ export type IssuedTokens = {
 export const NO_TOKENS: IssuedTokens = { tokens: new Map(), failure: undefined };
 
 /**
- * Tokens the daemon must issue: those in the spec that the request did not supply. Undefined if none, or without an
- * issuer. Sources with the same audience share one token with the shortest lifetime: early renewal does no harm. The
- * token is bound to the pod only if its uid is known.
+ * Tokens the daemon must issue: those in the spec that the request did not supply. Sources of one audience share a
+ * token with the shortest lifetime: early renewal does no harm. It is bound to the pod only if its uid is known.
  */
 export function tokensToIssue(
   spec: VolumeSpec,
@@ -130,8 +129,8 @@ export function dueAfter(lifeMs: number, random: () => number = Math.random): nu
 type Supplied = ReadonlyMap<string, HeldToken>;
 
 /**
- * When the volume must be refreshed because of a token, in milliseconds since 1970 UTC: an issued one must be
- * renewed, or expires while renewing fails; one that the request supplied expires. Undefined if none does.
+ * The time at which a token requires a refresh, in milliseconds since 1970 UTC: an issued one must be renewed, or
+ * expires while renewing fails, or one that the request supplied expires. Undefined if none does.
  */
 export function renewalTime({ tokens, failure }: IssuedTokens, supplied: Supplied, now: number): number | undefined {
   const times: number[] = [];
@@ -140,10 +139,7 @@ export function renewalTime({ tokens, failure }: IssuedTokens, supplied: Supplie
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/**
- * An error that names the volume's expired tokens among those that the request supplied: only a new request can
- * replace them.
- */
+/** An error that names the volume's expired tokens among those supplied. Only a new request can replace them. */
 export function expiryProblem(spec: VolumeSpec, supplied: Supplied, now: number): LanternError | undefined {
   const shown = new Set(
     spec.sources.flatMap((source) => (source.kind === 'serviceAccountToken' ? source.audience : [])),

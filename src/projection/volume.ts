@@ -36,14 +36,11 @@ export type VolumeDependencies = ProjectionDependencies & {
   readonly freshness: Freshness;
   /** By the volumes' keys. */
   readonly locks: KeyedLock;
-  /** Which volumes share a pool: those of a namespace, or none. */
+  /** Volumes of a namespace share a pool, or none do. */
   readonly isolation: 'namespace' | 'volume';
   /** Ends what the volume does by itself. */
   readonly stop: AbortSignal;
-  /**
-   * Called when the volume begins or ends to be mounted, when its name changes, and when nothing is left of it
-   * (`isGone`).
-   */
+  /** Called when the volume begins or ends to be mounted, when its name changes, and when it `isGone`. */
   readonly onChange: (volume: Volume) => void;
 };
 
@@ -51,18 +48,14 @@ type Refreshed = Omit<RefreshResult, 'volumeId'>;
 
 /** The name of a volume without a usable record starts with this; its directory's name follows. */
 export const UNKNOWN_ID = 'unknown:';
-/** How many damages a message names. */
 const NAMED_DAMAGES = 5;
-/** Until the next attempt to remove files. */
+/** For attempts to remove files. */
 const RETRY: Backoff = { firstMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 const ON_REQUEST: Trigger = { since: undefined, isLook: true };
 
-/**
- * One volume: what it holds, where it is published, and how it is doing. Methods run one after the other, under the
- * volume's lock.
- */
+/** One volume: its contents, its publications and its health. Methods run one after the other, under its lock. */
 export class Volume implements Refreshable, Disposable {
-  /** The name of its directory, a hash of its id: a volume whose record is lost has no other name. */
+  /** The name of its directory, a hash of its id. A volume whose record is lost has no other name. */
   readonly key: string;
   readonly #dependencies: VolumeDependencies;
   #hosted: HostedVolume | undefined;
@@ -78,13 +71,13 @@ export class Volume implements Refreshable, Disposable {
   #isSaved = true;
   /** Changes on disk that only a new mount can repair, found by the last look. */
   #damage: string | undefined;
-  /** Why the contents cannot be renewed. */
+  /** The reason why the contents cannot be renewed. */
   #lastError: string | undefined;
-  /** Since when one of those is set, as this daemon knows: milliseconds since 1970 UTC. */
+  /** Milliseconds since 1970 UTC: one of those is set since then, as this daemon knows. */
   #problemSince: number | undefined;
-  /** Files that could not be removed are tried again. */
+  /** Retries the removal of files. */
   #removal: { readonly timer: Disposable; readonly waits: Generator<number, never> } | undefined;
-  /** How many calls run or wait. */
+  /** Calls that run or wait. */
   #calls = 0;
 
   constructor(key: string, dependencies: VolumeDependencies) {
@@ -93,8 +86,8 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /**
-   * Publishes at the request's target. A failing first publish leaves nothing behind; a failing repeat leaves what is
-   * mounted as it was. `onRefs` is called with the objects it needs, before they are read.
+   * Publishes at the request's target. A failing first publish leaves nothing behind; a failing repeat changes no
+   * mount. `onRefs` is called with the objects it needs, before they are read.
    */
   publish(asked: PublishRequest, signal: AbortSignal, onRefs?: (refs: readonly ObjectRef[]) => void): Promise<void> {
     return this.#exclusively(signal, async () => {
@@ -161,7 +154,7 @@ export class Volume implements Refreshable, Disposable {
     });
   }
 
-  /** Rejects only when the signal aborts. */
+  /** Rejects only if the signal aborts. */
   async #refresh({ since, isLook }: Trigger, source: Source, signal: AbortSignal): Promise<Refreshed | undefined> {
     const [hosted, wanted] = [this.#hosted, this.#wanted];
     if (!this.#isMounted || hosted === undefined) return undefined;
@@ -188,9 +181,8 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /**
-   * Unpublishes one target, or all. Idempotent: something of this volume at an unpublished target (after a reboot, or
-   * with a lost record) is removed as well. The last publication takes the volume's files with it. A failure does not
-   * stop the others; the first is thrown at the end.
+   * Unpublishes one target, or all, also what is at an unpublished target (after a reboot, or with a lost record). The
+   * last publication takes the files with it. A failure does not stop the others; the first is thrown at the end.
    */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
     return this.#exclusively(signal, async () => {
@@ -216,7 +208,7 @@ export class Volume implements Refreshable, Disposable {
   dropVanished(vanished: readonly RecordedPublication[], signal: AbortSignal): Promise<void> {
     const { publisher, log } = this.#dependencies;
     return this.#exclusively(signal, async () => {
-      // While the lock was waited for, one may have been published again.
+      // One may have been published again during the wait for the lock.
       const gone = vanished.filter((publication) => this.#publications.get(publication.target) === publication);
       for (const { target } of gone) {
         await this.#hosted?.forget(publisher.realTarget(target));
@@ -231,9 +223,8 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /**
-   * Takes over what an earlier daemon left, from its record and from what is really mounted: a publication that is not
-   * mounted any more is dropped, and a volume with none is removed. One without a usable record stays mounted as it is.
-   * Nothing is rendered: that waits for the store, or for a token that is due.
+   * Takes over what an earlier daemon left. A publication that is not mounted any more is dropped, and a volume with
+   * none is removed. One without a usable record stays as it is. Rendering waits for the store, or for a due token.
    */
   takeOver({ volume: hosted, record, inputs, liveTargets }: ResumedVolume): Promise<void> {
     const { clock, log, stop } = this.#dependencies;
@@ -287,7 +278,6 @@ export class Volume implements Refreshable, Disposable {
     return this.#publications.values();
   }
 
-  /** Its files, while there are any. */
   get hosted(): HostedVolume | undefined {
     return this.#hosted;
   }
@@ -297,7 +287,7 @@ export class Volume implements Refreshable, Disposable {
     return this.#lastError === undefined ? 'ready' : 'stale';
   }
 
-  /** Since when the store cannot say whether the contents are the newest: milliseconds since 1970 UTC. */
+  /** Milliseconds since 1970 UTC: since then the store cannot confirm that the contents are the newest. */
   get staleSince(): number | undefined {
     return this.#provenance.objects.size === 0 ? undefined : this.#dependencies.staleness?.staleSince;
   }
@@ -338,13 +328,12 @@ export class Volume implements Refreshable, Disposable {
     }
   }
 
-  /** `not-found` for a target it is not published at. */
+  /** Throws `not-found` for a target it is not published at. */
   usage(target: string): VolumeUsage {
     if (this.#hosted !== undefined && this.#publications.has(this.#publishedName(target))) return this.#hosted.usage();
     throw new LanternError('not-found', `volume "${this.name}" is not published at "${target}"`);
   }
 
-  /** Emits an event about the volume. */
   emit(incident: VolumeIncident): void {
     this.#dependencies.events.emit(this.eventOf(incident));
   }
@@ -370,10 +359,7 @@ export class Volume implements Refreshable, Disposable {
     }
   }
 
-  /**
-   * The name under which a target is published: a root may be reached by a link, and then a target has two. The target
-   * itself if it is not published.
-   */
+  /** The name a target is published by: one behind a linked root has two. The target itself if it is unpublished. */
   #publishedName(target: string): string {
     if (this.#publications.size === 0 || this.#publications.has(target)) return target;
     const { publisher } = this.#dependencies;
@@ -382,7 +368,7 @@ export class Volume implements Refreshable, Disposable {
     return [...this.#publications.keys()].find((known) => publisher.realTarget(known) === real) ?? target;
   }
 
-  /** Until the outcome is known, what the present contents depend on and what the next ones may are both followed. */
+  /** Follows the objects of the present contents and of the next ones, until the outcome is known. */
   #project(
     wanted: Wanted,
     source: Source,
@@ -407,7 +393,7 @@ export class Volume implements Refreshable, Disposable {
     return publisher.open(volumeId, isolation === 'volume' ? volumeId : namespace);
   }
 
-  /** The files were written: this is what the volume holds from now on. */
+  /** Notes what the volume holds once the files are written. */
   #accept(wanted: Wanted, { provenance, issued }: Projection): void {
     const isNamed = this.#wanted !== undefined;
     this.#wanted = wanted;
@@ -416,7 +402,7 @@ export class Volume implements Refreshable, Disposable {
     if (!isNamed) this.#dependencies.onChange(this);
   }
 
-  /** Reports what changed, with warnings, and which subPath publications keep what they show. */
+  /** Reports changes, warnings, and the subPath publications that keep what they show. */
   #announce(
     { changed, previous, generation, changedPaths }: WriteOutcome,
     notices: readonly Notice[],
@@ -507,10 +493,7 @@ export class Volume implements Refreshable, Disposable {
     return freshness.renew(this, due, failure !== undefined);
   }
 
-  /**
-   * After a failed request: what the volume held before it comes back by a refresh, in case the files were written. A
-   * volume without a record has nothing to go back to, and keeps what it was given.
-   */
+  /** Refreshes a volume whose request failed, in case its files were written. Without a record it keeps what it has. */
   #goBack(before: Wanted | undefined): void {
     const { freshness, log } = this.#dependencies;
     const wasAccepted = this.#wanted !== before;
@@ -524,10 +507,7 @@ export class Volume implements Refreshable, Disposable {
     }
   }
 
-  /**
-   * Checks the files themselves, not what is remembered of them. Repairs are reported, and damage that only a new
-   * mount can repair is reported once. Fails as a write does if a repair fails.
-   */
+  /** Checks the files on disk. Reports repairs, and lasting damage once. Fails as a write does if a repair fails. */
   async #look(): Promise<void> {
     if (this.#hosted === undefined) return;
     const { log } = this.#dependencies;
@@ -546,7 +526,7 @@ export class Volume implements Refreshable, Disposable {
     this.#setHealth(this.#lastError, damage);
   }
 
-  /** Reports once why the contents cannot be renewed; undefined: they were. */
+  /** Reports once why the contents cannot be renewed. Undefined: they were. */
   #reportProblem(error: LanternError | undefined, summary: string): void {
     const isNews = this.#lastError !== error?.message;
     this.#setHealth(error?.message, this.#damage);
@@ -559,7 +539,7 @@ export class Volume implements Refreshable, Disposable {
     return this.#lastError ?? this.#damage;
   }
 
-  /** Keeps since when something is wrong, and reports when nothing is any more. */
+  /** Notes since when something is wrong, and reports when all is well again. */
   #setHealth(lastError: string | undefined, damage: string | undefined): void {
     const before = this.#problem;
     const since = this.#problemSince;
@@ -579,10 +559,7 @@ export class Volume implements Refreshable, Disposable {
     this.#dependencies.onChange(this);
   }
 
-  /**
-   * Nothing is published any more: forgets the volume and removes its files, now or later. Throws if it must be
-   * later.
-   */
+  /** Forgets a volume without publications and removes its files. Throws if the removal has to be retried later. */
   async #end(): Promise<void> {
     this.#dependencies.freshness.forget(this);
     this.#setMounted(false);
@@ -601,10 +578,7 @@ export class Volume implements Refreshable, Disposable {
     }
   }
 
-  /**
-   * Removes the files of a volume that is not mounted, if there are any. On failure they are tried again until they
-   * are gone.
-   */
+  /** Removes the files of a volume that is not mounted, if there are any. A failure is retried until they are gone. */
   async #removeFiles(): Promise<void> {
     const { clock } = this.#dependencies;
     this.#removal?.timer[Symbol.dispose]();

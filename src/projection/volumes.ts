@@ -31,22 +31,21 @@ import { StalenessReports } from './staleness-reports.ts';
 import { UNKNOWN_ID, Volume, type VolumeDependencies } from './volume.ts';
 
 export type VolumesDependencies = Omit<VolumeDependencies, 'freshness' | 'locks' | 'stop' | 'onChange'> & {
-  /** How often every volume is refreshed without a change, in milliseconds. */
+  /** Milliseconds after which every volume is refreshed without a change. */
   readonly syncPeriodMs: number;
-  /** Which keys of envFrom make variables. */
+  /** Decides which keys of envFrom make variables. */
   readonly environmentNames: EnvNameRule;
 };
 
-/** How many volumes one request refreshes at once: they wait for the store, not for each other. */
+/** Volumes that one request refreshes at once: they wait for the store, not for each other. */
 const CONCURRENCY = 16;
 
-/** All volumes of this node. */
 export class Volumes implements Projector, AsyncDisposable {
   readonly #dependencies: VolumesDependencies & VolumeDependencies;
   readonly #freshness: Freshness;
   readonly #staleness: StalenessReports | undefined;
   readonly #stop = new AbortController();
-  /** By key. Also those that are not mounted yet, or not removed yet. */
+  /** By key. Includes volumes that are not mounted yet, or not removed yet. */
   readonly #volumes = new Map<string, Volume>();
   /** The mounted ones by name, sorted once for many pages; undefined after a change. */
   #ordered: readonly Volume[] | undefined;
@@ -75,7 +74,7 @@ export class Volumes implements Projector, AsyncDisposable {
     return this.#isReady;
   }
 
-  /** Takes over what an earlier daemon left. Must end before the first call: it has to find the volumes. */
+  /** Takes over what an earlier daemon left. Must end before the first call, which has to find the volumes. */
   async takeOver(): Promise<void> {
     for (const resumed of this.#dependencies.publisher.resume()) {
       await this.#at(resumed.volume.directoryName).takeOver(resumed);
@@ -105,7 +104,7 @@ export class Volumes implements Projector, AsyncDisposable {
       const onMissing = (problem: string) => report(`waiting to mount at "${request.target}": `, problem);
       return await whileObjectsAreMissing(attempt, { source, clock, onMissing }, signal);
     } catch (error) {
-      // Whoever ended the call knows, and a wait has reported what it was for.
+      // The caller that ended the call knows, and a wait has reported its reason.
       if (!signal.aborted) report('', toLanternError(error, `mount at "${request.target}"`).message);
       throw error;
     }
@@ -215,7 +214,7 @@ export class Volumes implements Projector, AsyncDisposable {
     for (const volume of this.#volumes.values()) volume[Symbol.dispose]();
   }
 
-  /** Made if it does not exist: calls for one volume must meet at its lock. */
+  /** Makes the volume if it does not exist: calls for one volume must meet at its lock. */
   #at(key: string): Volume {
     let volume = this.#volumes.get(key);
     if (volume === undefined) {
@@ -268,7 +267,7 @@ export class Volumes implements Projector, AsyncDisposable {
     });
   }
 
-  /** One system call for each publication, and one look at the mount table for all that are not where they were. */
+  /** Makes one system call per publication, and reads the mount table once if any is not where it was. */
   async #dropVanished(): Promise<void> {
     const { publisher, clock } = this.#dependencies;
     const slices = new Slices(clock);
@@ -292,7 +291,7 @@ export class Volumes implements Projector, AsyncDisposable {
   }
 }
 
-/** How much there is on this node, without names. */
+/** Counts of this node, without names. */
 export type VolumeCensus = {
   readonly volumes: Readonly<Record<VolumeState, number>>;
   /** Targets that show a whole volume, and those that show a subPath of one. */

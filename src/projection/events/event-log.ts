@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { cutText } from '../../base/text.ts';
 import { type EventDraft, type EventRecorder, type InvolvedObject, involvedPod } from '../../objects/event.ts';
 
-/** Which volume an event is about, and when it happened: milliseconds since 1970 UTC. */
+/** The volume that an event is about, and its time in milliseconds since 1970 UTC. */
 export type EventHead = {
   readonly volumeId: string;
   readonly namespace: string;
@@ -28,7 +28,7 @@ export type VolumeIncident =
       readonly newGeneration: string;
       readonly changedPaths: readonly string[];
       readonly cause: UpdateCause;
-      /** From the moment the store reported the change to the swap, in milliseconds; undefined for other causes. */
+      /** Milliseconds from the store's report of the change to the swap; undefined for other causes. */
       readonly propagationMs: number | undefined;
     }
   /** An earlier failure or warning is over. */
@@ -38,7 +38,7 @@ export type VolumeIncident =
 
 export type VolumeEvent = EventHead & VolumeIncident;
 
-/** A recorded event. Never changed: a repeat replaces it by one with a higher count. */
+/** Never changed: a repeat replaces it by an event with a higher count. */
 export type RecordedEvent = EventDraft & {
   /** The same for all repeats. */
   readonly id: string;
@@ -57,7 +57,7 @@ export type EventFilter = {
   readonly name?: string | undefined;
 };
 
-/** How long an event is kept after its last repeat, in milliseconds; the API server's default. */
+/** Milliseconds after the last repeat; the API server's default. */
 const KEPT_MS = 60 * 60 * 1000;
 /** Events over all objects, and of one. */
 const MAX_EVENTS = 10_000;
@@ -68,16 +68,15 @@ const MAX_GROUPS = 2_000;
 const MAX_MESSAGE_BYTES = 1024;
 /** UTF-8 bytes of a name; more than a valid one has. */
 const MAX_NAME_BYTES = 320;
-/** How many events a reader may fall behind. */
+/** Events that a reader may fall behind. */
 const READER_LIMIT = 4096;
 
 const COMBINED = '(combined from similar events): ';
 
 /**
- * The events of this node. What happens to a volume is emitted once; it can be watched as it is (`watchVolumes`), and
- * is recorded in Kubernetes' form (`list`, `watch`). Records stay in memory for a while. As in Kubernetes, a repeat
- * with the same message raises the count, and many different messages for one reason are combined into one event. A
- * noisy object pushes out its own oldest events only.
+ * Events of this node. Those of a volume can be watched as they are (`watchVolumes`), and are recorded in memory in
+ * Kubernetes' form (`list`, `watch`): a repeat of a message raises the count, and many messages for one reason are
+ * combined. A noisy object pushes out only its own oldest events.
  */
 export class EventLog implements EventRecorder {
   readonly #clock: Clock;
@@ -96,7 +95,7 @@ export class EventLog implements EventRecorder {
     this.#listener = listener;
   }
 
-  /** Records the event and hands it to every reader; does not wait for readers. */
+  /** Does not wait for readers. */
   emit(event: VolumeEvent): void {
     const { volumeId, namespace, pod } = event;
     const [type, reason, text] = described(event);
@@ -107,7 +106,7 @@ export class EventLog implements EventRecorder {
     this.#volumeReaders.send(event);
   }
 
-  /** `first`, then events from now on, of one volume or all; ends and errors as in `Broadcast.read`. */
+  /** `first`, then events from now on, of one volume or all. Ends and errors as in `Broadcast.read`. */
   watchVolumes(
     volumeId: string | undefined,
     first: readonly VolumeEvent[],
@@ -137,10 +136,7 @@ export class EventLog implements EventRecorder {
     return [...this.#events.values()].filter((event) => matches(event, filter));
   }
 
-  /**
-   * Events as they are recorded, repeats included, until the signal aborts; `resource-exhausted` when the reader is too
-   * slow.
-   */
+  /** New events and repeats until the signal aborts; `resource-exhausted` if the reader is too slow. */
   watch(filter: EventFilter, includeExisting: boolean, signal: AbortSignal): AsyncIterable<RecordedEvent> {
     const first = includeExisting ? this.list(filter) : [];
     return this.#readers.read(first, (event) => matches(event, filter), signal);
@@ -225,7 +221,7 @@ function described(event: VolumeEvent): readonly [type: EventDraft['type'], reas
     case 'unmounted':
       return ['Normal', 'Unmounted', `unmounted from "${event.target}"`];
     case 'updated':
-      // The time it took is left out: it differs each time, and an update of the same files must count as a repeat.
+      // The time it took differs each time. It is left out, so that an update of the same files counts as a repeat.
       return ['Normal', 'Updated', `updated${listPaths(event.changedPaths)}`];
     case 'recovered':
       return ['Normal', 'Recovered', event.message];
@@ -238,7 +234,6 @@ function described(event: VolumeEvent): readonly [type: EventDraft['type'], reas
   }
 }
 
-/** How many changed paths an event names. */
 const NAMED_PATHS = 5;
 
 function listPaths(paths: readonly string[]): string {
@@ -247,9 +242,9 @@ function listPaths(paths: readonly string[]): string {
   return `: ${named}${paths.length > NAMED_PATHS ? ` and ${paths.length - NAMED_PATHS} more` : ''}`;
 }
 
-/** How many different messages of one group stay separate; Kubernetes has about as many. */
+/** Messages of one group that stay separate; Kubernetes has about as many. */
 const MAX_MESSAGES = 10;
-/** A group that was quiet for this long starts over, in milliseconds; as in Kubernetes. */
+/** Milliseconds after which a quiet group starts over; as in Kubernetes. */
 const QUIET_MS = 10 * 60 * 1000;
 
 type Group = { readonly messages: Set<string>; readonly lastTime: number };
@@ -259,7 +254,7 @@ class SimilarEvents {
   /** Least recently seen first. */
   readonly #groups = new Map<string, Group>();
 
-  /** True for the first different messages since the group was quiet. `now`: milliseconds. */
+  /** True for the first different messages since the group was quiet. `now` in milliseconds. */
   admits(key: string, message: string, now: number): boolean {
     const known = this.#groups.get(key);
     const messages = known !== undefined && now - known.lastTime < QUIET_MS ? known.messages : new Set<string>();

@@ -4,25 +4,22 @@ import type { Slices } from '../../base/steps.ts';
 import { type ObjectRef, refKey } from '../../objects/object.ts';
 import type { ObjectChange, Source } from '../../stores/store.ts';
 
-/** Why a volume is refreshed. */
 export type Trigger = {
-  /** When the oldest unseen change was observed, on the monotonic clock in milliseconds; undefined without a change. */
+  /** The time of the oldest unseen change, in milliseconds of the monotonic clock; undefined without a change. */
   readonly since: number | undefined;
   /** True if anything but a change asked for it: then the files on disk are checked too. */
   readonly isLook: boolean;
 };
 
-/** A volume, as far as keeping it fresh goes. */
 export interface Refreshable {
   /**
-   * Refreshes the volume under its lock. `take` is called once the lock is held: requests until then are part of this
-   * refresh, later ones lead to another. Its result is undefined if the volume is not kept fresh any more. Rejects only
-   * when the signal aborts.
+   * Refreshes the volume under its lock. `take` is called once the lock is held, so that earlier requests are part of
+   * this refresh. It returns undefined if the volume is not kept fresh any more. Rejects only if the signal aborts.
    */
   keepFresh(take: () => Trigger | undefined, signal: AbortSignal): Promise<unknown>;
 }
 
-/** How many refreshes may wait for the store at once. */
+/** Refreshes that may wait for the store at once. */
 const CONCURRENCY = 16;
 const RETRY: Backoff = { firstMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 /** The sync period varies by this share, so that nodes do not read at the same time. */
@@ -31,13 +28,11 @@ const DAY_MS = 24 * 3600 * 1000;
 
 type Timer = { readonly timer: Disposable; readonly waits: Generator<number, never> | undefined };
 
-/** The state of one volume. */
 type Entry = { readonly following: Following; retry?: Timer | undefined; renewal?: Timer | undefined };
 
 /**
- * Keeps volumes fresh: object event → the volumes that depend on it → coalesce → refresh. Many events for one volume
- * while it waits become one refresh. A failed refresh is retried with back-off; tokens are renewed when they are due; a
- * sync period finds changes that no event reported.
+ * Keeps volumes fresh: object event → the volumes that depend on it → coalesce → refresh. Failed refreshes are retried
+ * with back-off, due tokens are renewed, and a sync period finds changes that no event reported.
  */
 export class Freshness implements AsyncDisposable {
   readonly #source: Source;
@@ -52,14 +47,13 @@ export class Freshness implements AsyncDisposable {
   readonly #workers = new Set<Promise<void>>();
   #sync: Disposable | undefined;
 
-  /** `source`: where objects are followed. */
   constructor({ source, clock, slices }: { source: Source; clock: Clock; slices: Slices }) {
     this.#source = source;
     this.#clock = clock;
     this.#slices = slices;
   }
 
-  /** Follows exactly these objects for the volume; a change of one refreshes it. */
+  /** Follows exactly these objects for the volume. A change of one refreshes it. */
   follow(volume: Refreshable, refs: readonly ObjectRef[]): void {
     this.#entryOf(volume)?.following.follow(refs);
   }
@@ -75,10 +69,7 @@ export class Freshness implements AsyncDisposable {
     if (this.#workers.size < CONCURRENCY) this.#startWorker();
   }
 
-  /**
-   * The volume is up to date with these objects: they are followed, and a pending retry is dropped. Without tokens,
-   * so is a pending renewal; otherwise `renew` is called next.
-   */
+  /** Follows the objects of an up-to-date volume, and drops its retry. `renew` is called next if it has tokens. */
   settled(volume: Refreshable, refs: readonly ObjectRef[], hasTokens: boolean): void {
     const entry = this.#entryOf(volume);
     if (entry === undefined) return;
@@ -101,8 +92,8 @@ export class Freshness implements AsyncDisposable {
   }
 
   /**
-   * Refreshes the volume at `due` (milliseconds since 1970 UTC; never if undefined), because a token must be renewed or
-   * expires then. While renewing fails, with back-off before that. True when it begins to fail.
+   * Refreshes the volume at `due`, when a token must be renewed or expires (milliseconds since 1970 UTC; undefined for
+   * never), and before that with back-off while renewing fails. Returns true if it begins to fail.
    */
   renew(volume: Refreshable, due: number | undefined, isFailing: boolean): boolean {
     const entry = this.#entryOf(volume);
@@ -118,7 +109,6 @@ export class Freshness implements AsyncDisposable {
     return isFailing && before === undefined;
   }
 
-  /** Stops everything for the volume. */
   forget(volume: Refreshable): void {
     const entry = this.#entries.get(volume);
     entry?.following[Symbol.dispose]();
@@ -164,7 +154,7 @@ export class Freshness implements AsyncDisposable {
   #startWorker(): void {
     const worker = this.#work().finally(() => {
       this.#workers.delete(worker);
-      // Requested after the worker looked for the last time, but while it still counted as running.
+      // Requested after the worker's last look, but while it still counted as running.
       if (this.#queue.size > 0 && !this.#stop.signal.aborted) this.#startWorker();
     });
     this.#workers.add(worker);
@@ -204,7 +194,7 @@ export class Following implements Disposable {
     this.#onChange = onChange;
   }
 
-  /** Follows exactly these from now on; what was followed already goes on without a gap. */
+  /** Follows exactly these from now on, without a gap for objects that were followed already. */
   follow(refs: readonly ObjectRef[]): void {
     const wanted = new Map<string, ObjectRef>();
     for (const ref of refs) wanted.set(refKey(ref), ref);

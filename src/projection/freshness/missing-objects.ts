@@ -5,7 +5,7 @@ import type { ObjectRef } from '../../objects/object.ts';
 import type { Source } from '../../stores/store.ts';
 import { Following } from './freshness.ts';
 
-/** Until the next attempt. The arrival of a missing object ends the pause early. */
+/** The arrival of a missing object ends the pause early. */
 const BACKOFF: Backoff = { firstMs: 250, maxMs: 10_000, jitter: 0.2 };
 
 type Wait = {
@@ -17,7 +17,7 @@ type Wait = {
 
 /**
  * Repeats `attempt` while it fails with MISSING_OBJECTS. It calls `follow` with the objects it needs; their changes
- * start the next attempt. After an abort the last such error is thrown, so that the caller learns what is missing.
+ * start the next attempt. After an abort the last such error is thrown, which names what is missing.
  */
 export async function whileObjectsAreMissing<T>(
   attempt: (follow: (refs: readonly ObjectRef[]) => void) => Promise<T>,

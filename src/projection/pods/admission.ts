@@ -11,13 +11,13 @@ import { resolveAccount, resolveObjects } from '../../stores/resolve-objects.ts'
 import type { Source } from '../../stores/store.ts';
 import type { PodRequest } from './pods.ts';
 
-/** The user the daemon runs as (undefined if unknown), and whether it may give files to others. */
+/** The user the daemon runs as (undefined if unknown). `canChangeOwners`: it may give files to others. */
 export type FileGiver = { readonly user: number | undefined; readonly canChangeOwners: boolean };
 
 export type AdmittedPod = {
   /** With the containers of the request, the token of its account, and only volumes that a container mounts. */
   readonly pod: Pod;
-  /** The names of the volumes that Lantern makes. */
+  /** Names of the volumes that Lantern makes. */
   readonly projected: ReadonlySet<string>;
   readonly notices: readonly Notice[];
 };
@@ -25,9 +25,8 @@ export type AdmittedPod = {
 const MOUNTABLE_ONLY = 'kubernetes.io/enforce-mountable-secrets';
 
 /**
- * Does the work of the API server's admission, and checks all that can fail before anything is mounted: the account
- * exists and may have the pod's Secrets, and all objects exist. Errors: `invalid-argument` for an unknown container,
- * `permission-denied`, and MISSING_OBJECTS with all that are missing.
+ * Does the API server's admission, and checks before any mount all that can fail: account, allowed Secrets, objects.
+ * Throws `invalid-argument` for an unknown container, `permission-denied`, MISSING_OBJECTS with all that are missing.
  */
 export async function admitPod(
   request: PodRequest,
@@ -38,7 +37,7 @@ export async function admitPod(
   const ref = accountRef(request.pod);
   const account = await resolveAccount(source, ref, signal);
   if (account === undefined) throw missing([describeRef(ref)]);
-  // As in Kubernetes this applies to the whole pod, whichever containers are mounted.
+  // As in Kubernetes this applies to the whole pod, also if only some containers are mounted.
   if (account.metadata.annotations.get(MOUNTABLE_ONLY) === 'true') requireMountable(request.pod, account);
   const complete = onlyUsed(withTokenVolume(chosen, account));
   const notices: Notice[] = [];
@@ -56,7 +55,7 @@ export async function admitPod(
   return { pod, projected: projectedNames(pod), notices };
 }
 
-/** Everything that the pod is mounted from, its account first; without image pull secrets, which are optional. */
+/** Objects that the pod is mounted from, its account first; without image pull secrets, which are optional. */
 export function podRefs(pod: Pod): readonly ObjectRef[] {
   return [accountRef(pod), ...contentRefs(pod).map(({ ref }) => ref)];
 }
@@ -65,7 +64,6 @@ function accountRef({ namespace, facts }: Pod): ObjectRef {
   return { kind: 'ServiceAccount', namespace, name: facts.serviceAccountName };
 }
 
-/** Of all volumes and of the containers' variables. */
 function contentRefs({ volumes, containers, namespace }: Pod): readonly NeededObject[] {
   const refs: NeededObject[] = [];
   for (const volume of volumes) {
@@ -90,7 +88,7 @@ function missing(objects: readonly string[]): LanternError {
   return new LanternError('failed-precondition', messages.join('; '), { reason: 'MISSING_OBJECTS' });
 }
 
-/** `permission-denied` with every Secret that the account does not name. */
+/** Throws `permission-denied` with every Secret that the account does not name. */
 function requireMountable(pod: Pod, account: StoredServiceAccount): void {
   const allowed = new Set(account.secrets);
   const pulling = new Set(account.imagePullSecrets);
@@ -124,7 +122,6 @@ function withContainers(pod: Pod, wanted: readonly string[]): Pod {
   return { ...pod, containers: pod.containers.filter(({ name }) => chosen.has(name)) };
 }
 
-/** Drops volumes that no container mounts. */
 function onlyUsed(pod: Pod): Pod {
   const used = new Set<string>();
   for (const { mounts } of pod.containers) for (const { volumeName } of mounts) used.add(volumeName);
@@ -137,10 +134,10 @@ function projectedNames({ volumes }: Pod): ReadonlySet<string> {
   return names;
 }
 
-/** Where clients look for the token of their pod. */
+/** Clients look here for the token of their pod. */
 const TOKEN_MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-/** As the API server's admission makes it: an hour, and some seconds that distinguish it from a requested token. */
+/** As in the API server's admission: an hour, and some seconds that distinguish it from a requested token. */
 const EXPIRATION_SECONDS = 3607;
 
 const TOKEN_VOLUME_NAME = 'kube-api-access';
@@ -161,8 +158,8 @@ const TOKEN_SPEC: VolumeSpec = orThrow(
 );
 
 /**
- * Mounts the account's token in every container that has nothing mounted where clients look for it, unless automatic
- * mounting is off; the pod's setting overrides its account's.
+ * Mounts the account's token in every container without a mount in its place, unless automatic mounting is off. The
+ * pod's setting overrides its account's.
  */
 function withTokenVolume(pod: Pod, account: StoredServiceAccount): Pod {
   if (!(pod.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true)) return pod;
@@ -187,10 +184,7 @@ function hasTokenMount({ mounts }: PodContainer): boolean {
   return false;
 }
 
-/**
- * `invalid-argument` if a volume is mounted around the token's place or in it: mounts are read-only, so none can be
- * inside another.
- */
+/** `invalid-argument` for a volume around or in the token's place: mounts are read-only, so they cannot be nested. */
 function requireRoom({ name, mounts }: PodContainer, projected: ReadonlySet<string>, { facts }: Pod): void {
   for (const { volumeName, mountPath } of mounts) {
     const isNested = TOKEN_MOUNT_PATH.startsWith(`${mountPath}/`) || mountPath.startsWith(`${TOKEN_MOUNT_PATH}/`);
@@ -211,9 +205,8 @@ function freeName({ volumes }: Pod): string {
 }
 
 /**
- * Makes tokens files of the one user that all containers run as, if there is one: the kubelet's rule. A volume that
- * names an owner itself keeps it. A daemon that may not give files away leaves the volumes' modes, below directories
- * that keep others out, and adds a notice.
+ * Gives tokens to the one user of all containers, if there is one (the kubelet's rule), unless the volume names an
+ * owner. A daemon that may not give files away relies on closed directories instead and adds a notice.
  */
 function withOwnedTokens(pod: Pod, request: PodRequest, giver: FileGiver, notices: Notice[]): Pod {
   const user = request.runAsUser ?? request.pod.commonUser;

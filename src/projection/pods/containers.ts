@@ -13,10 +13,7 @@ import type { ContainerMount, MountedContainer } from './pods.ts';
 
 export type ResolvedContainer = { readonly container: MountedContainer; readonly notices: readonly Notice[] };
 
-/**
- * Variables, credentials and targets of one container below `root`; nothing is mounted yet. `projected`: the names of
- * the volumes that are mounted. Errors name the container.
- */
+/** Resolves variables, credentials and targets of one container, without mounting. Errors name the container. */
 export async function resolveContainer(
   { name, image, isInit, env, mounts }: PodContainer,
   pod: Pod,
@@ -45,10 +42,7 @@ export async function resolveContainer(
   }
 }
 
-/**
- * The variables whose values may appear in paths, and so in records and messages: those that are the same when no
- * Secret is known.
- */
+/** Variables that may appear in paths, and so in records and messages: those that are the same without any Secret. */
 async function variablesInPaths(
   variables: readonly EnvVariable[],
   request: EnvironmentRequest,
@@ -89,10 +83,7 @@ async function resolveLogin(
 /** PATH_MAX. */
 const MAX_PATH_BYTES = 4096;
 
-/**
- * `variables`: those whose values may appear in paths. `invalid-argument` for an expression with an unknown variable,
- * or whose result is not a path inside the volume.
- */
+/** `variables` may be used in paths. `invalid-argument` for an unknown one, or a result that leaves the volume. */
 function resolveSubPath(
   subPath: NonNullable<VolumeMount['subPath']>,
   mountPath: string,

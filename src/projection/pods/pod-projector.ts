@@ -64,16 +64,13 @@ export class PodProjector implements Pods {
         signal,
       );
     } catch (error) {
-      // Whoever ended the call knows, and a wait has reported what it was for.
+      // The caller that ended the call knows, and a wait has reported its reason.
       if (!signal.aborted) this.#report(request, 'mount', toLanternError(error, 'mount the pod').message);
       throw error;
     }
   }
 
-  /**
-   * 1. admits the pod; 2. resolves what each container gets, which may fail while nothing is mounted yet; 3.
-   * publishes the volumes, all or none.
-   */
+  /** 1. Admit the pod. 2. Resolve the containers while nothing is mounted yet. 3. Publish all volumes or none. */
   async #mount(request: PodRequest, signal: AbortSignal): Promise<MountedPod> {
     const { projector, slices } = this.#dependencies;
     const { root } = request;
@@ -113,11 +110,7 @@ export class PodProjector implements Pods {
     await this.#exclusively(pod, signal, () => this.#unmount(given, root && cleanPath(root), signal));
   }
 
-  /**
-   * Unmounts every volume of the pod, then removes the directories of their targets that are empty. Everything is
-   * known from the volumes' records, so it works after a restart too. A failure does not stop the others; the first
-   * is thrown at the end.
-   */
+  /** Unmounts the pod's recorded volumes, then removes their empty directories. Throws the first failure at the end. */
   async #unmount(pod: PodUnmount, root: string | undefined, signal: AbortSignal): Promise<void> {
     const { projector, directories, slices } = this.#dependencies;
     const failures: unknown[] = [];
@@ -136,7 +129,6 @@ export class PodProjector implements Pods {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Unmounts every pod, for a daemon that leaves nothing behind. */
   async unmountAll(): Promise<void> {
     const { signal } = new AbortController();
     for (const { namespace, name, root } of this.list()) await this.unmount({ namespace, name, root }, signal);

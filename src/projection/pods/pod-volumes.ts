@@ -5,7 +5,6 @@ import { parseVolumeId, type VolumeId } from '../../spec/volume-spec.ts';
 import type { Projector, VolumeStatus } from '../projector.ts';
 import type { PodStatus, PodVolumeStatus } from './pods.ts';
 
-/** A volume of a pod. */
 export type PodVolume = VolumeStatus & {
   readonly pod: NonNullable<VolumeStatus['pod']>;
   readonly podVolume: NonNullable<VolumeStatus['podVolume']>;
@@ -14,10 +13,7 @@ export type PodVolume = VolumeStatus & {
 /** A pod as its volumes' ids name it. */
 export type PodName = { readonly namespace: string; readonly name: string };
 
-/**
- * The volumes of one pod below one root, or below all of them (undefined). Its cost depends on the pod, not on the
- * node: the volumes of a pod are adjacent in the order of ids.
- */
+/** Volumes of one pod below one root, or all. The cost depends on the pod only: its volumes' ids are adjacent. */
 export function podVolumes(projector: Projector, pod: PodName, root: string | undefined): readonly PodVolume[] {
   const volumes: PodVolume[] = [];
   for (const volume of volumesOf(projector, podVolumePrefix(pod), pod.namespace)) {

@@ -7,22 +7,19 @@ import type { RelativePath } from '../../spec/relative-path.ts';
 import type { RecordedPublication } from '../../volume/record.ts';
 import type { VolumeState } from '../projector.ts';
 
-/** Whole pods, mounted below a root directory as a kubelet would. */
+/** Whole pods, mounted below a root directory as by a kubelet. */
 export interface Pods {
   /**
    * Mounts every volume that a container mounts at `<root>/<container>/<mountPath>`, and resolves environments and
-   * credentials. A pod that fails leaves nothing new behind, and what was there before as it was. Errors as for
-   * `Projector.publish`, and `permission-denied` for a Secret that the pod's account does not allow.
+   * credentials. A failure leaves everything as it was. Errors as for `Projector.publish`, and `permission-denied` for
+   * a Secret that the pod's account does not allow.
    *
    * A repeat for the same pod and root refreshes contents, adds new mounts, and at the end removes mounts that the
    * named containers no longer have. A mount that differs (another volume or subPath) is refused. While it waits for
    * objects nothing is mounted, and other calls for the pod are served.
    */
   mount(request: PodRequest, signal: AbortSignal): Promise<MountedPod>;
-  /**
-   * Unmounts the pod at one root or at all, and removes its empty directories. A pod that is not mounted is not an
-   * error.
-   */
+  /** Unmounts the pod at one root or at all, and removes its empty directories. An unmounted pod is not an error. */
   unmount(request: PodUnmount, signal: AbortSignal): Promise<void>;
   /** In order of namespace, name and root. */
   list(): readonly PodStatus[];
@@ -34,7 +31,7 @@ export type PodRequest = {
   readonly root: string;
   /** Only these; all if empty. `invalid-argument` for an unknown one. */
   readonly containers: readonly string[];
-  /** Keep trying until the signal aborts while an object or a key is missing. */
+  /** Keeps trying until the signal aborts while an object or a key is missing. */
   readonly waitForObjects: boolean;
   /** By audience. */
   readonly tokens: ReadonlyMap<string, HeldToken>;
@@ -70,9 +67,9 @@ export type MountedContainer = {
 
 export type ContainerMount = {
   readonly volumeName: string;
-  /** The path in the container; absolute. */
+  /** Absolute, in the container. */
   readonly mountPath: string;
-  /** The path on the host. */
+  /** On the host. */
   readonly target: string;
   readonly subPath: RelativePath | undefined;
 };

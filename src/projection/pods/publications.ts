@@ -27,7 +27,6 @@ export type PublicationDependencies = {
   readonly giver: FileGiver;
 };
 
-/** One volume of a pod, and where it will be mounted. */
 export type PlannedVolume = {
   readonly name: string;
   readonly definition: VolumeDefinition;
@@ -37,7 +36,6 @@ export type PlannedVolume = {
 /** A removal that has begun is finished even if the call ends. */
 const FOREVER = new AbortController().signal;
 
-/** Publishes a pod's volumes for one request. */
 export class PodPublications {
   readonly #request: PodRequest;
   readonly #dependencies: PublicationDependencies;
@@ -61,10 +59,9 @@ export class PodPublications {
   }
 
   /**
-   * Publishes all volumes, or none: after an error what was published before is as it was, and the rest is gone, with
-   * the directories made for it. New volumes come first, since they fail most often, and their failure disturbs
-   * nothing. At the end, mounts that are not planned any more are removed, except those of `others`, the containers
-   * that the call leaves alone. Returns notices about the directories.
+   * Publishes all volumes, or none: an error restores what was published before, and removes the rest with its
+   * directories. New volumes come first: they fail most often, and disturb nothing. At the end, unplanned mounts are
+   * removed, except in `others`, the containers outside of the call. Returns notices about directories.
    */
   async publishAll(volumes: readonly PlannedVolume[], others: ReadonlySet<string>): Promise<readonly Notice[]> {
     const { pod, root } = this.#request;
@@ -152,7 +149,7 @@ export class PodPublications {
     await this.#dependencies.projector.unpublish({ volumeId, target }, FOREVER);
   }
 
-  /** Gives a volume back what it held before the call, if the call changed that. */
+  /** Restores what a volume held before the call, if the call changed that. */
   async #restore({ definition, pod, publications }: PodVolume, now: PublishRequest): Promise<void> {
     const isSame = isDeepStrictEqual(definition, now.definition) && isDeepStrictEqual(pod, now.pod);
     const [publication] = publications;
@@ -190,16 +187,13 @@ function containerOf(target: string, root: string): string {
   return target.slice(root.length + 1).split('/', 1)[0] ?? '';
 }
 
-/**
- * The directories of a pod's targets, for one request. Those made for the pod, now or by an earlier call, let in the
- * users that the pod names now; others stay as they are.
- */
+/** A target's directories. Those made for the pod, also earlier, let in the users it names now; others stay. */
 class PodDirectories {
   readonly #root: string;
   readonly #directories: TargetDirectories;
   readonly #openness: Openness;
   readonly #reachable = new Set<string>();
-  /** The outermost directories that were made for the pod. */
+  /** Only the outermost directories that were made for the pod. */
   readonly #made: Set<string>;
   readonly #done = new Set<string>();
 
@@ -211,7 +205,7 @@ class PodDirectories {
     this.#made = new Set(made);
   }
 
-  /** Makes the target's directories and gives them their access; `undo` can take that back. */
+  /** Makes the target's directories and gives them their access. `undo` can revert that. */
   prepare(target: string, undo: DisposalStack): void {
     const made = this.#directories.make(this.#root, target, this.#openness);
     undo.defer(() => this.#directories.remove(made));
@@ -254,9 +248,9 @@ class PodDirectories {
 }
 
 /**
- * Whom the directories of a pod let in besides the daemon's user and root. `<root>/<container>` and what is in it:
- * the user of the container, its group if the user is unknown, and fsGroup. The root: all of them. Supplementary
- * groups are left out: a pod shares them with others.
+ * The users and groups that a pod's directories let in besides the daemon's user and root. `<root>/<container>` and
+ * what is in it: the user of the container, its group if the user is unknown, and fsGroup. The root: all of them.
+ * Supplementary groups are left out: a pod shares them with others.
  */
 function directoryAccess(
   { pod, root, open, runAsUser }: PodRequest,
