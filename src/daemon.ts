@@ -40,7 +40,6 @@ import { TokenSigner } from './tokens/token-signer.ts';
 const MAX_ENTRIES = 10_000;
 
 type Surroundings = {
-  /** Of the package. */
   readonly version: string;
   readonly log: Log;
   /** The compiled `spec/parser/parse-thread.js`, if it is not beside this file. */
@@ -49,12 +48,9 @@ type Surroundings = {
   readonly signal: AbortSignal;
 };
 
-/**
- * One daemon: the only place that names concrete classes. Disposing drains calls, leaves mounts in place (unless
- * `--unmount-on-exit`), and releases the run directory last.
- */
+/** Disposing drains calls, leaves mounts in place (unless `--unmount-on-exit`), and releases the run directory last. */
 export class Daemon implements AsyncDisposable {
-  /** One line that says where it listens and what it runs on. */
+  /** One line with the listening addresses, the publisher and the store. */
   readonly readyLine: string;
   readonly #volumes: Volumes;
   readonly #parts: DisposalStack;
@@ -66,8 +62,8 @@ export class Daemon implements AsyncDisposable {
   }
 
   /**
-   * Resolves when calls are served and what an earlier daemon left is taken over. `failed-precondition` when another
-   * daemon has the run directory, or when this machine cannot do what the configuration asks for.
+   * Resolves when calls are served and what an earlier daemon left is taken over. Throws `failed-precondition` if
+   * another daemon has the run directory, or if this machine cannot do what the configuration asks for.
    */
   static async start(config: Config, surroundings: Surroundings): Promise<Daemon> {
     const { log, signal } = surroundings;
@@ -225,7 +221,7 @@ async function openStore(config: Config, log: Log, parts: DisposalStack): Promis
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
 }
 
-/** How the store is read, by `--change-detection`. A cached object expires before the next sync period. */
+/** Selects sources by `--change-detection`. A cached object expires before the next sync period. */
 function sourcesOf(store: Store, config: Config, clock: Clock): Pick<VolumesDependencies, 'source' | 'background'> {
   // Only a remote store can hang.
   const bounded = store.staleness === undefined ? store : new BoundedSource(store, { clock });

@@ -9,16 +9,14 @@ import { withoutSigns } from './cli/options.ts';
 import { createProgram } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
 
-/**
- * The first signal asks for an orderly end. The handlers are gone then, so that a second one ends the process at once.
- */
+/** The first signal asks for an orderly end. It removes its handler, so a second one ends the process at once. */
 function abortOnSignals(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
   return controller.signal;
 }
 
-/** The daemon's code is loaded by `serve` only. */
+/** Only `serve` loads the daemon's code. */
 const runDaemon: RunDaemon = async (config, signal, onReady) => {
   const [{ Daemon }, { createLog }] = await Promise.all([import('./daemon.ts'), import('./base/log.ts')]);
   const log = createLog(config.logLevel, config.logFormat);
