@@ -6,7 +6,7 @@ export class Broadcast<T> {
   readonly #limit: number;
   readonly #readers = new Set<(item: T) => void>();
 
-  /** `what` names the stream in errors, as in `watch volumes`; a reader may fall `limit` items behind. */
+  /** `what` names the stream in errors, as in `watch volumes`. A reader may fall `limit` items behind. */
   constructor(what: string, limit: number) {
     this.#what = what;
     this.#limit = limit;
@@ -16,10 +16,7 @@ export class Broadcast<T> {
     for (const reader of this.#readers) reader(item);
   }
 
-  /**
-   * `first`, then all items sent from now on, if they match, until the signal aborts or the reader stops. Fails with
-   * `resource-exhausted` if the reader is too slow. Starts at the call, not at the first step of the iteration.
-   */
+  /** The matching items of `first`, then those sent after this call. `resource-exhausted` if the reader is too slow. */
   read(first: readonly T[], matches: (item: T) => boolean, signal: AbortSignal): AsyncIterable<T> {
     const queue = new BoundedQueue<T>(this.#what, this.#limit + first.length, signal);
     const reader = (item: T): void => {
@@ -46,9 +43,8 @@ async function* readUntilDone<T>(items: AsyncIterable<T>, onDone: () => void): A
 }
 
 /**
- * Passes items from a producer that must not wait to a reader that may be slow. With more than `limit` items the reader's
- * next step fails with `resource-exhausted`: the queue neither grows nor loses items silently. The iteration ends without
- * an error when the signal aborts.
+ * Passes items from a producer that must not wait to a reader that may be slow. Beyond `limit` items the reader's next
+ * step fails with `resource-exhausted`, so no item is lost silently. An abort ends the iteration without an error.
  */
 export class BoundedQueue<T> implements AsyncIterable<T>, Disposable {
   readonly #limit: number;

@@ -2,15 +2,15 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { faulty, type Parsed, parsed } from './parsed.ts';
 
-/** Time, injected so that tests do not sleep. */
+/** Injected so that tests do not sleep. */
 export interface Clock {
-  /** Milliseconds since 1970 UTC, for timestamps people read. */
+  /** Milliseconds since 1970 UTC. */
   now(): number;
-  /** Milliseconds since an arbitrary start, with fractions; never decreases. For durations. */
+  /** Milliseconds since an arbitrary start, with fractions. Never decreases. */
   monotonic(): number;
-  /** Resolves after `ms`; rejects with the signal's reason if it aborts first. Does not keep the process alive. */
+  /** Rejects with the signal's reason if it aborts first. Does not keep the process alive. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** Calls `action` once after `ms`, of any length, unless disposed first. Does not keep the process alive. */
+  /** `ms` has no upper limit. Does not keep the process alive. */
   after(ms: number, action: () => void): Disposable;
 }
 
@@ -30,7 +30,6 @@ export const systemClock: Clock = {
   },
 };
 
-/** A timer longer than Node's, as a chain of them. */
 class LongTimer implements Disposable {
   #timer: Disposable;
 
@@ -49,7 +48,7 @@ class LongTimer implements Disposable {
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
-    // Many waits share the signal of one call, and each stops listening at its end: this is not a leak.
+    // Not a leak: many waits share the signal of one call, and each stops listening at its end.
     setMaxListeners(0, signal);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -57,10 +56,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
-/**
- * The outcome of `action`, which gets a signal of its own. Rejects with `late()` after `ms`, or with `signal`'s reason
- * if it aborts first, even if the action ignores its signal.
- */
+/** Rejects with `late()` after `ms`, or with the reason of `signal`, even if the action ignores the signal it gets. */
 export async function withDeadline<T>(
   { clock, ms, late }: { readonly clock: Clock; readonly ms: number; readonly late: () => Error },
   signal: AbortSignal,
@@ -84,7 +80,7 @@ export async function withDeadline<T>(
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** A duration in the notation of Go and kubectl (`30s`, `1m30s`, `500ms`), in milliseconds. */
+/** Parses the notation of Go and kubectl (`30s`, `1m30s`, `500ms`) to milliseconds. */
 export function parseDuration(text: string, field: string): Parsed<number> {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {

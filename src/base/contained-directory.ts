@@ -9,12 +9,12 @@ const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 const RESOLVE_NO_MAGICLINKS = 2n;
 const RESOLVE_BENEATH = 8n;
-/** The kernel gives up on a path with `..` if anything is renamed meanwhile. */
+/** The kernel fails a path with `..` with EAGAIN if anything is renamed meanwhile. */
 const MAX_ATTEMPTS = 16;
 
 /**
- * A directory that is held open, and the files below it. A path cannot lead out of it, even if others rename and exchange
- * files below it at the same time: openat2(2) with RESOLVE_BENEATH, Linux 5.6 or newer.
+ * A directory held open, and the files below it. No path leads out of it, even if others rename and exchange files
+ * below it at the same time: openat2(2) with RESOLVE_BENEATH, Linux 5.6 or newer.
  */
 export class ContainedDirectory implements AsyncDisposable {
   readonly #handle: FileHandle;
@@ -28,34 +28,31 @@ export class ContainedDirectory implements AsyncDisposable {
     return new ContainedDirectory(await open(path, fs.O_RDONLY | fs.O_DIRECTORY));
   }
 
-  /** Refers to the directory while it is held, even after a rename. */
+  /** Stays valid after a rename. */
   get path(): string {
     return descriptorPath(this.#handle.fd);
   }
 
-  /**
-   * The file at a relative path; links are followed. EXDEV if it is outside, whether or not it exists. EAGAIN if files
-   * were renamed too often meanwhile.
-   */
+  /** Follows links. EXDEV if it is outside, existing or not; EAGAIN if files were renamed too often meanwhile. */
   async open(path: string): Promise<ContainedFile> {
     try {
       return await this.#openBeneath(path);
     } catch (error) {
       if (errnoOf(error) !== 'EXDEV') throw error;
-      // A link may leave and come back, as an absolute one does. Its present target is only a hint: it is opened beneath.
+      // A link may leave and come back, as an absolute one does. Its present target is a hint, and is opened beneath.
       const inside = await this.#whereItEnds(path);
       if (inside === undefined) throw error;
       return await this.#openBeneath(inside);
     }
   }
 
-  /** The file's present path, relative to the directory and without links; undefined if it is outside. */
+  /** Returns the present path, relative to the directory and without links; undefined if the file is outside. */
   async locate(file: ContainedFile): Promise<string | undefined> {
     const inside = relative(await readlink(this.path), await readlink(file.path));
     return leaves(inside) ? undefined : inside;
   }
 
-  /** The names in it, in any order; undefined if there are more than `max`. */
+  /** In any order; undefined if there are more than `max`. */
   async names(max: number): Promise<readonly string[] | undefined> {
     const names: string[] = [];
     for await (const { name } of await opendir(this.path)) {
@@ -93,7 +90,7 @@ export class ContainedDirectory implements AsyncDisposable {
   }
 }
 
-/** The facts that a check needs; numbers as in stat(2). */
+/** Numbers are as in stat(2). */
 export type FileFacts = {
   readonly isFile: boolean;
   readonly isDirectory: boolean;
@@ -104,7 +101,7 @@ export type FileFacts = {
   readonly identity: string;
 };
 
-/** A file or directory held by O_PATH: nothing happens to a pipe or a device. */
+/** Held by O_PATH, so a pipe or a device is not opened. */
 export class ContainedFile implements Disposable {
   readonly #fd: number;
 
@@ -112,7 +109,6 @@ export class ContainedFile implements Disposable {
     this.#fd = fd;
   }
 
-  /** Refers to the file while it is held, even after a rename. */
   get path(): string {
     return descriptorPath(this.#fd);
   }
@@ -121,7 +117,7 @@ export class ContainedFile implements Disposable {
     return factsOf(this.path);
   }
 
-  /** Opens this file. For regular files. */
+  /** For regular files. */
   async openToRead(): Promise<FileHandle> {
     return open(this.path, fs.O_RDONLY | fs.O_NONBLOCK);
   }
@@ -155,7 +151,7 @@ type OpenAt2 = { async(...values: readonly unknown[]): void };
 
 let openat2: OpenAt2 | undefined;
 
-/** The disk may be slow: the call runs in another thread. */
+/** Runs in another thread, because the disk may be slow. */
 function openBeneath(directory: number, path: string): Promise<number> {
   openat2 ??= koffi.load(null).func('syscall', 'long', ['long', 'long', 'str', 'void *', 'size_t']);
   const call = openat2;

@@ -1,11 +1,7 @@
-/**
- * Disposes parts in reverse order; Node 20 has the symbols but not AsyncDisposableStack. If a part fails, the others are
- * still disposed and the first failure is thrown at the end. A second disposal does nothing.
- */
+/** Disposes in reverse order; Node 20 has no AsyncDisposableStack. Throws the first failure after disposing all. */
 export class DisposalStack implements AsyncDisposable {
   readonly #actions: (() => Promise<void> | void)[] = [];
 
-  /** Adds the part and returns it. */
   use<T extends Disposable | AsyncDisposable>(part: T): T {
     this.defer(() => (Symbol.asyncDispose in part ? part[Symbol.asyncDispose]() : part[Symbol.dispose]()));
     return part;

@@ -1,10 +1,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
-/**
- * The closed set of failures. `rpc` maps each code to one gRPC status, the command line to one exit code.
- * `invalid-argument` comes with its faults, one per field.
- */
+/** `rpc` maps each code to a gRPC status, `cli` to an exit code. `invalid-argument` has one fault per field. */
 export type ErrorCode =
   | 'invalid-argument'
   | 'not-found'
@@ -24,13 +21,13 @@ export type ErrorCode =
 /** A cause that programs can act on; undefined where the code is enough. */
 type ErrorReason = 'MISSING_OBJECTS' | 'STORE_UNSYNCED' | 'POOL_FULL';
 
-/** A problem of one field. `field` is a path in Kubernetes' notation; neither part contains secret bytes. */
+/** `field` is a path in Kubernetes' notation. Neither part contains secret bytes. */
 export type Fault = { readonly field: string; readonly message: string };
 
 /**
- * The only error class. A message has up to four parts: action, object (quoted), obstacle, remedy, as in
- * `write "/x": it exists already; name another file`. `cause` is for debugging only: it never reaches an answer or a
- * log, because errors of parsers quote their input.
+ * The only error class. A message has up to four parts: action, object (quoted), obstacle, remedy, as in `write "/x":
+ * it exists already; name another file`. `cause` is only for debugging and never reaches an answer or a log, because
+ * errors of parsers quote their input.
  */
 export class LanternError extends Error {
   override readonly name = 'LanternError';
@@ -49,7 +46,7 @@ export class LanternError extends Error {
     this.reason = options.reason;
   }
 
-  /** The same error with `what` before its message, as in `volume "a": …`; this one is its cause. */
+  /** Puts `what` before the message, as in `volume "a": …`. This error becomes the cause. */
   within(what: string): LanternError {
     const { code, message, faults, reason } = this;
     return new LanternError(code, `${what}: ${message}`, { cause: this, faults, ...(reason && { reason }) });
@@ -60,15 +57,14 @@ export function hasCode(error: unknown, code: ErrorCode): error is LanternError 
   return error instanceof LanternError && error.code === code;
 }
 
-/** The faults of one input as one error, whose message has all of them. */
 export function invalid(faults: readonly Fault[]): LanternError {
   const text = faults.map((fault) => (fault.field ? `${fault.field}: ${fault.message}` : fault.message)).join('; ');
   return new LanternError('invalid-argument', text, { faults });
 }
 
 /**
- * Any thrown value as a LanternError. `what` names action and object: `create the target "/x"`. An abort becomes
- * `cancelled`, a timeout `deadline-exceeded`, an errno the code and text of its row in `ERRNOS`, the rest `internal`.
+ * `what` names action and object: `create the target "/x"`. An abort becomes `cancelled`, a timeout
+ * `deadline-exceeded`, an errno the code and text of its row in `ERRNOS`, the rest `internal`.
  */
 export function toLanternError(error: unknown, what: string): LanternError {
   if (error instanceof LanternError) return error;
@@ -82,19 +78,18 @@ export function toLanternError(error: unknown, what: string): LanternError {
   return new LanternError(code, `${what}: ${obstacleOf(error)}`, { cause: error });
 }
 
-/** Obstacle and remedy of a thrown value, as the end of a message. */
 export function obstacleOf(error: unknown): string {
   const errno = errnoOf(error);
   return errno === undefined ? 'an unexpected error' : describeErrno(errno);
 }
 
-/** The errno name (`ENOENT`) of an error of Node's or a SystemCallError; undefined for anything else. */
+/** Returns the errno name (`ENOENT`) of an error of Node's or a SystemCallError; undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
-/** Runs `action`. Returns `fallback` if the system refuses it with an errno; other errors are thrown. */
+/** Returns `fallback` if the system refuses `action` with an errno; other errors are thrown. */
 export function fallbackOnErrno<T, F>(action: () => T, fallback: F): T | F {
   try {
     return action();
@@ -104,7 +99,7 @@ export function fallbackOnErrno<T, F>(action: () => T, fallback: F): T | F {
   }
 }
 
-/** Obstacle and remedy of an errno, with its name for those who search for it: `no space is left (ENOSPC); make room`. */
+/** Obstacle and remedy, with the errno's name for searches: `no space is left (ENOSPC); make room`. */
 export function describeErrno(errno: string): string {
   const [, obstacle, remedy] = ERRNOS[errno] ?? [undefined, SYSTEM_TEXTS.get(errno) ?? 'the system refuses it'];
   return remedy === undefined ? `${obstacle} (${errno})` : `${obstacle} (${errno}); ${remedy}`;
@@ -153,13 +148,10 @@ const ERRNOS: Readonly<Record<string, readonly [code: ErrorCode, obstacle: strin
   EXDEV: ['internal', 'it lies on another file system', 'choose a place on the same one'],
 };
 
-/** The system's own texts, for rare errnos. */
+/** For errnos that are not in `ERRNOS`. */
 const SYSTEM_TEXTS: ReadonlyMap<string, string> = new Map(getSystemErrorMap().values());
 
-/**
- * A failed system call in the shape of Node's errors: `code` is the errno's name. `path` is the path the call was made
- * on, if any.
- */
+/** A failed system call in the shape of Node's errors: `code` is the errno's name. */
 export class SystemCallError extends Error {
   override readonly name = 'SystemCallError';
   readonly code: string;

@@ -7,14 +7,14 @@ import { errnoOf, LanternError, SystemCallError } from './errors.ts';
 
 type PrivateFileOptions = {
   readonly replace: boolean;
-  /** For tests: stands for a file system without unnamed files. */
+  /** Tests replace it to simulate a file system without unnamed files. */
   readonly openUnnamed?: typeof openUnnamed;
 };
 
 /**
- * Writes a file, 0600, that appears complete or not at all, and is durable on return. `already-exists` if the name is in
- * use and `replace` is not set; `failed-precondition` if it would replace something that is not a file, such as
- * /dev/null. A failure leaves nothing behind. Neither does a process that is killed, on a file system with unnamed files.
+ * Writes a file, 0600, that appears complete or not at all, and is durable on return. `already-exists` if the name is
+ * in use and `replace` is not set; `failed-precondition` if it would replace something other than a file, such as
+ * /dev/null. A failure leaves nothing behind; nor does a killed process, if the file system has unnamed files.
  */
 export async function writePrivateFile(
   path: string,
@@ -29,7 +29,7 @@ export async function writePrivateFile(
     try {
       await write(file);
       await file.sync();
-      // Only an open file can be given a name, and only one that is not in use.
+      // Only an open file can be given a name, and only a name that is not in use.
       if (unnamed !== undefined) await nameFile(file, replace ? temporary : path);
     } finally {
       await file.close();
@@ -79,13 +79,13 @@ async function renameIfAbsent(from: string, path: string): Promise<void> {
     await link(from, path);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw exists(path);
-    // A file system without hard links, such as that of a USB stick.
+    // A file system without hard links, such as FAT on a USB stick.
     await requireAbsent(path);
     await rename(from, path);
   }
 }
 
-/** An empty file, 0600, on the directory's file system, that is gone when it is closed. */
+/** An empty file, 0600, on the directory's file system, that vanishes when it is closed. */
 export async function openTemporaryFile(directory: string): Promise<FileHandle> {
   const unnamed = await openUnnamed(directory);
   if (unnamed !== undefined) return unnamed;
@@ -95,15 +95,12 @@ export async function openTemporaryFile(directory: string): Promise<FileHandle> 
   return file;
 }
 
-/** The same value on x86-64 and arm64; it counts only together with O_DIRECTORY, which is not. */
+/** The same value on x86-64 and arm64. It takes effect only together with O_DIRECTORY, whose value differs. */
 const O_TMPFILE = 0o20000000 | fs.O_DIRECTORY;
-/** A file system or a kernel without unnamed files. Node reports EOPNOTSUPP as ENOTSUP. */
+/** Errnos of a file system or kernel without unnamed files. Node reports EOPNOTSUPP as ENOTSUP. */
 const UNSUPPORTED: ReadonlySet<string | undefined> = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EISDIR']);
 
-/**
- * An empty file, 0600, in the directory but without a name: it vanishes with the process unless `nameFile` names it.
- * Undefined if the file system has no such files (vfat, NFS).
- */
+/** An empty file, 0600, that vanishes unless `nameFile` names it. Undefined if the file system has none (vfat, NFS). */
 export async function openUnnamed(directory: string): Promise<FileHandle | undefined> {
   try {
     return await open(directory, O_TMPFILE | fs.O_RDWR, 0o600);
@@ -119,10 +116,7 @@ let linkat: LinkAt | undefined;
 const AT_FDCWD = -100;
 const AT_SYMLINK_FOLLOW = 0x400;
 
-/**
- * Names an unnamed file, on its file system; `already-exists` if the name is in use. Node's own `link` does not follow
- * the link in /proc. The disk may be slow: the call runs in another thread.
- */
+/** Node's own `link` does not follow the link in /proc. Runs in another thread, because the disk may be slow. */
 function nameFile(file: FileHandle, path: string): Promise<void> {
   linkat ??= koffi.load(null).func('linkat', 'int', ['int', 'str', 'int', 'str', 'int']);
   const call = linkat;
@@ -137,12 +131,12 @@ function nameFile(file: FileHandle, path: string): Promise<void> {
 }
 
 /**
- * Replaces a file atomically: at any time, even after a crash of the machine, it has the old or the new contents, and on
- * return the new ones. It is 0600 in a directory of this user's own; with `mode`, it may lie where others can write.
+ * Replaces a file atomically and durably: a crash of the machine leaves the old or the new contents. Without `mode` it
+ * is 0600 in a directory of this user's own; with `mode`, others may be able to write to the directory.
  */
 export async function replaceFile(path: string, chunks: Iterable<Uint8Array | string>, mode?: number): Promise<void> {
   const unfinished = `${path}.new`;
-  // A link that somebody else put there is not followed.
+  // A link that somebody else put there must not be followed.
   if (mode !== undefined) await rm(unfinished, { force: true });
   const file = await open(unfinished, mode === undefined ? 'w' : 'wx', 0o600);
   try {
@@ -156,7 +150,7 @@ export async function replaceFile(path: string, chunks: Iterable<Uint8Array | st
   await syncDirectory(dirname(path));
 }
 
-/** Makes the names created, renamed or removed in the directory durable. */
+/** Makes names created, renamed or removed in the directory durable. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
@@ -167,7 +161,7 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 
 /**
- * Makes a directory and its missing parents, with that mode; existing ones are not changed. Node's own `recursive` never
+ * Makes a directory and its missing parents with that mode; existing ones stay unchanged. Node's own `recursive` never
  * ends if a directory cannot be made, as in /proc. Throws as `mkdirSync` does.
  */
 export function makeDirectories(path: string, mode: number): void {
@@ -183,7 +177,7 @@ export function makeDirectories(path: string, mode: number): void {
   }
 }
 
-/** False also for a path that cannot be read: `mkdirSync` reports why. */
+/** False also for a path that cannot be read: `mkdirSync` then reports why. */
 function isDirectory(path: string): boolean {
   try {
     return path === '/' || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -1,10 +1,7 @@
 import { readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
-/**
- * The resources of this node, by their names in Kubernetes, as quantities: the limits of a container that sets none. The
- * ephemeral storage is the root file system, which on most nodes is also the kubelet's.
- */
+/** Kubernetes quantities: the limits of a container that sets none. On most nodes `/` is also the kubelet's storage. */
 export function nodeResources(): ReadonlyMap<string, string> {
   return new Map([
     ['cpu', String(availableParallelism())],
@@ -18,7 +15,7 @@ function sizeOfFileSystem(path: string): bigint {
   return blocks * bsize;
 }
 
-/** The memory for this process, in bytes: the machine's, or the limit of its control group if that is lower. */
+/** In bytes: the machine's memory, or the limit of this process's control group if that is lower. */
 export function availableMemory(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
@@ -29,12 +26,12 @@ export function defaultPoolTotal(memoryBytes: number): number {
   return Math.floor(memoryBytes / 2);
 }
 
-/** The usual minimum, assumed if the limit cannot be read. */
+/** The usual minimum, for a limit that cannot be read. */
 const DEFAULT_DESCRIPTORS = 1_024;
 /** Replaces larger limits and "unlimited": nothing here needs more. */
 const MAX_DESCRIPTORS = 1_048_576;
 
-/** The limit of open descriptors of this process (RLIMIT_NOFILE; Node raises the soft limit to the hard one at start). */
+/** This process's RLIMIT_NOFILE. Node raises the soft limit to the hard one at start. */
 export function descriptorLimit(read: () => string = () => readFileSync('/proc/self/limits', 'utf8')): number {
   try {
     const soft = /^Max open files +(\S+)/m.exec(read())?.[1];

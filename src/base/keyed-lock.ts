@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
 
 /**
- * One queue per key: actions under the same key run one after the other, in the order they were requested; different
- * keys do not wait for each other. A waiter whose signal aborts leaves the queue and rejects with the signal's reason.
+ * Actions under the same key run one after the other, in the order of the requests. A waiter whose signal aborts leaves
+ * the queue and rejects with the signal's reason.
  */
 export class KeyedLock {
-  /** The keys that are held, each with those who wait for it, first come first. */
+  /** The held keys, each with its waiters in order of arrival. */
   readonly #held = new Map<string, Set<() => void>>();
 
   async run<T>(key: string, signal: AbortSignal, action: () => Promise<T> | T): Promise<T> {
@@ -23,7 +23,7 @@ export class KeyedLock {
   }
 }
 
-/** Resolves when the holder hands the lock over; until then nobody who comes later gets past. */
+/** Resolves when the holder hands the lock over. Later arrivals cannot overtake. */
 function takeTurn(waiters: Set<() => void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const enter = () => {
@@ -36,7 +36,7 @@ function takeTurn(waiters: Set<() => void>, signal: AbortSignal): Promise<void> 
       reject(signal.reason);
     };
     waiters.add(enter);
-    // Many waits share the signal of one call.
+    // Not a leak: many waits share the signal of one call.
     setMaxListeners(0, signal);
     signal.addEventListener('abort', leave, { once: true });
     if (signal.aborted) leave();

@@ -4,10 +4,7 @@ export type Log = Logger;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFormat = 'text' | 'json';
 
-/**
- * Fields that may contain secret bytes. Code logs names, sizes and revisions, never these; their redaction is a second
- * line of defence.
- */
+/** Fields that may contain secret bytes. Code never logs them; their redaction is a second line of defence. */
 const SECRET_FIELDS = [
   'data',
   'stringData',
@@ -20,10 +17,7 @@ const SECRET_FIELDS = [
   'password',
 ];
 
-/**
- * A log on stderr (or `destination`). Errors are logged as code and message, without their `cause`, which may quote
- * secrets in a parser's input.
- */
+/** Logs to stderr by default. Errors are logged without their `cause`, which may quote secrets in a parser's input. */
 export function createLog(level: LogLevel, format: LogFormat, destination?: DestinationStream): Log {
   const redacted = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
   const sink = destination ?? pino.destination({ fd: 2, sync: true });

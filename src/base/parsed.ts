@@ -14,13 +14,13 @@ export function faulty<T>(faults: readonly Fault[]): Parsed<T> {
   return { ok: false, faults };
 }
 
-/** The value; throws `invalid-argument` with all faults. */
+/** Throws `invalid-argument` with all faults. */
 export function orThrow<T>(result: Parsed<T>): T {
   if (result.ok) return result.value;
   throw invalid(result.faults);
 }
 
-/** The value of a JSON text. The message of JSON.parse quotes its input, so it is not passed on. */
+/** The message of JSON.parse quotes its input, so it is not passed on. */
 export function parseJson(text: string): Parsed<unknown> {
   try {
     return parsed(JSON.parse(text));
@@ -37,8 +37,8 @@ export function isFields(value: unknown): value is Fields {
 }
 
 /**
- * Parses `input` by a zod schema; the paths of faults start with `root`. Every unknown key of a strict object is a
- * fault, with a guess at what was meant. Messages name types, never values: these may be secret.
+ * The paths of faults start with `root`. Each unknown key of a strict object is a fault, with a guess at the intended
+ * key. Messages name types, never values, which may be secret.
  */
 export function parseBy<S extends z.ZodType>(schema: S, input: unknown, root = ''): Parsed<z.output<S>> {
   const result = schema.safeParse(input, { error: describeIssue });
@@ -46,7 +46,7 @@ export function parseBy<S extends z.ZodType>(schema: S, input: unknown, root = '
   return faulty(result.error.issues.flatMap((issue) => faultsOf(issue, root, schema)));
 }
 
-/** The message for an issue of zod's; undefined keeps zod's own. */
+/** Undefined keeps zod's own message. */
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.input === undefined) return 'is required';
   if (issue.code === 'invalid_type') {
@@ -69,7 +69,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
-/** `must be a string, not a number; put it in quotes`. */
+/** Example: `must be a string, not a number; put it in quotes`. */
 export function wrongType(expected: string, value: unknown): string {
   const isScalar = ['number', 'bigint', 'boolean'].includes(typeof value);
   return `must be ${expected}, not ${typeName(value)}${expected === 'a string' && isScalar ? '; put it in quotes' : ''}`;
@@ -89,8 +89,8 @@ function faultsOf(issue: z.core.$ZodIssue, root: string, schema: z.ZodType): Fau
 }
 
 /**
- * A field path in Kubernetes' notation: `field('spec', 'volumes', 0, 'secret')` is `spec.volumes[0].secret`. A symbol
- * is a key of a map, as `mapOf` reports it: `field('data', Symbol('tls.crt'))` is `data[tls.crt]`.
+ * A path in Kubernetes' notation: `field('spec', 'volumes', 0, 'secret')` is `spec.volumes[0].secret`. A symbol is a
+ * key of a map, as `mapOf` reports it: `field('data', Symbol('tls.crt'))` is `data[tls.crt]`.
  */
 export function field(...steps: readonly PropertyKey[]): string {
   let path = '';
@@ -102,12 +102,12 @@ export function field(...steps: readonly PropertyKey[]): string {
   return path;
 }
 
-/** A key of a map, which may contain dots: `mapKey('data', 'tls.crt')` is `data[tls.crt]`. */
+/** A key may contain dots: `mapKey('data', 'tls.crt')` is `data[tls.crt]`. */
 export function mapKey(path: string, key: string): string {
   return `${path}[${key}]`;
 }
 
-/** The fields of the object schema at `path`; empty where the schema cannot be followed statically. */
+/** Empty if the schema cannot be followed statically to `path`. */
 function knownFields(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
   const definition = definitionOf(schema);
   if (definition === undefined) return [];
@@ -139,7 +139,6 @@ function definitionOf(schema: unknown): SchemaDefinition | undefined {
 /** A longer list of fields does not help in a message. */
 const MAX_FIELDS_NAMED = 8;
 
-/** The message for a field that is not in `known`, with the likely spelling if there is one. */
 export function unknownField(name: string, known: readonly string[]): string {
   const guess = closest(name, known);
   if (guess !== undefined) return `unknown field; did you mean "${guess}"?`;
@@ -147,13 +146,13 @@ export function unknownField(name: string, known: readonly string[]): string {
   return `unknown field; known here: ${known.join(', ')}`;
 }
 
-/** The known word nearest to `word` by edit distance, if near enough to be a likely misspelling. */
+/** The known word nearest to `word` by edit distance, if it is near enough to be a likely misspelling. */
 export function closest(word: string, known: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of known) {
-    // The distance is at least the difference in length; a word may be as long as a whole manifest.
+    // The distance is at least the difference in length. A word may be as long as a whole manifest.
     if (Math.abs(word.length - candidate.length) > limit) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

@@ -9,10 +9,7 @@ export function* delays(backoff: Backoff, random: () => number = Math.random): G
   }
 }
 
-/**
- * Runs `attempt` until it succeeds, fails with an error that is not transient, or the signal aborts. After an abort the
- * last transient error is thrown rather than the abort: it names the obstacle.
- */
+/** Retries transient errors. After an abort the last transient error is thrown, because it names the obstacle. */
 export async function retry<T>(
   attempt: () => Promise<T>,
   options: {
@@ -50,7 +47,7 @@ export class Wakeup {
     this.#wake();
   }
 
-  /** Resolves at the ring or after `ms`; rejects with the signal's reason if it aborts first. */
+  /** Rejects with the signal's reason if it aborts first. */
   async wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
     const rung = new Promise<void>((resolve) => {
       this.#wake = resolve;

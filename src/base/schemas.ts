@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Fault } from './errors.ts';
 import { faulty, type Parsed, parsed, wrongType } from './parsed.ts';
 
-/** A field that may be absent; null counts as absent, as in Kubernetes. */
+/** Null counts as absent, as in Kubernetes. */
 export function optional<S extends z.ZodType>(schema: S) {
   return schema.nullish().transform((value) => value ?? undefined);
 }
@@ -10,10 +10,9 @@ export function optional<S extends z.ZodType>(schema: S) {
 export const optionalText = optional(z.string());
 /** Empty if absent. */
 export const text = optionalText.transform((value) => value ?? '');
-/** Undefined if absent. */
 export const flag = optional(z.boolean());
 
-/** A schema followed by one of our parsers. The parser gets '' as its field: zod knows the path. */
+/** Applies one of our parsers after a schema. The parser gets '' as its field: zod knows the path. */
 export function through<S extends z.ZodType, T>(schema: S, parse: (value: z.output<S>, field: string) => Parsed<T>) {
   return schema.transform((value, context): T => {
     const result = parse(value, '');
@@ -23,10 +22,7 @@ export function through<S extends z.ZodType, T>(schema: S, parse: (value: z.outp
   });
 }
 
-/**
- * A mapping with arbitrary keys, whose values are read by `parseValue`; null is the empty mapping. Unlike zod's record
- * it keeps the key `__proto__`, which is valid.
- */
+/** A mapping with arbitrary keys; null is the empty mapping. Unlike zod's record it keeps the valid key `__proto__`. */
 export function mapOf<T>(parseValue: (value: unknown, key: string) => Parsed<T>) {
   return z.optional(z.unknown()).transform((input, context): ReadonlyMap<string, T> => {
     const entries = new Map<string, T>();
@@ -44,14 +40,14 @@ export function mapOf<T>(parseValue: (value: unknown, key: string) => Parsed<T>)
   });
 }
 
-/** A value of a map that must be text; null, the YAML value of `key:`, is empty text. */
+/** Null, the YAML value of `key:`, is empty text. */
 export function textValue(value: unknown): Parsed<string> {
   if (typeof value === 'string') return parsed(value);
   if (value === null) return parsed('');
   return faulty([{ field: '', message: wrongType('a string', value) }]);
 }
 
-/** Checks that exactly one of `names` is present. It runs even if the object has other faults, so that all are reported. */
+/** Runs even if the object has other faults, so that all are reported. */
 export function exactlyOne(names: readonly string[]) {
   return z.superRefine<unknown>(
     (value, context) => {

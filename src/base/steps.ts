@@ -1,15 +1,12 @@
 import type { Clock } from './clock.ts';
 
-/**
- * Work that can be interrupted at each `yield`. Nothing happens until it is run, at once (`finish`) or in slices of time
- * (`Slices.run`).
- */
+/** Work that can pause at each `yield`. It runs at once (`finish`) or in slices of time (`Slices.run`). */
 export type Steps<T> = Generator<void, T, void>;
 
-/** The result of work: at once if it was short, otherwise as a promise. */
+/** A plain value if the work was short. */
 export type Awaitable<T> = T | Promise<T>;
 
-/** The same work, with `check` called after each interruption; it throws to end the work. */
+/** Calls `check` after each pause; `check` throws to end the work. */
 export function* guarded<T>(steps: Steps<T>, check: () => void): Steps<T> {
   for (;;) {
     const step = steps.next();
@@ -19,13 +16,11 @@ export function* guarded<T>(steps: Steps<T>, check: () => void): Steps<T> {
   }
 }
 
-/** Work without interruptions. */
 export function* inOneStep<T>(action: () => T): Steps<T> {
   yield;
   return action();
 }
 
-/** Runs the work to its end without interruption. */
 export function finish<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next();
@@ -33,7 +28,7 @@ export function finish<T>(steps: Steps<T>): T {
   }
 }
 
-/** The time for which work may block the event loop, in milliseconds. */
+/** Milliseconds for which work may block the event loop. */
 const SLICE_MS = 5;
 
 /** Shares slices of time among all workers; the event loop serves others between slices. */
@@ -51,7 +46,7 @@ export class Slices {
     while (this.#clock.monotonic() >= this.#end) await this.#nextTurn();
   }
 
-  /** Runs the work: one slice at once, the rest in later turns of the event loop. */
+  /** Runs one slice at once, and the rest in later turns of the event loop. */
   run<T>(steps: Steps<T>): Awaitable<T> {
     const step = this.#runUntil(this.#clock.monotonic() + SLICE_MS, steps);
     return step.done === true ? step.value : this.#continue(steps);

@@ -3,12 +3,9 @@ import { faulty, type Parsed, parsed } from './parsed.ts';
 
 const ELLIPSIS = '…';
 
-/**
- * The text in at most `maxBytes` bytes, in whole characters; a text that was cut ends with an ellipsis. `bytesOf`
- * measures it as it will be encoded, by default in UTF-8.
- */
+/** Cuts in whole characters and ends with an ellipsis. `bytesOf` measures the text as it will be encoded. */
 export function cutText(text: string, maxBytes: number, bytesOf: (text: string) => number = Buffer.byteLength): string {
-  // A UTF-16 unit takes at least one byte: a longer text need not be measured.
+  // A UTF-16 unit takes at least one byte, so a longer text need not be measured.
   if (text.length <= maxBytes && bytesOf(text) <= maxBytes) return text;
   let room = maxBytes - bytesOf(ELLIPSIS);
   let end = 0;
@@ -21,8 +18,8 @@ export function cutText(text: string, maxBytes: number, bytesOf: (text: string) 
 }
 
 /**
- * The text of a file, which must be UTF-8, without a byte order mark. Other bytes would decode to U+FFFD, and change a
- * password silently; the fault gives line and column, from 1, of the first.
+ * Requires UTF-8 and removes a byte order mark. Other bytes would decode to U+FFFD and change a password silently. The
+ * fault gives line and column, from 1, of the first one.
  */
 export function parseUtf8(bytes: Uint8Array, field: string): Parsed<string> {
   if (isUtf8(bytes)) return parsed(new TextDecoder().decode(bytes));
@@ -44,7 +41,7 @@ function notUtf8(bytes: Uint8Array): string {
 const NEWLINE = 0x0a;
 const REPLACEMENT = Buffer.from('\uFFFD');
 
-/** The text before the first byte that is not UTF-8. */
+/** Returns the text before the first byte that is not UTF-8. */
 function validStart(bytes: Uint8Array): string {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   let offset = 0;
