@@ -14,9 +14,8 @@ import type { Surroundings } from './option.ts';
 import { checkTogether, etcdOf, type TcpConfig, tcpOf } from './rules.ts';
 import { checkRunDirectory } from './run-directory.ts';
 
-/** The configuration of a daemon: the value of every option, those of TCP and etcd combined. Frozen; paths are absolute. */
+/** The value of every option, those of TCP and etcd combined. Frozen; paths are absolute. */
 export type Config = Omit<Values, NamesIn<'TCP' | 'etcd'>> & {
-  /** Socket of all services. */
   readonly lanternSocket: string;
   /** Undefined if TCP is off. */
   readonly tcp: TcpConfig | undefined;
@@ -24,9 +23,7 @@ export type Config = Omit<Values, NamesIn<'TCP' | 'etcd'>> & {
   readonly etcd: EtcdConfig | undefined;
 };
 
-/** The options that locate the embedded store. */
 export const STORE_LOCATION = ['dataDirectory', 'keyFiles'] as const satisfies readonly OptionName[];
-/** The options that choose a store. */
 export const STORE_CHOICE = namesIn('Store', 'etcd');
 
 /**
@@ -46,7 +43,7 @@ export function parseConfig(flags: Flags, surroundings: Surroundings): Parsed<Co
   return parsed(Object.freeze({ ...(Object.fromEntries(single) as Values), lanternSocket, tcp, etcd }));
 }
 
-/** The location of the embedded store, for commands that work on it without a daemon. */
+/** For commands that work on the embedded store without a daemon. */
 export function parseStoreLocation(
   flags: Flags,
   surroundings: Surroundings,
@@ -55,7 +52,7 @@ export function parseStoreLocation(
   return faults.length > 0 ? faulty(faults) : parsed(values);
 }
 
-/** The store that the options choose, for commands that work on either kind; `etcd` is undefined for the embedded one. */
+/** For commands that work on either store. `etcd` is undefined for the embedded one. */
 export function parseStoreChoice(
   flags: Flags,
   surroundings: Surroundings,

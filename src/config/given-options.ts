@@ -6,10 +6,8 @@ type Table = typeof OPTIONS;
 
 export type OptionName = keyof Table;
 
-/** The options of some groups. */
 export type NamesIn<G extends Group> = { [N in OptionName]: Table[N]['group'] extends G ? N : never }[OptionName];
 
-/** The value of each option in `N`, given or default. */
 export type Values<N extends OptionName = OptionName> = { readonly [K in N]: ValueOf<Table[K]> };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
@@ -20,7 +18,7 @@ export function namesIn<G extends Group>(...groups: readonly G[]): readonly Name
   return OPTION_NAMES.filter((name): name is NamesIn<G> => wanted.includes(OPTIONS[name].group));
 }
 
-/** Flags by commander's attribute names: text, `true` for a switch, a list if repeatable. */
+/** By commander's attribute names: text, `true` for a switch, a list if repeatable. */
 export type Flags = Readonly<Record<string, unknown>>;
 
 type Given = { readonly texts: readonly string[]; readonly field: string };
@@ -30,11 +28,11 @@ export class GivenOptions<N extends OptionName> {
   /** A faulty option has its default value. */
   readonly values: Values<N>;
   readonly faults: Fault[] = [];
-  /** The flag or variable by which each option was given. */
+  /** The flag or variable by which the user gave each option. */
   readonly #fields = new Map<OptionName, string>();
   readonly #faulty = new Set<OptionName>();
 
-  /** `names` are in the order of the table: computed defaults use the values of earlier options. */
+  /** `names` must be in the order of the table: computed defaults use the values of earlier options. */
   constructor(names: readonly N[], flags: Flags, surroundings: Surroundings) {
     const values: Record<string, unknown> = {};
     for (const name of names) {
@@ -53,13 +51,13 @@ export class GivenOptions<N extends OptionName> {
     return this.#faulty.has(name);
   }
 
-  /** Adds a fault, unless the option is faulty itself: its default, which is used then, may cause others. */
+  /** Ignored if the option is faulty itself: its default, which is used then, may cause other faults. */
   refuse(name: N, message: string): void {
     if (this.#faulty.has(name)) return;
     this.faults.push({ field: this.#fields.get(name) ?? OPTIONS[name].flag, message });
   }
 
-  /** Undefined if it is not given or faulty. */
+  /** Undefined if the option is not given or faulty. */
   #parse(name: N, option: Option, given: Given | undefined): unknown {
     if (given === undefined) return undefined;
     this.#fields.set(name, given.field);
@@ -75,7 +73,7 @@ function defaultOf({ default: byDefault }: Option, above: Above, surroundings: S
   return byDefault instanceof Computed ? byDefault.of(above, surroundings) : byDefault;
 }
 
-/** The texts of an option, and its name in faults. An empty environment variable counts as unset. */
+/** An empty environment variable counts as unset. */
 function find(option: Option, flags: Flags, environment: Surroundings['environment']): Given | undefined {
   const flag = flags[attributeName(option.flag)];
   if (flag !== undefined) return { texts: Array.isArray(flag) ? flag.map(String) : [String(flag)], field: option.flag };
@@ -84,7 +82,7 @@ function find(option: Option, flags: Flags, environment: Surroundings['environme
   return { texts: option.isRepeatable ? text.split(':') : [text], field: option.environment };
 }
 
-/** Commander's name of a flag: `--run-dir` is `runDir`. */
+/** Commander's name: `--run-dir` is `runDir`. */
 function attributeName(flag: string): string {
   return flag.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

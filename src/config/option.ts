@@ -16,17 +16,15 @@ export type Group =
   | 'Pods'
   | 'Observation';
 
-/** The inputs of a configuration besides flags. */
 export type Surroundings = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly user: User;
-  /** By default the machine's. */
   readonly hostname?: string;
-  /** The memory for the process in bytes; determined if left out. */
+  /** Bytes; the memory available to this process if left out. */
   readonly memoryBytes?: number;
 };
 
-/** The values that computed defaults may use, of options above them in the table. */
+/** The values that computed defaults may use. Their options come first in the table. */
 export type Above = {
   readonly runDirectory: string;
   readonly dataDirectory: string;
@@ -36,7 +34,7 @@ export type Above = {
 
 type Compute<V> = (above: Above, surroundings: Surroundings) => V;
 
-/** A default that is computed, and its description in help. */
+/** `text` describes the default in help. */
 export class Computed<V> {
   readonly text: string;
   readonly of: Compute<V>;
@@ -47,32 +45,30 @@ export class Computed<V> {
   }
 }
 
-/** No default; `text` describes that in help. */
 export function unset(text = 'none'): Computed<undefined> {
   return new Computed(text, () => undefined);
 }
 
-/** An option of `lantern serve`. `T` is the type of its value, `D` its default: a value, or computed. */
+/** An option of `lantern serve`. `T` is the type of its value, `D` that of its default, which may be computed. */
 export type Option<G extends Group = Group, T = unknown, D = unknown> = {
   readonly group: G;
   readonly flag: `--${string}`;
   readonly environment: string;
   /** The value's name in help; undefined for a switch. */
   readonly placeholder: string | undefined;
-  /** May be given several times; in the environment, values are separated by colons. */
+  /** In the environment, values are separated by colons. */
   readonly isRepeatable: boolean;
   readonly default: D;
-  /** The default in help. */
   readonly defaultText: string;
   /** A phrase in lower case, without a full stop. */
   readonly help: string;
-  /** `field` is the flag or the variable that was used, for faults. */
+  /** `field` names the flag or variable in faults. */
   readonly parse: (texts: readonly string[], field: string) => Parsed<T>;
 };
 
 export type ValueOf<O> = O extends Option<Group, infer T, infer D> ? T | (D extends Computed<infer V> ? V : D) : never;
 
-/** A row of the table. The variable is derived from the flag: LANTERN_RUN_DIR for `--run-dir`. */
+/** The variable is derived from the flag: LANTERN_RUN_DIR for `--run-dir`. */
 export function option<G extends Group, T, const D extends T | Computed<T | undefined>>(
   group: G,
   flag: `--${string}`,

@@ -26,14 +26,13 @@ import {
   userName,
 } from './values.ts';
 
-/** The kubelet's directory of volumes. */
 export const KUBELET_PODS = '/var/lib/kubelet/pods';
 
 const MAX_DEFAULT_POOL_BYTES = 64 * 1024 * 1024;
 
 /**
- * All options of `lantern serve`, a row each: group, flag, kind of value, default, help. The key is the field of `Config`;
- * the options of TCP form one field together, as do those of etcd. The order is that of help and documentation.
+ * The options of `lantern serve`, in the order of help and documentation. The key is the field of `Config`; the options
+ * of TCP form one field together, as do those of etcd.
  */
 export const OPTIONS = {
   runDirectory: option(
@@ -46,7 +45,7 @@ export const OPTIONS = {
     ),
     'directory of the sockets, pools and records',
   ),
-  /** The path of the socket; its directory holds nothing else. */
+  /** A path. The socket's directory holds nothing else. */
   csiSocket: {
     ...option(
       'Sockets',
@@ -57,7 +56,7 @@ export const OPTIONS = {
     ),
     environment: 'CSI_ENDPOINT',
   },
-  /** Only the daemon's user may connect if undefined. */
+  /** If undefined, only the daemon's user may connect. */
   socketGroup: option(
     'Sockets',
     '--socket-group',
@@ -101,7 +100,7 @@ export const OPTIONS = {
     'auto',
     'how volumes appear at targets: bind mounts them, direct writes files there, auto uses bind if it works',
   ),
-  /** Targets may be anywhere if empty. */
+  /** If empty, targets may be anywhere. */
   targetRoots: option(
     'Targets',
     '--target-root',
@@ -208,7 +207,7 @@ export const OPTIONS = {
     unset(),
     'directory of manifests that are applied at start and whenever a file in it changes',
   ),
-  /** The kubelet's name and values. */
+  /** The values of the kubelet's option of this name. */
   changeDetection: option(
     'Objects',
     '--change-detection',

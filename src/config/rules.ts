@@ -18,7 +18,7 @@ export type TcpConfig = {
 /** Paths of PEM files. */
 export type TlsFiles = { readonly cert: string; readonly key: string; readonly clientCa: string };
 
-/** TCP is off, uses mutual TLS, or is plain on explicit request; anything else is a fault. */
+/** TCP is off, uses mutual TLS, or is plain on explicit request. Anything else is a fault. */
 export function tcpOf(given: GivenOptions<NamesIn<'TCP'>>): TcpConfig | undefined {
   const { listen, tlsCert: cert, tlsKey: key, tlsClientCa: clientCa, insecurePlainTcp: insecure } = given.values;
   if (listen === undefined) {
@@ -68,7 +68,6 @@ export function etcdOf(given: GivenOptions<NamesIn<'etcd'> | 'store'>): EtcdConf
   };
 }
 
-/** The rules that involve several options. */
 export function checkTogether(given: GivenOptions<OptionName>, sockets: { lantern: string; hasTcp: boolean }): void {
   const { values } = given;
   if (values.publisher === 'bind') {
@@ -99,7 +98,7 @@ export function checkTogether(given: GivenOptions<OptionName>, sockets: { lanter
   }
 }
 
-/** Refuses the given options of a group, except switches that are off. */
+/** Switches that are off are not refused. */
 function refuseAll<G extends 'TCP' | 'etcd'>(given: GivenOptions<NamesIn<G>>, group: G, message: string): void {
   for (const name of namesIn(group)) {
     if (given.isGiven(name) && given.values[name] !== false) given.refuse(name, message);
@@ -108,7 +107,7 @@ function refuseAll<G extends 'TCP' | 'etcd'>(given: GivenOptions<NamesIn<G>>, gr
 
 type EtcdText = 'etcdCert' | 'etcdKey' | 'etcdUser' | 'etcdPasswordFile';
 
-/** Both values, or undefined if neither is given. One alone is a fault. */
+/** Undefined if neither is given. One alone is a fault. */
 function bothOf(
   given: GivenOptions<EtcdText>,
   first: EtcdText,

@@ -3,13 +3,9 @@ import { dirname, join } from 'node:path';
 import { errnoOf, type Fault, LanternError, obstacleOf, toLanternError } from '../base/errors.ts';
 import { makeDirectories } from '../base/files.ts';
 
-/** The user a process runs as; `uid` is numeric. */
 export type User = { readonly uid: number };
 
-/**
- * The default directory of sockets, pools and records, for daemon and clients: /run/lantern for root, else
- * $XDG_RUNTIME_DIR/lantern, else a directory of the user under /dev/shm.
- */
+/** For daemon and clients: /run/lantern for root, else $XDG_RUNTIME_DIR/lantern, else /dev/shm/lantern-UID. */
 export function defaultRunDirectory(user: User, environment: Readonly<Record<string, string | undefined>>): string {
   if (user.uid === 0) return '/run/lantern';
   const runtime = environment.XDG_RUNTIME_DIR;
@@ -17,8 +13,8 @@ export function defaultRunDirectory(user: User, environment: Readonly<Record<str
 }
 
 /**
- * All users can create files under /dev/shm, so an existing fallback directory must be a directory of this user that
- * nobody else can enter. If it is missing, it will be created 0700.
+ * Attack: all users can create files under /dev/shm, and so the fallback directory. If it exists, it must be a
+ * directory of this user that nobody else can enter. If it is missing, the daemon creates it, 0700.
  */
 export function checkRunDirectory(path: string, user: User): Fault[] {
   if (path !== sharedRunDirectory(user)) return [];
@@ -36,14 +32,13 @@ export function checkRunDirectory(path: string, user: User): Fault[] {
   }
 }
 
-/** Mode bits that let others create files in a directory. */
 const WRITE_BY_OTHERS = 0o022;
 const WRITE_BY_ALL = 0o002;
 const STICKY = 0o1000;
 
 /**
- * Creates the daemon's directory, 0700, if it is missing. `failed-precondition` if users other than root and this one could
- * put sockets and records into it, or replace it.
+ * Creates a missing directory, 0700. `failed-precondition` if users other than root and this one could put sockets and
+ * records into it, or replace it.
  */
 export function prepareRunDirectory(path: string, uid: number | undefined): void {
   try {
@@ -76,7 +71,7 @@ function requireOwn(path: string, directory: string, forbidden: number, uid: num
   }
 }
 
-/** In a user namespace, files of the host's root appear as this user's; undefined if all users are mapped. */
+/** In a user namespace, the owner of the files of the host's root. Undefined if all users are mapped. */
 function unmappedUser(): number | undefined {
   const isWhole = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
   return isWhole ? undefined : Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'));

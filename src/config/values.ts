@@ -5,7 +5,7 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { MAX_GROUP } from '../spec/volume-spec.ts';
 
-/** The maximum path of a unix socket; a longer one is cut silently (unix(7)). */
+/** The maximum length of a unix socket path; a longer one is cut silently (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
 const MIN_POOL_BYTES = 1024 * 1024;
@@ -13,14 +13,11 @@ const MAX_NODE_ID_BYTES = 256;
 const MAX_PREFIX_BYTES = 255;
 const MIN_PERIOD_MS = 100;
 
-/** The type of an option's value. */
 export type ValueKind<T> = {
-  /** The value's name in help; undefined for a switch. */
   readonly placeholder: string | undefined;
   readonly isRepeatable: boolean;
-  /** `field` names the option in faults. */
   readonly parse: (texts: readonly string[], field: string) => Parsed<T>;
-  /** A value as a user would write it, for help. */
+  /** The value as a user would write it, for help. */
   readonly print: (value: T) => string;
 };
 
@@ -46,7 +43,6 @@ export function repeated<T>(one: ValueKind<T>): ValueKind<readonly T[]> {
   };
 }
 
-/** A switch between two values: `on` if it is given. */
 export function switchBetween<T>(off: T, on: T): ValueKind<T> {
   const parse: Parse<T> = (text, field) => {
     if (['true', '1', 'yes', 'on'].includes(text.toLowerCase())) return parsed(on);
@@ -104,7 +100,7 @@ const UNITS: Readonly<Record<string, number>> = {
   Ti: 2 ** 40,
 };
 
-/** A whole number of bytes as a Kubernetes quantity. */
+/** A Kubernetes quantity, in whole bytes. */
 export const size = kind('SIZE', (text, field) => {
   const match = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text);
   const unit = UNITS[match?.[2] ?? ''];
@@ -133,7 +129,7 @@ export const stringOrUri = kind('ISSUER', (text, field) => {
     : parsed(text);
 });
 
-/** The names that csi-sanity accepts, fewer than the CSI specification: a letter at both ends, 63 characters. */
+/** The names that csi-sanity accepts, fewer than CSI: a letter at both ends, 63 characters. */
 export const driverName = kind('NAME', (text, field) => {
   if (/^[A-Za-z](?:[-.A-Za-z0-9]{0,61}[A-Za-z])?$/.test(text)) return parsed(text);
   return refuse(field, `"${text}" must be at most 63 letters, digits, "-" and ".", with a letter first and last`);
@@ -147,7 +143,7 @@ export const nodeId = kind('ID', (text, field) => {
     : parsed(text);
 });
 
-/** A gid, or the name of a group of /etc/group (Node has no getgrnam; groups of other name services need the number). */
+/** A gid or a name in /etc/group. Node has no getgrnam: groups of other name services need the number. */
 export const group = kind('GROUP', (text, field) => {
   if (/^\d+$/.test(text)) {
     return Number(text) <= MAX_GROUP ? parsed(Number(text)) : refuse(field, `"${text}" is not a group id`);
@@ -173,10 +169,10 @@ export const etcdEndpoints = kind('URL,URL', (text, field): Parsed<readonly stri
   const endpoints = text.split(',').map((part) => {
     const url = URL.canParse(part) ? new URL(part) : undefined;
     const isPlain = url !== undefined && url.pathname === '/' && url.search === '' && url.hash === '';
-    // The port must be written: URL leaves out the default of the scheme, and etcd has another one.
+    // The port is required: URL leaves out the default of the scheme, and etcd has another one.
     const match = /^(https?):\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]/?#@]+):\d{1,5}\/?$/.exec(part);
     if (!isPlain || match === null) {
-      // It may contain a password, so it is not quoted.
+      // Not quoted, because it may contain a password.
       const shown = part.includes('@') ? 'an endpoint with "@" in it' : `"${part}"`;
       faults.push({
         field,
