@@ -2,21 +2,21 @@ import { connect } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { describeErrno, errnoOf } from '../base/errors.ts';
 
-/** The health of a daemon; `problem` is the end of a sentence. */
+/** `problem` is the end of a sentence. */
 export type Health =
   | { readonly status: 'serving' | 'not-serving' }
   | { readonly status: 'unreachable' | 'failed'; readonly problem: string };
 
-/** The request's only field, `service`: protobuf's tag for text in field 1. */
+/** Protobuf's tag for text in field 1 of the request: `service`. */
 const SERVICE_TAG = 0x0a;
 const SERVING = 1;
-/** The answer's only field, `status`: protobuf's tag for a varint in field 1. */
+/** Protobuf's tag for a varint in field 1 of the answer: `status`. */
 const STATUS_TAG = 0x08;
 const MAX_ANSWER_BYTES = 1024;
 
 /**
- * grpc.health.v1.Health/Check over a unix socket. Uses Node's HTTP/2 only: a container's health check runs every few
- * seconds, and loading gRPC would take most of its time. Never rejects. The default service is the whole daemon.
+ * Calls grpc.health.v1.Health/Check by Node's HTTP/2 only: a container's health check runs every few seconds, and
+ * loading gRPC would take most of its time. Never rejects. The default service is the whole daemon.
  */
 export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: number, service = ''): Promise<Health> {
   return new Promise((resolve) => {
@@ -67,7 +67,7 @@ export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: 
   });
 }
 
-/** An uncompressed gRPC message: its length, then the field, which is left out if it is empty. */
+/** An uncompressed gRPC message: its length, then the field, which is omitted if empty. */
 function requestFor(service: string): Buffer {
   const message =
     service === '' ? Buffer.alloc(0) : Buffer.from([SERVICE_TAG, service.length, ...Buffer.from(service)]);
@@ -76,7 +76,7 @@ function requestFor(service: string): Buffer {
   return Buffer.concat([frame, message]);
 }
 
-/** The message follows a frame of five bytes. A status of 0 is left out. */
+/** The message follows a frame of five bytes. A status of 0 is omitted. */
 function isServing(answer: Buffer): boolean {
   return answer[5] === STATUS_TAG && answer[6] === SERVING;
 }
@@ -88,7 +88,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EPERM: 'this user may not open it',
 };
 
-/** Why connecting to a unix socket failed, as the end of a sentence; undefined for errors without an errno. */
+/** Returns the end of a sentence; undefined for errors without an errno. */
 export function socketProblem(error: unknown): string | undefined {
   const errno = errnoOf(error);
   return errno === undefined ? undefined : (PROBLEMS[errno] ?? describeErrno(errno));

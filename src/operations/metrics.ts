@@ -6,11 +6,10 @@ import type { CallObserver, CallOutcome } from '../rpc/handler.ts';
 import type { ConnectionObserver, Listener, RefusalReason } from '../rpc/transport/connection-limits.ts';
 import type { Staleness, Writability } from '../stores/store.ts';
 
-/** Values that are read at each scrape. Each is cheap: nothing is read from a disk. */
+/** Read at each scrape. Each is cheap: nothing is read from a disk. */
 export type Readings = {
   readonly census: () => VolumeCensus;
   readonly pools: () => PoolTotals;
-  /** The store's newest revision. */
   readonly revision: () => number;
   /** Undefined for a store in this process. */
   readonly staleness: Pick<Staleness, 'staleSince' | 'watchRestarts'> | undefined;
@@ -29,8 +28,8 @@ const CALL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 type MethodLabels = { readonly grpc_service: string; readonly grpc_method: string };
 
 /**
- * The metrics of a daemon, in a registry of its own; `docs/metrics.md` lists them. All label values are from this code:
- * never the name of an object, a namespace, a pod or a volume.
+ * The metrics of a daemon; `docs/metrics.md` lists them. Label values come from this code: never the name of an
+ * object, a namespace, a pod or a volume.
  */
 export class Metrics implements CallObserver, ConnectionObserver {
   readonly registry = new Registry();
@@ -129,7 +128,6 @@ export class Metrics implements CallObserver, ConnectionObserver {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Counts an event of a volume. */
   readonly hear = (event: VolumeEvent): void => {
     switch (event.type) {
       case 'mounted':
@@ -188,7 +186,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
     this.#unreadable.inc();
   }
 
-  /** Adds the gauges that are read at each scrape. Called once, when the daemon is complete. */
+  /** Adds the gauges. Called once, when the daemon is complete. */
   readAtScrape(readings: Readings): void {
     const { census, pools, revision, staleness, writability, cautions, version, publisher, store } = readings;
     const registers = [this.registry];

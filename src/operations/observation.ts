@@ -6,14 +6,14 @@ import { Metrics, type Readings } from './metrics.ts';
 import { type Page, PageServer, plainPage } from './page-server.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
-/** The data of the pages, available once the daemon is complete. */
+/** Available once the daemon is complete. */
 type Observed = Readings & { readonly readiness: () => readonly ReadinessCheck[] };
 
 const STARTING: readonly ReadinessCheck[] = [{ name: 'daemon', problem: 'it is starting' }];
 
 /**
- * Metrics and health over HTTP, for everyone who reaches the address: /metrics, /healthz (the event loop runs) and /readyz
- * (the daemon can do its work). No page contains a secret or a name.
+ * Serves pages over HTTP to everyone who reaches the address: /metrics, /healthz (the event loop runs) and /readyz (the
+ * daemon can do its work). No page contains a secret or a name.
  */
 export class Observation implements AsyncDisposable {
   readonly metrics: Metrics;
@@ -26,7 +26,7 @@ export class Observation implements AsyncDisposable {
     this.#readiness = readiness;
   }
 
-  /** Starts listening. `failed-precondition` if the address cannot be bound. */
+  /** `failed-precondition` if the address cannot be bound. */
   static async start(address: string, clock: Clock, log: Log): Promise<Observation> {
     const metrics = new Metrics();
     const readiness = { check: () => STARTING };
@@ -56,7 +56,6 @@ export class Observation implements AsyncDisposable {
   }
 }
 
-/** 200 if every check is met, otherwise 503; a line for each check. */
 function readyPage(checks: readonly ReadinessCheck[]): Page {
   const lines = checks.map(({ name, problem }) =>
     problem === undefined ? `ok ${name}` : `not ok ${name}: ${problem}`,

@@ -7,10 +7,10 @@ import { tcpPeer } from '../rpc/transport/connecting-peer.ts';
 import type { RefusalReason, RefusedConnections } from '../rpc/transport/connection-limits.ts';
 import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
 
-/** One answer; `type` is its media type. */
+/** `type` is the media type. */
 export type Page = { readonly status: number; readonly type: string; readonly body: string };
 
-/** The pages by path. A page that throws becomes a 500 without a reason. */
+/** By path. A page that throws becomes a 500 without a reason. */
 type Pages = ReadonlyMap<string, () => Promise<Page> | Page>;
 
 const PLAIN = 'text/plain; charset=utf-8';
@@ -19,14 +19,13 @@ const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_MS = 5_000;
 const IDLE_MS = 30_000;
 
-/** The limits of connections, and the log of those that are refused. */
 export type PageGate = {
   readonly limits: AdmissionLimits;
   readonly refused: RefusedConnections;
   readonly clock: Clock;
 };
 
-/** A few pages over plain HTTP: only GET, without a body, limited in size and time. */
+/** Serves a few pages over plain HTTP: only GET, without a body, limited in size and time. */
 export class PageServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #pages: Pages;
@@ -75,7 +74,7 @@ export class PageServer implements AsyncDisposable {
     await closed;
   }
 
-  /** A connection that waits for a request makes room for a new one: a probe is always answered. */
+  /** A connection that waits for a request makes room for a new one, so that a probe is always answered. */
   #accept(socket: Socket): void {
     const { refused } = this.#gate;
     const peer = tcpPeer(socket);
@@ -103,7 +102,7 @@ export class PageServer implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const admitted = this.#admitted.get(request.socket);
     admitted?.engage();
-    // Node would read the body to its end before the next request of the connection.
+    // Otherwise Node reads the body to its end before the next request of the connection.
     if (hasBody(request)) response.shouldKeepAlive = false;
     const { status, type, body } = await pageFor(request, this.#pages);
     const bytes = Buffer.from(body);

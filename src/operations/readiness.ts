@@ -2,7 +2,7 @@ import type { Projector } from '../projection/projector.ts';
 import type { RpcServer } from '../rpc/transport/server.ts';
 import type { Source, Writability } from '../stores/store.ts';
 
-/** A condition of readiness; `problem` is undefined while it is met. */
+/** `problem` is undefined while the condition is met. */
 export type ReadinessCheck = { readonly name: string; readonly problem: string | undefined };
 
 type ReadinessParts = {
@@ -13,7 +13,6 @@ type ReadinessParts = {
   readonly writability?: Pick<Writability, 'problem'> | undefined;
 };
 
-/** Returns a function that evaluates the conditions at each call. */
 export function readinessOf(parts: ReadinessParts, signal: AbortSignal): () => readonly ReadinessCheck[] {
   let isSynced = false;
   parts.source.ready(signal).then(
@@ -26,7 +25,7 @@ export function readinessOf(parts: ReadinessParts, signal: AbortSignal): () => r
     check('source', isSynced, 'the store has not synced yet'),
     check('volumes', parts.projector.isReady, 'volumes of an earlier daemon are not taken over yet'),
     check('grpc', parts.server.isServing, 'calls are not served yet'),
-    // The page is public: the problem itself may name a path.
+    // The page is public, and the problem may name a path.
     check('store', parts.writability?.problem === undefined, 'writes fail; the log says why'),
   ];
 }

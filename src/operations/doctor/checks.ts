@@ -3,10 +3,8 @@ import { defaultPoolTotal } from '../../base/host-resources.ts';
 import type { DoctorFacts, PathFact } from './facts.ts';
 
 /**
- * - `ok`: nothing to do.
- * - `warning`: a daemon runs, with limitations.
- * - `problem`: a daemon with this configuration does not start, or cannot serve volumes.
- * - `unknown`: the check was not possible.
+ * `warning`: a daemon runs, with limitations. `problem`: it does not start, or cannot serve volumes. `unknown`: the
+ * check was not possible.
  */
 export type Verdict = 'ok' | 'warning' | 'problem' | 'unknown';
 
@@ -16,12 +14,11 @@ export function worst(verdicts: readonly Verdict[]): Verdict {
   return WORST_FIRST.find((verdict) => verdicts.includes(verdict)) ?? 'ok';
 }
 
-/** The result of a check. `finding` is a sentence; `nextStep` is advice, or empty. */
+/** `finding` is a sentence. `nextStep` is advice, or empty. */
 export type Finding = { readonly verdict: Verdict; readonly finding: string; readonly nextStep: string };
 
 export type NamedFinding = Finding & { readonly name: string };
 
-/** The findings for the facts; checks that do not apply are left out. */
 export function examine(facts: DoctorFacts): readonly NamedFinding[] {
   return Object.entries(CHECKS).flatMap(([name, check]) => {
     const finding = check(facts);
@@ -29,7 +26,7 @@ export function examine(facts: DoctorFacts): readonly NamedFinding[] {
   });
 }
 
-/** In the order they are shown: the machine, then its files and processes. A check that does not apply is undefined. */
+/** In the order of display: the machine, then its files and processes. A check that does not apply is undefined. */
 const CHECKS: Readonly<Record<string, (facts: DoctorFacts) => Finding | undefined>> = {
   node: checkNode,
   user: checkUser,
@@ -57,7 +54,7 @@ const BIND_KERNEL = 'Linux 5.12';
 /** A clock outside this range is wrong. */
 const EARLIEST = Date.UTC(2025, 0, 1);
 const LATEST = Date.UTC(2100, 0, 1);
-/** Pools that may grow larger leave too little memory for everything else. */
+/** Larger pools leave too little memory for everything else. */
 const MAX_POOL_SHARE = 0.8;
 
 function checkNode({ nodeVersion }: DoctorFacts): Finding | undefined {
@@ -395,7 +392,7 @@ function modeText(mode: number): string {
   return mode.toString(8).padStart(4, '0');
 }
 
-/** The problem of a path with another type or owner; undefined if it has neither. */
+/** Undefined if type and owner are right. */
 function notOwn(
   fact: PathFact & { readonly state: 'there' },
   type: 'directory' | 'file' | 'socket',

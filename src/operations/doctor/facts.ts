@@ -26,7 +26,6 @@ import { STORE_SERVICE } from '../../rpc/services.ts';
 import { dataPaths } from '../../stores/embedded/data-directory.ts';
 import { checkHealth, type Health } from '../check-health.ts';
 
-/** The part of a daemon's configuration that the doctor needs. */
 export type DoctorOptions = Pick<
   Config,
   | 'runDirectory'
@@ -45,7 +44,7 @@ export type DoctorOptions = Pick<
   | 'targetRoots'
 >;
 
-/** The file at a path; a link at its end is not followed. */
+/** A link at the end of the path is not followed. */
 export type PathFact = { readonly path: string } & (
   | { readonly state: 'missing' }
   /** `errno` is why it cannot be inspected. */
@@ -54,57 +53,53 @@ export type PathFact = { readonly path: string } & (
       readonly state: 'there';
       readonly type: 'directory' | 'file' | 'socket' | 'other';
       readonly uid: number;
-      /** The permission bits. */
       readonly mode: number;
     }
 );
 
-/** The propagation of a mount; `unknown` if it is not in the mount table. */
+/** `unknown`: the mount is not in the mount table. */
 export type Propagation = 'shared' | 'slave' | 'private' | 'unknown';
 
-/** The mandatory access control. `profile` is AppArmor's profile of this process. */
+/** `profile` is AppArmor's profile of this process. */
 export type SecurityModule =
   | { readonly kind: 'none' }
   | { readonly kind: 'apparmor'; readonly profile: string }
   | { readonly kind: 'selinux'; readonly isEnforcing: boolean };
 
-/** The input of all checks, gathered once, as plain data. A fact that could not be determined is undefined. */
+/** The input of all checks, gathered once, as plain data. A fact that cannot be determined is undefined. */
 export type DoctorFacts = {
   readonly options: DoctorOptions;
   readonly nodeVersion: string;
   readonly uid: number;
   readonly canChangeOwners: boolean;
   readonly kernelRelease: string;
-  /** System calls for bind mounts that the kernel lacks. */
   readonly missingCalls: readonly string[];
   /** The result of mounting in a scratch mount namespace. */
   readonly bind: BindProbe | undefined;
-  /** The state of /dev/shm; `usable` is a memory file system that this user can write to. */
+  /** The state of /dev/shm. `usable`: a memory file system that this user can write to. */
   readonly sharedMemory: 'usable' | 'not-writable' | 'not-memory' | 'missing';
-  /** True if the run directory, or the nearest existing parent, is in memory. */
+  /** True if the run directory, or its nearest existing parent, is in memory. */
   readonly isRunDirectoryInMemory: boolean | undefined;
   readonly isSwapOn: boolean | undefined;
   readonly memoryBytes: number;
   readonly securityModule: SecurityModule;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
-  /** Two successive readings of the monotonic clock, in milliseconds. */
+  /** Two successive readings in milliseconds. */
   readonly monotonic: readonly [number, number];
   readonly runDirectory: PathFact;
   readonly runDirectoryPropagation: Propagation;
-  /** True if this process has its own mount namespace, as in a container. */
+  /** True in a container, for example. */
   readonly isInOwnMountNamespace: boolean | undefined;
   readonly sockets: readonly PathFact[];
   readonly health: Health;
-  /** Of the daemon's store. */
   readonly storeHealth: Health;
-  /** Mounted pools in the run directory. */
   readonly pools: number;
   readonly dataDirectory: PathFact;
   /** True if the embedded store has data, which cannot be read without its key. */
   readonly hasDatabase: boolean;
   readonly keyFiles: readonly PathFact[];
-  /** Directories of the kubelet, and the registrar's socket; only with `--host kubernetes`. */
+  /** The kubelet's directories and the registrar's socket; only with `--host kubernetes`. */
   readonly kubernetes:
     | { readonly pods: PathFact; readonly registry: PathFact; readonly registration: PathFact }
     | undefined;
@@ -114,7 +109,7 @@ const HEALTH_MS = 2_000;
 const NO_DESCRIPTOR = -1;
 
 type FactSources = {
-  /** Tests mounting in a process of its own; undefined if that is not possible. */
+  /** Tests mounting in a separate process; undefined if that is not possible. */
   readonly probe: () => Promise<BindProbe | undefined>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -172,13 +167,13 @@ function typeOf(stat: Stats): 'directory' | 'file' | 'socket' | 'other' {
   return stat.isSocket() ? 'socket' : 'other';
 }
 
-/** The real path of the directory, or of its nearest existing parent. */
+/** Resolves links of the nearest existing parent. */
 function existingPart(path: string): string {
   const real = attempt(() => realpathSync(path));
   return real ?? (path === dirname(path) ? path : existingPart(dirname(path)));
 }
 
-/** Calls each with an invalid descriptor: only a kernel without the call answers ENOSYS. */
+/** Only a kernel without the call answers an invalid descriptor with ENOSYS. */
 function missingCalls(): readonly string[] {
   const calls: Readonly<Record<string, () => unknown>> = {
     openat2: () => openDirectoryWithoutLinks(''),
@@ -240,7 +235,6 @@ function textOf(path: string): string | undefined {
   return attempt(() => readFileSync(path, 'utf8').replaceAll('\0', '').trim());
 }
 
-/** Undefined if `read` throws. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -249,12 +243,12 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** Directories for the scratch file system to cover; every machine has one of them. */
+/** The scratch file system covers one of them; every machine has one. */
 const PLACES: readonly string[] = ['/dev/shm', '/tmp', '/run', '/mnt'];
 
 /**
- * Tests the bind publisher in a new mount namespace, on a scratch file system. The calling process must end afterwards:
- * its main thread cannot return to its namespace, and all its mounts end with it.
+ * Tests the bind publisher in a new mount namespace, on a scratch file system. The process must end afterwards: its
+ * main thread cannot return to its namespace, and all its mounts end with it.
  */
 export function probeMounts(): BindProbe {
   const place = PLACES.find((path) => existsSync(path));
