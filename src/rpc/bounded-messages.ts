@@ -4,7 +4,7 @@ import { LanternError } from '../base/errors.ts';
 import { MAX_REQUEST_FIELDS } from './limits.ts';
 import { packageDefinition } from './protos.ts';
 
-/** Takes the place of a request that cannot be decoded: grpc-js answers an exception in a decoder with INTERNAL. */
+/** Replaces a request that cannot be decoded: grpc-js answers an exception in a decoder with INTERNAL. */
 export class UnreadableRequest {
   readonly #problem: string;
 
@@ -17,7 +17,7 @@ export class UnreadableRequest {
   }
 }
 
-/** The definition of a service whose requests have limited fields. A request over the limit is not decoded. */
+/** Limits the fields of requests. A request over the limit is not decoded. */
 export function boundedDefinition(definition: ServiceDefinition): ServiceDefinition {
   const methods = Object.entries(definition).map(([name, method]) => {
     return [name, { ...method, requestDeserialize: readerOf(method) }] as const;
@@ -41,7 +41,7 @@ function readerOf({ requestDeserialize, ...method }: MethodDefinition<object, ob
   };
 }
 
-/** The fields of a message, by number, that contain messages or packed numbers. All others are skipped. */
+/** The fields, by number, that contain messages or packed numbers. All others are skipped. */
 type MessageShape = { readonly fields: ReadonlyMap<number, MessageShape | 'numbers'> };
 
 /** The parts used of descriptor.proto's messages, in proto-loader's spelling. */
@@ -53,7 +53,7 @@ type Descriptor = {
 
 const NEVER_PACKED = new Set(['TYPE_STRING', 'TYPE_BYTES']);
 
-/** The shape of a message. The types of its fields are looked up in `definitions` by the last part of their names. */
+/** The types of fields are looked up in `definitions` by the last part of their names. */
 export function shapeOf(message: object, definitions: PackageDefinition): MessageShape {
   const known = new Map<string, Descriptor>();
   for (const definition of Object.values(definitions)) {
@@ -82,10 +82,7 @@ export function shapeOf(message: object, definitions: PackageDefinition): Messag
 /** A tag, and a length or a value. */
 const MIN_FIELD_BYTES = 2;
 
-/**
- * True if an encoded message has more than `max` fields, including those of the messages in it. Nothing is decoded; the
- * walk ends at malformed bytes, which the decoder will refuse.
- */
+/** Includes fields of nested messages. Decodes nothing, and stops at malformed bytes, which the decoder refuses. */
 export function hasMoreFields(bytes: Uint8Array, shape: MessageShape, max: number): boolean {
   return new Walk(bytes, max).isOver(shape, bytes.length);
 }
@@ -115,7 +112,6 @@ class Walk {
     return false;
   }
 
-  /** The same for a field with a length. */
   #isOverIn(inner: MessageShape | 'numbers' | undefined, end: number): boolean {
     const length = this.#varint();
     const innerEnd = this.#at + length;

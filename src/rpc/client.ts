@@ -25,7 +25,7 @@ type HealthClient = {
   check(request: { service: string }): Promise<{ status: string }>;
 };
 
-/** A connection to a daemon. Calls throw a LanternError with the code and message of the status. */
+/** Calls throw a LanternError with the code and message of the status. */
 export type LanternClient = Disposable & {
   readonly projector: AsyncClient<ProjectorClient>;
   readonly objects: AsyncClient<ObjectsClient>;
@@ -39,7 +39,7 @@ export type LanternClient = Disposable & {
   close(): void;
 };
 
-/** Connects lazily to the daemon's unix socket at `socketPath`. */
+/** Connects at the first call. */
 export function connect(socketPath: string): LanternClient {
   const channel = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -62,7 +62,6 @@ export function connect(socketPath: string): LanternClient {
   };
 }
 
-/** A call ends at the signal, or after `deadlineMs` milliseconds. */
 type CallLimits = { readonly signal?: AbortSignal; readonly deadlineMs?: number };
 
 /** The methods of a generated client as promises and async iterables. */
@@ -88,7 +87,6 @@ type AsyncCall<Method> = Method extends (request: infer Request, callback: reque
 
 type Method = MethodDefinition<object, object>;
 
-/** The client of one service on a shared connection. */
 function asyncClient<Generated>(channel: Client, definition: ServiceDefinition): AsyncClient<Generated> {
   const calls = Object.entries(definition).map(([name, method]) => {
     const call = method.responseStream ? streamer(channel, method) : caller(channel, method);
@@ -142,7 +140,7 @@ function streamer(channel: Client, { path, requestSerialize, responseDeserialize
   };
 }
 
-/** The messages, then the call's failure, if any. Ends without an error if the caller's signal aborted. */
+/** The failure follows the messages. An abort of the caller's signal ends the iteration without an error. */
 async function* readAll(
   call: ClientReadableStream<object>,
   failures: readonly Error[],

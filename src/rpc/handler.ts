@@ -6,20 +6,18 @@ import type { Log } from '../base/log.ts';
 import { UnreadableRequest } from './bounded-messages.ts';
 import { statusOf } from './status.ts';
 
-/** A unary method of a service: the decoded request, an answer or a thrown error. */
 export type Unary<Request, Response> = (request: Request, signal: AbortSignal) => Promise<Response> | Response;
 
-/** A server-streaming method; its iteration ends the stream. */
+/** The end of the iteration ends the stream. */
 export type Streaming<Request, Message> = (request: Request, signal: AbortSignal) => AsyncIterable<Message>;
 
-/** How a call ended. */
 export type CallOutcome = 'ok' | ErrorCode;
 
-/** Is notified of every call to one of our methods, not of gRPC's own services. It never throws, and never waits. */
+/** Observes calls to our methods, not to gRPC's own services. Must neither throw nor wait. */
 export interface CallObserver {
-  /** A call begins; the function returned is called once, when it ends. `method` is `/package.Service/Method`. */
+  /** The function returned is called once, at the end of the call. `method` is `/package.Service/Method`. */
   begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void;
-  /** A request is malformed or has too many fields; its call ends with `invalid-argument`. */
+  /** A malformed request, or one with too many fields. Its call ends with `invalid-argument`. */
   unreadable(): void;
 }
 
@@ -86,8 +84,7 @@ export class CallDesk {
     } catch (error) {
       const failure = this.#shutdown.aborted ? shuttingDown(error) : toLanternError(error, method);
       code = failure.code;
-      // The log is the only place that shows where an unexpected error comes from. Its message may quote input, the
-      // frames of its stack do not.
+      // Only the log shows where an unexpected error comes from. Its message may quote input; its stack frames do not.
       const origin = error instanceof LanternError ? error.cause : error;
       if (code === 'internal' && origin !== undefined) {
         this.#log.error({ method, error: nameOf(origin), frames: framesOf(origin) }, 'a call failed unexpectedly');
@@ -101,10 +98,10 @@ export class CallDesk {
   }
 }
 
-/** The answer to a wait that the deadline ends says what was missing: it gets this long, or a tenth of the time given. */
+/** Milliseconds for the answer to a failed wait, which names what is missing. At most a tenth of the time given. */
 const MAX_ANSWER_MS = 500;
 
-/** The signal of one call: its reason tells cancellation, deadline and shutdown apart. `end` removes timer and listeners. */
+/** The signal's reason distinguishes cancellation, deadline and shutdown. */
 function lifetimeOf(call: Call<unknown, unknown>, shutdown: AbortSignal): { signal: AbortSignal; end: () => void } {
   const controller = new AbortController();
   const onCancelled = () => controller.abort();
@@ -126,7 +123,7 @@ function lifetimeOf(call: Call<unknown, unknown>, shutdown: AbortSignal): { sign
   return { signal: controller.signal, end };
 }
 
-/** Any failure during shutdown: the next daemon may well succeed. */
+/** Any failure during shutdown is worth a retry: the next daemon may succeed. */
 function shuttingDown(error: unknown): LanternError {
   const last = error instanceof LanternError && error.code !== 'unavailable' ? ` (${error.message})` : '';
   return new LanternError('unavailable', `the daemon is shutting down; try again${last}`, { cause: error });

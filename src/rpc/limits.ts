@@ -1,10 +1,10 @@
-/** The largest answer: a render with contents may be as large as a payload. Pages are cut at 3 MiB. */
+/** For answers: a render with contents may be as large as a payload. Pages are cut at 3 MiB. */
 export const MAX_MESSAGE_BYTES = 80 * 1024 * 1024;
 
-/** The largest request: an object has at most 1 MiB of values, a request may have data of its own. */
+/** An object has at most 1 MiB of values, but a request may have data of its own. */
 export const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 
-/** Fields of a request, including those of nested messages. Decoding and checking take up to 2.5 µs each. */
+/** Includes the fields of nested messages. Decoding and checking take up to 2.5 µs each. */
 export const MAX_REQUEST_FIELDS = 20_000;
 
 /** Kubernetes' limit for a user id. */

@@ -1,7 +1,7 @@
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
-/** Well below the 4 MiB that clients accept by default; a larger item is a page of its own. */
+/** Well below the 4 MiB that clients accept by default. A larger item is a page of its own. */
 const PAGE_BYTES = 3 * 1024 * 1024;
 
 /** In characters: a token contains at most two names and a path. */
@@ -12,9 +12,8 @@ type PageRequest = { readonly pageSize: number; readonly pageToken: string };
 type Page<T> = { readonly items: readonly T[]; readonly nextPageToken: string };
 
 /**
- * The items after the token, up to `pageSize` items (0: no limit) and about 3 MiB. `items` are sorted by `keyOf`, in byte
- * order. The token is the key of the last item sent, so items added or removed between pages shift nothing. The request
- * must have passed `checkPage`.
+ * `items` must be sorted by `keyOf`, in byte order, and the request must have passed `checkPage`. A `pageSize` of 0 is
+ * no limit. The token is the key of the last item sent, so items added or removed between pages shift nothing.
  */
 export function pageOf<T>(
   items: readonly T[],
@@ -26,7 +25,7 @@ export function pageOf<T>(
   return firstPage(items.slice(start), keyOf, bytesOf, pageSize);
 }
 
-/** The same for lazy items, which start after `lastKeyOf` the token: no more of them are computed than needed. */
+/** For lazy items, which start after `lastKeyOf` the token: no more of them are computed than needed. */
 export function firstPage<T>(
   items: Iterable<T>,
   keyOf: (item: T) => string,
@@ -46,7 +45,7 @@ export function firstPage<T>(
   return { items: page, nextPageToken: '' };
 }
 
-/** The key of the last item sent; empty for the first page. */
+/** Empty for the first page. */
 export function lastKeyOf(pageToken: string): string {
   return Buffer.from(pageToken, 'base64url').toString();
 }

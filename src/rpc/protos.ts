@@ -9,7 +9,7 @@ import type { ProtoGrpcType as ObjectsTypes } from './generated/objects.ts';
 import type { ProtoGrpcType as ProjectorTypes } from './generated/projector.ts';
 import type { ProtoGrpcType as TokensTypes } from './generated/tokens.ts';
 
-/** The shape of messages in JavaScript. `scripts/generate-types.mjs` uses the same options. */
+/** `scripts/generate-types.mjs` uses the same options. */
 export const LOADER_OPTIONS: Options = {
   longs: Number,
   enums: String,
@@ -18,7 +18,7 @@ export const LOADER_OPTIONS: Options = {
   oneofs: true,
 };
 
-/** The nearest `proto` above this file, which may be in `src`, in `dist`, or in the build of the tools. */
+/** Searches upwards: this file may be in `src`, in `dist`, or in the build of the tools. */
 function protoDirectory(from: string): string {
   const candidate = join(from, 'proto');
   if (existsSync(join(candidate, 'csi/v1/csi.proto'))) return candidate;
@@ -35,12 +35,11 @@ const PROTO_FILES = [
   'google/rpc/error_details.proto',
 ];
 
-/** The messages and services of our protos, and of `more` (absolute paths). */
+/** `more` are absolute paths. */
 export function loadProtos(options: Options, more: readonly string[] = []): PackageDefinition {
   return loadSync([...PROTO_FILES, ...more], { ...options, includeDirs: [protoDirectory(import.meta.dirname)] });
 }
 
-/** Read once per process. */
 export const packageDefinition: PackageDefinition = loadProtos(LOADER_OPTIONS);
 
 // The only cast from proto-loader's untyped objects: the types are generated from the same files.
@@ -53,7 +52,6 @@ const types = loadPackageDefinition(packageDefinition) as unknown as CsiTypes & 
   };
 } & GrpcObject;
 
-/** The definitions and client constructors of the services. */
 export const csi = types.csi.v1;
 export const lantern = types.lantern.v1;
 
@@ -73,8 +71,8 @@ type Field = { name: string; typeName?: string; jsonName?: string };
 const STANDARD = 'google.protobuf';
 
 /**
- * The descriptors of all served services, for reflection: with the names in the .proto files, and without the parts of
- * proto-loader's descriptors that Go refuses (grpcurl's issue 519, grpc-node's issue 3018).
+ * For reflection: has the names in the .proto files, but not the parts of proto-loader's descriptors that Go refuses
+ * (grpcurl's issue 519, grpc-node's issue 3018).
  */
 export function reflectedProtos(): PackageDefinition {
   const definition = loadProtos({ keepCase: true }, [healthProto]);
@@ -114,10 +112,7 @@ function typesIn({ field = [], nestedType = [] }: Message): string[] {
   return [...own, ...nestedType.flatMap(typesIn)];
 }
 
-/**
- * A field `volume_context` has the JSON name `volumeContext`, and if it is a map, its entries are `VolumeContextEntry`.
- * proto-loader leaves out the former, and calls the latter `Volume_context`.
- */
+/** proto-loader omits JSON names, and names the entries of a map `Volume_context`, not `VolumeContextEntry`. */
 function completeNames({ field = [], nestedType = [] }: Message): void {
   for (const each of field)
     each.jsonName = each.name.replace(/_+(.)/g, (_match, letter: string) => letter.toUpperCase());

@@ -14,7 +14,7 @@ export class Reading {
     return this.#faults;
   }
 
-  /** The value, or undefined after noting the faults. */
+  /** Returns undefined after noting the faults. */
   take<T>(result: Parsed<T>): T | undefined {
     if (result.ok) return result.value;
     this.note(result.faults);
@@ -30,13 +30,12 @@ export class Reading {
     this.#faults.push({ field, message });
   }
 
-  /** All faults as one `invalid-argument`. */
   error(): LanternError {
     return invalid(this.#faults);
   }
 }
 
-/** A request's target_path: present and absolute. The publisher checks where it may be. */
+/** The publisher checks where it may be. */
 export function parseTarget(target: string): Parsed<string> {
   const refuse = (message: string): Parsed<string> => faulty([{ field: 'target_path', message }]);
   if (target === '') return refuse('is required');

@@ -38,7 +38,6 @@ export type TokensMethods = Methods<TokensHandlers>;
 
 export type Service = { readonly definition: ServiceDefinition; readonly methods: object };
 
-/** The methods of a service, wrapped for gRPC. */
 export function implementationOf({ definition, methods }: Service, desk: CallDesk): UntypedServiceImplementation {
   const entries = Object.entries(definition).map(([name, { path, responseStream }]) => {
     const method: unknown = Reflect.get(methods, name.charAt(0).toLowerCase() + name.slice(1));

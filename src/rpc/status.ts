@@ -4,7 +4,7 @@ import { type ErrorCode, type Fault, LanternError, toLanternError } from '../bas
 import { cutText } from '../base/text.ts';
 import { packageDefinition } from './protos.ts';
 
-/** Error code → gRPC status, here and nowhere else. */
+/** The only mapping of error codes to gRPC statuses. */
 const STATUS_OF_CODE: Readonly<Record<ErrorCode, status>> = {
   'invalid-argument': status.INVALID_ARGUMENT,
   'not-found': status.NOT_FOUND,
@@ -24,17 +24,11 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, status>> = {
 
 const CODE_OF_STATUS = new Map(Object.entries(STATUS_OF_CODE).map(([code, number]) => [number, code as ErrorCode]));
 
-/**
- * gRPC's core accepts 8 KiB of headers by default, which message and details share. As sent: the message
- * percent-encoded, the details before base64.
- */
+/** Parts of the 8 KiB of headers that gRPC's core accepts: the percent-encoded message, the details before base64. */
 const MAX_MESSAGE_BYTES = 2_560;
 const MAX_DETAILS_BYTES = 3_584;
 
-/**
- * Any thrown value as the status of an answer. It shows a LanternError's message, never a cause. Details are for
- * lantern.v1 only: CSI requires `status.details` to be empty.
- */
+/** Shows a LanternError's message, never a cause. CSI requires empty details, so only lantern.v1 has them. */
 export function statusOf(error: unknown, method: string): Partial<StatusObject> {
   const failure = toLanternError(error, method);
   const code = STATUS_OF_CODE[failure.code];
@@ -51,7 +45,6 @@ export function statusOf(error: unknown, method: string): Partial<StatusObject> 
   return { code, details: message, metadata };
 }
 
-/** A status that a client received, as the error it was made of. */
 export function fromServiceError(error: ServiceError): LanternError {
   const code = CODE_OF_STATUS.get(error.code) ?? 'internal';
   return new LanternError(code, error.details === '' ? error.message : error.details, { cause: error });
@@ -71,13 +64,10 @@ const DETAILS_KEY = 'grpc-status-details-bin';
 
 const DOMAIN = 'lantern';
 
-/** google.protobuf.Any; protobufjs keeps the field names of its own files. */
+/** google.protobuf.Any. protobufjs keeps the field names of its own files. */
 type Any = { type_url: string; value: Buffer };
 
-/**
- * The error's faults as google.rpc.BadRequest and its reason as ErrorInfo, in a serialised Status of about `maxBytes` at
- * most; undefined without either. Of too many faults it has the first, and the number of the others.
- */
+/** Undefined without faults and reason. Of too many faults it has the first, and the number of the others. */
 function encodeDetails(
   error: LanternError,
   status: { readonly code: number; readonly message: string },

@@ -21,13 +21,11 @@ import { DEFINITION_KEYS, parseDefinition, readCapability, readTextMap } from '.
 type ControllerOptions = {
   readonly store: Store;
   readonly parser: Parser;
-  /** For the volumes in use on this node. */
   readonly projector: Pick<Projector, 'get'>;
-  /** The largest capacity of a volume. */
   readonly poolBytes: number;
 };
 
-/** csi.v1.Controller: a volume that is created first and published later is a ProjectedVolume object. */
+/** csi.v1.Controller. A volume that is created first and published later is a ProjectedVolume object. */
 export function controllerService({ store, parser, projector, poolBytes }: ControllerOptions): ControllerMethods {
   const names = new KeyedLock();
   return {
@@ -86,13 +84,13 @@ type CreateRequest = {
 
 const PARAMETERS = [...DEFINITION_KEYS, 'namespace'];
 
-/** The request's secrets are ignored: the object of a volume never contains secret bytes. */
+/** Ignores the request's secrets: the object of a volume never contains secret bytes. */
 function readCreate(request: WireCreate): CreateRequest {
   const reading = new Reading();
   // CSI has the same rule for names and ids.
   const name = reading.take(parseVolumeId(request.name, 'name'));
   readCapabilities(reading, request.volumeCapabilities);
-  // CSI: missing fields are reported before faults in parameters.
+  // CSI requires that missing fields are reported before faults in parameters.
   if (request.name === '' || request.volumeCapabilities.length === 0) throw reading.error();
 
   const capacity = readCapacity(reading, request.capacityRange);
@@ -130,7 +128,7 @@ function readParameters(reading: Reading, wire: Readonly<Record<string, string>>
   return definition === undefined || namespace === undefined ? undefined : { namespace, definition };
 }
 
-/** Equal texts for equal definitions, however they were written. */
+/** Equal definitions have equal texts, however they were written. */
 function definitionText(definition: VolumeDefinition): string {
   return JSON.stringify(definitionToJson(definition));
 }
@@ -152,10 +150,7 @@ function tooLarge({ name, capacityBytes }: MadeVolume, poolBytes: number): Lante
 
 type CreateParties = { readonly store: Store; readonly parser: Parser };
 
-/**
- * The object of the requested volume, created now or earlier. `already-exists` if another volume or object has its name,
- * `failed-precondition` if the parameters name a missing object. The caller allows one call per name at a time.
- */
+/** `already-exists` if another volume or object has the name. The caller allows one call per name at a time. */
 async function createVolume(
   { store, parser }: CreateParties,
   request: CreateRequest,
@@ -202,7 +197,7 @@ async function create(
   return (await store.apply(draft, { dryRun: false, createOnly: true }, signal)).object;
 }
 
-/** The present spec of the ProjectedVolume that the parameters name; the volume does not follow its changes. */
+/** The volume does not follow later changes of the named ProjectedVolume. */
 async function copyOf(
   { store, parser }: CreateParties,
   { name, namespace }: MadeVolume,
@@ -223,7 +218,7 @@ function requireId(volumeId: string): void {
   if (!reading.isGood) throw reading.error();
 }
 
-/** The differences between the volume and what the host says about it. Fields that the host leaves out are not compared. */
+/** Fields that the request leaves out are not compared. */
 function disagreements(request: WireValidate, object: StoredObject): readonly Fault[] {
   const reading = new Reading();
   readCapabilities(reading, request.volumeCapabilities);
@@ -247,16 +242,13 @@ function volumeOf(object: StoredObject): Volume {
   return { volumeId: volumeIdOf(refOf(object)), volumeContext: contextOf(object), capacityBytes };
 }
 
-/**
- * The annotations of a ProjectedVolume that CreateVolume made. Without them, or once a manifest was applied over it, it is
- * not a volume of csi.v1.Controller.
- */
+/** Without them, or once a manifest is applied over it, a ProjectedVolume is not a volume of csi.v1.Controller. */
 const ANNOTATIONS = {
-  /** CSI's name of the volume; the object's may differ. */
+  /** May differ from the object's name. */
   name: 'lantern.dev/csi-name',
   /** The definition in the request's parameters, as JSON text. */
   definition: 'lantern.dev/csi-definition',
-  /** The requested bytes, as decimal text; 0 if the request did not say. */
+  /** The requested bytes, as decimal text; 0 if the request did not set them. */
   capacity: 'lantern.dev/csi-capacity-bytes',
 } as const;
 
@@ -292,7 +284,7 @@ function madeVolumeOf(object: StoredObject): MadeVolume | undefined {
   return { name, namespace, definition, capacityBytes };
 }
 
-/** True if a manifest without the annotations was merged into it, which keeps the annotations. */
+/** True if a manifest without the annotations was merged into the object: a merge keeps them. */
 function isDeclared({ applied }: StoredObject): boolean {
   return applied?.has('spec') === true && !applied.has(mapKey('metadata.annotations', ANNOTATIONS.name));
 }
@@ -301,25 +293,25 @@ function isDeclared({ applied }: StoredObject): boolean {
 const MAX_ID_BYTES = 128;
 const HASH_LENGTH = 16;
 
-/** `namespace/name`: neither contains a slash. */
+/** Unambiguous, because neither part contains a slash. */
 export function volumeIdOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
   return `${namespace}/${name}`;
 }
 
-/** The object that a volume_id names, if any. */
+/** Undefined if `volumeId` does not name an object. */
 export function parseObjectId(volumeId: string): ObjectRef | undefined {
   const [namespace = '', name = '', ...more] = volumeId.split('/');
   const isValid = parseNamespace(namespace, '').ok && parseObjectName(name, '').ok && more.length === 0;
   return isValid ? { kind: 'ProjectedVolume', namespace, name } : undefined;
 }
 
-/** The volume_context by which NodePublishVolume finds the object. */
+/** NodePublishVolume finds the object by this volume_context. */
 function contextOf(object: StoredObject): Record<string, string> {
   const { namespace, name } = refOf(object);
   return { namespace, projectedVolume: name };
 }
 
-/** The volume's name, if it is valid for an object and short enough for a volume_id; else its readable part and a hash. */
+/** The volume's name if it is valid and short enough for a volume_id, otherwise its readable part and a hash. */
 export function objectNameOf(name: string, namespace: string): string {
   const room = MAX_ID_BYTES - namespace.length - 1;
   if (parseObjectName(name, '').ok && name.length <= room) return name;

@@ -6,9 +6,9 @@ import { HOST_KEYS } from './volume-fields.ts';
 const FIX = 'the CSIDriver object needs podInfoOnMount: true and volumeLifecycleModes: [Ephemeral]';
 
 /**
- * Checks that a publish comes from a kubelet that speaks for the pod itself. Without podInfoOnMount the pod's author
- * could write the host's keys, and choose another namespace with them; but nobody knows a pod's uid before the pod is
- * written, and volume_id and target_path are the kubelet's own.
+ * Checks that a publish comes from a kubelet that speaks for the pod itself. Attack: without podInfoOnMount the pod's
+ * author can write the host's keys and choose another namespace. The author cannot know the pod's uid in advance, and
+ * volume_id and target_path are the kubelet's own.
  */
 export function kubernetesFaults(
   request: Pick<PublishRequest, 'volumeId' | 'targetPath' | 'volumeContext'>,
@@ -40,7 +40,7 @@ function placeFaults({ volumeId, targetPath }: Pick<PublishRequest, 'volumeId' |
   return [{ field: 'volume_id', message }];
 }
 
-/** The volume's name in the kubelet's target path for this pod; undefined for any other path. */
+/** Undefined for any path but the kubelet's target path for this pod. */
 function volumeNameIn(targetPath: string, uid: string): string | undefined {
   const [root, ...elements] = targetPath.split('/');
   if (root !== '' || elements.some((element) => ['', '.', '..'].includes(element))) return undefined;

@@ -8,7 +8,6 @@ type IdentityOptions = {
   readonly projector: Pick<Projector, 'isReady'>;
 };
 
-/** csi.v1.Identity: who this plugin is and whether it can work yet. */
 export function identityService({ driverName, vendorVersion, projector }: IdentityOptions): IdentityMethods {
   return {
     getPluginInfo: () => ({ name: driverName, vendorVersion }),

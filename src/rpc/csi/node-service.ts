@@ -30,9 +30,9 @@ import {
 type NodeOptions = {
   readonly projector: Projector;
   readonly nodeId: string;
-  /** The daemon may give files to a group, so VOLUME_MOUNT_GROUP is advertised. */
+  /** If true, files can be given to a group, so VOLUME_MOUNT_GROUP is advertised. */
   readonly canChangeOwners: boolean;
-  /** The caller; with `kubernetes`, a publish must prove that it comes from the kubelet of the pod. */
+  /** With `kubernetes`, a publish must prove that it comes from the kubelet of the pod. */
   readonly host: 'generic' | 'kubernetes';
 };
 
@@ -47,7 +47,7 @@ export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOp
     async nodeUnpublishVolume({ volumeId, targetPath }, signal) {
       requirePresent({ volume_id: volumeId, target_path: targetPath });
       const id = parseVolumeId(volumeId);
-      // An id or a target that publish refuses was never published, and a kubelet would repeat the call for ever.
+      // Publish refuses this id or target, so it was never published. A kubelet would repeat a failed call for ever.
       if (!id.ok) return {};
       await projector.unpublish({ volumeId: id.value, target: targetPath }, signal).catch((error: unknown) => {
         if (!hasCode(error, 'invalid-argument')) throw error;
@@ -89,7 +89,7 @@ export function readPublish(request: WirePublishRequest, host: NodeOptions['host
   const target = reading.take(parseTarget(request.targetPath));
   const hasSubPath = Object.hasOwn(request.volumeContext, 'subPath');
   const capability = readCapability(reading, request.volumeCapability, hasSubPath);
-  // CSI: missing fields are reported before what volume_context says.
+  // CSI requires that missing fields are reported before faults in volume_context.
   if (request.volumeId === '' || request.targetPath === '' || request.volumeCapability === null) throw reading.error();
 
   if (host === 'kubernetes') reading.note(kubernetesFaults(request));
@@ -123,7 +123,7 @@ export function readPublish(request: WirePublishRequest, host: NodeOptions['host
   };
 }
 
-/** The request's own data, without the host's keys. The keys become file names, so an object's rules apply. */
+/** Omits the host's keys. The others become file names, so an object's rules apply. */
 function readData(reading: Reading, secrets: ReadonlyMap<string, string>): ReadonlyMap<string, Uint8Array> {
   const data = new Map<string, Uint8Array>();
   for (const [key, value] of secrets) {
@@ -139,8 +139,8 @@ const TOKENS = mapOf<HeldToken>((value) =>
 );
 
 /**
- * The service account's tokens by audience; none if the host sent none. Newer kubelets put them into `secrets`, older
- * ones into volume_context. The fault names the place only: any part of the text may be a token.
+ * By audience. Newer kubelets put tokens into `secrets`, older ones into volume_context. The fault names only the
+ * place, because any part of the text may be a token.
  */
 function parseTokens(
   secrets: ReadonlyMap<string, string>,
@@ -171,7 +171,7 @@ function podOf(context: ReadonlyMap<string, string>): PodFacts | undefined {
   };
 }
 
-/** Bytes, then inodes. `available` is never negative. */
+/** `available` is never negative. */
 export function volumeUsagesOf(usage: VolumeUsage): WireUsage[] {
   return [
     { unit: 'BYTES', ...amounts(usage.totalBytes, usage.usedBytes) },
@@ -186,7 +186,7 @@ function amounts(total: number, used: number) {
 /** CSI's limit for VolumeCondition.message. */
 const MAX_MESSAGE_BYTES = 128;
 
-/** Abnormal unless the contents are at the newest known revisions. The message is never empty. */
+/** Abnormal unless the contents are at the newest known revisions. CSI requires a message. */
 export function volumeConditionOf({ state, lastError }: VolumeStatus): VolumeCondition {
   if (state === 'ready') return { abnormal: false, message: 'ready: the contents are up to date' };
   return { abnormal: true, message: cutText(lastError ? `${state}: ${lastError}` : state, MAX_MESSAGE_BYTES) };

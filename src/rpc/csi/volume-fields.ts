@@ -13,12 +13,12 @@ import type {
 import { MAX_HOST_BYTES, MAX_HOST_KEYS, MAX_OWN_BYTES } from '../limits.ts';
 import { Reading } from '../reading.ts';
 
-// The fields that requests to csi.v1.Node and csi.v1.Controller have in common: the capability of a volume, and the map
-// (volume_context, parameters) that defines its contents.
+// Fields that csi.v1.Node and csi.v1.Controller share: the capability of a volume, and the map (volume_context,
+// parameters) that defines its contents.
 
 type Capability = {
   readonly accessMode: AccessMode;
-  /** Each once, in a fixed order: repeats of a request compare equal. */
+  /** Unique and in a fixed order, so that repeats of a request compare equal. */
   readonly mountFlags: readonly MountFlag[];
   readonly mountGroup: number | undefined;
 };
@@ -86,7 +86,7 @@ type Texts = ReadonlyMap<string, string>;
 /** Keys with this prefix are the host's: never refused, never payload. */
 const HOST_KEY_PREFIX = 'csi.storage.k8s.io/';
 
-/** What the kubelet says about the pod in volume_context, and the pod's tokens (there, or in secrets). */
+/** The pod as the kubelet describes it in volume_context; the tokens are there or in secrets. */
 export const HOST_KEYS = {
   podName: `${HOST_KEY_PREFIX}pod.name`,
   podNamespace: `${HOST_KEY_PREFIX}pod.namespace`,
@@ -100,10 +100,7 @@ export function isHostKey(key: string): boolean {
   return key.startsWith(HOST_KEY_PREFIX);
 }
 
-/**
- * A map<string, string> in `field`, whose keys must be in `known` or the host's. Undefined if it is over a limit: then
- * none of it is parsed. The host adds its keys unasked, so they have limits of their own.
- */
+/** Undefined over a limit: then nothing is parsed. The host adds its keys unasked, so they have their own limits. */
 export function readTextMap(
   reading: Reading,
   field: string,
@@ -144,16 +141,15 @@ function unknownKey(key: string, known: readonly string[]): string {
     : `is not a known key; did you mean "${likely}"?`;
 }
 
-/** Each defines the contents; at most one is given. */
+/** Each defines the contents. At most one is given. */
 const DEFINING_KEYS = ['spec', 'secretName', 'configMapName', 'projectedVolume'] as const;
 /** Options of secretName and configMapName. */
 const SHORTHAND_OPTIONS = ['items', 'defaultMode', 'optional'] as const;
 export const DEFINITION_KEYS: readonly string[] = [...DEFINING_KEYS, ...SHORTHAND_OPTIONS];
 
 /**
- * The contents that a map defines: by a `spec`, by the shorthand (`secretName`, `configMapName`), or by the name of a
- * ProjectedVolume. Without any of them the request's own secrets are the contents, a file per key: `given` in the
- * request, `missing` from it, or `none` because the call does not take them.
+ * The contents come from a `spec`, from the shorthand (`secretName`, `configMapName`), or from a named ProjectedVolume.
+ * Otherwise they are the request's own secrets, a file per key; with `none` the call does not take secrets.
  */
 export function parseDefinition(
   texts: Texts,
@@ -192,7 +188,7 @@ function inline(spec: Parsed<VolumeSpec>): Parsed<VolumeDefinition> {
   return spec.ok ? parsed({ kind: 'inline', spec: spec.value }) : spec;
 }
 
-/** The shorthand is parsed as the source it stands for: the same rules and defaults apply. */
+/** The shorthand is parsed as the source it represents, so the same rules and defaults apply. */
 function parseShorthand(key: 'secretName' | 'configMapName', texts: Texts, field: string): Parsed<VolumeDefinition> {
   const reading = new Reading();
   const option = <T>(name: string, parse: (text: string, at: string) => Parsed<T>): T | undefined => {
@@ -234,7 +230,7 @@ function parseItems(text: string, field: string): Parsed<unknown> {
   return refuse(field, 'must be one YAML or JSON list of {key, path} pairs');
 }
 
-/** Decimal as in JSON, or octal with a leading zero as in YAML; the range is checked with the volume source. */
+/** Decimal as in JSON, or octal with a leading zero as in YAML. The volume source checks the range. */
 function parseMode(text: string, field: string): Parsed<number> {
   if (/^0[0-7]+$/.test(text)) return parsed(Number.parseInt(text, 8));
   if (/^(?:0|[1-9]\d*)$/.test(text)) return parsed(Number(text));

@@ -8,7 +8,7 @@ import { checkPage, pageOf } from '../pages.ts';
 import { Reading } from '../reading.ts';
 import type { EventsMethods } from '../services.ts';
 
-/** lantern.v1.Events. `host` is the name of this node. */
+/** `host` is the name of this node. */
 export function eventsService(log: EventLog, host: string): EventsMethods {
   return {
     list(request) {
@@ -34,7 +34,7 @@ export function eventsService(log: EventLog, host: string): EventsMethods {
   };
 }
 
-/** Enough for every safe integer: byte order is numeric order. */
+/** Fits every safe integer, so that byte order is numeric order. */
 const REVISION_DIGITS = String(Number.MAX_SAFE_INTEGER).length;
 
 function readFilter(
@@ -65,14 +65,14 @@ function eventToWire(event: RecordedEvent, host: string): WireEvent {
   };
 }
 
-/** An upper bound for the size of the message in bytes, for cutting pages. */
+/** An upper bound for the encoded size in bytes, for cutting pages. */
 function sizeOfEvent({ id, involved, reason, message }: RecordedEvent): number {
   const { namespace, name, uid, fieldPath } = involved;
   const texts = [id, namespace, name, uid, fieldPath, reason, message];
   return 512 + texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
-/** Undefined, for all kinds, if it is empty. */
+/** Empty text means all kinds: undefined. */
 function parseInvolvedKind(text: string, field: string): Parsed<string | undefined> {
   if (text === '' || INVOLVED_KINDS.some((kind) => kind === text)) return parsed(text === '' ? undefined : text);
   return faulty([{ field, message: `must be one of ${INVOLVED_KINDS.join(', ')}` }]);

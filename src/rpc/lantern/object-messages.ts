@@ -12,10 +12,9 @@ import type {
   Object__Output as WireObjectRead,
 } from '../generated/lantern/v1/Object.ts';
 
-/** Optional parts of an object's message. */
 export type Shown = { readonly withData: boolean; readonly withApplied?: boolean };
 
-/** An object on the wire. The sizes of values are always present. */
+/** The sizes of values are always present. */
 export function objectToWire(
   object: ObjectDraft | StoredObject,
   { withData, withApplied = false }: Shown = { withData: true },
@@ -73,7 +72,7 @@ function sizesOf(data: ReadonlyMap<string, Uint8Array | string>): Record<string,
   return Object.fromEntries([...data].map(([key, value]) => [key, Buffer.byteLength(value)]));
 }
 
-/** The approximate size of the message in bytes, for cutting pages. */
+/** The approximate encoded size in bytes, for cutting pages. */
 export function sizeOfObject(object: StoredObject, { withData, withApplied = false }: Shown): number {
   const values =
     object.kind === 'Secret' ? [object.data] : object.kind === 'ConfigMap' ? [object.data, object.binaryData] : [];
@@ -88,13 +87,9 @@ export function sizeOfObject(object: StoredObject, { withData, withApplied = fal
   );
 }
 
-/** Reads the text of a ProjectedVolume's spec. */
 type SpecReader = (text: string) => Parsed<unknown>;
 
-/**
- * A draft as on the wire, checked for its shape only, and the faults of that. A malformed body becomes an empty one, so
- * that the rest can still be checked.
- */
+/** Checks only the shape. A malformed body becomes an empty one, so that the rest can still be checked. */
 export function draftFromWire(
   wire: WireObjectRead,
   readSpec: SpecReader = parseSpecText,
@@ -117,7 +112,7 @@ export function draftFromWire(
   return { draft, faults: body.ok ? [] : body.faults };
 }
 
-/** An object in an answer. Its spec may be larger than new ones: the limit was lowered once. */
+/** For answers. Their specs may exceed the limit for new ones, which was lowered once. */
 export function objectFromWire(wire: WireObjectRead): StoredObject {
   const { draft, faults } = draftFromWire(wire, (text) => parseSpecText(text, TEXT_LIMITS.document));
   if (faults.length > 0) throw invalid(faults);
@@ -175,7 +170,7 @@ export function parseKind(kind: string, field: string): Parsed<ObjectKind> {
   return faulty([{ field, message: `must be one of ${OBJECT_KINDS.join(', ')}` }]);
 }
 
-/** A map<string, bytes>. Encoders may omit an empty value, which protobufjs then decodes to an empty list. */
+/** Encoders may omit an empty value, which protobufjs then decodes to an empty list. */
 export function readByteMap(wire: Readonly<Record<string, Uint8Array>>): Map<string, Uint8Array> {
   return new Map(
     Object.entries(wire).map(([key, value]) => [key, ArrayBuffer.isView(value) ? value : Buffer.alloc(0)]),
@@ -210,7 +205,7 @@ function unsaidIn({ secret, configMap }: ReadObject): ReadonlySet<UnsaidField> {
   return unsaid;
 }
 
-/** The request that merges a manifest; the inverse of `parseApplyMode`. */
+/** The inverse of `parseApplyMode`. */
 export function mergeRequest({ draft, wording }: Declared): ApplyRequest {
   const object = objectToWire(draft);
   if (object.secret) object.secret = withoutUnsaid(object.secret, wording);

@@ -17,10 +17,7 @@ import { draftFromWire, objectToWire, parseApplyMode, parseKind, sizeOfObject } 
 const OUTCOMES = { created: 'CREATED', configured: 'CONFIGURED', unchanged: 'UNCHANGED' } as const;
 const EVENT_TYPES = { added: 'ADDED', modified: 'MODIFIED', deleted: 'DELETED' } as const;
 
-/**
- * lantern.v1.Objects over a store. Answers contain values only on request. The default account of every namespace exists,
- * whether or not it is stored.
- */
+/** Answers contain values only on request. Every namespace has a default account, even if it is not stored. */
 export function objectsService(store: Store, parser: Parser = parserHere): ObjectsMethods {
   return {
     async apply(request, signal) {
@@ -56,7 +53,7 @@ export function objectsService(store: Store, parser: Parser = parserHere): Objec
       const { objects, revision } = await store.list({ kind, ...(namespace !== undefined && { namespace }) }, signal);
       const page = pageOf(
         kind === 'ServiceAccount' && namespace !== undefined ? withDefaultAccount(objects, namespace) : objects,
-        // NUL sorts before every character of a name, as the list's own order has it.
+        // NUL sorts before every character of a name, as in the list's own order.
         ({ metadata }) => `${metadata.namespace}\0${metadata.name}`,
         (object) => sizeOfObject(object, request),
         wanted,
@@ -115,7 +112,7 @@ function absenceOf(ref: ObjectRef): string {
   return isDefaultAccount(ref) ? `${what} is not stored; every namespace has it` : `${what} does not exist`;
 }
 
-/** The accounts of a namespace in order of name, including the default one. */
+/** Sorted by name. */
 function withDefaultAccount(accounts: readonly StoredObject[], namespace: string): readonly StoredObject[] {
   const before = accounts.filter(({ metadata }) => metadata.name < DEFAULT_ACCOUNT);
   const after = accounts.slice(before.length);
@@ -150,7 +147,7 @@ function parseReference(wire: WireReference | null): ObjectRef {
   return { kind, namespace, name };
 }
 
-/** Undefined, for all namespaces, if the request names none. */
+/** Empty text means all namespaces: undefined. */
 function readNamespace(reading: Reading, namespace: string): string | undefined {
   return namespace === '' ? undefined : reading.take(parseNamespace(namespace, 'namespace'));
 }
@@ -161,14 +158,10 @@ function parseRevision(text: string): Parsed<number> {
   return faulty([{ field: 'resource_version', message: 'must be a resource_version that this store gave out' }]);
 }
 
-/**
- * The page token of a list: the revision of the first page, and the position. Every page reports that revision, so a
- * watch from it misses nothing that happened while the pages were read.
- */
+/** Every page reports the revision of the first one: a watch from it misses no change made while pages are read. */
 type ListToken = {
   /** Undefined for the first page. */
   readonly revision: number | undefined;
-  /** For `pageOf`. */
   readonly pageToken: string;
 };
 
@@ -181,7 +174,7 @@ function parseListToken(text: string): Parsed<ListToken> {
   return faulty([{ field: 'page_token', message: 'must be the next_page_token of an earlier answer' }]);
 }
 
-/** Empty for the last page. */
+/** Empty after the last page. */
 function formatListToken(revision: number, pageToken: string): string {
   return pageToken === '' ? '' : `${revision}.${pageToken}`;
 }

@@ -52,7 +52,7 @@ const MAX_POD_TEXT_BYTES = 262_144;
 const FROM_WIRE = new Map([['downwardApi', 'downwardAPI']]);
 const TO_WIRE = new Map([['downwardAPI', 'downwardApi']]);
 
-/** A volume source as plain JSON, with the field names of Kubernetes. */
+/** Plain JSON with the field names of Kubernetes. */
 function rawSource(source: WireSourceRead): unknown {
   const { source: _whichIsSet, ...sources } = source;
   return plain(sources, FROM_WIRE);
@@ -105,8 +105,8 @@ function tooLong(field: string, texts: readonly string[]): Fault[] {
 }
 
 /**
- * A message as plain JSON, with some fields renamed. Values that proto3 cannot distinguish from absent ones (null, empty
- * lists, empty text) are left out, as are the loader's markers of optional fields (`_mode: "mode"`).
+ * A message as plain JSON. Omits values that proto3 cannot distinguish from absent ones (null, empty lists, empty
+ * text), and the loader's markers of optional fields (`_mode: "mode"`).
  */
 export function plain(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((item) => plain(item, names));
@@ -158,7 +158,7 @@ function publicationToWire({ target, subPath, pinnedGeneration }: RecordedPublic
 /** Time to encode a volume, as bytes: a page of 3 MiB of small ones would block other calls for 100 ms. */
 const MIN_WEIGHT = 8_192;
 
-/** The approximate size of the message in bytes, at least `MIN_WEIGHT`, for cutting pages. */
+/** The approximate encoded size in bytes, at least `MIN_WEIGHT`, for cutting pages. */
 export function weightOfVolume(status: VolumeStatus): number {
   const files = status.files.reduce((sum, { path }) => sum + Buffer.byteLength(path) + 48, 0);
   const publications = status.publications.reduce((sum, { target }) => sum + Buffer.byteLength(target) + 96, 0);
@@ -300,7 +300,7 @@ export function pageKeyOfPod({ namespace, name, root }: PodStatus): string {
   return `${namespace}\0${name}\0${root}`;
 }
 
-/** The approximate size of the message in bytes, for cutting pages. */
+/** The approximate encoded size in bytes, for cutting pages. */
 export function sizeOfPod({ root, volumes }: PodStatus): number {
   const sizes = volumes.map(({ lastError, publications }) => {
     const targets = publications.reduce(
@@ -316,7 +316,7 @@ function textSize(text = ''): number {
   return Buffer.byteLength(text);
 }
 
-/** A request's tokens, by audience. */
+/** By audience. */
 export function heldTokensOf(wire: Readonly<Record<string, WireToken>>): ReadonlyMap<string, HeldToken> {
   return new Map(
     Object.entries(wire).map(([audience, { token, expirationTimestamp }]) => [

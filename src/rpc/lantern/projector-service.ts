@@ -31,7 +31,7 @@ import {
   weightOfVolume,
 } from './projector-messages.ts';
 
-/** lantern.v1.Projector: parses requests, reports all faults of one together, and passes the rest to the projector. */
+/** lantern.v1.Projector. Reports all faults of a request together. */
 export function projectorService(
   projector: Projector,
   pods: Pods,
@@ -46,7 +46,6 @@ export function projectorService(
   };
 }
 
-/** Mount, Unmount and Update. */
 function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMethods, 'mount' | 'unmount' | 'update'> {
   return {
     async mount(request, signal) {
@@ -101,7 +100,6 @@ function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMetho
   };
 }
 
-/** The calls about volumes that are mounted. */
 function volumeMethods(
   projector: Projector,
 ): Pick<ProjectorMethods, 'getVolume' | 'listVolumes' | 'watchVolumes' | 'refresh'> {
@@ -203,7 +201,7 @@ function previewMethods(
 
 type Contents = Pick<MountRequest, 'namespace' | 'definition' | 'pod' | 'data' | 'tokens'> & { mountGroup?: number };
 
-/** The fields that Mount and RenderVolume have in common. */
+/** The fields that Mount and RenderVolume share. */
 async function readContents(reading: Reading, request: Contents, parser: Parser, signal: AbortSignal) {
   const namespace = reading.take(parseNamespace(request.namespace || 'default', 'namespace'));
   const definition = reading.take(await parseWireDefinition(request.definition, 'definition', parser, signal));
@@ -233,7 +231,6 @@ function readData(
   return values;
 }
 
-/** MountPod, UnmountPod and ListPods. */
 export function podMethods(
   pods: Pods,
   parser: Parser = parserHere,
@@ -282,7 +279,7 @@ export function podMethods(
   };
 }
 
-/** A request's root_path: present, absolute, without `..`. Where it may lie is checked by the target roots. */
+/** The target roots limit where it may be. */
 function parseRootPath(root: string): Parsed<string> {
   const refuse = (message: string): Parsed<string> => faulty([{ field: 'root_path', message }]);
   if (root === '') return refuse('is required');

@@ -10,12 +10,11 @@ import type { CreateTokenRequest__Output as CreateTokenRequest } from '../genera
 import { Reading } from '../reading.ts';
 import type { TokensMethods } from '../services.ts';
 
-/** Far more than anyone needs; a larger token would not fit into a header. */
+/** Far more than needed: a larger token would not fit into a header. */
 const MAX_AUDIENCES = 64;
 const MAX_AUDIENCE_BYTES = 1_024;
 const MAX_UID_BYTES = 128;
 
-/** lantern.v1.Tokens, for accounts in `source`. */
 export function tokensService(signer: TokenSigner, source: Source): TokensMethods {
   return {
     async create(request, signal) {

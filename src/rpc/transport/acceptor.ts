@@ -10,19 +10,15 @@ import { GuardedSession } from './guarded-session.ts';
 
 type AcceptorOptions = {
   readonly listener: Exclude<Listener, 'pages'>;
-  /** Receives the sockets. */
   readonly server: Server;
   readonly limits: AdmissionLimits;
   readonly refused: RefusedConnections;
   readonly clock: Clock;
-  /** Resolves with the secure socket; rejects if the handshake fails. */
+  /** Rejects if the handshake fails. */
   readonly handshake?: ((socket: Socket) => Promise<Socket>) | undefined;
 };
 
-/**
- * Accepts the connections of one listener within its limits and passes them to a gRPC server, which has no limits of its
- * own. A connection over a limit is closed at once.
- */
+/** Accepts connections within limits for a gRPC server, which has none. One over a limit is closed at once. */
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #admission: Admission;
@@ -39,7 +35,7 @@ export class Acceptor {
     this.#inject = injectorOf(options.server);
   }
 
-  /** A server for the caller to bind, whose connections are accepted here. */
+  /** The caller binds it. */
   newListener(): NetServer {
     const listener = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     // Once bound, it only reports that no descriptor was left for a connection.
@@ -54,7 +50,6 @@ export class Acceptor {
     for (const socket of this.#silent) socket.destroy();
   }
 
-  /** Closes all connections; resolves when they are closed. */
   async close(): Promise<void> {
     this.stop();
     await Promise.all(
@@ -125,8 +120,8 @@ export class Acceptor {
 }
 
 /**
- * Passes a socket to the server and returns its session. grpc-js does not expose sessions: they belong to the HTTP/2
- * server of the injector, which it keeps in a private field. Hence the exact version in package.json.
+ * grpc-js does not expose sessions. They belong to the HTTP/2 server of the injector, which grpc-js keeps in a private
+ * field. Hence the exact version in package.json.
  */
 function injectorOf(server: Server): (socket: Socket) => ServerHttp2Session | undefined {
   const http2Servers: unknown = Reflect.get(server, 'http2Servers');

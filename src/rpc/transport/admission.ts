@@ -1,6 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
 
-/** Limits of a group of connections. */
 type Share = { readonly connections: number; readonly rate: Rate | undefined };
 
 export type AdmissionLimits = {
@@ -14,19 +13,16 @@ export type AdmissionLimits = {
   readonly resets: Rate;
 };
 
-/** The other side of a connection. Peers with the same key share their limits. */
+/** Peers with the same key share their limits. */
 export type Peer = { readonly key: string; readonly isPrivileged: boolean };
 
 export type AdmissionRefusal = 'connections' | 'peer_connections' | 'rate' | 'peer_rate';
 
-/** The next peer is refused until another is forgotten. */
+/** Beyond it, new peers are refused until another is forgotten. */
 const MAX_PEERS = 4_096;
 const SWEEP_MS = 5_000;
 
-/**
- * Admits connections to one listener. At a limit, the connection that has waited longest for its peer to send something
- * is closed to make room; if all are in use, the new one is refused.
- */
+/** At a limit, the connection that waits longest for its peer makes room; if none waits, the new one is refused. */
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #clock: Clock;
@@ -44,12 +40,11 @@ export class Admission {
     this.#sweepAt = now + SWEEP_MS;
   }
 
-  /** The number of admitted connections. */
   get size(): number {
     return this.#all.size;
   }
 
-  /** `displace` closes the connection when it must make room; it is no longer counted then. */
+  /** `displace` closes the connection when it must make room. Then it is no longer counted. */
   admit(peer: Peer, displace: () => void): Admitted | AdmissionRefusal {
     const now = this.#clock.monotonic();
     const own = this.#groupOf(peer, now);
@@ -84,7 +79,7 @@ export class Admission {
   }
 }
 
-/** An admitted connection, at first waiting for its peer. It is disposed when it closes. */
+/** Waits for its peer at first. Must be disposed when the connection closes. */
 export class Admitted implements Disposable {
   readonly #groups: readonly Group[];
   readonly #peer: PeerGroup;
@@ -99,7 +94,7 @@ export class Admitted implements Disposable {
     for (const group of groups) group.add(this);
   }
 
-  /** Marks it as in use: it is not displaced. */
+  /** Protects it from displacement. */
   engage(): void {
     for (const group of this.#groups) group.waiting.delete(this);
   }
@@ -124,9 +119,8 @@ export class Admitted implements Disposable {
   }
 }
 
-/** Connections that share limits. */
 class Group {
-  /** In the order in which they are displaced. */
+  /** In the order of displacement. */
   readonly waiting = new Set<Admitted>();
   readonly #members = new Set<Admitted>();
   readonly #connections: number;
@@ -206,7 +200,7 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes `count`; false if there are fewer, and then takes none. */
+  /** All or nothing: false if there are fewer than `count`. */
   take(count: number, now: number): boolean {
     this.#fill(now);
     if (this.#tokens < count) return false;

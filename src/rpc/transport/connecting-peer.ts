@@ -2,10 +2,10 @@ import { isIP, type Socket } from 'node:net';
 import { peerCredentialReader } from '../../mount/linux/process-calls.ts';
 import type { Peer } from './admission.ts';
 
-/** A peer and its name in the log. */
+/** `name` is for the log. */
 export type ConnectingPeer = Peer & { readonly name: string };
 
-/** The peer of a TCP connection; undefined if it has left. A /64 is one peer: whoever has one address of it has all. */
+/** Undefined if the peer has left. A /64 is one peer, because its addresses usually have one owner. */
 export function tcpPeer({ remoteAddress }: Pick<Socket, 'remoteAddress'>): ConnectingPeer | undefined {
   if (remoteAddress === undefined) return undefined;
   return { key: networkOf(remoteAddress), isPrivileged: false, name: remoteAddress };
@@ -23,8 +23,8 @@ function networkOf(address: string): string {
 }
 
 /**
- * The peers of unix sockets: each process of root and of the daemon's own user, so that one of their programs cannot shut
- * out another, and every other user.
+ * Each process of root and of the daemon's own user is a peer, so that their programs cannot shut out each other. Every
+ * other user is one.
  */
 export function unixPeers(): (socket: Socket) => ConnectingPeer {
   const credentialsOf = peerCredentialReader();

@@ -2,10 +2,9 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { AdmissionLimits, AdmissionRefusal } from './admission.ts';
 
-/** The names of listeners in logs and metrics. */
 export type Listener = 'lantern' | 'csi' | 'tcp' | 'pages';
 
-/** The time for a peer to begin the protocol, including TLS, in milliseconds; then its connection is closed. */
+/** Milliseconds for a peer to begin the protocol, including TLS. */
 export const FIRST_WORD_MS = 10_000;
 
 /** Limits of one listener, however many descriptors there are. */
@@ -18,8 +17,8 @@ const RESETS = { burst: 256, perSecond: 64 };
 export type ConnectionLimits = Readonly<Record<Listener, AdmissionLimits>>;
 
 /**
- * The share of each listener in the `descriptors` of this process: a quarter for TCP, an eighth for each unix socket, a
- * sixteenth for the pages. No listener can use up those of another, and nearly half are left for files.
+ * Shares the `descriptors` of this process: a quarter for TCP, an eighth for each unix socket, a sixteenth for the
+ * pages. No listener can use up those of another, and nearly half are left for files.
  */
 export function connectionLimits(descriptors: number): ConnectionLimits {
   const share = (part: number, max: number) => Math.max(4, Math.min(max, Math.floor(descriptors / part)));
@@ -35,7 +34,7 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
       peer: { connections: part(tcp, 4), rate: { perSecond: 50, burst: 100 } },
       resets: RESETS,
     },
-    // A probe is answered within milliseconds, and a new connection displaces one that waits: no rate is needed.
+    // Needs no rate: a probe takes milliseconds, and a new connection displaces one that waits.
     pages: {
       all: pages,
       others: { connections: pages, rate: undefined },
@@ -63,13 +62,11 @@ function part(whole: number, by: number): number {
 }
 
 /**
- * Why the daemon closed a connection: a limit, `displaced` (it had sent nothing and made room for another), `silent` (it
- * sent nothing in time), `unresponsive` (it did not answer a ping), `handshake` (TLS failed), `resets` (it reset streams
- * too fast).
+ * A limit, `displaced` (it had sent nothing and made room for another), `silent` (it sent nothing in time),
+ * `unresponsive` (it did not answer a ping), `handshake` (TLS failed), `resets` (it reset streams too fast).
  */
 export type RefusalReason = AdmissionRefusal | 'displaced' | 'silent' | 'unresponsive' | 'handshake' | 'resets';
 
-/** Is notified of every connection. */
 export interface ConnectionObserver {
   opened(listener: Listener): void;
   closed(listener: Listener): void;
@@ -80,7 +77,7 @@ const noObserver: ConnectionObserver = { opened: () => {}, closed: () => {}, ref
 
 const REPORT_MS = 60_000;
 
-/** Logs refused connections: the first of each listener and reason at once, the number of others once a minute. */
+/** Logs the first refusal of each listener and reason at once, the number of others once a minute. */
 export class RefusedConnections {
   readonly observer: ConnectionObserver;
   readonly #log: Log;
@@ -94,7 +91,6 @@ export class RefusedConnections {
     this.observer = observer;
   }
 
-  /** `peer` is its name in the log. */
   note(listener: Listener, reason: RefusalReason, peer: string): void {
     this.observer.refused(listener, reason);
     const key = `${listener} ${reason}`;

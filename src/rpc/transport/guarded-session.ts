@@ -2,25 +2,24 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 
-/** A watch may be silent for days: its client is pinged at this interval, and must answer in time. */
+/** A watch may be silent for days, so its client must answer pings at this interval. */
 const PING_MS = 60_000;
 const ANSWER_MS = 20_000;
 
-/** Time for a client that is cut off to read the reason, in milliseconds. */
+/** Milliseconds for a client that is cut off to read the reason. */
 const FAREWELL_MS = 1_000;
 
 type SessionEvents = {
   /** The peer speaks HTTP/2. */
   readonly spoke: () => void;
-  /** The session was ended for this reason. */
   readonly cut: (reason: 'resets' | 'unresponsive') => void;
   /** See `Admitted`. */
   readonly spendResets: (count: number) => boolean;
 };
 
 /**
- * Ends an HTTP/2 session whose peer resets streams faster than it uses them, or is gone. A destroyed session of node:http2
- * waits until its pending data is written, for ever if nobody reads it: so the socket is destroyed.
+ * Ends an HTTP/2 session whose peer is gone, or resets streams faster than it uses them. It destroys the socket,
+ * because a destroyed session of node:http2 waits for ever if nobody reads its pending data.
  */
 export class GuardedSession {
   readonly #session: ServerHttp2Session;
@@ -49,7 +48,7 @@ export class GuardedSession {
     const opened = this.#clock.monotonic();
     let isCounted = false;
     const count = (): void => {
-      // A session that ends takes its streams with it.
+      // A session that ends closes its streams: these are not resets.
       if (isCounted || this.#session.destroyed || this.#socket.destroyed) return;
       isCounted = true;
       if (!stream.aborted && !isReset(stream)) this.#resets.used();
@@ -100,18 +99,18 @@ function isReset({ rstCode }: ServerHttp2Stream): boolean {
   return rstCode !== constants.NGHTTP2_NO_ERROR;
 }
 
-/** Resets of each session; every stream that is used to its end gives one back. */
+/** Resets of each session. Every stream that is used to its end gives one back. */
 const OWN = 64;
 
-/** A reset of an older stream is free, in milliseconds: the limit of open streams bounds how many there are. */
+/** Milliseconds. A reset of an older stream is free: the limit of open streams bounds their number. */
 const FREE_AFTER_MS = 1_000;
-/** A user who gives up, or a deadline, does not reset a stream this soon after it was opened, in milliseconds. */
+/** Milliseconds. Neither a user who gives up nor a deadline resets a stream this soon after it was opened. */
 const AT_ONCE_MS = 5;
 const AT_ONCE_COST = 4;
 
 /**
- * The budget of one session for resets. To open and reset a stream costs the peer almost nothing and this process a
- * call, and the limit of open streams does not apply (CVE-2023-44487).
+ * A session's budget for resets. Attack (CVE-2023-44487): to open and reset a stream costs the peer almost nothing and
+ * this process a call, and the limit of open streams does not apply.
  */
 export class ResetAllowance {
   readonly #spendShared: (count: number) => boolean;
@@ -122,12 +121,12 @@ export class ResetAllowance {
     this.#spendShared = spendShared;
   }
 
-  /** A stream was used to its end. */
+  /** Records a stream that was used to its end. */
   used(): void {
     if (this.#own < OWN) this.#own += 1;
   }
 
-  /** A stream was reset by its client; false if the budget is spent. */
+  /** Records a reset by the client. False if the budget is spent. */
   reset(ageMs: number): boolean {
     if (ageMs >= FREE_AFTER_MS) return true;
     const cost = ageMs < AT_ONCE_MS ? AT_ONCE_COST : 1;

@@ -54,7 +54,7 @@ export type RpcServerOptions = Pick<Config, 'csiSocket' | 'lanternSocket' | 'soc
   readonly log: Log;
 };
 
-/** The time for calls under way to end, in milliseconds. */
+/** Milliseconds for calls under way to end. */
 const DRAIN_MS = 5_000;
 
 const SERVER_OPTIONS: ServerOptions = {
@@ -83,7 +83,7 @@ export class RpcServer implements AsyncDisposable {
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#refused = new RefusedConnections(options.log, options.clock, options.connections);
-    // Every call under way listens to it.
+    // Not a leak: every call under way listens to it.
     setMaxListeners(0, this.#shutdown.signal);
     const { identity, controller, node, projector, objects, events, tokens } = options.methods;
     const csiServices: Service[] = [
@@ -108,7 +108,7 @@ export class RpcServer implements AsyncDisposable {
     new ReflectionService(reflectedProtos()).addToServer(this.#all);
   }
 
-  /** Starts listening. `failed-precondition` if a socket or an address is in use. */
+  /** `failed-precondition` if a socket or an address is in use. */
   async start(): Promise<void> {
     const { csiSocket, lanternSocket, socketGroup, tcp } = this.#options;
     const lantern = this.#acceptor('lantern', this.#all);
@@ -148,13 +148,11 @@ export class RpcServer implements AsyncDisposable {
     return this.#isServing;
   }
 
-  /** Sets the daemon's status in the health service. */
   setServing(isServing: boolean): void {
     this.#isServing = isServing;
     this.#health.setStatus('', isServing ? 'SERVING' : 'NOT_SERVING');
   }
 
-  /** Sets the store's status in the health service. */
   setStoring(canStore: boolean): void {
     this.#health.setStatus(STORE_SERVICE, canStore ? 'SERVING' : 'NOT_SERVING');
   }
@@ -164,7 +162,7 @@ export class RpcServer implements AsyncDisposable {
     this.setServing(false);
     this.#shutdown.abort();
     const drained = [this.#csi, this.#all].map((server) => this.#drain(server));
-    // A server that shuts down still serves new connections, and waits for silent ones: both are ended here.
+    // A server that shuts down still serves new connections, and waits for silent ones. The acceptors end both.
     for (const acceptor of this.#acceptors) acceptor.stop();
     await Promise.all(drained);
     await Promise.all(this.#acceptors.splice(0).map((acceptor) => acceptor.close()));
@@ -186,10 +184,7 @@ export class RpcServer implements AsyncDisposable {
   }
 }
 
-/**
- * Ends the streams of library services (health, reflection) at shutdown. They do not know of it, and a host that watches
- * the daemon's health would delay every stop by `DRAIN_MS`.
- */
+/** Library services (health, reflection) ignore a shutdown: a watch of health would delay every stop by `DRAIN_MS`. */
 function endLibraryStreams(shutdown: AbortSignal): ServerInterceptor {
   return ({ path, responseStream }, call) => {
     if (!responseStream || !path.startsWith('/grpc.')) return new ServerInterceptingCall(call);

@@ -3,10 +3,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 
-/**
- * Binds a server to every address of a `host:port` and returns the port. `failed-precondition` if none can be bound.
- * Every address needs a server of its own: `newListener` makes it.
- */
+/** Each address needs a server of its own. Returns the port. `failed-precondition` if none can be bound. */
 export async function listenOnTcp(newListener: () => Server, address: string): Promise<number> {
   const what = `listen on "${address}"`;
   const { host, port: wanted } = hostAndPortOf(address);
@@ -55,7 +52,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not use that port',
 };
 
-/** Why a server could not listen: `failed-precondition` for the known causes. `what` as for `toLanternError`. */
+/** `failed-precondition` for the known causes. `what` as for `toLanternError`. */
 export function bindError(error: unknown, what: string): LanternError {
   const problem = PROBLEMS[errnoOf(error) ?? ''];
   if (problem === undefined) return toLanternError(error, what);

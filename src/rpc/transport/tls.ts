@@ -38,10 +38,7 @@ export class TlsIdentityFiles {
     return new TlsIdentityFiles(files, log, stamp, await readIdentity(files));
   }
 
-  /**
-   * Reads the files again if they changed; true if `current` is new. While they are incomplete or invalid, the last valid
-   * contents stay in use, and one warning is logged.
-   */
+  /** True if `current` is new. Unusable files cause one warning, and the last valid contents stay in use. */
   renew(): Promise<boolean> {
     // Connections made at the same time share one check.
     this.#look ??= this.#renew().finally(() => {
@@ -53,7 +50,7 @@ export class TlsIdentityFiles {
   async #renew(): Promise<boolean> {
     const stamp = await stampOf(this.#files);
     if (isDeepStrictEqual(stamp, this.#stamp)) return false;
-    // Taken before the files are read: a change during the read is noticed next time.
+    // Set before the files are read, so that the next check notices a change during the read.
     this.#stamp = stamp;
     try {
       const identity = await readIdentity(this.#files);
@@ -101,7 +98,7 @@ async function readIdentity(files: TlsFiles): Promise<TlsIdentity> {
 
 type Pem<T extends X509Certificate | KeyObject> = { readonly pem: Buffer; readonly content: T };
 
-/** Node accepts a CA file without a certificate silently, and then refuses every client. */
+/** Checks a CA file, because Node silently accepts one without a certificate and then refuses every client. */
 async function readPem<T extends X509Certificate | KeyObject>(
   path: string,
   flag: string,
@@ -139,7 +136,7 @@ async function readBounded(path: string): Promise<Buffer> {
   throw new LanternError('invalid-argument', `is larger than ${MAX_BYTES} bytes`);
 }
 
-/** The first certificate of the file; every block must be a certificate. */
+/** Returns the first certificate. Every block must be a certificate. */
 function toCertificate(pem: Buffer): X509Certificate {
   const [, ...others] = pem
     .toString('latin1')
@@ -177,10 +174,7 @@ export class TlsHandshakes {
     });
   }
 
-  /**
-   * Rejects if the peer cannot authenticate; the caller closes the socket then, and after a time-out. Never settles if the
-   * peer leaves.
-   */
+  /** May never settle, so the caller needs a time-out. Rejects if the peer cannot authenticate. */
   readonly begin = async (socket: Socket): Promise<Socket> => {
     if (await this.#files.renew()) this.#server.setSecureContext(this.#files.current);
     return await new Promise((resolve, reject) => {
@@ -189,7 +183,7 @@ export class TlsHandshakes {
     });
   };
 
-  /** Found by the raw socket, a private field of a TLSSocket: after a failure it has no address to look it up by. */
+  /** The key is the raw socket, a private field: after a failure a TLSSocket has no address for a lookup. */
   #waitingFor(socket: TLSSocket): Waiting | undefined {
     return this.#waiting.get(Object(Reflect.get(socket, '_parent')));
   }

@@ -9,7 +9,7 @@ import { MAX_SOCKET_PATH_BYTES } from '../../config/values.ts';
 const OWNER_ONLY = 0o600;
 const WITH_GROUP = 0o660;
 
-/** A unix socket that a server listens on. Disposing removes it, unless another socket has taken its place. */
+/** Disposing removes the socket, unless another one has taken its place. */
 export class UnixSocket implements Disposable {
   readonly path: string;
   readonly #inode: bigint;
@@ -20,8 +20,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Binds the server to a socket at `path`, 0600, or 0660 with a group. A missing directory is created, 0700 or 0750. A
-   * stale socket is replaced; one that a process listens on, and any other file, is `failed-precondition`.
+   * The socket is 0600, or 0660 with a group; a missing directory is created, 0700 or 0750. A stale socket is replaced.
+   * `failed-precondition` for one that a process listens on, and for any other file.
    */
   static async bind(server: Server, path: string, group: number | undefined): Promise<UnixSocket> {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
@@ -56,8 +56,8 @@ export class UnixSocket implements Disposable {
 }
 
 /**
- * A name of the same length, to bind to. Node removes the path that a socket was bound to when it closes, even if
- * another process's socket is there by then: so it is bound to this name, linked to its real one, and this one removed.
+ * A name of the same length for binding. When a socket closes, Node removes the path it was bound to, even if another
+ * process's socket is there by then. So the socket is bound to this name, linked to its real one, and this one removed.
  */
 function hiddenName(path: string): string {
   const name = basename(path);
@@ -82,7 +82,7 @@ function taken(path: string): LanternError {
   );
 }
 
-/** Only a directory of this user with one of these modes is changed: any other may be shared, such as `/run`. */
+/** A directory with another owner or mode is left alone, because it may be shared, such as `/run`. */
 const DIRECTORY = 0o700;
 const DIRECTORY_WITH_GROUP = 0o750;
 
