@@ -3,22 +3,19 @@ import type { Clock } from '../base/clock.ts';
 import type { User } from '../config/run-directory.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Passed to every command. */
 export type Cli = {
   readonly terminal: Terminal;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly user: User;
   readonly clock: Clock;
-  /** Aborts when the process is asked to end. */
+  /** Aborts when the process receives an ending signal. */
   readonly signal: AbortSignal;
 };
 
-/** A command below another one. */
 export function defineCommand(name: string, summary: string, examples: readonly string[]): Command {
   return withExamples(new Command(name).description(summary), examples);
 }
 
-/** Adds examples to the end of a command's help. */
 export function withExamples(command: Command, examples: readonly string[]): Command {
   const heading = examples.length === 1 ? 'Example:' : 'Examples:';
   return command.addHelpText('after', ['', heading, ...examples.map((example) => `  $ ${example}`)].join('\n'));

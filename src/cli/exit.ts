@@ -5,7 +5,7 @@ import { printable } from './output/text.ts';
 /** 0 done, 1 failed, 2 wrong usage. `lantern exec` ends with the exit code of its command. */
 type ExitCode = number;
 
-/** How the process ends, and what it prints on stderr before. */
+/** `message` goes to stderr before the process ends. */
 export type Ending = { readonly exitCode: ExitCode; readonly message: string | undefined };
 
 const DONE: Ending = { exitCode: 0, message: undefined };
@@ -15,12 +15,12 @@ export function wrongUsage(message: string): CommanderError {
   return new CommanderError(2, 'lantern.wrongUsage', message);
 }
 
-/** Some items failed, and their errors are printed already. Ends the process with 1. */
+/** The errors of the failed items are printed already. Ends the process with 1. */
 export const PARTLY_FAILED = new CommanderError(1, 'lantern.partlyFailed', '');
 
 const COMMAND_ENDED = 'lantern.commandEnded';
 
-/** A command that `lantern exec` ran has failed. It has printed its own errors. */
+/** For `lantern exec`, whose command has printed its own errors. */
 export function commandEnded(exitCode: ExitCode): CommanderError {
   return new CommanderError(exitCode, COMMAND_ENDED, '');
 }
@@ -28,10 +28,7 @@ export function commandEnded(exitCode: ExitCode): CommanderError {
 /** Errors that would meet every further item as well. */
 const GENERAL = ['unavailable', 'cancelled', 'deadline-exceeded'];
 
-/**
- * Runs `action` for each item in turn. As with kubectl, an error of one item is printed, and the next items follow.
- * Answers false if there was one: the caller throws `PARTLY_FAILED` when it has printed its results.
- */
+/** As with kubectl, the next items follow an error. False if there was one: the caller throws `PARTLY_FAILED` later. */
 export async function forEach<T>(
   { complain }: { readonly complain: (text: string) => void },
   items: readonly T[],
@@ -50,7 +47,7 @@ export async function forEach<T>(
   return allWell;
 }
 
-/** Maps anything thrown to an exit code and a message. No other place decides that. */
+/** The only place that decides exit codes. */
 export function endingOf(error: unknown, interrupted: boolean): Ending {
   if (error === PARTLY_FAILED) return { exitCode: 1, message: undefined };
   if (error instanceof CommanderError) return endingOfCommander(error);
@@ -64,7 +61,7 @@ function isCancellation(error: unknown): boolean {
 }
 
 function endingOfCommander(error: CommanderError): Ending {
-  // The help or the version was asked for.
+  // Help or version was requested.
   if (error.exitCode === 0) return DONE;
   if (error.code === COMMAND_ENDED) return { exitCode: error.exitCode, message: undefined };
   // `lantern` without a command: commander has printed the help.
@@ -72,7 +69,7 @@ function endingOfCommander(error: CommanderError): Ending {
   return { exitCode: 2, message: error.message };
 }
 
-/** One fault on one line; several below a heading. */
+/** Several faults are listed below a heading. */
 export function listFaults(faults: readonly Fault[]): string {
   const lines = faults.map(({ field, message }) => printable(field ? `${field}: ${message}` : message));
   return lines.length === 1

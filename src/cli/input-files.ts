@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;
 
-/** Reads a file, or stdin for `-`. */
+/** `-` is stdin. */
 export async function readBytes(path: string, terminal: Terminal): Promise<Uint8Array> {
   if (path === '-') return terminal.readInput();
   try {
@@ -17,15 +17,12 @@ export async function readBytes(path: string, terminal: Terminal): Promise<Uint8
   }
 }
 
-/** Like `readBytes`, for UTF-8 text. `invalid-argument` gives the place of the first byte that is not UTF-8. */
+/** `invalid-argument` gives the place of the first byte that is not UTF-8. */
 export async function readText(path: string, terminal: Terminal): Promise<string> {
   return orThrow(parseUtf8(await readBytes(path, terminal), nameOfFile(path)));
 }
 
-/**
- * Expands `-f` arguments as kubectl does: a directory stands for its .yaml, .yml and .json files in order of name, and
- * with `recursive` for those in its subdirectories too.
- */
+/** Expands `-f` arguments as kubectl does. A directory represents its .yaml, .yml and .json files in order of name. */
 export async function manifestFiles(paths: readonly string[], recursive: boolean): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths) {
@@ -59,7 +56,6 @@ async function filesIn(directory: string, recursive: boolean): Promise<string[]>
   return files;
 }
 
-/** A field of a manifest, with the file it is in. */
 export function inFile(file: string, field: string): string {
   return field === '' ? nameOfFile(file) : `${nameOfFile(file)}: ${field}`;
 }

@@ -4,10 +4,10 @@ import type { ObjectKind } from '../objects/object.ts';
 import type { Object__Output as WireObject } from '../rpc/generated/lantern/v1/Object.ts';
 import { listFaults, wrongUsage } from './exit.ts';
 
-/** A kind as it is written on the command line and in output. */
+/** The words for a kind on the command line and in output. */
 export type KindName = {
   readonly kind: ObjectKind;
-  /** `secret` in `secret/db`. */
+  /** For example `secret` in `secret/db`. */
   readonly singular: string;
   readonly plural: string;
   readonly short: string | undefined;
@@ -34,7 +34,7 @@ export function parseKind(word: string): KindName {
   throw wrongUsage(`there is no resource type "${word}"; ${hint}`);
 }
 
-/** True for `events`, which `get` shows like objects although the store does not keep them. */
+/** `get` shows events like objects, although the store does not keep them. */
 export function isEventsWord(word: string | undefined): boolean {
   return ['event', 'events', 'ev'].includes(word?.toLowerCase() ?? '');
 }
@@ -43,10 +43,10 @@ export function nameOfKind(kind: ObjectKind): KindName {
   return parseKind(kind);
 }
 
-/** Objects of one kind by name; all of the kind without names. */
+/** All objects of the kind if there are no names. */
 export type Selection = { readonly kind: KindName; readonly names: readonly string[] };
 
-/** Parses `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl takes them. */
+/** Parses `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl does. */
 export function parseSelections(words: readonly string[]): Selection[] {
   const [first, ...rest] = words;
   if (first === undefined) throw wrongUsage('specify the objects: KIND [NAME] or KIND/NAME');
@@ -62,7 +62,7 @@ export function parseSelections(words: readonly string[]): Selection[] {
   });
 }
 
-/** One object, or all of a kind. */
+/** All objects of the kind if the name is undefined. */
 export type Wanted = { readonly kind: KindName; readonly name: string | undefined };
 
 /** Splits a selection, so that an object that does not exist is the only one that fails. */
@@ -70,7 +70,7 @@ export function oneByOne({ kind, names }: Selection): Wanted[] {
   return names.length === 0 ? [{ kind, name: undefined }] : names.map((name) => ({ kind, name }));
 }
 
-/** Parses `--selector` to a predicate. Without one every object matches. Throws `wrongUsage` for an invalid one. */
+/** Without a selector every object matches. Throws `wrongUsage` for an invalid one. */
 export function selectorOf(selector: string | undefined): (object: WireObject) => boolean {
   if (selector === undefined) return () => true;
   const result = parseLabelSelector(selector, '--selector');

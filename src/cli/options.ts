@@ -1,14 +1,13 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/clock.ts';
 
-/** The argument that names objects, for the commands that take them by kind. */
+/** For commands that take objects by kind. */
 export const KINDS_HELP = 'secret, configmap (cm), serviceaccount (sa), projectedvolume';
 
 export function namespaceOption(help = 'namespace (default: "default")'): Option {
   return new Option('-n, --namespace <NAME>', help);
 }
 
-/** `-o`, with one of the given formats. */
 export function outputOption<Format extends string>(...formats: readonly Format[]): Option {
   return new Option('-o, --output <FORMAT>', 'output format').choices(formats);
 }
@@ -31,7 +30,6 @@ export function waitOption(): Option {
   return new Option('--wait <DURATION>', help).argParser(durationArgument);
 }
 
-/** Collects an option that may be given several times. */
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
@@ -43,10 +41,7 @@ export function durationArgument(text: string): number {
   throw new InvalidArgumentError(duration.faults.map(({ message }) => message).join());
 }
 
-/**
- * Rewrites `-o=json`, which kubectl takes, as `-ojson`: commander would make the equals sign a part of the value.
- * Arguments after `--` belong to another program and stay.
- */
+/** Rewrites kubectl's `-o=json`: commander keeps the equals sign. Arguments after `--` belong to another program. */
 export function withoutSigns(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   const own = end < 0 ? args.length : end;

@@ -3,18 +3,14 @@ import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import { wrongUsage } from './exit.ts';
 
-/** Supplied by the process: its version, and the daemon's code. */
 export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
 
-/** Adds arguments, options, examples, the action and commands below to a command that has its name and summary. */
+/** Adds the rest to a command that has its name and summary. */
 type Complete = (command: Command, cli: Cli, host: Host) => void;
 
 type Row = readonly [name: string, summary: string, load: () => Promise<Complete>];
 
-/**
- * Every command, in the order of the help. Only the named one is loaded: `lantern get` must not wait for the modules of
- * `lantern apply`.
- */
+/** In the order of the help. Only the named command is loaded: `get` must not wait for the modules of `apply`. */
 const COMMANDS: readonly Row[] = [
   ['serve', 'Run the daemon in the foreground.', async () => (await import('./commands/serve.ts')).serveCommand],
   [
@@ -160,14 +156,14 @@ const COMMANDS: readonly Row[] = [
   ],
 ];
 
-/** `lantern`, ready for `parseAsync`. It throws instead of ending the process (see `endingOf`). */
+/** Ready for `parseAsync`. Throws instead of ending the process (see `endingOf`). */
 export function createProgram(cli: Cli, host: Host): Command {
   const program = new Command('lantern')
     .description('Secrets, ConfigMaps and pod facts as files in memory, kept up to date.')
     .version(host.version)
     .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
     .configureHelp({ showGlobalOptions: true, optionDescription })
-    // Errors are printed in one place, with the exit code: `endingOf` and its caller.
+    // `endingOf` and its caller print errors, with the exit code.
     .configureOutput({ outputError: () => {} })
     .exitOverride(pointToHelp('lantern'));
   withExamples(program, [
@@ -196,7 +192,7 @@ export function createProgram(cli: Cli, host: Host): Command {
     return below.reduce(child, command).help();
   });
   program.hook('preSubcommand', async (_, command) => await completions.get(command)?.());
-  // The daemon's configuration reports all of its faults at once, these among them.
+  // The daemon's configuration reports all of its faults at once, including these.
   program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
   return program;
 }
@@ -206,13 +202,13 @@ function optionDescription(option: Option): string {
   return new Help().optionDescription(option).replace(/ \(default: false\)$/, '');
 }
 
-/** Hands the settings of a command on to one below it, and to those below that. */
+/** Passes settings on to all commands below. */
 function settle(command: Command, parent: Command, path: string): void {
   command.copyInheritedSettings(parent).exitOverride(pointToHelp(path));
   for (const child of command.commands) settle(child, command, `${path} ${child.name()}`);
 }
 
-/** Commander's own errors say what is wrong; this adds where to read on. */
+/** Adds a pointer to the help to commander's own errors. */
 function pointToHelp(command: string): (error: CommanderError) => never {
   return (error) => {
     if (error.exitCode === 0 || error.code === 'commander.help') throw error;
@@ -230,10 +226,7 @@ const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['--docker-email']);
 /** The words of a program to run: an empty one may mean something to it. */
 const ANOTHER_PROGRAM = 'COMMAND';
 
-/**
- * Refuses empty options and arguments. The cause is usually an unset variable, and the command would then do something
- * else: in another namespace, to every object, for a registry without a name.
- */
+/** The usual cause is an unset variable: the command would act on another namespace, or on every object. */
 function refuseEmpty(command: Command): void {
   for (let at: Command | null = command; at !== null; at = at.parent) {
     for (const option of at.options) {

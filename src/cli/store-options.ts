@@ -7,39 +7,34 @@ import type { Cli } from './command.ts';
 import { listFaults, wrongUsage } from './exit.ts';
 import { collect } from './options.ts';
 
-/** Adds `--data-dir` and `--key-file`, for commands that open the embedded store of a stopped daemon. */
+/** For commands that open the embedded store of a stopped daemon. */
 export function addStoreOptions(command: Command): Command {
   return addConfigOptions(command, STORE_LOCATION);
 }
 
-/** Adds those, and the flags of `serve` that choose a store and locate etcd. */
+/** Includes the flags of `serve` that choose a store and locate etcd. */
 export function addStoreChoice(command: Command): Command {
   return addConfigOptions(command, STORE_CHOICE);
 }
 
-/** `1 object`, `2 objects`. */
 export function countOfObjects(count: number): string {
   return `${count} ${count === 1 ? 'object' : 'objects'}`;
 }
 
-/** Parses the flags of `addStoreOptions`, with the environment and defaults of `lantern serve`. */
+/** Uses the environment and defaults of `lantern serve`. */
 export function storeLocation(cli: Cli, flags: Readonly<Record<string, unknown>>): EmbeddedLocation {
   const location = parseStoreLocation(flags, cli);
   if (!location.ok) throw wrongUsage(listFaults(location.faults));
   return { directory: location.value.dataDirectory, keyFiles: location.value.keyFiles };
 }
 
-/** Parses the flags of `addStoreChoice` likewise. */
 export function storeChoice(cli: Cli, flags: Readonly<Record<string, unknown>>) {
   const choice = parseStoreChoice(flags, cli);
   if (!choice.ok) throw wrongUsage(listFaults(choice.faults));
   return choice.value;
 }
 
-/**
- * Adds options of the daemon's configuration to a command. Commander neither parses them nor applies defaults, so that
- * the configuration can report all faults at once.
- */
+/** Commander neither parses the options nor applies defaults: the configuration can report all faults at once. */
 export function addConfigOptions(command: Command, names: readonly OptionName[], { isGrouped = false } = {}): Command {
   for (const name of names) {
     const { group, flag, placeholder, help, defaultText, environment, isRepeatable } = OPTIONS[name];

@@ -3,20 +3,20 @@ import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 const MAX_ID_BYTES = 128;
-/** The kernel follows as many. */
+/** The kernel's limit. */
 const MAX_LINKS = 40;
 
 /**
- * Makes a target absolute and resolves links in its directory, because the daemon follows none. Only links that root or
- * the caller made are resolved, such as `/var/run`: others could redirect a mount or an unmount. The rest of the path
- * is left as it is, for the daemon to refuse, and so is a path that does not exist.
+ * Resolves links in the target's directory, because the daemon follows none. Attack: a link could redirect a mount or
+ * an unmount. So only links that root or the caller made are resolved, such as `/var/run`. Other links and missing
+ * paths stay: the daemon refuses them.
  */
 export function absoluteTarget(target: string): string {
   const absolute = resolve(target);
   return join(followTrusted(dirname(absolute)), basename(absolute));
 }
 
-/** The default id of a volume: its target, or a hash of it if the target is too long for an id. */
+/** The target, or its hash if it is too long for an id. */
 export function volumeIdFor(target: string): string {
   if (Buffer.byteLength(target) <= MAX_ID_BYTES) return target;
   return `target-${createHash('sha256').update(target).digest('hex')}`;
@@ -57,9 +57,7 @@ function linkAt(path: string): { readonly stats: Stats; readonly target: string 
   }
 }
 
-/**
- * True if only root or the caller can have made or replaced the link. A sticky directory protects links from others.
- */
+/** True if only root or the caller can have made or replaced the link. A sticky directory protects links. */
 function isTrusted(link: Stats, directory: Stats): boolean {
   const isOurs = ({ uid }: Stats): boolean => uid === 0 || uid === process.geteuid?.();
   const isSticky = (directory.mode & 0o1000) !== 0;

@@ -2,13 +2,10 @@ import { buffer } from 'node:stream/consumers';
 import { wrongUsage } from './exit.ts';
 import { type Style, styleFor } from './output/text.ts';
 
-/** The input and output of a command. */
 export type Terminal = {
   /** One or more lines on stdout. */
   readonly print: (text: string) => void;
-  /**
-   * Bytes on stdout without a final newline. Resolves when they are written, or failed to be: that ends the process.
-   */
+  /** Bytes on stdout without a final newline. Resolves after the write, even a failed one, which ends the process. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** One or more lines on stderr. */
   readonly complain: (text: string) => void;
@@ -18,7 +15,6 @@ export type Terminal = {
   readonly style: Style;
 };
 
-/** The process's own terminal. */
 export function processTerminal(environment: Readonly<Record<string, string | undefined>>): Terminal {
   const noColour = environment.NO_COLOR !== undefined && environment.NO_COLOR !== '';
   let isRead = false;

@@ -8,7 +8,6 @@ import { socketProblem } from '../operations/check-health.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import type { Cli } from './command.ts';
 
-/** Runs `action` with a connection to the daemon. */
 export async function withDaemon<T>(
   cli: Cli,
   command: Command,
@@ -28,7 +27,7 @@ export async function withDaemon<T>(
   }
 }
 
-/** The socket from `--socket`, LANTERN_SOCKET, or the default run directory. */
+/** From `--socket`, LANTERN_SOCKET, or the default run directory. */
 export function socketOf(cli: Cli, command: Command): string {
   const named = command.optsWithGlobals<{ socket?: string }>().socket ?? (cli.environment.LANTERN_SOCKET || undefined);
   if (named !== undefined) return named;
@@ -38,7 +37,7 @@ export function socketOf(cli: Cli, command: Command): string {
   return join(directory, 'lantern.sock');
 }
 
-/** Adds the cause and advice if nothing listens at the socket. The daemon's own "unavailable" passes unchanged. */
+/** Adds cause and advice if nothing listens at the socket. The daemon's own "unavailable" passes unchanged. */
 async function explain(socket: string, error: LanternError): Promise<LanternError> {
   const problem = await problemOf(socket);
   if (problem === undefined) return error;
@@ -48,7 +47,7 @@ async function explain(socket: string, error: LanternError): Promise<LanternErro
   });
 }
 
-/** The reason why connecting fails; undefined if it works. gRPC's own error says only "unavailable". */
+/** Undefined if connecting works. gRPC's own error contains only "unavailable". */
 function problemOf(socket: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = connectSocket(socket);
@@ -60,7 +59,6 @@ function problemOf(socket: string): Promise<string | undefined> {
   });
 }
 
-/** Fetches all pages of a list call. */
 export async function allPages<Page extends { readonly nextPageToken: string }, Item>(
   fetchPage: (pageToken: string) => Promise<Page>,
   itemsOf: (page: Page) => readonly Item[],
@@ -75,7 +73,7 @@ export async function allPages<Page extends { readonly nextPageToken: string }, 
   return items;
 }
 
-/** Unlike the clock's, these waits keep the process alive; without a connection nothing else would. */
+/** Unlike the clock's, these waits keep the process alive: without a connection nothing else would. */
 export const PAUSE = {
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     await delay(ms, undefined, { signal });

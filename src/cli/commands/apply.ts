@@ -25,9 +25,7 @@ type Answer = {
   readonly outcome: string;
 };
 
-/**
- * `lantern apply`: reads and checks every file before the first object is stored. The store merges (`mergedObject`).
- */
+/** Reads and checks every file before the first object is stored. The store merges (`mergedObject`). */
 export function applyCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern apply -f secret.yaml',

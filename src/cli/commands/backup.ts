@@ -4,7 +4,7 @@ import { backUp, restore } from '../../stores/embedded/backup.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { addStoreOptions, countOfObjects, storeLocation } from '../store-options.ts';
 
-/** `lantern backup`: opens the files of a stopped daemon. */
+/** Opens the files of a stopped daemon. */
 export function backupCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern backup /var/backups/lantern']).argument(
     '<FILE>',
@@ -16,7 +16,6 @@ export function backupCommand(command: Command, cli: Cli): void {
   });
 }
 
-/** `lantern restore`: likewise. */
 export function restoreCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern restore /var/backups/lantern']).argument(
     '<FILE>',

@@ -33,7 +33,7 @@ export function createCommand(command: Command, cli: Cli): void {
     .addCommand(createTokenCommand(cli));
 }
 
-/** `lantern create configmap`: as with kubectl, values that are not UTF-8 go to binaryData. */
+/** As with kubectl, values that are not UTF-8 go to binaryData. */
 function createConfigMapCommand(cli: Cli): Command {
   const command = defineCommand('configmap', 'Create a ConfigMap from files, directories or literal values.', [
     'lantern create configmap settings --from-literal=colour=blue --from-file=app.conf',
@@ -61,7 +61,6 @@ function configMapDraft(
   return { kind: 'ConfigMap', metadata, data, binaryData, immutable: false };
 }
 
-/** `lantern create secret generic|tls|docker-registry`. */
 function createSecretCommand(cli: Cli): Command {
   return new Command('secret')
     .description('Create a Secret from files, literal values or credentials.')
@@ -168,7 +167,7 @@ function secretDraft(
   return { kind: 'Secret', metadata, type: type || 'Opaque', data, immutable: false };
 }
 
-/** `lantern create serviceaccount`: as with kubectl, without Secrets. */
+/** As with kubectl, the account has no Secrets. */
 function createServiceAccountCommand(cli: Cli): Command {
   const command = defineCommand('serviceaccount', 'Create a ServiceAccount.', [
     'lantern create serviceaccount builder',

@@ -17,7 +17,7 @@ type Options = ManifestOptions & {
   readonly output?: 'name';
 };
 
-/** `lantern delete`. Volumes keep the contents of a deleted object, unless it is optional in their spec. */
+/** Volumes keep the contents of a deleted object, unless it is optional in their spec. */
 export function deleteCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern delete secret mysecret',
@@ -38,7 +38,7 @@ export function deleteCommand(command: Command, cli: Cli): void {
         return withDaemon(cli, command, async (daemon) => {
           const refs = await select(daemon, cli.signal);
           if (refs.length === 0) cli.terminal.complain('No resources found.');
-          // Another client may delete one in between.
+          // Another client may delete an object between list and delete.
           await deleteAll(cli, daemon, refs, { ...options, ignoreNotFound: true });
         });
       }
@@ -59,7 +59,7 @@ async function refsOf(cli: Cli, words: readonly string[], options: Options): Pro
   });
 }
 
-/** Checks -l and --all, and answers the function that lists the objects. */
+/** Checks -l and --all, and returns the function that lists the objects. */
 function selectionOf(
   words: readonly string[],
   options: Options,

@@ -21,7 +21,7 @@ type Options = { readonly namespace?: string };
 /** kubectl prints two empty lines between objects. */
 const BETWEEN = '\n\n\n';
 
-/** `lantern describe`: does not fetch the values of Secrets. */
+/** Does not fetch the values of Secrets. */
 export function describeCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern describe secret mysecret',
@@ -47,7 +47,7 @@ export function describeCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** Describes objects of one namespace. Lists its Secrets once, however many accounts it describes. */
+/** Lists the Secrets of its namespace once, however many accounts it describes. */
 class Describer {
   readonly #cli: Cli;
   readonly #daemon: LanternClient;

@@ -33,7 +33,7 @@ const PROBE_MS = 10_000;
 
 type Flags = Readonly<Record<string, unknown>> & { readonly output?: 'json'; readonly probe?: true };
 
-/** `lantern doctor`: takes options as `serve` does. Exits with 1 if there is a problem. */
+/** Takes options as `serve` does. Exits with 1 if there is a problem. */
 export function doctorCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern doctor', 'lantern doctor --host kubernetes -o json']);
   addConfigOptions(command, OPTIONS);
@@ -58,7 +58,7 @@ export function doctorCommand(command: Command, cli: Cli): void {
   });
 }
 
-/** Probes in a child process: its mounts end with it, however it ends. */
+/** A child process takes its mounts with it, however it ends. */
 async function probeInChild(signal: AbortSignal): Promise<BindProbe | undefined> {
   const [, program = ''] = process.argv;
   try {
@@ -77,7 +77,7 @@ const COLOUR: Readonly<Record<Verdict, keyof Style>> = {
   unknown: 'caution',
 };
 
-/** A line for each finding, followed by the suggested fix, if there is one. No final newline. */
+/** No final newline. */
 function doctorTable(findings: readonly NamedFinding[], style: Style): string {
   const rows = findings.flatMap(({ name, verdict, finding, nextStep }) => {
     const line = [style[COLOUR[verdict]](verdict), name, printable(finding)];

@@ -17,13 +17,13 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string };
 
-/** Part of the directories' names. */
+/** Part of the directory's name. */
 const PURPOSE = 'edit';
 
-/** Without a handler these would end the process and leave the file behind. SIGHUP: the terminal was closed. */
+/** Without a handler these end the process and leave the file behind. SIGHUP: the terminal was closed. */
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** `lantern edit`: the object's text is in a file in memory, which is removed when the command ends. */
+/** The object's text is in a file in memory, which is removed when the command ends. */
 export function editCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern edit secret mysecret', 'EDITOR=nano lantern edit configmap/settings -n team-a'])
     .argument('<KIND NAME|KIND/NAME...>', KINDS_HELP)
@@ -80,7 +80,7 @@ async function editObject(cli: Cli, daemon: LanternClient, original: StoredObjec
   }
 }
 
-/** Opens the editor again until the daemon stores its text, or the user changes nothing. */
+/** Opens the editor again until the daemon stores the text, or the user changes nothing. */
 async function editUntilAccepted(
   cli: Cli,
   daemon: LanternClient,
@@ -106,7 +106,7 @@ async function editUntilAccepted(
   }
 }
 
-/** Stores the edited object. Answers the reasons why it was refused, a line each. Throws if interrupted. */
+/** Returns why the daemon refused the object, a line per reason. Throws if interrupted. */
 async function problemsOfStoring(
   daemon: LanternClient,
   manifest: string,

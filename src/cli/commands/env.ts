@@ -15,7 +15,7 @@ type Options = {
   readonly output: EnvironmentFormat;
 };
 
-/** `lantern env`. Needs the Pod parsed here: ResolveEnvironment takes fields, not a manifest. */
+/** Parses the Pod here, because ResolveEnvironment takes fields, not a manifest. */
 export function envCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'eval "$(lantern env -f pod.yaml -c app)"',

@@ -13,14 +13,14 @@ type Options = {
   readonly for?: string;
   readonly types?: string;
   readonly watch: boolean;
-  /** As commander has it: false for --no-headers. */
+  /** Commander sets it to false for --no-headers. */
   readonly headers: boolean;
   readonly output?: 'yaml' | 'json' | 'name' | 'wide';
 };
 
 const TYPES = ['Normal', 'Warning'];
 
-/** `lantern events`. `lantern get events` prints the same. */
+/** `lantern get events` prints the same. */
 export function eventsCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern events', 'lantern events --for pod/web --types Warning', 'lantern events -A --watch'])
     .addOption(namespaceOption())

@@ -16,7 +16,7 @@ type Options = {
   readonly cleanEnv: boolean;
 };
 
-/** `lantern exec`: like env(1), with a container's variables and volumes. */
+/** Works like env(1), with a container's variables and volumes. */
 export function execCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern exec -f pod.yaml -- ./server --port 8080',

@@ -21,7 +21,6 @@ type Options = {
   readonly yesWriteSecretsInTheClear: boolean;
 };
 
-/** `lantern export`: all objects of a running daemon's store, whichever store it is. */
 export function exportCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern export --key-file /media/key/archive.key --new-key /var/backups/lantern.archive',
@@ -66,7 +65,7 @@ async function exportArchive(
   await requireOtherFile(path, keyFile);
   if (newKey) {
     await createKeyFile(keyFile);
-    // Now that the key file exists, linked directories show.
+    // Only an existing key file can be compared through linked directories.
     await requireOtherFile(path, keyFile);
   }
   const { first: key } = await readKeyRing([keyFile]);
@@ -87,7 +86,7 @@ async function exportArchive(
 async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { force }: Options): Promise<void> {
   if (file === '-') {
     await using spool = await describing('stdout', () => Spool.fill(tmpdir(), daemon, cli.signal));
-    // Fails if the reader of the pipe leaves early: part of an export is none.
+    // If the reader of the pipe leaves early, the process fails: a partial export is not an export.
     process.exitCode = 1;
     try {
       for await (const text of manifestTexts(spool.objects())) await cli.terminal.write(Buffer.from(text));

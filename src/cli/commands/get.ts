@@ -26,15 +26,15 @@ type Options = {
   readonly selector?: string;
   readonly watch: boolean;
   readonly showLabels: boolean;
-  /** As commander has it: false for --no-headers. */
+  /** Commander sets it to false for --no-headers. */
   readonly headers: boolean;
   readonly output?: ObjectFormat;
 };
 
-/** Objects by kind, in the order requested. */
+/** In the order requested. */
 type Found = ReadonlyMap<KindName, readonly WireObject[]>;
 
-/** `lantern get`: fetches values only to show them, for -o yaml, json and jsonpath. */
+/** Fetches values only to show them, for -o yaml, json and jsonpath. */
 export function getCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern get secrets',
@@ -98,7 +98,7 @@ async function getEvents(
   await withDaemon(cli, command, (daemon) => showEvents(cli, daemon, view));
 }
 
-/** As kubectl does: other formats show the labels anyway, or have no place for them. */
+/** As with kubectl: other formats show the labels anyway, or have no place for them. */
 function refuseLabelsOutsideTables({ showLabels, output }: Options): void {
   if (showLabels && output !== undefined && output !== 'wide')
     throw wrongUsage('--show-labels needs a table: no --output, or -o wide');
@@ -139,7 +139,6 @@ function namesOf(found: Found): string[] {
   );
 }
 
-/** A table for each kind that has objects. */
 function tablesOf(cli: Cli, found: Found, options: Options): string {
   const tableOptions = {
     now: cli.clock.now(),
@@ -173,7 +172,6 @@ function sayNothingFound(cli: Cli, options: Options): void {
 const WORDS = ['yaml', 'json', 'name', 'wide'] as const;
 const TEMPLATE = 'jsonpath=';
 
-/** `-o` of `get`: a format by its name, or `jsonpath=TEMPLATE`. */
 function objectOutputOption(): Option {
   const help = `output format (choices: ${WORDS.map((word) => `"${word}"`).join(', ')}, "${TEMPLATE}TEMPLATE")`;
   return new Option('-o, --output <FORMAT>', help).argParser(parseFormat);

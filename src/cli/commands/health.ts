@@ -7,7 +7,7 @@ import { socketOf } from '../with-daemon.ts';
 
 const TIMEOUT_MS = 5_000;
 
-/** `lantern health`: for health checks of containers without a shell or grpcurl. */
+/** For health checks of containers without a shell or grpcurl. */
 export function healthCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern health', 'lantern health --socket /run/lantern/lantern.sock']).action(
     async (_flags: unknown) => {
@@ -17,7 +17,7 @@ export function healthCommand(command: Command, cli: Cli): void {
         throw new LanternError('unavailable', `the daemon at "${socket}" is not serving: ${problemOf(health)}`);
       }
       const store = await checkHealth(socket, cli.signal, TIMEOUT_MS, STORE_SERVICE);
-      // Exit code 0 all the same: volumes are served, and a restart would not make room.
+      // The exit code stays 0: volumes are served, and a restart would not make room.
       const isFull = store.status === 'not-serving';
       cli.terminal.print(isFull ? "serving, but objects cannot be stored; see the daemon's log" : 'serving');
     },

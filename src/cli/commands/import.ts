@@ -18,7 +18,7 @@ type Options = {
   readonly overwrite: boolean;
 };
 
-/** `lantern import`: checks the whole archive before it stores the first object. */
+/** Checks the whole archive before it stores the first object. */
 export function importCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern import --key-file /media/key/archive.key /var/backups/lantern.archive',

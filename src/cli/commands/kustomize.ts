@@ -5,7 +5,7 @@ import { buildDocuments, passedThrough } from '../objects/kustomize.ts';
 import { suffixHashOption } from '../objects/read-objects.ts';
 import { printYaml } from '../output/print-yaml.ts';
 
-/** `lantern kustomize`: what `apply -k` would store, and the documents of other kinds. Needs no daemon. */
+/** Prints what `apply -k` would store, and the documents of other kinds. Needs no daemon. */
 export function kustomizeCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern kustomize overlays/test',

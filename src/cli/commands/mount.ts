@@ -20,7 +20,7 @@ type Options = VolumeOptions & {
 
 type Mounting = MountRequest & { readonly volumeId: string; readonly targetPath: string };
 
-/** `lantern mount`. Repeated for the same target, it refreshes the contents and leaves the mount alone. */
+/** A repeat for the same target refreshes the contents and leaves the mount alone. */
 export function mountCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern mount --secret mysecret /dev/shm/app-secrets',
@@ -47,7 +47,7 @@ export function mountCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** Mounts, and with `waitMs` waits for missing objects; when time is up the daemon says what is missing. */
+/** With `waitMs` it waits for missing objects. At the deadline the daemon names them. */
 function mount(
   cli: Cli,
   daemon: LanternClient,

@@ -28,7 +28,7 @@ export function podCommand(command: Command, cli: Cli): void {
     .addCommand(podStatusCommand(cli));
 }
 
-/** Parsers and schemas are loaded only here: `lantern pod status` does without them. */
+/** Loads parsers and schemas, which `lantern pod status` does not need. */
 async function podFiles() {
   return await import('../pods/pods-in-files.ts');
 }
@@ -45,7 +45,7 @@ type MountOptions = Omit<ManifestOptions, 'recursive'> & {
 /** A kubelet's attempt takes as long. */
 const DEFAULT_WAIT_MS = 120_000;
 
-/** `lantern pod mount`. Repeated for the same root, it refreshes the contents and leaves the mounts alone. */
+/** A repeat for the same root refreshes the contents and leaves the mounts alone. */
 function podMountCommand(cli: Cli): Command {
   const command = defineCommand('mount', 'Mount the volumes of pods at ROOT/CONTAINER/MOUNT-PATH.', [
     'lantern pod mount -f pod.yaml /dev/shm/mypod',
@@ -75,7 +75,7 @@ function podMountCommand(cli: Cli): Command {
     });
 }
 
-/** Mounts all pods at once, as each may have to wait, and prints the results in order. */
+/** Mounts all pods at once, because each may have to wait. Prints the results in order. */
 async function mountAll(
   cli: Cli,
   daemon: LanternClient,
@@ -103,7 +103,7 @@ async function mountAll(
   if (!allWell) throw PARTLY_FAILED;
 }
 
-/** A caller whom the pod does not run as cannot read its volumes. The mount is right; the reason may not be obvious. */
+/** The mount is right, but the reason why a caller other than the pod's user cannot read it may not be obvious. */
 function warnIfClosed({ terminal, user }: Cli, root: string): void {
   try {
     accessSync(root, constants.X_OK);
@@ -118,7 +118,7 @@ function warnIfClosed({ terminal, user }: Cli, root: string): void {
 
 type UnmountOptions = { readonly filename?: readonly string[]; readonly namespace?: string };
 
-/** `lantern pod unmount`. Succeeds if nothing is mounted. */
+/** Succeeds if nothing is mounted. */
 function podUnmountCommand(cli: Cli): Command {
   return defineCommand('unmount', 'Unmount the volumes of pods, at one root or at all roots.', [
     'lantern pod unmount mypod',
@@ -143,7 +143,7 @@ function podUnmountCommand(cli: Cli): Command {
 }
 
 type Request = Required<UnmountPodRequest>;
-/** Finds the pods to unmount, if need be with the help of the daemon. */
+/** Finds the pods to unmount. May ask the daemon. */
 type Find = (daemon: LanternClient) => Promise<readonly Request[]>;
 
 async function finderFor(cli: Cli, words: readonly string[], { filename, namespace }: UnmountOptions): Promise<Find> {
@@ -171,7 +171,7 @@ function requestFor(namespace: string | undefined, name: string, root: string | 
   return { namespace: namespace ?? 'default', name, rootPath: root === undefined ? '' : absoluteTarget(root) };
 }
 
-/** Finds what was mounted with that root: one pod at it, or several below. Without a namespace it searches all. */
+/** Finds the pods mounted at `root` or below it. Without a namespace it searches all. */
 async function requestsAt(
   cli: Cli,
   daemon: LanternClient,
@@ -184,7 +184,7 @@ async function requestsAt(
   return there.map(({ namespace, name, rootPath }) => ({ namespace, name, rootPath }));
 }
 
-/** The root of a pod: `root` itself for a single pod, ROOT/NAME for one of several. */
+/** `root` itself for a single pod, ROOT/NAME for one of several. */
 function rootOf({ name }: PodInFile, pods: readonly PodInFile[], root: string): string {
   return absoluteTarget(pods.length === 1 ? root : join(root, name));
 }

@@ -10,7 +10,7 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly all: boolean; readonly output?: 'json' };
 
-/** `lantern refresh`: reads objects and renders them again, whatever the daemon's `--change-detection`. */
+/** Ignores the daemon's `--change-detection`: objects are read and rendered again. */
 export function refreshCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern refresh /dev/shm/app-secrets', 'lantern refresh --all'])
     .argument('[VOLUME...]', 'ids of volumes, as in "lantern volumes"')

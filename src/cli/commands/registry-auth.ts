@@ -13,7 +13,7 @@ type Options = {
   readonly output?: 'json';
 };
 
-/** `lantern registry-auth`: credentials with passwords, on stdout. */
+/** SECRET: prints passwords on stdout. */
 export function registryAuthCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern registry-auth registry.example/team/app --secret myregistrykey > "$DOCKER_CONFIG/config.json"',
@@ -41,7 +41,7 @@ export function registryAuthCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** All credentials, in the order in which to try them. */
+/** In the order in which to try them. */
 function listOf(registry: string, credentials: readonly Credential[]): unknown {
   const logins = credentials.map(({ match, username, password, secretName }) => {
     return { match, username, password, secretName };

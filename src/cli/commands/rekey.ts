@@ -5,7 +5,7 @@ import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { printable } from '../output/text.ts';
 import { addStoreChoice, countOfObjects, storeChoice } from '../store-options.ts';
 
-/** `lantern rekey`: for the store of a stopped daemon, or for etcd while daemons use it. */
+/** For the store of a stopped daemon, or for etcd while daemons use it. */
 export function rekeyCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern rekey --key-file /etc/lantern/new.key --key-file /etc/lantern/old.key',
@@ -23,7 +23,7 @@ export function rekeyCommand(command: Command, cli: Cli): void {
   });
 }
 
-/** Prints the number of rewritten values also if it fails. */
+/** Prints the number of rewritten values also after a failure. */
 async function rekeyShared(
   { terminal, clock, signal }: Cli,
   etcd: EtcdConfig,
@@ -52,7 +52,7 @@ async function rekeyShared(
   throw PARTLY_FAILED;
 }
 
-/** Values, not objects: the store's id is one, too. */
+/** Not every value is an object: the store's id is one, too. */
 function countOf(values: number): string {
   return `${values} ${values === 1 ? 'value' : 'values'}`;
 }

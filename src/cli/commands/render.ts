@@ -11,7 +11,6 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = VolumeOptions & { readonly contents: boolean; readonly output?: 'json' };
 
-/** `lantern render`: a dry run of `mount`. */
 export function renderCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern render -f volume.yaml', 'lantern render --secret mysecret --contents']);
   addVolumeOptions(command)
@@ -30,19 +29,19 @@ export function renderCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** Without --contents there is no `contents` field: an empty one would look like an empty file. */
+/** Without --contents the field is absent, because an empty one would look like an empty file. */
 function jsonOf(entry: WireTreeEntry, withContents: boolean): unknown {
   const { contents, ...facts } = entry;
   return wireToJson(withContents && entry.type === 'FILE' ? { ...facts, contents } : facts);
 }
 
-/** A heading with the path as readers of the volume see it, without the generation; then the bytes if they are text. */
+/** The heading is the path as readers of the volume see it, without the generation. */
 function contentsOf({ path, contents }: WireTreeEntry): string {
   const visiblePath = path.slice(path.indexOf('/') + 1);
   return `\n== ${printable(visiblePath)} ==\n${isText(contents) ? contents.toString().replace(/\n$/, '') : '<binary>'}`;
 }
 
-/** True for UTF-8 without control characters other than tab and line end, which could steer the terminal. */
+/** Text is UTF-8 without control characters other than tab and line end: others could steer the terminal. */
 function isText(bytes: Buffer): boolean {
   if (!isUtf8(bytes)) return false;
   return bytes

@@ -8,7 +8,6 @@ import { addConfigOptions } from '../store-options.ts';
 /** Runs a daemon until the signal aborts. Calls `onReady` with the line to print when it is ready. */
 export type RunDaemon = (config: Config, signal: AbortSignal, onReady: (line: string) => void) => Promise<void>;
 
-/** `lantern serve`. */
 export function serveCommand(command: Command, cli: Cli, { runDaemon }: { readonly runDaemon: RunDaemon }): void {
   withExamples(command, ['lantern serve', 'lantern serve --manifests /etc/lantern --pool-size 16Mi']);
   addConfigOptions(command, OPTION_NAMES, { isGrouped: true });

@@ -3,7 +3,6 @@ import { type Cli, withExamples } from '../command.ts';
 import { formatJson } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-/** `lantern jwks`: a JSON Web Key Set. */
 export function jwksCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern jwks > /etc/verifier/keys.json']).action(async () => {
     const { jwksJson } = await withDaemon(cli, command, (daemon) => daemon.tokens.getKeys({}, { signal: cli.signal }));
@@ -11,7 +10,6 @@ export function jwksCommand(command: Command, cli: Cli): void {
   });
 }
 
-/** `lantern rotate-signing-key`: prints the id of the new key. */
 export function rotateSigningKeyCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern rotate-signing-key']).action(async () => {
     const { keyId } = await withDaemon(cli, command, (daemon) => daemon.tokens.rotateKey({}, { signal: cli.signal }));

@@ -10,10 +10,10 @@ import { listVolumes } from './volumes.ts';
 
 type Options = { readonly id?: string; readonly all: boolean };
 
-/** All targets of the volume if `target` is undefined. */
+/** An undefined `target` means all targets of the volume. */
 type Unmounting = { readonly volumeId: string; readonly target: string | undefined };
 
-/** `lantern unmount`. Succeeds if nothing is mounted, as Unmount does. */
+/** Succeeds if nothing is mounted, as Unmount does. */
 export function unmountCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern unmount /dev/shm/app-secrets',
@@ -45,7 +45,7 @@ function checkUsage(targets: readonly string[], { id, all }: Options): void {
   if (!isTargeted && !all) throw wrongUsage('--id needs a TARGET, or --all for all targets of the volume');
 }
 
-/** Asks the daemon for the volume at each target, as its id may be any. */
+/** Asks the daemon for the volume at each target, because a volume's id need not be derived from its target. */
 async function find(
   cli: Cli,
   daemon: LanternClient,

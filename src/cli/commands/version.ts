@@ -7,10 +7,10 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly client: boolean; readonly output?: 'json' };
 
-/** The limit for a daemon that hangs. */
+/** For a daemon that hangs. */
 const DEADLINE_MS = 5_000;
 
-/** `lantern version`: as with kubectl, without a daemon it prints the client's version and exits with 1. */
+/** As with kubectl, it prints the client's version and exits with 1 if there is no daemon. */
 export function versionCommand(command: Command, cli: Cli, { version: own }: { readonly version: string }): void {
   withExamples(command, ['lantern version', 'lantern version --client', 'lantern version -o json'])
     .option('--client', 'print only the client version; needs no daemon', false)
@@ -36,7 +36,7 @@ function daemonVersion(cli: Cli, command: Command): Promise<string> {
   });
 }
 
-/** Keeps the error until the client's version is printed. */
+/** Delays the error until the client's version is printed. */
 async function settled(promise: Promise<string>): Promise<{ readonly value: string } | { readonly error: unknown }> {
   try {
     return { value: await promise };

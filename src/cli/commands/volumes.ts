@@ -24,7 +24,7 @@ export function volumesCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** The volumes of a namespace, or of all, in order of id. */
+/** Sorted by id. An empty namespace means all. */
 export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Promise<WireVolume[]> {
   return allPages(
     (pageToken) => daemon.projector.listVolumes({ namespace, pageToken }, { signal: cli.signal }),
@@ -32,7 +32,6 @@ export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Pr
   );
 }
 
-/** `lantern volume`: everything about one volume except its contents. */
 export function volumeCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern volume /dev/shm/app-secrets'])
     .argument('<ID>', 'the volume\'s id in "lantern volumes"')

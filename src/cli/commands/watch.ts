@@ -8,7 +8,7 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly existing: boolean; readonly output?: 'json' };
 
-/** `lantern watch`: a signal is its regular end. */
+/** A signal is its regular end. */
 export function watchCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern watch', 'lantern watch /dev/shm/app-secrets -o json'])
     .argument('[ID]', 'watch only this volume')
@@ -29,7 +29,6 @@ export function watchCommand(command: Command, cli: Cli): void {
     });
 }
 
-/** One line: time, type, volume and details of an event. */
 export function eventLine(event: WireEvent, style: Style): string {
   const word = event.type.toLowerCase().replace('_', '-');
   const details = printable(detailsOf(event));

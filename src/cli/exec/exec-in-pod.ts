@@ -23,20 +23,19 @@ import { type CommandEnding, SignalRelay, type StartedCommand, startCommand } fr
 type Execution = {
   readonly pod: PodInFile;
   readonly container: string;
-  /** The command and its arguments. */
   readonly words: readonly string[];
-  /** The wait for missing objects, in milliseconds. */
+  /** Milliseconds to wait for missing objects. */
   readonly waitMs: number;
-  /** Do not pass the caller's variables on. */
+  /** If true, the command does not get the caller's variables. */
   readonly cleanEnv: boolean;
 };
 
-/** Part of the directories' names. */
+/** Part of the directory's name. */
 const PURPOSE = 'exec';
 
 /**
- * Mounts the container's volumes in a new directory in memory, runs the command, and removes everything again, whatever
- * happens. Also removes what an earlier call left when it was killed. Signals meanwhile go to the command.
+ * Mounts the container's volumes in a new directory in memory, runs the command, and always removes both again. Also
+ * removes what an earlier call left when it was killed. Signals go to the command.
  */
 export async function execInPod(cli: Cli, daemon: LanternClient, execution: Execution): Promise<CommandEnding> {
   using relay = new SignalRelay();
@@ -101,7 +100,7 @@ async function mountContainer(
   return container;
 }
 
-/** With a daemon in another mount namespace the command would find empty directories, without any error. */
+/** If the daemon has another mount namespace, the command would find empty directories, without any error. */
 function checkVisible({ name, mounts }: PodContainer): void {
   const hidden = mounts.find(({ targetPath, subPath }) => subPath === '' && isEmpty(targetPath));
   if (hidden === undefined) return;
@@ -112,7 +111,7 @@ function checkVisible({ name, mounts }: PodContainer): void {
   );
 }
 
-/** A whole volume is never empty, as it has a generation. If reading is forbidden here, it is to the command too. */
+/** A whole volume always has a generation. A directory that cannot be read here is closed to the command too. */
 function isEmpty(target: string): boolean {
   try {
     return readdirSync(target).length === 0;
@@ -142,7 +141,7 @@ async function startIn(
   return command;
 }
 
-/** Answers the function that moves this thread to a namespace with the volumes at their mountPath. */
+/** The function returned moves this thread to a namespace with the volumes at their mountPath. */
 function entrance({ mounts }: PodContainer, directory: MemoryDirectory): () => PrivateNamespace {
   const stage = directory.at('stage');
   mkdirSync(stage);
@@ -150,7 +149,7 @@ function entrance({ mounts }: PodContainer, directory: MemoryDirectory): () => P
   return () => PrivateNamespace.enter(wanted, stage);
 }
 
-/** Undefined if this process lacks the permission. A notice on stderr then says where the volumes are. */
+/** Undefined if this process lacks the permission. A notice on stderr then names the place of the volumes. */
 function tryTo(enter: () => PrivateNamespace, root: string, cli: Cli): PrivateNamespace | undefined {
   try {
     return enter();
@@ -179,11 +178,11 @@ function textOf(name: string, value: Uint8Array): string {
   }
 }
 
-/** The wait for a daemon that is being restarted, in milliseconds. */
+/** Milliseconds to wait for a daemon that restarts. */
 const UNMOUNT_PATIENCE_MS = 15_000;
 const BACKOFF = { firstMs: 200, maxMs: 2_000, jitter: 0.2 };
 
-/** Answers false if something is left. The error goes to stderr, so that the command's own exit code is kept. */
+/** False if something is left. The error goes to stderr, so that the command's own exit code is kept. */
 async function unmount(
   cli: Cli,
   daemon: LanternClient,

@@ -4,10 +4,7 @@ import { errnoOf, LanternError, obstacleOf, toLanternError } from '../../base/er
 import { isInMemory } from '../../mount/host-file-systems.ts';
 import { tryLock } from '../../mount/linux/system-calls.ts';
 
-/**
- * A private directory (0700) on a file system in memory, so that its files reach no disk. Synchronous, so that a signal
- * handler can remove it. Removing it twice is fine.
- */
+/** A directory, 0700, whose files reach no disk. It is synchronous, so that a signal handler can remove it. */
 export class MemoryDirectory implements Disposable {
   readonly path: string;
 
@@ -15,10 +12,7 @@ export class MemoryDirectory implements Disposable {
     this.path = path;
   }
 
-  /**
-   * Creates one below the first parent that is in memory and writable. Throws `failed-precondition` if none is.
-   * `purpose` becomes part of the name.
-   */
+  /** Uses the first parent that is in memory and writable. `failed-precondition` if none is. */
   static create(parents: readonly string[], purpose: string): MemoryDirectory {
     const problems: string[] = [];
     for (const parent of parents) {
@@ -32,7 +26,7 @@ export class MemoryDirectory implements Disposable {
     );
   }
 
-  /** Lists what any process created for the purpose below this parent. Empty if the parent cannot be read. */
+  /** Includes the directories of other processes. Empty if the parent cannot be read. */
   static list(parent: string, purpose: string): MemoryDirectory[] {
     try {
       const names = readdirSync(parent).filter((name) => name.startsWith(prefixOf(purpose)));
@@ -65,19 +59,18 @@ function prefixOf(purpose: string): string {
   return `lantern-${purpose}-`;
 }
 
-/** Possible parents: the user's runtime directory, and shared memory. */
 export function memoryParents(environment: Readonly<Record<string, string | undefined>>): string[] {
   const runtime = environment.XDG_RUNTIME_DIR;
   return [...(runtime?.startsWith('/') ? [runtime] : []), '/dev/shm'];
 }
 
-/** A file in the directory, locked as long as any process has it open. */
+/** Locked as long as any process has it open. */
 const LOCK = 'lock';
 
-/** A directory in memory that is in use until disposed. `fd` holds its lock. */
+/** In use until disposed. `fd` holds the lock. */
 export type HeldDirectory = Disposable & { readonly directory: MemoryDirectory; readonly fd: number };
 
-/** Creates one with `MemoryDirectory.create`. A child process that inherits the descriptor keeps the lock. */
+/** A child process that inherits the descriptor keeps the lock. */
 export function holdDirectory(parents: readonly string[], purpose: string): HeldDirectory {
   const directory = MemoryDirectory.create(parents, purpose);
   try {
@@ -98,10 +91,7 @@ function lockIn(directory: MemoryDirectory): number {
   return fd;
 }
 
-/**
- * Directories that killed processes of the user left behind: nobody holds their locks. Each is locked here until the
- * next one is requested.
- */
+/** Yields the user's directories with locks that nobody holds. Each stays locked until the next one. */
 export function* abandonedDirectories(
   parents: readonly string[],
   purpose: string,
@@ -118,7 +108,7 @@ export function* abandonedDirectories(
   }
 }
 
-/** Only directories of the user: nobody else can have written there. */
+/** Only the user can have written to these directories. */
 function directoriesIn(parent: string, purpose: string, uid: number): MemoryDirectory[] {
   return MemoryDirectory.list(parent, purpose).filter(({ path }) => {
     const stats = lstatSync(path, { throwIfNoEntry: false });
@@ -126,7 +116,7 @@ function directoriesIn(parent: string, purpose: string, uid: number): MemoryDire
   });
 }
 
-/** Undefined if there is none: the directory is being created or removed. */
+/** Undefined if there is none, because the directory is being created or removed. */
 function openLock(directory: MemoryDirectory): number | undefined {
   try {
     return openSync(directory.at(LOCK), fs.O_RDONLY | fs.O_NOFOLLOW);

@@ -43,16 +43,13 @@ import {
   setMountAttributes,
 } from '../../mount/linux/system-calls.ts';
 
-/** A file or directory, and the path at which the command sees it. Both are absolute. */
+/** `mountPath` is the path that the command sees. Both paths are absolute. */
 type PrivateMount = { readonly source: string; readonly mountPath: string };
 
 /**
- * A mount namespace with volumes mounted read-only at paths that need not exist on the host. The host's mounts do not
- * change. This thread is in the namespace from `enter` until disposed, so nothing may be asynchronous meanwhile.
- * Processes started meanwhile stay in it, and it ends with the last of them.
- *
- * If a path is missing, its deepest existing directory is mirrored (see `mirrorDirectory`): writes to existing entries
- * reach the host as before, new entries in that directory do not.
+ * A mount namespace with volumes mounted read-only at paths that need not exist on the host, which does not change.
+ * This thread is in it from `enter` until disposed, so nothing may be asynchronous meanwhile. Processes started
+ * meanwhile stay in it, and it ends with the last of them.
  */
 export class PrivateNamespace implements Disposable {
   readonly #home: Home;
@@ -62,15 +59,15 @@ export class PrivateNamespace implements Disposable {
   }
 
   /**
-   * `stage` is an empty directory for use during the call. Throws `permission-denied` if this process may not do this,
-   * and `failed-precondition` for a path where nothing can be mounted. The thread is then where it was.
+   * `stage` is an empty directory for use during the call. `permission-denied` if this process may not do this, and
+   * `failed-precondition` for a path where nothing can be mounted. After an error the thread is where it was.
    */
   static enter(mounts: readonly PrivateMount[], stage: string): PrivateNamespace {
     const namespace = new PrivateNamespace(new Home());
     try {
       leaveMountNamespace();
       const places = new Places(stage);
-      // A parent before the paths inside it.
+      // A parent must come before the paths inside it.
       for (const mount of [...mounts].sort((a, b) => (a.mountPath < b.mountPath ? -1 : 1))) places.mount(mount);
       namespace.#home.followDirectory();
       return namespace;
@@ -86,10 +83,10 @@ export class PrivateNamespace implements Disposable {
   }
 }
 
-/** The calling thread's mount namespace. The link's text identifies it. */
+/** The text of this link identifies the calling thread's mount namespace. */
 const NAMESPACE = '/proc/thread-self/ns/mnt';
 
-/** The thread's namespace, root and working directory before. By descriptor, as paths lead elsewhere meanwhile. */
+/** The thread's namespace, root and working directory before, by descriptor: paths lead elsewhere meanwhile. */
 class Home {
   readonly #name = readlinkSync(NAMESPACE);
   readonly #namespace = openSync(NAMESPACE, 'r');
@@ -106,14 +103,14 @@ class Home {
       rootHere();
       changeDirectory(this.#directory);
     } catch (error) {
-      // Without CAP_SYS_CHROOT there is no way back. The rest of this process's work can be done from here as well.
+      // Without CAP_SYS_CHROOT this thread cannot return. The rest of the work is possible from here as well.
       if (errnoOf(error) !== 'EPERM') throw error;
     } finally {
       for (const fd of [this.#namespace, this.#root, this.#directory]) closeSync(fd);
     }
   }
 
-  /** Changes to the same directory in the new mounts, or to `/` if they hide it. */
+  /** Uses `/` if the new mounts hide the directory. */
   followDirectory(): void {
     try {
       process.chdir(this.#directoryPath ?? '/');
@@ -132,7 +129,6 @@ function workingDirectory(): string | undefined {
   }
 }
 
-/** Mounts volumes at paths of one namespace. */
 class Places {
   readonly #stage: string;
   /** Devices of the mirrors. Missing entries can be created in a mirror. */
@@ -145,7 +141,7 @@ class Places {
 
   mount({ source, mountPath }: PrivateMount): void {
     try {
-      // Cloned first, as a mirror may hide the source.
+      // Cloned first, because a mirror may hide the source.
       const volume = cloneMount(source);
       try {
         setMountAttributes(volume, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0);
@@ -166,7 +162,7 @@ class Places {
     }
   }
 
-  /** Answers the real path, and creates what is missing of it. */
+  /** Returns the real path, and creates missing parts of it. */
   #make(mountPath: string, isDirectory: boolean): string {
     const { existing, missing } = locate(mountPath);
     const path = join(existing, ...missing);
@@ -190,7 +186,7 @@ class Places {
   }
 }
 
-/** Splits a path into what exists, with links followed as a container runtime does, and the missing elements. */
+/** Splits a path into existing and missing elements. Follows links as a container runtime does. */
 function locate(path: string): { readonly existing: string; readonly missing: readonly string[] } {
   const elements = path.split('/').filter((element) => element !== '');
   let existing = '/';
@@ -207,16 +203,15 @@ function unusable(mountPath: string, problem: string): LanternError {
   return new LanternError('failed-precondition', message);
 }
 
-/** Reported as if it were forbidden: the caller then goes on without a namespace. */
+/** The code lets the caller go on without a namespace. */
 function notInThisKernel(cause: unknown): LanternError {
   const message = 'the kernel or a seccomp filter lacks the mount calls of Linux 5.12';
   return new LanternError('permission-denied', message, { cause });
 }
 
 /**
- * Mounts a tmpfs over a directory of this thread's namespace. Every entry is a bind of the host's own; new entries stay
- * in memory and the host never sees them. `stage` is an empty directory to build it in, and empty again afterwards.
- * Throws what the system calls throw.
+ * Mounts a tmpfs over a directory of this thread's namespace, with a bind of each of the host's entries. New entries
+ * stay in memory: the host never sees them. `stage` is empty before and afterwards.
  */
 function mirrorDirectory(directory: string, stage: string): void {
   const { mode, uid, gid } = statSync(directory);
@@ -236,7 +231,7 @@ function mirrorDirectory(directory: string, stage: string): void {
   makePrivate(directory);
 }
 
-/** An entry that has disappeared meanwhile is skipped. */
+/** Skips an entry that has disappeared meanwhile. */
 function mirrorEntry(directory: string, stage: string, entry: Dirent): void {
   const from = join(directory, entry.name);
   const to = join(stage, entry.name);

@@ -7,16 +7,13 @@ import { printable } from '../output/text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The exit code of a command, and the error of one that did not start, as a shell would print it. */
+/** `problem` is the error of a command that did not start, as a shell would print it. */
 export type CommandEnding = { readonly exitCode: number; readonly problem?: string };
 
 /** `child` is undefined if the command could not start. Exit codes as in a shell: 127 not found, 126 not executable. */
 export type StartedCommand = { readonly child: ChildProcess | undefined; readonly ended: Promise<CommandEnding> };
 
-/**
- * Starts a command with this process's stdin, stdout and stderr, and `inherited` as descriptor 3. Synchronous, so that
- * it starts in the thread's mount namespace.
- */
+/** `inherited` becomes descriptor 3. Synchronous, so that the command starts in the thread's mount namespace. */
 export function startCommand(words: readonly string[], env: Environment, inherited: number): StartedCommand {
   const [file = '', ...args] = words;
   try {
@@ -35,7 +32,7 @@ export function startCommand(words: readonly string[], env: Environment, inherit
 
 function notStarted(file: string, env: Environment, error: unknown): CommandEnding {
   const errno = errnoOf(error);
-  // execvp(3) also fails with EACCES if a directory of PATH is not searchable. A shell then says "not found".
+  // execvp(3) also fails with EACCES if a directory of PATH is not searchable. A shell then reports "not found".
   const isFound = file.includes('/') || pathOf(env).some((directory) => existsSync(join(directory, file)));
   if (errno === 'ENOENT' || !isFound) return { exitCode: 127, problem: `"${printable(file)}": command not found` };
   const reason = errno === 'EACCES' ? 'permission denied' : obstacleOf(error);
@@ -52,19 +49,17 @@ function numberOf(signal: NodeJS.Signals | null): number {
 
 const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
-/**
- * Signals that programs give a meaning of their own. Without a handler, some end Node, and SIGUSR1 starts its debugger.
- */
+/** Programs give these a meaning of their own. Without a handler, some end Node, and SIGUSR1 starts its debugger. */
 const OTHER: readonly NodeJS.Signals[] = ['SIGWINCH', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'];
 
 const RELAYED = [...ENDING, ...OTHER];
 
-/** Signals that a terminal sends to all processes in its foreground, and so to the command. */
+/** A terminal sends these to all processes in its foreground, and so to the command. */
 const SENT_TO_ALL: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH'];
 
 /**
- * Handles signals to this process until disposed. While the command runs they go to it. Before, ending signals abort
- * `signal`; after it they are ignored. Without this a signal would end the process before it has cleaned up.
+ * Signals go to the command while it runs. Before, ending signals abort `signal`; afterwards they are ignored. Without
+ * this, a signal would end the process before it has cleaned up.
  */
 export class SignalRelay implements Disposable {
   readonly #interruption = new AbortController();

@@ -21,19 +21,15 @@ import { nameOfKind } from '../kinds.ts';
 import { printable } from '../output/text.ts';
 import { isKeptByDaemon, isSigningKeys, keyIdsOf, keySetIn, moveOf } from './moved-object.ts';
 
-/** Objects that are stored at the same time, each with 1 MiB of values at most. */
+/** Objects stored at the same time, each with 1 MiB of values at most. */
 const CONCURRENCY = 8;
 const MAX_FAULTS = 100;
 
 type CheckedArchive = { readonly archive: Archive; readonly keyIds: readonly string[] };
 
-/** Counts of outcomes by kind. */
 type Summary = Map<ObjectKind, Map<ImportOutcome, number>>;
 
-/**
- * Reads the whole archive. Throws `data-loss` if it is damaged, and `invalid-argument` with every fault if an object is
- * invalid or occurs twice. Memory: a name per object.
- */
+/** Keeps only a name per object. `data-loss` if it is damaged, `invalid-argument` with all faults of its objects. */
 export async function checkArchive(archive: Archive): Promise<CheckedArchive> {
   const seen = new Set<string>();
   const faults: Fault[] = [];
@@ -65,7 +61,7 @@ function admit(object: StoredObject): readonly Fault[] {
   }
 }
 
-/** Stores the objects, or with `dryRun` prints what that would do. Throws `PARTLY_FAILED` if some failed. */
+/** With `dryRun` it only prints the outcome. Throws `PARTLY_FAILED` if some objects failed. */
 export async function importObjects(
   cli: Cli,
   daemon: LanternClient,
@@ -93,8 +89,8 @@ async function currentKeyIds(daemon: LanternClient, signal: AbortSignal): Promis
 }
 
 /**
- * Runs `action` for every object: first for the signing keys, so that their tokens are recognised; then for the
- * accounts, without which the daemon would delete their token Secrets; then for all others, several at a time.
+ * Signing keys come first, so that their tokens are recognised, and accounts before others: without its account, the
+ * daemon would delete a token Secret. Several objects are handled at a time.
  */
 async function inTurn(
   cli: Cli,
@@ -159,13 +155,12 @@ function printSummary(cli: Cli, summary: Summary, remark: string): void {
 /** For stored objects that differ: refuse the whole import, keep them, or replace them. */
 export type ImportMode = 'refuse' | 'skip' | 'overwrite';
 
-/** The outcome for one object. `conflict`: it is stored and differs, in the mode `refuse`. */
+/** `conflict`: the object is stored and differs, in the mode `refuse`. */
 type ImportOutcome = 'created' | 'configured' | 'unchanged' | 'skipped' | 'conflict';
 
 /** Other clients and the daemon may write in between. */
 const MAX_ATTEMPTS = 5;
 
-/** Imports one object at a time. */
 class Importer {
   readonly #daemon: LanternClient;
   readonly #mode: ImportMode;
@@ -173,7 +168,7 @@ class Importer {
   readonly #now: number;
   readonly #signal: AbortSignal;
 
-  /** `keyIds`: keys whose tokens the daemon may replace. */
+  /** The daemon may replace the tokens of `keyIds`. */
   constructor(
     daemon: LanternClient,
     options: { readonly mode: ImportMode; readonly keyIds: readonly string[]; readonly now: number },
@@ -186,12 +181,12 @@ class Importer {
     this.#signal = signal;
   }
 
-  /** The outcome that `carryOut` would have now. Throws if the daemon refuses the object. */
+  /** Returns the outcome that `carryOut` would have now. Throws if the daemon refuses the object. */
   async plan(object: StoredObject): Promise<ImportOutcome> {
     return await repeated(async () => (await this.#stepFor(object)).outcome);
   }
 
-  /** Stores the object if the mode allows it. A conflict is an outcome; other problems are thrown. */
+  /** A conflict is an outcome; other problems are thrown. */
   async carryOut(object: StoredObject): Promise<ImportOutcome> {
     return await repeated(async () => {
       if (await this.#isNewlyCreated(object)) return 'created';
@@ -227,10 +222,7 @@ class Importer {
     return { outcome: move.isMerged ? 'configured' : 'conflict', draft };
   }
 
-  /**
-   * The outcome of applying the draft. A refusal because of the stored object (immutable, type) counts as a difference.
-   * Objects that differ only in their records are unchanged, except in the mode `overwrite`.
-   */
+  /** A refusal due to the stored object (immutable, type) counts as a difference. Records count with `overwrite`. */
   async #outcomeOf(draft: ObjectDraft, record: Recording): Promise<'created' | 'configured' | 'unchanged'> {
     try {
       const compared = this.#mode === 'overwrite' ? record : {};
@@ -265,16 +257,16 @@ class Importer {
   }
 }
 
-/** How to store an object with its record. Empty: keep the stored record. */
+/** An empty one keeps the stored record. */
 type Recording = { readonly mode?: 'REPLACE'; readonly applied?: { readonly names: string[] } };
 
-/** The object's record. A complete one is left out, because requests have a limit of fields. */
+/** A complete record is left out, because requests have a limit of fields. */
 function recordOf({ applied = new Set() }: StoredObject, draft: ObjectDraft): Recording {
   const isWhole = applied.size > 0 && [...namesIn(draft)].every((name) => applied.has(name));
   return { mode: 'REPLACE', ...(!isWhole && { applied: { names: [...applied] } }) };
 }
 
-/** Repeats an action if another client has written in between. */
+/** Another client may write in between. */
 async function repeated<T>(action: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

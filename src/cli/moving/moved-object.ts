@@ -17,7 +17,7 @@ import {
 } from '../../tokens/signing-keys.ts';
 import { accountNameOf, holdsTokenOf, isTokenSecret, NAMESPACE, ROOT_CA, TOKEN } from '../../tokens/token-secrets.ts';
 
-/** True if the import must merge the object with the stored one, because the daemon maintains parts of it. */
+/** The import must merge such an object with the stored one, because the daemon maintains parts of it. */
 export function isKeptByDaemon(object: StoredObject): boolean {
   return isSigningKeys(refOf(object)) || isTokenSecret(object);
 }
@@ -30,10 +30,9 @@ type Move = {
 };
 
 /**
- * Adapts an object of another store to this one. Signing keys are merged with the stored ones. A token Secret loses the
- * uid of its account, which is of the other store: the daemon would take the account for deleted, and delete the
- * Secret. What the daemon has filled in since stays, so that a repeated import changes nothing. `keyIds`: keys whose
- * tokens the daemon may replace.
+ * Adapts an object of another store. A token Secret loses the uid of its account: the daemon would take the other
+ * store's account for deleted, and delete the Secret. Values that the daemon has filled in since stay, so that a
+ * repeated import changes nothing. The daemon may replace the tokens of `keyIds`.
  */
 export async function moveOf(
   object: StoredObject,
@@ -84,15 +83,14 @@ export async function keySetIn(object: StoredObject | undefined): Promise<Signin
   return set.ok ? set.value : undefined;
 }
 
-/** The ids of all keys of a set, retired ones included. */
+/** Includes retired keys. */
 export function keyIdsOf(set: SigningKeySet | undefined): string[] {
   return set === undefined ? [] : [set.signing.kid, ...set.retired.map(({ key }) => key.kid)];
 }
 
 /**
- * Merges two Secrets of signing keys, so that the tokens of both stores verify: the imported key signs from now on, and
- * the stored one is retired as by a rotation. Answers `current` itself if it has all of the keys already. Undefined if
- * one of the two is not a valid key set: then they are treated like other objects.
+ * Keeps the tokens of both stores valid: the imported key signs from now on, and the stored one is retired as by a
+ * rotation. Returns `current` if it has all keys already; undefined if one of the two is not a valid key set.
  */
 async function mergedSigningKeys(
   moved: StoredObject,
@@ -117,7 +115,7 @@ function merged(coming: SigningKeySet, here: SigningKeySet, now: number): Signin
   return { ...(isKnown ? here : coming), retired };
 }
 
-/** Merges retired keys; the later time counts. Expired keys stay. */
+/** The later time counts. Expired keys stay. */
 function joined(set: SigningKeySet, others: SigningKeySet['retired']): SigningKeySet['retired'] {
   const needed = others.filter(({ key }) => key.kid !== set.signing.kid);
   const byId = new Map(set.retired.map((each) => [each.key.kid, each]));

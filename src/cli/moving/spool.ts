@@ -9,13 +9,13 @@ import { collectObjects } from '../objects/collect-objects.ts';
 import { printYaml } from '../output/print-yaml.ts';
 
 /**
- * All objects of a daemon as of one moment, in a nameless file, encrypted with a key that is in memory only. They may
- * need more than memory has, and an export must not contain objects that changed while it read.
+ * A snapshot of a daemon's objects, in a nameless file, encrypted with a key that is only in memory. Memory may be too
+ * small for the objects, and an export must not contain changes made during the read.
  */
 export class Spool implements AsyncDisposable {
   readonly #file: FileHandle;
   readonly #archive: Archive;
-  /** By `refKey`: the position of the last version that was written. */
+  /** By `refKey`: the position of the last version written. */
   readonly #numbers: ReadonlyMap<string, number>;
 
   private constructor(file: FileHandle, archive: Archive, numbers: ReadonlyMap<string, number>) {
@@ -54,7 +54,7 @@ export class Spool implements AsyncDisposable {
     return this.#numbers.size;
   }
 
-  /** Each object once. */
+  /** Yields each object once. */
   async *objects(): AsyncGenerator<StoredObject, void> {
     let number = 0;
     for await (const object of this.#archive.objects()) {

@@ -13,23 +13,20 @@ import {
 import type { LanternClient } from '../../rpc/client.ts';
 import { objectFromWire } from '../../rpc/lantern/object-messages.ts';
 
-/** Attempts to read what changed meanwhile. */
+/** Attempts to read objects that changed meanwhile. */
 const MAX_ROUNDS = 20;
 const MAX_NAMED = 5;
 
-/** The revision of a default account that is not stored. */
+/** Marks a default account that is not stored. */
 const VERSION_OF_NOBODY = defaultAccountOf('default').metadata.resourceVersion;
 
-/** Receives objects one by one. A later one replaces an earlier one of the same name. */
+/** A later object replaces an earlier one of the same name. */
 type Sink = (object: StoredObject) => Promise<void>;
 
 /**
- * Reads every object of every kind and namespace as of one moment, values included, into `sink`. After the first pass
- * it lists all revisions and reads changed objects again, until a listing shows no change. Answers the keys (`refKey`)
- * of the objects of that moment; `sink` may have received others before. Memory: a key and a revision per object, and a
- * page.
- *
- * Throws `aborted` if objects change faster than they can be read.
+ * Reads all objects as of one moment, values included: after the first pass it reads changed objects again, until a
+ * listing shows no change. Returns the keys (`refKey`) of that moment; `sink` may have received other objects before.
+ * Needs memory for a key and a revision per object. `aborted` if objects change faster than they can be read.
  */
 export async function collectObjects(
   daemon: LanternClient,
@@ -56,7 +53,7 @@ export async function collectObjects(
   }
 }
 
-/** Objects that changed, are new, or are gone. */
+/** Includes new and deleted objects. */
 async function changedSince(
   daemon: LanternClient,
   versions: ReadonlyMap<string, string>,

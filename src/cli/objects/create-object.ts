@@ -18,14 +18,13 @@ import { formatJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-/** Options of every `create` of an object. */
 export type PlainCreateOptions = {
   readonly namespace?: string;
   readonly dryRun?: 'client' | 'server';
   readonly output?: 'yaml' | 'json' | 'name';
 };
 
-/** With the option of kinds that have contents to hash. */
+/** For kinds that have contents to hash. */
 export type CreateOptions = PlainCreateOptions & { readonly appendHash: boolean };
 
 export function addCreateOptions(command: Command): Command {
@@ -46,7 +45,7 @@ export function addPlainCreateOptions(command: Command): Command {
     .addOption(outputOption('yaml', 'json', 'name'));
 }
 
-/** Creates the object, which must not exist, and prints the result. A dry run prints what would be created. */
+/** The object must not exist. A dry run only prints it. */
 export async function createObject(
   cli: Cli,
   command: Command,
@@ -65,7 +64,7 @@ async function storeObject(
   draft: ObjectDraft,
   { dryRun }: PlainCreateOptions,
 ): Promise<ObjectDraft> {
-  // The parser of YAML is loaded only here: `--dry-run=client` does without it.
+  // Loads the parser of YAML, which `--dry-run=client` does not need.
   const { objectFromWire, objectToWire } = await import('../../rpc/lantern/object-messages.ts');
   return withDaemon(cli, command, async (daemon) => {
     const request = { object: objectToWire(draft), createOnly: true, dryRun: dryRun === 'server' };
@@ -98,7 +97,6 @@ function manifestOf(object: ObjectDraft, options: PlainCreateOptions): Record<st
   return { ...manifest, metadata };
 }
 
-/** Options of `create secret generic` and `create configmap` for the values. */
 export type ValueOptions = {
   readonly fromFile?: readonly string[];
   readonly fromLiteral?: readonly string[];
@@ -117,7 +115,7 @@ export function addValueOptions(command: Command): Command {
     );
 }
 
-/** Reads the values by key. As with kubectl, a key that occurs twice is refused. */
+/** As with kubectl, a key that occurs twice is refused. */
 export async function readValues(options: ValueOptions, cli: Cli): Promise<Map<string, Uint8Array>> {
   const { fromFile = [], fromLiteral = [], fromEnvFile = [] } = options;
   if (fromEnvFile.length > 0 && fromFile.length + fromLiteral.length > 0) {
@@ -155,7 +153,6 @@ async function readFileSource(source: string, cli: Cli): Promise<Entry[]> {
   return readDirectory(path, cli);
 }
 
-/** `[KEY=]PATH`; the parts of it. */
 function parseFileSource(source: string): { readonly key: string | undefined; readonly path: string } {
   const [first = '', second, ...more] = source.split('=');
   if (more.length > 0) throw wrongUsage(`--from-file "${source}": neither key nor path may hold "="`);
@@ -176,7 +173,7 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-/** Reads the regular files whose names are valid keys, in order of name. Others are skipped, with a notice. */
+/** Reads regular files whose names are valid keys, in order of name. Skips others with a notice. */
 async function readDirectory(directory: string, cli: Cli): Promise<Entry[]> {
   const found = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
     throw toLanternError(error, `read the directory "${directory}"`);
@@ -197,7 +194,7 @@ function readLiteral(source: string): Entry {
   return [source.slice(0, at), Buffer.from(readableArgument(source.slice(at + 1), '--from-literal'))];
 }
 
-/** Refuses U+FFFD, which Node silently puts for bytes of an argument that are not UTF-8. */
+/** Refuses U+FFFD, with which Node silently replaces bytes of an argument that are not UTF-8. */
 export function readableArgument(text: string, option: string): string {
   if (!text.includes('\uFFFD')) return text;
   throw wrongUsage(`${option} has bytes that are not UTF-8; put the value into a file and use --from-file`);

@@ -13,23 +13,19 @@ const HEADER = [
   '#',
 ];
 
-/** The text for the editor: the header, the problems of the last attempt, and the manifest. */
 export function textToEdit(manifest: string, problems: readonly string[]): string {
   const complaints = problems.length === 0 ? [] : [...problems.map((text) => `# * ${printable(text)}`), '#'];
   return [...HEADER, ...complaints, manifest.trimEnd(), ''].join('\n');
 }
 
-/** The manifest in the edited text, without the comments above it. Empty if there is nothing else. */
+/** Without the comments above the manifest. Empty if there is nothing else. */
 export function manifestIn(text: string): string {
   const lines = text.split('\n');
   const start = lines.findIndex((line) => line.trim() !== '' && !line.startsWith('#'));
   return start < 0 ? '' : lines.slice(start).join('\n').trimEnd();
 }
 
-/**
- * Parses the edited manifest to a draft of the same object, at the revision that was read unless the text has another
- * one: a concurrent change must not be overwritten by accident.
- */
+/** Keeps the revision that was read unless the text has another: a concurrent change must not be overwritten. */
 export function parseEdited(manifest: string, original: StoredObject): Parsed<ObjectDraft> {
   const { namespace, name, resourceVersion } = original.metadata;
   const documents = parseManifest(manifest, { defaultNamespace: namespace });
@@ -52,15 +48,12 @@ function mustStay(field: string, value: string): Fault {
   return { field, message: `must stay "${value}"` };
 }
 
-/** The user's editor, a shell command. */
+/** A shell command. */
 export function editorOf(environment: Readonly<Record<string, string | undefined>>): string {
   return environment.KUBE_EDITOR || environment.VISUAL || environment.EDITOR || 'vi';
 }
 
-/**
- * Runs the editor on the file, in this terminal. Throws `failed-precondition` if it fails. An abort asks the editor to
- * end, and `cancelled` is thrown when it has.
- */
+/** Runs in this terminal. `failed-precondition` if the editor fails. An abort ends it, and throws `cancelled`. */
 export async function runEditor(editor: string, file: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   // exec replaces the shell, so that a signal reaches the editor.

@@ -3,10 +3,10 @@ import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v
 import type { Wanted } from '../kinds.ts';
 import { allPages } from '../with-daemon.ts';
 
-/** An empty namespace is all namespaces. */
+/** An empty namespace means all namespaces. */
 export type Query = Wanted & { readonly namespace: string; readonly withData: boolean };
 
-/** Fetches the object of that name, or all objects of the kind. Throws `not-found` for a name that does not exist. */
+/** Throws `not-found` for a name that does not exist. */
 export async function fetchObjects(
   daemon: LanternClient,
   { kind: { kind }, name, namespace, withData }: Query,

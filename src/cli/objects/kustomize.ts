@@ -11,7 +11,7 @@ import type { Cli } from '../command.ts';
 import { printable } from '../output/text.ts';
 import { isLeftOut, type Manifests, nameOfOther, sortDocuments } from './manifests.ts';
 
-/** The objects and Pods of the kustomization in `directory`, with the errors of `readManifests`. */
+/** Errors as `readManifests`. */
 export async function readKustomization(
   cli: Cli,
   directory: string,
@@ -23,10 +23,7 @@ export async function readKustomization(
   return sortDocuments([{ place: directory, documents }], namespace, cli.terminal);
 }
 
-/**
- * Builds the kustomization in `directory`, and prints what was left out of it on stderr. Throws `invalid-argument` with
- * all of its faults.
- */
+/** Prints what the build left out on stderr. `invalid-argument` has all faults. */
 export async function buildDocuments(
   cli: Cli,
   directory: string,
@@ -48,10 +45,9 @@ export function passedThrough(built: readonly Finished[]): string[] {
     .map(nameOfOther);
 }
 
-/** Errors for a path that is not a directory. */
 const NO_DIRECTORY = new Set(['ENOTDIR', 'ENOENT']);
 
-/** A directory of a kustomization, opened once: files are found by its descriptor, and none outside of it. */
+/** Opened once: files are found by its descriptor, and none outside of it. */
 class HeldDirectory implements KustomizeDirectory {
   readonly path: string;
   readonly #held: ContainedDirectory;
@@ -93,7 +89,7 @@ class HeldDirectory implements KustomizeDirectory {
   }
 
   async directory(path: string): Promise<KustomizeDirectory | undefined> {
-    // By descriptor, as the directory may have been renamed.
+    // By descriptor, because the directory may have been renamed.
     const from = isAbsolute(path) ? path : `${this.#held.path}/${path}`;
     try {
       const held = await ContainedDirectory.open(from);

@@ -6,7 +6,7 @@ import type { Terminal } from '../terminal.ts';
 
 /** `objects` must have their values. */
 export async function toManifests(objects: readonly WireObject[]): Promise<Record<string, unknown>[]> {
-  // The parser of YAML is loaded only here: tables do without it.
+  // Loads the parser of YAML, which tables do not need.
   const [{ objectFromWire }, { objectToManifest }] = await Promise.all([
     import('../../rpc/lantern/object-messages.ts'),
     import('../../objects/manifest/object-to-manifest.ts'),
@@ -21,13 +21,12 @@ export function isManifestFormat(format: string | JsonPathTemplate | undefined):
   return format === 'json' || format === 'yaml' || typeof format === 'object';
 }
 
-/** Prints a manifest or a list. The output of a template gets no final newline, as with kubectl. */
+/** As with kubectl, the output of a template gets no final newline. */
 export async function showManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
   if (typeof format === 'object') await terminal.write(Buffer.from(renderJsonPath(format, manifest)));
   else terminal.print(format === 'json' ? formatJson(manifest) : printYaml(manifest));
 }
 
-/** Prints one of a sequence of manifests. */
 export async function showNextManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
   if (format === 'yaml') terminal.print('---');
   await showManifest(terminal, manifest, format);

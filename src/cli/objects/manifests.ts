@@ -8,21 +8,20 @@ import { inFile, nameOfFile, readText } from '../input-files.ts';
 import { printable } from '../output/text.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** The documents of a file or of a kustomization. */
+/** `place` is a file or the directory of a kustomization. */
 type DocumentSource = { readonly place: string; readonly documents: Parsed<readonly ManifestDocument[]> };
 
 type ObjectDocument = Extract<ManifestDocument, { kind: 'object' }>;
 type OtherDocument = Extract<ManifestDocument, { kind: 'other' }>;
 
-/** A Pod as it was written, the file it is in, and its name for messages. */
+/** A Pod as it was written. `name` is for messages. */
 export type PodDocument = Pick<DocumentSource, 'place'> & Pick<OtherDocument, 'raw'> & { readonly name: string };
 
 export type Manifests = { readonly objects: readonly Declared[]; readonly pods: readonly PodDocument[] };
 
 /**
- * Reads manifest files, in order. Documents of kinds that are neither stored nor mounted are left out, with a notice on
- * stderr. Throws `invalid-argument` with every fault of every file, and if nothing is left. As with kubectl, an object
- * that names a namespace other than `namespace` is a fault.
+ * Leaves out kinds that are neither stored nor mounted, with a notice on stderr. `invalid-argument` has all faults of
+ * all files. As with kubectl, a namespace other than `namespace` is a fault. An empty result is one, too.
  */
 export async function readManifests(
   files: readonly string[],
@@ -37,7 +36,7 @@ export async function readManifests(
   return sortDocuments(sources, namespace, terminal);
 }
 
-/** Separates objects and Pods, with the notice and the errors of `readManifests`. */
+/** Notice and errors as `readManifests`. */
 export function sortDocuments(
   sources: readonly DocumentSource[],
   namespace: string | undefined,
@@ -72,7 +71,6 @@ export function isLeftOut(document: ManifestDocument): document is OtherDocument
   return document.kind === 'other' && !isPod(document);
 }
 
-/** `Deployment "web"`, for a message. */
 export function nameOfOther({ objectKind, raw }: OtherDocument): string {
   return printable(`${objectKind} "${nameIn(raw)}"`);
 }
@@ -93,7 +91,7 @@ function declaredIn({ draft, wording }: ObjectDocument, namespace: string | unde
   return faulty([{ field: 'metadata.namespace', message }]);
 }
 
-/** Reads and parses a file with one YAML or JSON document. Faults are thrown with the file's name. */
+/** Requires one YAML or JSON document. Faults have the file's name. */
 export async function readDocument<T>(
   file: string,
   terminal: Terminal,

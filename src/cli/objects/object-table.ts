@@ -8,7 +8,7 @@ type TableOptions = {
   readonly now: number;
   readonly wide: boolean;
   readonly withNamespace: boolean;
-  /** Print names as `secret/db`, as the output has several kinds. */
+  /** Prints names as `secret/db`, for output with several kinds. */
   readonly withKind: boolean;
   readonly withLabels: boolean;
   readonly withHeadings: boolean;
@@ -16,7 +16,7 @@ type TableOptions = {
 
 type Column = { readonly heading: string; readonly cell: (object: WireObject) => string };
 
-/** Objects of one kind, in the columns of kubectl. */
+/** The columns are those of kubectl. */
 export function objectTable(kind: KindName, objects: readonly WireObject[], options: TableOptions): string {
   return formatTable(objectHeadings(kind, options), objectRows(kind, objects, options));
 }
@@ -26,7 +26,6 @@ export function objectHeadings(kind: KindName, options: TableOptions): Headings 
   return columnsFor(kind, options).map(({ heading }) => heading);
 }
 
-/** The cells of each object, below the headings. */
 export function objectRows(kind: KindName, objects: readonly WireObject[], options: TableOptions): string[][] {
   const columns = columnsFor(kind, options);
   return objects.map((object) => columns.map(({ cell }) => printable(cell(object))));
@@ -54,7 +53,7 @@ const COLUMNS: Readonly<Record<KindName['kind'], readonly Column[]>> = {
   ProjectedVolume: [],
 };
 
-/** Columns that kubectl does not have. */
+/** kubectl does not have these columns. */
 const WIDE_COLUMNS: readonly Column[] = [
   { heading: 'SIZE', cell: sizeOf },
   { heading: 'REVISION', cell: (object) => object.metadata?.resourceVersion ?? '' },

@@ -9,7 +9,6 @@ import { inFile, manifestFiles } from '../input-files.ts';
 import { filenameOption } from '../options.ts';
 import type { Manifests, PodDocument } from './manifests.ts';
 
-/** Options of commands that read objects from manifests or from a kustomization. */
 export type ManifestOptions = {
   readonly filename?: readonly string[];
   readonly recursive: boolean;
@@ -38,7 +37,7 @@ export function suffixHashOption(): Option {
     .default('kustomize');
 }
 
-/** The objects of -f or -k. Prints a notice about each Pod among them. */
+/** Prints a notice about each Pod. */
 export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly Declared[]> {
   const { objects, pods } = await readFilesOrKustomization(cli, options);
   checkFields(pods);
@@ -51,7 +50,7 @@ export async function readObjects(cli: Cli, options: ManifestOptions): Promise<r
 
 const ONLY_PODS = 'no objects beside the Pods; to mount what the Pods use, run "lantern pod mount -f FILE ROOT"';
 
-/** Pods that are not mounted are checked for misspelt fields only. Later it would be too late. */
+/** Checks only for misspelt fields. The Pods are not mounted, so no later check finds these. */
 function checkFields(pods: readonly PodDocument[]): void {
   const faults = pods.flatMap(({ place, name, raw }) => {
     return podFieldFaults(raw).map(({ field, message }) => ({
@@ -62,11 +61,11 @@ function checkFields(pods: readonly PodDocument[]): void {
   if (faults.length > 0) throw invalid(faults);
 }
 
-/** The objects and Pods of -f or -k. Throws `wrongUsage` unless exactly one of the two is given. */
+/** Throws `wrongUsage` unless exactly one of -f and -k is given. */
 export async function readFilesOrKustomization(cli: Cli, options: ManifestOptions): Promise<Manifests> {
   const { filename, kustomize, namespace, suffixHash } = options;
   if (filename !== undefined && kustomize !== undefined) throw wrongUsage('-f and -k cannot be combined');
-  // Parsers and schemas are loaded only here: `lantern delete secret NAME` does without them.
+  // Loads parsers and schemas, which `lantern delete secret NAME` does not need.
   if (kustomize !== undefined) {
     const { readKustomization } = await import('./kustomize.ts');
     return readKustomization(cli, kustomize, namespace, suffixHash);

@@ -27,7 +27,7 @@ export type EventView = {
 /** Undefined: a table. */
 type EventFormat = ManifestFormat | 'name' | 'wide' | undefined;
 
-/** Prints recent events; with `watch` also new ones, until a signal. */
+/** With `watch` it also prints new events, until a signal. */
 export async function showEvents(cli: Cli, daemon: LanternClient, view: EventView): Promise<void> {
   const isSelected = (event: WireEvent) => view.types === undefined || view.types.has(eventType(event));
   const present = (await fetchEvents(daemon, view.query, cli.signal)).filter(isSelected);

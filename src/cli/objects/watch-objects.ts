@@ -20,10 +20,7 @@ export type ObjectView = {
   readonly withHeadings: boolean;
 };
 
-/**
- * Prints the objects, and then each that changes, until a signal. A deleted object is printed in its last state. Throws
- * what `followObjects` throws.
- */
+/** Prints all objects and then every change, until a signal. Errors as `followObjects`. */
 export async function watchObjects(
   cli: Cli,
   daemon: LanternClient,
@@ -72,15 +69,13 @@ function printerFor(cli: Cli, { kind, namespace }: Query, view: ObjectView): Sho
 /** For a daemon that restarts. Attempts before gRPC reconnects fail at once and cost nothing. */
 const BACKOFF = { firstMs: 100, maxMs: 1_000, jitter: 0.2 };
 
-/** The wait for a daemon that restarts, in milliseconds. */
+/** Milliseconds to wait for a daemon that restarts. */
 const PATIENCE_MS = 60_000;
 
 /**
  * Yields all objects at once, then every change; a deleted object in its last state. If the watch ends, because the
- * history is too short or the daemon restarts, it lists again and yields what changed meanwhile: nothing is missed, and
- * nothing comes twice. Calls `onAway` when it waits for the daemon.
- *
- * Throws `not-found` for a name that does not exist at first, and `unavailable` if the daemon does not come back.
+ * history is too short or the daemon restarts, it lists again: nothing is missed or repeated. Calls `onAway` when it
+ * waits for the daemon; `unavailable` if that does not return. `not-found` for a name that does not exist at first.
  */
 export async function* followObjects(
   daemon: LanternClient,
@@ -145,7 +140,7 @@ function matches({ name }: Query, { metadata }: WireObject): boolean {
 class SeenObjects {
   #objects = new Map<string, WireObject>();
 
-  /** Replaces all by a list. Answers what changed, and then the last states of objects that are gone. */
+  /** Returns changed objects, and then the last states of objects that are gone. */
   replaceBy(objects: readonly WireObject[]): readonly WireObject[] {
     const before = this.#objects;
     const now = new Map(objects.map((object) => [keyOf(object), object]));

@@ -28,10 +28,7 @@ export function describeSecret({ metadata, secret }: WireObject): string {
   ].join('\n');
 }
 
-/**
- * As `kubectl describe configmap`: text, sizes of binary values, and events. `now`: milliseconds since 1970, for the
- * ages of the events. No final newline.
- */
+/** As `kubectl describe configmap`. `now`: milliseconds since 1970, for the ages of events. No final newline. */
 export function describeConfigMap(
   { metadata, configMap }: WireObject,
   events: readonly WireEvent[],
@@ -55,7 +52,7 @@ export function describeConfigMap(
   ].join('\n');
 }
 
-/** A name, and the lines to the right of it. */
+/** The lines are to the right of the name. */
 type Row = readonly [name: string, lines: readonly string[]];
 
 function describeMetadata(metadata: WireMeta | null): string {
@@ -94,7 +91,6 @@ function sizeRows(sizes: Readonly<Record<string, unknown>>, keys: readonly strin
   return keys.toSorted().map((key) => [`${key}:`, [`${Number(sizes[key])} bytes`]]);
 }
 
-/** Formats rows with the lines in one column. */
 function aligned(rows: readonly Row[]): string[] {
   const width = Math.max(0, ...rows.map(([name]) => name.length)) + GAP;
   return rows.flatMap(([name, lines]) => lines.map((line, index) => (index === 0 ? name : '').padEnd(width) + line));
@@ -105,17 +101,14 @@ function printableText(text: string): string {
   return text.replace(/[^\n\t]+/g, printable);
 }
 
-/** In the form of the other kinds, with the spec as YAML. There are no events. No final newline. */
+/** There are no events. No final newline. */
 export function describeProjectedVolume({ metadata, projectedVolume }: WireObject): string {
   const spec = printYaml(JSON.parse(projectedVolume?.specJson || 'null'));
   const lines = printableText(spec).split('\n');
   return [...aligned(metadataRows(metadata)), '', 'Spec:', ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-/**
- * As `kubectl describe serviceaccount`. `secrets`: all Secrets of its namespace, without values, to mark missing ones
- * and to find its tokens. `now`: milliseconds since 1970. No final newline.
- */
+/** As `kubectl describe serviceaccount`. `secrets`: all of the namespace, to mark missing ones. No final newline. */
 export function describeServiceAccount(
   { metadata, serviceAccount }: WireObject,
   secrets: readonly WireObject[],

@@ -6,10 +6,10 @@ export type EnvironmentFormat = (typeof ENVIRONMENT_FORMATS)[number];
 
 type Variable = { readonly name: string; readonly value: Uint8Array };
 
-/** The output, and the variables whose names the format cannot have. */
+/** The format does not allow the names in `leftOut`. */
 type EnvironmentText = { readonly bytes: Uint8Array; readonly leftOut: readonly string[] };
 
-/** Formats variables. Throws `failed-precondition` for a value that the format cannot represent. */
+/** `failed-precondition` for a value that the format cannot represent. */
 export function formatEnvironment(format: EnvironmentFormat, variables: readonly Variable[]): EnvironmentText {
   switch (format) {
     case 'shell':
@@ -44,7 +44,7 @@ function shellText(variables: readonly Variable[]): EnvironmentText {
   };
 }
 
-/** Names that every reader accepts. Of others some readers keep a part, or lose the lines after it. */
+/** Every reader accepts these names. Some readers truncate others, or lose the lines after them. */
 const DOTENV_NAME = /^[\w.-]+$/;
 
 function dotenvText(variables: readonly Variable[]): EnvironmentText {
@@ -60,8 +60,8 @@ function hasDotenvName({ name }: Variable): boolean {
 }
 
 /**
- * For Node's `--env-file` and dotenv packages. No quote can be escaped, so the value gets quotes that it does not
- * contain. Single quotes first: inside others, some readers replace `$` or `\n`.
+ * For Node's `--env-file` and dotenv packages. They know no escaped quotes, so the value gets quotes that it does not
+ * contain. Single quotes come first: inside others, some readers replace `$` or `\n`.
  */
 function dotenvValue({ name, value }: Variable): string {
   const text = textOf(name, value, 'dotenv');

@@ -34,7 +34,7 @@ export function eventHeadings(columns: EventColumns): string[] {
   return columnsFor(columns).map(({ heading }) => heading);
 }
 
-/** The cells of each event, below the headings. `now`: milliseconds since 1970, for ages. */
+/** `now`: milliseconds since 1970, for ages. */
 export function eventRows(events: readonly WireEvent[], columns: EventColumns, now: number): string[][] {
   const shown = columnsFor(columns);
   return events.map((event) => shown.map(({ cell }) => printable(cell(event, now))));
@@ -50,7 +50,7 @@ function columnsFor({ wide, withNamespace }: EventColumns): Column[] {
   ];
 }
 
-/** The last section of a description, as in `kubectl describe`. No final newline. */
+/** As in `kubectl describe`. No final newline. */
 export function describeEvents(events: readonly WireEvent[], now: number): string {
   if (events.length === 0) return 'Events:  <none>';
   const headings = ['Type', 'Reason', 'Age', 'From', 'Message'];
@@ -71,7 +71,6 @@ function ageOf({ count, firstTimestamp, lastTimestamp }: WireEvent, now: number)
   return `${ageSince(lastTimestamp, now)} (x${count} over ${ageSince(firstTimestamp, now)})`;
 }
 
-/** Kubernetes' word for the type. */
 export function eventType({ type }: WireEvent): 'Normal' | 'Warning' {
   return type === 'WARNING' ? 'Warning' : 'Normal';
 }
@@ -87,7 +86,6 @@ function sourceOf({ host }: WireEvent): string {
   return `${EVENT_COMPONENT}, ${host}`;
 }
 
-/** An event in the shape of Kubernetes' v1 Event. */
 export function eventManifest(event: WireEvent): Record<string, unknown> {
   const { id, involvedObject, reason, message, count, firstTimestamp, lastTimestamp, host } = event;
   const { kind = '', namespace = '', name = '', uid = '', fieldPath = '' } = involvedObject ?? {};

@@ -20,10 +20,9 @@ const MAX_TEXT = 128 * 1024 * 1024;
 const TRIED = 'evaluate the template';
 
 /**
- * Evaluates a template on plain JSON, with kubectl's output: blanks between several values of a path, lists and maps as
- * Go's JSON, nothing for a missing field. Throws `out-of-range` for an index beyond the end of a list,
- * `failed-precondition` for an index or filter of something else and for values that cannot be compared, and
- * `resource-exhausted` if the result or the work exceeds the limits.
+ * Prints as kubectl does: blanks between several values of a path, lists and maps as Go's JSON, nothing for a missing
+ * field. `out-of-range` for an index beyond a list, `failed-precondition` for an index or filter of another value and
+ * for values that cannot be compared, `resource-exhausted` beyond the limits.
  */
 export function renderJsonPath(template: JsonPathTemplate, root: unknown): string {
   return new Rendering().render(template.parts, root);
@@ -57,10 +56,7 @@ function show(value: unknown): string {
   return typeof value === 'string' ? value : goJsonOfMaps(value);
 }
 
-/**
- * One step from a value to values in it. `every`: all elements of a list, or all values of a map. `down`: the value and
- * all lists, maps and strings in it that are not empty. `union`: the values of each member in turn.
- */
+/** `every`: all elements or values. `down`: the value and all lists, maps and strings in it that are not empty. */
 export type PathStep =
   | { readonly kind: 'field'; readonly name: string }
   | { readonly kind: 'index'; readonly index: number }
@@ -70,7 +66,7 @@ export type PathStep =
   | { readonly kind: 'union'; readonly members: readonly PathStep[] }
   | { readonly kind: 'filter'; readonly filter: Filter };
 
-/** Without a comparison it passes if `left` exists. */
+/** Without a comparison an element passes if `left` exists. */
 type Filter = { readonly left: Operand; readonly comparison: Comparison | undefined };
 
 export type Comparison = { readonly operator: Operator; readonly right: Operand };
@@ -78,19 +74,19 @@ export type Comparison = { readonly operator: Operator; readonly right: Operand 
 export const OPERATORS = ['==', '!=', '<=', '>=', '<', '>'] as const;
 export type Operator = (typeof OPERATORS)[number];
 
-/** A constant, or a path from the element that the filter tests. */
+/** A path starts at the element that the filter tests. */
 export type Operand = { readonly constant: string | number | boolean } | { readonly path: readonly PathStep[] };
 
 /** `tried` is the beginning of messages. */
 type Following = { readonly tried: string; readonly budget: StepBudget };
 
-/** Values that one template may visit. Steps and ranges can multiply. */
+/** The limit of one template: steps and ranges can multiply. */
 const MAX_VALUES = 5_000_000;
 
 class StepBudget {
   #left = MAX_VALUES;
 
-  /** @throws LanternError `resource-exhausted` */
+  /** Throws `resource-exhausted`. */
   spend(values: number, tried: string): void {
     this.#left -= values;
     if (this.#left >= 0) return;
@@ -98,7 +94,7 @@ class StepBudget {
   }
 }
 
-/** All values of the steps, in kubectl's order. */
+/** In kubectl's order. */
 function followSteps(steps: readonly PathStep[], from: readonly unknown[], following: Following): readonly unknown[] {
   return steps.reduce((values, step) => takeStep(step, values, following), from);
 }

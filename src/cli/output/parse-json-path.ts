@@ -29,10 +29,7 @@ const KNOWN = [
 /** The parts so far of the template, or of a range without its end yet. */
 type Open = { readonly path: JsonPath | undefined; readonly parts: TemplatePart[] };
 
-/**
- * Parses a template of kubectl's `-o jsonpath`: text, paths, quoted text and ranges. Unlike in kubectl, a quoted key in
- * brackets is one key with or without backslashes, and probable mistakes are faults.
- */
+/** Unlike kubectl, reads a quoted key in brackets as one key, with backslashes or not, and refuses likely mistakes. */
 export function parseJsonPath(template: string, field: string): Parsed<JsonPathTemplate> {
   if (template.length > MAX_TEMPLATE) return faulty([{ field, message: 'is longer than 64 KiB' }]);
   return new TemplateReader(template, field).read();
@@ -126,7 +123,7 @@ const ROOT = /[$@]/y;
 /** The first of two dots; the second begins the next step. */
 const DOWN = /\.(?=\.)/y;
 const EVERY = /\.\*/y;
-/** `.name`, with a backslash before what would end the name. */
+/** `.name`, with a backslash before a character that would end the name. */
 const NAME = /\.((?:\\.|[^\s.,[\]$@{}()?*:"'\\=<>!])+)/sy;
 /** Adds nothing. */
 const LONE_DOT = /\.(?=[\s}[)=<>!]|$)/y;
@@ -141,10 +138,10 @@ const QUOTED = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/sy;
 const WORD = /(?:true|false|[-+]?\d+(?:\.\d+)?)(?=[\s)=<>!])/y;
 const OPERATOR = new RegExp(`(?:${OPERATORS.join('|')})(?![=<>!~])`, 'y');
 
-/** As in kubectl, a filter cannot contain a filter. So brackets nest two deep. */
+/** As in kubectl, a filter cannot contain a filter, so brackets nest two deep. */
 type Where = 'path' | 'filter';
 
-/** Reads a path. Keeps the first error only: later ones follow from it. */
+/** Keeps only the first error: later ones follow from it. */
 class PathReader {
   readonly #text: string;
   at: number;
@@ -232,7 +229,6 @@ class PathReader {
     return this.#refuse(`is an invalid filter; ${FILTER_RULE}`);
   }
 
-  /** Skips blanks around the operand. */
   #readOperand(): Operand | undefined {
     this.take(BLANKS);
     const operand = this.#readConstant() ?? this.#readOwnPath();
@@ -283,10 +279,7 @@ const SIMPLE: Readonly<Record<string, string>> = {
 
 const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{3})|(.)|$)/gs;
 
-/**
- * The text of a literal in quotes of either kind, with the escapes of Go's strings. Undefined for an unknown escape.
- * `\xNN` and `\NNN` are the character of that number, not a byte.
- */
+/** Decodes the escapes of Go's strings; undefined for an unknown one. `\xNN` and `\NNN` are characters, not bytes. */
 function unquoted(quoted: string): string | undefined {
   const quote = quoted.charAt(0);
   let isKnown = true;

@@ -2,7 +2,7 @@ import { isFields } from '../../base/parsed.ts';
 
 /**
  * Prints JSON values (and bigints) as YAML that every reader of YAML 1.1 or 1.2, Go's among them, reads back unchanged:
- * whatever one of them could misread is in double quotes. As in kubectl's output keys are sorted, lists are not
+ * text that one of them could misread is in double quotes. As in kubectl's output keys are sorted, lists are not
  * indented below their key, and nothing is folded or an alias. No final newline.
  */
 export function printYaml(value: unknown): string {
@@ -75,7 +75,7 @@ function printNumber(value: number): string {
   return String(value).replace(/^(-?\d+)e/, '$1.0e');
 }
 
-/** Characters that no reader takes for anything but text: no blanks except spaces, no `: ` or ` #`. */
+/** Characters that every reader takes for text: no blanks except spaces, no `: ` or ` #`. */
 const PLAIN = /^[\p{L}\p{N}_./+$(](?:[\p{L}\p{M}\p{N}\p{P}\p{S} ]*[\p{L}\p{M}\p{N}\p{P}\p{S}])?$/u;
 const NOT_PLAIN = /:(?: |$)| #|^\.\.\./;
 /** Numbers, dates and times in the notation of any reader, and similar text. */
@@ -83,7 +83,7 @@ const NUMBER_LIKE =
   /^[-+.]*[0-9](?:[0-9a-f_.,:+-]|[xobt zi](?=[0-9a-f_.:+-]|$))*$|^[-+.]*(?:inf(?:inity)?|nan)$|^[-+._]*(?:e[-+]?[0-9]+)?$/i;
 const WORD_LIKE = /^(?:y|n|yes|no|on|off|true|false|null|~|=|<<)$/i;
 
-/** On one line: plain if that is safe, else in double quotes. */
+/** Plain if that is safe, otherwise in double quotes. */
 function printText(text: string): string {
   const isPlain =
     PLAIN.test(text) &&
@@ -94,9 +94,7 @@ function printText(text: string): string {
   return isPlain ? text : quote(text);
 }
 
-/**
- * Characters that some reader refuses, changes or takes for a line end; and bidirectional marks, which disguise text.
- */
+/** Some reader refuses or changes these, or takes them for a line end. Bidirectional marks disguise text. */
 const MUST_ESCAPE =
   /[\p{Cc}\p{Cs}\u2028\u2029\uFEFF\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069\uFDD0-\uFDEF\uFFF9-\uFFFB\uFFFE\uFFFF]/u;
 

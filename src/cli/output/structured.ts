@@ -1,10 +1,7 @@
-/** `oneof`s of Lantern's protos: proto-loader adds a property of that name, which names the member that is set. */
+/** `oneof`s of Lantern's protos. proto-loader adds a property of that name with the name of the set member. */
 const ONEOF_NAMES = new Set(['definition', 'source', 'body']);
 
-/**
- * A wire message as plain JSON: protobuf's JSON names, bytes as base64, no absent members, and none of the properties
- * that proto-loader adds. Not for messages with string maps, whose keys could look like such properties.
- */
+/** Protobuf's JSON, without proto-loader's properties. Not for string maps: their keys could look like these. */
 export function wireToJson(message: unknown): unknown {
   if (message instanceof Uint8Array) return Buffer.from(message).toString('base64');
   if (Array.isArray(message)) return message.map(wireToJson);

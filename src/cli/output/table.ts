@@ -8,7 +8,7 @@ const GAP = 3;
 /** Undefined for a table without headings. */
 export type Headings = readonly string[] | undefined;
 
-/** Aligned columns below headings, without trailing blanks. Cells may be coloured. No final newline. */
+/** Cells may be coloured. Neither trailing blanks nor a final newline. */
 export function formatTable(headings: Headings, rows: readonly (readonly string[])[], gap = GAP): string {
   return new GrowingTable(headings, gap).add(rows);
 }
@@ -24,7 +24,7 @@ export class GrowingTable {
     this.#gap = gap;
   }
 
-  /** Formats rows, the first time below the headings. */
+  /** The first rows get the headings. */
   add(rows: readonly (readonly string[])[]): string {
     const isFirst = this.#widths.length === 0;
     const lines = isFirst && this.#headings !== undefined ? [this.#headings, ...rows] : rows;
@@ -43,18 +43,13 @@ function formatLine(cells: readonly string[], widths: readonly number[], gap: nu
     .trimEnd();
 }
 
-/** Width on the screen, without colours. */
 function widthOf(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }
 
-/** One entry of a volume. */
 export type TreeLine = Omit<WireTreeEntry, 'contents'>;
 
-/**
- * Entries as a tree below `root`, with mode, owner and size in columns. `entries`: depth first, a directory before its
- * contents.
- */
+/** `entries` are depth first, a directory before its contents. */
 export function formatTree(root: string, entries: readonly TreeLine[], style: Style): string {
   const last = lastChildren(entries);
   const lines = entries.map((entry) => ({
@@ -91,7 +86,7 @@ function factsOf(entry: TreeLine): string {
   return entry.type === 'FILE' ? `${owner}  ${formatSize(entry.size)}` : owner;
 }
 
-/** The branches to an entry: a line for each directory above it that has more entries, then the corner. */
+/** A line for each directory above the entry that has more entries, then the corner. */
 function branches(path: string, lastChildOf: ReadonlyMap<string, string>): string {
   const elements = path.split('/');
   return elements
@@ -103,7 +98,6 @@ function branches(path: string, lastChildOf: ReadonlyMap<string, string>): strin
     .join('');
 }
 
-/** The name of the last entry of each directory. */
 function lastChildren(entries: readonly TreeLine[]): Map<string, string> {
   const last = new Map<string, string>();
   for (const entry of entries) {

@@ -1,9 +1,6 @@
 import { styleText } from 'node:util';
 
-/**
- * Escapes control characters, so that a path or message from elsewhere can neither break a table nor steer the
- * terminal. For single lines: newlines are escaped too.
- */
+/** Attack: a path or message with control characters can steer the terminal or break a table. Escapes newlines too. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}|\p{Cf}|[\u2028\u2029]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
@@ -11,7 +8,7 @@ export function printable(text: string): string {
   });
 }
 
-/** Colours by meaning. Without colour every function returns its text unchanged. */
+/** Without colour every function returns its text unchanged. */
 export type Style = Readonly<
   Record<'good' | 'caution' | 'bad' | 'directory' | 'link' | 'faint', (text: string) => string>
 >;
@@ -32,7 +29,6 @@ export function styleFor(colour: boolean): Style {
   };
 }
 
-/** A notice of the daemon as one line for stderr. */
 export function noticeLine({ reason, message }: { readonly reason: string; readonly message: string }): string {
   return `warning: ${printable(reason)}: ${printable(message)}`;
 }

@@ -7,7 +7,6 @@ import { wireToJson } from './structured.ts';
 import { ageSince, formatMode, formatSize, formatTable } from './table.ts';
 import { printable, type Style } from './text.ts';
 
-/** The table of `lantern volumes`. */
 export function volumeTable(volumes: readonly WireVolume[], wide: boolean, now: number, style: Style): string {
   const more = wide ? ['GENERATION', 'PROBLEM'] : [];
   const headings = ['VOLUME', 'NAMESPACE', 'STATE', 'UPDATED', 'POD', 'CONTENT', 'FILES', 'TARGETS', ...more];
@@ -25,7 +24,6 @@ export function volumeTable(volumes: readonly WireVolume[], wide: boolean, now: 
   return formatTable(headings, rows);
 }
 
-/** The output of `lantern volume`, in sections. */
 export function describeVolume(volume: WireVolume, style: Style): string {
   const facts = [
     ['Volume:', printable(volume.volumeId)],
@@ -67,7 +65,7 @@ export function describeVolume(volume: WireVolume, style: Style): string {
   ].join('\n\n');
 }
 
-/** The sources of a volume: `secret/db, configmap/settings, downwardAPI`. */
+/** Example: `secret/db, configmap/settings, downwardAPI`. */
 export function describeDefinition(definition: WireDefinition | null): string {
   if (definition === null) return '<unknown>';
   if (definition.projectedVolume !== undefined) return `projectedvolume/${definition.projectedVolume}`;
@@ -91,7 +89,6 @@ function formatState(volume: Pick<WireVolume, 'state'>, style: Style): string {
   return volume.state === 'STALE' ? style.caution(word) : style.bad(word);
 }
 
-/** The duration of a problem. */
 function sinceWhen({ problemSince }: WireVolume, now: number): string {
   return problemSince === '' ? '' : ` (${ageSince(problemSince, now)})`;
 }
@@ -120,7 +117,7 @@ function section(headings: readonly string[], rows: readonly (readonly string[])
   return formatTable(headings, rows.length === 0 ? [none] : rows);
 }
 
-/** The mounts of each container. No variables and no credentials, which are secret. */
+/** Omits variables and credentials, which are secret. */
 export function mountedPodText({ pod, containers }: MountPodResponse): string {
   const name = `pod/${printable(pod?.name ?? '')} mounted at ${printable(pod?.rootPath ?? '')}`;
   const rows = containers.flatMap((container) =>
@@ -135,7 +132,7 @@ export function mountedPodText({ pod, containers }: MountPodResponse): string {
   return [name, formatTable(['CONTAINER', 'MOUNT PATH', 'TARGET', 'VOLUME'], rows)].join('\n');
 }
 
-/** The same as JSON, with the names of the variables. */
+/** Has the names of the variables, but not their values. */
 export function mountedPodJson({ pod, containers, notices }: MountPodResponse): unknown {
   return {
     pod: wireToJson(pod),
@@ -150,7 +147,7 @@ export function mountedPodJson({ pod, containers, notices }: MountPodResponse): 
   };
 }
 
-/** The table of `lantern pod status`: a row for each volume, and one for a pod without volumes. */
+/** A row for each volume, and one for a pod without volumes. */
 export function podTable(pods: readonly WirePod[], allNamespaces: boolean, style: Style): string {
   const headings = ['POD', 'ROOT', 'VOLUME', 'STATE', 'LAST ERROR'];
   const rows = pods.flatMap(({ namespace, name, rootPath, volumes }) => {

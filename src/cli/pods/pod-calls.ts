@@ -10,10 +10,7 @@ import { allPages } from '../with-daemon.ts';
 /** A shorter wait is not reported. */
 const SILENT_MS = 500;
 
-/**
- * Calls MountPod, and waits up to `waitMs` milliseconds for missing objects. Prints on stderr what it waits for; when
- * time is up the error says what is missing. An abort throws the signal's reason, and the daemon undoes the call.
- */
+/** Waits up to `waitMs` milliseconds for missing objects, and names them. After an abort the daemon undoes the call. */
 export async function mountPod(
   cli: Cli,
   daemon: LanternClient,
@@ -45,12 +42,12 @@ async function mountPatiently(
     const patient = { ...request, waitForObjects: true };
     return await daemon.projector.mountPod(patient, { signal, deadlineMs: waitMs });
   } catch (error) {
-    // The daemon says what is missing. Without its answer the first call's error still does.
+    // The daemon names the missing objects. Without its answer the first call's error still does.
     throw hasCode(error, 'deadline-exceeded') ? missing : error;
   }
 }
 
-/** Lists the mounted pods of a namespace, or of all if it is empty. */
+/** An empty namespace means all. */
 export function listPods(cli: Cli, daemon: LanternClient, namespace: string): Promise<Pod[]> {
   return allPages(
     (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal: cli.signal }),

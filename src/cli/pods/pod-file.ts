@@ -4,7 +4,7 @@ import { type ContainerEnv, type PodPlacement, parseContainerEnv } from '../../s
 import { parsePodManifest } from '../../spec/pod/pod-manifest.ts';
 import { podFactsToJson } from '../../spec/pod-facts.ts';
 
-/** What a volume shows of a Pod: its namespace, if the manifest names one, and the facts of the downward API. */
+/** The namespace, if the manifest names one, and the facts of the downward API. */
 export type PodFile = { readonly namespace: string | undefined; readonly facts: PodFacts };
 
 /** `document` is the parsed YAML or JSON of one Pod manifest. */
@@ -15,15 +15,14 @@ export function parsePodFile(document: unknown): Parsed<PodFile> {
   return parsed({ namespace, facts: podFactsToJson(facts) as PodFacts });
 }
 
-/** One container of a Pod manifest, and what its variables can show of the pod. */
 type PodContainer = PodFile & {
   readonly container: ContainerEnv;
   readonly placement: PodPlacement;
-  /** The names of all containers, init containers last. */
+  /** Init containers are last. */
   readonly names: readonly string[];
 };
 
-/** Parses the container `name`, or the first that is not an init container. Variables of others are not checked. */
+/** The default is the first container that is not an init container. Variables of others are not checked. */
 export function parsePodContainer(document: unknown, name: string | undefined): Parsed<PodContainer> {
   const manifest = parsePodManifest(document);
   if (!manifest.ok) return manifest;

@@ -4,7 +4,6 @@ import { inFile, manifestFiles } from '../input-files.ts';
 import { type Manifests, type PodDocument, readManifests } from '../objects/manifests.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** A valid Pod of a manifest file. */
 export type PodInFile = {
   readonly namespace: string;
   readonly name: string;
@@ -17,10 +16,7 @@ export type PodInFile = {
 /** `others`: the number of objects beside the Pods. */
 type PodsInFiles = { readonly pods: readonly PodInFile[]; readonly others: number };
 
-/**
- * Reads the Pods of manifest files and directories. Throws `invalid-argument` with every fault, if there is no Pod, and
- * if two have the same name, under which each is mounted.
- */
+/** `invalid-argument` has every fault. No Pod is one, and so are two of one name: each is mounted under its name. */
 export async function readPods(
   paths: readonly string[],
   namespace: string | undefined,
@@ -30,7 +26,7 @@ export async function readPods(
   return podsOf(manifests, paths.join(', '), namespace);
 }
 
-/** Checks the Pods read from `place`, with the errors of `readPods`. */
+/** Errors as `readPods`. */
 export function podsOf(
   { objects, pods: documents }: Manifests,
   place: string,

@@ -7,7 +7,6 @@ import { readBytes } from '../input-files.ts';
 import { collect, namespaceOption } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** Options of `mount` and `render` for the contents of a volume. */
 export type VolumeOptions = {
   readonly filename?: string;
   readonly secret?: string;
@@ -19,7 +18,6 @@ export type VolumeOptions = {
   readonly dataFile?: readonly string[];
 };
 
-/** The fields that MountRequest and RenderVolumeRequest have in common. */
 type VolumeRequest = {
   readonly namespace: string;
   readonly definition: VolumeDefinition;
@@ -40,7 +38,7 @@ export function addVolumeOptions(command: Command): Command {
     .option('--data-file <KEY=PATH>', 'data of a `request` source, read from a file; may be repeated', collect);
 }
 
-/** Reads the files of the options. Throws `invalid-argument` with every fault and its file. */
+/** `invalid-argument` has every fault with its file. */
 export async function volumeRequest(options: VolumeOptions, terminal: Terminal): Promise<VolumeRequest> {
   const definition = await definitionFor(options, terminal);
   const pod = options.podFile === undefined ? undefined : await (await files()).readPodFile(options.podFile, terminal);
@@ -65,12 +63,12 @@ async function definitionFor(options: VolumeOptions, terminal: Terminal): Promis
   return { source: await (await files()).readVolumeSource(filename ?? '-', terminal) };
 }
 
-/** Parsers and schemas are loaded only here: `lantern mount --secret NAME` does without them. */
+/** Loads parsers and schemas, which `lantern mount --secret NAME` does not need. */
 async function files() {
   return await import('./volume-files.ts');
 }
 
-/** Parses `KEY=PATH` and reads the files. The values are not arguments, because every user can read those. */
+/** The values are not arguments, because every user can read those. */
 async function readData(args: readonly string[], terminal: Terminal): Promise<Record<string, Uint8Array>> {
   const data: Record<string, Uint8Array> = Object.create(null);
   for (const arg of args) {
