@@ -6,11 +6,10 @@ import { downwardValue } from './downward-fields.ts';
 import { invalid, missing, type PayloadFile, type Problem } from './payload.ts';
 import type { RenderInputs } from './render-inputs.ts';
 
-/** The files of one source of a volume, and what is wrong with it. */
 export type Contribution = {
   /** For messages: `Secret default/db`. */
   readonly origin: string;
-  /** Every key of the source, rather than listed ones. */
+  /** True if the source gives every key, not listed ones. */
   readonly isWhole: boolean;
   readonly files: readonly (readonly [RelativePath, PayloadFile])[];
   readonly problems: readonly Problem[];
@@ -47,9 +46,7 @@ function fromObject(source: ObjectSource, inputs: RenderInputs): Contribution {
   return fromValues({ origin, keyWord, items, optional }, values, inputs);
 }
 
-/**
- * An object's values by key, as the bytes of files. A key that is in both maps of a ConfigMap has its value of `data`.
- */
+/** An object's file bytes by key. In a ConfigMap, `data` wins over `binaryData`. */
 function valuesOf(object: StoredObject | undefined): ReadonlyMap<string, Uint8Array> | undefined {
   if (object?.kind === 'Secret') return object.data;
   if (object?.kind !== 'ConfigMap') return undefined;
@@ -62,15 +59,15 @@ function valuesOf(object: StoredObject | undefined): ReadonlyMap<string, Uint8Ar
   return values;
 }
 
-/** Text is encoded once per stored object, so that all volumes share its bytes and their digest. */
+/** Each stored object's text is encoded once, so that all volumes share the bytes and their digest. */
 const encoded = new WeakMap<StoredConfigMap, ReadonlyMap<string, Uint8Array>>();
 
 type KeyedSource = {
   readonly origin: string;
-  /** As the kubelet names it: `references non-existent secret key`. */
+  /** The kubelet's word in `references non-existent secret key`. */
   readonly keyWord: string;
   readonly items: readonly KeyToPath[] | undefined;
-  /** Skips items whose key is missing. */
+  /** Items whose key is missing are skipped. */
   readonly optional: boolean;
 };
 
@@ -130,13 +127,13 @@ function fromToken(source: TokenSource, inputs: RenderInputs): Contribution {
   });
 }
 
-/** The kubelet's rule: only the owner reads the file, and the group if one was requested. */
+/** The kubelet's rule: only the owner reads the file; the group reads it if one was requested. */
 function tokenMode(user: number | undefined, group: number | undefined): number | undefined {
   if (group !== undefined) return 0o640;
   return user === undefined ? undefined : 0o600;
 }
 
-/** The item's mode and owner, else the volume's. A mount group adds 0440. */
+/** Mode and owner of the item win over the volume's. A mount group adds 0440. */
 function fileOf(bytes: Uint8Array, item: FileAttributes, { spec, mountGroup }: RenderInputs): PayloadFile {
   return {
     bytes,

@@ -4,10 +4,8 @@ import type { DownwardValue, FieldPath } from '../spec/volume-spec.ts';
 import { byteOrder, invalid, type Problem } from './payload.ts';
 import type { RenderInputs } from './render-inputs.ts';
 
-/** The part of a rendering's inputs that the downward API looks at. */
 export type DownwardInputs = Pick<RenderInputs, 'pod' | 'namespace' | 'allocatable'>;
 
-/** The value of a downward API item as bytes, or the problem with it. */
 export function downwardValue(value: DownwardValue, inputs: DownwardInputs): Uint8Array | Problem {
   if (inputs.pod === undefined)
     return invalid('the downward API shows the pod, and the request does not say which it is');
@@ -15,10 +13,10 @@ export function downwardValue(value: DownwardValue, inputs: DownwardInputs): Uin
   return resourceValue(value, inputs.pod, inputs.allocatable);
 }
 
-/** By the pod's facts, then by namespace and field. */
+/** Keyed by the pod's facts, then by namespace and field. */
 const knownBytes = new WeakMap<PodFacts, Map<string, Uint8Array>>();
 
-/** The same bytes each time: thousands of items may show all annotations, and are counted only when all are there. */
+/** Returns shared bytes: thousands of items may show all annotations, and sizes are checked only after rendering. */
 function fieldBytes(field: FieldPath, pod: PodFacts, namespace: string): Uint8Array {
   const known = knownBytes.get(pod) ?? new Map<string, Uint8Array>();
   knownBytes.set(pod, known);
@@ -28,7 +26,7 @@ function fieldBytes(field: FieldPath, pod: PodFacts, namespace: string): Uint8Ar
   return bytes;
 }
 
-/** A label or annotation that is not there is an empty string. */
+/** A missing label or annotation is an empty string. */
 function fieldText(field: FieldPath, pod: PodFacts, namespace: string): string {
   switch (field.kind) {
     case 'name':
@@ -48,16 +46,16 @@ function fieldText(field: FieldPath, pod: PodFacts, namespace: string): string {
   }
 }
 
-/** `key="value"` lines in order of the keys' bytes, values quoted as Go does, no newline at the end. */
+/** `key="value"` lines in byte order of the keys. Values are quoted as in Go; the last line has no newline. */
 function mapText(map: ReadonlyMap<string, string>): string {
   const sorted = [...map].sort(([a], [b]) => byteOrder(a, b));
   return sorted.map(([key, value]) => `${key}=${goQuote(value)}`).join('\n');
 }
 
 /**
- * ceil(quantity / divisor), as Kubernetes counts. A limit that is not set, or zero, is what the node can give; of huge
- * pages, which are never overcommitted, it is 0 (`MergeContainerResourceLimits` of its resource helpers). A request
- * that is not set is the limit, as the API server fills it in, else 0.
+ * ceil(quantity / divisor), as Kubernetes counts. An unset or zero limit is the node's allocatable amount; for huge
+ * pages, which are never overcommitted, it is 0 (Kubernetes' `MergeContainerResourceLimits`). An unset request is the
+ * limit, as in the API server's defaults, or 0.
  */
 function resourceValue(
   { containerName, resource, divisor }: Extract<DownwardValue, { kind: 'resource' }>,
@@ -107,13 +105,10 @@ const SHORT: ReadonlyMap<string, string> = new Map([
   ['\v', '\\v'],
 ]);
 
-/** Everything but what Go's `unicode.IsPrint` accepts, and the two characters that always need a backslash. */
+/** All characters that Go's `unicode.IsPrint` rejects, `"` and `\`. */
 const TO_ESCAPE = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|["\\]/gu;
 
-/**
- * The text as Go's `%q` prints it: in double quotes, on one line. Kubernetes writes label and annotation values so,
- * and workloads parse them back.
- */
+/** Quotes like Go's `%q`. Kubernetes writes label and annotation values so, and workloads parse them back. */
 export function goQuote(text: string): string {
   return `"${text.replace(TO_ESCAPE, escapeRune)}"`;
 }
@@ -122,7 +117,7 @@ function escapeRune(rune: string): string {
   const short = SHORT.get(rune);
   if (short !== undefined) return short;
   const point = rune.codePointAt(0) ?? 0;
-  // Half a surrogate pair has no UTF-8 form; Go would see the replacement character.
+  // Half a surrogate pair has no UTF-8 form; Go sees the replacement character.
   if (point >= 0xd800 && point <= 0xdfff) return '\\ufffd';
   if (point < 0x20 || point === 0x7f) return `\\x${hex(point, 2)}`;
   return point < 0x10000 ? `\\u${hex(point, 4)}` : `\\U${hex(point, 8)}`;

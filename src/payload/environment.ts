@@ -14,40 +14,33 @@ import { type DownwardInputs, downwardValue } from './downward-fields.ts';
 import { byteOrder, invalid, missing, type Notice, type Problem } from './payload.ts';
 import { uidNotices } from './render-inputs.ts';
 
-/** Everything an environment is made of. Resolving is a pure function of it. */
 export type EnvironmentInputs = DownwardInputs & {
   readonly container: ContainerEnv;
-  /** By `refKey`; an object that does not exist is absent. */
+  /** Keyed by `refKey`; missing objects are absent. */
   readonly objects: ReadonlyMap<string, StoredObject>;
   readonly placement: PodPlacement;
-  /** Keys of envFrom that make no such name are skipped. */
+  /** envFrom skips keys whose variable name breaks this rule. */
   readonly names: EnvNameRule;
 };
 
-/** A value is bytes: what a Secret holds need not be text. */
+/** A value is bytes because a Secret's value need not be text. */
 export type EnvVariable = { readonly name: string; readonly value: Uint8Array };
 
 /**
- * Variables in order of their first definition. `missing`: objects or keys that may still come. `invalid`: can never
- * be resolved so. `too-large`: more than `MAX_ENVIRONMENT_BYTES`, or more than `MAX_KEYS` to look at.
+ * Variables are in order of first definition. `missing`: objects or keys may still appear. `invalid`: waiting cannot
+ * help. `too-large`: more than `MAX_ENVIRONMENT_BYTES` or `MAX_KEYS`.
  */
 type ResolvedEnvironment =
   | { readonly ok: true; readonly variables: readonly EnvVariable[]; readonly notices: readonly Notice[] }
   | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
 
-/** Names and values together. Linux gives a new process 6 MiB for arguments and environment at most (execve(2)). */
+/** Names and values together. Linux limits arguments and environment of a process to 6 MiB (execve(2)). */
 export const MAX_ENVIRONMENT_BYTES = 6 * 1024 * 1024;
 
-/**
- * Keys of all objects of envFrom together, one that is named twice counted twice, and signs that may begin a reference:
- * each takes a microsecond or two.
- */
+/** Limit for the keys of all envFrom objects (repeats count) plus `$` signs in values; each costs 1–2 µs. */
 export const MAX_KEYS = 20_000;
 
-/**
- * A container's variables as the kubelet makes them: envFrom first, then env, later over earlier. Every fault at once;
- * where some are `missing` and some `invalid`, the reason is `invalid`, since waiting alone will not help.
- */
+/** Resolves variables like the kubelet: envFrom, then env; later wins. Returns all faults; `invalid` wins. */
 export function resolveEnvironment(inputs: EnvironmentInputs): ResolvedEnvironment {
   const draft = new Draft();
   for (const source of inputs.container.envFrom) {
@@ -61,7 +54,7 @@ export function resolveEnvironment(inputs: EnvironmentInputs): ResolvedEnvironme
   return draft.result();
 }
 
-/** The variables so far. Text has a character per byte (latin1), so that values of any bytes can be expanded. */
+/** The variables so far. Text is latin1, a character per byte, so that values of any bytes can be expanded. */
 class Draft {
   readonly variables = new Map<string, string>();
   readonly notices: Notice[] = [];
@@ -69,22 +62,22 @@ class Draft {
   #room = MAX_ENVIRONMENT_BYTES;
   #keys = 0;
 
-  /** Bytes that are left; negative once there was too much. What a later definition replaces counts all the same. */
+  /** Bytes left; negative once a value did not fit. Replaced values count too. */
   get room(): number {
     return this.#room;
   }
 
-  /** True once a limit is exceeded; then the rest is skipped. */
+  /** True once a limit is exceeded; the rest is then skipped. */
   get isTooLarge(): boolean {
     return this.#room < 0 || this.#keys > MAX_KEYS;
   }
 
-  /** Told of keys before they are looked at. */
+  /** Must be called before the keys are read. */
   count(keys: number): void {
     this.#keys += keys;
   }
 
-  /** `origin` is for the message: where the value comes from. Undefined is a value that was too large to make. */
+  /** `origin` is the value's source, for messages. An undefined value is one that was too large to expand. */
   set(name: string, value: string | undefined, origin: string): void {
     this.#room -= name.length + (value?.length ?? MAX_ENVIRONMENT_BYTES) + '=\0'.length;
     if (value === undefined || this.#room < 0) return;
@@ -176,7 +169,7 @@ function addKey(name: string, wanted: KeyValue, inputs: EnvironmentInputs, draft
   else if (!wanted.optional) draft.refuse(missing(absence(values !== undefined, wanted.key, ref)));
 }
 
-/** How many places of a text have to be looked at; beyond the most that may be, it does not matter. */
+/** Counts `$` signs, up to just above `MAX_KEYS`. */
 function signsIn(text: string): number {
   let signs = 0;
   for (let at = text.indexOf('$'); at !== -1 && signs <= MAX_KEYS; at = text.indexOf('$', at + 1)) signs++;
@@ -187,7 +180,7 @@ function absence(isThere: boolean, key: string, ref: ObjectRef): string {
   return isThere ? `couldn't find key ${key} in ${describeRef(ref)}` : `${describeRef(ref)} does not exist`;
 }
 
-/** Values by key; a ConfigMap's binaryData is not for variables. */
+/** Values by key. As in Kubernetes, variables cannot come from `binaryData`. */
 function dataOf(object: StoredObject | undefined): ReadonlyMap<string, string | Uint8Array> | undefined {
   return object?.kind === 'Secret' || object?.kind === 'ConfigMap' ? object.data : undefined;
 }
@@ -214,7 +207,7 @@ function shownValue(
   return invalid(`${formatEnvField(value.field)} is not known; the request must say it`);
 }
 
-/** Empty where it is not known. */
+/** Returns an empty string if the value is unknown. */
 function podText(field: PodField, { pod, placement }: EnvironmentInputs): string {
   switch (field) {
     case 'nodeName':
@@ -233,17 +226,17 @@ function podText(field: PodField, { pod, placement }: EnvironmentInputs): string
 }
 
 /**
- * `$(NAME)` replaced by the variable's value, in one pass: what a value brings is not looked at again. An unknown name
- * stays as written, `$$` is `$`, and a reference without its end stays. Undefined where the result would be longer
- * than `maxLength`: variables that refer to each other grow exponentially. Linear in input and output. The syntax is
- * that of Kubernetes' `third_party/forked/golang/expansion`.
+ * Replaces `$(NAME)` by the variable's value in one pass; inserted values are not expanded again. Unknown names and
+ * unterminated references stay as written; `$$` is `$`. Returns undefined if the result exceeds `maxLength`, because
+ * variables that refer to each other grow exponentially. Linear. Syntax: Kubernetes'
+ * `third_party/forked/golang/expansion`.
  */
 export function expandVariables(
   text: string,
   variables: ReadonlyMap<string, string>,
   maxLength: number,
 ): string | undefined {
-  // No reference ends after this; looking for an end once more at every start would be quadratic.
+  // No reference ends after this index; searching for an end at every start would be quadratic.
   const lastEnd = text.lastIndexOf(')');
   const parts: string[] = [];
   let length = 0;

@@ -2,31 +2,28 @@ import { hash } from 'node:crypto';
 import { finish, type Steps } from '../base/steps.ts';
 import { parentsOf, type RelativePath } from '../spec/relative-path.ts';
 
-/** One file of a volume. */
 export type PayloadFile = {
   readonly bytes: Uint8Array;
   /** Permission bits, 0 to 0o777, including those that a mount group adds. */
   readonly mode: number;
-  /** Numeric owner and group; the daemon's own if undefined. */
+  /** Numeric; the daemon's own owner and group if undefined. */
   readonly user: number | undefined;
   readonly group: number | undefined;
 };
 
-/** The contents of a volume. Immutable. Paths are free of conflicts: none is a parent of another. */
+/** A volume's contents. Immutable. No path is a parent of another. */
 export type Payload = {
-  /** In byte order of the paths. */
   readonly files: ReadonlyMap<RelativePath, PayloadFile>;
   /** The gid of every directory, which also gets setgid and group r-x. If undefined, directories are plain 0755. */
   readonly mountGroup: number | undefined;
-  /** Sum of the files' sizes. */
   readonly bytes: number;
-  /** Files and the directories they need, which is the cost in inodes. */
+  /** Number of files and their directories: the cost in inodes. */
   readonly entries: number;
   /** Hex SHA-256 over paths, bytes, modes, owners and mount group: equal digests mean equal payloads. Never shown. */
   readonly digest: string;
 };
 
-/** A payload of these files, whose paths must be free of conflicts. Bytes are kept, not copied, and must not change. */
+/** Paths must not conflict. Bytes are kept, not copied, and must not change. */
 export function buildPayload(files: ReadonlyMap<RelativePath, PayloadFile>, mountGroup: number | undefined): Payload {
   return finish(buildingPayload(files, mountGroup));
 }
@@ -40,13 +37,13 @@ export function* buildingPayload(
   const sorted = [...files].sort(([a], [b]) => order(a, b));
   yield;
   const directories = new Set<string>();
-  // A line of JSON is unambiguous whatever a path contains.
+  // JSON is unambiguous for every path.
   const digested = [JSON.stringify(mountGroup ?? null)];
   let bytes = 0;
   for (const [path, file] of sorted) {
     bytes += file.bytes.byteLength;
     for (const parent of parentsOf(path)) {
-      // Then those above it are there as well.
+      // Its own parents are then in the set too.
       if (directories.has(parent)) break;
       directories.add(parent);
     }
@@ -63,10 +60,7 @@ export function* buildingPayload(
   };
 }
 
-/**
- * Values are immutable and shared: one Secret in 1,000 volumes is hashed once, not 1,000 times. The key is the identity
- * of the bytes, so an entry lives as long as they do.
- */
+/** Keyed by the immutable bytes, as long as they live: one Secret in 1,000 volumes is hashed once. */
 const contentDigests = new WeakMap<Uint8Array, string>();
 
 function contentDigest(bytes: Uint8Array): string {
@@ -80,16 +74,16 @@ function contentDigest(bytes: Uint8Array): string {
 
 const SURROGATE = /[\ud800-\udfff]/;
 
-/** `byteOrder` for these strings, at a fraction of its cost if none of them has a surrogate. */
+/** Equals `byteOrder` for these strings, but is much cheaper if none has a surrogate. */
 export function byteOrderAmong(texts: Iterable<string>): (a: string, b: string) => number {
   for (const text of texts) if (SURROGATE.test(text)) return byteOrder;
   return (a, b) => (a === b ? 0 : a < b ? -1 : 1);
 }
 
-/** Compares two strings by their UTF-8 bytes, as Go sorts and as a file system's listing is expected. */
+/** Compares by UTF-8 bytes, as Go sorts. */
 export function byteOrder(a: string, b: string): number {
   if (a === b) return 0;
-  // UTF-16 and UTF-8 agree on the order unless a surrogate is involved.
+  // UTF-16 and UTF-8 order differ only where a surrogate is involved.
   if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   return a < b ? -1 : 1;
 }
@@ -105,5 +99,5 @@ export function invalid(message: string): Problem {
   return { reason: 'invalid', message };
 }
 
-/** A warning for the user about work that succeeded. The reason is one word, as in an event. No secret bytes. */
+/** A warning about work that succeeded. `reason` is one word, as in an event. No secret bytes. */
 export type Notice = { readonly reason: string; readonly message: string };

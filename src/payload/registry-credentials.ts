@@ -6,19 +6,19 @@ import { DOCKER_CONFIG_LIMITS } from '../objects/text-limits.ts';
 import { DEFAULT_REGISTRY, type ImageReference } from '../spec/image-reference.ts';
 import { byteOrder, type Notice } from './payload.ts';
 
-/** A login that is for the image, and the Secret that it comes from. */
+/** A login for the image, and the Secret it comes from. */
 export type RegistryCredential = DockerLogin & { readonly secretName: string };
 
 export type RegistryCredentials = {
-  /** Most specific first; to be tried in this order. */
+  /** Most specific first: the order to try them in. */
   readonly credentials: readonly RegistryCredential[];
   readonly notices: readonly Notice[];
 };
 
 /**
- * The logins of `secrets` that are for the image, as the kubelet's keyring finds them: keys in reverse byte order, so
- * that a longer path comes before a shorter one and a name before a pattern; under one key in the order of the
- * secrets. The default registry's own entry counts only where nothing else matches.
+ * Finds the logins for the image like the kubelet's keyring. Keys are in reverse byte order, so that a longer path
+ * precedes a shorter one and a name precedes a pattern; logins of one key are in the order of `secrets`. The default
+ * registry's own entry counts only if nothing else matches.
  */
 export function matchCredentials(image: ImageReference, secrets: readonly StoredSecret[]): RegistryCredentials {
   return finish(matchingCredentials(image, secrets));
@@ -48,18 +48,17 @@ export function* matchingCredentials(
   return { credentials: chosen.sort((a, b) => byteOrder(b.key, a.key)), notices };
 }
 
-/** One entry of a docker configuration. */
 type DockerLogin = {
-  /** Matched with images, e.g. `registry.example:5000/team`; see `registryKey`. */
+  /** The pattern for images, e.g. `registry.example:5000/team`; see `registryKey`. */
   readonly key: string;
   readonly username: string;
   readonly password: string;
 };
 
-/** Problems name entries by their registry, or by number if the name is malformed, and contain nothing else of them. */
+/** Problems contain nothing of an entry but its registry, or its number if the registry's name is malformed. */
 type DockerConfig = { readonly logins: readonly DockerLogin[]; readonly problems: readonly string[] };
 
-/** The logins of an image pull secret. What is malformed is left out and said; the rest counts. */
+/** Reads the logins of an image pull secret. Malformed entries are reported and skipped. */
 function readDockerConfig({ type, data }: StoredSecret): DockerConfig {
   switch (type) {
     case 'kubernetes.io/dockerconfigjson': {
@@ -94,12 +93,12 @@ function readLogins(auths: Readonly<Record<string, unknown>>): DockerConfig {
   };
 }
 
-/** For people: which registry's it is, unless that could be anything. */
+/** Names the registry only if its name is well-formed; a malformed one may contain anything. */
 function entryOf(key: string, index: number): string {
   return /^[-\w.*?:[\]/]{1,255}$/.test(key) ? `the entry for "${key}"` : `entry ${index + 1}`;
 }
 
-/** The login, or what is wrong with it. Where there is `auth`, username and password do not count. */
+/** Returns the login or a fault. `auth` wins over `username` and `password`. */
 function readLogin(key: string, entry: unknown): DockerLogin | string {
   if (!isFields(entry)) return 'is not a JSON object';
   const { auth, username, password } = entry;
@@ -111,7 +110,7 @@ function readLogin(key: string, entry: unknown): DockerLogin | string {
   return 'has neither "auth" nor both "username" and "password"';
 }
 
-/** Padded or not, in lines or not, as Go's decoders take it; the first colon ends the username. */
+/** Accepts padding and line breaks like Go's decoders. The first colon ends the username. */
 function decodeAuth(written: unknown): Pick<DockerLogin, 'username' | 'password'> | undefined {
   if (typeof written !== 'string') return undefined;
   const auth = written.replace(/[\r\n]+/g, '');
@@ -135,13 +134,10 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The host that `docker login` without a registry writes; an image without a registry falls back to it. */
+/** The host that `docker login` writes by default. Images without a registry fall back to it. */
 const DEFAULT_KEY = 'index.docker.io';
 
-/**
- * A registry as a docker configuration names it → the key it is matched by: host, port and path, without the scheme
- * and without a leading /v1 or /v2, which stand for the whole registry. Undefined where it is no such name.
- */
+/** Host, port and path of a registry's name. A leading /v1 or /v2 is dropped. Undefined for a malformed name. */
 function registryKey(location: string): string | undefined {
   const schemeless = location.replace(/^https?:\/\//, '');
   const [host = '', ...rest] = schemeless.split('/');
@@ -151,10 +147,7 @@ function registryKey(location: string): string | undefined {
   return effective === '/' ? host : `${host}${effective}`;
 }
 
-/**
- * Whether credentials under this key are for the image, as the kubelet decides: the same port, each label of the host
- * by its pattern, and the key's path a prefix of the image's.
- */
+/** The kubelet's rule: equal ports, each host label matches its pattern, the key's path is a prefix of the image's. */
 function matchesImage(key: string, { registry, repository }: ImageReference): boolean {
   const slash = key.indexOf('/');
   const pattern = hostOf(slash === -1 ? key : key.slice(0, slash));
@@ -164,7 +157,6 @@ function matchesImage(key: string, { registry, repository }: ImageReference): bo
   return pattern.labels.every((label, index) => matchesLabel(label, host.labels[index] ?? ''));
 }
 
-/** True if the key's credentials are for images of the default registry, as a fallback. */
 function isDefaultFor(key: string, { registry }: ImageReference): boolean {
   return key === DEFAULT_KEY && registry === DEFAULT_REGISTRY;
 }
@@ -174,7 +166,7 @@ function hostOf(text: string): { readonly labels: readonly string[]; readonly po
   return { labels: host.split('.'), port };
 }
 
-/** `*` stands for any text within a label, `?` for one character. Linear but for one step back per star. */
+/** `*` matches any text within a label, `?` one character. Linear except for one step back per star. */
 function matchesLabel(pattern: string, label: string): boolean {
   let at = 0;
   let star = -1;

@@ -3,38 +3,34 @@ import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeSpec } from '../spec/volume-spec.ts';
 import type { Notice } from './payload.ts';
 
-/** Everything that a payload depends on. */
 export type RenderInputs = {
   readonly spec: VolumeSpec;
   readonly namespace: string;
-  /** By `refKey`; an object that does not exist is absent. */
+  /** Keyed by `refKey`; missing objects are absent. */
   readonly objects: ReadonlyMap<string, StoredObject>;
   readonly pod: PodFacts | undefined;
-  /** The request's own data. */
   readonly requestData: ReadonlyMap<string, Uint8Array>;
-  /** By audience. */
+  /** Keyed by audience. */
   readonly tokens: ReadonlyMap<string, HeldToken>;
   /** The issuer of tokens that the request did not supply. */
   readonly tokenIssuer: 'daemon' | 'host';
-  /** Resource name to quantity, for limits that a container does not set. */
+  /** Resource name → quantity, for limits that a container does not set. */
   readonly allocatable: ReadonlyMap<string, string>;
   readonly mountGroup: number | undefined;
   readonly budget: PayloadBudget;
 };
 
-/** A token that the host supplied, or that the daemon issued. */
 export type HeldToken = { readonly token: string; readonly expirationTimestamp: string };
 
 /** Limits of one payload; entries are files and directories. */
 export type PayloadBudget = { readonly bytes: number; readonly entries: number };
 
-/** A cluster gives every pod a uid. A manifest that never was in one has none. */
+/** A cluster gives every pod a uid. A manifest that was never in a cluster has none. */
 const WITHOUT_UID: Notice = {
   reason: 'PodWithoutUid',
   message: 'metadata.uid is shown, but the pod has none: it is empty; write metadata.uid into the manifest',
 };
 
-/** The notice for a volume that shows the uid of a pod without one. */
 export function uidNoticesOf(spec: VolumeSpec, pod: PodFacts | undefined): readonly Notice[] {
   if (pod?.uid !== '') return [];
   for (const source of spec.sources) {
@@ -44,7 +40,7 @@ export function uidNoticesOf(spec: VolumeSpec, pod: PodFacts | undefined): reado
   return [];
 }
 
-/** The same for a variable that shows the uid. */
+/** `uidNoticesOf` for a variable. */
 export function uidNotices(pod: PodFacts | undefined): readonly Notice[] {
   return pod?.uid === '' ? [WITHOUT_UID] : [];
 }

@@ -7,18 +7,14 @@ import { type RenderInputs, uidNoticesOf } from './render-inputs.ts';
 
 export type { HeldToken, PayloadBudget, RenderInputs } from './render-inputs.ts';
 
-/**
- * `missing`: objects or keys may still be created (FAILED_PRECONDITION). `invalid`: impossible with these inputs.
- * Notices warn the user, of an overwritten path for example.
- */
+/** `missing`: objects or keys may still be created (FAILED_PRECONDITION). `invalid`: impossible with these inputs. */
 type Rendered =
   | { readonly ok: true; readonly payload: Payload; readonly notices: readonly Notice[] }
   | { readonly ok: false; readonly reason: 'missing' | 'invalid' | 'too-large'; readonly faults: readonly Fault[] };
 
 /**
- * The volume's files: the contributions of all sources, later over earlier, within the budget. All faults of all
- * sources are reported at once; `invalid` takes precedence over `missing`, since waiting alone will not help. Values
- * are passed on, not copied.
+ * Renders all sources, later over earlier, within the budget. All faults are reported at once; `invalid` wins over
+ * `missing`, since waiting alone does not help. Values are passed on, not copied.
  */
 export function renderPayload(inputs: RenderInputs): Rendered {
   return finish(renderingPayload(inputs));
@@ -59,7 +55,7 @@ function refused(reason: Extract<Rendered, { ok: false }>['reason'], messages: r
   return { ok: false, reason, faults: messages.map((message) => ({ field: '', message })) };
 }
 
-/** All contributions as one set of files, the notices about it, and the conflicts that make it impossible. */
+/** `conflicts` make the set impossible. */
 type Overlaid = {
   readonly files: ReadonlyMap<RelativePath, PayloadFile>;
   readonly notices: readonly Notice[];
@@ -67,8 +63,8 @@ type Overlaid = {
 };
 
 /**
- * Lays later contributions over earlier ones. Two whole objects with the same path, or a path listed twice, are hardly
- * intended and get a notice, where Kubernetes stays silent. A listed item over a file of a whole object is deliberate.
+ * Lays later contributions over earlier ones. Two whole objects with the same path, or a path listed twice, are rarely
+ * intended and get a notice; Kubernetes stays silent. A listed item over a file of a whole object is deliberate.
  */
 function overlay(contributions: readonly Contribution[]): Overlaid {
   const files = new Map<RelativePath, PayloadFile>();
