@@ -7,7 +7,7 @@ import { delays, Wakeup } from '../base/retry.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import type { TokenSigner } from './token-signer.ts';
 
-/** Keys whose time is over leave the file within this time. */
+/** Expired keys leave the file within this time. */
 const DAY_MS = 86_400_000;
 const BACKOFF = { firstMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
@@ -20,8 +20,8 @@ type KeySetFileOptions = {
 };
 
 /**
- * Keeps the public keys in a file, for services that verify tokens. Readers find the old set or the new one, never a
- * part. Failures are logged and retried: a daemon without this file is better than none.
+ * Keeps the public keys in a file for services that verify tokens. The file is replaced atomically. Failures are logged
+ * and retried, because a daemon without this file is better than none.
  */
 export class KeySetFile implements AsyncDisposable {
   readonly #options: KeySetFileOptions;
@@ -35,10 +35,7 @@ export class KeySetFile implements AsyncDisposable {
     this.#options = options;
   }
 
-  /**
-   * Resolves when the file was written, or could not be; from then on it is kept. The store must be ready. The signal
-   * ends the wait for the first attempt.
-   */
+  /** Resolves after the first attempt, even a failed one. The store must be ready. `signal` ends only this wait. */
   async start(signal: AbortSignal): Promise<void> {
     this.#following = this.#options.keys.onChange(() => this.#changed.ring());
     const first = this.#try();

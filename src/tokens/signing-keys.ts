@@ -11,24 +11,23 @@ import type { Store } from '../stores/store.ts';
 const SECRET_TYPE = 'lantern.dev/signing-keys';
 export const SIGNING_KEYS_DATA = 'keys.json';
 
-/** The algorithm of signatures (RFC 7518, 3.4). */
+/** The signature algorithm (RFC 7518, 3.4). */
 export const ALGORITHM = 'ES256';
 const CURVE = 'P-256';
-/** OpenSSL's name for it. */
+/** OpenSSL's name for P-256. */
 const CURVE_OF_OPENSSL = 'prime256v1';
 
 /** A new key signs tokens of up to a day. A longer lifetime is stored before the first such token (`covering`). */
 const FIRST_LONGEST_SECONDS = 86_400;
-/** How long another daemon on the same store may keep signing before it learns that its key is retired. */
+/** How long another daemon on the same store may sign with a retired key before it sees the rotation. */
 const LAG_SECONDS = 3_600;
 
-/** How many expired keys are remembered, newest first, so that an old archive does not make one of them sign again. */
+/** Number of expired keys to remember, newest first, so that an old archive does not make one of them sign again. */
 const MAX_REMEMBERED = 100;
 
 /** Another daemon may write in between, but not this often in a row. */
 const MAX_ATTEMPTS = 10;
 
-/** The keys, ready for use. */
 export type LoadedKeys = {
   /** SECRET. */
   readonly set: SigningKeySet;
@@ -36,14 +35,14 @@ export type LoadedKeys = {
   readonly privateKey: CryptoKey;
 };
 
-/** The keys as read, and the version to replace. */
+/** `object` is the version to replace. */
 type Found = LoadedKeys & { readonly object: StoredObject };
 
 /**
- * The keys that sign tokens, in a Secret of the store. They are created if there are none, kept in memory while the
- * Secret does not change, and followed: a change by another daemon on the same store takes effect at once.
+ * The keys that sign tokens, in a Secret of the store, which is created if missing. They are cached while the Secret
+ * does not change, and followed: a change by another daemon on the same store takes effect at once.
  *
- * Errors of every method: `data-loss` if the Secret holds something else, otherwise those of the store.
+ * Errors of every method: those of the store, and `data-loss` if the Secret holds something else.
  */
 export class SigningKeys implements Disposable {
   readonly #store: Store;
@@ -67,19 +66,18 @@ export class SigningKeys implements Disposable {
     return keys;
   }
 
-  /** Keys whose tokens may live this long: that is stored before it is true, so that no key is dropped too early. */
+  /** Returns keys for tokens of this lifetime. The lifetime is stored first, so that no key is dropped too early. */
   async covering(lifetimeSeconds: number, signal: AbortSignal): Promise<LoadedKeys> {
     const keys = await this.current(signal);
     if (keys.set.longestSeconds >= lifetimeSeconds) return keys;
     return await this.#change((set) => covering(set, lifetimeSeconds), signal);
   }
 
-  /** Signs with a new key from now on. */
   async rotate(signal: AbortSignal): Promise<LoadedKeys> {
     return await this.#change((set) => rotated(set, this.#clock.now()), signal);
   }
 
-  /** Reads the keys again at the next use, for a caller that knows of a change before the store reports it. */
+  /** Makes the next use read the keys again, for a caller that learns of a change before the store reports it. */
   forget(): void {
     this.#changes++;
     this.#loaded = undefined;
@@ -126,13 +124,13 @@ export class SigningKeys implements Disposable {
     try {
       return await this.#write(await newKeySet(), undefined, signal);
     } catch (error) {
-      // Another daemon was first: its keys are everybody's.
+      // Another daemon was first; its keys are used.
       if (!hasCode(error, 'already-exists')) throw error;
       return await this.#read(signal);
     }
   }
 
-  /** Creates the Secret where there is nothing to replace. */
+  /** Creates the Secret if `replaced` is undefined. */
   async #write(
     set: SigningKeySet,
     replaced: Pick<StoredObject['metadata'], 'labels' | 'annotations' | 'resourceVersion'> | undefined,
@@ -176,9 +174,6 @@ function damaged(problem: string): LanternError {
   );
 }
 
-// The set of keys, as the Secret holds it.
-
-/** 32 bytes in base64url. */
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url');
 const publicKey = z.strictObject({
   kty: z.literal('EC'),
@@ -199,33 +194,29 @@ type PublicKey = z.infer<typeof publicKey>;
 /** The member `d` is SECRET. */
 type PrivateKey = z.infer<typeof privateKey>;
 
-/** One key that signs, and those before it, of which only the public half is left. */
+/** The signing key and its predecessors, of which only the public half is kept. */
 export type SigningKeySet = {
   /** SECRET. */
   readonly signing: PrivateKey;
-  /** No token that the signing key has signed, or may sign, lives longer. */
+  /** An upper bound for the lifetime of every token that the signing key signs. */
   readonly longestSeconds: number;
-  /**
-   * They verify until then, in seconds since 1970: the last token they signed has expired. After that a key verifies
-   * nothing, and is kept to be known.
-   */
+  /** Each key verifies until `untilSeconds` (since 1970), when its last token expires; later it is only remembered. */
   readonly retired: readonly { readonly key: PublicKey; readonly untilSeconds: number }[];
 };
 
 /** A JSON Web Key Set (RFC 7517) with public members only. */
 export type PublicKeySet = { readonly keys: readonly (PublicKey & { readonly use: 'sig'; readonly alg: 'ES256' })[] };
 
-/** A set with one new key. */
 async function newKeySet(): Promise<SigningKeySet> {
   return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: [] };
 }
 
-/** A new key signs; the one before goes on verifying while a token of it may live. */
+/** The previous key verifies as long as one of its tokens may live. */
 async function rotated(set: SigningKeySet, now: number): Promise<SigningKeySet> {
   return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: retiredBy(set, now) };
 }
 
-/** The keys of a set that must keep verifying when another key signs from `now` on. */
+/** The retired keys of the set once another key signs from `now` on. */
 export function retiredBy(set: SigningKeySet, now: number): SigningKeySet['retired'] {
   const { d: _, ...key } = set.signing;
   const untilSeconds = Math.ceil(now / 1000) + set.longestSeconds + LAG_SECONDS;
@@ -233,7 +224,7 @@ export function retiredBy(set: SigningKeySet, now: number): SigningKeySet['retir
   return [{ key, untilSeconds }, ...stillNeeded(set, now), ...over];
 }
 
-/** The set with the note that a token may live this long; the very same set where it says so already. */
+/** Returns the same set if it already covers the lifetime. */
 function covering(set: SigningKeySet, lifetimeSeconds: number): SigningKeySet {
   return set.longestSeconds >= lifetimeSeconds ? set : { ...set, longestSeconds: lifetimeSeconds };
 }
@@ -249,9 +240,7 @@ export function encodeKeySet(set: SigningKeySet): Uint8Array {
   return Buffer.from(JSON.stringify(set));
 }
 
-/**
- * The inverse of `encodeKeySet`, wary of what hands or disks may have done. Faults name members, never their values.
- */
+/** The inverse of `encodeKeySet`, for possibly edited or damaged text. Faults name members, never their values. */
 export async function parseKeySet(bytes: Uint8Array): Promise<Parsed<SigningKeySet>> {
   let json: unknown;
   try {
@@ -286,13 +275,13 @@ async function thumbprint({ x, y }: Pick<PublicKey, 'x' | 'y'>): Promise<string>
   return await calculateJwkThumbprint({ kty: 'EC', crv: CURVE, x, y });
 }
 
-/** Importing a key does not check that; its tokens would verify nowhere. */
+/** Importing a key does not check this; tokens of a mixed key would verify nowhere. */
 function hasItsPublicHalf({ d, x, y }: PrivateKey): boolean {
   const [secret, ...point] = [d, x, y].map((text) => Buffer.from(text, 'base64url'));
   try {
     const curve = createECDH(CURVE_OF_OPENSSL);
     curve.setPrivateKey(secret ?? Buffer.of());
-    // 4: an uncompressed point.
+    // 4 marks an uncompressed point.
     return curve.getPublicKey().equals(Buffer.concat([Buffer.of(4), ...point]));
   } catch {
     return false;

@@ -35,20 +35,18 @@ type TokenSecretsOptions = {
   readonly store: Store;
   readonly keys: SigningKeys;
   readonly signer: TokenSigner;
-  /** PEM file for ca.crt; none where undefined. */
+  /** PEM file for ca.crt; if undefined, none is written. */
   readonly rootCa: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
 
-/** The settings for one check of a Secret. */
 type Settings = Pick<Filling, 'rootCa' | 'settingsCount'>;
 
 /**
- * Fills Secrets of type `kubernetes.io/service-account-token`, as Kubernetes' token controller does: when they appear,
- * when their account appears, when the token was removed, and again when the signing key changes. Deletes those whose
- * account is gone, if the token in them is ours. Begins when the store is ready. Failures are logged and retried until
- * disposal.
+ * Fills Secrets of type `kubernetes.io/service-account-token` like Kubernetes' token controller: when they or their
+ * account appear, when the token was removed, and when the signing key changes. Deletes those whose account is gone, if
+ * the token in them is the daemon's. Begins when the store is ready. Failures are logged and retried.
  */
 export class TokenSecrets implements AsyncDisposable {
   readonly #options: TokenSecretsOptions;
@@ -82,19 +80,19 @@ export class TokenSecrets implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         const failure = toLanternError(error, 'keep the token Secrets filled');
-        // A history that is too short is what listing again is for.
+        // This code only asks for a new list.
         if (failure.code !== 'out-of-range') log.warn({ error: failure }, 'token Secrets are looked at again soon');
         await clock.sleep(waits.next().value, signal).catch(() => {});
       }
     }
   }
 
-  /** Looks at every one; answers where to watch from. Throws the first failure when all were looked at. */
+  /** Checks every token Secret and returns the revision to watch from. Throws the first failure after checking all. */
   async #settleAll(signal: AbortSignal): Promise<{ revision: number; settings: Settings }> {
     const { store } = this.#options;
     const { objects, revision } = await store.list({ kind: 'Secret' }, signal);
     const secrets = objects.filter(isTokenSecret);
-    // After the Secrets: whatever changes from here on, the watch tells.
+    // Accounts are listed after the Secrets, so that the watch reports every later change.
     const accounts = secrets.length === 0 ? [] : (await store.list({ kind: 'ServiceAccount' }, signal)).objects;
     const byKey = new Map(accounts.map((account) => [refKey(refOf(account)), account]));
     const rootCa = await this.#readRootCa();
@@ -128,7 +126,7 @@ export class TokenSecrets implements AsyncDisposable {
 
   async #settleSecretsOf({ metadata }: StoredObject, settings: Settings, signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    // As it is now, which may be newer than the event.
+    // The current account may be newer than the event.
     const account = await resolveAccount(store, metadata, signal);
     const { objects } = await store.list({ kind: 'Secret', namespace: metadata.namespace }, signal);
     for (const object of objects) {
@@ -138,8 +136,8 @@ export class TokenSecrets implements AsyncDisposable {
   }
 
   /**
-   * Brings one to what it should be. Should the version that is known be an older one, the store refuses the change,
-   * and the newer one is on its way here. What the store refuses for good waits for somebody to change it.
+   * Brings a token Secret to its wanted state. If the known version is old, the store refuses the change, and the watch
+   * will deliver the newer one. A Secret that the store refuses as invalid waits until somebody changes it.
    */
   async #settle(
     secret: StoredSecret,
@@ -152,7 +150,7 @@ export class TokenSecrets implements AsyncDisposable {
     const keyIds = await signer.keyIds(signal);
     const isGone = account === undefined || !isTheSame(account, filledFor(secret));
     try {
-      // One with another's token may have come from elsewhere, with the mark of an account there.
+      // A Secret with another issuer's token may come from elsewhere, with the uid of an account there.
       if (isGone && holdsTokenOf(keyIds, secret)) {
         await store.delete(ref, secret.metadata.resourceVersion, signal);
         log.info({ object: describeRef(ref) }, 'token Secret deleted: its account is gone');
@@ -184,7 +182,7 @@ export class TokenSecrets implements AsyncDisposable {
     log.info({ object: describeRef(refOf(secret)), isTokenNew: isTokenWanted }, 'token Secret filled');
   }
 
-  /** Undefined, with a line in the log, when it cannot be read: the rest is worth filling all the same. */
+  /** An unreadable file is logged and yields undefined: the rest is still worth filling. */
   async #readRootCa(): Promise<Uint8Array | undefined> {
     const { rootCa, log } = this.#options;
     if (rootCa === undefined) return undefined;
@@ -201,7 +199,7 @@ function accountRefOf(secret: StoredSecret): ObjectRef {
   return { kind: 'ServiceAccount', namespace: secret.metadata.namespace, name: accountNameOf(secret) };
 }
 
-/** Another account of the same name is not the one the token was for; but `default` is always the same to its users. */
+/** True unless the account was recreated under its name. `default` is always the same account to its users. */
 function isTheSame({ metadata }: StoredServiceAccount, filledForUid: string | undefined): boolean {
   return filledForUid === undefined || filledForUid === metadata.uid || metadata.name === DEFAULT_ACCOUNT;
 }
@@ -214,36 +212,34 @@ export function isTokenSecret(object: StoredObject | undefined): object is Store
   return object?.kind === 'Secret' && object.type === TOKEN_SECRET_TYPE;
 }
 
-/** The name of the account that a token Secret is for. */
 export function accountNameOf(secret: StoredSecret): string {
   return secret.metadata.annotations.get(SERVICE_ACCOUNT_ANNOTATION) ?? '';
 }
 
-/** The uid of the account that it was filled for; undefined when it never was. */
+/** The uid of the account that the Secret was filled for; undefined if it never was. */
 function filledFor(secret: StoredSecret): string | undefined {
   return secret.metadata.annotations.get(SERVICE_ACCOUNT_UID_ANNOTATION);
 }
 
-/** The wanted contents of a token Secret. */
 type Filling = {
   readonly claims: JWTPayload & { readonly iss: string };
-  /** Of the keys that verify; the first one's key signs. */
+  /** Keys that verify; the first one signs. */
   readonly keyIds: readonly string[];
-  /** PEM; undefined where none is configured. */
+  /** PEM; undefined if not configured. */
   readonly rootCa: Uint8Array | undefined;
   /**
-   * Whether the issuer and the root certificate count even where there are others. Two daemons with different settings
-   * on one store would write for ever otherwise: each has its way once, when it starts.
+   * True if the issuer and root certificate replace those already there. Each daemon does this once, at its start;
+   * otherwise two daemons with different settings on one store would overwrite each other forever.
    */
   readonly settingsCount: boolean;
 };
 
-/** True if it holds a token that one of these keys has signed. */
+/** True if the Secret holds a token that one of these keys signed. */
 export function holdsTokenOf(keyIds: readonly string[], secret: StoredSecret): boolean {
   return keyIds.includes(tokenIn(secret)?.keyId ?? '');
 }
 
-/** True if the token is missing, or is one of ours that should be replaced. Another issuer's token stays. */
+/** True if the token is missing or is a stale one of ours. Another issuer's token stays. */
 function needsToken(secret: StoredSecret, { claims, keyIds, settingsCount }: Filling): boolean {
   if (!secret.data.get(TOKEN)?.byteLength) return true;
   const found = tokenIn(secret);
@@ -254,7 +250,7 @@ function needsToken(secret: StoredSecret, { claims, keyIds, settingsCount }: Fil
   return found.keyId !== keyIds[0] || !isDeepStrictEqual(found.claims, wanted);
 }
 
-/** The Secret as it should be; the token stays where none is given. */
+/** The wanted Secret. An undefined token keeps the present one. */
 function filled(
   secret: StoredSecret,
   account: StoredServiceAccount,
@@ -269,7 +265,7 @@ function filled(
   return { ...secret, data, metadata: { ...secret.metadata, annotations } };
 }
 
-/** Key id and claims of the token, unverified; undefined without a valid token. */
+/** Key id and claims of the token, unverified; undefined without a well-formed token. */
 function tokenIn({
   data,
 }: StoredSecret): { readonly keyId: string | undefined; readonly claims: JWTPayload } | undefined {

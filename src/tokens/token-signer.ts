@@ -3,7 +3,7 @@ import { decodeProtectedHeader, type JWTPayload, SignJWT } from 'jose';
 import type { Clock } from '../base/clock.ts';
 import { ALGORITHM, type LoadedKeys, type PublicKeySet, publicKeys, type SigningKeys } from './signing-keys.ts';
 
-/** Signs tokens with the keys that are kept in the store. Errors of every method as those of `SigningKeys`. */
+/** Signs tokens with the keys in the store. Errors of every method: those of `SigningKeys`. */
 export class TokenSigner implements TokenIssuer {
   readonly issuer: string;
   readonly #keys: SigningKeys;
@@ -26,28 +26,27 @@ export class TokenSigner implements TokenIssuer {
     return keyId !== undefined && (await this.keyIds(signal)).includes(keyId);
   }
 
-  /** A token without an end, SECRET: good for as long as its key is kept. */
+  /** SECRET. The token never expires; it is valid as long as its key is kept. */
   async issueLasting(claims: JWTPayload, signal: AbortSignal): Promise<string> {
     return await sign(claims, await this.#keys.current(signal));
   }
 
-  /** The ids of the keys that verify; the first one's key signs. */
+  /** The ids of the keys that verify; the first one signs. */
   async keyIds(signal: AbortSignal): Promise<readonly string[]> {
     return (await this.publicKeys(signal)).keys.map(({ kid }) => kid);
   }
 
-  /** The keys that verify tokens; public. */
   async publicKeys(signal: AbortSignal): Promise<PublicKeySet> {
     return publicKeys((await this.#keys.current(signal)).set, this.#clock.now());
   }
 
-  /** Signs with a new key from now on, and answers its id. */
+  /** Returns the new key's id. */
   async rotate(signal: AbortSignal): Promise<string> {
     return (await this.#keys.rotate(signal)).set.signing.kid;
   }
 }
 
-/** Unverified; undefined if it is not a token. */
+/** Unverified; undefined if the token is malformed. */
 function keyIdOf(token: string): string | undefined {
   try {
     return decodeProtectedHeader(token).kid;
@@ -60,15 +59,14 @@ async function sign(claims: JWTPayload, { set, privateKey }: LoadedKeys): Promis
   return await new SignJWT(claims).setProtectedHeader({ alg: ALGORITHM, kid: set.signing.kid }).sign(privateKey);
 }
 
-/** Kubernetes' names for the claims of tokens that never expire. */
+/** Kubernetes' prefix for the claims of tokens that never expire. */
 const LEGACY = 'kubernetes.io/serviceaccount/';
 
-/** The user name of an account, as Kubernetes writes it. */
 function subjectOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return `system:serviceaccount:${namespace}:${name}`;
 }
 
-/** The claims of Kubernetes' bound tokens; times in seconds since 1970. */
+/** The claims of Kubernetes' bound tokens. Times are seconds since 1970. */
 function boundClaims(request: TokenRequest, { issuer, issuedAt }: { issuer: string; issuedAt: number }) {
   const { account, audiences, expirationSeconds, pod } = request;
   const { namespace, name, uid } = account;
@@ -88,7 +86,7 @@ function boundClaims(request: TokenRequest, { issuer, issuedAt }: { issuer: stri
   };
 }
 
-/** The claims of the token in a Secret of an account: the same ones every time, without an end. */
+/** The claims of the token in an account's Secret: never expiring, and the same every time. */
 export function lastingClaims(account: TokenRequest['account'], secretName: string, issuer: string) {
   return {
     iss: issuer,
@@ -100,17 +98,16 @@ export function lastingClaims(account: TokenRequest['account'], secretName: stri
   };
 }
 
-/** Who a token speaks for, to whom, and how long. */
 export type TokenRequest = {
   readonly account: { readonly namespace: string; readonly name: string; readonly uid: string };
   /** Never empty. */
   readonly audiences: readonly string[];
   readonly expirationSeconds: number;
-  /** The token says that it is this pod's; undefined for a token of the account alone. */
+  /** The pod that the token is bound to; undefined for a token of the account alone. */
   readonly pod: { readonly name: string; readonly uid: string } | undefined;
 };
 
-/** A signed token. The text is SECRET. */
+/** `token` is SECRET. */
 export type IssuedToken = {
   readonly token: string;
   /** Milliseconds since 1970 UTC. */
@@ -118,12 +115,11 @@ export type IssuedToken = {
   readonly expiresAt: number;
 };
 
-/** Signs service account tokens. */
 export interface TokenIssuer {
-  /** The `iss` of every token, and the audience of those that ask for none. */
+  /** The `iss` of every token, and the audience of requests without one. */
   readonly issuer: string;
-  /** Errors: `data-loss` when the signing keys are damaged, `unavailable` when they cannot be read now. */
+  /** Errors: `data-loss` if the signing keys are damaged, `unavailable` if they cannot be read now. */
   issue(request: TokenRequest, signal: AbortSignal): Promise<IssuedToken>;
-  /** True if a token that it issued can still be verified, that is, until its key is gone. Errors as for `issue`. */
+  /** True as long as a token that this issuer signed can be verified, until its key is gone. Errors as for `issue`. */
   vouchesFor(token: string, signal: AbortSignal): Promise<boolean>;
 }
