@@ -4,8 +4,8 @@ import { validateObject } from '../objects/validate-object.ts';
 import { parseVolumeSource } from './parse-volume-source.ts';
 
 /**
- * The full check before an object is stored: every fault at once, or the draft to store, without kubectl's copy of the
- * manifest. Rules that depend on the stored object (immutable, type) are checked by the store.
+ * The full check before an object is stored, except for rules that depend on the stored object (immutable, type), which
+ * the store checks. The returned draft lacks kubectl's copy of the manifest.
  */
 export function admitObject(given: ObjectDraft): Parsed<ObjectDraft> {
   const draft = withoutLastApplied(given);

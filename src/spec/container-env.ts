@@ -7,20 +7,18 @@ import { objectName } from '../objects/object-schema.ts';
 import { fieldApiVersion, resourceFieldRefWith } from './source-schemas.ts';
 import { type FieldPath, formatFieldPath, parseFieldPath } from './volume-spec.ts';
 
-/** The environment of a container, as its manifest declares it. */
 export type ContainerEnv = {
   readonly name: string;
   /** A later source wins. */
   readonly envFrom: readonly EnvFromSource[];
-  /** Variables here win over `envFrom`, and later ones over earlier ones. */
+  /** Wins over `envFrom`; later variables win over earlier ones. */
   readonly env: readonly EnvVar[];
 };
 
-/** Every key of an object as a variable, its name prefixed. */
+/** Every key of an object becomes a variable; `prefix` precedes its name. */
 export type EnvFromSource = {
   readonly kind: 'Secret' | 'ConfigMap';
   readonly name: string;
-  /** The object may be absent. */
   readonly optional: boolean;
   readonly prefix: string;
 };
@@ -28,14 +26,14 @@ export type EnvFromSource = {
 export type EnvVar = { readonly name: string; readonly value: EnvValue };
 
 export type EnvValue =
-  /** As written, before `$(VAR)` is expanded. */
+  /** As written; `$(VAR)` is not expanded yet. */
   | { readonly kind: 'text'; readonly text: string }
   | KeyValue
   | { readonly kind: 'field'; readonly field: EnvField }
-  /** An empty container's name means the container itself. */
+  /** An empty `containerName` is the container itself. */
   | { readonly kind: 'resource'; readonly containerName: string; readonly resource: string; readonly divisor: string };
 
-/** One key of an object. With `optional`, the variable is not set if the object or the key is absent. */
+/** With `optional`, the variable is not set if the object or the key is missing. */
 export type KeyValue = {
   readonly kind: 'key';
   readonly object: 'Secret' | 'ConfigMap';
@@ -69,7 +67,7 @@ const valueFrom = z
     throw new Error('exactlyOne let none pass');
   });
 
-/** The parts of a container that concern its environment. Other fields are ignored. */
+/** Other fields of a container are ignored. */
 function containerWith(parseName: NameParser) {
   const parsePrefix: NameParser = (prefix, field) => (prefix === '' ? parsed('') : parseName(prefix, field));
   const envFrom = z
@@ -103,7 +101,7 @@ const CONTAINER = {
   relaxed: containerWith((text, field) => parseEnvName(text, field, 'relaxed')),
 };
 
-/** The message has a hint if the relaxed rule would accept the name. */
+/** If the relaxed rule accepts the name, the message says so. */
 function parseStrictName(name: string, field: string): Parsed<string> {
   const strict = parseEnvName(name, field);
   if (strict.ok || !parseEnvName(name, field, 'relaxed').ok) return strict;
@@ -111,10 +109,7 @@ function parseStrictName(name: string, field: string): Parsed<string> {
   return faulty(strict.faults.map((fault) => ({ ...fault, message: `${fault.message}; ${hint}` })));
 }
 
-/**
- * The environment of a container of a Pod manifest, given as parsed JSON; every fault at once, with its path below
- * `root`. `names` is the rule for variables and for prefixes.
- */
+/** Parses a container of a Pod (parsed JSON). Returns all faults, below `root`. `names`: for variables and prefixes. */
 export function parseContainerEnv(raw: unknown, root: string, names: EnvNameRule = 'strict'): Parsed<ContainerEnv> {
   const result = parseBy(CONTAINER[names], raw, root);
   if (!result.ok) return result;
@@ -122,7 +117,6 @@ export function parseContainerEnv(raw: unknown, root: string, names: EnvNameRule
   return parsed({ name, envFrom, env });
 }
 
-/** The fieldPaths that an environment variable can show besides metadata. */
 const POD_FIELDS = {
   'spec.nodeName': 'nodeName',
   'spec.serviceAccountName': 'serviceAccountName',
@@ -134,12 +128,12 @@ const POD_FIELDS = {
 
 export type PodField = (typeof POD_FIELDS)[keyof typeof POD_FIELDS];
 
-/** A parsed fieldPath of an environment variable, which, unlike a volume, cannot show whole maps. */
+/** Unlike a volume, a variable cannot show whole maps. */
 type EnvField =
   | { readonly kind: 'metadata'; readonly path: FieldPath }
   | { readonly kind: 'pod'; readonly field: PodField };
 
-/** Where a pod runs. Unknown addresses are empty lists, an unknown node is empty text. */
+/** Unknown addresses are empty lists; an unknown node is an empty string. */
 export type PodPlacement = {
   readonly nodeName: string;
   readonly hostIPs: readonly string[];
@@ -148,7 +142,6 @@ export type PodPlacement = {
 
 const RULE = `must be one of metadata.name, metadata.namespace, metadata.uid, ${Object.keys(POD_FIELDS).join(', ')}, or metadata.labels['key'] or metadata.annotations['key']`;
 
-/** `metadata.name`, `metadata.labels['key']`, `status.podIP`, … */
 export function parseEnvField(text: string, field: string): Parsed<EnvField> {
   const known = Object.entries(POD_FIELDS).find(([path]) => path === text);
   if (known !== undefined) return parsed({ kind: 'pod', field: known[1] });
@@ -160,7 +153,6 @@ export function parseEnvField(text: string, field: string): Parsed<EnvField> {
   return !path.ok && text.endsWith("']") ? path : faulty([{ field, message: RULE }]);
 }
 
-/** The inverse of `parseEnvField`. */
 export function formatEnvField(field: EnvField): string {
   if (field.kind === 'metadata') return formatFieldPath(field.path);
   return Object.entries(POD_FIELDS).find(([, name]) => name === field.field)?.[0] ?? '';

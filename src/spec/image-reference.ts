@@ -1,8 +1,8 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
-/** A container image's name in full: `busybox` is `docker.io/library/busybox`. */
+/** A container image's full name: `busybox` is `docker.io/library/busybox`. */
 export type ImageReference = {
-  /** Host, with its port where there is one; `docker.io` where the name has none. */
+  /** Host with optional port; `docker.io` by default. */
   readonly registry: string;
   /** Path below the registry, without tag and digest. */
   readonly repository: string;
@@ -19,7 +19,7 @@ const TAG = /^\w[-.\w]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 const MAX_NAME = 255;
 
-/** `[REGISTRY[:PORT]/]PATH[:TAG][@DIGEST]`, by the grammar and the defaults of the distribution project. */
+/** `[REGISTRY[:PORT]/]PATH[:TAG][@DIGEST]`, with the distribution project's grammar and defaults. */
 export function parseImageReference(text: string, field: string): Parsed<ImageReference> {
   const refuse = (message: string): Parsed<ImageReference> => faulty([{ field, message }]);
   if (text === '') return refuse('must not be empty');
@@ -43,7 +43,7 @@ export function parseImageReference(text: string, field: string): Parsed<ImageRe
   return parsed({ registry, repository, tag, digest });
 }
 
-/** The first part is a registry only where it cannot be part of a path. */
+/** The first part is a registry only if it cannot be part of a path. */
 function splitName(name: string): { readonly registry: string; readonly repository: string } {
   const slash = name.indexOf('/');
   const first = name.slice(0, Math.max(slash, 0));

@@ -4,10 +4,9 @@ import type { ContainerEnv } from './container-env.ts';
 import type { PodFacts } from './pod-facts.ts';
 import type { ObjectSource, VolumeSpec } from './volume-spec.ts';
 
-/** An object that a volume or an environment needs. `optional`: it may be absent. */
 export type NeededObject = { readonly ref: ObjectRef; readonly optional: boolean };
 
-/** The objects of a spec, each once, in order of first use; optional only if every use of it is. */
+/** The objects of a spec, each once, in order of first use. An object is optional only if all its uses are. */
 export function objectRefsOf(spec: VolumeSpec, namespace: string): NeededObject[] {
   const needed = new Map<string, NeededObject>();
   for (const source of spec.sources) {
@@ -18,7 +17,7 @@ export function objectRefsOf(spec: VolumeSpec, namespace: string): NeededObject[
   return [...needed.values()];
 }
 
-/** As `objectRefsOf`, for a container's variables. */
+/** `objectRefsOf` for a container's variables. */
 export function environmentRefsOf({ envFrom, env }: ContainerEnv, namespace: string): NeededObject[] {
   const needed = new Map<string, NeededObject>();
   for (const { kind, name, optional } of envFrom) addNeeded(needed, { kind, namespace, name }, optional);
@@ -29,12 +28,11 @@ export function environmentRefsOf({ envFrom, env }: ContainerEnv, namespace: str
   return [...needed.values()];
 }
 
-/** The object that a source of a volume reads. */
 export function sourceRefOf({ kind, name }: ObjectSource, namespace: string): ObjectRef {
   return { kind: kind === 'secret' ? 'Secret' : 'ConfigMap', namespace, name };
 }
 
-/** The account that a volume's tokens speak for: the pod's, or `default`, which always exists. */
+/** The account of a volume's tokens: the pod's, or `default`, which always exists. */
 export function accountRefOf(pod: Pick<PodFacts, 'serviceAccountName'> | undefined, namespace: string): ObjectRef {
   return { kind: 'ServiceAccount', namespace, name: pod?.serviceAccountName || DEFAULT_ACCOUNT };
 }

@@ -17,10 +17,7 @@ import {
   type VolumeSpec,
 } from './volume-spec.ts';
 
-/**
- * Parses one volume source in Kubernetes' shape, given as parsed JSON; all faults at once, with paths below `root`. An
- * entry of a pod's `.spec.volumes[]` may have its name.
- */
+/** Parses a volume source in Kubernetes' shape (parsed JSON), with optional name. Returns all faults, below `root`. */
 export function parseVolumeSource(raw: unknown, root: string): Parsed<VolumeSpec> {
   const spec = parseBy(volumeSource, raw, root);
   const conflicts = pathConflicts(raw, root);
@@ -28,7 +25,7 @@ export function parseVolumeSource(raw: unknown, root: string): Parsed<VolumeSpec
   return faulty([...(spec.ok ? [] : spec.faults), ...conflicts]);
 }
 
-/** As `parseVolumeSource`, from one document of YAML or JSON. */
+/** `parseVolumeSource` for one document of YAML or JSON. */
 export function parseVolumeSourceText(text: string, root: string): Parsed<VolumeSpec> {
   const documents = parseYamlDocuments(text, TEXT_LIMITS.context);
   if (!documents.ok) return faulty(documents.faults.map((fault) => ({ ...fault, field: root })));
@@ -41,7 +38,6 @@ const definitionSchema = z
   .strictObject({ projectedVolume: optional(through(z.string(), parseObjectName)), source: optional(z.unknown()) })
   .check(exactlyOne(['projectedVolume', 'source']));
 
-/** The inverse of `definitionToJson`. */
 export function parseDefinition(raw: unknown, root: string): Parsed<VolumeDefinition> {
   const shape = parseBy(definitionSchema, raw, root);
   if (!shape.ok) return faulty(shape.faults);
@@ -51,21 +47,20 @@ export function parseDefinition(raw: unknown, root: string): Parsed<VolumeDefini
   return spec.ok ? parsed({ kind: 'inline', spec: spec.value }) : spec;
 }
 
-/** A path that a volume source names literally, rather than by a key. */
 type LiteralPath = {
   readonly path: RelativePath;
-  /** As written, before cleaning. */
+  /** The path before cleaning. */
   readonly spelling: string;
   readonly field: string;
-  /** An item of a projected source: Kubernetes allows no two of them with one path. */
+  /** True for an item of a projected source: Kubernetes forbids two of them with the same path. */
   readonly isExclusive: boolean;
 };
 
 /**
- * Conflicts among the literal paths of a raw volume source: a path that another needs as a directory, and a duplicate
- * where Kubernetes refuses it, among the items of projected sources. Elsewhere (items of a plain volume, tokens) the
- * later one wins, as in Kubernetes, unless the spelling differs: then chance would decide there. Works on unparsed
- * input, so that other faults do not hide conflicts. Invalid paths are reported by the schema.
+ * Finds conflicts among the literal paths of a raw volume source: a file that is also needed as a directory, and a
+ * duplicate among items of projected sources, which Kubernetes refuses. Elsewhere (plain volumes, tokens) the later one
+ * wins, as in Kubernetes, unless the spellings differ: then chance decides in Kubernetes. Unparsed input is checked so
+ * that other faults do not hide conflicts. The schema reports invalid paths.
  */
 function pathConflicts(raw: unknown, root: string): Fault[] {
   const faults: Fault[] = [];
@@ -124,13 +119,10 @@ function* literalPath(item: unknown, at: string, isExclusive: boolean): Generato
   if (path.ok) yield { path: path.value, spelling: item.path, field: field(at, 'path'), isExclusive };
 }
 
-/** Plain JSON. Fields that are undefined here are absent in the text. */
+/** Plain JSON. Undefined fields are absent in the text. */
 type Json = Readonly<Record<string, unknown>>;
 
-/**
- * The spec in Kubernetes' shape, as plain JSON from which `parseVolumeSource` makes an equal spec. A single source has
- * a shape of its own if Kubernetes has one; everything else is `projected`.
- */
+/** The inverse of `parseVolumeSource`. Sources without a shape of their own in Kubernetes are `projected`. */
 export function volumeSpecToJson(spec: VolumeSpec): Json {
   const defaults = { defaultMode: spec.defaultMode, defaultUser: spec.defaultUser, defaultGroup: spec.defaultGroup };
   const [source, ...more] = spec.sources;
@@ -145,7 +137,7 @@ export function volumeSpecToJson(spec: VolumeSpec): Json {
   return compact({ [kind]: { ...fields, ...defaults } });
 }
 
-/** A volume's definition for records and status: `{source}` or `{projectedVolume}`. */
+/** For records and status: `{source}` or `{projectedVolume}`. */
 export function definitionToJson(definition: VolumeDefinition): Json {
   return definition.kind === 'named'
     ? { projectedVolume: definition.projectedVolume }

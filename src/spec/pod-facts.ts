@@ -3,7 +3,6 @@ import { type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { mapOf, optional, text, textValue } from '../base/schemas.ts';
 import { parseQuantity } from './quantity.ts';
 
-/** The workload of a request, for the downward API and for tokens. */
 export type PodFacts = {
   readonly name: string;
   readonly uid: string;
@@ -15,12 +14,12 @@ export type PodFacts = {
 
 type ContainerResources = {
   readonly name: string;
-  /** Resource name to Kubernetes quantity. */
+  /** Resource name → Kubernetes quantity. */
   readonly limits: ReadonlyMap<string, string>;
   readonly requests: ReadonlyMap<string, string>;
 };
 
-/** Resource name to quantity, as Kubernetes reads it: null is 0, and blanks around it do not count. */
+/** Resource name → quantity. As in Kubernetes, null is 0 and surrounding blanks are ignored. */
 export const quantities = mapOf((value): Parsed<string> => {
   if (value === null) return parsed('0');
   const text = typeof value === 'number' ? parsed(String(value)) : trimmed(textValue(value));
@@ -46,12 +45,11 @@ const podFacts = z.strictObject({
   ).transform((containers) => containers ?? []),
 });
 
-/** Pod facts as plain JSON, maps as objects; what is absent is empty. Every fault at once, below `root`. */
+/** Parses plain JSON, with maps as objects. Absent fields are empty. Returns all faults, below `root`. */
 export function parsePodFacts(raw: unknown, root: string): Parsed<PodFacts> {
   return parseBy(podFacts, raw, root);
 }
 
-/** The inverse of `parsePodFacts`. */
 export function podFactsToJson(facts: PodFacts): unknown {
   return {
     ...facts,

@@ -1,6 +1,6 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
-/** An exact amount: numerator / denominator, not reduced. The denominator is positive. */
+/** Exactly numerator / denominator, not reduced. The denominator is positive. */
 export type Quantity = { readonly numerator: bigint; readonly denominator: bigint };
 
 const DECIMAL_EXPONENTS: Readonly<Record<string, number>> = {
@@ -17,13 +17,13 @@ const DECIMAL_EXPONENTS: Readonly<Record<string, number>> = {
 };
 const BINARY_EXPONENTS: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 };
 
-/** Enough for every amount there is, and few enough that the arithmetic stays cheap. */
+/** Enough for every real amount, and small enough to keep the arithmetic cheap. */
 const MAX_LENGTH = 64;
 const MAX_EXPONENT = 64;
 
 const SYNTAX = /^([+-]?)(\d+\.?\d*|\.\d+)(?:([eE])([+-]?\d+)|([a-zA-Z]{0,2}))$/;
 
-/** A Kubernetes quantity: `250m`, `1.5Gi`, `2e3`. The grammar is apimachinery's `resource.Quantity`. */
+/** Parses `250m`, `1.5Gi`, `2e3`. The grammar is that of apimachinery's `resource.Quantity`. */
 export function parseQuantity(text: string, field: string): Parsed<Quantity> {
   const refuse = (message: string): Parsed<Quantity> => faulty([{ field, message }]);
   const match = text.length > MAX_LENGTH ? null : SYNTAX.exec(text);
@@ -51,13 +51,12 @@ export function parseQuantity(text: string, field: string): Parsed<Quantity> {
 export const ZERO: Quantity = { numerator: 0n, denominator: 1n };
 export const ONE: Quantity = { numerator: 1n, denominator: 1n };
 
-/** Negative, zero or positive, as for sorting. */
 export function compareQuantities(a: Quantity, b: Quantity): number {
   const difference = a.numerator * b.denominator - b.numerator * a.denominator;
   return difference < 0n ? -1 : Number(difference > 0n);
 }
 
-/** The same text for the same amount. */
+/** Equal amounts have equal texts. */
 export function ratioText({ numerator, denominator }: Quantity): string {
   const divisor = greatestCommonDivisor(numerator < 0n ? -numerator : numerator, denominator);
   return `${numerator / divisor}/${denominator / divisor}`;
@@ -67,17 +66,17 @@ function greatestCommonDivisor(a: bigint, b: bigint): bigint {
   return b === 0n ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** True for a multiple of `unit`, which must be positive. */
+/** `unit` must be positive. */
 export function isMultiple(amount: Quantity, unit: Quantity): boolean {
   if (unit.numerator <= 0n) return false;
   return (amount.numerator * unit.denominator) % (amount.denominator * unit.numerator) === 0n;
 }
 
-/** ceil(quantity / divisor), exactly. The divisor must be greater than zero. */
+/** ceil(quantity / divisor), exactly. The divisor must be positive. */
 export function ceilDivide(quantity: Quantity, divisor: Quantity): bigint {
   const numerator = quantity.numerator * divisor.denominator;
   const denominator = quantity.denominator * divisor.numerator;
-  // BigInt division cuts towards zero, which is up already for what is negative.
+  // BigInt division rounds towards zero, which is up for negative numbers.
   const quotient = numerator / denominator;
   return numerator > 0n && numerator % denominator !== 0n ? quotient + 1n : quotient;
 }

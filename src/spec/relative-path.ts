@@ -1,27 +1,22 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 declare const relativePath: unique symbol;
-/**
- * A cleaned path inside a volume: not empty, relative, no `.` or `..` element, first element not starting with `..`.
- */
+/** A clean path in a volume: not empty, relative, no `.` or `..` element, first element not starting with `..`. */
 export type RelativePath = string & { readonly [relativePath]: true };
 
 const MAX_PATH_BYTES = 4096;
 const MAX_ELEMENT_BYTES = 255;
-/** Each is a directory to make, and a parent to compare with all other paths. */
+/** Each element is a directory to create and a parent to compare with all other paths. */
 const MAX_ELEMENTS = 32;
 
-/**
- * Cleans a path and checks it by Kubernetes' rules, some of them again after cleaning: `./..data` would name what the
- * writer keeps for itself. `field` is the path's place in the input.
- */
+/** Cleans a path and checks Kubernetes' rules, the last ones after cleaning: `./..data` is the writer's own link. */
 export function parseRelativePath(text: string, field: string): Parsed<RelativePath> {
   const elements: string[] = [];
   const problem = readElements(text, elements);
   return problem === undefined ? parsed(elements.join('/') as RelativePath) : faulty([{ field, message: problem }]);
 }
 
-/** Adds the elements that count to `into`; returns what is wrong with the path. */
+/** Adds the relevant elements to `into`; returns the fault, if any. */
 function readElements(text: string, into: string[]): string | undefined {
   if (text === '') return 'must not be empty';
   if (text.includes('\0')) return 'must not contain a NUL byte';
@@ -45,10 +40,7 @@ export function* parentsOf(path: string): Generator<string, void> {
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) yield path.slice(0, end);
 }
 
-/**
- * The file or directory inside a volume that a publication shows: Kubernetes' rule for a subPath (relative, no `..`
- * element) and that for paths of a volume together. `.` would be the whole volume.
- */
+/** The part of a volume that a publication shows. `.`, the whole volume, is refused, as is `..` (Kubernetes' rule). */
 export function parseSubPath(text: string, field: string): Parsed<RelativePath> {
   return parseRelativePath(text, field);
 }

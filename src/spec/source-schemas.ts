@@ -6,18 +6,16 @@ import { parseQuantity, ratioText } from './quantity.ts';
 import { parseRelativePath } from './relative-path.ts';
 import { type DownwardItem, type KeyToPath, parseFieldPath, type SourceSpec, type VolumeSpec } from './volume-spec.ts';
 
-// Parts of a volume source, from the smallest to the whole. Every field of a result is present, if only as undefined,
-// so that equal specs are equal in any comparison.
+// Schemas of a volume source, smallest part first. Every field of a result is present, even if undefined, so that equal
+// specs are deeply equal.
 
 const MAX_MODE = 0o777;
-/** Kubernetes' limit for ids of users and groups. */
+/** Kubernetes' limit for user and group ids. */
 export const MAX_ID = 2 ** 31 - 1;
 
 const path = through(z.string(), parseRelativePath);
 
-/** Permission bits. */
 const mode = wholeNumber(MAX_MODE, 'must be a number between 0 and 0777 (octal), both inclusive', modeHint);
-/** A numeric owner or group. */
 const id = wholeNumber(MAX_ID, `must be a number between 0 and ${MAX_ID}, both inclusive`);
 
 function wholeNumber(max: number, rule: string, hint: (value: unknown) => string = () => '') {
@@ -28,7 +26,7 @@ function wholeNumber(max: number, rule: string, hint: (value: unknown) => string
   });
 }
 
-/** For the common mistakes with modes: octal written as text or as a decimal number. */
+/** Hints at the common mistakes: octal modes written as text or as a decimal number. */
 function modeHint(value: unknown): string {
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
   const digits = /^0?o?([0-7]{3})$/.exec(text)?.[1];
@@ -39,10 +37,8 @@ function modeHint(value: unknown): string {
     : `; if octal ${digits} is meant, write 0${digits} in YAML, or ${decimal} in JSON`;
 }
 
-/** Fields of every item. */
 const fileAttributes = { mode, user: id, group: id };
 
-/** Fields of every volume source. */
 const volumeDefaults = { defaultMode: mode, defaultUser: id, defaultGroup: id };
 
 const keyToPath = z
@@ -54,7 +50,7 @@ const object = { items, optional: flag };
 
 const RESOURCE = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.*)$/;
 
-/** The apiVersion of a fieldRef. Empty counts as absent, as in Kubernetes. */
+/** Empty counts as absent, as in Kubernetes. */
 export const fieldApiVersion = optional(z.enum(['v1', '']));
 
 const fieldRef = z.strictObject({ apiVersion: fieldApiVersion, fieldPath: through(z.string(), parseFieldPath) });
@@ -62,7 +58,7 @@ const fieldRef = z.strictObject({ apiVersion: fieldApiVersion, fieldPath: throug
 const containerName = z.string().min(1, 'must not be empty: a volume belongs to no container');
 const resourceFieldRef = resourceFieldRefWith(containerName);
 
-/** A reference to a container's resource; `containerName` is the schema of the container's name. */
+/** `containerName` is the schema of the container's name. */
 export function resourceFieldRefWith<S extends z.ZodType>(containerName: S) {
   return z
     .strictObject({
@@ -94,7 +90,7 @@ const downwardItem = z
 
 const downward = { items: optional(z.array(downwardItem)) };
 
-/** The only divisors that Kubernetes' validation accepts, in any spelling (1000m is 1). */
+/** Kubernetes' validation accepts only these divisors, in any spelling (1000m is 1). */
 function problemWithDivisor(resource: string, divisor: string): string | undefined {
   const isCpu = resource.endsWith('.cpu');
   const known = isCpu ? CPU_DIVISORS : BYTE_DIVISORS;
@@ -109,10 +105,7 @@ function divisors(texts: readonly string[]): ReadonlySet<string> {
   return new Set(texts.map(canonical));
 }
 
-/**
- * Equal for quantities that Kubernetes prints alike: the same amount in the same notation. A sign, a leading zero, a
- * point without digits, an exponent and a power of two are kept as written.
- */
+/** Equal for quantities that Kubernetes prints alike: same amount and notation, or an unusual spelling kept as text. */
 function canonical(text: string): string {
   const quantity = parseQuantity(text, '');
   if (!quantity.ok || /^(\+|0\d)|\.(?!\d)/.test(text)) return text;
@@ -127,7 +120,7 @@ function parseResource(text: string, field: string): Parsed<string> {
   return faulty([{ field, message }]);
 }
 
-/** Absent, empty and zero all mean 1, as for the kubelet. */
+/** Absent, empty and zero mean 1, as for the kubelet. */
 function parseDivisor(value: unknown, field: string): Parsed<string> {
   if (value === undefined || value === null || value === '') return parsed('1');
   if (typeof value !== 'string' && typeof value !== 'number') {
@@ -161,7 +154,6 @@ const PROJECTIONS = [
   'podCertificate',
 ];
 
-/** One entry of projected.sources. */
 const projection = z
   .strictObject({
     secret: optional(z.strictObject({ name: objectName, ...object })),
@@ -177,7 +169,7 @@ const projection = z
 
 const DEFAULT_MODE = 0o644;
 
-/** The five shapes of a volume. `name`, which stands beside them in a pod's volumes[], is ignored. */
+/** The five shapes of a volume. `name`, from a pod's volumes[], is ignored. */
 export const volumeSource = z
   .strictObject({
     name: optionalText,
@@ -209,7 +201,7 @@ type Sources = {
   readonly request?: Items<KeyToPath> | undefined;
 };
 
-/** The source that is present. No items and an empty list are the same, as in Kubernetes: every key. */
+/** As in Kubernetes, no items and an empty list both mean every key. */
 function sourceOf({ secret, configMap, downwardAPI, serviceAccountToken, request }: Sources): SourceSpec {
   const object = secret ?? configMap;
   if (object !== undefined) {

@@ -2,13 +2,10 @@ import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseAnnotationKey, parseLabelKey } from '../objects/names.ts';
 import type { RelativePath } from './relative-path.ts';
 
-/** The largest id of a user or group: chown(2) takes the next one for "unchanged". */
+/** The largest user or group id: chown(2) takes the next value for "unchanged". */
 export const MAX_GROUP = 2 ** 32 - 2;
 
-/**
- * The contents of a volume, parsed and with defaults. The five single-source shapes and `projected` become one form: a
- * list of sources, where later ones win.
- */
+/** A volume's contents, parsed and with defaults. All five shapes become one list of sources; later ones win. */
 export type VolumeSpec = {
   readonly sources: readonly SourceSpec[];
   /** Permission bits, 0 to 0o777. */
@@ -19,31 +16,29 @@ export type VolumeSpec = {
 
 export type SourceSpec = ObjectSource | DownwardSource | TokenSource | RequestSource;
 
-/** Keys of a Secret or ConfigMap. */
 export type ObjectSource = {
   readonly kind: 'secret' | 'configMap';
   readonly name: string;
-  /** Every key, a file of that name, where undefined. */
+  /** If undefined, every key is a file of its name. */
   readonly items: readonly KeyToPath[] | undefined;
   readonly optional: boolean;
 };
 
-/** Keys of the request's own data. */
 export type RequestSource = { readonly kind: 'request'; readonly items: readonly KeyToPath[] | undefined };
 
 export type DownwardSource = { readonly kind: 'downwardAPI'; readonly items: readonly DownwardItem[] };
 
 export type TokenSource = {
   readonly kind: 'serviceAccountToken';
-  /** The daemon's own audience where empty. */
+  /** If empty, the daemon's own audience. */
   readonly audience: string;
   readonly expirationSeconds: number;
   readonly path: RelativePath;
-  /** Whose file it is; the volume's default where undefined. */
+  /** The file's owner; the volume's default if undefined. */
   readonly user: number | undefined;
 };
 
-/** Mode and owner of one file; the volume's defaults where undefined. */
+/** If undefined, the volume's defaults apply. */
 export type FileAttributes = {
   readonly mode: number | undefined;
   readonly user: number | undefined;
@@ -65,13 +60,13 @@ export type DownwardValue =
       readonly divisor: string;
     };
 
-/** A volume's content by value, or by the name of a ProjectedVolume object in the volume's namespace. */
+/** A volume's content, or the name of a ProjectedVolume in its namespace. */
 export type VolumeDefinition =
   | { readonly kind: 'inline'; readonly spec: VolumeSpec }
   | { readonly kind: 'named'; readonly projectedVolume: string };
 
 declare const volumeId: unique symbol;
-/** A volume's id: not empty, at most 128 bytes of UTF-8 without control characters (CSI's limit for strings). */
+/** Not empty, at most 128 bytes of UTF-8 without control characters (CSI's limit for strings). */
 export type VolumeId = string & { readonly [volumeId]: true };
 
 const MAX_BYTES = 128;
@@ -85,14 +80,13 @@ export function parseVolumeId(text: string, field = 'volume_id'): Parsed<VolumeI
   return parsed(text as VolumeId);
 }
 
-/** A parsed downward API fieldPath. */
 export type FieldPath =
   | { readonly kind: 'name' | 'namespace' | 'uid' | 'labels' | 'annotations' }
   | { readonly kind: 'label' | 'annotation'; readonly key: string };
 
 const WHOLE = ['name', 'namespace', 'uid', 'labels', 'annotations'] as const;
 
-/** `metadata.name`, `metadata.labels`, `metadata.annotations['key']`, … : what a volume can show of a pod. */
+/** `metadata.name`, `metadata.labels`, `metadata.annotations['key']`, … */
 export function parseFieldPath(text: string, field: string): Parsed<FieldPath> {
   const kind = WHOLE.find((known) => text === `metadata.${known}`);
   if (kind !== undefined) return parsed({ kind });
@@ -110,7 +104,6 @@ export function parseFieldPath(text: string, field: string): Parsed<FieldPath> {
   return parsedKey.ok ? parsed({ kind: map === 'labels' ? 'label' : 'annotation', key }) : parsedKey;
 }
 
-/** The inverse of `parseFieldPath`. */
 export function formatFieldPath(path: FieldPath): string {
   switch (path.kind) {
     case 'label':

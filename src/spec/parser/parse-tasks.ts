@@ -12,11 +12,11 @@ import { parseVolumeSource } from '../parse-volume-source.ts';
 import { type Pod, parsePodText } from '../pod/pod.ts';
 import type { VolumeSpec } from '../volume-spec.ts';
 
-/** The admitted objects of one document of a manifest; see `ManifestPart`. */
+/** See `ManifestPart`. */
 type AdmittedPart = {
   readonly count: number;
   readonly drafts: readonly ObjectDraft[];
-  /** How many of its objects are of kinds that are not kept. */
+  /** Number of objects whose kinds are not kept. */
   readonly others: number;
   readonly faults: readonly Fault[];
 };
@@ -31,10 +31,7 @@ type PodInput = {
 type RawInput = { readonly raw: unknown; readonly root: string };
 type EnvironmentInput = RawInput & { readonly names: EnvNameRule };
 
-/**
- * Everything whose input may be large, by name. Inputs and outputs are plain data (maps and bytes among it), so that
- * they can go to another thread and come back.
- */
+/** All parsers of large input. Inputs and outputs are plain data (with maps and bytes), which threads can exchange. */
 const TASKS = {
   pod: ({ text, defaultNamespace, field, names }: PodInput): Parsed<Pod> =>
     capped(parsePodText(text, defaultNamespace, field, names)),
@@ -62,19 +59,18 @@ export type ParseTask = keyof typeof TASKS;
 export type ParseInput<Task extends ParseTask> = Parameters<(typeof TASKS)[Task]>[0];
 export type ParseOutput<Task extends ParseTask> = ReturnType<(typeof TASKS)[Task]>;
 
-/** A file declares the wanted state, whatever version the object had when the file was written. */
+/** A file declares the wanted state, regardless of the object's version when it was written. */
 function withoutVersion(draft: ObjectDraft): ObjectDraft {
   const { resourceVersion: _, ...metadata } = draft.metadata;
   return { ...draft, metadata };
 }
 
-/** Of an object of a manifest, with its name. */
 function inObject(draft: ObjectDraft, faults: readonly Fault[]): readonly Fault[] {
   const subject = describeRef(refOf(draft));
   return faults.map(({ field, message }) => ({ field: field === '' ? subject : `${subject}: ${field}`, message }));
 }
 
-/** No answer shows more, and another thread would have to hand them over. */
+/** No response shows more, and a thread would have to transfer them. */
 const MAX_FAULTS = 100;
 
 function capped<T>(result: Parsed<T>): Parsed<T> {
@@ -83,25 +79,18 @@ function capped<T>(result: Parsed<T>): Parsed<T> {
   return faulty([...result.faults.slice(0, MAX_FAULTS), more]);
 }
 
-/** The task, done here and now. */
 export function parseNow<Task extends ParseTask>(task: Task, input: ParseInput<Task>): ParseOutput<Task> {
   const run = TASKS[task] as (input: ParseInput<Task>) => ParseOutput<Task>;
   return run(input);
 }
 
-/**
- * Parses what came from outside and is within its limits (`docs/limits.md`). What that costs is up to the input: a
- * second of processor time for the largest.
- */
+/** Parses external input within its limits (`docs/limits.md`), which takes up to a second of processor time. */
 export interface Parser {
-  /**
-   * Rejects with the signal's reason, or with `resource-exhausted` when the input takes more memory or time than there
-   * is.
-   */
+  /** Rejects with the signal's reason, or with `resource-exhausted` if the input takes too much memory or time. */
   run<Task extends ParseTask>(task: Task, input: ParseInput<Task>, signal: AbortSignal): Promise<ParseOutput<Task>>;
 }
 
-/** Parses at once, on the thread that asks: for a process that has nobody waiting. */
+/** Parses on the calling thread, for a process in which nothing else waits. */
 export const parserHere: Parser = {
   async run(task, input) {
     return parseNow(task, input);

@@ -5,27 +5,26 @@ import { KeyedLock } from '../../base/keyed-lock.ts';
 import { type ParseInput, type ParseOutput, type Parser, type ParseTask, parseNow } from './parse-tasks.ts';
 import type { ThreadAnswer, ThreadRequest } from './parse-thread.ts';
 
-/** Twice what the largest input takes. A thread that exceeds it ends, and the process continues. Mebibytes. */
+/** Mebibytes, twice what the largest input takes. A thread that exceeds it ends; the process continues. */
 const HEAP_MIB = 160;
-/** The largest input takes two seconds on a slow processor; milliseconds. */
+/** Milliseconds. The largest input takes two seconds on a slow processor. */
 const MAX_MS = 20_000;
-/** How long an idle thread is kept, in milliseconds: its start takes about as long as parsing 100 KB. */
+/** How long an idle thread is kept, in milliseconds. Starting one costs about as much as parsing 100 KB. */
 const IDLE_MS = 10_000;
-/** Each of them holds its text. */
+/** Each waiting call holds its text in memory. */
 const MAX_WAITING = 64;
 
 type ThreadParserOptions = {
-  /** Where the compiled `parse-thread.js` lies. Asked when a thread is needed for the first time. */
+  /** The URL of the compiled `parse-thread.js`; called when a thread is first needed. */
   readonly script: () => URL;
   readonly clock: Clock;
-  /** The thread's, in mebibytes. */
+  /** The thread's limit in mebibytes. */
   readonly heapMib?: number;
 };
 
 /**
- * Parses small inputs at once, and larger ones in a thread, one after another, so that nobody else waits while they are
- * parsed. The thread is started when it is needed, and ends when nobody needs it; its memory is bounded, and that it
- * runs out of it costs one request.
+ * Parses small inputs at once, and larger ones one after another in a thread, so that they do not block other work. The
+ * thread starts on demand and ends when idle. Its memory is bounded; exceeding it costs one request.
  */
 export class ThreadParser implements Parser, AsyncDisposable {
   readonly #options: ThreadParserOptions;
@@ -66,10 +65,10 @@ export class ThreadParser implements Parser, AsyncDisposable {
     try {
       const answer = await this.#ask(thread, { task, input });
       if (!answer.ok) throw new LanternError('internal', 'parse a text: an unexpected error in the parser');
-      // What the thread answers is what the task gives.
+      // The thread returns the task's output.
       return answer.output as ParseOutput<Task>;
     } catch (error) {
-      // It may be dead, or may answer late.
+      // The thread may be dead, or may answer late.
       await this.#end();
       throw error;
     } finally {
@@ -81,9 +80,9 @@ export class ThreadParser implements Parser, AsyncDisposable {
     const { script, heapMib = HEAP_MIB } = this.#options;
     const resourceLimits = { maxOldGenerationSizeMb: heapMib, maxYoungGenerationSizeMb: 16 };
     const thread = new Worker(script(), { resourceLimits, execArgv: [], env: {} });
-    // A process whose work is done does not stay for it.
+    // The thread does not keep the process alive.
     thread.unref();
-    // After its answer it may end as it likes.
+    // Errors of the thread after its answer are ignored.
     thread.on('error', () => {});
     return thread;
   }
@@ -134,12 +133,12 @@ function failureOf(error: unknown): LanternError {
 const SMALL_BYTES = 16 * 1024;
 const SMALL_NODES = 800;
 
-/** True if parsing will not block the event loop for long. Stops counting at the limit. */
+/** True if parsing cannot block the event loop for long. Counting stops at the limit. */
 function isSmall<Task extends ParseTask>(input: ParseInput<Task>): boolean {
   return weightOf(input, SMALL_NODES) > 0;
 }
 
-/** The rest of `room` after the value's nodes; 0 or less if there are more. */
+/** Returns `room` less the value's nodes; 0 or less if there are more. */
 function weightOf(value: unknown, room: number): number {
   if (typeof value === 'string') return room - (value.length > SMALL_BYTES ? room : nodesIn(value));
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return room - 1;
@@ -151,7 +150,7 @@ function weightOf(value: unknown, room: number): number {
   return left;
 }
 
-/** In text, nodes stand behind one of these signs, or on a line of their own. */
+/** In text, every node follows one of these signs or starts a line. */
 function nodesIn(text: string): number {
   let nodes = 1;
   for (const _ of text.matchAll(/[[{,\n]|[-:?](?=\s)/g)) nodes++;

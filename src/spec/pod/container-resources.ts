@@ -3,13 +3,10 @@ import { isFields, mapKey } from '../../base/parsed.ts';
 import { parseLabelKey } from '../../objects/names.ts';
 import { compareQuantities, isMultiple, ONE, parseQuantity, type Quantity, ZERO } from '../quantity.ts';
 
-/** Resource name to Kubernetes quantity. */
+/** Resource name → Kubernetes quantity. */
 type Amounts = ReadonlyMap<string, string>;
 
-/**
- * A container's limits and requests. The faults are those of Kubernetes' `ValidateContainerResourceRequirements`;
- * values that are not quantities are left to `checkPodFields`.
- */
+/** Reports the faults of Kubernetes' `ValidateContainerResourceRequirements`, except values that are not quantities. */
 export function readResources(
   raw: unknown,
   path: string,
@@ -29,7 +26,7 @@ export function readResources(
   return { limits, requests };
 }
 
-/** Null is 0, and blanks around a quantity do not count, as in Kubernetes. */
+/** As in Kubernetes, null is 0 and surrounding blanks are ignored. */
 function readAmounts(raw: unknown, path: string, faults: Fault[]): Amounts {
   const amounts = new Map<string, string>();
   if (!isFields(raw)) return amounts;
@@ -63,7 +60,7 @@ function requestProblem(name: string, text: string, limits: Amounts): string | u
   return order > 0 ? `must not be more than the limit, ${limit}` : undefined;
 }
 
-/** Of a text that was parsed before. */
+/** `text` must be a valid quantity. */
 function amountOf(text: string): Quantity {
   const amount = parseQuantity(text, '');
   return amount.ok ? amount.value : ZERO;
@@ -79,7 +76,7 @@ function isNative(name: string): boolean {
   return !name.includes('/') || name.includes('kubernetes.io/');
 }
 
-/** A resource of a device plugin. It must be a name even with the prefix for quotas. */
+/** A device plugin's resource. Its name must stay valid with the prefix for quotas. */
 function isExtended(name: string): boolean {
   return !isNative(name) && !name.startsWith('requests.') && parseLabelKey(`requests.${name}`, '').ok;
 }
@@ -94,7 +91,7 @@ function sizeText(name: string): string {
   return name.slice(HUGE_PAGES.length);
 }
 
-/** Zero if the name has no size: no amount is a multiple of it. */
+/** Zero if the name has no size; no amount is a multiple of it. */
 function pageSizeOf(name: string): Quantity {
   return amountOf(sizeText(name));
 }

@@ -3,9 +3,7 @@ import { type Fields, isFields, mapKey, unknownField, wrongType } from '../../ba
 import { POD_TYPES } from '../../objects/kubernetes-api.ts';
 import { parseQuantity } from '../quantity.ts';
 
-/**
- * Fields of Lantern's own, in the notation of `POD_TYPES`: data of the request as a source, and the owners of files.
- */
+/** Lantern's own fields, in the notation of `POD_TYPES`: request data as a source, and the owners of files. */
 const OWN_FIELDS: Readonly<Record<string, string>> = {
   Volume: 'request:any',
   VolumeProjection: 'request:any',
@@ -18,18 +16,18 @@ const OWN_FIELDS: Readonly<Record<string, string>> = {
   ServiceAccountTokenProjection: 'user:any',
 };
 
-/** Finding the likely spelling is slower than reading, and no answer shows more. */
+/** Guessing a spelling is slower than reading, and no response shows more. */
 const MAX_GUESSES = 100;
 
-/** Faults in the fields of a Pod, by path. */
+/** By path. */
 type PodFieldFaults = {
-  /** Of fields that Kubernetes' API does not have, with the likely spelling. */
+  /** Fields that Kubernetes' API does not have, with the likely spelling. */
   readonly unknown: Map<string, string>;
-  /** Of fields whose value has another type than in the API. */
+  /** Fields whose value has the wrong type. */
   readonly mistyped: Map<string, string>;
 };
 
-/** Name and type of each field that the API gives to a type. */
+/** Field name → type, for a type of the API. */
 export function fieldsOfType(type: string): ReadonlyMap<string, string> {
   const known = fieldsByType.get(type);
   if (known !== undefined) return known;
@@ -44,19 +42,19 @@ export function fieldsOfType(type: string): ReadonlyMap<string, string> {
 
 const fieldsByType = new Map<string, ReadonlyMap<string, string>>();
 
-/** Looks up every field of a Pod (parsed YAML or JSON) in the API's list, as an API server does in strict mode. */
+/** Checks every field of a Pod (parsed YAML or JSON) against the API's list, like an API server in strict mode. */
 export function checkPodFields(raw: unknown): PodFieldFaults {
   const found = { unknown: new Map<string, string>(), mistyped: new Map<string, string>() };
   checkValue(raw, 'Pod', '', found);
   return found;
 }
 
-/** As `checkPodFields`, as one list. */
+/** `checkPodFields` as one list. */
 export function podFieldFaults(raw: unknown): readonly Fault[] {
   return withPodFieldFaults(raw, []);
 }
 
-/** The faults of a Pod's fields and `own`, those of a reader that knows what the fields mean, which are preferred. */
+/** Merges the faults of a Pod's fields with `own`, which come from a reader that knows the fields' meaning and win. */
 export function withPodFieldFaults(raw: unknown, own: readonly Fault[]): readonly Fault[] {
   const { unknown, mistyped } = checkPodFields(raw);
   const faults: Fault[] = [];
@@ -106,7 +104,7 @@ function checkFields(value: Fields, type: string, path: string, found: PodFieldF
   }
 }
 
-/** Of a value that has no fields. Types without a rule here take any value. */
+/** Types without a rule here accept any value. */
 function problemOfLeaf(value: unknown, type: string): string | undefined {
   switch (type) {
     case 'string':

@@ -15,9 +15,7 @@ import { MAX_ID } from '../source-schemas.ts';
 import { readResources } from './container-resources.ts';
 import { withPodFieldFaults } from './pod-fields.ts';
 
-/** A Pod manifest without its volumes, and without the environment and mounts of its containers. */
 export type PodManifest = {
-  /** Undefined if the manifest names none. */
   readonly namespace: string | undefined;
   /** The account is `default` if the manifest names none. */
   readonly facts: PodFacts;
@@ -31,7 +29,7 @@ export type PodManifest = {
   readonly containers: readonly ListedContainer[];
 };
 
-/** A container as it stands in the manifest, and where: `spec.containers[0]`. */
+/** `path` is the container's place in the manifest: `spec.containers[0]`. */
 type ListedContainer = {
   readonly name: string;
   readonly image: string;
@@ -44,7 +42,7 @@ type ListedContainer = {
 /** The ids that a container runs as; undefined if its image decides. */
 export type RunAs = { readonly user: number | undefined; readonly group: number | undefined };
 
-/** `raw` is parsed YAML or JSON. Every fault at once, with its path as Kubernetes prints it. */
+/** `raw` is parsed YAML or JSON. Returns all faults, with paths as Kubernetes prints them. */
 export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
   if (!isFields(raw)) return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
   const own: Fault[] = [];
@@ -53,9 +51,9 @@ export function parsePodManifest(raw: unknown): Parsed<PodManifest> {
   return faults.length > 0 ? faulty(faults) : parsed(manifest);
 }
 
-// The readers below take a field of another type for absent: `checkPodFields` reports types, for every field of a Pod.
+// The readers below treat a field of the wrong type as absent: `checkPodFields` reports the types of all fields.
 
-/** Reads what there is, and adds to `faults` whatever is wrong besides types. */
+/** Adds all faults except wrong types. */
 export function readPodManifest(raw: Fields, faults: Fault[]): PodManifest {
   for (const [field, wanted] of Object.entries({ apiVersion: 'v1', kind: 'Pod' })) {
     if (raw[field] === wanted) continue;
@@ -106,7 +104,7 @@ export function readPodManifest(raw: Fields, faults: Fault[]): PodManifest {
   };
 }
 
-/** The two lists of containers, in the order in which they start. */
+/** In the order in which the containers start. */
 export const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
 
 function readContainers(spec: Fields, podRunsAs: RunAs, faults: Fault[]) {
@@ -154,13 +152,13 @@ function readId(value: unknown, path: string, faults: Fault[]): number | undefin
   return Number(value);
 }
 
-/** The list, as newer manifests have it, otherwise the single address. */
+/** Newer manifests have the list, older ones the single address. */
 function addressesIn(list: unknown, single: unknown): readonly string[] {
   const addresses = (Array.isArray(list) ? list : []).map((entry) => textOf(fieldsOf(entry).ip));
   return addresses.length > 0 ? addresses : [textOf(single)].filter(Boolean);
 }
 
-/** A mapping with texts as values; null is an empty text. Without kubectl's copy of the manifest. */
+/** Reads a mapping of texts; null is an empty text. kubectl's copy of the manifest is dropped. */
 function readTexts(
   raw: unknown,
   path: string,
@@ -180,7 +178,7 @@ function readTexts(
 
 type TextParser = (text: string, field: string) => Parsed<string>;
 
-/** The text at `path`, which must be present. Empty if it has another type. */
+/** Reports a missing text. Returns an empty string if the value has another type. */
 export function requiredText(value: unknown, path: string, parse: TextParser, faults: Fault[]): string {
   if (value === undefined || value === null) faults.push({ field: path, message: 'is required' });
   if (typeof value !== 'string') return '';
@@ -201,7 +199,7 @@ export function fieldsOf(value: unknown): Fields {
   return isFields(value) ? value : {};
 }
 
-/** The mappings in a list, each with its path. Null is an empty mapping, as in Kubernetes. */
+/** The mappings in a list, with their paths. Null is an empty mapping, as in Kubernetes. */
 export function* entriesOf(list: unknown, path: string): Generator<readonly [entry: Fields, path: string], void> {
   if (!Array.isArray(list)) return;
   for (const [index, entry] of list.entries()) {

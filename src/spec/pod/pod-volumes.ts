@@ -7,26 +7,25 @@ import type { VolumeDefinition } from '../volume-spec.ts';
 import { fieldsOfType } from './pod-fields.ts';
 import { entriesOf, requiredText, textOf } from './pod-manifest.ts';
 
-/** `other`: a kind of volume that Lantern does not provide, such as emptyDir. */
+/** `other`: a volume type that Lantern does not provide, such as emptyDir. */
 export type PodVolume = { readonly name: string } & VolumeSource;
 
 type VolumeSource =
   | { readonly kind: 'projected'; readonly definition: VolumeDefinition }
   | { readonly kind: 'other'; readonly type: string };
 
-/** The volumes of a pod. */
 type PodVolumes = {
   readonly good: readonly PodVolume[];
-  /** By name, faulty ones included: a mount of one is not at fault. */
+  /** Keyed by name. Includes faulty volumes, so that mounts of them are not reported too. */
   readonly kinds: VolumeKinds;
 };
 
 type VolumeKinds = ReadonlyMap<string, VolumeSource['kind'] | 'faulty'>;
 
-/** The types of volume that Lantern provides; `request` is its own. */
+/** Volume types that Lantern provides; `request` is its own. */
 const PROJECTED_TYPES: readonly string[] = ['secret', 'configMap', 'downwardAPI', 'projected', 'request'];
 
-/** Every other type of the API. Anything else is a misspelling. */
+/** All other types of the API. Any other word is a misspelling. */
 const OTHER_TYPES: ReadonlySet<string> = new Set(
   [...fieldsOfType('Volume').keys()].filter((type) => type !== 'name' && !PROJECTED_TYPES.includes(type)),
 );
@@ -34,7 +33,7 @@ const OTHER_TYPES: ReadonlySet<string> = new Set(
 /** The type of a volume that has only a name. */
 const DEFAULT_TYPE = 'emptyDir';
 
-/** Reads `spec.volumes`; adds to `faults` whatever is wrong besides types. */
+/** Adds all faults except wrong types. */
 export function readPodVolumes(list: unknown, faults: Fault[]): PodVolumes {
   const good: PodVolume[] = [];
   const kinds = new Map<string, VolumeSource['kind'] | 'faulty'>();
@@ -67,15 +66,13 @@ export type VolumeMount = {
   readonly volumeName: string;
   /** Absolute and clean: no empty, `.` or `..` element. */
   readonly mountPath: string;
-  /** As written. Volumes of Lantern are read-only in any case. */
+  /** As written. Lantern's volumes are read-only in any case. */
   readonly readOnly: boolean;
-  /**
-   * An expression (`subPathExpr`) contains `$(VAR)`. It becomes a path when it is expanded, so neither is parsed yet.
-   */
+  /** An expression (`subPathExpr`) contains `$(VAR)`. Both kinds are parsed only after expansion. */
   readonly subPath: { readonly kind: 'path' | 'expression'; readonly text: string } | undefined;
 };
 
-/** Reads a container's volumeMounts; adds to `faults` whatever is wrong besides types. */
+/** Adds all faults except wrong types. */
 export function readVolumeMounts(
   list: unknown,
   path: string,
@@ -111,7 +108,7 @@ function readSubPath(raw: Fields, at: string, isProjected: boolean, faults: Faul
   if (path === '' && expression === '') return undefined;
   const [kind, text, field] =
     path === '' ? (['expression', expression, 'subPathExpr'] as const) : (['path', path, 'subPath'] as const);
-  // An expression must be a path even before it is expanded, as in Kubernetes.
+  // An expression must be a valid path even before expansion, as in Kubernetes.
   const result = isProjected ? parseSubPath(text, `${at}.${field}`) : parsed(text);
   if (!result.ok) faults.push(...result.faults);
   return { kind, text };
@@ -119,12 +116,10 @@ function readSubPath(raw: Fields, at: string, isProjected: boolean, faults: Faul
 
 type PlacedMount = VolumeMount & { readonly path: string; readonly prefix: string };
 
-/**
- * A limit of Lantern's own: its mounts are read-only, so that no directory for an inner mount can be created in one.
- */
+/** Lantern's own limit: its mounts are read-only, so the directory for an inner mount cannot be created in one. */
 function refuseNested(mounts: readonly PlacedMount[], faults: Fault[]): void {
   const sorted = mounts.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
-  // What lies below a path follows it immediately in this order.
+  // In this order, everything below a path follows it immediately.
   let outer = sorted[0];
   for (const inner of sorted) {
     if (outer === undefined || inner.prefix === outer.prefix || !inner.prefix.startsWith(outer.prefix)) {
@@ -139,13 +134,10 @@ function refuseNested(mounts: readonly PlacedMount[], faults: Fault[]): void {
 /** PATH_MAX without its NUL, and NAME_MAX. */
 const MAX_BYTES = 4095;
 const MAX_ELEMENT_BYTES = 255;
-/** Lantern's own limit: each directory above is created, and later removed, by a walk from the top. */
+/** Lantern's own limit: each directory above is created and later removed by a walk from the top. */
 const MAX_ELEMENTS = 100;
 
-/**
- * Cleans a container's mountPath: absolute, without empty and `.` elements. `..` is refused rather than resolved, and
- * so is `/` itself. Kubernetes forbids the colon, which separates paths in the options of container runtimes.
- */
+/** Cleans an absolute mountPath. Kubernetes forbids the colon, which separates paths in container runtimes' options. */
 function parseMountPath(text: string, field: string): Parsed<string> {
   const refuse = (message: string): Parsed<string> => faulty([{ field, message }]);
   if (text === '') return refuse('is required');

@@ -9,18 +9,16 @@ import { withPodFieldFaults } from './pod-fields.ts';
 import { CONTAINER_LISTS, fieldsOf, type RunAs, readPodManifest } from './pod-manifest.ts';
 import { type PodVolume, readPodVolumes, readVolumeMounts, type VolumeMount } from './pod-volumes.ts';
 
-/** The parts of a Pod manifest that concern volumes, environment and image pull secrets. */
 export type Pod = {
   readonly namespace: string;
-  /** Name, uid, labels, annotations, account (`default` if it names none) and containers' resources. */
+  /** The account is `default` if the manifest names none. */
   readonly facts: PodFacts;
   readonly placement: PodPlacement;
   /** Undefined if its account decides. */
   readonly automountServiceAccountToken: boolean | undefined;
   readonly imagePullSecrets: readonly string[];
-  /** securityContext.fsGroup. */
   readonly fsGroup: number | undefined;
-  /** The user of all containers, ephemeral ones included; undefined if they differ, or an image decides. */
+  /** The user of all containers, ephemeral ones included; undefined if they differ or an image decides. */
   readonly commonUser: number | undefined;
   readonly volumes: readonly PodVolume[];
   /** In the manifest's order, init containers first. */
@@ -36,15 +34,10 @@ export type PodContainer = {
   readonly mounts: readonly VolumeMount[];
 };
 
-/**
- * Lantern's own limit: volumes, containers, their mounts and variables together. Reading them blocks other requests.
- */
+/** Lantern's own limit for volumes, containers, mounts and variables together. Reading them blocks other requests. */
 const MAX_ENTRIES = 10_000;
 
-/**
- * Parses a Pod manifest, given as parsed YAML or JSON; every fault at once. A pod that names no namespace is in
- * `defaultNamespace`. `names` is the rule for its variables.
- */
+/** Parses a Pod (parsed YAML or JSON) and returns all faults. `names` is the rule for its variables. */
 export function parsePod(raw: unknown, defaultNamespace: string, names: EnvNameRule = 'strict'): Parsed<Pod> {
   if (!isFields(raw)) return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
   const entries = countEntries(fieldsOf(raw.spec));
@@ -80,7 +73,7 @@ function countEntries(spec: Fields): number {
   return entries;
 }
 
-/** A pod from a request's text: YAML or JSON, one document. The fields of faults start with `field`. */
+/** Parses one document of YAML or JSON. The fields of faults start with `field`. */
 export function parsePodText(
   text: string,
   defaultNamespace: string,
@@ -95,7 +88,7 @@ export function parsePodText(
   );
 }
 
-/** Empty documents, as a trailing `---` makes them, do not count. */
+/** Empty documents, for example after a trailing `---`, do not count. */
 function parseSinglePod(documents: readonly unknown[], defaultNamespace: string, names: EnvNameRule): Parsed<Pod> {
   const [first, ...more] = documents.filter((document) => document !== null);
   if (more.length > 0) return faulty([{ field: '', message: `must be one document, not ${1 + more.length}` }]);
