@@ -6,10 +6,7 @@ type JsonLimits = { readonly bytes: number; readonly nodes: number };
 
 const MAX_DEPTH = 200;
 
-/**
- * The value of a JSON text (UTF-8). One that is over a limit is not parsed, and is as little JSON as any other that is
- * malformed. The parser's own words quote its input, so they are never passed on.
- */
+/** Parses UTF-8 JSON within the limits. The parser's messages quote the input, so they are never passed on. */
 export function parseBoundedJson(given: string | Uint8Array, { bytes, nodes }: JsonLimits): Parsed<unknown> {
   try {
     if (Buffer.byteLength(given) > bytes) return faulty([{ field: '', message: `has more than ${bytes} bytes` }]);
@@ -23,7 +20,7 @@ export function parseBoundedJson(given: string | Uint8Array, { bytes, nodes }: J
   }
 }
 
-/** A problem that JSON.parse accepts and a manifest must not have, and its offset in characters. */
+/** A problem that JSON.parse accepts but a manifest must not have. `offset` is in characters. */
 type JsonProblem = {
   readonly kind: 'repeated-key' | 'too-deep' | 'too-many-nodes' | 'inexact-number';
   readonly offset: number;
@@ -32,15 +29,14 @@ type JsonProblem = {
 type StructureLimits = { readonly depth: number; readonly nodes: number };
 
 /**
- * The first problem in a text that may be JSON; for any other text the answer has no meaning, but costs no more.
- * Linear, and without recursion. A repeated key, or a number that a double cannot hold, does not end the search for
- * what must not reach a parser.
+ * Returns the first problem in a text that may be JSON; for other text, the result is meaningless. Linear, without
+ * recursion. Continues after a repeated key or inexact number, because deep or large text must not reach a parser.
  */
 export function jsonProblem(text: string, limits: StructureLimits): JsonProblem | undefined {
   const open: (Set<string> | undefined)[] = [];
   let found: JsonProblem | undefined;
   let nodes = 0;
-  // The last of them is a number, or one of the three words.
+  // The last alternative is a number or one of JSON's three words.
   const token = /["[\]{}]|[^\s"[\]{},:]+/g;
   for (let match = token.exec(text); match !== null; match = token.exec(text)) {
     const offset = match.index;
@@ -67,10 +63,10 @@ export function jsonProblem(text: string, limits: StructureLimits): JsonProblem 
   return found;
 }
 
-/** The inside of a string, in parts: matched at once, a long string would overflow V8's stack. */
+/** The inside of a string, in parts: matching a long string at once would overflow V8's stack. */
 const INSIDE = /(?:\\[\s\S]|[^"\\]){0,2000}/y;
 
-/** The offset after the closing quote; the text's end where there is none. */
+/** The offset after the closing quote, or the text's end if there is none. */
 export function endOfString(text: string, start: number): number {
   const inside = new RegExp(INSIDE);
   let at = start + 1;
@@ -83,7 +79,7 @@ export function endOfString(text: string, start: number): number {
   return text.charAt(at) === '"' ? at + 1 : text.length;
 }
 
-/** The string between the offsets, if it is a key: if a colon follows. */
+/** The string between the offsets if it is a key, that is, if a colon follows. */
 function keyAt(text: string, start: number, end: number): string | undefined {
   const colon = /\s*:/y;
   colon.lastIndex = end;
@@ -93,7 +89,7 @@ function keyAt(text: string, start: number, end: number): string | undefined {
   try {
     return String(JSON.parse(quoted));
   } catch {
-    // No JSON, so neither is the whole.
+    // This is not JSON, so neither is the whole text.
     return quoted;
   }
 }

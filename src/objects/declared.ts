@@ -1,20 +1,19 @@
 import { faulty, mapKey, type Parsed, parsed } from '../base/parsed.ts';
 import type { ObjectBody, ObjectDraft, StoredObject } from './object.ts';
 
-/** What a manifest declares besides its object: keys to remove, and fields that it leaves out. */
 export type Wording = {
-  /** The maps' keys whose value is null, as field paths: `data[old]`, `metadata.labels[team]`. */
+  /** Field paths of the maps' null values: `data[old]`, `metadata.labels[team]`. */
   readonly nulls: readonly string[];
-  /** The fields that have a default in the draft because the manifest leaves them out. */
+  /** Fields that have a default in the draft because the manifest omits them. */
   readonly unsaid: ReadonlySet<UnsaidField>;
 };
 
 export type UnsaidField = 'type' | 'immutable';
 
-/** An object as a manifest declares it. What is null there is not in the draft. */
+/** An object as a manifest declares it. The draft has no nulls. */
 export type Declared = { readonly draft: ObjectDraft; readonly wording: Wording };
 
-/** The object, for callers that replace rather than merge, and so have no use for nulls. */
+/** For callers that replace instead of merging and therefore cannot honour nulls. */
 export function withoutNulls({ draft, wording }: Declared): Parsed<ObjectDraft> {
   if (wording.nulls.length === 0) return parsed(draft);
   const message = 'is null, which takes a key away, and only lantern apply does that; leave it out, or write ""';
@@ -22,9 +21,8 @@ export function withoutNulls({ draft, wording }: Declared): Parsed<ObjectDraft> 
 }
 
 /**
- * The names of everything in the object that a merge sets or removes one by one, as field paths: keys, labels and
- * annotations, the names in an account's lists, and fields that do not have their default. A volume's spec is one
- * whole.
+ * The field paths that a merge sets or removes separately: keys, labels, annotations, names in an account's lists, and
+ * fields without their default. A volume's spec is one unit.
  */
 export function namesIn(object: ObjectBody & Pick<ObjectDraft, 'metadata'>): ReadonlySet<string> {
   const { labels, annotations } = object.metadata;
@@ -65,13 +63,13 @@ function namesUnder(path: string, keys: Iterable<string>): string[] {
 }
 
 /**
- * What `kubectl apply` makes of the object that is there: the current one, without what the record names and the
- * manifest does not, with what the manifest says. What a null names goes, whoever put it. Where nothing is recorded,
- * only nulls take anything away. Without I/O; what it comes to is not checked.
+ * Merges like `kubectl apply`: the current object, without names that are in the record but not in the manifest, and
+ * with the manifest's values. A null removes its name, regardless of who set it. Without a record, only nulls remove
+ * anything. No I/O; the result is not validated.
  *
- * Maps merge by key, lists of references by name. A key of a ConfigMap is in one of its maps: where the manifest has
- * it. `type` and `immutable` stay as they are where the manifest leaves them out, unless they are in the record; then
- * they get their defaults, which `validateReplacement` refuses. A volume's spec is the manifest's.
+ * Maps merge by key, lists of references by name. A ConfigMap's key moves to the map in which the manifest has it. If
+ * the manifest omits `type` or `immutable`, they keep their values, unless they are in the record; then they get their
+ * defaults, which `validateReplacement` refuses. A volume's spec is the manifest's.
  */
 export function mergedObject(current: StoredObject, draft: ObjectDraft, wording: Wording): ObjectDraft {
   const merge = new Merge(current.applied ?? new Set(), draft, wording);
@@ -130,7 +128,7 @@ class Merge {
     return new Map([...[...current].filter(([key]) => !this.#gone.has(mapKey(path, key))), ...given]);
   }
 
-  /** The manifest's names in its order, others in their places, so that a repeat yields the same list. */
+  /** The manifest's names are in its order and others in their places, so that a repeat yields the same list. */
   #list(path: string, current: readonly string[], given: readonly string[]): readonly string[] {
     const isGiven = new Set(given);
     const kept = current.filter((name) => !this.#gone.has(mapKey(path, name)));
@@ -148,7 +146,7 @@ function without<V>(values: ReadonlyMap<string, V>, others: ReadonlyMap<string, 
   return new Map([...values].filter(([key]) => !others.has(key)));
 }
 
-/** stringData of a manifest is stored as data. */
+/** A manifest's stringData is stored as data. */
 function asKept(name: string): string {
   return name.replace(/^stringData\[/, 'data[');
 }

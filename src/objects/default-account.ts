@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { ObjectRef, StoredServiceAccount } from './object.ts';
 
-/** The account of pods that name none. It exists in every namespace, whether or not somebody has stored it. */
+/** The account of pods that name none. It exists in every namespace, even if it is not stored. */
 export const DEFAULT_ACCOUNT = 'default';
 
-/**
- * The default account of a namespace in which nobody has stored one. Its uid depends on the namespace alone, so that
- * tokens of it say the same on every node and after every restart.
- */
+/** For a namespace without a stored one. The uid follows from the namespace, so tokens are equal on all nodes. */
 export function defaultAccountOf(namespace: string): StoredServiceAccount {
   return {
     kind: 'ServiceAccount',
@@ -30,7 +27,7 @@ export function isDefaultAccount({ kind, name }: ObjectRef): boolean {
   return kind === 'ServiceAccount' && name === DEFAULT_ACCOUNT;
 }
 
-/** A UUID of version 8 (RFC 9562): its bits are ours to choose. */
+/** A UUID of version 8 (RFC 9562), whose bits are free to choose. */
 function uidOf(namespace: string): string {
   const hex = createHash('sha256').update(`lantern default service account\0${namespace}`).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(

@@ -2,16 +2,14 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
 /**
- * Which names environment variables may have. `strict`: letters, digits, `-`, `_` and `.`, no digit first, as
- * apimachinery's `IsEnvVarName` has it. `relaxed`: printable ASCII but `=`, as its `IsRelaxedEnvVarName`, which is the
- * rule of Kubernetes from 1.32 on (RelaxedEnvironmentVariableValidation). Whatever `strict` takes, `relaxed` takes too.
+ * The rule for variable names. `strict` is apimachinery's `IsEnvVarName`; `relaxed`, its `IsRelaxedEnvVarName`, accepts
+ * more and is Kubernetes' rule since 1.32 (RelaxedEnvironmentVariableValidation).
  */
 export type EnvNameRule = 'strict' | 'relaxed';
 
 const STRICT = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 const RELAXED = /^[\x20-\x3c\x3e-\x7e]+$/;
 
-/** The name of an environment variable. */
 export function parseEnvName(text: string, field: string, rule: EnvNameRule = 'strict'): Parsed<string> {
   const refuse = (message: string): Parsed<string> => faulty([{ field, message }]);
   if (text === '') return refuse('must not be empty');
@@ -26,13 +24,11 @@ export function parseEnvName(text: string, field: string, rule: EnvNameRule = 's
   return parsed(text);
 }
 
-/** One `KEY=VALUE` of an environment file. */
 type EnvEntry = readonly [key: string, value: string];
 
 /**
- * The entries of an environment file in order, as `kubectl create --from-env-file` reads them: a line each, blanks
- * before it dropped, empty lines and those that start with `#` skipped, everything behind the first `=` taken as it
- * stands. A name alone takes its value from `environment`, or is empty. Faults name the line and do not quote it.
+ * Reads an environment file like `kubectl create --from-env-file`. Values are literal; a name alone gets its value from
+ * `environment`, else an empty one. Faults name the line and do not quote it.
  */
 export function parseEnvFile(
   bytes: Uint8Array,
@@ -42,12 +38,12 @@ export function parseEnvFile(
   const faults: Fault[] = [];
   let text: string;
   try {
-    // A byte order mark is dropped by the decoder.
+    // The decoder drops a byte order mark.
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     return faulty([{ field: '', message: 'must be UTF-8 text' }]);
   }
-  // As Go's scanner of lines has it: a CR goes before a newline, and at the end.
+  // Like Go's line scanner, which drops a CR before a newline or at the end.
   for (const [index, written] of text.split(/\r?\n|\r$/).entries()) {
     const line = written.trimStart();
     if (line === '' || line.startsWith('#')) continue;
@@ -61,7 +57,7 @@ export function parseEnvFile(
   return faults.length > 0 ? faulty(faults) : parsed(entries);
 }
 
-/** `inherited`: what came from the environment, where Node puts U+FFFD for bytes that are not UTF-8. */
+/** `inherited` is a value from the environment, in which Node replaces bytes that are not UTF-8 by U+FFFD. */
 function problemOfEntry(key: string, inherited: string): string | undefined {
   if (/^export\s/.test(key)) return 'must not begin with "export", which belongs to a shell; leave it out';
   if (!parseEnvName(key, '').ok) return NAME_RULE;

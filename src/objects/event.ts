@@ -1,21 +1,19 @@
-/** Kubernetes' two kinds of event. */
 type EventType = 'Normal' | 'Warning';
 
-/** The kinds of object of events. */
 export const INVOLVED_KINDS = ['Pod', 'Volume', 'Secret', 'ConfigMap', 'ServiceAccount'] as const;
 
-/** The object of an event. A volume, which is not an object in Kubernetes, is one here, named by its id. */
+/** The object of an event. Here, unlike in Kubernetes, a volume is an object, named by its id. */
 export type InvolvedObject = {
   readonly kind: (typeof INVOLVED_KINDS)[number];
   readonly namespace: string;
   readonly name: string;
-  /** Empty where it is not known. */
+  /** Empty if unknown. */
   readonly uid: string;
-  /** The part of it, as kubectl's SUBOBJECT has it: `spec.containers{app}`; empty for the whole. */
+  /** A part of the object, as in kubectl's SUBOBJECT: `spec.containers{app}`; empty for the whole. */
   readonly fieldPath: string;
 };
 
-/** The pod as what an event is about, or a part of it; undefined where nothing names one. */
+/** Undefined if no pod is named. */
 export function involvedPod(
   namespace: string,
   pod: { readonly name: string; readonly uid: string } | undefined,
@@ -34,7 +32,7 @@ export type EventDraft = {
   readonly message: string;
 };
 
-/** Takes note of events. It never throws, and never waits. */
+/** Recording never throws and never waits. */
 export interface EventRecorder {
   record(event: EventDraft): void;
 }

@@ -1,7 +1,6 @@
 /**
- * JSON as Go's `encoding/json` writes it, byte for byte, where `JSON.stringify` does not: what could end a script in
- * HTML and two line separators are escaped, a half surrogate pair is U+FFFD, and fields without a value stay out.
- * Members keep their order, as in a struct; a Map has its keys in order of their bytes, as Go's maps have them.
+ * Writes JSON byte for byte like Go's `encoding/json`. Unlike `JSON.stringify`, it escapes `<`, `>`, `&` and two line
+ * separators, writes a half surrogate pair as U+FFFD, and omits undefined fields. A Map's keys are in byte order.
  */
 export function goJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`;
@@ -11,7 +10,7 @@ export function goJson(value: unknown): string {
   return scalarJson(value);
 }
 
-/** The same, with the members of every object in the order of a map's. */
+/** Writes every object like a Go map. */
 export function goJsonOfMaps(value: unknown): string {
   return goJson(asMaps(value));
 }

@@ -2,21 +2,17 @@ import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { parseLabelKey, parseLabelValue } from './names.ts';
 
-/** True for labels that are selected. */
 type LabelSelector = (labels: ReadonlyMap<string, string>) => boolean;
 
 const FORMS =
   'a selector has KEY=VALUE, KEY!=VALUE, KEY in (A,B), KEY notin (A,B), KEY and !KEY, with commas between them';
 
-/**
- * A selector in Kubernetes' syntax, equality and sets: `a=b,c!=d,e in (x,y),f,!g`. All of its parts must hold; an empty
- * one selects everything. `!=` and `notin` hold also where there is no such label.
- */
+/** Parses Kubernetes' `a=b,c!=d,e in (x,y),f,!g`. All parts must hold. `!=` and `notin` accept a missing label. */
 export function parseLabelSelector(text: string, field: string): Parsed<LabelSelector> {
   if (text.trim() === '') return parsed(() => true);
   const faults: Fault[] = [];
   const parts: LabelSelector[] = [];
-  // Commas in parentheses are within a part.
+  // Commas in parentheses do not separate parts.
   for (const part of text.split(/,(?![^(]*\))/)) {
     const result = parsePart(part.trim(), field);
     if (result.ok) parts.push(result.value);
@@ -36,7 +32,7 @@ function parsePart(part: string, field: string): Parsed<LabelSelector> {
   return checked(key, values, field, (value) => (value !== undefined && values.includes(value)) === (word === 'in'));
 }
 
-/** A part whose key and values could be those of a label. */
+/** Checks that key and values are valid for labels. */
 function checked(
   key: string,
   values: readonly string[],

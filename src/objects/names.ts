@@ -1,9 +1,6 @@
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 
-/**
- * The rules for names, as Kubernetes' apimachinery has them (`util/validation`, and `core/validation` for data keys).
- * Messages do not repeat the name: the field says which one is meant.
- */
+/** Kubernetes' rules: apimachinery's `util/validation`, and `core/validation` for data keys. Faults omit the name. */
 
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -12,7 +9,7 @@ const QUALIFIED = /^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/;
 
 const MAX_LABEL = 63;
 const MAX_SUBDOMAIN = 253;
-/** A prefix, a slash and a name. Looked at before anything else, which takes time with the length. */
+/** A prefix, a slash and a name. Checked first, because all other checks take time with the length. */
 const MAX_KEY = MAX_SUBDOMAIN + 1 + MAX_LABEL;
 
 const SUBDOMAIN_RULE =
@@ -21,7 +18,7 @@ const LABEL_RULE =
   "must be a DNS-1123 label: lower-case letters, digits and '-', and starts and ends with a letter or digit";
 const QUALIFIED_RULE = "letters, digits, '-', '_' and '.', and starts and ends with a letter or digit";
 
-/** The name of an object: a DNS-1123 subdomain of at most 253 characters. */
+/** A DNS-1123 subdomain of at most 253 characters. */
 export function parseObjectName(text: string, field: string): Parsed<string> {
   return check(text, field, MAX_SUBDOMAIN, SUBDOMAIN, SUBDOMAIN_RULE);
 }
@@ -31,7 +28,7 @@ export function parseNamespace(text: string, field: string): Parsed<string> {
   return check(text, field, MAX_LABEL, LABEL, LABEL_RULE);
 }
 
-/** A key of data or binaryData, which may become the name of a file. */
+/** A key of data or binaryData, which may become a file's name. */
 export function parseDataKey(text: string, field: string): Parsed<string> {
   const result = check(text, field, MAX_SUBDOMAIN, DATA_KEY, "a key has letters, digits, '-', '_' and '.' only");
   if (!result.ok) return result;
@@ -40,7 +37,7 @@ export function parseDataKey(text: string, field: string): Parsed<string> {
   return result;
 }
 
-/** A qualified name: `name` or `prefix/name`, where the prefix is a DNS-1123 subdomain. */
+/** `name` or `prefix/name`, where the prefix is a DNS-1123 subdomain. */
 export function parseLabelKey(text: string, field: string): Parsed<string> {
   if (text.length > MAX_KEY) return faulty([{ field, message: `a key must be no more than ${MAX_KEY} characters` }]);
   const [first = '', second, ...more] = text.split('/');
@@ -55,13 +52,13 @@ export function parseLabelKey(text: string, field: string): Parsed<string> {
   return parsed(text);
 }
 
-/** As a label's key, but the prefix may have capitals. */
+/** The rule for labels, except that the prefix may have capitals. */
 export function parseAnnotationKey(text: string, field: string): Parsed<string> {
   const result = parseLabelKey(text.length > MAX_KEY ? text : text.toLowerCase(), field);
   return result.ok ? parsed(text) : result;
 }
 
-/** Empty, or at most 63 characters of a qualified name's. */
+/** Empty, or at most 63 characters in the form of a qualified name. */
 export function parseLabelValue(text: string, field: string): Parsed<string> {
   return text === '' ? parsed(text) : check(text, field, MAX_LABEL, QUALIFIED, `a value has ${QUALIFIED_RULE}`);
 }

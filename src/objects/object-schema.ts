@@ -12,14 +12,12 @@ import {
 } from './names.ts';
 import { API_VERSIONS } from './object.ts';
 
-/**
- * Written by a Kubernetes API server; of no meaning in a manifest, and there whenever one comes out of `kubectl get`.
- */
+/** Set by API servers: meaningless in a manifest, but in every output of `kubectl get`. */
 const ignored = optional(z.unknown());
 
 export const objectName = through(z.string(), parseObjectName);
 
-/** A map of an object. A null is kept: it removes a key when the manifest is merged into an object. */
+/** Nulls are kept: they remove keys when the manifest is merged. */
 function nullableMap<T>(parseKey: typeof parseDataKey, parseValue: (text: string, field: string) => Parsed<T>) {
   return mapOf((value, key): Parsed<T | null> => {
     const name = parseKey(key, '');
@@ -55,7 +53,7 @@ const metadata = z.strictObject({
 
 const reference = { name: objectName };
 const references = optional(z.array(z.strictObject(reference)));
-/** An account's Secrets are of its own namespace, whatever else older clusters wrote beside the name. */
+/** An account's Secrets are in its own namespace; the other fields come from older clusters and are ignored. */
 const secretReferences = optional(
   z.array(
     z.strictObject({
@@ -70,7 +68,6 @@ const secretReferences = optional(
   ),
 );
 
-/** The fields and the apiVersion of each kind's manifests. */
 export const OBJECT_SCHEMAS = {
   Secret: z.strictObject({
     apiVersion: z.literal(API_VERSIONS.Secret),
@@ -107,7 +104,7 @@ export const OBJECT_SCHEMAS = {
 
 export type ParsedMetadata = z.output<typeof metadata>;
 
-/** A volume's spec is kept as JSON. Nothing in one that counts has so many digits. */
+/** A volume's spec is kept as JSON, and no valid field in it needs a bigint. */
 function withDoubles(spec: Record<string, unknown>): Parsed<Record<string, unknown>> {
   return holdsBigInt(spec)
     ? faulty([{ field: '', message: 'has a number with more digits than any field takes' }])
@@ -119,7 +116,7 @@ function holdsBigInt(value: unknown): boolean {
   return Object.values(value).some(holdsBigInt);
 }
 
-/** A value that stands if its key does too; the faults of both otherwise. `then` reads a text further. */
+/** The value if both parts are valid, otherwise the faults of both. `then` parses the value further. */
 function both(key: Parsed<string>, value: Parsed<string>): Parsed<string>;
 function both<T>(
   key: Parsed<string>,

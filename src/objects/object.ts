@@ -1,8 +1,6 @@
-/** The kinds of object that Lantern keeps. */
 export const OBJECT_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume'] as const;
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
 
-/** The apiVersion of each kind's manifests. */
 export const API_VERSIONS = {
   Secret: 'v1',
   ConfigMap: 'v1',
@@ -10,13 +8,12 @@ export const API_VERSIONS = {
   ProjectedVolume: 'lantern.dev/v1',
 } as const satisfies Record<ObjectKind, string>;
 
-/** kubectl writes the whole manifest into this annotation, data included: neither kept nor shown. */
+/** kubectl writes the whole manifest, data included, into this annotation, so it is neither kept nor shown. */
 export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** Names one object; unique within a store. */
+/** Unique within a store. */
 export type ObjectRef = { readonly kind: ObjectKind; readonly namespace: string; readonly name: string };
 
-/** The metadata that a user gives. */
 export type DraftMeta = {
   readonly name: string;
   readonly namespace: string;
@@ -24,17 +21,16 @@ export type DraftMeta = {
   readonly annotations: ReadonlyMap<string, string>;
 };
 
-/** The Secret that holds the keys which sign tokens. It is stored as any other, and never projected. */
+/** The Secret with the keys that sign tokens. It is stored like any other and never projected. */
 export const SIGNING_KEYS: ObjectRef = {
   kind: 'Secret',
   namespace: 'lantern-system',
   name: 'service-account-signing-keys',
 };
 
-/** The metadata with what the store adds. */
 export type StoredMeta = DraftMeta & {
   readonly uid: string;
-  /** The store's revision at the last change, as decimal text; compares only within one store. */
+  /** The store's revision at the last change, as decimal text. Comparable only within one store. */
   readonly resourceVersion: string;
   /** RFC 3339 in UTC, whole seconds. */
   readonly creationTimestamp: string;
@@ -44,7 +40,7 @@ export type SecretBody = {
   readonly kind: 'Secret';
   /** "Opaque" by default. */
   readonly type: string;
-  /** Decoded values; stringData is merged in already. */
+  /** Decoded values, with stringData merged in. */
   readonly data: ReadonlyMap<string, Uint8Array>;
   readonly immutable: boolean;
 };
@@ -65,22 +61,20 @@ export type ServiceAccountBody = {
 
 export type ProjectedVolumeBody = {
   readonly kind: 'ProjectedVolume';
-  /** One volume source in Kubernetes' shape, as parsed JSON; `spec` gives it its meaning. */
+  /** One volume source in Kubernetes' shape, as parsed JSON; `spec` parses it. */
   readonly spec: unknown;
 };
 
 export type ObjectBody = SecretBody | ConfigMapBody | ServiceAccountBody | ProjectedVolumeBody;
 
-/** An object as a user hands it in. A `resourceVersion` asks that the stored object still be at it. */
+/** An object from a user. A `resourceVersion` is the version that the stored object must have. */
 export type ObjectDraft = ObjectBody & { readonly metadata: DraftMeta & { readonly resourceVersion?: string } };
 
-/** An object as a store keeps it. */
 export type StoredObject = ObjectBody & {
   readonly metadata: StoredMeta;
   /**
-   * The record: what of it the last declarative write put, by name (`namesIn`), never by value. What is in the record
-   * and not in the next manifest goes. Each name is one of the object's own. Undefined where no such write put
-   * anything.
+   * The record: names (`namesIn`), not values, that the last declarative write set, all of them the object's own. The
+   * next manifest removes the recorded names that it lacks. Undefined if empty.
    */
   readonly applied?: ReadonlySet<string> | undefined;
 };
@@ -89,12 +83,11 @@ export type StoredSecret = Extract<StoredObject, { kind: 'Secret' }>;
 export type StoredConfigMap = Extract<StoredObject, { kind: 'ConfigMap' }>;
 export type StoredServiceAccount = Extract<StoredObject, { kind: 'ServiceAccount' }>;
 
-/** A key for maps: `Secret/default/db`. No part can hold a slash. */
+/** A key for maps: `Secret/default/db`. No part can contain a slash. */
 export function refKey(ref: ObjectRef): string {
   return `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
 
-/** The inverse of `refKey`. */
 export function parseRefKey(key: string): ObjectRef {
   const [kind = '', namespace = '', name = ''] = key.split('/');
   return { kind: kind as ObjectKind, namespace, name };
@@ -104,18 +97,18 @@ export function refOf(object: ObjectDraft | StoredObject): ObjectRef {
   return { kind: object.kind, namespace: object.metadata.namespace, name: object.metadata.name };
 }
 
-/** For people: `Secret default/db`. */
+/** For messages: `Secret default/db`. */
 export function describeRef(ref: ObjectRef): string {
   return `${ref.kind} ${ref.namespace}/${ref.name}`;
 }
 
-/** The object as a user would give it: without uid, revision, time and record, which are the store's. */
+/** The object without what the store adds: uid, revision, time and record. */
 export function draftOf({ applied: _, ...object }: StoredObject): ObjectDraft {
   const { name, namespace, labels, annotations } = object.metadata;
   return { ...object, metadata: { name, namespace, labels, annotations } };
 }
 
-/** True if both maps have the same values, by bytes: a Buffer and a Uint8Array can be the same value. */
+/** Compares values by bytes: a Buffer and a Uint8Array can be equal. */
 export function isSameMap(
   a: ReadonlyMap<string, string | Uint8Array>,
   b: ReadonlyMap<string, string | Uint8Array>,

@@ -5,17 +5,16 @@ import { parseBoundedJson } from './bounded-json.ts';
 import { goJson } from './go-json.ts';
 import { DOCKER_CONFIG_LIMITS } from './text-limits.ts';
 
-/** The account that a token Secret is for. */
+/** The account of a token Secret. */
 export const SERVICE_ACCOUNT_ANNOTATION = 'kubernetes.io/service-account.name';
-/** That account's uid, as of when the Secret was filled. */
+/** The account's uid when the Secret was filled. */
 export const SERVICE_ACCOUNT_UID_ANNOTATION = 'kubernetes.io/service-account.uid';
 
-/** The type of a Secret that holds a service account's token. */
 export const TOKEN_SECRET_TYPE = 'kubernetes.io/service-account-token';
 
 type Data = ReadonlyMap<string, Uint8Array>;
 
-/** Checks the contents that Kubernetes requires for its own types of Secret. Other types are not checked. */
+/** Checks the contents that Kubernetes requires for its own types; other types are not checked. */
 export function validateSecretType(type: string, data: Data, annotations: ReadonlyMap<string, string>): Fault[] {
   switch (type) {
     case 'kubernetes.io/tls':
@@ -56,7 +55,6 @@ function validateJsonObject(key: string, data: Data, type: string): Fault[] {
   ];
 }
 
-/** The login of a registry. */
 type RegistryLogin = {
   readonly server: string;
   readonly username: string;
@@ -64,21 +62,15 @@ type RegistryLogin = {
   readonly email: string | undefined;
 };
 
-/** The key of a Secret of type `kubernetes.io/dockerconfigjson`. */
 export const DOCKER_CONFIG_KEY = '.dockerconfigjson';
 
-/**
- * The value of that key, byte for byte as `kubectl create secret docker-registry` writes it: hashes of it are compared.
- */
+/** Byte for byte as `kubectl create secret docker-registry` writes it, because hashes of it are compared. */
 export function registryConfig({ server, username, password, email }: RegistryLogin): Uint8Array {
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   return Buffer.from(goJson({ auths: { [server]: { username, password, email: email || undefined, auth } } }));
 }
 
-/**
- * What is wrong with a certificate and a private key, both PEM, as a pair; undefined if they fit. The first of
- * several certificates counts, as in a chain. No byte of either is in the answer.
- */
+/** Undefined if the pair matches. The first of several certificates counts. The fault contains no byte of either. */
 export function problemOfTlsPair(certificate: Uint8Array, key: Uint8Array): string | undefined {
   const marked = [
     ...(beginsWithMark(certificate) ? ['the certificate'] : []),
@@ -87,7 +79,7 @@ export function problemOfTlsPair(certificate: Uint8Array, key: Uint8Array): stri
   if (marked.length > 0) {
     return `${marked.join(' and ')} must not begin with a byte order mark, which hides the PEM behind it; save it as UTF-8 without one`;
   }
-  // Both may be in one file.
+  // One file may hold both.
   if (!has(certificate, CERTIFICATE) && has(certificate, KEY) && has(key, CERTIFICATE) && !has(key, KEY)) {
     return 'the two are the wrong way round: the first holds a private key, the second a certificate; exchange them';
   }
@@ -98,7 +90,7 @@ export function problemOfTlsPair(certificate: Uint8Array, key: Uint8Array): stri
   return leaf.checkPrivateKey(privateKey) ? undefined : 'the key does not belong to the certificate';
 }
 
-/** Go's readers of PEM find a block only where a line begins. */
+/** Go's PEM readers find a block only at the start of a line. */
 function beginsWithMark(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.subarray(0, MARK.length)).equals(MARK);
 }
@@ -112,7 +104,7 @@ function has(bytes: Uint8Array, text: string): boolean {
 }
 
 function readPem<T>(read: () => T, bytes: Uint8Array): T | undefined {
-  // Node takes DER too, which no reader of such a Secret does.
+  // Node accepts DER too, but no reader of such a Secret does.
   if (!has(bytes, '-----BEGIN ')) return undefined;
   try {
     return read();

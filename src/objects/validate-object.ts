@@ -12,12 +12,12 @@ import { type ConfigMapBody, isSameMap, type ObjectDraft, type SecretBody, type 
 import { validateSecretType } from './secret-types.ts';
 import { TEXT_LIMITS } from './text-limits.ts';
 
-/** Sum of an object's values; etcd could hold little more. */
+/** The limit for the sum of an object's values; etcd could hold little more. */
 export const MAX_DATA_BYTES = 1_048_576;
 /** Sum of keys and values. */
 const MAX_ANNOTATION_BYTES = 262_144;
 
-/** Checks everything that Kubernetes checks about an object on its own, and returns all faults. */
+/** Checks all of Kubernetes' rules for a single object. */
 export function validateObject(draft: ObjectDraft): Fault[] {
   const faults: Fault[] = [];
   validateMetadata(draft, faults);
@@ -46,7 +46,7 @@ export function validateObject(draft: ObjectDraft): Fault[] {
   return faults;
 }
 
-/** The faults of a change: a Secret's type is fixed, and data is fixed once `immutable` is set. */
+/** A Secret's type is fixed; data is fixed once `immutable` is set. */
 export function validateReplacement(current: StoredObject, next: ObjectDraft): Fault[] {
   if (current.kind === 'Secret' && next.kind === 'Secret') {
     const faults: Fault[] = [];

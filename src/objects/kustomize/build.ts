@@ -18,30 +18,28 @@ import type { SuffixRule } from './name-suffix.ts';
 import { applyPatch, parsePatchBody } from './patch.ts';
 
 export type BuildOptions = {
-  /** Of objects for which neither manifest nor kustomization names one. */
+  /** For objects whose namespace neither manifest nor kustomization names. */
   readonly defaultNamespace: string;
   readonly suffixRule: SuffixRule;
-  /** Where a name alone in an environment file takes its value from. */
+  /** Values for names that stand alone in an environment file. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
-/** `notices`: what was left out, for the user to know. */
 export type Built = { readonly documents: readonly Finished[]; readonly notices: readonly string[] };
 
-/** Bases that are reached on many ways count each time: without a bound twenty directories could mean a million. */
+/** A base counts each time it is reached: without a bound, twenty directories could mean a million builds. */
 const MAX_KUSTOMIZATIONS = 1000;
 const MAX_OBJECTS = 10_000;
 const MAX_BYTES = 64 * 1024 ** 2;
 const MAX_PATCHES = 1000;
 
-/** Each is held open while those below it are built. */
+/** Each level stays open while those below it are built. */
 const MAX_LEVELS = 100;
 
 /**
- * What the kustomization in the top directory stands for: its generated objects, then its resources in order, each
- * under its final name and namespace, with references to other names rewritten. Directories may lie anywhere; files are
+ * Builds the top kustomization: generated objects, then resources in order. Directories may lie anywhere; files are
  * read only in and below the directory of the kustomization that names them. The field of a fault starts with the file.
- * Throws what `top` throws, and `invalid-argument` for what is too large.
+ * Throws the errors of `top`, and `invalid-argument` if the result is too large.
  */
 export async function buildKustomization(top: KustomizeDirectory, options: BuildOptions): Promise<Parsed<Built>> {
   const build = new Build(top.path, options);
@@ -65,10 +63,7 @@ class Build {
     this.#options = options;
   }
 
-  /**
-   * What becomes of `given` by a directory's kustomization, with all that it adds: a component gets everything that
-   * there is so far, a resource nothing. `above`: the directories on the way here.
-   */
+  /** `given`: all objects so far for a component, none for a resource. `above`: the directories on the way here. */
   async directory(
     directory: KustomizeDirectory,
     role: 'top' | 'resource' | 'component',
@@ -140,7 +135,7 @@ class Build {
     return members;
   }
 
-  /** Another directory may lie anywhere, but not around one that is on the way to it. */
+  /** A base may lie anywhere, but must not contain a directory that leads to it. */
   async #base(
     opened: KustomizeDirectory,
     role: 'resource' | 'component',
@@ -197,7 +192,7 @@ class Build {
         const member = newMember(result.raw, here, this.#options.defaultNamespace, result.hasHash);
         const [old, ...others] = [...made, ...members].filter((other) => hasName(other, identityOf(member)));
         const problem = problemOf(behavior, old, others.length);
-        // What could not be read may be what is missing.
+        // The missing object may be in a file that could not be read.
         if (problem !== undefined && this.faults.length === 0) this.faults.push({ field: here, message: problem });
         if (problem !== undefined) continue;
         if (old === undefined || behavior === 'create') made.push(member);
@@ -228,7 +223,7 @@ class Build {
       }
       const text = path === undefined ? (patch ?? '') : await this.#text(directory, path);
       const body = this.#kept(here, parsePatchBody(text));
-      // A patch of what could not be read says nothing that helps.
+      // After a failed read, a patch's faults do not help.
       if (body === undefined || this.faults.length > 0) continue;
       const result = applyPatch(members, { place: here, target, options, body }, this.#options.defaultNamespace);
       this.faults.push(...result.faults);
@@ -255,12 +250,11 @@ class Build {
     return bytes;
   }
 
-  /** The path as messages show it. */
   #place(directory: KustomizeDirectory, path: string): string {
     return posix.relative(this.#top, posix.resolve(directory.path, path)) || '.';
   }
 
-  /** The value; undefined when there are faults, which are kept with their place. */
+  /** Returns the value, or undefined after recording the faults with their place. */
   #kept<T>(where: string, result: Parsed<T>): T | undefined {
     if (result.ok) return result.value;
     const placed = result.faults.map(({ field, message }) => ({
@@ -272,7 +266,6 @@ class Build {
   }
 }
 
-/** Why a generator cannot do to the objects of its name what it is to do. */
 function problemOf(behavior: GeneratorBehavior, old: Member | undefined, others: number): string | undefined {
   if (behavior === 'create') {
     return old === undefined ? undefined : 'there is an object of this name already; say behavior: merge or replace';

@@ -5,15 +5,14 @@ import { SERVICE_ACCOUNT_ANNOTATION } from '../secret-types.ts';
 import { type Identity, identityOf, type Member, metadataOf, renamed, withoutRepeated } from './member.ts';
 import { manifestSuffix, nameSuffix, type SuffixRule } from './name-suffix.ts';
 
-/** A manifest as it is printed, and what it means. */
 export type Finished = { readonly raw: Fields; readonly document: ManifestDocument };
 
 type FinishOptions = { readonly defaultNamespace: string; readonly suffixRule: SuffixRule };
 
-/** kustomize reads such an object, for patches and generators to use, and does not put it out. */
+/** kustomize reads such an object for patches and generators but does not print it. */
 const LOCAL = 'config.kubernetes.io/local-config';
 
-/** The last steps, which need all objects: hashes behind names, then the references to renamed objects. */
+/** The last steps, which need all objects: hashes in names, then the references to renamed objects. */
 export function finishMembers(members: readonly Member[], options: FinishOptions): Parsed<Finished[]> {
   const hashed = members.map((member) => withHash(member, options));
   const { unique, faults: repeated } = withoutRepeated(hashed);
@@ -44,7 +43,7 @@ function withHash(member: Member, options: FinishOptions): Member {
   return suffix === undefined ? member : renamed(member, `${identityOf(member).name}-${suffix}`);
 }
 
-/** Undefined when the manifest is not valid, which is told later. */
+/** Undefined if the manifest is invalid, which is reported later. */
 function legacySuffix({ raw, place }: Member, options: FinishOptions): string | undefined {
   const read = parseDocument({ raw, where: place }, options);
   const draft: ObjectDraft | undefined = read.ok && read.value.kind === 'object' ? read.value.draft : undefined;
@@ -52,7 +51,6 @@ function legacySuffix({ raw, place }: Member, options: FinishOptions): string | 
   return nameSuffix({ ...draft, name: draft.metadata.name });
 }
 
-/** The current names of objects, by their earlier names. */
 class Names {
   readonly #byEarlier = new Map<string, Set<Member>>();
 
@@ -67,10 +65,7 @@ class Names {
     }
   }
 
-  /**
-   * What a name that stands in `referrer` may mean: of several that had it, those that went through the same prefixes
-   * and suffixes.
-   */
+  /** The objects that a name may refer to: several only if their prefixes and suffixes match equally well. */
   candidates(referrer: Member, kind: ReferredKind, name: string): readonly Member[] {
     const { namespace } = identityOf(referrer);
     let candidates = [...(this.#byEarlier.get(keyOf({ kind, namespace, name })) ?? [])];
@@ -104,12 +99,11 @@ function keyOf({ kind, namespace, name }: Omit<Identity, 'apiVersion'>): string 
 const REFERRED_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount'] as const;
 type ReferredKind = (typeof REFERRED_KINDS)[number];
 
-/** The name an object has now, of the name a reference to it was written with. */
+/** Maps the name in a reference to the object's current name. */
 type Rename = (kind: ReferredKind, name: string) => string;
 
 type Reference = { readonly kind: ReferredKind; readonly path: readonly string[] };
 
-/** Every item of a list. */
 const EACH = '*';
 
 const IN_VOLUME = references({
@@ -133,7 +127,7 @@ const IN_POD_SPEC: readonly Reference[] = [
 
 const IN_TEMPLATE = below('spec.template.spec', IN_POD_SPEC);
 
-/** Where a manifest of each kind names others; the workloads are only printed, but would not find them otherwise. */
+/** The references in each kind's manifest. Workloads are only printed, but would otherwise not find renamed objects. */
 const REFERENCES: ReadonlyMap<unknown, readonly Reference[]> = new Map([
   ['Pod', below('spec', IN_POD_SPEC)],
   ...['DaemonSet', 'Deployment', 'Job', 'ReplicaSet', 'ReplicationController', 'StatefulSet'].map(
@@ -145,7 +139,7 @@ const REFERENCES: ReadonlyMap<unknown, readonly Reference[]> = new Map([
   ['Secret', [{ kind: 'ServiceAccount', path: ['metadata', 'annotations', SERVICE_ACCOUNT_ANNOTATION] }]],
 ] as const);
 
-/** The manifest with every reference renamed. What is malformed stays as it is. */
+/** Malformed references stay unchanged. */
 function renameReferences(raw: Fields, rename: Rename): Fields {
   return renameAll(raw, REFERENCES.get(raw.kind) ?? [], rename) as Fields;
 }
@@ -154,7 +148,6 @@ function renameAll(value: unknown, all: readonly Reference[], rename: Rename): u
   return all.reduce((now, { kind, path }) => changeAt(now, path, (name) => rename(kind, name)), value);
 }
 
-/** A copy of `value` with the texts at `path` changed. */
 function changeAt(value: unknown, [step, ...rest]: readonly string[], change: (text: string) => string): unknown {
   if (step === undefined) return typeof value === 'string' ? change(value) : value;
   if (step === EACH) return Array.isArray(value) ? value.map((item) => changeAt(item, rest, change)) : value;

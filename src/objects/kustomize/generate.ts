@@ -7,14 +7,14 @@ import type { Generator, GeneratorBehavior, GeneratorOptions } from './kustomiza
 import { type Member, metadataOf } from './member.ts';
 
 export type GenerateContext = {
-  /** By a path relative to the kustomization. */
+  /** Paths are relative to the kustomization. */
   readonly read: (path: string) => Promise<Uint8Array>;
   readonly options: GeneratorOptions | undefined;
-  /** Where a name alone in an environment file takes its value from. */
+  /** Values for names that stand alone in an environment file. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
-/** The manifest that a generator makes, under the name that it was given, and whether a hash follows that. */
+/** `raw` has the name without its hash. */
 type Generated = { readonly raw: Fields; readonly hasHash: boolean };
 
 type Entry = readonly [key: string, value: Uint8Array];
@@ -40,9 +40,8 @@ export async function generate(
 }
 
 /**
- * What a generator that merges or replaces makes of the object that there is: its name, namespace, labels and
- * annotations stay, with the new ones over them. Everything else is the new one's, type included; a merge keeps the old
- * data.
+ * Name, namespace, labels and annotations stay, with new labels and annotations over them. All else, including `type`,
+ * is the generator's; a merge keeps the old data.
  */
 export function generatedOver(
   old: Member,
@@ -68,7 +67,7 @@ function unlessEmpty(fields: Fields | undefined): Fields | undefined {
   return fields === undefined || Object.keys(fields).length === 0 ? undefined : fields;
 }
 
-/** A generator's own options win over those of the kustomization; what either of them turns on is on. */
+/** The generator's own labels and annotations win; a flag that either turns on is on. */
 function mergeOptions(all: GeneratorOptions | undefined, own: GeneratorOptions | undefined): GeneratorOptions {
   return {
     labels: { ...all?.labels, ...own?.labels },
@@ -98,13 +97,12 @@ function configMapBody(values: ReadonlyMap<string, Uint8Array>): Fields {
 
 const LINE_LENGTH = 70;
 
-/** Base64 that is longer than a line is broken into lines, each with its end: kustomize hashes it so. */
+/** Base64 longer than a line is broken into lines, each with a line end: kustomize hashes it so. */
 function inLines(bytes: Uint8Array): string {
   const text = Buffer.from(bytes).toString('base64');
   return text.length < LINE_LENGTH ? text : text.replace(/.{1,70}/g, '$&\n');
 }
 
-/** Undefined when the bytes are not UTF-8. */
 function textOf(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -150,7 +148,7 @@ function inside(field: string, rest: string): string {
   return rest === '' ? field : `${field}: ${rest}`;
 }
 
-/** Splits at the first `=`. The text is not quoted in messages: it may be the value. */
+/** Splits at the first `=`. Messages do not quote the text, which may be the value. */
 function literalEntry(source: string): Parsed<Entry[]> {
   const at = source.indexOf('=');
   if (at < 1) return faulty([{ field: '', message: 'must be KEY=VALUE' }]);

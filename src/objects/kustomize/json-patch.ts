@@ -12,21 +12,16 @@ const operation = z.discriminatedUnion('op', [
 export type JsonPatch = readonly z.output<typeof operation>[];
 
 const MAX_OPERATIONS = 1000;
-/**
- * Copies of copies double what they copy: what a patch may make of a document, as values in it and inside each other.
- */
+/** Copies of copies double their source, so the result's values and depth are limited. */
 const MAX_VALUES = 100_000;
 const MAX_DEPTH = 200;
 
-/** The operations of an RFC 6902 patch, from parsed YAML or JSON. */
+/** Parses an RFC 6902 patch from parsed YAML or JSON. */
 export function parseJsonPatch(raw: unknown): Parsed<JsonPatch> {
   return parseBy(z.array(operation).max(MAX_OPERATIONS), raw);
 }
 
-/**
- * The document after the patch; the one given stays as it is. As kustomize does it, `replace` also makes a member that
- * is not there. The field of a fault is the operation, `[2]`; values are not quoted.
- */
+/** As in kustomize, `replace` also creates a member. A fault's field is the operation, `[2]`; values are not quoted. */
 export function applyJsonPatch(document: unknown, patch: JsonPatch): Parsed<unknown> {
   let now = document;
   for (const [at, step] of patch.entries()) {
@@ -86,7 +81,7 @@ function valueAt(document: unknown, steps: readonly string[]): unknown {
 
 const MISSING = 'there is nothing at this path';
 
-/** A copy with `value` at the path, whose parent must be there. */
+/** The path's parent must exist. */
 function put(document: unknown, steps: readonly string[], value: unknown, how: 'insert' | 'replace'): unknown {
   return changeParent(document, steps, (parent, last) => {
     if (isFields(parent)) return { ...parent, [last]: value };
@@ -106,7 +101,7 @@ function without(document: unknown, steps: readonly string[]): unknown {
 
 type Collection = Readonly<Record<string, unknown>> | readonly unknown[];
 
-/** A copy in which the collection that holds the path's last step is another. */
+/** A copy with `change` applied to the collection that holds the last step. */
 function changeParent(
   value: unknown,
   [step, ...rest]: readonly string[],

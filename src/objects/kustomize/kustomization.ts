@@ -7,10 +7,10 @@ import { parseNamespace } from '../names.ts';
 import { objectName } from '../object-schema.ts';
 import { TEXT_LIMITS } from '../text-limits.ts';
 
-/** The names a kustomization file may have; a directory has exactly one of them. */
+/** A directory must have exactly one of these files. */
 export const KUSTOMIZATION_NAMES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'] as const;
 
-/** Said wherever kustomize can do more than is built here. */
+/** For all features of kustomize that Lantern does not build. */
 export const USE_KUSTOMIZE = 'is not supported here; use kustomize itself: kustomize build DIR | lantern apply -f -';
 
 const texts = optional(z.array(z.string()));
@@ -18,7 +18,7 @@ const labels = optional(z.record(z.string(), z.string()));
 const namespace = through(text, (value, field): Parsed<string | undefined> => {
   return value === undefined || value === '' ? parsed(undefined) : parseNamespace(value, field);
 });
-/** Ignored: these fields have no effect on the objects that Lantern keeps. */
+/** Ignored: these fields do not affect the objects that Lantern keeps. */
 const withoutEffect = optional(z.unknown());
 
 const options = optional(z.strictObject({ labels, annotations: labels, disableNameSuffixHash: flag, immutable: flag }));
@@ -91,10 +91,10 @@ const kustomization = z.strictObject({
   replicas: withoutEffect,
 });
 
-/** A parsed kustomization file; paths in it are relative to its directory. */
+/** Paths are relative to the file's directory. */
 export type Kustomization = z.output<typeof kustomization>;
 export type GeneratorOptions = NonNullable<Kustomization['generatorOptions']>;
-/** `type` is a Secret's. */
+/** `type` is for Secrets only. */
 export type Generator = NonNullable<Kustomization['configMapGenerator']>[number] & {
   readonly type?: string | undefined;
 };
@@ -102,7 +102,7 @@ export type GeneratorBehavior = NonNullable<Generator['behavior']>;
 export type WrittenPatch = NonNullable<Kustomization['patches']>[number];
 export type PatchTarget = NonNullable<WrittenPatch['target']>;
 
-/** Fields that kustomize knows and Lantern does not: a misspelling is another matter. */
+/** Fields that kustomize knows and Lantern does not, as opposed to misspellings. */
 const UNSUPPORTED: ReadonlySet<string> = new Set(
   (
     'configurations crds generators helmChartInflationGenerator helmCharts helmGlobals openapi replacements ' +
@@ -110,7 +110,7 @@ const UNSUPPORTED: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** The text of a kustomization file; every field that has no meaning here is a fault. */
+/** Parses a kustomization file. Every unsupported field is a fault. */
 export function parseKustomization(text: string): Parsed<Kustomization> {
   const documents = parseYamlDocuments(text, TEXT_LIMITS.kustomization);
   if (!documents.ok) return documents;
@@ -138,16 +138,13 @@ function isNothing(value: unknown): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 
-/**
- * A directory with a kustomization, and what may be reached from it: files in and below it, links followed as long as
- * they end there, and other directories, wherever they lie. What cannot be read is thrown as a LanternError.
- */
+/** Access to files in and below a directory, links that end there, and any directory. Methods throw LanternErrors. */
 export type KustomizeDirectory = AsyncDisposable & {
-  /** Absolute and without links, which names it in one way only. */
+  /** Absolute and without links, so that each directory has one path. */
   readonly path: string;
   names(): Promise<readonly string[]>;
-  /** A regular file of at most so many bytes; `invalid-argument` for one that lies elsewhere. */
+  /** Reads a regular file of at most `maxBytes`; `invalid-argument` if it lies outside the directory. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;
-  /** Undefined when the path does not lead to a directory. */
+  /** Undefined if the path does not lead to a directory. */
   directory(path: string): Promise<KustomizeDirectory | undefined>;
 };

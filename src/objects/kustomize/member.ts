@@ -3,7 +3,6 @@ import { type Fields, isFields } from '../../base/parsed.ts';
 import { OBJECT_KINDS } from '../object.ts';
 import type { Kustomization } from './kustomization.ts';
 
-/** The identity of an object. */
 export type Identity = {
   readonly apiVersion: string;
   readonly kind: string;
@@ -11,23 +10,22 @@ export type Identity = {
   readonly name: string;
 };
 
-/** An object on its way through a kustomization: its manifest as it stands now, and what it was called before. */
+/** An object on its way through a kustomization: its current manifest and its earlier names. */
 export type Member = {
   readonly raw: Fields;
-  /** Where it comes from, for messages. */
+  /** The object's origin, for messages. */
   readonly place: string;
-  /** Its namespace while it names none. */
+  /** The namespace if the manifest names none. */
   readonly home: string;
-  /** Oldest first. References, patches and generators may mean it by any of them. */
+  /** Oldest first. References, patches and generators may use any of them. */
   readonly earlier: readonly Identity[];
-  /** In the order in which they were put on. */
+  /** In the order in which they were added. */
   readonly prefixes: readonly string[];
   readonly suffixes: readonly string[];
-  /** True if its final name has a hash of its contents. */
   readonly hasHash: boolean;
 };
 
-/** `keep`: an object that is kept here, or a Pod. `pass`: any other, which is only printed again. */
+/** `keep`: a kind that Lantern keeps, or a Pod. `pass`: any other kind, which is only printed. */
 type Role = 'keep' | 'pass';
 
 export function newMember(raw: Fields, place: string, home: string, hasHash: boolean): Member {
@@ -44,12 +42,12 @@ export function identityOf({ raw, home }: Pick<Member, 'raw' | 'home'>): Identit
   };
 }
 
-/** True if this is its name, or ever was. */
+/** True if this is the member's current name or an earlier one. */
 export function hasName(member: Member, wanted: Identity): boolean {
   return [...member.earlier, identityOf(member)].some((identity) => keyOf(identity) === keyOf(wanted));
 }
 
-/** For people: `Deployment "web"`. */
+/** For messages: `Deployment "web"`. */
 export function describeMember(member: Member): string {
   const { kind, name } = identityOf(member);
   return `${kind} "${name}"`;
@@ -64,7 +62,7 @@ export function metadataOf(raw: Fields): Fields {
   return isFields(raw.metadata) ? raw.metadata : {};
 }
 
-/** With these fields in its metadata; those that are undefined go. */
+/** Undefined fields are removed. */
 export function withMetadata(member: Member, fields: Fields): Member {
   const all = Object.entries({ ...metadataOf(member.raw), ...fields });
   return {
@@ -73,7 +71,7 @@ export function withMetadata(member: Member, fields: Fields): Member {
   };
 }
 
-/** With other contents; what it is called at the moment is remembered. */
+/** Replaces the contents and remembers the current name. */
 export function changed(member: Member, raw: Fields): Member {
   return { ...member, raw, earlier: [...member.earlier, identityOf(member)] };
 }
@@ -82,7 +80,7 @@ export function renamed(member: Member, name: string): Member {
   return withMetadata(changed(member, member.raw), { name });
 }
 
-/** The first of each identity, and a fault for each other. */
+/** Keeps the first member of each identity; every repeat is a fault. */
 export function withoutRepeated(members: readonly Member[]): { readonly unique: Member[]; readonly faults: Fault[] } {
   const seen = new Set<string>();
   const unique: Member[] = [];
@@ -106,7 +104,6 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Kinds of Kubernetes that are in no namespace. */
 const CLUSTER_SCOPED: ReadonlySet<unknown> = new Set(
   (
     'APIService CSIDriver CSINode CertificateSigningRequest ClusterRole ClusterRoleBinding ClusterTrustBundle ' +
@@ -116,10 +113,10 @@ const CLUSTER_SCOPED: ReadonlySet<unknown> = new Set(
   ).split(' '),
 );
 
-/** Kinds whose names mean something outside the kustomization. */
+/** Kinds whose names have a meaning outside the kustomization. */
 const FIXED_NAMES: ReadonlySet<unknown> = new Set(['APIService', 'CustomResourceDefinition', 'Namespace']);
 
-/** Applies a kustomization's changes of metadata to all its objects, in kustomize's order. */
+/** Applies a kustomization's metadata changes to all objects, in kustomize's order. */
 export function transform(members: readonly Member[], kustomization: Kustomization): Member[] {
   const { namespace, namePrefix = '', nameSuffix = '', labels = [], commonLabels, commonAnnotations } = kustomization;
   const allLabels = Object.assign({}, ...labels.map(({ pairs }) => pairs), commonLabels);

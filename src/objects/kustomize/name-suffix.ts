@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isFields } from '../../base/parsed.ts';
 import { goJson } from '../go-json.ts';
 
-/** What a name's suffix is made from. `type` is as it was given: empty where nobody gave one, not "Opaque". */
+/** The input of a name's suffix. `type` is as given: empty if omitted, not "Opaque". */
 type Suffixed =
   | {
       readonly kind: 'Secret';
@@ -19,24 +19,19 @@ type Suffixed =
 
 const LENGTH = 10;
 
-/** Digits and vowels that could spell a word, and what kubectl writes for them. */
+/** Digits and vowels that could spell a word, with kubectl's replacements. */
 const INSTEAD: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
 
-/**
- * The ten characters that `kubectl create --append-hash` puts behind the name and a dash (kubectl's `pkg/util/hash`).
- */
+/** The ten characters that `kubectl create --append-hash` appends to the name (kubectl's `pkg/util/hash`). */
 export function nameSuffix(object: Suffixed): string {
   return suffixOf(hashedFields(object));
 }
 
-/** How generated names get their suffix: by today's kustomize, or as kubectl 1.15 did it. */
+/** The rule for suffixes: that of today's kustomize, or that of kubectl 1.15. */
 export const SUFFIX_RULES = ['kustomize', 'legacy'] as const;
 export type SuffixRule = (typeof SUFFIX_RULES)[number];
 
-/**
- * The suffix that kustomize (`api/hasher`, 5.5 and newer) makes of a Secret's or ConfigMap's manifest as it stands,
- * base64 with its line breaks. The name is left out, and a field that is not there is "".
- */
+/** kustomize's suffix (`api/hasher`, since 5.5) for a manifest. The name is left out; missing fields are "". */
 export function manifestSuffix(manifest: Readonly<Record<string, unknown>>): string {
   const { kind, type = '', data, binaryData, stringData } = manifest;
   const map = (field: unknown): unknown => (isFields(field) ? mapped(new Map(Object.entries(field)), String) : '');
@@ -55,7 +50,7 @@ function suffixOf(fields: Record<string, unknown>): string {
   return digest.slice(0, LENGTH).replace(/[013ae]/g, (digit) => INSTEAD[digit] ?? digit);
 }
 
-/** Fields in order of the alphabet, as Go writes a map. */
+/** Fields are in alphabetical order, like those of a Go map. */
 function hashedFields(object: Suffixed): Record<string, unknown> {
   const { kind, name } = object;
   if (object.kind === 'Secret') return { data: mapped(object.data, base64), kind, name, type: object.type };

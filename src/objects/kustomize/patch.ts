@@ -18,7 +18,7 @@ import {
   withMetadata,
 } from './member.ts';
 
-/** A patch, and where it is written. Without a target each of its documents names the object it is for. */
+/** Without a target, each document names its object. */
 type Patch = {
   readonly place: string;
   readonly target: PatchTarget | undefined;
@@ -34,10 +34,10 @@ type Patched = {
   readonly notices: readonly string[];
 };
 
-/** Only here is nothing of the kind's own needed to know what a patch means. */
+/** Only these kinds can be patched without a schema. */
 const PATCHED_KINDS: ReadonlySet<unknown> = new Set(['Secret', 'ConfigMap']);
 
-/** A patch's text: a list is one of RFC 6902, anything else manifests that are merged. */
+/** A list is an RFC 6902 patch; anything else is manifests to merge. */
 export function parsePatchBody(text: string): Parsed<Patch['body']> {
   const read = parseYamlDocuments(text, TEXT_LIMITS.document);
   if (!read.ok) return read;
@@ -50,7 +50,7 @@ export function parsePatchBody(text: string): Parsed<Patch['body']> {
   return faulty([{ field: '', message: 'must be a list of JSON patch operations, or a mapping that is merged' }]);
 }
 
-/** The members with the patch laid over those that it means, which must be of kinds that are maps. */
+/** Only kinds whose fields are maps can be patched. */
 export function applyPatch(members: readonly Member[], patch: Patch, home: string): Patched {
   let now = members;
   const faults: Fault[] = [];
@@ -77,7 +77,7 @@ export function applyPatch(members: readonly Member[], patch: Patch, home: strin
   return { members: now, faults, notices };
 }
 
-/** Faults' fields start with a colon or a bracket where they have one. */
+/** Non-empty fields of faults start with a colon or a bracket. */
 type Step = {
   readonly select: (members: readonly Member[]) => Parsed<ReadonlySet<Member>>;
   readonly change: (member: Member) => Parsed<Member[]>;
@@ -99,7 +99,7 @@ function refused<T>(message: string, field = ''): Parsed<T> {
   return faulty([{ field, message }]);
 }
 
-/** The member that the document of a patch names, by any name that it ever had. */
+/** The member that a patch document names, by its current name or an earlier one. */
 function selectNamed(members: readonly Member[], document: Fields, home: string): Parsed<ReadonlySet<Member>> {
   const wanted = identityOf({ raw: document, home });
   const found = members.filter((member) => hasName(member, wanted));
@@ -110,7 +110,7 @@ function selectNamed(members: readonly Member[], document: Fields, home: string)
   );
 }
 
-/** Names and namespaces are compared with the first and the present ones. */
+/** Patterns for names and namespaces are compared with the first and the current ones. */
 function selectBy(members: readonly Member[], target: PatchTarget): Parsed<ReadonlySet<Member>> {
   const faults: Fault[] = [];
   let selected = members;
@@ -148,7 +148,7 @@ function mapOf(value: unknown): ReadonlyMap<string, string> {
   return new Map(isFields(value) ? Object.entries(value).map(([key, text]) => [key, String(text)]) : []);
 }
 
-/** A merge changes name and kind only where its options say so, and the namespace never. */
+/** A merge changes name and kind only if its options allow it, and never the namespace. */
 function mergeInto(member: Member, document: Fields, options: Patch['options']): Member[] {
   const merged = mergePatch(member.raw, document);
   if (merged === undefined) return [];
@@ -166,9 +166,8 @@ function applyOperations(member: Member, operations: JsonPatch): Parsed<Member[]
 }
 
 /**
- * A patch in Kubernetes' strategic form laid over a manifest of maps: null removes, `$patch: replace` and
- * `$patch: delete` do what they say. Undefined when nothing is left. Lists are replaced: which of them would be merged,
- * and by which key, depends on the kind.
+ * Merges maps; supports null, `$patch: replace` and `$patch: delete`. Undefined if nothing is left. Lists are replaced,
+ * because how a list merges depends on its kind.
  */
 export function mergePatch(manifest: Fields, patch: Fields): Fields | undefined {
   const merged = merge(manifest, patch);
@@ -190,13 +189,10 @@ function merge(value: unknown, patch: unknown): unknown {
   return Object.fromEntries(merged);
 }
 
-/** A pattern that backtracks without end is stopped after so long. */
+/** Milliseconds after which a backtracking pattern is stopped. */
 const LONGEST_MS = 50;
 
-/**
- * Those of the texts that a regular expression matches from end to end. The expression may be anybody's: one that is
- * malformed or takes too long is a fault.
- */
+/** Returns whole matches. The expression is untrusted: a malformed or too slow one is a fault. */
 export function matchWhole(pattern: string, texts: readonly string[]): Parsed<ReadonlySet<string>> {
   if (/^[-\w]*$/.test(pattern)) return parsed(new Set(texts.filter((text) => text === pattern)));
   const given = { pattern: `^(?:${pattern})$`, texts: [...new Set(texts)] };

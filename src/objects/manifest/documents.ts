@@ -1,20 +1,17 @@
 import { endOfString } from '../bounded-json.ts';
 import { TEXT_LIMITS } from '../text-limits.ts';
 
-/**
- * One document of a manifest, with the `---` line that begins it, and the line of the manifest it begins on, from 1.
- */
+/** One document of a manifest, including its `---` line. `line` is its first line in the manifest, counted from 1. */
 export type DocumentText = { readonly text: string; readonly line: number };
 
-/** Allowed before the `---` of the same document: directives, comments, blank lines. */
+/** Allowed before a document's `---`: directives, comments, blank lines. */
 const PREAMBLE = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF)*$/;
-/** And what begins a document. */
+/** Everything that may precede a document's contents. */
 const BEGINNING = /^(?:[ \t]*(?:#.*)?\r?\n|%.*\n|\uFEFF|---[ \t]*(?:#.*)?\r?\n)*$/;
 
 /**
- * A manifest's documents one after another, so that no more than one of them needs to be parsed at a time. One that is
- * empty is among them, comments alone may be. JSON objects that follow each other are documents each, as `jq` and `cat`
- * print them, and so is what follows a byte order mark.
+ * Yields a manifest's documents one by one, so that only one needs parsing at a time. They may be empty. Consecutive
+ * JSON objects, as `jq` and `cat` print them, are documents each, and so is text after a byte order mark.
  */
 export function* documentsIn(manifest: string): Generator<DocumentText, void> {
   for (const part of documentsBetweenMarks(manifest)) {
@@ -52,11 +49,11 @@ function* documentsBetweenMarks(manifest: string): Generator<DocumentText, void>
   if (start < manifest.length) yield cut(manifest.length);
 }
 
-/** The lines that are one mark, or start with it and a blank: YAML lets no value have such a line. */
+/** Finds lines that are one mark or start with it and a blank: in YAML, no value contains such a line. */
 class Marks {
   readonly #text: string;
   readonly #mark: string;
-  /** Where the next one is; each stretch of the text is searched once. */
+  /** The next line's offset; each stretch of the text is searched once. */
   #at: number | undefined = -1;
 
   constructor(text: string, mark: string) {
@@ -64,7 +61,7 @@ class Marks {
     this.#mark = mark;
   }
 
-  /** Where the first one at or behind `from` begins, which never decreases. */
+  /** The offset of the first line at or after `from`, which must never decrease. */
   next(from: number): number | undefined {
     while (this.#at !== undefined && this.#at < from) this.#at = this.#find(from);
     return this.#at;
@@ -88,7 +85,7 @@ class Marks {
   }
 }
 
-/** Directives are few; what is longer than any is a document, whatever it holds. */
+/** Directives are few; anything longer than this is a document. */
 const MAX_PREAMBLE = 4096;
 
 function isPreamble(text: string, start: number, end: number, preamble = PREAMBLE): boolean {
@@ -118,15 +115,12 @@ function linesIn(text: string): number {
   return lines;
 }
 
-/** Allowed before the first object and between two. */
+/** Allowed before the first object and between objects. */
 const BETWEEN = /[\uFEFF \t\r\n]*/y;
 const JSON_BEGINNING = /(?:\uFEFF?---[ \t]*\r?\n)?[\uFEFF \t\r\n]*/y;
 const TOKEN = /[ \t\r\n,:]*(?:["[\]{}]|true|false|null|-?[0-9][0-9.eE+-]*)/y;
 
-/**
- * JSON objects that follow each other with nothing but blanks between them, each with the blanks behind it. What is no
- * JSON, from there on, comes in one piece: that is YAML, or a fault. Linear, and without recursion.
- */
+/** Yields consecutive JSON objects with blanks after them, then the rest in one piece. Linear, without recursion. */
 function* jsonObjectsIn(text: string): Generator<string, void> {
   let start = 0;
   let at = endOf(JSON_BEGINNING, text, 0);
@@ -141,10 +135,10 @@ function* jsonObjectsIn(text: string): Generator<string, void> {
   if (start < text.length) yield text.slice(start);
 }
 
-/** No document that is read has more; every collection has two. */
+/** No accepted document has more tokens: each collection has two. */
 const MAX_TOKENS = 2 * TEXT_LIMITS.document.nodes;
 
-/** The offset behind the object's brace; undefined where there is something else than JSON's tokens, or too much. */
+/** The offset after the object's closing brace; undefined if there are other tokens than JSON's, or too many. */
 function endOfObject(text: string, start: number): number | undefined {
   const token = new RegExp(TOKEN);
   let depth = 0;
@@ -162,7 +156,7 @@ function endOfObject(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** Where the match at `at` ends; 0 where there is none. */
+/** Returns 0 without a match. */
 function endOf(pattern: RegExp, text: string, at: number): number {
   const sticky = new RegExp(pattern);
   sticky.lastIndex = at;

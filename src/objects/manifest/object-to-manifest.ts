@@ -1,9 +1,6 @@
 import { API_VERSIONS, LAST_APPLIED, type ObjectDraft, type StoredObject } from '../object.ts';
 
-/**
- * The object as `kubectl get -o json` prints it: plain JSON, fields in order of the alphabet, maps in order of their
- * keys, values in base64 where Kubernetes has them so. Without `withData` the values are left out, keys and all.
- */
+/** As `kubectl get -o json` prints it: sorted plain JSON. Without `withData`, keys and values are omitted. */
 export function objectToManifest(
   object: ObjectDraft | StoredObject,
   { withData }: { readonly withData: boolean },
@@ -49,7 +46,7 @@ function references(names: readonly string[]): { name: string }[] | undefined {
   return names.length === 0 ? undefined : names.map((name) => ({ name }));
 }
 
-/** Undefined when empty: Kubernetes leaves empty maps out. */
+/** Undefined if empty: Kubernetes omits empty maps. */
 function fromMap<T>(map: ReadonlyMap<string, T>, show: (value: T) => string): Record<string, unknown> | undefined {
   return map.size === 0 ? undefined : sorted(Object.fromEntries([...map].map(([key, value]) => [key, show(value)])));
 }

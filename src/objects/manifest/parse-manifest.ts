@@ -20,22 +20,19 @@ import { validateObject } from '../validate-object.ts';
 import { type DocumentText, documentsIn } from './documents.ts';
 import { parseYamlDocuments } from './yaml.ts';
 
-/**
- * One document of a manifest: an object that Lantern keeps, or one of another kind that clusters have (a Pod), as it
- * was written.
- */
+/** An object that Lantern keeps, or an unchanged one of another Kubernetes kind (a Pod). */
 export type ManifestDocument =
   | ({ readonly kind: 'object' } & Declared)
   | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
 
 export type ManifestOptions = {
-  /** Of objects that name none. */
+  /** For objects without a namespace. */
   readonly defaultNamespace: string;
 };
 
 /**
- * A manifest's YAML or JSON → its documents in order, lists (`kind: List`, `SecretList`, …) taken apart, empty
- * documents left out. The field of a fault starts with the document: `document 2 (Secret "db"): data[x]`.
+ * Documents are in order, lists (`kind: List`, `SecretList`, …) are expanded, empty documents are omitted. The field of
+ * a fault starts with the document: `document 2 (Secret "db"): data[x]`.
  */
 export function parseManifest(text: string, options: ManifestOptions): Parsed<ManifestDocument[]> {
   const documents: ManifestDocument[] = [];
@@ -50,14 +47,14 @@ export function parseManifest(text: string, options: ManifestOptions): Parsed<Ma
   return faults.length > 0 ? faulty(faults) : parsed(documents);
 }
 
-/** The documents of one text: several for a list. `count` is the number of YAML documents in it. */
+/** The documents of one text; a list has several. `count` is the number of YAML documents. */
 export type ManifestPart = {
   readonly count: number;
   readonly documents: readonly ManifestDocument[];
   readonly faults: readonly Fault[];
 };
 
-/** One of `documentsIn` a manifest; `before` is the `count` of all those before it. See `parseManifest`. */
+/** Parses one of `documentsIn` a manifest. `before` is the sum of the earlier counts. */
 export function parseManifestDocument(text: DocumentText, before: number, options: ManifestOptions): ManifestPart {
   const part = readPart(text, before);
   const documents: ManifestDocument[] = [];
@@ -70,10 +67,10 @@ export function parseManifestDocument(text: DocumentText, before: number, option
   return { count: part.count, documents, faults };
 }
 
-/** One document as it was written, and the words for its place: `document 2`, `document 1, items[3]`. */
+/** A raw document and its place: `document 2`, `document 1, items[3]`. */
 type DocumentPlace = { readonly raw: unknown; readonly where: string };
 
-/** The documents of a manifest before they are given a meaning; see `parseManifest`. */
+/** The raw documents of a manifest; see `parseManifest`. */
 export function readDocuments(text: string): Parsed<DocumentPlace[]> {
   const places: DocumentPlace[] = [];
   const faults: Fault[] = [];
@@ -95,7 +92,7 @@ type ReadPart = {
 
 function readPart(text: DocumentText, before: number): ReadPart {
   const yaml = parseYamlDocuments(text.text, TEXT_LIMITS.document, { firstLine: text.line, exact: true });
-  // Nobody knows how many it would have been; it is one in all but contrived cases.
+  // The real number is unknown; it is one in all but contrived cases.
   if (!yaml.ok) return { count: 1, places: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
   const given = yaml.value.flatMap((raw, index) => {
     return raw === null ? [] : [{ raw, where: `document ${before + index + 1}` }];
@@ -103,19 +100,18 @@ function readPart(text: DocumentText, before: number): ReadPart {
   return { count: yaml.value.length, places: given.flatMap(itemsOf), faults: [] };
 }
 
-/** The meaning of one document; the field of a fault starts with its place. */
 export function parseDocument(place: DocumentPlace, options: ManifestOptions): Parsed<ManifestDocument> {
   const result = meaningOf(place.raw, options);
   if (result.ok) return result;
   return faulty(result.faults.map((fault) => ({ ...fault, field: fieldIn(place, fault.field) })));
 }
 
-/** A fault of the syntax says its line itself. */
+/** A syntax fault names its line itself. */
 function inDocument(fault: Fault, number: number): Fault {
   return /^line \d|^and \d/.test(fault.message) ? fault : { ...fault, field: `document ${number}` };
 }
 
-/** The document itself, or what a list holds, and the lists in it. Items of a typed list may leave their kind out. */
+/** Expands nested lists. Items of a typed list may omit their kind. */
 function itemsOf({ raw, where }: DocumentPlace): DocumentPlace[] {
   if (!isFields(raw) || typeof raw.kind !== 'string' || !raw.kind.endsWith('List')) return [{ raw, where }];
   const { apiVersion, kind, items } = raw;
@@ -146,7 +142,7 @@ function meaningOf(raw: unknown, { defaultNamespace }: ManifestOptions): Parsed<
   return otherKind(String(apiVersion), String(kind), raw);
 }
 
-/** Kinds of other groups are anybody's; what core/v1 and our own group have is known. */
+/** Other groups may have any kind; the kinds of core/v1 and of Lantern's group are known. */
 function otherKind(apiVersion: string, kind: string, raw: Fields): Parsed<ManifestDocument> {
   const known = KINDS_BY_VERSION.get(apiVersion);
   const group = groupOf(apiVersion);
@@ -168,7 +164,7 @@ const KINDS_BY_VERSION = new Map<string, readonly string[]>([
   [OWN_VERSION, ['ProjectedVolume' satisfies ObjectKind]],
 ]);
 
-/** Another group may have a kind of the same name; a wrong version in our own group is a fault to be told about. */
+/** Another group may have a kind of the same name; a wrong version in the right group is a fault. */
 function isOurs(kind: unknown, apiVersion: unknown): boolean {
   if (!isObjectKind(kind)) return false;
   return typeof apiVersion !== 'string' || groupOf(apiVersion) === groupOf(API_VERSIONS[kind]);
@@ -184,7 +180,7 @@ function fieldIn({ raw, where }: DocumentPlace, field: string): string {
   return field === '' ? place : `${place}: ${field}`;
 }
 
-/** `Secret "db"`, as far as the document says so in words that are sure to be a kind and a name. */
+/** `Secret "db"`, but only if kind and name are well-formed. */
 function subjectOf(raw: unknown): string | undefined {
   if (!isFields(raw) || typeof raw.kind !== 'string' || !/^[A-Z][A-Za-z]{0,62}$/.test(raw.kind)) return undefined;
   const name = isFields(raw.metadata) ? raw.metadata.name : undefined;
@@ -196,10 +192,7 @@ function isObjectKind(kind: unknown): kind is ObjectKind {
   return OBJECT_KINDS.some((known) => known === kind);
 }
 
-/**
- * One object as it stands in a manifest (parsed YAML or JSON) → a draft that `validateObject` has nothing against, and
- * what the manifest says beside it. An object without a namespace gets the default one.
- */
+/** Parses and validates one object of a manifest (parsed YAML or JSON). */
 export function parseObject(raw: unknown, defaultNamespace: string): Parsed<Declared> {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     return faulty([{ field: '', message: wrongType('a mapping', raw) }]);
@@ -266,7 +259,7 @@ function declaredIn(kind: ObjectKind, raw: unknown, defaultNamespace: string): P
   }
 }
 
-/** The map without its nulls, whose paths are added to `nulls`. */
+/** Adds the paths of nulls to `nulls`. */
 function withoutNulls<V>(path: string, map: ReadonlyMap<string, V | null>, nulls: string[]): ReadonlyMap<string, V> {
   const values = new Map<string, V>();
   for (const [key, value] of map) {
@@ -276,7 +269,7 @@ function withoutNulls<V>(path: string, map: ReadonlyMap<string, V | null>, nulls
   return values;
 }
 
-/** An empty type is none, as it is to Kubernetes. */
+/** An empty type counts as omitted, as in Kubernetes. */
 function unsaidIn(fields: Readonly<Partial<Record<UnsaidField, unknown>>>): ReadonlySet<UnsaidField> {
   const names = Object.keys(fields) as UnsaidField[];
   return new Set(names.filter((name) => fields[name] === undefined || fields[name] === ''));

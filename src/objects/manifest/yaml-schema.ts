@@ -2,10 +2,10 @@ import type { Document, DocumentOptions, ErrorCode, ParseOptions, ScalarTag, Sch
 import { parseBase64 } from '../../base/text.ts';
 import { numberTags } from '../numbers.ts';
 
-/** Types of YAML 1.1 that are plain text to Kubernetes. */
+/** Types of YAML 1.1 that Kubernetes reads as plain text. */
 const TEXT_TO_KUBERNETES = /:(timestamp|omap|pairs|set)$/;
 
-/** Text in base64. To Go, bytes that are not UTF-8 become others on the way to JSON. */
+/** Text in base64. Bytes that are not UTF-8 are refused, because Go changes them on the way to JSON. */
 const binary: ScalarTag = {
   tag: 'tag:yaml.org,2002:binary',
   resolve: (written, onError) => {
@@ -25,10 +25,7 @@ const binary: ScalarTag = {
 
 type YamlOptions = ParseOptions & DocumentOptions & SchemaOptions;
 
-/**
- * YAML as Kubernetes reads it; see `numberTags` for `exact`. `schema` is named too, or a document's own `%YAML 1.2`
- * would make `0400` decimal.
- */
+/** `exact`: see `numberTags`. `schema` is explicit, or a document's own `%YAML 1.2` would make `0400` decimal. */
 export function kubernetesYaml(exact: boolean): YamlOptions {
   return exact ? EXACT : DOUBLES;
 }
@@ -53,26 +50,26 @@ function optionsFor(exact: boolean): YamlOptions {
   };
 }
 
-/** `.inf` and `.nan` are the library's. */
+/** The library's `.inf` and `.nan` stay. */
 function isReplaced({ tag, test }: { readonly tag: string; readonly test?: RegExp }): boolean {
   return TEXT_TO_KUBERNETES.test(tag) || /:binary$/.test(tag) || (/:(int|float)$/.test(tag) && !test?.test('.nan'));
 }
 
 export type ProblemCode = ErrorCode | 'BAD_ALIAS_TARGET' | 'TOO_MANY_ALIASES' | typeof NOT_BASE64 | typeof NOT_TEXT;
 
-/** Errors of our own tags. The library passes them on as the message of an error. */
+/** Errors of our own tags, which the library passes on as messages. */
 const NOT_BASE64 = 'NOT_BASE64';
 const NOT_TEXT = 'NOT_TEXT';
 
-/** A problem and its offset in characters. */
+/** `offset` is in characters. */
 export type YamlProblem = { readonly offset: number; readonly code: ProblemCode };
 
-/** Each alias is looked up among all of them, so their number is what bounds the time. */
+/** Each alias is looked up among all of them, so their number bounds the time. */
 export const MAX_ALIASES = 1000;
 
 const STRUCTURE = 'the structure breaks here; check indentation, quotes, colons and brackets';
 
-/** The library's own messages may quote the input, so each of its codes has words of ours. */
+/** The library's messages may quote the input, so each code has a message of its own here. */
 export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   ALIAS_PROPS: 'an alias (*name) can have neither an anchor nor a tag',
   BAD_ALIAS: 'not a valid alias; a value that starts with * must be quoted',
@@ -105,7 +102,6 @@ export const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   UNEXPECTED_TOKEN: STRUCTURE,
 };
 
-/** The composer's errors and warnings. */
 export function problemsOf({ errors, warnings }: Document.Parsed): YamlProblem[] {
   return [...errors, ...warnings].map(({ pos, code, message }) => {
     return { offset: pos[0], code: message === NOT_BASE64 || message === NOT_TEXT ? message : code };

@@ -23,35 +23,31 @@ import {
   type YamlProblem,
 } from './yaml-schema.ts';
 
-/**
- * Collections inside each other. Far more than any manifest has, and far less than what overflows the stack of the
- * composer, which recurses: at some 20,000 V8 aborts the whole process, without an error that could be caught.
- */
+/** The composer recurses: at some 20,000 levels its stack overflow makes V8 abort the process uncatchably. */
 const MAX_DEPTH = 200;
-/** Every collection takes at most two places on the parser's stack. */
+/** A collection takes at most two places on the parser's stack. */
 const MAX_PARSER_STACK = 2 * MAX_DEPTH;
-/** How often what one anchor names may be repeated, with what is nested in it. */
+/** The limit for repetitions of one anchor's contents, including nested ones. */
 const MAX_ALIAS_COUNT = 100;
 const MAX_FAULTS = 10;
-/** Of one document and kind; more are not even counted. */
+/** Per document and kind; further problems are not counted. */
 const MAX_PROBLEMS = 10_000;
 const EXPANDS = 'aliases (*name) expand to too much, or a merge key (<<) has no mapping';
 
 export type YamlOptions = {
   /** The number of the first line. Default: 1. */
   readonly firstLine?: number;
-  /** If set, whole numbers that a double cannot hold become bigints rather than the nearest double. */
+  /** If set, whole numbers that a double cannot hold become bigints, else the nearest double. */
   readonly exact?: boolean;
 };
 
 type Settings = { readonly limits: TextLimits; readonly firstLine: number; readonly exact: boolean };
 
 /**
- * The documents of a YAML or JSON text, as Kubernetes reads them: YAML 1.1 (`0400` is octal, `yes` is true) without
- * times and dates; numbers too large for a double are text; keys are always text; an empty document is null. Repeated
- * keys, tags, aliases that expand without bound and nesting beyond some hundred levels are refused; so are more bytes
- * than `limits` allow, before anything is parsed, and more nodes, before anything is made of them. Faults name line and
- * column, counted from `firstLine`, and never quote the input, because it may be a secret.
+ * Reads YAML or JSON like Kubernetes: YAML 1.1 (`0400` is octal, `yes` is true) without times and dates; numbers too
+ * large for a double are text; keys are text; an empty document is null. Repeated keys, tags, unbounded aliases and
+ * deep nesting are refused. The byte limit is checked before parsing, the node limit before nodes are built. Faults
+ * name line and column, from `firstLine`, and never quote the input, which may be secret.
  */
 export function parseYamlDocuments(
   text: string,
@@ -60,17 +56,17 @@ export function parseYamlDocuments(
 ): Parsed<unknown[]> {
   const excess = tooLarge(text, limits);
   if (excess !== undefined) return faulty([{ field: '', message: excess }]);
-  // A byte order mark may stand before every document.
+  // A byte order mark may precede every document.
   const source = text.replace(/(^|\n)\uFEFF/g, '$1');
   const settings = { limits, firstLine, exact };
   const json = /^\s*[[{]/.test(source) ? parseJson(source, settings) : undefined;
   return json ?? parseYaml(source, settings);
 }
 
-/** Undefined when the text is not JSON: it may still be YAML that starts alike, and YAML's faults have a place. */
+/** Undefined if the text is not JSON: it may be YAML that starts alike, and YAML's faults have a place. */
 function parseJson(text: string, { limits, firstLine }: Settings): Parsed<unknown[]> | undefined {
   const problem = jsonProblem(text, { depth: MAX_DEPTH, nodes: limits.nodes });
-  // In YAML that only starts like JSON, words are no nodes: that reader counts for itself. JSON.parse would round.
+  // YAML that starts like JSON has fewer nodes than words; its reader counts itself. JSON.parse would round numbers.
   if (problem?.kind === 'too-many-nodes' || problem?.kind === 'inexact-number') return undefined;
   if (problem?.kind === 'too-deep') return jsonFault(text, problem.offset, 'RESOURCE_EXHAUSTION', firstLine);
   let value: unknown;
@@ -93,7 +89,7 @@ function parseYaml(text: string, { limits, firstLine, exact }: Settings): Parsed
   const documents: Document.Parsed[] = [];
   let nodes = 0;
   let characters = 0;
-  // The composer looks for repeated keys in quadratic time; checkReferences does it in linear time.
+  // The composer's check for repeated keys takes quadratic time; checkReferences takes linear time.
   const composer = new Composer({ ...kubernetesYaml(exact), uniqueKeys: false });
   try {
     for (const document of composer.compose(tokensOf(text, limits, lines))) {
@@ -116,7 +112,7 @@ function parseYaml(text: string, { limits, firstLine, exact }: Settings): Parsed
   try {
     return parsed(documents.map((document): unknown => document.toJS({ maxAliasCount: MAX_ALIAS_COUNT })));
   } catch {
-    // The library's message is dropped: it may quote the input.
+    // The library's message may quote the input.
     return faulty([{ field: '', message: EXPANDS }]);
   }
 }
@@ -132,7 +128,7 @@ class TooDeep extends Error {
 
 class TooManyNodes extends Error {}
 
-/** The parser's tokens; throws TooDeep or TooManyNodes before any comes out that the composer could not take. */
+/** Yields the parser's tokens. Throws TooDeep or TooManyNodes before any token that would overload the composer. */
 function* tokensOf(text: string, limits: TextLimits, lines: LineCounter): ReturnType<Parser['parse']> {
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
@@ -158,16 +154,15 @@ function faultAt(line: number, column: number, code: ProblemCode): Fault {
   return { field: '', message: `line ${line}, column ${column}: ${MEANINGS[code]}` };
 }
 
-/** How many lexemes (blanks, line ends and comments among them) a node may come with. */
+/** The limit for lexemes per node, including blanks, line ends and comments. */
 const MAX_LEXEMES_PER_NODE = 8;
 
-/** A document has a schema of its own, of some 30 KB. */
+/** Each document has its own schema of some 30 KB. */
 const NODES_PER_DOCUMENT = 100;
 
 /**
- * Counts the nodes of a YAML text from its lexemes, before anything is made of them: never fewer than two thirds of
- * what the composer will make; a text or a flow collection on the line after its key counts twice. Blank lines and
- * comments take memory too, so there is a limit for lexemes of any kind.
+ * Counts a YAML text's nodes from its lexemes, before nodes are built: at least two thirds of the composer's; a text or
+ * flow collection on the line after its key counts twice. Blank lines and comments take memory too.
  */
 class NodeCounter {
   readonly #max: number;
@@ -182,7 +177,6 @@ class NodeCounter {
     this.#max = max;
   }
 
-  /** True once there are too many. */
   add(lexeme: string): boolean {
     this.#lexemes++;
     if (this.#isScalarNext) this.#isScalarNext = false;
@@ -200,14 +194,14 @@ class NodeCounter {
       case ' ':
       case '\t':
       case '#':
-      // The library's mark where a document begins.
+      // The library's mark for the start of a document.
       case '\u0002':
         return;
       case '\n':
       case '\r':
         if (this.#awaits === 'block value') this.#countValue();
         return;
-      // The library's mark before the text of a scalar.
+      // The library's mark before a scalar's text.
       case '\u001f':
         this.#isScalarNext = true;
         this.#countValue();
@@ -231,7 +225,7 @@ class NodeCounter {
         return;
       case ']':
       case '}':
-        // One without a beginning is an error, which takes memory like a node.
+        // An unmatched bracket is an error, which takes memory like a node.
         if (this.#awaits !== 'nothing' || this.#flowDepth === 0) this.#countValue();
         this.#flowDepth = Math.max(0, this.#flowDepth - 1);
         return;
@@ -240,7 +234,7 @@ class NodeCounter {
         this.#flowDepth++;
         this.#countValue();
         return;
-      // Anchors, tags, directives, and what is an error.
+      // Anchors, tags, directives and errors.
       default:
         this.#nodes++;
     }
@@ -257,16 +251,12 @@ class NodeCounter {
   }
 }
 
-/** The contents of a node, with everything that aliases repeat: nodes, and characters of keys and values. */
+/** Includes all repetitions by aliases. `characters` are those of keys and values. */
 export type Size = { readonly nodes: number; readonly characters: number };
 
 const NONE: Size = { nodes: 0, characters: 0 };
 
-/**
- * What the composer does not look for in a document without errors: aliases that lead nowhere or into themselves, too
- * many of them, and repeated keys, in linear time; and how large the document is. It recurses as deep as collections
- * are nested.
- */
+/** Finds what the composer does not: bad or too many aliases, repeated keys. Linear; recursion as deep as nesting. */
 function checkReferences(document: Document.Parsed): {
   readonly problems: readonly YamlProblem[];
   readonly size: Size;
@@ -278,7 +268,7 @@ function checkReferences(document: Document.Parsed): {
 
 class ReferenceCheck {
   readonly problems: YamlProblem[] = [];
-  /** The size of each anchored node; `inside` while it is being computed. */
+  /** The size of each anchored node; `inside` during its computation. */
   readonly #anchors = new Map<string, Size | 'inside'>();
   #aliases = 0;
 
@@ -331,7 +321,7 @@ class ReferenceCheck {
   }
 }
 
-/** The spec of a ProjectedVolume from a message's text, for `parseVolumeSource` to check. */
+/** Reads the spec of a ProjectedVolume from a message's text. `parseVolumeSource` checks it. */
 export function parseSpecText(text: string, limits: TextLimits = TEXT_LIMITS.spec): Parsed<unknown> {
   const refuse = (message: string) => faulty<unknown>([{ field: 'object.projected_volume.spec_json', message }]);
   const documents = parseYamlDocuments(text, limits);
