@@ -3,14 +3,12 @@ import { LanternError } from '../base/errors.ts';
 import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
 import type { ObjectChange, Source } from './store.ts';
 
-// The sources that volumes read from, in front of a store. Without any of them, `--change-detection=watch`, changes
-// are followed.
+// Sources in front of the store that volumes read from. With `--change-detection=watch`, none is used and changes are
+// followed.
 
 const NOT_FOLLOWED: Disposable = { [Symbol.dispose]: () => {} };
 
-/**
- * `--change-detection=get`: every read goes to the store, and nothing is followed. A change is seen at the next read.
- */
+/** `--change-detection=get`: every read goes to the store, and nothing is followed. */
 export class UnfollowedSource implements Source {
   readonly #source: Source;
 
@@ -38,12 +36,11 @@ export class UnfollowedSource implements Source {
 type Entry = { readonly read: Promise<StoredObject | undefined>; readonly timer: Disposable };
 
 /**
- * `--change-detection=cache`: an object is read again `ttlMs` after the last read, and nothing is followed. Concurrent
- * reads of one object share one read of the store. Expired objects are dropped, so that secret bytes stay in memory no
- * longer than that.
+ * `--change-detection=cache`: cached reads expire after `ttlMs`, and nothing is followed. Concurrent reads share one
+ * read of the store. Expired objects are dropped, so that secret bytes leave memory.
  */
 export class CachedSource extends UnfollowedSource {
-  /** Reads the store each time, for callers that need the newest state, and refills the cache. */
+  /** Reads the store each time and refills the cache, for callers that need the newest state. */
   readonly newest: Source;
   readonly #source: Source;
   readonly #clock: Clock;
@@ -64,7 +61,7 @@ export class CachedSource extends UnfollowedSource {
     return abortable(this.#entries.get(refKey(ref))?.read ?? this.#read(ref), signal);
   }
 
-  /** The read that started last has the newest state, so it replaces the entry of an earlier one. */
+  /** The last started read replaces earlier ones, because its state is the newest. */
   #read(ref: ObjectRef): Promise<StoredObject | undefined> {
     const key = refKey(ref);
     this.#entries.get(key)?.timer[Symbol.dispose]();
@@ -94,10 +91,9 @@ class Newest extends UnfollowedSource {
   }
 }
 
-/** Of one read, in milliseconds. */
 const READ_DEADLINE_MS = 30_000;
 
-/** Ends a read that a remote store does not answer within 30 s, with `unavailable`. */
+/** Ends a read with `unavailable` if a remote store does not answer within 30 s. */
 export class BoundedSource implements Source {
   readonly #source: Source;
   readonly #clock: Clock;

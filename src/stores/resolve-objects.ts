@@ -13,10 +13,9 @@ import type { NeededObject } from '../spec/object-refs.ts';
 import type { Source } from './store.ts';
 
 /**
- * The newest state of each object by `refKey`, read once each. An object that does not exist is absent; rendering
- * decides whether that is allowed (`optional`). One that cannot be read fails the whole, even an optional one: unknown
- * is not absent. `permission-denied` for the daemon's signing keys: whoever may run a pod in their namespace could sign
- * tokens with them.
+ * The newest state of each object by `refKey`, each read once. Missing objects are absent; rendering decides if that is
+ * allowed (`optional`). A failed read fails all, even for an optional object: unknown is not absent.
+ * `permission-denied` for the daemon's signing keys: a user who may run a pod in their namespace could sign tokens.
  */
 export async function resolveObjects(
   source: Source,
@@ -37,7 +36,7 @@ export async function resolveObjects(
   return found;
 }
 
-/** A service account as it is now; undefined if it does not exist. `default` always does. Errors as `Source.get`. */
+/** The current service account; undefined if it does not exist. `default` always does. Errors as `Source.get`. */
 export async function resolveAccount(
   source: Source,
   { namespace, name }: { readonly namespace: string; readonly name: string },
@@ -46,7 +45,7 @@ export async function resolveAccount(
   return accountOf({ namespace, name }, await source.get({ kind: 'ServiceAccount', namespace, name }, signal));
 }
 
-/** As `resolveAccount`, of the object that a read has found. */
+/** `resolveAccount` for an object that is already read. */
 export function accountOf(
   { namespace, name }: { readonly namespace: string; readonly name: string },
   found: StoredObject | undefined,

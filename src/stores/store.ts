@@ -2,59 +2,55 @@ import type { Wording } from '../objects/declared.ts';
 import type { ObjectDraft, ObjectKind, ObjectRef, StoredObject } from '../objects/object.ts';
 
 /**
- * Where objects are read and followed. Every implementation passes `test/contract/store-contract.ts`.
- *
- * Revisions are whole numbers that only grow; they compare only between answers with the same `storeId`.
+ * Where objects are read and followed. `test/contract/store-contract.ts` tests every implementation. Revisions are
+ * growing whole numbers, comparable only under the same `storeId`.
  */
 export interface Source {
-  /** Identifies one history of revisions: a store that starts over, or is replaced by another, has another id. */
+  /** Identifies one history of revisions: a store that starts over or is replaced has another id. */
   readonly storeId: string;
-  /** Resolves once absence means absence: the initial read is done. Rejects with the signal's reason. */
+  /** Resolves once the initial read is done, so that absence is certain. Rejects with the signal's reason. */
   ready(signal: AbortSignal): Promise<void>;
-  /** The newest known state; undefined if the object does not exist. `unavailable` if that is not known. */
+  /** The newest known state; undefined if the object does not exist. `unavailable` if that is unknown. */
   get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined>;
   /**
-   * Calls `listener` after every change of the object, in revision order, until disposed. It is called synchronously
-   * from the store's own dispatch: take note and return. Following the same object many times costs one watch.
+   * Calls `listener` after every change, in revision order, until disposed. The call is synchronous, so the listener
+   * must return at once. Following an object many times costs one watch.
    */
   follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable;
 }
 
-/** One change, without its data: a listener that needs it reads the object. */
+/** A change without its data: a listener that needs it reads the object. */
 export type ObjectChange = {
   readonly ref: ObjectRef;
   readonly type: 'added' | 'modified' | 'deleted';
   readonly revision: number;
-  /** When this process learnt of it, on the monotonic clock, in milliseconds. */
+  /** When this process learnt of the change, on the monotonic clock, in milliseconds. */
   readonly observedAt: number;
 };
 
-/** A Source that can also be written. Drafts are already admitted (`admitObject`). */
+/** A Source that can be written. Drafts are already admitted (`admitObject`). */
 export interface Store extends Source {
   /**
-   * Creates the object, or changes its body, labels and annotations as `options.mode` says, in the transaction that
-   * reads the current object. Equal contents with an equal record change nothing, not even the revision. Errors:
-   * `aborted` if `draft.metadata.resourceVersion` is not the current one, `already-exists` with `createOnly`,
-   * `invalid-argument` if the stored object forbids the change (immutable, type) or the result of a merge is not valid.
+   * Creates the object, or changes body, labels and annotations by `options.mode`, in the transaction that reads the
+   * current object. Equal contents with an equal record change nothing, not even the revision. Errors: `aborted` if
+   * `draft.metadata.resourceVersion` is outdated, `already-exists` with `createOnly`, `invalid-argument` if the stored
+   * object forbids the change (immutable, type) or the merge is invalid.
    */
   apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied>;
-  /**
-   * The last state; undefined when there was none. `aborted` when `resourceVersion` is given and not the current one.
-   */
+  /** Returns the last state, undefined if there was none. `aborted` if `resourceVersion` is outdated. */
   delete(ref: ObjectRef, resourceVersion: string | undefined, signal: AbortSignal): Promise<StoredObject | undefined>;
-  /** In order of namespace, then name. The revision is where a watch may start so that nothing is missed. */
+  /** In order of namespace, then name. A watch from the returned revision misses nothing. */
   list(filter: ListFilter, signal: AbortSignal): Promise<ObjectList>;
   /**
-   * Changes after revision `from` (from now on where undefined), in order, until the signal aborts, which ends the
-   * iteration without an error. `out-of-range` when `from` is older than the history kept, or is not of this store;
-   * `resource-exhausted` when the reader is too slow for the bounded buffer.
+   * Yields changes after revision `from` (default: from now on), in order, until the signal aborts, which is not an
+   * error. `out-of-range` if `from` is too old or not of this store; `resource-exhausted` if the reader is too slow.
    */
   watch(filter: WatchFilter, signal: AbortSignal): AsyncIterable<ObjectEvent>;
-  /** Only of a store that can run out of room. */
+  /** Only for stores that can run out of room. */
   readonly writability?: Writability;
-  /** Only of a remote store, as are the two below. */
+  /** Only for remote stores, like the two methods below. */
   readonly staleness?: Staleness;
-  /** Resolves at the first contact with the server, whether or not the store has been filled. */
+  /** Resolves at the first contact with the server, even if the store is not filled. */
   connected?(signal: AbortSignal): Promise<void>;
   /** Runs `begin` on one of the daemons that share the store, once the store is ready, until disposed. */
   oneForAll?(name: string, begin: () => AsyncDisposable): AsyncDisposable;
@@ -63,19 +59,17 @@ export interface Store extends Source {
 export type ApplyOptions = {
   readonly createOnly: boolean;
   readonly dryRun: boolean;
-  /** `{ kind: 'update' }` where left out. */
+  /** Default: `{ kind: 'update' }`. */
   readonly mode?: ApplyMode;
 };
 
-/** How an apply changes the current object, and the record of names beside it (`StoredObject.applied`). */
+/** How an apply changes the current object and its record of names (`StoredObject.applied`). */
 export type ApplyMode =
-  /**
-   * Replaced. The record loses the names that are gone, and gains none: for a single change, which declares nothing.
-   */
+  /** Replaces the object. The record only loses removed names: a single change declares nothing. */
   | { readonly kind: 'update' }
-  /** Replaced, and everything of the draft recorded; or `applied` of it, which a copy brings with it. */
+  /** Replaces the object and records all of the draft's names, or `applied`, which a copy brings along. */
   | { readonly kind: 'replace'; readonly applied?: ReadonlySet<string> }
-  /** See `mergedObject`; the record is what the draft says. */
+  /** See `mergedObject`. Records the draft's names. */
   | { readonly kind: 'merge'; readonly wording: Wording };
 
 export type Applied = { readonly object: StoredObject; readonly outcome: 'created' | 'configured' | 'unchanged' };
@@ -84,29 +78,29 @@ export type ObjectList = { readonly objects: readonly StoredObject[]; readonly r
 export type WatchFilter = { readonly kind?: ObjectKind; readonly namespace?: string; readonly from?: number };
 export type ObjectEvent = {
   readonly type: 'added' | 'modified' | 'deleted';
-  /** The new state; for `deleted` the last one. */
+  /** The new state; the last one if `deleted`. */
   readonly object: StoredObject;
   readonly revision: number;
 };
 
-/** Whether a store takes every write, for stores that can run out of room. */
+/** For stores that can run out of room. */
 export interface Writability {
-  /** When it began to refuse writes: milliseconds since 1970 UTC. Undefined while it takes them. */
+  /** When the store began to refuse writes, in milliseconds since 1970 UTC; undefined while it takes them. */
   readonly refusingSince: number | undefined;
-  /** Why it refuses writes, and what it still does; undefined while it takes them. */
+  /** Why it refuses writes, and which ones it still takes; undefined while it takes all. */
   readonly problem: string | undefined;
-  /** Calls `listener` whenever that changes, until disposed. */
+  /** Calls `listener` at every change until disposed. */
   onChange(listener: () => void): Disposable;
 }
 
-/** Whether a store is in touch with the server that holds its objects, for stores that are remote. */
+/** The connection of a remote store to its server. */
 export interface Staleness {
-  /** Since when its answers from memory may be old: milliseconds since 1970 UTC. Undefined while it is in touch. */
+  /** Since when its answers from memory may be old: milliseconds since 1970 UTC; undefined while in touch. */
   readonly staleSince: number | undefined;
-  /** How often its watches had to be set up again. */
+  /** How often its watches were set up again. */
   readonly watchRestarts: number;
-  /** Why it is out of touch; undefined while it is in touch. */
+  /** Why it is out of touch; undefined while in touch. */
   readonly problem: string | undefined;
-  /** Calls `listener` whenever it loses touch or regains it, until disposed. */
+  /** Calls `listener` when touch is lost or regained, until disposed. */
   onTouch(listener: () => void): Disposable;
 }

@@ -7,8 +7,8 @@ import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from '../sealed/aes-gcm.ts';
 import { KEY_ID_BYTES, keyById } from '../sealed/envelope.ts';
 import type { KeyRing, StoreKey } from '../sealed/key-file.ts';
 
-// The format, which `lantern export` and `lantern backup` write: a header (name and version, key id, salt), then
-// sealed frames. Their contents are one stream: of each object its length, as a big-endian number, and its bytes.
+// The format of `lantern export` and `lantern backup`: a header (name and version, key id, salt), then sealed frames,
+// whose contents are one stream: for each object its length, as a big-endian number, and its bytes.
 
 const NAME = 'lantern archive ';
 const HEADING = Buffer.from(`${NAME}1\n`);
@@ -20,13 +20,10 @@ export const FRAME_BYTES = 64 * 1024;
 export const SEALED_FRAME_BYTES = FRAME_BYTES + TAG_BYTES;
 
 const LENGTH_BYTES = 4;
-/** No object of 1 MiB of values takes nearly as much. A greater length was not written by `ArchiveWriter`. */
+/** An object of 1 MiB of values takes far less, so `ArchiveWriter` did not write a greater length. */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
-/**
- * Writes objects into an open, empty file, sealed; holds one frame in memory. The file is an archive once `finish` has
- * resolved. The caller syncs it.
- */
+/** Writes sealed objects into an open, empty file; holds one frame in memory. The caller syncs after `finish`. */
 export class ArchiveWriter {
   readonly #file: FileHandle;
   readonly #cipher: ArchiveCipher;
@@ -45,7 +42,7 @@ export class ArchiveWriter {
     return new ArchiveWriter(file, cipher);
   }
 
-  /** `resource-exhausted` if the object is longer than `Archive` would read. */
+  /** `resource-exhausted` if the object is too long for `Archive` to read. */
   async append(object: StoredObject): Promise<void> {
     const bytes = encodeObject(object);
     if (bytes.length > MAX_OBJECT_BYTES) {
@@ -67,7 +64,7 @@ export class ArchiveWriter {
 
   async #take(bytes: Uint8Array): Promise<void> {
     for (let rest = bytes; rest.length > 0; ) {
-      // Not sooner: a full frame may turn out to be the last.
+      // Sealing is delayed, because a full frame may be the last one.
       if (this.#filled === FRAME_BYTES) await this.#seal(false);
       const part = rest.subarray(0, FRAME_BYTES - this.#filled);
       this.#frame.set(part, this.#filled);
@@ -83,10 +80,7 @@ export class ArchiveWriter {
   }
 }
 
-/**
- * The objects of an archive, read from a file that stays open, any number of times. Each frame is authenticated every
- * time as a part of the same archive, so a repeated read yields the same objects or fails.
- */
+/** An archive's objects. Each read authenticates the frames of one archive, so repeated reads are equal or fail. */
 export class Archive {
   readonly #file: FileHandle;
   readonly #cipher: ArchiveCipher;
@@ -98,13 +92,13 @@ export class Archive {
     this.#what = what;
   }
 
-  /** `what` begins the errors' messages. Errors as `ArchiveCipher.open`. */
+  /** `what` begins error messages. Errors as `ArchiveCipher.open`. */
   static async open(file: FileHandle, keys: KeyRing, what: string): Promise<Archive> {
     const header = await readAt(file, 0, HEADER_BYTES);
     return new Archive(file, ArchiveCipher.open(keys, header, what), what);
   }
 
-  /** In the order of writing. After a `data-loss`, at the first frame that is damaged, no earlier object counts. */
+  /** In the order of writing. `data-loss` at the first damaged frame; the objects before it must then be discarded. */
   async *objects(): AsyncGenerator<StoredObject, void> {
     const bytes = new FramedBytes(this.#frames());
     for (;;) {
@@ -134,7 +128,6 @@ export class Archive {
   }
 }
 
-/** The stream of bytes that the frames hold, in portions of any size. */
 class FramedBytes {
   readonly #frames: AsyncGenerator<Buffer, void>;
   #rest: Buffer = Buffer.of();
@@ -143,7 +136,7 @@ class FramedBytes {
     this.#frames = frames;
   }
 
-  /** Fewer only at the end. */
+  /** Returns fewer bytes only at the end. */
   async take(count: number): Promise<Buffer> {
     const parts: Buffer[] = [];
     for (let missing = count; missing > 0; ) {
@@ -162,7 +155,7 @@ class FramedBytes {
   }
 }
 
-/** Fewer bytes only at the end of the file. */
+/** Returns fewer bytes only at the end of the file. */
 async function readAt(file: FileHandle, position: number, count: number): Promise<Buffer> {
   const bytes = Buffer.alloc(count);
   let filled = 0;
@@ -175,9 +168,9 @@ async function readAt(file: FileHandle, position: number, count: number): Promis
 }
 
 /**
- * Seals and opens the frames of one archive with AES-256-GCM, under a key that only this archive has. The nonce of a
- * frame is its number and whether it is the last, and the header is authenticated with each: frames that are changed,
- * left out, repeated, moved, cut off or taken from another archive do not open.
+ * Seals and opens an archive's frames with AES-256-GCM, under a key of its own. A frame's nonce is its number and
+ * whether it is the last, and every frame authenticates the header. Frames that are changed, omitted, repeated, moved,
+ * truncated or from another archive do not open.
  */
 export class ArchiveCipher {
   readonly header: Uint8Array;
@@ -189,15 +182,11 @@ export class ArchiveCipher {
     this.#key = new Uint8Array(hkdfSync('sha256', key.archiving, salt, 'lantern archive v1: frames', 32));
   }
 
-  /** For a new archive. */
   static seal(key: StoreKey): ArchiveCipher {
     return new ArchiveCipher(key, Buffer.concat([HEADING, Buffer.from(key.id, 'hex'), randomBytes(SALT_BYTES)]));
   }
 
-  /**
-   * For the archive that begins with `header`; `what` begins the error's message. `invalid-argument` if it is not an
-   * archive, or one of another version; `failed-precondition` if none of the keys sealed it.
-   */
+  /** `invalid-argument` if `header` is not a known archive's; `failed-precondition` if none of the keys sealed it. */
   static open(keys: KeyRing, header: Buffer, what: string): ArchiveCipher {
     if (header.length < HEADER_BYTES || !header.subarray(0, HEADING.length).equals(HEADING)) {
       const isOther = header.toString('latin1', 0, NAME.length) === NAME && header.length >= HEADER_BYTES;
@@ -215,7 +204,7 @@ export class ArchiveCipher {
     return Buffer.concat([ciphertext, tag]);
   }
 
-  /** Undefined unless `sealed` was sealed under that number. */
+  /** Undefined unless `sealed` was sealed with that number. */
   open(sealed: Buffer, number: number, isLast: boolean): Buffer | undefined {
     if (sealed.length < TAG_BYTES) return undefined;
     const end = sealed.length - TAG_BYTES;

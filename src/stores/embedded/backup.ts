@@ -13,12 +13,12 @@ import { isUnused, type Level, openLevel } from './level.ts';
 import { isOldBackup, readOldBackup } from './old-backup.ts';
 import { digestOf, HEAD_KEY, type Head, objectRecord, revisionsOf, sealHead } from './records.ts';
 
-// Work on the files of a store whose daemon is down. LevelDB's lock makes sure that it is.
+// Work on the files of a store whose daemon is down, which LevelDB's lock ensures.
 
-/** What a backup holds: the objects by `refKey`, and a revision that none of them is above. */
+/** Objects by `refKey`. No object's revision exceeds `revision`. */
 type Backup = { readonly objects: ReadonlyMap<string, StoredObject>; readonly revision: number };
 
-/** Writes all objects into an archive, 0600, sealed with the store's first key. Returns how many. */
+/** Writes all objects into an archive, mode 0600, sealed with the store's first key. Returns their number. */
 export async function backUp(location: EmbeddedLocation, path: string): Promise<number> {
   await requireUsed(location, 'back up');
   const { database, objects } = await EmbeddedDatabase.open(location, 0);
@@ -36,9 +36,9 @@ export async function backUp(location: EmbeddedLocation, path: string): Promise<
 }
 
 /**
- * Replaces the store with the objects of an archive, or of a backup in the old format. They keep their uids and
- * revisions; the store gets a new id, and revisions above theirs: under its old id, what is missing in an older state
- * would count as deleted. What was in the data directory, damaged or not, is moved aside to `replaced`.
+ * Replaces the store with the objects of an archive or old backup. They keep uids and revisions. The store gets higher
+ * revisions and a new id: under its old id, objects missing from an older state would count as deleted. The previous
+ * contents of the data directory, damaged or not, are moved to `replaced`.
  */
 export async function restore(
   { directory, keyFiles }: EmbeddedLocation,
@@ -88,9 +88,7 @@ async function readBackup(
   return { objects, revision };
 }
 
-/**
- * An archive is read by position. What comes through a pipe is copied, encrypted as it is, to a file without a name.
- */
+/** Archives are read by position, so a pipe's contents are copied, still encrypted, to an unnamed file. */
 async function openSeekable(path: string, spoolDirectory: string): Promise<FileHandle> {
   const file = await open(path);
   if ((await file.stat()).isFile()) return file;
@@ -104,7 +102,7 @@ async function openSeekable(path: string, spoolDirectory: string): Promise<FileH
   }
 }
 
-/** Seals everything with the first key, whose file is made if it is missing. Returns how many objects there are. */
+/** Seals everything with the first key, creating its file if missing. Returns the number of objects. */
 export async function rekey(location: EmbeddedLocation): Promise<number> {
   await requireUsed(location, 'rekey');
   const [first, ...others] = location.keyFiles;
@@ -115,16 +113,13 @@ export async function rekey(location: EmbeddedLocation): Promise<number> {
   return objects.size;
 }
 
-/** Opening a database makes one where there is none. */
+/** Opening a missing database would create it. */
 async function requireUsed({ directory }: EmbeddedLocation, verb: string): Promise<void> {
   if (!(await isUnused(dataPaths(directory)))) return;
   throw new LanternError('not-found', `${verb} the store in "${directory}": there is none; name the right --data-dir`);
 }
 
-/**
- * After a crash at any step the next start refuses the store: the new head comes first, and fits the new database
- * alone.
- */
+/** A crash at any step makes the next start refuse the store: the new head comes first and fits only the new data. */
 async function putInPlace(
   paths: DataPaths,
   objects: ReadonlyMap<string, StoredObject>,
@@ -159,7 +154,7 @@ async function putInPlace(
   return isReplacing ? aside : undefined;
 }
 
-/** Holds LevelDB's lock, so that no daemon is running. A database too damaged to be opened has none. */
+/** Holds LevelDB's lock, so that no daemon runs. A database too damaged to open has no lock. */
 async function holdDatabase(paths: DataPaths, what: string): Promise<AsyncDisposable> {
   let level: Level | undefined;
   try {

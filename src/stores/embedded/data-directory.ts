@@ -7,14 +7,11 @@ import { promisify } from 'node:util';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
 
-/** Where the embedded store keeps what, below its data directory. */
 export type DataPaths = {
   readonly directory: string;
-  /** LevelDB's own directory. */
   readonly database: string;
-  /** The newest head, outside the database so that an older copy of that is noticed. */
+  /** The newest head, outside the database so that an older copy of the database is noticed. */
   readonly head: string;
-  /** Room for when there is none else: see `SpaceReserve`. */
   readonly reserve: string;
 };
 
@@ -27,10 +24,7 @@ export function dataPaths(directory: string): DataPaths {
   };
 }
 
-/**
- * The data directory when nobody says otherwise: /var/lib/lantern for root, else below $XDG_STATE_HOME or
- * ~/.local/state.
- */
+/** The default data directory: /var/lib/lantern for root, else below $XDG_STATE_HOME or ~/.local/state. */
 export function defaultDataDirectory(
   user: { readonly uid: number },
   environment: Readonly<Record<string, string | undefined>>,
@@ -40,15 +34,11 @@ export function defaultDataDirectory(
   return join(state?.startsWith('/') ? state : join(environment.HOME || homedir(), '.local/state'), 'lantern');
 }
 
-/** The key file when none is named: beside the data. */
 export function defaultKeyFile(dataDirectory: string): string {
   return join(dataDirectory, 'key');
 }
 
-/**
- * Makes the directory, 0700, when it is missing. `failed-precondition` when others can enter it or it is not this
- * user's.
- */
+/** Creates the directory, mode 0700, if missing. `failed-precondition` if others own it or can enter it. */
 export async function prepareDataDirectory(path: string): Promise<void> {
   const what = `open the data directory "${path}"`;
   try {
@@ -71,16 +61,13 @@ export async function prepareDataDirectory(path: string): Promise<void> {
   }
 }
 
-/** Enough for LevelDB to open again, when it rewrites its log of up to 4 MiB, and for thousands of deletions. */
+/** Enough for LevelDB to open again, rewriting its log of up to 4 MiB, and for thousands of deletions. */
 const RESERVE_BYTES = 8 * 1024 * 1024;
-/** Of a small file system no more than this part. */
+/** The largest part of a small file system to reserve. */
 const LARGEST_PART = 1 / 8;
 const CHUNK_BYTES = 256 * 1024;
 
-/**
- * A file that reserves room on the store's disk. It is removed when the disk is full, so that objects can still be
- * deleted. When it can be written again, there is room again.
- */
+/** Reserves room on the store's disk. Removed when the disk is full, so that objects can still be deleted. */
 export class SpaceReserve {
   readonly #path: string;
 
@@ -88,7 +75,7 @@ export class SpaceReserve {
     this.#path = path;
   }
 
-  /** True if the room is reserved now. A part of it is given back. */
+  /** True if the room is now reserved in full, so that writes may resume. A partial reserve is released. */
   async hold(): Promise<boolean> {
     try {
       const { blocks, bsize } = await statfs(dirname(this.#path));
@@ -115,7 +102,7 @@ export class SpaceReserve {
     );
   }
 
-  /** Random bytes: a file system that compresses would keep nothing for anything else. */
+  /** Random bytes: a compressing file system would reserve too little room for compressible ones. */
   async #fill(bytes: number): Promise<void> {
     const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
     await using file = await open(this.#path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);

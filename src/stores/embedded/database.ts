@@ -24,19 +24,16 @@ import {
   toggled,
 } from './records.ts';
 
-/** Where a store is and how it is read: the first key file seals, all of them open. */
+/** The first key file seals; all of them open. */
 export type EmbeddedLocation = { readonly directory: string; readonly keyFiles: readonly string[] };
 
-/**
- * The files of an embedded store: LevelDB with sealed values, and the head outside it. A change is written to the
- * database first, so after a crash that is at the head or ahead of it, never behind.
- */
+/** LevelDB with sealed values, and the head outside it. Changes go to LevelDB first: after a crash it is not behind. */
 export class EmbeddedDatabase implements AsyncDisposable {
   #level: Level;
   readonly #paths: DataPaths;
   readonly #keys: KeyRing;
   readonly #key: StoreKey;
-  /** By `refKey`, the revision each object is at. */
+  /** `refKey` → revision of each object. */
   readonly #revisions: Map<string, string>;
   /** Its digest is under `#key`. */
   #head: Head;
@@ -53,8 +50,8 @@ export class EmbeddedDatabase implements AsyncDisposable {
   }
 
   /**
-   * Reads and checks all there is. On the very first start it makes the key file and an empty store, whose revisions
-   * begin after `firstRevision`. `data-loss` when what is there is not what was acknowledged last.
+   * Reads and checks all files. The first start creates key file and store, with revisions after `firstRevision`.
+   * `data-loss` if the state is not the last acknowledged one.
    */
   static async open(
     { directory, keyFiles }: EmbeddedLocation,
@@ -93,14 +90,11 @@ export class EmbeddedDatabase implements AsyncDisposable {
     return this.#head.revision;
   }
 
-  /** The key that seals. */
   get key(): StoreKey {
     return this.#key;
   }
 
-  /**
-   * Makes the changes durable, all or none. After an error nobody knows which, and nothing more is written: `reopen`.
-   */
+  /** Makes the changes durable, all or none. After an error the outcome is unknown: `reopen` before writing more. */
   async commit(events: readonly ObjectEvent[]): Promise<void> {
     const next = this.#after(events);
     this.#undecided = next;
@@ -109,9 +103,8 @@ export class EmbeddedDatabase implements AsyncDisposable {
   }
 
   /**
-   * Opens the files again after a commit that failed, and tells whether what it wrote was kept: which of the two heads
-   * the database is at says so. It is durable then. Throws when there is still no writing, or `data-loss` when the
-   * database is at neither. May be repeated.
+   * Reopens the files after a failed commit. If the head shows that its changes were kept, they are durable now. Throws
+   * if writing still fails, or `data-loss` if the head is unknown. May be repeated.
    */
   async reopen(): Promise<'kept' | 'dropped'> {
     const what = `open the store in "${this.#paths.directory}" again`;
@@ -136,7 +129,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
     return 'kept';
   }
 
-  /** Seals all objects, and nothing else, with the first key, and drops what the others had sealed. */
+  /** Seals all objects with the first key and drops what other keys sealed. */
   async reseal(objects: Iterable<StoredObject>): Promise<void> {
     await this.#write(
       [...objects].map((object) => put(objectRecord(this.#key, object))),
@@ -149,7 +142,6 @@ export class EmbeddedDatabase implements AsyncDisposable {
     await this.#level.close();
   }
 
-  /** The state after the events. */
   #after(events: readonly ObjectEvent[]): NextState {
     const operations: Operation[] = [];
     const revisions = new Map<string, string | undefined>();
@@ -181,7 +173,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
     this.#undecided = undefined;
   }
 
-  /** The head that the database is at, as long as that is not behind the one beside it. */
+  /** The database's head, which must not be behind the one outside. */
   async #headIn(level: Level, what: string): Promise<Head> {
     const [inside, outside] = [await level.get(HEAD_KEY), await readHeadFile(this.#paths.head)];
     if (inside === undefined || outside === undefined) {
@@ -206,11 +198,10 @@ export class EmbeddedDatabase implements AsyncDisposable {
   }
 }
 
-/** The store after a group of changes. */
 type NextState = {
   readonly operations: Operation[];
   readonly head: Head;
-  /** By `refKey`, of the changed objects; undefined for those that are gone. */
+  /** `refKey` → revision of each changed object; undefined if deleted. */
   readonly revisions: ReadonlyMap<string, string | undefined>;
 };
 
@@ -232,11 +223,11 @@ async function* recordsOf(level: Level, what: string): AsyncGenerator<EmbeddedRe
   }
 }
 
-/** Throws `data-loss` unless the database is where the head outside says it is, or ahead of that. */
+/** Throws `data-loss` unless the database is at the head outside or ahead of it. */
 async function requireCurrent(contents: Contents, file: Uint8Array | undefined, keys: KeyRing, what: string) {
   const inside = contents.head?.head;
   if (file === undefined) {
-    // Nothing was acknowledged yet: a first start that did not come to its end.
+    // Nothing was acknowledged yet: the first start did not finish.
     if (inside === undefined || (inside.count === 0 && inside.digest === EMPTY_DIGEST)) return;
     throw new LanternError('data-loss', `${what}: the head record beside the database is missing`);
   }

@@ -12,33 +12,32 @@ import { type Remaining, StoreTrouble } from './trouble.ts';
 
 type EmbeddedStoreOptions = EmbeddedLocation & {
   readonly clock?: Clock;
-  /** False for a store that is filled first: absence means nothing until `markReady()`. True where left out. */
+  /** False for a store that is filled first: absence is unknown until `markReady()`. Default: true. */
   readonly ready?: boolean;
-  /** How many changes a watch can go back, in memory only. Default: 10,000. */
+  /** Number of changes that a watch can go back, in memory only. Default: 10,000. */
   readonly historyEvents?: number;
 };
 
-/** A write that waits for its turn. */
 type Task = {
-  /** Answers once it is committed; `undefined` when the write was refused, which its caller knows by then. */
+  /** Returns the function that answers the caller after the commit; undefined if the write was already refused. */
   readonly decide: (pending: PendingChanges) => (() => void) | undefined;
   readonly fail: (error: unknown) => void;
 };
 
-/** The most writes that share one commit, which bounds the memory of it. */
+/** Most writes that share one commit, which bounds its memory. */
 const MAX_GROUP = 64;
-/** How long a store that cannot write waits before it tries again by itself, in milliseconds… */
+/** Delays before a store that cannot write retries by itself, in milliseconds. */
 const RETRIES: Backoff = { firstMs: 2_000, maxMs: 30_000, jitter: 0.2 };
-/** …and at least after the last attempt when somebody wants to write: this, and four times what that took. */
+/** A write request retries too, but not before this, plus four times the last attempt's duration, has passed. */
 const MIN_PAUSE_MS = 250;
 
 /**
- * Objects on one machine's disk, encrypted, and all of them in memory for reading. A write is acknowledged, visible and
- * announced once it is durable. Writes that wait together are committed together.
+ * Encrypted objects on one machine's disk; all are in memory for reading. A write is acknowledged, visible and
+ * announced once it is durable. Waiting writes share a commit.
  *
- * After a failed write, on a full disk for example, LevelDB accepts no more writes. The store closes the database and
- * opens it again, which shows whether the write was kept. It then accepts only deletions, in the reserved room, or no
- * writes if the database cannot be opened, until the room can be reserved again. `writability` reports this.
+ * After a failed write, for example on a full disk, LevelDB accepts no more writes. The store then reopens the
+ * database, which shows if the write was kept. Until the room can be reserved again, it accepts only deletions, which
+ * use the reserved room, or no writes if the database cannot be opened. `writability` reports this.
  */
 export class EmbeddedStore extends KeptStore implements AsyncDisposable {
   readonly storeId: string;
@@ -50,7 +49,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
   #draining: Promise<void> = Promise.resolve();
   #isDraining = false;
   #isClosed = false;
-  /** The changes of a commit that failed, until it is known whether they were kept. */
+  /** The changes of a failed commit until their outcome is known. */
   #undecided: readonly ObjectEvent[] = [];
   #retry:
     | { readonly delays: Iterator<number, never>; timer?: Disposable; isDue: boolean; notBefore: number }
@@ -71,15 +70,15 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     this.#reserve = reserve;
   }
 
-  /** Loads the store; makes it on the first start. Errors as `EmbeddedDatabase.open`. */
+  /** Loads the store, or creates it on the first start. Errors as `EmbeddedDatabase.open`. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     const clock = options.clock ?? systemClock;
-    // Not zero: a store that was lost and made again must not repeat revisions that a client may still hold.
+    // Not zero: a store that was lost and recreated must not repeat revisions that clients may still hold.
     const open = () => EmbeddedDatabase.open(options, Math.floor(clock.now()));
     const reserve = new SpaceReserve(dataPaths(options.directory).reserve);
     let shortage: LanternError | undefined;
     const opened = await open().catch(async (error: unknown) => {
-      // A disk that filled up while nobody was here.
+      // The disk filled up while no daemon was running.
       if (!hasCode(error, 'resource-exhausted') || !(await reserve.release())) throw error;
       shortage = error;
       return open();
@@ -92,7 +91,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     return store;
   }
 
-  /** Reports whether it takes every write. */
+  /** Reports if the store takes every write. */
   get writability(): Writability {
     return this.#trouble;
   }
@@ -119,7 +118,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     });
   }
 
-  /** Ends the writes that wait, then releases the data directory. A repeat does nothing. */
+  /** Finishes waiting writes, then releases the data directory. A repeat does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#retry?.timer?.[Symbol.dispose]();
@@ -178,7 +177,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     for (const answer of answers) answer();
   }
 
-  /** On return the changes are durable and told of; or the answer is why they are not, or not for certain. */
+  /** On return the changes are durable and announced; otherwise returns why they are not, or not for certain. */
   async #makeDurable(events: readonly ObjectEvent[]): Promise<LanternError | undefined> {
     try {
       await this.#database.commit(events);
@@ -197,10 +196,10 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     for (const event of events) this.publish(event, this.#clock.monotonic());
   }
 
-  /** Finds out what became of the last commit; `failure` is why it is asked. */
+  /** Finds the outcome of the last commit; `failure` is its error. */
   async #reopen(failure: LanternError): Promise<'kept' | 'dropped' | 'unknown'> {
     try {
-      // Room that is not given back does no harm.
+      // A reserve that cannot be released does no harm.
       await this.#reserve.release().catch(() => false);
       const outcome = await this.#database.reopen();
       if (outcome === 'kept') this.#publishAll(this.#undecided);
@@ -229,7 +228,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
     });
   }
 
-  /** Ends the trouble if it can be ended: the files are open, and there is room for all that was reserved. */
+  /** Ends the trouble if the files are open and all room is reserved again. */
   async #tryAgain(): Promise<void> {
     const [retry, failure] = [this.#retry, this.#trouble.error];
     const start = this.#clock.monotonic();
@@ -250,7 +249,7 @@ export class EmbeddedStore extends KeptStore implements AsyncDisposable {
   }
 }
 
-/** The store as it is after the writes of one group, which are decided but not yet durable. */
+/** The store after the decided but not yet durable writes of one group. */
 class PendingChanges {
   readonly events: ObjectEvent[] = [];
   readonly #store: KeptStore;

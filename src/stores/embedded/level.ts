@@ -6,19 +6,15 @@ import type { DataPaths } from './data-directory.ts';
 
 export type Level = ClassicLevel<string, Uint8Array>;
 
-/** The remedy for a store that is unusable. */
 export const WAY_BACK = 'stop here and restore a backup with "lantern restore FILE", as docs/store.md describes';
 
-/**
- * Opens LevelDB, whose lock admits one process. `failed-precondition` when another one has it, `data-loss` when it
- * finds itself damaged, or is not there and may not be made.
- */
+/** `failed-precondition` if LevelDB's lock is taken; `data-loss` if the database is damaged or may not be created. */
 export async function openLevel(directory: string, mayCreate: boolean, what: string): Promise<Level> {
   await requireUnlocked(directory, what);
   const damaged = await setAsideDamaged(directory);
   const level: Level = new ClassicLevel(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
   try {
-    // What is sealed does not get shorter.
+    // Sealed values do not compress.
     await level.open({ createIfMissing: mayCreate, compression: false });
     for (const path of damaged) await rm(asideName(path));
     return level;
@@ -28,10 +24,7 @@ export async function openLevel(directory: string, mayCreate: boolean, what: str
   }
 }
 
-/**
- * LevelDB must not get to read a damaged table. With those out of its way it finds itself damaged if it needs them; if
- * not, they are what a killed process had not finished.
- */
+/** Keeps damaged tables from LevelDB, which reports damage if it needs one; others are a killed process's leftovers. */
 async function setAsideDamaged(directory: string): Promise<readonly string[]> {
   const damaged: string[] = [];
   for (const name of await namesIn(directory)) {
@@ -47,7 +40,7 @@ function asideName(path: string): string {
   return `${path}.damaged`;
 }
 
-/** Before anything is touched; LevelDB's own lock decides between two that come at once. */
+/** Refuses before touching any file; LevelDB's own lock decides between two simultaneous starts. */
 async function requireUnlocked(directory: string, what: string): Promise<void> {
   try {
     const { ino } = await stat(join(directory, 'LOCK'));
@@ -55,7 +48,7 @@ async function requireUnlocked(directory: string, what: string): Promise<void> {
     if (new RegExp(`POSIX .* WRITE .*:${ino} `).test(locks)) throw lockedError(what);
   } catch (error) {
     if (error instanceof LanternError) throw error;
-    // No lock file yet, or no such list: LevelDB will say.
+    // Without a lock file or this list, LevelDB itself decides.
   }
 }
 
@@ -66,7 +59,7 @@ function lockedError(what: string): LanternError {
   );
 }
 
-/** Any error of LevelDB's. Its text goes into the cause only. */
+/** Translates any error of LevelDB. Its text goes only into the cause. */
 export function levelError(error: unknown, what: string): LanternError {
   if (error instanceof LanternError || errnoOf(error) !== undefined) return toLanternError(error, what);
   const texts: string[] = [];
@@ -85,7 +78,7 @@ export function levelError(error: unknown, what: string): LanternError {
   return refuse('data-loss', `the database is damaged; ${WAY_BACK}`);
 }
 
-/** True if there never was a store: no head, and no file in which LevelDB keeps or finds its data. */
+/** True if there was never a store: no head, and no file that LevelDB reads data from. */
 export async function isUnused({ database, head, directory }: DataPaths): Promise<boolean> {
   const names = await namesIn(database);
   if (names.some((name) => name === 'CURRENT' || /\.(?:ldb|sst|log)$/.test(name))) return false;
@@ -101,17 +94,14 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** LevelDB's table format: blocks, then a footer that says where the two blocks of block positions are. */
+/** LevelDB's table format: blocks, then a footer that locates the two blocks of block positions. */
 const FOOTER_BYTES = 48;
 const MAGIC = 0xdb4775248b80fb57n;
-/** A byte that tells the compression, and a checksum over block and byte. */
+/** One byte for the compression, and a checksum over block and byte. */
 const TRAILER_BYTES = 5;
 const UNCOMPRESSED = 0;
 
-/**
- * Whether every block of a LevelDB table has the checksum it was written with. LevelDB itself does not look before it
- * reads, and ends the process by an assertion on a block that makes no sense.
- */
+/** LevelDB itself does not check before it reads, and a malformed block ends the process by an assertion. */
 async function isWholeTable(path: string): Promise<boolean> {
   const table = await readFile(path);
   try {
@@ -131,7 +121,7 @@ async function isWholeTable(path: string): Promise<boolean> {
 
 type Handle = { readonly offset: number; readonly size: number };
 
-/** The block's contents. RangeError unless it is there and as it was written. */
+/** The block's contents. RangeError if it is missing or damaged. */
 function blockAt(table: Buffer, { offset, size }: Handle): Buffer {
   const end = offset + size;
   if (end + TRAILER_BYTES > table.length - FOOTER_BYTES) throw new RangeError('a block is cut off');
@@ -141,7 +131,7 @@ function blockAt(table: Buffer, { offset, size }: Handle): Buffer {
   return table.subarray(offset, end);
 }
 
-/** The positions that a block of positions holds: entries of key and value, then the offsets of some of them. */
+/** The positions in a block of positions: entries of key and value, then some entries' offsets. */
 function* handlesIn(block: Buffer): Generator<Handle> {
   const restarts = block.readUInt32LE(block.length - 4);
   const end = block.length - 4 - 4 * restarts;
@@ -157,7 +147,6 @@ function* handlesIn(block: Buffer): Generator<Handle> {
   }
 }
 
-/** Reads LevelDB's numbers of variable length one after the other. */
 class Cursor {
   readonly #bytes: Buffer;
   at: number;
@@ -196,7 +185,7 @@ function crc32c(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** LevelDB stores checksums changed, since a checksum over bytes that hold checksums says little. */
+/** LevelDB masks stored checksums, because a checksum over bytes that contain checksums is weak. */
 function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

@@ -5,7 +5,7 @@ import type { StoredObject } from '../../objects/object.ts';
 import type { KeyRing } from '../sealed/key-file.ts';
 import { type EmbeddedRecord, readRecords } from './records.ts';
 
-// Before backups were archives: this line, then a line of JSON per record of the database, sealed as in there.
+// The format before archives: this line, then a JSON line per database record, sealed as in the database.
 
 const HEADING = 'lantern backup 1';
 
@@ -16,7 +16,7 @@ export async function isOldBackup(file: FileHandle): Promise<boolean> {
   return buffer.toString('latin1', 0, bytesRead) === HEADING;
 }
 
-/** Its objects by `refKey`, and the newest revision of the store. Errors as `readRecords`. */
+/** Objects by `refKey`, and the store's newest revision. Errors as `readRecords`. */
 export async function readOldBackup(
   file: FileHandle,
   keys: KeyRing,

@@ -7,12 +7,12 @@ import { decodeObject, encodeObject } from '../kept/object-codec.ts';
 import { seal, unseal } from '../sealed/envelope.ts';
 import type { KeyRing, StoreKey } from '../sealed/key-file.ts';
 
-/** One entry of the database: the head, or an object under its name. Values are sealed. */
+/** The head, or an object under its name. Values are sealed. */
 export type EmbeddedRecord = readonly [key: string, value: Uint8Array];
 
-/** The checked contents of a set of records. `head` is undefined if there is no record at all. */
+/** A checked set of records. `head` is undefined if the set is empty. */
 export type Contents = {
-  /** By `refKey`. */
+  /** Keyed by `refKey`. */
   readonly objects: Map<string, StoredObject>;
   readonly head: OpenedHead | undefined;
 };
@@ -25,7 +25,7 @@ export function recordKey(objectKey: string): string {
   return `${OBJECT_PREFIX}${objectKey}`;
 }
 
-/** The object's revision, then the object, bound to its name and that revision. */
+/** The revision, then the sealed object, bound to its name and revision. */
 export function objectRecord(key: StoreKey, object: StoredObject): EmbeddedRecord {
   const objectKey = refKey(refOf(object));
   const { resourceVersion } = object.metadata;
@@ -37,10 +37,7 @@ export function objectRecord(key: StoreKey, object: StoredObject): EmbeddedRecor
   ];
 }
 
-/**
- * Opens every record and compares all of them with the head among them. `what` begins the message of an error:
- * `data-loss` when anything is missing, too much, older or damaged; `failed-precondition` when a key is missing.
- */
+/** Checks all records against the head. `data-loss` if one is wrong or missing; `failed-precondition` without a key. */
 export async function readRecords(
   records: AsyncIterable<EmbeddedRecord> | Iterable<EmbeddedRecord>,
   keys: KeyRing,
@@ -90,21 +87,17 @@ function contextOf(objectKey: string, revision: string): string {
   return `${objectKey}\0${revision}`;
 }
 
-/**
- * What a whole and current store looks like. It is sealed, and kept twice: in the database, written in one batch with
- * the objects it describes, and in a file outside.
- */
+/** Describes a whole and current store. Kept in one batch with its objects, and in a file outside the database. */
 export type Head = {
   readonly storeId: string;
-  /** Of the newest change. */
+  /** The newest change's revision. */
   readonly revision: number;
-  /** How many objects there are. */
   readonly count: number;
-  /** Which objects, and at which revisions: `digestOf` under the key that sealed the head; hexadecimal. */
+  /** `digestOf` all objects, in hexadecimal, under the key that sealed the head. */
   readonly digest: string;
 };
 
-/** A head, and the key that its digest is under. */
+/** `key` is the digest's key. */
 type OpenedHead = { readonly head: Head; readonly key: StoreKey };
 
 const CONTEXT = 'lantern store head v1';
@@ -128,7 +121,7 @@ export function openHead(keys: KeyRing, sealed: Uint8Array, what: string): Opene
   throw new LanternError('data-loss', `${what}: it is of a kind that this version does not know`);
 }
 
-/** The sealed head of the file, undefined where there is none. */
+/** The sealed head in the file, or undefined without a file. */
 export async function readHeadFile(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
@@ -140,7 +133,7 @@ export async function readHeadFile(path: string): Promise<Buffer | undefined> {
 
 export const EMPTY_DIGEST = '0'.repeat(64);
 
-/** The digest with one object more, or one less: the same step does both, so that a write costs one HMAC per change. */
+/** Adds an object to the digest or removes it: both are the same XOR, so a write costs one HMAC per change. */
 export function toggled(digest: string, key: StoreKey, objectKey: string, revision: string): string {
   const mark = createHmac('sha256', key.digesting).update(`${objectKey}\0${revision}`).digest();
   const sum = Buffer.from(digest, 'hex');
@@ -148,7 +141,7 @@ export function toggled(digest: string, key: StoreKey, objectKey: string, revisi
   return sum.toString('hex');
 }
 
-/** The digest of a set of objects, each by key and revision, in any order. */
+/** The digest of a set of objects by key and revision, in any order. */
 export function digestOf(key: StoreKey, objects: Iterable<readonly [objectKey: string, revision: string]>): string {
   let digest = EMPTY_DIGEST;
   for (const [objectKey, revision] of objects) digest = toggled(digest, key, objectKey, revision);

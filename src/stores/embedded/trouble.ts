@@ -1,7 +1,7 @@
 import { LanternError } from '../../base/errors.ts';
 import type { Writability } from '../store.ts';
 
-/** What a store in trouble still does. `none`: its files could not be opened again, so it can only be read. */
+/** The writes that a store in trouble accepts. `none`: its files could not be opened again. */
 export type Remaining = 'deletions' | 'none';
 
 /** The writability of a store whose last write failed. */
@@ -13,7 +13,6 @@ export class StoreTrouble implements Writability {
     return this.#state?.since;
   }
 
-  /** Why writes fail. */
   get error(): LanternError | undefined {
     return this.#state?.error;
   }
@@ -29,12 +28,12 @@ export class StoreTrouble implements Writability {
     return `${error.message}; until then ${still}, and nothing is lost`;
   }
 
-  /** The error for a write that is refused, with the code of the trouble. Only while there is trouble. */
+  /** The error for a refused write, with the trouble's code. Only during trouble. */
   refusal(): LanternError {
     return new LanternError(this.#state?.error.code ?? 'internal', this.problem ?? 'write to the store');
   }
 
-  /** Begins the trouble, or continues it for another reason; its beginning stays. */
+  /** Begins the trouble, or changes its reason; its start time stays. */
   begin(error: LanternError, remaining: Remaining, now: number): void {
     const isSame = this.#state?.remaining === remaining && this.#state.error.message === error.message;
     this.#state = { since: this.#state?.since ?? now, error, remaining };

@@ -6,15 +6,13 @@ import { delays } from '../../base/retry.ts';
 import { EtcdEndpoint, type EtcdWatchStream, etcdError, failureOf, isPassing } from './endpoint.ts';
 import type { EtcdIdentity } from './identity.ts';
 
-/** How long one call may take over all its attempts, in milliseconds. */
+/** Time limit for a call with all its attempts, in milliseconds. */
 const DEADLINE_MS = 8_000;
 const BACKOFF = { firstMs: 50, maxMs: 1_000, jitter: 0.5 };
 
 /**
- * The members of one etcd. Calls go to one of them, chosen at random so that nodes spread over all, for as long as it
- * answers; then to the next. Every error is a LanternError that holds nothing of what was sent.
- *
- * A transaction is sent again when nobody knows whether it was carried out: it must be one that may be repeated.
+ * The members of one etcd cluster. Calls go to a random one, to spread nodes, and to the next when it fails. Errors are
+ * LanternErrors without any data sent. A transaction with an unknown outcome is sent again: it must be repeatable.
  */
 export class EtcdClient implements Disposable {
   readonly #endpoints: readonly EtcdEndpoint[];
@@ -24,10 +22,7 @@ export class EtcdClient implements Disposable {
   #renewing: Promise<void> | undefined;
   #current: number;
 
-  /**
-   * `renewIdentity`: which it is by now, the same object where nothing changed. Asked after a failure, and for each
-   * stream.
-   */
+  /** `renewIdentity` returns the newest identity, or the same object. Called after failures and for each stream. */
   constructor(
     urls: readonly string[],
     identity: EtcdIdentity,
@@ -41,7 +36,7 @@ export class EtcdClient implements Disposable {
     this.#current = Math.floor(Math.random() * urls.length);
   }
 
-  /** Linearizable, unless the request says otherwise. */
+  /** Linearizable, unless the request sets otherwise. */
   range(request: IRangeRequest, what: string, signal: AbortSignal): Promise<IRangeResponse> {
     return this.#call((client, options) => client.kv.range(request, options), what, signal);
   }
@@ -50,7 +45,7 @@ export class EtcdClient implements Disposable {
     return this.#call((client, options) => client.kv.txn(request, options), what, signal);
   }
 
-  /** A new lease, which ends by itself; its id. */
+  /** Grants a lease, which expires by itself, and returns its id. */
   async grantLease(seconds: number, what: string, signal: AbortSignal): Promise<string> {
     const { ID } = await this.#call(
       (client, options) => client.leaseClient.leaseGrant({ TTL: seconds }, options),
@@ -60,7 +55,7 @@ export class EtcdClient implements Disposable {
     return ID;
   }
 
-  /** A stream for watches. `onFailure` is to be called when it ends, so that the next one goes to another member. */
+  /** The caller must call `onFailure` when the stream ends, so that the next one uses another member. */
   async openStream(what: string): Promise<{ readonly stream: EtcdWatchStream; readonly onFailure: () => void }> {
     await this.#renew();
     const index = this.#current;
@@ -99,7 +94,7 @@ export class EtcdClient implements Disposable {
             continue;
           }
           if (failureOf(error) === 'untrusted') distrusted += 1;
-          // Every member rejected the call; retrying will not help.
+          // Every member rejected the call; retrying does not help.
           if (!isPassing(error) || distrusted >= this.#endpoints.length) throw etcdError(error, what);
           failure = error;
           this.#avoid(index);
@@ -110,9 +105,7 @@ export class EtcdClient implements Disposable {
     });
   }
 
-  /**
-   * Reads certificates and passwords again, which can be replaced at any time; once for all calls that fail together.
-   */
+  /** Reads certificates and passwords again, once for all calls that fail together. */
   async #renew(): Promise<void> {
     this.#renewing ??= this.#useNewest().finally(() => {
       this.#renewing = undefined;
@@ -139,9 +132,8 @@ export class EtcdClient implements Disposable {
 }
 
 /**
- * Puts a value at a key, or removes the key if `value` is undefined, provided that the key was last changed at revision
- * `changedAt` ('0': it does not exist). `changedAt` of the result is the revision of the change; undefined if another
- * change came first.
+ * Puts a value, or removes the key if it is undefined, if the key was last changed at `changedAt` ('0': it does not
+ * exist). Returns the revision of the change as `changedAt`, undefined if another change came first.
  */
 export async function replaceIfUnchanged(
   client: Pick<EtcdClient, 'transact'>,
@@ -163,7 +155,7 @@ export async function replaceIfUnchanged(
     signal,
   );
   if (succeeded) return { header, changedAt: Number(header.revision) };
-  // An attempt whose answer was lost may have been carried out: then the key has this very value.
+  // If an attempt without an answer was carried out, the key has this very value.
   const found = responses[0]?.response_range.kvs[0];
   const isOurs = value !== undefined && found?.value.equals(value) === true;
   return { header, changedAt: isOurs ? Number(found.mod_revision) : undefined };
@@ -172,20 +164,19 @@ export async function replaceIfUnchanged(
 type Replacement = {
   readonly key: Buffer;
   readonly changedAt: string | number;
-  /** No two writers may write equal values: sealed ones never are equal. */
+  /** Two writers must not write equal values; sealed values never are equal. */
   readonly value: Buffer | undefined;
-  /** Id of the lease that the value ends with. */
+  /** Id of the lease that the value expires with. */
   readonly lease?: string;
 };
 
-/** The range of all keys that begin with `prefix`. */
 export function rangeBelow(prefix: string): { readonly key: Buffer; readonly range_end: Buffer } {
   const end = Buffer.from(prefix);
   end[end.length - 1] = (end.at(-1) ?? 0) + 1;
   return { key: Buffer.from(prefix), range_end: end };
 }
 
-/** The key at which the next page of a range begins; undefined after the last page. */
+/** The first key of a range's next page; undefined after the last page. */
 export function nextPageOf({ more, kvs }: IRangeResponse): Buffer | undefined {
   const last = kvs.at(-1);
   return more && last !== undefined ? Buffer.concat([last.key, Buffer.of(0)]) : undefined;

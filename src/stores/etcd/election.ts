@@ -4,26 +4,26 @@ import { toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { type EtcdClient, replaceIfUnchanged } from './client.ts';
 
-/** How long the work stays with a daemon that does not answer any more. */
+/** How long a daemon that stopped answering keeps the work. */
 const LEASE_SECONDS = 30;
-/** Several attempts in the time of a lease. */
+/** Allows several attempts per lease. */
 const RENEWAL_MS = 8_000;
-/** How often the others look whether somebody has it, give or take half: many daemons look. */
+/** How often other daemons check for a holder, give or take half, to spread them. */
 const LOOK_MS = 60_000;
 
 export type EtcdElectionOptions = {
   readonly client: Pick<EtcdClient, 'range' | 'grantLease' | 'transact'>;
   /** The key whose holder does the work. */
   readonly key: string;
-  /** Begins the work; it ends when that is disposed. */
+  /** Begins the work, which ends on disposal. */
   readonly begin: () => AsyncDisposable;
   readonly clock: Clock;
   readonly log: Log;
 };
 
 /**
- * Work that one daemon does for all, because it reads everything. The daemon that holds a key under a lease does it.
- * This spares etcd load and is not a lock: for a moment two daemons may do it.
+ * Work that one daemon does for all, because it reads everything. The holder of a key under a lease does it. This only
+ * spares etcd load and is not a lock: two daemons may briefly work at once.
  */
 export class EtcdElection implements AsyncDisposable {
   readonly #options: EtcdElectionOptions;
@@ -45,7 +45,7 @@ export class EtcdElection implements AsyncDisposable {
     this.#running = this.#run(this.#closing.signal);
   }
 
-  /** Ends the work, and lets another daemon have it at its next look. */
+  /** Ends the work and frees the key for another daemon. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#running;
@@ -73,7 +73,7 @@ export class EtcdElection implements AsyncDisposable {
     }
   }
 
-  /** Takes the key where nobody has it, and keeps it where it is held here. */
+  /** Takes the key if it is free, and renews it if held here. */
   async #hold(signal: AbortSignal): Promise<boolean> {
     const { client } = this.#options;
     const key = Buffer.from(this.#options.key);
@@ -100,7 +100,7 @@ export class EtcdElection implements AsyncDisposable {
     try {
       await work?.[Symbol.asyncDispose]();
     } catch (error) {
-      // The next holder of the key does the work all the same.
+      // The next holder of the key does the work regardless.
       const failure = toLanternError(error, `end the work of "${this.#options.key}"`);
       this.#options.log.warn({ error: failure }, 'work that is done for all daemons did not end well');
     }

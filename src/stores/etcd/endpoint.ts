@@ -6,14 +6,14 @@ import type { EtcdIdentity } from './identity.ts';
 
 export type EtcdWatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
 
-/** One attempt of a call, in milliseconds: an election takes about one second. */
+/** Time limit for one attempt, in milliseconds: an election takes about one second. */
 const ATTEMPT_MS = 2_500;
-/** Calls under way at one member. A node that starts with thousands of objects asks for these many at a time. */
+/** Concurrent calls to one member. A starting node may need thousands of objects. */
 const MAX_CALLS = 16;
-/** Above everything that is asked for in one go: see `listObjects`. */
+/** Above every response size; see `listObjects`. */
 const MAX_RECEIVED_BYTES = 32 * 1024 * 1024;
 
-/** Found out within 15 seconds: a member that is gone without a word. etcd allows a ping every 5 seconds. */
+/** A member that vanished is noticed within 15 seconds. etcd allows a ping every 5 seconds. */
 const CHANNEL: NonNullable<IOptions['grpcOptions']> = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
@@ -26,18 +26,16 @@ type Policies = NonNullable<IOptions['faultHandling']>;
 
 const UNUSED = new AbortController().signal;
 const NO_EVENTS = () => ({ dispose: () => {} });
-/**
- * The library's own policies ask no member for five seconds after three failures; when to ask again is decided above.
- */
+/** The library's default policies call no member for five seconds after three failures; `EtcdClient` retries. */
 const ONCE: NonNullable<Policies['global']> = {
   execute: async (call) => call({ signal: UNUSED }),
   onSuccess: NO_EVENTS,
   onFailure: NO_EVENTS,
-  // Only there for the compiler, as its own documentation says.
+  // Exists only for the compiler, as the library documents.
   _altReturn: undefined as never,
 };
 
-/** A member that is cut off from the others ends such a stream, rather than let it wait for changes that pass it by. */
+/** Makes a member that lost the leader end the stream, which would otherwise wait and miss changes. */
 const withLeader: Interceptor = (options, next) =>
   new InterceptingCall(next(options), {
     start(metadata, listener, start) {
@@ -47,7 +45,7 @@ const withLeader: Interceptor = (options, next) =>
     },
   });
 
-/** One member of etcd. What comes of a call that failed is for `EtcdClient` to say. */
+/** One etcd member. `EtcdClient` decides about failed calls. */
 export class EtcdEndpoint implements Disposable {
   readonly #url: string;
   readonly #waiting: (() => void)[] = [];
@@ -59,15 +57,13 @@ export class EtcdEndpoint implements Disposable {
     this.#client = clientOf(url, identity);
   }
 
-  /** From now on calls and streams are made as this. Those under way go on: gRPC lets them end on a closed channel. */
+  /** Replaces the identity for new calls and streams. Pending calls go on: gRPC lets them end on a closed channel. */
   use(identity: EtcdIdentity): void {
     this.#client.close();
     this.#client = clientOf(this.#url, identity);
   }
 
-  /**
-   * Waits for its turn. The library cannot end a call early: one that is not waited for any more ends by its deadline.
-   */
+  /** Waits for its turn. The library cannot cancel a call: an abandoned one ends at its deadline. */
   async call<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#enter(signal);
     return await abortable(
@@ -96,7 +92,7 @@ export class EtcdEndpoint implements Disposable {
     try {
       await abortable(turn, signal);
     } catch (error) {
-      // Its turn comes all the same, and is passed on.
+      // The abandoned turn still comes, and is passed on.
       void turn.then(() => this.#leave());
       throw error;
     }
@@ -114,7 +110,7 @@ function clientOf(url: string, { tls, login }: EtcdIdentity): Etcd3 {
     hosts: [url],
     grpcOptions: CHANNEL,
     faultHandling: { global: ONCE, host: () => ONCE },
-    // As the library has it, the authority may not be left out; an undefined one means the system's.
+    // The library's type does not allow omitting the authority; undefined means the system's.
     ...(tls !== undefined && { credentials: credentialsOf(tls) }),
     ...(login !== undefined && {
       auth: { username: login.user, password: login.password, callOptions: attempt },
@@ -131,22 +127,19 @@ function credentialsOf({ ca, cert, key }: NonNullable<EtcdIdentity['tls']>): Non
   return { rootCertificate: ca as Buffer, ...pair };
 }
 
-/**
- * What a failed call to etcd means. Errors of etcd, of its library and of gRPC are read here and nowhere else: their
- * texts may hold what was sent, so they go no further.
- */
+/** Only this file reads errors of etcd, its library and gRPC: their texts may hold data sent, so they go no further. */
 type EtcdFailure =
-  /** Another member, or the same one later, may well answer; whether a write was kept is not known. */
+  /** A retry may succeed, here or at another member; the outcome of a write is unknown. */
   'passing' | 'untrusted' | 'unknown-user' | 'forbidden' | 'full' | 'too-large' | 'compacted' | 'unexpected';
 
-/** By what etcd says (its `rpctypes`), then by the class the library gives to a gRPC status. */
+/** Matched first: etcd's texts (`rpctypes`); then the library's class for a gRPC status. */
 const BY_TEXT: readonly (readonly [RegExp, EtcdFailure])[] = [
   [/certificate|self.signed|SSL|TLS|altname/i, 'untrusted'],
   [/required revision has been compacted/, 'compacted'],
   [/database space exceeded|no space/, 'full'],
   [/request is too large|larger than max/, 'too-large'],
   [/authentication failed|user name is empty|user name not found|authentication is not enabled/, 'unknown-user'],
-  // A token that was not renewed in time: the next call logs in again.
+  // The token was not renewed in time: the next call logs in again.
   [/invalid auth token|revision of auth store is old/, 'passing'],
   [/permission denied/i, 'forbidden'],
   [/etcdserver: (?:no leader|leader changed|not leader|request timed out|too many requests|server stopped)/, 'passing'],
@@ -199,7 +192,7 @@ const MEANING: Readonly<Record<EtcdFailure, readonly [LanternError['code'], stri
   unexpected: ['internal', 'etcd answered with an error that this version does not know'],
 };
 
-/** A failed call as an error of ours; `what` says what was tried, on what. Nothing of the original is kept. */
+/** Translates a failed call, keeping nothing of the original. `what` names the attempted action. */
 export function etcdError(error: unknown, what: string): LanternError {
   if (error instanceof LanternError) return error;
   const [code, message] = MEANING[failureOf(error)];

@@ -28,32 +28,30 @@ import { EtcdSession, type EtcdSessionOptions } from './session.ts';
 import { type EtcdWatchOptions, type WatchStart, watchObjects } from './watch.ts';
 
 export type EtcdStoreOptions = Partial<Pick<EtcdSessionOptions, 'seen' | 'startSpreadMs'>> & {
-  /** URLs of the members, http or https; never empty. */
+  /** The members' URLs, http or https; never empty. */
   readonly endpoints: readonly string[];
-  /** Everything lies below this, e.g. `/lantern`. */
+  /** The prefix of all keys, e.g. `/lantern`. */
   readonly prefix: string;
   readonly identity: EtcdIdentity;
-  /** See `EtcdClient`; it stays what it is where left out. */
+  /** See `EtcdClient`. Default: the identity never changes. */
   readonly renewIdentity?: () => Promise<EtcdIdentity>;
   readonly keys: KeyRing;
   readonly clock?: Clock;
   readonly log?: Log;
-  /** False for a store that is filled first: absence means nothing until `markReady()`. True where left out. */
+  /** False for a store that is filled first: absence is unknown until `markReady()`. Default: true. */
   readonly ready?: boolean;
-  /** How many events a reader of a watch may fall behind, 10,000 where left out. */
+  /** Number of events that a watch's reader may fall behind. Default: 10,000. */
   readonly watchEvents?: number;
 };
 
 /** How long a call waits for the first contact, in milliseconds. */
 const FIRST_CONTACT_MS = 8_000;
-/** Others may write in between; that they do so this often in a row is a fault. */
+/** Others may write in between, but not this often in a row. */
 const MAX_ATTEMPTS = 20;
 
 /**
- * Objects in an etcd that many daemons share, encrypted. What is followed is watched and kept in memory, and stays
- * there while etcd is away; everything else is read from etcd whenever it is asked for.
- *
- * How far a watch can go back is for etcd's compaction to say.
+ * Encrypted objects in an etcd that many daemons share. Followed objects are kept in memory, even while etcd is away;
+ * others are read on each request. etcd's compaction limits how far a watch can go back.
  */
 export class EtcdStore implements Store, AsyncDisposable {
   readonly #prefix: string;
@@ -65,7 +63,7 @@ export class EtcdStore implements Store, AsyncDisposable {
   readonly #follows: EtcdFollows;
   readonly #session: EtcdSession;
   readonly #watching: EtcdWatchOptions;
-  /** Watches from now on that do not know yet where that is. What this process writes comes after. */
+  /** Watches of future changes whose start revision is not known yet. This process's writes wait for it. */
   readonly #starting = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #filled: Promise<void>;
@@ -109,17 +107,17 @@ export class EtcdStore implements Store, AsyncDisposable {
     if (options.ready ?? true) this.markReady();
   }
 
-  /** Looks for etcd from now on, for as long as it takes. */
+  /** Connects to etcd in the background, for as long as it takes. */
   start(): void {
     this.#session.start();
   }
 
-  /** Known once it is ready; another one when etcd was restored from a snapshot or replaced. */
+  /** Known once the store is ready; changes when etcd was restored from a snapshot or replaced. */
   get storeId(): string {
     return this.#history.storeId;
   }
 
-  /** The newest that this process has heard of. */
+  /** The newest revision that this process knows. */
   get revision(): number {
     return this.#history.revision;
   }
@@ -128,15 +126,12 @@ export class EtcdStore implements Store, AsyncDisposable {
     return this.#session;
   }
 
-  /** How many objects are followed, and kept in memory. */
+  /** Number of followed objects, which are in memory. */
   get followed(): number {
     return this.#follows.size;
   }
 
-  /**
-   * Work that one of the daemons on this etcd does for all of them, such as what looks at every object. It begins, here
-   * or elsewhere, when the store is ready, and ends when this is disposed.
-   */
+  /** Runs work that one daemon does for all, such as scanning all objects, once the store is ready. */
   oneForAll(name: string, begin: () => AsyncDisposable): EtcdElection {
     const key = `${this.#prefix}/elections/${name}`;
     const election = new EtcdElection({ client: this.#client, key, begin, clock: this.#clock, log: this.#log });
@@ -144,13 +139,13 @@ export class EtcdStore implements Store, AsyncDisposable {
     return election;
   }
 
-  /** From now on, an object that is not there does not exist. A repeat does nothing. */
+  /** From now on, a missing object does not exist. A repeat does nothing. */
   markReady(): void {
     this.#isFilled = true;
     this.#resolveFilled();
   }
 
-  /** Resolves at the first contact with etcd, whether or not the store has been filled. */
+  /** Resolves at the first contact with etcd, even if the store is not filled. */
   connected(signal: AbortSignal): Promise<void> {
     return this.#session.connected(signal);
   }
@@ -204,7 +199,7 @@ export class EtcdStore implements Store, AsyncDisposable {
       const state = await this.#read(ref, 'delete', signal);
       // An attempt without an answer was carried out after all.
       if (state.changedAt === 0 && tried !== undefined) return tried;
-      // What is damaged can be deleted; what another key opens may be somebody's.
+      // Damaged values can be deleted; a value under an unknown key may be somebody's.
       const object = state.problem?.code === 'data-loss' ? undefined : openedOf(state);
       requireVersion('delete', ref, object, resourceVersion);
       if (state.changedAt === 0) return undefined;
@@ -239,7 +234,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     this.#client[Symbol.dispose]();
   }
 
-  /** Where a watch begins: its answer is of the moment of the call. */
+  /** Where a watch begins: the store's state at the call. */
   async #startOf(from: number | undefined, signal: AbortSignal): Promise<WatchStart> {
     const what = 'watch objects';
     await this.#touched(what, signal);
@@ -254,7 +249,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     return { revision: from ?? revision, epoch };
   }
 
-  /** A watch or follower that was requested before a write must see it, so its start must be known first. */
+  /** A watch or follower requested before a write must see it, so its start must be known first. */
   async #mayWrite(ref: ObjectRef, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await abortable(Promise.allSettled([...this.#starting, this.#follows.get(ref)?.reading]), signal);
@@ -265,7 +260,7 @@ export class EtcdStore implements Store, AsyncDisposable {
     return await this.#records.read(ref, signal);
   }
 
-  /** Before the first contact nobody knows whether this is the store that the keys are for. */
+  /** Before the first contact it is unknown if this is the store that the keys are for. */
   async #touched(what: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const late = () =>
@@ -291,16 +286,15 @@ function contended(verb: string, ref: ObjectRef): LanternError {
 
 type EtcdLocation = EtcdConfig &
   Pick<EtcdStoreOptions, 'clock' | 'log' | 'ready'> & {
-    /** The first seals, each of them opens what it has sealed. All daemons of one store share them. */
+    /** The first one seals; all of them open. All daemons of a store share them. */
     readonly keyFiles: readonly string[];
-    /** See `EtcdSeen`; nothing is kept where left out. */
+    /** See `EtcdSeen`. Default: nothing is kept. */
     readonly seenFile?: string;
   };
 
 /**
- * A store that looks for its etcd, however long that takes; only files are read here. `failed-precondition` when a key
- * file is missing or open to others: keys are shared between daemons, so none is made. Errors of certificates and
- * password: as `readIdentity`.
+ * Connects in the background; only files are read here. `failed-precondition` if a key file is missing or open to
+ * others: daemons share keys, so none is created. Other errors as `readIdentity`.
  */
 export async function openEtcdStore({ keyFiles, seenFile, ...location }: EtcdLocation): Promise<EtcdStore> {
   const { clock = systemClock, log = silentLog } = location;

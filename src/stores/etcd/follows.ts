@@ -13,8 +13,8 @@ import type { EtcdStream } from './stream.ts';
 const READ_AGAIN = { firstMs: 500, maxMs: 10_000, jitter: 0.5 };
 
 /**
- * The objects that somebody follows: each is read once, kept opened in memory, and watched, all on one stream. The last
- * one to stop following drops it. While etcd is away the last state stays.
+ * Followed objects are read once, kept decrypted and watched, all on one stream, until the last follower leaves. While
+ * etcd is away, the last state stays.
  */
 export class EtcdFollows implements Disposable {
   readonly #records: EtcdRecords;
@@ -27,14 +27,13 @@ export class EtcdFollows implements Disposable {
   #stream: EtcdStream | undefined;
   #lastWatchId = 0;
 
-  /** `touched`: nothing is read before. */
+  /** Nothing is read before `touched` resolves. */
   constructor(records: EtcdRecords, touched: Touched, clock: Clock) {
     this.#records = records;
     this.#reads = new EtcdReads(records, touched, this.#closing.signal);
     this.#clock = clock;
   }
 
-  /** How many objects are followed, and kept. */
   get size(): number {
     return this.#byKey.size;
   }
@@ -43,7 +42,7 @@ export class EtcdFollows implements Disposable {
     return this.#byKey.get(refKey(ref));
   }
 
-  /** Resolves once the state of a followed object is known. Throws the error of a failed read. */
+  /** Resolves once the object's state is known. Throws the error of a failed read. */
   async stateOf(followed: EtcdFollowed, signal: AbortSignal): Promise<void> {
     while (followed.state === undefined && followed.reading !== undefined) await abortable(followed.reading, signal);
   }
@@ -69,14 +68,14 @@ export class EtcdFollows implements Disposable {
     };
   }
 
-  /** Takes over what this process has written, before the watch reports it. `epoch`: the history's at the write. */
+  /** Takes over this process's own write before the watch reports it. `epoch` is the history's at the write. */
   wrote(ref: ObjectRef, next: EtcdState, type: ObjectChange['type'], epoch: number): void {
     const followed = this.get(ref);
     if (followed === undefined || epoch !== this.#records.history.epoch) return;
     this.#notify(followed, followed.happened(next, type));
   }
 
-  /** Reads everything again, because etcd's history is another. Callers wait for that. */
+  /** Reads everything again, because etcd's history is another. Callers wait for the reads. */
   forgetAll(): void {
     for (const followed of this.#byKey.values()) {
       followed.forget();
@@ -84,10 +83,7 @@ export class EtcdFollows implements Disposable {
     }
   }
 
-  /**
-   * Finds out which objects did not change while nobody watched, without reading them. The others' changes come by
-   * their watches, which begin where they stopped.
-   */
+  /** Finds unchanged objects after a pause without reading them. The others' watches resume where they stopped. */
   async catchUp(signal: AbortSignal): Promise<void> {
     const known = [...this.#byKey.values()].filter(({ state }) => state !== undefined);
     const found = await this.#records.changes(
@@ -100,7 +96,7 @@ export class EtcdFollows implements Disposable {
     }
   }
 
-  /** From now on watches go over this stream; undefined: there is none. Watch numbers begin after `lastWatchId`. */
+  /** Moves all watches to this stream; undefined: there is none. Watch numbers begin after `lastWatchId`. */
   use(stream: EtcdStream | undefined, lastWatchId = 0): void {
     this.#stream = stream;
     this.#byWatch = new Map();
@@ -111,7 +107,7 @@ export class EtcdFollows implements Disposable {
     }
   }
 
-  /** A message of the stream for one of these watches. Throws where the stream is of no use any more. */
+  /** Handles a stream's message for one of these watches. Throws if the stream has become useless. */
   hear(message: IWatchResponse): void {
     const watchId = Number(message.watch_id);
     const followed = this.#byWatch.get(watchId);
@@ -148,7 +144,7 @@ export class EtcdFollows implements Disposable {
     return this.#byKey.get(refKey(followed.ref)) === followed;
   }
 
-  /** Reads until the state is known. One that is being read already is not read twice. */
+  /** Reads until the state is known. Concurrent calls share a read. */
   async #keepKnown(followed: EtcdFollowed): Promise<void> {
     if (followed.reading !== undefined) return;
     const waits = delays(READ_AGAIN);
@@ -158,7 +154,7 @@ export class EtcdFollows implements Disposable {
       try {
         await followed.reading;
       } catch {
-        // Callers that wait for it get the error.
+        // Waiting callers get the error.
         await this.#clock.sleep(waits.next().value, signal).catch(() => {});
       }
     }
@@ -185,13 +181,13 @@ export class EtcdFollows implements Disposable {
   }
 
   #onCancel(followed: EtcdFollowed | undefined, compactedAt: number): void {
-    // A login that has expired is noticed here as well; a new stream comes with a new one.
+    // etcd also cancels a watch when its login expires; a new stream logs in again.
     if (followed === undefined || compactedAt === 0) {
       throw new LanternError('unavailable', 'watch objects in etcd: etcd cancelled a watch; it is set up again');
     }
     if (followed.watchId !== undefined) this.#byWatch.delete(followed.watchId);
     followed.watchId = undefined;
-    // What it missed is gone from etcd: its newest state is what there is to tell.
+    // The missed changes are compacted, so the newest state is read.
     void this.#read(followed).then(
       () => this.#watch(followed),
       (error: unknown) => this.#stream?.fail(toLanternError(error, 'read a followed object again')),
@@ -206,61 +202,60 @@ export class EtcdFollows implements Disposable {
 
 type Change = Pick<ObjectChange, 'type' | 'revision'>;
 
-/** The newest known state of one followed object, and the change that its followers know of. */
+/** A followed object's newest known state, and the change last reported to followers. */
 export class EtcdFollowed {
   readonly ref: ObjectRef;
-  /** How many follow it. At zero it is dropped. */
+  /** At zero the object is dropped. */
   followers = 0;
-  /** Of its watch on the present stream; undefined where there is none. */
   watchId: number | undefined;
-  /** The read that is to find out its state; settled where that is known. */
+  /** The read that finds the state; settled once that is known. */
   reading: Promise<void> | undefined;
   #state: EtcdState | undefined;
-  /** The `changedAt` that followers know of; undefined before the first state. */
+  /** The `changedAt` last reported to followers; undefined before the first state. */
   #reported: number | undefined;
-  /** A state under another history: what it was changed at means nothing any more. */
+  /** The previous state belongs to another history, so its `changedAt` does not compare. */
   #isOtherHistory = false;
 
   constructor(ref: ObjectRef) {
     this.ref = ref;
   }
 
-  /** Undefined while nothing is known. */
+  /** Undefined until the state is known. */
   get state(): EtcdState | undefined {
     return this.#state;
   }
 
-  /** The object, if it is there. Throws when it is there and cannot be opened. The state must be known. */
+  /** Undefined if the object does not exist; throws if it cannot be decrypted. The state must be known. */
   get object(): StoredObject | undefined {
     if (this.#state?.problem !== undefined) throw this.#state.problem;
     return this.#state?.object;
   }
 
-  /** Nothing is known any more: etcd tells another history. What is read next counts as a change. */
+  /** Discards the state, because etcd's history is another. The next read counts as a change. */
   forget(): void {
     this.#state = undefined;
     this.#isOtherHistory = true;
   }
 
-  /** It was not changed up to this revision. */
+  /** Records that the object did not change up to this revision. */
   confirm(revision: number): void {
     if (this.#state !== undefined && revision > this.#state.revision) this.#state = { ...this.#state, revision };
   }
 
-  /** An event, or a write of our own. Undefined when it is known already, or overtaken. */
+  /** Takes over an event or an own write. Undefined if it is already known or outdated. */
   happened(next: EtcdState, type: ObjectChange['type']): Change | undefined {
     if (this.#state !== undefined && next.revision <= this.#state.revision) return undefined;
     this.#keep(next);
     return { type, revision: next.revision };
   }
 
-  /** A state that was read. Answers what changed since followers were told, as one change however many there were. */
+  /** Takes over a read state. Returns all changes since the last report as one change. */
   found(next: EtcdState): Change | undefined {
     if (this.#state !== undefined && next.revision <= this.#state.revision) return undefined;
     const reported = this.#reported;
     const isOther = this.#isOtherHistory;
     this.#keep(next);
-    // What the first read finds is where they begin, and no change.
+    // The first read is the followers' starting point, not a change.
     if (reported === undefined) return undefined;
     if (next.changedAt === reported && !isOther) return undefined;
     if (next.changedAt === 0) return reported === 0 ? undefined : { type: 'deleted', revision: next.revision };

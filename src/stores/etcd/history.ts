@@ -4,7 +4,7 @@ import type { IResponseHeader } from 'etcd3';
 /** The known state when a request is sent. A linearizable answer cannot be older. */
 type HistoryMark = { readonly epoch: number; readonly revision: number; readonly term: bigint };
 
-/** How far etcd had come under a kept id, as a later process can compare it. The cluster is hexadecimal. */
+/** etcd's progress under a kept id, for comparison by a later process. The cluster is hexadecimal. */
 export type SeenHistory = {
   readonly id: string;
   readonly cluster: string;
@@ -13,9 +13,9 @@ export type SeenHistory = {
 };
 
 /**
- * Detects that etcd's history is no longer the one that this process, or the one before it, has seen. A restored
- * snapshot continues from an earlier revision, under an earlier term or as another cluster, and has lost what was
- * written since. It is another store, with another id, and revisions do not compare across.
+ * Detects that etcd's history is no longer the one that this process or the previous one has seen. A restored snapshot
+ * continues from an earlier revision, under an earlier term or as another cluster, and lacks later writes. It is
+ * another store with another id, and revisions do not compare across.
  */
 export class EtcdHistory {
   readonly #onRestart: () => void;
@@ -28,10 +28,7 @@ export class EtcdHistory {
   #revision = 0;
   #term = 0n;
 
-  /**
-   * `onRestart` is called at the very moment from which on the history is another, which may be the first answer:
-   * `before` is what the process before has seen.
-   */
+  /** `onRestart` is called when the history changes, even at the first answer: `before` is the last process's. */
   constructor(onRestart: () => void, before?: SeenHistory) {
     this.#onRestart = onRestart;
     if (before === undefined) return;
@@ -41,17 +38,16 @@ export class EtcdHistory {
     this.#term = before.term;
   }
 
-  /** `Source.storeId`; empty as long as etcd has never answered. */
+  /** `Source.storeId`; empty until etcd has answered. */
   get storeId(): string {
     return this.#keptId === '' ? '' : `${this.#keptId}-${this.#cluster ?? ''}${this.#restarts}`;
   }
 
-  /** The newest revision heard of. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** For the process that comes next; undefined while etcd keeps no id that this history could be told by. */
+  /** For the next process; undefined while etcd keeps no id that identifies this history. */
   get seen(): SeenHistory | undefined {
     if (this.#keptId === '' || this.#cluster === undefined || this.#wentBack) return undefined;
     return { id: this.#keptId, cluster: this.#cluster, revision: this.#revision, term: this.#term };
@@ -71,7 +67,7 @@ export class EtcdHistory {
     return { epoch: this.#epoch, revision: this.#revision, term: this.#term };
   }
 
-  /** The answer to a linearizable read, or to a write. False when it is of a history that has been left. */
+  /** Checks the answer to a linearizable read or a write. False if it belongs to a history that has ended. */
   answer(header: IResponseHeader, mark: HistoryMark): boolean {
     const term = BigInt(header.raft_term);
     const isEarlier = Number(header.revision) < mark.revision || term < mark.term;
@@ -90,37 +86,33 @@ export class EtcdHistory {
     return !(isEarlier || isOther);
   }
 
-  /** A revision that etcd reports on its own: it can be late, but not ahead. */
+  /** A revision from a progress message: it can be late, but not ahead. */
   progress(revision: number): void {
     this.#revision = Math.max(this.#revision, revision);
   }
 
-  /** Takes note of the id in etcd. Another id means another history, for later processes too. */
+  /** Records the id in etcd. Another id means another history, for later processes too. */
   identify(id: string): void {
     if (this.#keptId === id) return;
-    // That it went back has been noticed already.
+    // A history that went back has already restarted.
     if (this.#keptId !== '' && !this.#wentBack) this.#restart();
     this.#wentBack = false;
     this.#restarts = '';
     this.#keptId = id;
   }
 
-  /** True if etcd is known to keep this id. */
   isKept(id: string): boolean {
     return this.#keptId === id;
   }
 
-  /**
-   * True if etcd was rolled back but kept store id `id`. A process that did not notice would take what is missing for
-   * deleted, so etcd must get another id.
-   */
+  /** True if etcd went back under this id. It needs another: other processes would take missing objects for deleted. */
   wentBackUnder(id: string): boolean {
     return this.#wentBack && this.#keptId === id;
   }
 
   #restart(): void {
     this.#epoch += 1;
-    // Another cluster is told apart by its own id, by a later process as well.
+    // Another cluster differs by its own id, also for a later process.
     this.#restarts = this.#wentBack ? `-${randomUUID()}` : '';
     this.#over.abort();
     this.#over = new AbortController();

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 
-/** Who this process is to etcd, and whom it trusts there. SECRET. */
+/** This process's credentials for etcd, and the authority it trusts. SECRET. */
 export type EtcdIdentity = {
   /** Contents of PEM files; undefined for plain HTTP. */
   readonly tls:
@@ -16,11 +16,9 @@ export type EtcdIdentity = {
 
 type Files = Pick<EtcdConfig, 'endpoints' | 'ca' | 'pair' | 'login'>;
 
-/**
- * The identity that the flags' files hold. They may be replaced at any time, by what renews certificates for instance.
- */
+/** The identity in the flags' files, which may be replaced at any time, for example at certificate renewal. */
 export class EtcdIdentityFiles {
-  /** The last identity that was read and is usable. */
+  /** The last usable identity. */
   current: EtcdIdentity;
   readonly #files: Files;
   readonly #log: Log;
@@ -32,14 +30,12 @@ export class EtcdIdentityFiles {
     this.current = identity;
   }
 
-  /** Errors: as `readIdentity`. */
+  /** Errors as `readIdentity`. */
   static async open(files: Files, log: Log): Promise<EtcdIdentityFiles> {
     return new EtcdIdentityFiles(files, log, await readIdentity(files));
   }
 
-  /**
-   * Reads the files again. Keeps the last identity if they are unusable, in the middle of a replacement for example.
-   */
+  /** Reads the files again. Keeps the last identity if they are unusable, for example during a replacement. */
   async renewed(): Promise<EtcdIdentity> {
     try {
       const identity = await readIdentity(this.#files);
@@ -59,10 +55,7 @@ export class EtcdIdentityFiles {
   }
 }
 
-/**
- * Reads what the flags name. Errors: as `readFile` has them, with the flag; `failed-precondition` for an empty
- * password, and for certificates that are none or do not belong to their key.
- */
+/** Errors as `readFile`; `failed-precondition` for an empty password or an invalid or mismatched certificate. */
 export async function readIdentity({ endpoints, ca, pair, login }: Files): Promise<EtcdIdentity> {
   const isTls = endpoints.some((endpoint) => endpoint.startsWith('https:'));
   const tls = {
@@ -107,16 +100,15 @@ async function read(flag: string, path: string): Promise<Buffer> {
   }
 }
 
-/** Where an etcd is, and who this daemon is there. */
 export type EtcdConfig = {
-  /** `http://host:port` or `https://host:port`, all alike; never empty. */
+  /** `http://host:port` or `https://host:port`, all with the same scheme; never empty. */
   readonly endpoints: readonly string[];
-  /** Everything lies below it: begins with a slash and does not end with one. */
+  /** The prefix of all keys: begins with a slash and does not end with one. */
   readonly prefix: string;
-  /** Paths of PEM files; the system's authorities where `ca` is undefined. */
+  /** Paths of PEM files; the system's authorities if `ca` is undefined. */
   readonly ca: string | undefined;
   readonly pair: { readonly cert: string; readonly key: string } | undefined;
   readonly login: { readonly user: string; readonly passwordFile: string } | undefined;
-  /** Daemons that start together make their first call within this, each at random. */
+  /** Milliseconds. Each daemon delays its first call by a random part of this, to spread simultaneous starts. */
   readonly startSpreadMs: number;
 };

@@ -7,14 +7,14 @@ import type { ListFilter, ObjectList } from '../store.ts';
 import { nextPageOf } from './client.ts';
 import type { EtcdRecords } from './records.ts';
 
-/** How many objects are asked for at once: few at first, for each may hold a megabyte, then as their sizes allow. */
+/** Objects per request: few at first, because each may hold a megabyte, then as their sizes allow. */
 const FIRST_PAGE = 16;
 const MAX_PER_PAGE = 1_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
-/** A compaction in the midst of a list makes it begin again. */
+/** A compaction during a list restarts it. */
 const MAX_ATTEMPTS = 5;
 
-/** `Store.list`, all as of one revision. One that cannot be opened is left out and logged. */
+/** `Store.list`, all at one revision. Objects that cannot be decrypted are logged and left out. */
 export async function listObjects(
   records: EtcdRecords,
   filter: ListFilter,
@@ -42,7 +42,7 @@ async function listOnce(records: EtcdRecords, filter: ListFilter, log: Log, sign
       limit = Math.max(1, Math.floor(limit / 4));
       continue;
     }
-    // The first page says as of when, and the others are asked for that.
+    // The first page sets the revision of all others.
     if (revision === 0) revision = Number(page.header.revision);
     for (const found of page.kvs) {
       const { object, problem } = records.stateOf(records.refOf(found.key), found, revision);
@@ -55,7 +55,7 @@ async function listOnce(records: EtcdRecords, filter: ListFilter, log: Log, sign
   return { objects: objects.sort(byNamespaceAndName), revision };
 }
 
-/** Undefined when the page is more than is received at once. */
+/** Undefined if the page exceeds the response limit. */
 async function readPage(
   { client, history }: EtcdRecords,
   request: { readonly key: Buffer; readonly range_end: Buffer; readonly revision: number; readonly limit: number },

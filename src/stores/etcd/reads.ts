@@ -2,11 +2,11 @@ import { hasCode, LanternError } from '../../base/errors.ts';
 import { describeRef, type ObjectRef } from '../../objects/object.ts';
 import { type EtcdRecords, type EtcdState, MAX_READ_AT_ONCE } from './records.ts';
 
-/** Concurrent requests. Reads that are asked for meanwhile go into the next request. */
+/** Concurrent requests. Further reads wait for the next request. */
 const MAX_UNDER_WAY = 2;
 const WHAT = 'read objects in etcd';
 
-/** Resolves once etcd has answered this process for the first time; `unavailable` if that takes long. */
+/** Resolves at etcd's first answer to this process; `unavailable` if that takes long. */
 export type Touched = (what: string, signal: AbortSignal) => Promise<void>;
 
 type Read = {
@@ -15,10 +15,7 @@ type Read = {
   readonly reject: (error: unknown) => void;
 };
 
-/**
- * Combines reads of single objects: those that are asked for at the same time, or while others are under way, are one
- * request to etcd. A daemon that starts reads hundreds of objects, and thousands of daemons may start together.
- */
+/** Combines concurrent reads into one request: thousands of daemons may start together, with hundreds of reads each. */
 export class EtcdReads {
   readonly #records: EtcdRecords;
   readonly #touched: Touched;
@@ -26,14 +23,14 @@ export class EtcdReads {
   readonly #waiting: Read[] = [];
   #workers = 0;
 
-  /** `signal` ends them all. */
+  /** `signal` ends all reads. */
   constructor(records: EtcdRecords, touched: Touched, signal: AbortSignal) {
     this.#records = records;
     this.#touched = touched;
     this.#signal = signal;
   }
 
-  /** The newest state. Errors: as `EtcdRecords.read`. */
+  /** The newest state. Errors as `EtcdRecords.read`. */
   read(ref: ObjectRef): Promise<EtcdState> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ref, resolve, reject });
@@ -43,7 +40,7 @@ export class EtcdReads {
     });
   }
 
-  /** Callers ask for one object right after another, so nothing is sent before the first await. */
+  /** Callers request objects one after another, so nothing is sent before the first await. */
   async #work(): Promise<void> {
     const failure = await this.#touched(WHAT, this.#signal).catch((error: unknown) => error);
     while (this.#waiting.length > 0) {
@@ -72,7 +69,7 @@ function refuse(reads: readonly Read[], error: unknown): void {
   for (const { ref, reject } of reads) reject(errorOf(ref, error));
 }
 
-/** The error of a request as that of one object in it. */
+/** Turns a request's error into that of one object. */
 function errorOf(ref: ObjectRef, error: unknown): unknown {
   if (!(error instanceof LanternError)) return error;
   const { code, message, reason } = error;

@@ -15,22 +15,21 @@ import type { KeyRing } from '../sealed/key-file.ts';
 import { type EtcdClient, rangeBelow, replaceIfUnchanged } from './client.ts';
 import type { EtcdHistory } from './history.ts';
 
-/** etcd's own limit for a request, `--max-request-bytes`, and what it needs beside the value. */
+/** etcd's default for `--max-request-bytes`, and the request's size besides the value. */
 const MAX_REQUEST_BYTES = 1_572_864;
 const REQUEST_OVERHEAD_BYTES = 2_048;
-/** The etcd's default for `--max-txn-ops` is 128. */
+/** etcd's default for `--max-txn-ops` is 128. */
 const MAX_OPERATIONS = 100;
-/** The largest objects, so many of them, are 24 MiB: less than `MAX_RECEIVED_BYTES`. */
+/** This many of the largest objects take 24 MiB, less than `MAX_RECEIVED_BYTES`. */
 export const MAX_READ_AT_ONCE = 16;
 
-/** One key as it was at a revision. */
 export type EtcdState = {
-  /** Of the whole store: this is the state after it. */
+  /** The store's revision; this is the state after it. */
   readonly revision: number;
-  /** The revision of the last change of this key; 0 where it does not exist. */
+  /** The revision of the key's last change; 0 if it does not exist. */
   readonly changedAt: number;
   readonly object: StoredObject | undefined;
-  /** Why it cannot be read although it exists. */
+  /** Why an existing object cannot be read. */
   readonly problem: LanternError | undefined;
 };
 
@@ -57,7 +56,7 @@ export class EtcdRecords {
     return Buffer.from(`${this.#prefix}${refKey(ref)}`);
   }
 
-  /** Every object of a kind, of a namespace, or all: a range as etcd takes it. */
+  /** etcd's range for all objects of a kind, of a kind and namespace, or of the store. */
   rangeOf(filter: { readonly kind?: ObjectKind; readonly namespace?: string }): { key: Buffer; range_end: Buffer } {
     const { kind, namespace } = filter;
     let key = this.#prefix;
@@ -65,15 +64,11 @@ export class EtcdRecords {
     return rangeBelow(key);
   }
 
-  /** The inverse of `keyOf`. */
   refOf(key: Uint8Array): ObjectRef {
     return parseRefKey(Buffer.from(key).toString().slice(this.#prefix.length));
   }
 
-  /**
-   * The newest state. Errors: `unavailable`, `permission-denied`; one that cannot be opened is a `problem`, not an
-   * error.
-   */
+  /** The newest state. `unavailable`, `permission-denied`; a value that cannot be decrypted is a `problem`. */
   async read(ref: ObjectRef, signal: AbortSignal): Promise<EtcdState> {
     const what = `read ${describeRef(ref)}`;
     const mark = this.history.mark();
@@ -82,7 +77,6 @@ export class EtcdRecords {
     return this.stateOf(ref, kvs[0], Number(header.revision));
   }
 
-  /** The store's newest revision. */
   async head(what: string, signal: AbortSignal): Promise<number> {
     const mark = this.history.mark();
     const { key } = this.rangeOf({});
@@ -91,13 +85,13 @@ export class EtcdRecords {
     return Number(header.revision);
   }
 
-  /** The newest states, in the same order, all of one revision; at most `MAX_READ_AT_ONCE`. Errors: as `read`. */
+  /** The newest states, in order, at one revision; at most `MAX_READ_AT_ONCE`. Errors as `read`. */
   async readAll(refs: readonly ObjectRef[], what: string, signal: AbortSignal): Promise<readonly EtcdState[]> {
     const { revision, found } = await this.#look(refs, {}, what, signal);
     return refs.map((ref, index) => this.stateOf(ref, found[index], revision));
   }
 
-  /** When each was changed last, in the same order, without reading what they hold. */
+  /** The last change of each object, in order, without reading values. */
   async changes(
     refs: readonly ObjectRef[],
     signal: AbortSignal,
@@ -111,12 +105,10 @@ export class EtcdRecords {
     return changes;
   }
 
-  /**
-   * The object sealed for its place, and as it will be read from there. `invalid-argument` when etcd would not take it.
-   */
+  /** The sealed object, and the object as later reads return it. `invalid-argument` if it is too large for etcd. */
   sealed(object: StoredObject): { readonly value: Buffer; readonly kept: StoredObject } {
     const key = this.keyOf(refOf(object));
-    // What a revision will be is known when it is written.
+    // The revision is known only after the write.
     const bytes = encodeObject({ ...object, metadata: { ...object.metadata, resourceVersion: '0' } });
     const value = seal(this.#keys.first, bytes, key.toString());
     if (value.length + key.length + REQUEST_OVERHEAD_BYTES <= MAX_REQUEST_BYTES) {
@@ -129,8 +121,8 @@ export class EtcdRecords {
   }
 
   /**
-   * Puts the value in place (removes it where undefined) if the key was last changed at `changedAt`; 0 for one that
-   * does not exist. Answers the revision, or undefined when it was changed meanwhile.
+   * Puts the value, or removes the key if undefined, if the key was last changed at `changedAt` (0: it does not exist).
+   * Returns the revision, undefined if another change came first.
    */
   async replace(
     ref: ObjectRef,
@@ -156,7 +148,7 @@ export class EtcdRecords {
     }
   }
 
-  /** The records of all of them at one revision, in one request. */
+  /** Reads all keys at one revision in one request. */
   async #look(
     refs: readonly ObjectRef[],
     how: Pick<IRangeRequest, 'keys_only'>,

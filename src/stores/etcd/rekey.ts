@@ -5,26 +5,26 @@ import { type KeyRing, readKeyRing } from '../sealed/key-file.ts';
 import { EtcdClient, nextPageOf, rangeBelow, replaceIfUnchanged } from './client.ts';
 import { type EtcdConfig, readIdentity } from './identity.ts';
 
-/** How many values are in memory at once. */
+/** Bounds the values in memory. */
 const WORKERS = 8;
-/** A page of keys, without values: some hundred kilobytes. */
+/** A page of keys without values takes some hundred kilobytes. */
 const KEYS_PER_PAGE = 1_000;
-/** A value that daemons go on sealing with another key would be looked at for ever. */
+/** Bounds the retries for a value that daemons keep sealing with another key. */
 const MAX_LOOKS = 20;
 
 type EtcdRekeyingOptions = {
   readonly client: Pick<EtcdClient, 'range' | 'transact'>;
-  /** The first is to seal everything; each of them opens what it has sealed. */
+  /** The first one seals everything; all of them open. */
   readonly keys: KeyRing;
-  /** The store lies below it. */
+  /** The prefix of the store's keys. */
   readonly prefix: string;
-  /** A value was sealed by another key, and is sealed by the first now. */
+  /** Called after a value of another key was sealed with the first one. */
   readonly onRewritten: () => void;
-  /** A value was left as it is. The message names the key in etcd, and holds nothing of the value. */
+  /** Called for a value left unchanged. The message names its etcd key and contains nothing of it. */
   readonly onLeft: (problem: LanternError) => void;
 };
 
-/** Seals the values of a store in etcd with the first key, one at a time, while daemons work on it. */
+/** Seals a store's values in etcd with the first key, one at a time, while daemons work on it. */
 export class EtcdRekeying {
   readonly #options: EtcdRekeyingOptions;
   readonly #signal: AbortSignal;
@@ -35,13 +35,13 @@ export class EtcdRekeying {
   }
 
   /**
-   * What is sealed by the first key already is not touched, so it can be repeated, and broken off. `not-found` when
-   * there is no store below the prefix. If the store's id cannot be rekeyed, that error is thrown, and nothing else is
-   * touched.
+   * Skips values of the first key, so it can be interrupted and repeated. `not-found` without a store below the prefix.
+   * If the store's id cannot be rekeyed, throws that error and changes nothing else.
    */
   async run(): Promise<void> {
     const { prefix, onLeft } = this.#options;
-    // First: from here on no daemon without the new key opens this store, and seals something behind our back.
+    // The id comes first: from then on no daemon without the new key opens this store and seals objects with an old
+    // key.
     const id = await this.#rekey(Buffer.from(`${prefix}/store-id`));
     if (id instanceof LanternError) throw id;
     if (id === 'absent') {
@@ -57,13 +57,13 @@ export class EtcdRekeying {
         if (end instanceof LanternError) onLeft(end);
       }
     };
-    // When one meets an error, the others end what they have begun: that counts, too.
+    // After one worker's error, the others finish their current values, which count too.
     for (const end of await Promise.allSettled(Array.from({ length: WORKERS }, work))) {
       if (end.status === 'rejected') throw end.reason;
     }
   }
 
-  /** In their order. Those that come while it runs may be left out: daemons seal them with their first key. */
+  /** In key order. New keys may be missed: daemons seal them with their first key. */
   async *#keysBelow(prefix: string): AsyncGenerator<Buffer, void> {
     const range = rangeBelow(prefix);
     const what = `list what is in etcd below "${prefix}"`;
@@ -75,10 +75,7 @@ export class EtcdRekeying {
     }
   }
 
-  /**
-   * Looks at the value until it is sealed by the first key or gone; `absent` where there was none, an error says why it
-   * was left.
-   */
+  /** `absent` if the key did not exist; an error if its value was left unchanged. */
   async #rekey(key: Buffer): Promise<'done' | 'absent' | LanternError> {
     const what = `rekey "${key}"`;
     for (let look = 0; look < MAX_LOOKS; look++) {
@@ -101,7 +98,7 @@ export class EtcdRekeying {
     );
   }
 
-  /** Undefined for what the first key has sealed; an error for what no key opens. */
+  /** Undefined if already sealed by the first key; an error if no key opens it. */
   #resealed(value: Buffer, key: Buffer, what: string): Buffer | LanternError | undefined {
     const { keys } = this.#options;
     try {
@@ -116,15 +113,12 @@ export class EtcdRekeying {
 
 type EtcdRekeyOptions = EtcdConfig &
   Pick<EtcdRekeyingOptions, 'onRewritten' | 'onLeft'> & {
-    /** The first is to seal everything. */
+    /** The first one seals everything. */
     readonly keyFiles: readonly string[];
     readonly clock?: Clock;
   };
 
-/**
- * Seals every value of the store with the first key: see `EtcdRekeying`. `failed-precondition` for key files as when a
- * daemon starts; `unavailable` and the like end it, and a repeat goes on where it ended.
- */
+/** See `EtcdRekeying`. Errors for key files as at a daemon's start. Other errors end it; a repeat continues. */
 export async function rekeyEtcd(options: EtcdRekeyOptions, signal: AbortSignal): Promise<void> {
   const { endpoints, prefix, keyFiles, clock = systemClock, onRewritten, onLeft } = options;
   const keys = await readKeyRing(keyFiles);

@@ -7,19 +7,18 @@ import { replaceFile } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import type { EtcdHistory, SeenHistory } from './history.ts';
 
-/** How far the file may fall behind. A snapshot that is restored is older than this. */
+/** How far the file may fall behind. A restored snapshot is older than this. */
 const PERIOD_MS = 2_000;
 const MAX_BYTES = 4_096;
 
 type EtcdSeenOptions = { readonly path: string; readonly clock: Clock; readonly log: Log };
 
 /**
- * A file that says how far etcd had come, for the daemon that starts next: what went back while no daemon was there is
- * another store too. It shares the fate of the volumes' records, since they are what must not be compared across. A
- * daemon without this file is better than none, so failures are only logged.
+ * A file with etcd's progress for the next daemon: an etcd that went back while no daemon ran is another store too. It
+ * lies with the volumes' records, because those must not be compared across histories. Failures are only logged,
+ * because a daemon without this file is better than none.
  */
 export class EtcdSeen implements AsyncDisposable {
-  /** Written by the previous daemon. */
   readonly before: SeenHistory | undefined;
   readonly #options: EtcdSeenOptions;
   readonly #closing = new AbortController();
@@ -34,30 +33,29 @@ export class EtcdSeen implements AsyncDisposable {
     this.before = before;
   }
 
-  /** A file that cannot be used is left out of account, with a warning. */
+  /** An unusable file is ignored with a warning. */
   static async open(options: EtcdSeenOptions): Promise<EtcdSeen> {
     return new EtcdSeen(options, await readSeen(options));
   }
 
-  /** From now on the file is kept at that. */
+  /** Starts to keep the file up to date with `history`. */
   keep(history: Pick<EtcdHistory, 'seen'>): void {
     this.#history = history;
     this.#running = this.#run(this.#closing.signal);
   }
 
-  /** Resolves when the file says what has been seen by now, or could not be written. */
+  /** Resolves once the file has the current progress, or the write failed. */
   async save(): Promise<void> {
     this.#saving = this.#saving.then(() => this.#write());
     await this.#saving;
   }
 
-  /** Writes it for the last time. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#running;
   }
 
-  /** Until the signal aborts, and once more then. */
+  /** Saves periodically until the signal aborts, and once more then. */
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(PERIOD_MS, signal).catch(() => {});

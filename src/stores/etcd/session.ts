@@ -14,11 +14,11 @@ import type { EtcdRecords } from './records.ts';
 import type { EtcdSeen } from './seen.ts';
 import { EtcdStream } from './stream.ts';
 
-/** Nodes that lost etcd at the same moment come back spread over this. */
+/** Spreads nodes that lost etcd at the same moment. */
 const BACKOFF = { firstMs: 100, maxMs: 5_000, jitter: 0.9 };
-/** A stream that lasted this long was a good one. */
+/** A stream that lasted this long was healthy. */
 const SETTLED_MS = 5_000;
-/** The number of the watch that is always there. */
+/** The number of the watch that always exists. */
 const ANCHOR = 1;
 const WHAT = 'watch objects in etcd';
 
@@ -29,16 +29,13 @@ export type EtcdSessionOptions = {
   readonly prefix: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** The first call is made within this time, at random: nodes that start together do not come together. */
+  /** The first call is delayed by a random part of this, to spread nodes that start together. */
   readonly startSpreadMs: number;
-  /** Where it is kept how far etcd has come; undefined: nowhere. */
+  /** Where etcd's progress is kept; undefined: nowhere. */
   readonly seen: EtcdSeen | undefined;
 };
 
-/**
- * Keeps in touch with etcd, over and over: makes sure that it is the same store as before, catches up with what changed
- * meanwhile, and watches until the stream ends.
- */
+/** In a loop: checks that the store is the same, catches up with changes, and watches until the stream ends. */
 export class EtcdSession implements Staleness, AsyncDisposable {
   readonly #options: EtcdSessionOptions;
   readonly #closing = new AbortController();
@@ -76,7 +73,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** Resolves when etcd has answered, and is the store that the keys are for. */
+  /** Resolves once etcd has answered and is the store that the keys are for. */
   connected(signal: AbortSignal): Promise<void> {
     return abortable(this.#connected, signal);
   }
@@ -110,13 +107,13 @@ export class EtcdSession implements Staleness, AsyncDisposable {
         if (signal.aborted) return;
         this.#lost(toLanternError(error, WHAT));
       }
-      // One that ended at once, again and again, must not be begun in a hurry.
+      // Streams that repeatedly end at once must not be reopened in a hurry.
       if (clock.monotonic() - began > SETTLED_MS) waits = delays(BACKOFF);
       await clock.sleep(waits.next().value, signal).catch(() => {});
     }
   }
 
-  /** 1. the same store? 2. what changed? 3. watch. Throws when the stream ends. */
+  /** Identifies the store, catches up, then watches. Throws when the stream ends. */
   async #once(signal: AbortSignal): Promise<void> {
     const { follows, records, seen } = this.#options;
     const revision = await this.#identify(signal);
@@ -131,7 +128,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     });
     this.#stream = stream;
     this.#watchRestarts += 1;
-    // The one watch that is always there, and the only one that etcd tells of its progress: it says that all is well.
+    // The anchor always exists, and is the only watch with progress messages, which show that the stream is healthy.
     stream.create({ key: this.#idKey(), start_revision: revision + 1, watch_id: ANCHOR, progress_notify: true });
     if (epoch !== records.history.epoch) throw otherHistory();
     follows.use(stream, ANCHOR);
@@ -142,7 +139,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     }
   }
 
-  /** The first message says that etcd watches. */
+  /** The first message confirms that etcd watches. */
   #onAnchor(message: IWatchResponse): void {
     const { history } = this.#options.records;
     if (message.canceled || !message.events.every((event) => this.#isSameId(event))) {
@@ -152,7 +149,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
     if (message.created) this.#found();
   }
 
-  /** A rekey writes the id as it was, sealed by another key. */
+  /** A rekey rewrites the same id, sealed by another key. */
   #isSameId({ type, kv }: IEvent): boolean {
     const { keys, records } = this.#options;
     if (type !== 'Put') return false;
@@ -164,8 +161,8 @@ export class EtcdSession implements Staleness, AsyncDisposable {
   }
 
   /**
-   * Reads the id that is kept in etcd; makes one where there is none, and another where etcd went back under it. It is
-   * sealed: a daemon without the key stops here. Answers the store's revision.
+   * Returns the store's revision. Creates the id in etcd if missing, and another if etcd went back under it. It is
+   * sealed, so a daemon without the key stops here.
    */
   async #identify(signal: AbortSignal): Promise<number> {
     const { records, keys } = this.#options;
@@ -185,7 +182,7 @@ export class EtcdSession implements Staleness, AsyncDisposable {
       this.#options.log.warn('etcd was restored from a snapshot under the same id: it is another store from now on');
     }
     const value = seal(keys.first, Buffer.from(randomUUID()), key.toString());
-    // If several daemons come first at once, one of them creates it. All read it then.
+    // If several daemons start at once, one of them creates it and all read it.
     await replaceIfUnchanged(client, { key, changedAt: kept?.mod_revision ?? 0, value }, what, signal);
     return await this.#identify(signal);
   }

@@ -6,11 +6,11 @@ import { type EtcdWatchStream, etcdError } from './endpoint.ts';
 const WHAT = 'watch objects in etcd';
 
 /**
- * One stream that carries any number of watches, each under a number of ours. The library's own watcher is not used: it
- * goes on after the revision of etcd's greeting, not after the last event it delivered.
+ * Carries numbered watches. The library's own watcher is not used: it resumes after the revision of etcd's greeting,
+ * not after the last event it delivered.
  */
 export class EtcdStream implements Disposable {
-  /** Rejects when the stream ends, for whatever reason but disposal. */
+  /** Rejects when the stream ends for any reason but disposal. */
   readonly ended: Promise<never>;
   readonly #stream: EtcdWatchStream;
   #isOver = false;
@@ -23,7 +23,7 @@ export class EtcdStream implements Disposable {
     this.ended = new Promise((_, reject) => {
       this.#reject = reject;
     });
-    // Without a waiter the stream is disposed, or about to be.
+    // Without a waiter, the stream is disposed or about to be.
     this.ended.catch(() => {});
     stream.on('error', (error) => this.fail(etcdError(error, WHAT)));
     stream.on('end', () => this.fail(new LanternError('unavailable', `${WHAT}: etcd ended the stream`)));
@@ -37,13 +37,13 @@ export class EtcdStream implements Disposable {
     });
   }
 
-  /** `hear` is called for every message, in order; what it throws ends the stream. */
+  /** `hear` is called for every message, in order; its errors end the stream. */
   static async open(client: EtcdClient, hear: (message: IWatchResponse) => void): Promise<EtcdStream> {
     const { stream, onFailure } = await client.openStream(WHAT);
     return new EtcdStream(stream, onFailure, hear);
   }
 
-  /** `watch_id` must not be in use on this stream. Messages over etcd's own limit come in fragments. */
+  /** `watch_id` must be unused on this stream. Messages over etcd's limit come in fragments. */
   create(request: IWatchCreateRequest & { readonly watch_id: number }): void {
     this.#write({ create_request: { fragment: true, ...request } });
   }
@@ -52,7 +52,6 @@ export class EtcdStream implements Disposable {
     this.#write({ cancel_request: { watch_id: watchId } });
   }
 
-  /** Ends it, as if etcd had. */
   fail(error: LanternError): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -10,7 +10,7 @@ import type { EtcdRecords } from './records.ts';
 import { EtcdStream } from './stream.ts';
 
 const BACKOFF = { firstMs: 100, maxMs: 5_000, jitter: 0.9 };
-/** A stream that lasted this long was a good one. */
+/** A stream that lasted this long was healthy. */
 const SETTLED_MS = 5_000;
 const WATCH_ID = 1;
 
@@ -18,21 +18,17 @@ export type EtcdWatchOptions = {
   readonly records: EtcdRecords;
   readonly clock: Clock;
   readonly log: Log;
-  /** How far a reader may fall behind: in events… */
+  /** How far a reader may fall behind, in events… */
   readonly maxEvents: number;
-  /** …and in bytes, encrypted as they are. */
+  /** …and in encrypted bytes. */
   readonly maxBytes: number;
-  /** Aborts when the store is closed. */
   readonly closing: AbortSignal;
 };
 
-/** Where a watch begins: after this revision, in the history of that epoch. */
+/** A watch begins after this revision, in the history of that epoch. */
 export type WatchStart = { readonly revision: number; readonly epoch: number };
 
-/**
- * `Store.watch` over a stream of its own, which is set up again after the last event that came, as often as need be.
- * Events wait sealed for their reader.
- */
+/** `Store.watch` over its own stream, reopened after the last event whenever it ends. Events wait sealed. */
 export async function* watchObjects(
   options: EtcdWatchOptions,
   filter: WatchFilter,
@@ -64,7 +60,6 @@ export async function* watchObjects(
   }
 }
 
-/** How much waits. */
 class Buffered {
   readonly #maxBytes: number;
   #bytes = 0;
@@ -88,7 +83,7 @@ class Buffered {
 
 type Feed = { readonly queue: BoundedQueue<IEvent>; readonly buffer: Buffered };
 
-/** Until the signal aborts, or there is nothing more to be had from this history. */
+/** Runs until the signal aborts or this history ends. */
 async function feed(
   options: EtcdWatchOptions,
   filter: WatchFilter,
@@ -106,14 +101,14 @@ async function feed(
     if (message.canceled) throw cancelled(message, seen);
     fragments.push(...message.events);
     for (const event of message.events) to.buffer.came(event);
-    // Before the last fragment: etcd may send a thousand revisions as one.
+    // Checked before the last fragment: etcd may send a thousand revisions as one message.
     if (to.buffer.isOver) throw slowReader();
     if (message.fragment) return;
     for (const event of fragments) to.queue.push(event);
     seen = Math.max(seen, Number(fragments.at(-1)?.kv.mod_revision ?? progressOf(message)));
     fragments = [];
   };
-  // Etcd restored from a snapshot may not have come to that revision yet, and would tell nothing until it has.
+  // A restored etcd may be behind that revision, and would stay silent until it is reached.
   const ending = isSame() ? AbortSignal.any([signal, records.history.over]) : signal;
   while (!signal.aborted) {
     for (const event of fragments) to.buffer.taken(event);
@@ -145,16 +140,16 @@ async function feed(
 }
 
 /**
- * Up to where etcd has told everything, which it says of a quiet watch at intervals, so that a compaction meanwhile
- * costs no list. Such a message comes in order with the events of its watch, and only while none waits. That is not so
- * of etcd's greeting; nor, with an older etcd, of an answer to a progress request (etcd-io/etcd#15220), which goes to
- * no watch in particular and is never asked for here. Those count for nothing.
+ * The revision up to which etcd has reported all changes. etcd sends it periodically on a quiet watch, so that a
+ * compaction does not force a new list. Such a message is in order with the watch's events and comes only while none
+ * waits. This is not true of etcd's greeting, nor, in older versions, of an answer to a progress request
+ * (etcd-io/etcd#15220), which belongs to no watch and is never requested here. Both are ignored.
  */
 function progressOf({ created, watch_id, header }: IWatchResponse): number {
   return created || Number(watch_id) !== WATCH_ID ? 0 : Number(header.revision);
 }
 
-/** Undefined, with a line in the log, for one that cannot be opened: the others still come. */
+/** An event that cannot be decrypted is logged and skipped. */
 function eventOf({ records, log }: EtcdWatchOptions, { type, kv, prev_kv }: IEvent): ObjectEvent | undefined {
   const ref = records.refOf(kv.key);
   const revision = Number(kv.mod_revision);
@@ -172,7 +167,7 @@ function sizeOf({ kv, prev_kv }: IEvent): number {
 
 function cancelled({ compact_revision }: IWatchResponse, seen: number): LanternError {
   const compacted = Number(compact_revision);
-  // A login that expired, or a member that goes down: the next stream may do.
+  // The login expired or the member shuts down: the next stream may succeed.
   if (compacted === 0) return new LanternError('unavailable', 'watch objects: etcd cancelled the watch');
   return new LanternError(
     'out-of-range',
@@ -187,7 +182,7 @@ function otherHistory(seen: number): LanternError {
   );
 }
 
-/** A deletion whose last state was compacted in the very moment. */
+/** A deletion whose last state was compacted meanwhile. */
 function lostState(revision: number): LanternError {
   return new LanternError(
     'out-of-range',

@@ -1,13 +1,10 @@
 import { type ObjectRef, refKey, type StoredObject } from '../../objects/object.ts';
 import type { ObjectChange, ObjectEvent } from '../store.ts';
 
-/** How many events are kept, and how many bytes of them. The newest event is always kept. */
+/** The newest event is always kept. */
 export type HistoryLimits = { readonly events: number; readonly bytes: number };
 
-/**
- * The latest changes, in order, bounded in number and in bytes. All watches read the same history, each with its own
- * cursor.
- */
+/** The latest changes in order, bounded by number and bytes. All watches share it, each with its own cursor. */
 export class ChangeHistory {
   readonly #limits: HistoryLimits;
   /** Events at `#first` and later are kept; the slots before it are empty. */
@@ -17,14 +14,13 @@ export class ChangeHistory {
   #floor: number;
   #head: number;
 
-  /** `revision`: that of the state before the first event. */
+  /** `revision` is that of the state before the first event. */
   constructor(revision: number, limits: HistoryLimits) {
     this.#limits = limits;
     this.#floor = revision;
     this.#head = revision;
   }
 
-  /** The newest revision. */
   get head(): number {
     return this.#head;
   }
@@ -40,14 +36,14 @@ export class ChangeHistory {
     this.#head = event.revision;
     this.#bytes += sizeOf(event.object);
     while (this.#isOverLimit()) this.#dropOldest();
-    // Moving the rest down once as many slots are empty as full costs a constant per event.
+    // Compacting when half of the slots are empty costs a constant per event.
     if (this.#first > 32 && this.#first * 2 > this.#events.length) {
       this.#events = this.#events.slice(this.#first);
       this.#first = 0;
     }
   }
 
-  /** The first event after `revision`, which must not be below `floor`; undefined when there is none yet. */
+  /** The first event after `revision`, which must not be below `floor`; undefined if there is none yet. */
   after(revision: number): ObjectEvent | undefined {
     if (revision >= this.#head) return undefined;
     let low = this.#first;
@@ -75,10 +71,10 @@ export class ChangeHistory {
   }
 }
 
-/** Of names, labels and the event itself. */
+/** For names, labels and the event itself. */
 const OVERHEAD_BYTES = 512;
 
-/** An estimate of the object's memory, in bytes. */
+/** An estimate of the object's memory. */
 function sizeOf(object: StoredObject): number {
   let bytes = OVERHEAD_BYTES;
   for (const text of object.metadata.annotations.values()) bytes += text.length;
@@ -94,7 +90,7 @@ function sizeOf(object: StoredObject): number {
 
 type Listener = (change: ObjectChange) => void;
 
-/** Listeners by object. The cost of a change grows with the followers of that object, not with all followers. */
+/** Listeners by object. A change's cost grows with the followers of its object, not with all followers. */
 export class Followers {
   readonly #byKey = new Map<string, Set<{ readonly listener: Listener }>>();
 

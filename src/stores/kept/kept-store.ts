@@ -20,13 +20,9 @@ import type {
 } from '../store.ts';
 import { ChangeHistory, Followers, type HistoryLimits } from './changes.ts';
 
-/** How many changes a watch can go back at most. */
 export const DEFAULT_HISTORY: HistoryLimits = { events: 10_000, bytes: 64 * 1024 * 1024 };
 
-/**
- * The reading side of a store that keeps all objects in this process's memory. Followers of an object are called at
- * each change; watches read the history of changes at their own pace.
- */
+/** The reading side of a store with all objects in memory. Watches read the history at their own pace. */
 export abstract class KeptStore implements Store {
   abstract readonly storeId: string;
   readonly #objects: Map<string, StoredObject>;
@@ -38,7 +34,7 @@ export abstract class KeptStore implements Store {
   #isReady = false;
   #resolveReady: () => void = () => {};
 
-  /** `objects` by `refKey`, which the store takes over; `revision` of the newest change. */
+  /** Takes over `objects`, keyed by `refKey`. `revision` is that of the newest change. */
   constructor(objects: Map<string, StoredObject>, revision: number, limits: HistoryLimits) {
     this.#objects = objects;
     this.#history = new ChangeHistory(revision, limits);
@@ -54,12 +50,11 @@ export abstract class KeptStore implements Store {
     signal: AbortSignal,
   ): Promise<StoredObject | undefined>;
 
-  /** Of the newest change. */
   get revision(): number {
     return this.#history.head;
   }
 
-  /** From now on, an object that is not here does not exist. A repeat does nothing. */
+  /** From now on, a missing object does not exist. A repeat does nothing. */
   markReady(): void {
     this.#isReady = true;
     this.#resolveReady();
@@ -76,7 +71,7 @@ export abstract class KeptStore implements Store {
     return object;
   }
 
-  /** The object by its `refKey`, whether or not the store is ready. */
+  /** The object by its `refKey`, even before the store is ready. */
   peek(key: string): StoredObject | undefined {
     return this.#objects.get(key);
   }
@@ -94,12 +89,12 @@ export abstract class KeptStore implements Store {
     return this.#followers.follow(ref, listener);
   }
 
-  /** The call fixes where the watch begins, not the first step of the iteration. */
+  /** The watch begins at the call, not at the iteration's first step. */
   watch(filter: WatchFilter, signal: AbortSignal): AsyncGenerator<ObjectEvent, void> {
     return this.#eventsAfter(filter.from ?? this.revision, filter, signal);
   }
 
-  /** Keeps a change that has happened, and tells watches and followers. `observedAt`: monotonic milliseconds. */
+  /** Records a change and reports it to watches and followers. `observedAt` is in monotonic milliseconds. */
   protected publish(event: ObjectEvent, observedAt: number): void {
     const { type, object, revision } = event;
     const ref = refOf(object);
@@ -151,13 +146,12 @@ function matches({ kind, namespace }: WatchFilter, { object }: ObjectEvent): boo
   );
 }
 
-/** Names are ASCII, so their code units are in the order of their bytes. */
+/** Names are ASCII, so code units and bytes have the same order. */
 export function byNamespaceAndName({ metadata: a }: StoredObject, { metadata: b }: StoredObject): number {
   if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
   return a.name < b.name ? -1 : 1;
 }
 
-/** The refusal of a read that found nothing in a store that is still being filled. */
 export function unfilled(what: string): LanternError {
   return new LanternError(
     'unavailable',

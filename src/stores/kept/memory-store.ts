@@ -7,18 +7,18 @@ import { applicationOf, requireVersion } from './next-state.ts';
 
 type MemoryStoreOptions = {
   readonly clock?: Clock;
-  /** False for a store that is filled first: absence means nothing until `markReady()`. Default: true. */
+  /** False for a store that is filled first: absence is unknown until `markReady()`. Default: true. */
   readonly ready?: boolean;
-  /** How many changes a watch can go back, and how many bytes of them. Default: `DEFAULT_HISTORY`. */
+  /** How far a watch can go back, in changes and bytes. Default: `DEFAULT_HISTORY`. */
   readonly historyEvents?: number;
   readonly historyBytes?: number;
 };
 
 /**
- * Objects in this process's memory: for one machine whose objects come from manifests or from calls, and for tests.
+ * Objects in memory, for one machine whose objects come from manifests or calls, and for tests.
  *
- * Revisions start at the clock's milliseconds, not at zero, and so above those of an earlier process: a watch resumed
- * across a restart is told to list again instead of missing changes.
+ * Revisions start at the clock's milliseconds, above those of an earlier process, so that a watch resumed across a
+ * restart must list again instead of missing changes.
  */
 export class MemoryStore extends KeptStore {
   readonly storeId = randomUUID();

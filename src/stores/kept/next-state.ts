@@ -13,12 +13,12 @@ import {
 import { validateObject, validateReplacement } from '../../objects/validate-object.ts';
 import type { Applied, ApplyMode, ApplyOptions, ObjectEvent } from '../store.ts';
 
-/** The result of an apply, and the event to store and publish; undefined for a dry run or if nothing changes. */
+/** `event` is to be stored and published; undefined for a dry run or without a change. */
 type Application = { readonly applied: Applied; readonly event: ObjectEvent | undefined };
 
 /**
- * Applies the draft to the current object, with the rules that all stores share. `revision` is that of the change,
- * `now` milliseconds since 1970 UTC. Throws as `Store.apply`; `unchanged` carries the current object itself.
+ * Applies the draft by the rules of all stores. `revision` is that of the change, `now` milliseconds since 1970 UTC.
+ * Throws as `Store.apply`. If `unchanged`, the object is `current` itself.
  */
 export function applicationOf(
   current: StoredObject | undefined,
@@ -56,14 +56,14 @@ export function applicationOf(
   return { applied: { outcome, object }, event: dryRun ? undefined : { type, object, revision } };
 }
 
-/** Throws `invalid-argument` if the current object forbids the change, or a merge is not valid. */
+/** Throws `invalid-argument` if the current object forbids the change or the merge is invalid. */
 function requireReplaceable(current: StoredObject, draft: ObjectDraft, next: ObjectDraft): void {
   const faults = validateReplacement(current, next);
   if (next !== draft) faults.unshift(...validateObject(next));
   if (faults.length > 0) throw invalid(faults);
 }
 
-/** The record beside `next`. It loses the names that are gone; whoever sets one of them again owns it. */
+/** The record beside `next`. It loses removed names; a later writer that sets one again owns it. */
 function recordAfter(
   mode: ApplyMode,
   current: StoredObject | undefined,
@@ -83,7 +83,7 @@ function isSameRecord(a: StoredObject['applied'], b: StoredObject['applied']): b
   return a?.size === b?.size && [...(a ?? [])].every((name) => b?.has(name));
 }
 
-/** Throws `aborted` if a version is wanted and the object is at another, or does not exist. */
+/** Throws `aborted` if `wanted` is set and the object has another version or does not exist. */
 export function requireVersion(
   verb: 'apply' | 'delete',
   ref: ObjectRef,
@@ -98,7 +98,7 @@ export function requireVersion(
   );
 }
 
-/** True if body, labels and annotations are equal. Names, revisions and the order of keys do not count. */
+/** True if body, labels and annotations are equal. Names, revisions and the order of keys are ignored. */
 export function isSameContents(a: ObjectDraft | StoredObject, b: ObjectDraft | StoredObject): boolean {
   return (
     isSameMap(a.metadata.labels, b.metadata.labels) &&

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LanternError } from '../../base/errors.ts';
 import type { StoredObject } from '../../objects/object.ts';
 
-/** Maps keep their order, so they are stored as lists of pairs; bytes are base64. */
+/** Maps keep their order, so they are stored as lists of pairs. Bytes are base64. */
 const texts = z.array(z.tuple([z.string(), z.string()])).transform((pairs) => new Map(pairs));
 const binaries = z
   .array(z.tuple([z.string(), z.base64()]))
@@ -18,7 +18,7 @@ const metadata = z.object({
   creationTimestamp: z.string(),
 });
 
-/** Left out where there is none, as by versions that kept none. */
+/** Omitted if empty, as in versions without records. */
 const applied = z
   .array(z.string())
   .optional()
@@ -42,7 +42,7 @@ const objectSchema = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.literal('ProjectedVolume'), spec: z.unknown() }),
 ]);
 
-/** An object as bytes, to be sealed: values are in there as they are. */
+/** The bytes are to be sealed: they contain values in clear. */
 export function encodeObject(object: StoredObject): Buffer {
   const { labels, annotations, ...rest } = object.metadata;
   const meta = { ...rest, labels: [...labels], annotations: [...annotations] };
@@ -50,7 +50,7 @@ export function encodeObject(object: StoredObject): Buffer {
   return Buffer.from(JSON.stringify({ ...bodyOf(object), metadata: meta, applied }));
 }
 
-/** The inverse of `encodeObject`; `data-loss` if it cannot be decoded. `what` begins the error's message. */
+/** The inverse of `encodeObject`. `data-loss` if decoding fails; `what` begins the message. */
 export function decodeObject(bytes: Uint8Array, what: string): StoredObject {
   try {
     return objectSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));

@@ -9,15 +9,15 @@ import type { Store } from '../store.ts';
 import { isManifestName, ManifestSet } from './manifest-set.ts';
 import { ManifestReconciler } from './reconciler.ts';
 
-/** A burst of events is over when nothing came for this long, in milliseconds… */
+/** A burst of events ends after this long without an event, in milliseconds… */
 const QUIET_MS = 20;
-/** …and is not waited out any longer than this. */
+/** …or after this long in all. */
 const BURST_MS = 200;
-/** When to look again after a failure that may pass by itself, in milliseconds. */
+/** Retry delay after a failure that may be temporary, in milliseconds. */
 const RETRY_MS = 1_000;
-/** How often to look while more happens than can be listened to, in milliseconds. */
+/** Polling period during a flood of events, in milliseconds. */
 const FLOODED_MS = 2_000;
-/** The most names in the directory, whatever they are. */
+/** The limit for all names in the directory. */
 const MAX_NAMES = 20_000;
 
 type ManifestDirectoryOptions = {
@@ -25,20 +25,20 @@ type ManifestDirectoryOptions = {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  /** Of their documents; on this thread where left out. */
+  /** Default: parses on this thread. */
   readonly parser?: Parser;
-  /** For manifests that name no namespace; `default` where left out. */
+  /** For manifests without a namespace. Default: `default`. */
   readonly defaultNamespace?: string;
 };
 
 /**
- * Keeps a store at what a directory's manifests say: every `*.yaml`, `*.yml` and `*.json` in it, not below it, without
- * dotfiles; links are followed while they end inside it. The kernel tells of changes, and nothing is polled unless more
- * happens than can be listened to.
+ * Keeps a store in step with a directory's manifests: every `*.yaml`, `*.yml` and `*.json` in it, without
+ * subdirectories and dotfiles; links are followed if they end inside it. The kernel reports changes; polling is only
+ * for floods of events.
  *
- * What cannot be read or parsed keeps the objects it had and is reported to the log, once, never with file contents.
- * An object in two files is taken from the first by name. One that is in no file any more is deleted after a second,
- * if this directory applied it; objects that others changed or made are left alone until their file changes.
+ * An unreadable or invalid file keeps its previous objects and is logged once, never with contents. Of an object in two
+ * files, the first by file name counts. An object that is in no file any more is deleted after a second if this
+ * directory applied it; objects that others changed or created stay until their file changes.
  */
 export class ManifestDirectory implements AsyncDisposable {
   readonly #options: ManifestDirectoryOptions;
@@ -46,7 +46,7 @@ export class ManifestDirectory implements AsyncDisposable {
   readonly #reconciler: ManifestReconciler;
   readonly #closing = new AbortController();
   #watches: DirectoryWatches;
-  /** When the last flood of events was noticed, on the monotonic clock; undefined while there is none. */
+  /** When a flood of events was last noticed, on the monotonic clock; undefined without a flood. */
   #floodedAt: number | undefined;
   #reported = new Set<string>();
   #burstStart: number | undefined;
@@ -65,10 +65,7 @@ export class ManifestDirectory implements AsyncDisposable {
     this.#watches = this.#newWatches();
   }
 
-  /**
-   * Resolves when every good manifest is applied; from then on changes are followed. A bad manifest is reported, not
-   * fatal; a directory that cannot be read or watched is.
-   */
+  /** Resolves once valid manifests are applied; follows changes. Fatal: a directory that cannot be read or watched. */
   async start(signal: AbortSignal): Promise<void> {
     const load = this.#pass(AbortSignal.any([signal, this.#closing.signal]));
     this.#passes = load.catch(() => {});
@@ -77,7 +74,7 @@ export class ManifestDirectory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    // A pass under way may still set a timer.
+    // A pending pass may still set a timer.
     await this.#passes;
     this.#quiet?.[Symbol.dispose]();
     this.#later?.[Symbol.dispose]();
@@ -111,7 +108,7 @@ export class ManifestDirectory implements AsyncDisposable {
     return new DirectoryWatches(this.#options.clock, { onEvent: this.#onEvent, onFlood: this.#onFlood });
   }
 
-  /** The pass after a flood watches again: if that goes well until the next one, the flood is over. */
+  /** The pass after a flood watches again. If no flood follows until the next pass, it is over. */
   #noteEndOfFlood(): void {
     const { clock, directory, log } = this.#options;
     if (this.#floodedAt === undefined || clock.monotonic() - this.#floodedAt < 1.5 * FLOODED_MS) return;
@@ -134,7 +131,7 @@ export class ManifestDirectory implements AsyncDisposable {
     this.#later = ms === undefined ? undefined : this.#options.clock.after(ms, () => this.#queuePass());
   }
 
-  /** Reads the whole directory and brings the store to it. Watches are renewed first: links may lead elsewhere now. */
+  /** Reads the whole directory and updates the store. Watches are renewed first, because links may have changed. */
   async #pass(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#noteEndOfFlood();
@@ -170,7 +167,7 @@ export class ManifestDirectory implements AsyncDisposable {
     await this.#manifests.read(directory, names.filter(isManifestName), onDirectory, signal);
   }
 
-  /** Logs what was not a problem the last time. */
+  /** Logs only new problems. */
   #report(problems: readonly string[]): void {
     for (const problem of problems) {
       if (!this.#reported.has(problem)) this.#options.log.warn(problem);
@@ -179,22 +176,22 @@ export class ManifestDirectory implements AsyncDisposable {
   }
 }
 
-/** More events than this within this many milliseconds are a flood: each costs a few microseconds of the event loop. */
+/** More events than this per `FLOOD_MS` milliseconds are a flood: each costs a few microseconds of the event loop. */
 const FLOOD_EVENTS = 1_000;
 const FLOOD_MS = 100;
 
 type WatchListener = {
-  /** Anything happened in one of the directories, a failing watch included. */
+  /** Called after any event in a directory, including a failing watch. */
   readonly onEvent: () => void;
-  /** More happened than can be listened to. Nothing is watched any more. */
+  /** Called at a flood. Nothing is watched any more. */
   readonly onFlood: () => void;
 };
 
 /**
- * Kernel notifications (inotify) from a set of directories, not from what lies deeper. Does not keep the process alive.
+ * Kernel notifications (inotify) from a set of directories without subdirectories. They do not keep the process alive.
  *
- * Node reads notifications until there are none: a process that makes them as fast as they are read would block the
- * event loop for ever. That is why a flood ends the watches.
+ * A flood ends the watches: Node reads notifications until there are none, so a process that makes them as fast as they
+ * are read would block the event loop forever.
  */
 class DirectoryWatches implements Disposable {
   readonly #listener: WatchListener;
@@ -209,10 +206,7 @@ class DirectoryWatches implements Disposable {
     this.#listener = listener;
   }
 
-  /**
-   * From its return on, nothing is missed, unless there is a flood. A repeat of the same `identity` does nothing.
-   * `path` is not looked at again. Throws as `fs.watch` does.
-   */
+  /** After its return nothing is missed, except in a flood. `path` is not checked again. Throws as `fs.watch`. */
   add(identity: string, path: string): void {
     if (this.#isOver || this.#watchers.has(identity)) return;
     const watcher = watch(path, { persistent: false }, this.#onEvent);

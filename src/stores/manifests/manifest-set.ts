@@ -9,30 +9,29 @@ import { documentsIn } from '../../objects/manifest/documents.ts';
 import { describeRef, type ObjectDraft, refKey, refOf } from '../../objects/object.ts';
 import type { Parser } from '../../spec/parser/parse-tasks.ts';
 
-/** An object, and the file that says so. */
+/** An object and the file that declares it. */
 export type ManifestObject = { readonly draft: ObjectDraft; readonly file: string };
 
-/** A file as it was read last. */
 type Manifest = {
-  /** Of the contents; undefined when they could not be read. */
+  /** The digest of the contents; undefined if they could not be read. */
   readonly digest: string | undefined;
-  /** Of the last good contents. The same contents again keep the very same drafts. */
+  /** From the last valid contents. Unchanged contents keep the same draft objects. */
   readonly drafts: readonly ObjectDraft[];
   readonly problems: readonly string[];
 };
 
 type ManifestSetOptions = {
-  /** Of objects that name none. */
+  /** For objects without a namespace. */
   readonly defaultNamespace: string;
   readonly parser: Parser;
-  /** Let others have a turn between two documents. */
+  /** Yields to other work between documents. */
   readonly slices: Slices;
 };
 
-/** Lines of one file; a reader has enough to mend with these. */
+/** Lines per file; enough for a reader to start with. */
 const MAX_PROBLEMS = 100;
 
-/** The manifests of one directory: what they say now, or said when they were last good. */
+/** The manifests of one directory, each with its last valid contents. */
 export class ManifestSet {
   readonly #options: ManifestSetOptions;
   /** In order of file name. */
@@ -42,7 +41,7 @@ export class ManifestSet {
     this.#options = options;
   }
 
-  /** Reads these files, and forgets all others. See `readManifest`. */
+  /** Reads these files and forgets all others. See `readManifest`. */
   async read(
     directory: ContainedDirectory,
     names: readonly string[],
@@ -61,7 +60,7 @@ export class ManifestSet {
     this.#manifests = manifests;
   }
 
-  /** By `refKey`; of an object that is said twice, the first by file name. */
+  /** Keyed by `refKey`. Of duplicates, the first by file name counts. */
   objects(): ReadonlyMap<string, ManifestObject> {
     const objects = new Map<string, ManifestObject>();
     for (const [file, { drafts }] of this.#manifests) {
@@ -73,7 +72,6 @@ export class ManifestSet {
     return objects;
   }
 
-  /** One line each. */
   problems(): readonly string[] {
     return [...this.#manifests.values()].flatMap(({ problems }) => problems).concat(this.#duplicates());
   }
@@ -93,7 +91,7 @@ export class ManifestSet {
     return duplicates;
   }
 
-  /** One document after another: a file may hold many. */
+  /** Parses one document at a time: a file may hold many. */
   async #parse(
     name: string,
     file: { text: string; digest: string },
@@ -136,24 +134,22 @@ function linesOf(name: string, faults: readonly Fault[]): string[] {
   });
 }
 
-/** The result of reading a name in a manifest directory. */
 type ManifestFile =
   | { readonly kind: 'text'; readonly text: string; readonly digest: string }
-  /** Gone, or nothing that could hold a manifest: a directory, say. */
+  /** The name is gone or cannot hold a manifest, for example a directory. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable'; readonly problem: string };
 
 const MAX_BYTES = 32 * 1024 * 1024;
 const MANIFEST_NAME = /^[^.].*\.(?:ya?ml|json)$/;
 
-/** True for the names of manifests: `*.yaml`, `*.yml` and `*.json`, except dotfiles. */
 export function isManifestName(name: string): boolean {
   return MANIFEST_NAME.test(name);
 }
 
 /**
- * Reads one manifest of the directory; links are followed as long as they end inside it. `onDirectory` is told, before
- * the read, where the file really is. The problem never quotes the file.
+ * Follows links that end in the directory. Before the read, `onDirectory` gets the file's real directory. The problem
+ * never quotes the file.
  */
 async function readManifest(
   directory: ContainedDirectory,
@@ -166,7 +162,7 @@ async function readManifest(
     const facts = await file.stat();
     if (!facts.isFile) return { kind: 'absent' };
     const inside = await directory.locate(file);
-    // Moved out since it was opened: in the middle of a change.
+    // The file was moved out after it was opened, by a change in progress.
     if (inside === undefined) return { kind: 'absent' };
     using parent = await directory.open(dirname(inside));
     const holder = await parent.stat();
@@ -200,8 +196,8 @@ type Found = {
 };
 
 /**
- * The reason to suspect that the file is another user's, linked here by somebody who may write to the directory. The
- * daemon reads only what the directory's owner or root put there.
+ * Refuses another user's file, linked here by somebody with write access to the directory. The daemon reads only files
+ * that the directory's owner or root put there.
  */
 async function strangerIn({ directory, parent, inside, facts }: Found): Promise<string | undefined> {
   const { uid } = await directory.stat();
@@ -209,8 +205,7 @@ async function strangerIn({ directory, parent, inside, facts }: Found): Promise<
     return `it belongs to user ${facts.uid}, but the directory to user ${uid}; chown it`;
   }
   if (facts.links === 1) return undefined;
-  // Another name may be somewhere else. It was made by the file's owner, or root, where nobody else could make one
-  // here.
+  // Another hard link may be elsewhere. In a closed directory, only the file's owner or root can have made this one.
   const isClosed = (parent.facts.mode & 0o022) === 0 && [facts.uid, 0].includes(parent.facts.uid);
   const named = await lstat(join(parent.path, basename(inside)), { bigint: true });
   if (isClosed && `${named.dev}:${named.ino}` === facts.identity) return undefined;

@@ -5,25 +5,24 @@ import { describeRef, refOf } from '../../objects/object.ts';
 import type { Store } from '../store.ts';
 import type { ManifestObject } from './manifest-set.ts';
 
-/** Editors replace a file by writing another and renaming it: absence counts only after this long, in milliseconds. */
+/** Editors replace a file by renaming another, so absence counts only after this long, in milliseconds. */
 const GRACE_MS = 1_000;
-/** When to try again what the store could not do now, in milliseconds. */
+/** Retry delay for temporary errors of the store, in milliseconds. */
 const RETRY_MS = 1_000;
 
 type Reconciled = {
-  /** One line each. */
   readonly problems: readonly string[];
-  /** When to reconcile again even without a change; undefined if there is no need. */
+  /** When to reconcile again without a change; undefined if there is no need. */
   readonly againInMs: number | undefined;
 };
 
-/** Brings a store to what manifests say, and remembers which objects are the manifests' own. */
+/** Brings a store in step with manifests, and remembers the manifests' own objects. */
 export class ManifestReconciler {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #applied = new Map<string, ManifestObject>();
-  /** Since when an applied object is in no manifest, on the monotonic clock. */
+  /** When an applied object was first missing from all manifests, on the monotonic clock. */
   readonly #missing = new Map<string, number>();
 
   constructor(options: { readonly store: Store; readonly clock: Clock; readonly log: Log }) {
@@ -32,7 +31,7 @@ export class ManifestReconciler {
     this.#log = options.log;
   }
 
-  /** Applies what is new, deletes what was applied and has been missing for a second. Rejects only for an abort. */
+  /** Applies new objects; deletes applied ones that have been missing for a second. Rejects only on abort. */
   async reconcile(objects: ReadonlyMap<string, ManifestObject>, signal: AbortSignal): Promise<Reconciled> {
     const problems: string[] = [];
     const waits: number[] = [];
@@ -43,7 +42,7 @@ export class ManifestReconciler {
         signal.throwIfAborted();
         const { code, message } = toLanternError(error, 'write to the store');
         problems.push(`manifest "${object.file}": ${describeRef(refOf(object.draft))}: ${message}`);
-        // What the store refuses it will refuse again until the file changes.
+        // The store refuses an invalid object again until its file changes.
         if (code !== 'invalid-argument') waits.push(RETRY_MS);
       }
     };

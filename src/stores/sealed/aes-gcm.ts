@@ -4,7 +4,7 @@ const CIPHER = 'aes-256-gcm';
 export const NONCE_BYTES = 12;
 export const TAG_BYTES = 16;
 
-/** A key of 32 bytes, a nonce that is used once with that key, and bytes that are authenticated but not stored. */
+/** `key` has 32 bytes, `nonce` is unique per key, `context` is authenticated but not stored. */
 type Parameters = { readonly key: Uint8Array; readonly nonce: Uint8Array; readonly context: Uint8Array };
 type Encrypted = { readonly ciphertext: Buffer; readonly tag: Buffer };
 
@@ -15,7 +15,7 @@ export function encrypt(bytes: Uint8Array, { key, nonce, context }: Parameters):
   return { ciphertext, tag: cipher.getAuthTag() };
 }
 
-/** The inverse of `encrypt`; undefined if any of its parameters, or a bit of the result, is another. */
+/** The inverse of `encrypt`; undefined if a parameter or any bit of the input differs. */
 export function decrypt({ ciphertext, tag }: Encrypted, { key, nonce, context }: Parameters): Buffer | undefined {
   const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
   decipher.setAAD(context);

@@ -10,20 +10,17 @@ const NONCE_START = 1 + KEY_ID_BYTES;
 const TAG_START = NONCE_START + NONCE_BYTES;
 const HEADER_BYTES = TAG_START + TAG_BYTES;
 
-/** The clear bytes, and the key that had sealed them. */
+/** `key` is the one that sealed the bytes. */
 type Opened = { readonly bytes: Buffer; readonly key: StoreKey };
 
-/** Encrypts one value, bound to `context`: what it is and where it belongs. `unseal` needs the same context. */
+/** Encrypts a value bound to `context`, its type and place. `unseal` needs the same context. */
 export function seal(key: StoreKey, bytes: Uint8Array, context: string): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
   const { ciphertext, tag } = encrypt(bytes, { key: key.sealing, nonce, context: Buffer.from(context) });
   return Buffer.concat([Uint8Array.of(FORMAT), Buffer.from(key.id, 'hex'), nonce, tag, ciphertext]);
 }
 
-/**
- * The inverse of `seal`. `what` begins the error's message: `data-loss` if the bytes are not what was sealed under
- * this context, `failed-precondition` if none of the keys sealed them.
- */
+/** `data-loss` if the bytes were not sealed under this context; `failed-precondition` without the key. */
 export function unseal(keys: KeyRing, sealed: Uint8Array, context: string, what: string): Opened {
   const envelope = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   if (envelope.length < HEADER_BYTES || envelope[0] !== FORMAT) throw damaged(what);
@@ -36,7 +33,7 @@ export function unseal(keys: KeyRing, sealed: Uint8Array, context: string, what:
   return { bytes, key };
 }
 
-/** The key of that id; `failed-precondition` if the ring lacks it. */
+/** `failed-precondition` if the ring lacks the key. */
 export function keyById(keys: KeyRing, id: string, what: string): StoreKey {
   const key = keys.byId.get(id);
   if (key !== undefined) return key;

@@ -4,29 +4,26 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { errnoOf, hasCode, LanternError, toLanternError } from '../../base/errors.ts';
 import { writePrivateFile } from '../../base/files.ts';
 
-/** The keys derived from one key file, one for each purpose. */
+/** The keys derived from one key file, one per purpose. */
 export type StoreKey = {
-  /** Names the key beside what it sealed: 16 hexadecimal digits that tell nothing about it. */
+  /** Stored beside sealed data: 16 hexadecimal digits that reveal nothing about the key. */
   readonly id: string;
   /** AES-256, 32 bytes. */
   readonly sealing: Uint8Array;
   /** HMAC-SHA-256, 32 bytes. */
   readonly digesting: Uint8Array;
-  /** The key of each archive is derived from this one, 32 bytes. */
+  /** 32 bytes, from which each archive's key is derived. */
   readonly archiving: Uint8Array;
 };
 
-/** The first key seals, each of them opens what it has sealed. */
+/** The first key seals; all of them open. */
 export type KeyRing = { readonly first: StoreKey; readonly byId: ReadonlyMap<string, StoreKey> };
 
 const SECRET_BYTES = 32;
 /** Base64 of 32 bytes and a line end take less. */
 const MAX_FILE_BYTES = 256;
 
-/**
- * Reads every key file: base64 of 32 bytes, readable by this process's user alone. `failed-precondition` when one is
- * missing, is open to others, belongs to somebody else or holds something else.
- */
+/** Files hold base64 of 32 bytes. `failed-precondition` if one is missing, malformed, or others own or can open it. */
 export async function readKeyRing(paths: readonly string[]): Promise<KeyRing> {
   const keys: StoreKey[] = [];
   for (const path of paths) keys.push(deriveKey(await readSecret(path)));
@@ -35,7 +32,7 @@ export async function readKeyRing(paths: readonly string[]): Promise<KeyRing> {
   return { first, byId: new Map(keys.map((key) => [key.id, key])) };
 }
 
-/** Makes a key file, 0600, durable on return; it is never there half. One that exists is left as it is. */
+/** Creates a key file, mode 0600, atomic and durable on return. An existing file stays. */
 export async function createKeyFile(path: string): Promise<void> {
   try {
     await writePrivateFile(path, { replace: false }, async (file) => {
@@ -47,7 +44,7 @@ export async function createKeyFile(path: string): Promise<void> {
   }
 }
 
-/** A key that no file holds: what it seals can be read while this process lives. */
+/** A key that no file holds: values sealed with it are readable only while this process lives. */
 export function passingKey(): StoreKey {
   return deriveKey(randomBytes(SECRET_BYTES));
 }
@@ -92,7 +89,7 @@ async function readSecret(path: string): Promise<Uint8Array> {
 
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    // Not to wait for a writer, should it be a pipe.
+    // O_NONBLOCK: a pipe would wait for a writer.
     return await open(path, fs.O_RDONLY | fs.O_NONBLOCK);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw toLanternError(error, `read the key file "${path}"`);
