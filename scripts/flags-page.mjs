@@ -1,5 +1,5 @@
-// `npm run flags`: makes docs/flags.md, the flags of `lantern serve`, of the table that the daemon reads them by. The check
-// fails when the page is not what this makes.
+// `npm run flags`: generates docs/flags.md from the daemon's table of options. `npm run check` fails if the page is not up to
+// date.
 import { realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
@@ -20,9 +20,10 @@ const INTRODUCTION = `# Flags of \`lantern serve\`
 
 <!-- Made by \`npm run flags\` from src/config/options.ts. -->
 
-Each flag can also be given as an environment variable; the flag wins, and an empty variable counts as not set. A switch takes \`true\` or
-\`false\` in its variable. Where a flag can be repeated, its variable takes the values with colons between them. A relative path starts at
-the working directory. Sizes are written as in Kubernetes (\`64Mi\`), durations as in Go (\`1m30s\`). All bad values are reported at once.`;
+Each flag can also be given as an environment variable. The flag wins, and an empty variable counts as not set. A switch
+takes \`true\` or \`false\` in its variable. If a flag can be repeated, its variable takes the values with colons between
+them. A relative path starts at the working directory. Sizes are written as in Kubernetes (\`64Mi\`), durations as in Go
+(\`1m30s\`). All bad values are reported at once.`;
 
 /**
  * The text of docs/flags.md.

@@ -1,5 +1,4 @@
-import type { Clock } from '../base/clock.ts';
-import { abortable } from '../base/clock.ts';
+import { abortable, type Clock } from '../base/clock.ts';
 import { toLanternError } from '../base/errors.ts';
 import { replaceFile } from '../base/files.ts';
 import type { Log } from '../base/log.ts';

@@ -1,6 +1,5 @@
 import type { IWatchResponse } from 'etcd3';
-import type { Clock } from '../../base/clock.ts';
-import { abortable } from '../../base/clock.ts';
+import { abortable, type Clock } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import { delays } from '../../base/retry.ts';
 import { type ObjectRef, refKey, type StoredObject } from '../../objects/object.ts';

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IEvent, IWatchResponse } from 'etcd3';
-import type { Clock } from '../../base/clock.ts';
-import { abortable } from '../../base/clock.ts';
+import { abortable, type Clock } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { delays } from '../../base/retry.ts';

@@ -1,6 +1,5 @@
 import { buildPayload, type Payload, type PayloadFile } from '../../../src/payload/payload.ts';
-import type { RelativePath } from '../../../src/spec/relative-path.ts';
-import { parentsOf } from '../../../src/spec/relative-path.ts';
+import { parentsOf, type RelativePath } from '../../../src/spec/relative-path.ts';
 import { parseVolumeId, type VolumeId } from '../../../src/spec/volume-spec.ts';
 import type { Owner, VolumeFs } from '../../../src/volume/file-system.ts';
 import type { RecordedPublication, VolumeRecord } from '../../../src/volume/record.ts';

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { TOP } from '../../support/suite/compiled.ts';
 import { filesBelow, sourceFiles } from './source-files.ts';
 
+const MAX_COLUMNS = 120;
 const THIS_FILE = relative(TOP, import.meta.filename);
 
 const source = sourceFiles('src');
@@ -35,6 +36,22 @@ test('every file that ARCHITECTURE.md names is there', () => {
   expect(names.length).toBeGreaterThan(0);
   const missing = names.filter((name) => !code.some(({ path }) => path === name || path.endsWith(`/${name}`)));
   expect(missing).toEqual([]);
+});
+
+test(`prose has at most ${MAX_COLUMNS} columns`, () => {
+  const pages = ['.', 'docs'].flatMap((directory) =>
+    readdirSync(join(TOP, directory)).flatMap((name) => (name.endsWith('.md') ? [join(directory, name)] : [])),
+  );
+  const long = pages.flatMap((page) => {
+    const prose = readFileSync(join(TOP, page), 'utf8').replaceAll(/^ *```[\s\S]*?^ *```$|^\|.*$/gm, '');
+    return prose.split('\n').flatMap((line) => (line.length > MAX_COLUMNS ? [`${page}: ${line}`] : []));
+  });
+  expect(long).toEqual([]);
+});
+
+test('no comment begins with a question word', () => {
+  const opening = /^\s*(?:\/\/|\/\*\*|\*) (?:What|Whether|Of what|Whoever)\b(?!.*\?)/m;
+  expect(matching(source, opening)).toEqual([]);
 });
 
 test('tests make temporary directories through TempDir, where the leak check sees them', () => {

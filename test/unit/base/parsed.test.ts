@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { LanternError } from '../../../src/base/errors.ts';
-import { faulty, field, mapKey, orThrow, parseBy, parsed } from '../../../src/base/parsed.ts';
+import { closest, faulty, field, mapKey, orThrow, parseBy, parsed } from '../../../src/base/parsed.ts';
 import { optional } from '../../../src/base/schemas.ts';
 import { faultLines, lanternErrorOf } from '../../support/suite/expectations.ts';
 
@@ -88,4 +88,24 @@ describe('parseBy', () => {
     const schema = z.strictObject({ a: z.string(), b: z.strictObject({ c: z.number() }) });
     expect(faultLines(parseBy(schema, { a: 1, b: { c: 'x', d: 1 }, e: 1 }))).toHaveLength(4);
   });
+});
+
+const known = ['secretName', 'items', 'defaultMode', 'optional'];
+
+it.each([
+  ['secretname', 'secretName'],
+  ['secretNam', 'secretName'],
+  ['item', 'items'],
+  ['defaultmod', 'defaultMode'],
+  ['OPTIONAL', 'optional'],
+  ['itmes', 'items'],
+  ['', undefined],
+  ['x', undefined],
+  ['configMap', undefined],
+])('the word meant by %j is %j', (word, meant) => {
+  expect(closest(word, known)).toBe(meant);
+});
+
+it('has nothing to offer where nothing is known', () => {
+  expect(closest('a', [])).toBeUndefined();
 });

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildPayload, type Payload, type PayloadFile } from '../../../src/payload/payload.ts';
-import type { RelativePath } from '../../../src/spec/relative-path.ts';
-import { parentsOf } from '../../../src/spec/relative-path.ts';
+import { parentsOf, type RelativePath } from '../../../src/spec/relative-path.ts';
 import { nodeFileSystem, type VolumeFs } from '../../../src/volume/file-system.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { formatFieldPath, parseFieldPath } from '../../../src/spec/volume-spec.ts';
+import { formatFieldPath, parseFieldPath, parseVolumeId } from '../../../src/spec/volume-spec.ts';
 import { faultLines } from '../../support/suite/expectations.ts';
 
 describe('a fieldPath', () => {
@@ -39,4 +39,12 @@ describe('a fieldPath', () => {
   ])('%j is refused', (text) => {
     expect(faultLines(parseFieldPath(text, 'f'))).toHaveLength(1);
   });
+});
+
+it.each(['a', 'csi-0123abc', '../../etc', 'ü'.repeat(64), 'x'.repeat(128), ' '])('%j is an id', (text) => {
+  expect(parseVolumeId(text)).toEqual({ ok: true, value: text });
+});
+
+it.each(['', 'x'.repeat(129), 'ü'.repeat(65), 'a\nb', 'a\0', '\u007f'])('%j is none', (text) => {
+  expect(faultLines(parseVolumeId(text))).toHaveLength(1);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { mergePatch } from '../../../../src/objects/kustomize/patch.ts';
+import { orThrow } from '../../../../src/base/parsed.ts';
+import { matchWhole, mergePatch } from '../../../../src/objects/kustomize/patch.ts';
 
 const MANIFEST = { kind: 'Secret', metadata: { name: 's', labels: { a: 'b' } }, data: { k: 'v', l: 'w' } };
 
@@ -26,4 +27,19 @@ test('$patch: delete of a map, and of all', () => {
 test('a key called __proto__ is a key like any other', () => {
   const patch = JSON.parse('{"data": {"__proto__": "p"}}');
   expect(Object.entries((mergePatch(MANIFEST, patch) as typeof MANIFEST).data)).toContainEqual(['__proto__', 'p']);
+});
+
+test.each([
+  ['web', ['web']],
+  ['we', []],
+  ['w.*', ['web', 'w.']],
+  ['web|api', ['web', 'api']],
+  ['w\\.', ['w.']],
+  ['[wa].*', ['web', 'w.', 'api']],
+])('%s', (pattern, expected) => {
+  expect([...orThrow(matchWhole(pattern, ['web', 'w.', 'api', 'webx'.slice(1), 'xweb']))]).toEqual(expected);
+});
+
+test.each(['(', '(a+)+$', '(.*)*(.*)*(.*)*x'])('%s is refused, in good time', (pattern) => {
+  expect(matchWhole(pattern, [`${'a'.repeat(250)}!`])).toMatchObject({ ok: false });
 });

@@ -1,8 +1,7 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
-import type { DoctorFacts, DoctorOptions } from '../../../../src/operations/doctor/facts.ts';
-import { gatherFacts } from '../../../../src/operations/doctor/facts.ts';
+import { type DoctorFacts, type DoctorOptions, gatherFacts } from '../../../../src/operations/doctor/facts.ts';
 import { RpcFixture } from '../../../support/projection/rpc-fixture.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
 
