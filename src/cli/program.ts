@@ -3,7 +3,7 @@ import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import { wrongUsage } from './exit.ts';
 
-export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
+type Host = { readonly version: string; readonly runDaemon: RunDaemon };
 
 /** Adds the rest to a command that has its name and summary. */
 type Complete = (command: Command, cli: Cli, host: Host) => void;

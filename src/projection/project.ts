@@ -32,7 +32,7 @@ export type ProjectionDependencies = {
 };
 
 /** The part of a request that a volume's files are made of. */
-export type Projected = {
+type Projected = {
   readonly namespace: string;
   readonly definition: VolumeDefinition;
   readonly mountGroup: number | undefined;
@@ -44,7 +44,7 @@ export type Projected = {
 export type Provenance = { readonly storeId: string; readonly objects: ReadonlyMap<string, number | null> };
 
 /** The origin of a projection target's present contents, and the tokens issued for them. */
-export type Target = {
+type Target = {
   readonly provenance: Provenance;
   readonly tokens: ReadonlyMap<string, KeptToken>;
   /** Called with all objects before they are read, so that no change after the read is missed. */

@@ -18,7 +18,7 @@ const JITTER = 0.05;
 const ISSUE_DEADLINE_MS = 30_000;
 
 /** The tokens a volume needs from the daemon's issuer. */
-export type TokensToIssue = {
+type TokensToIssue = {
   readonly issuer: TokenIssuer;
   /** The account they are for; optional if it exists without being stored. */
   readonly account: NeededObject;

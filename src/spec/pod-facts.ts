@@ -20,7 +20,7 @@ type ContainerResources = {
 };
 
 /** Resource name → quantity. As in Kubernetes, null is 0 and surrounding blanks are ignored. */
-export const quantities = mapOf((value): Parsed<string> => {
+const quantities = mapOf((value): Parsed<string> => {
   if (value === null) return parsed('0');
   const text = typeof value === 'number' ? parsed(String(value)) : trimmed(textValue(value));
   if (!text.ok) return text;

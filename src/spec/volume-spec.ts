@@ -24,9 +24,9 @@ export type ObjectSource = {
   readonly optional: boolean;
 };
 
-export type RequestSource = { readonly kind: 'request'; readonly items: readonly KeyToPath[] | undefined };
+type RequestSource = { readonly kind: 'request'; readonly items: readonly KeyToPath[] | undefined };
 
-export type DownwardSource = { readonly kind: 'downwardAPI'; readonly items: readonly DownwardItem[] };
+type DownwardSource = { readonly kind: 'downwardAPI'; readonly items: readonly DownwardItem[] };
 
 export type TokenSource = {
   readonly kind: 'serviceAccountToken';

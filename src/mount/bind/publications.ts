@@ -11,7 +11,7 @@ import type { Pools } from './pools.ts';
 import { findPublication } from './publication-root.ts';
 
 /** Identifies a publication's mount: by id and by what it shows, since the kernel reuses the id of a mount at once. */
-export type Shown = Pick<FileIdentity, 'device' | 'inode' | 'mountId'>;
+type Shown = Pick<FileIdentity, 'device' | 'inode' | 'mountId'>;
 
 export type Publication = Shown & PublishedTarget & { readonly subPath: RelativePath | undefined };
 

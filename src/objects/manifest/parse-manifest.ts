@@ -25,7 +25,7 @@ export type ManifestDocument =
   | ({ readonly kind: 'object' } & Declared)
   | { readonly kind: 'other'; readonly apiVersion: string; readonly objectKind: string; readonly raw: Fields };
 
-export type ManifestOptions = {
+type ManifestOptions = {
   /** For objects without a namespace. */
   readonly defaultNamespace: string;
 };
@@ -48,7 +48,7 @@ export function parseManifest(text: string, options: ManifestOptions): Parsed<Ma
 }
 
 /** The documents of one text; a list has several. `count` is the number of YAML documents. */
-export type ManifestPart = {
+type ManifestPart = {
   readonly count: number;
   readonly documents: readonly ManifestDocument[];
   readonly faults: readonly Fault[];

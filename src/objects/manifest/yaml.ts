@@ -34,7 +34,7 @@ const MAX_FAULTS = 10;
 const MAX_PROBLEMS = 10_000;
 const EXPANDS = 'aliases (*name) expand to too much, or a merge key (<<) has no mapping';
 
-export type YamlOptions = {
+type YamlOptions = {
   /** The number of the first line. Default: 1. */
   readonly firstLine?: number;
   /** If set, whole numbers that a double cannot hold become bigints, else the nearest double. */
@@ -252,7 +252,7 @@ class NodeCounter {
 }
 
 /** Includes all repetitions by aliases. `characters` are those of keys and values. */
-export type Size = { readonly nodes: number; readonly characters: number };
+type Size = { readonly nodes: number; readonly characters: number };
 
 const NONE: Size = { nodes: 0, characters: 0 };
 

@@ -15,7 +15,7 @@ export function worst(verdicts: readonly Verdict[]): Verdict {
 }
 
 /** `finding` is a sentence. `nextStep` is advice, or empty. */
-export type Finding = { readonly verdict: Verdict; readonly finding: string; readonly nextStep: string };
+type Finding = { readonly verdict: Verdict; readonly finding: string; readonly nextStep: string };
 
 export type NamedFinding = Finding & { readonly name: string };
 

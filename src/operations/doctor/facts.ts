@@ -58,10 +58,10 @@ export type PathFact = { readonly path: string } & (
 );
 
 /** `unknown`: the mount is not in the mount table. */
-export type Propagation = 'shared' | 'slave' | 'private' | 'unknown';
+type Propagation = 'shared' | 'slave' | 'private' | 'unknown';
 
 /** `profile` is AppArmor's profile of this process. */
-export type SecurityModule =
+type SecurityModule =
   | { readonly kind: 'none' }
   | { readonly kind: 'apparmor'; readonly profile: string }
   | { readonly kind: 'selinux'; readonly isEnforcing: boolean };

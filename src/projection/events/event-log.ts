@@ -4,7 +4,7 @@ import { cutText } from '../../base/text.ts';
 import { type EventDraft, type EventRecorder, type InvolvedObject, involvedPod } from '../../objects/event.ts';
 
 /** The volume that an event is about, and its time in milliseconds since 1970 UTC. */
-export type EventHead = {
+type EventHead = {
   readonly volumeId: string;
   readonly namespace: string;
   /** The workload, as far as the request names it. */
@@ -17,7 +17,7 @@ export type EventHead = {
  * - `request`: a mount or an update asked for other contents.
  * - `refresh`: a refresh without either found a change, or renewed a token.
  */
-export type UpdateCause = 'object' | 'request' | 'refresh';
+type UpdateCause = 'object' | 'request' | 'refresh';
 
 /** An event of a volume, without its head. `reason` is one word, as in an event of Kubernetes. */
 export type VolumeIncident =

@@ -14,7 +14,7 @@ import type { PodRequest } from './pods.ts';
 /** The user the daemon runs as (undefined if unknown). `canChangeOwners`: it may give files to others. */
 export type FileGiver = { readonly user: number | undefined; readonly canChangeOwners: boolean };
 
-export type AdmittedPod = {
+type AdmittedPod = {
   /** With the containers of the request, the token of its account, and only volumes that a container mounts. */
   readonly pod: Pod;
   /** Names of the volumes that Lantern makes. */

@@ -11,7 +11,7 @@ import { parseSubPath, type RelativePath } from '../../spec/relative-path.ts';
 import type { EnvironmentRequest, Projector } from '../projector.ts';
 import type { ContainerMount, MountedContainer } from './pods.ts';
 
-export type ResolvedContainer = { readonly container: MountedContainer; readonly notices: readonly Notice[] };
+type ResolvedContainer = { readonly container: MountedContainer; readonly notices: readonly Notice[] };
 
 /** Resolves variables, credentials and targets of one container, without mounting. Errors name the container. */
 export async function resolveContainer(

@@ -11,7 +11,7 @@ export type PodVolume = VolumeStatus & {
 };
 
 /** A pod as its volumes' ids name it. */
-export type PodName = { readonly namespace: string; readonly name: string };
+type PodName = { readonly namespace: string; readonly name: string };
 
 /** Volumes of one pod below one root, or all. The cost depends on the pod only: its volumes' ids are adjacent. */
 export function podVolumes(projector: Projector, pod: PodName, root: string | undefined): readonly PodVolume[] {

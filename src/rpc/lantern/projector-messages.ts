@@ -108,7 +108,7 @@ function tooLong(field: string, texts: readonly string[]): Fault[] {
  * A message as plain JSON. Omits values that proto3 cannot distinguish from absent ones (null, empty lists, empty
  * text), and the loader's markers of optional fields (`_mode: "mode"`).
  */
-export function plain(value: unknown, names: ReadonlyMap<string, string>): unknown {
+function plain(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((item) => plain(item, names));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([key, item]) => isPresent(key, item));

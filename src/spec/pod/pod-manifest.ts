@@ -15,7 +15,7 @@ import { MAX_ID } from '../source-schemas.ts';
 import { readResources } from './container-resources.ts';
 import { withPodFieldFaults } from './pod-fields.ts';
 
-export type PodManifest = {
+type PodManifest = {
   readonly namespace: string | undefined;
   /** The account is `default` if the manifest names none. */
   readonly facts: PodFacts;
