@@ -32,7 +32,7 @@ export async function manifestFiles(paths: readonly string[], recursive: boolean
   return files;
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+export async function isDirectory(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch (error) {

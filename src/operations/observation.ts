@@ -1,10 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import { descriptorLimit } from '../base/host-resources.ts';
 import type { Log } from '../base/log.ts';
+import type { Projector } from '../projection/projector.ts';
 import { connectionLimits, RefusedConnections } from '../rpc/transport/connection-limits.ts';
+import type { RpcServer } from '../rpc/transport/server.ts';
+import type { Source, Writability } from '../stores/store.ts';
 import { Metrics, type Readings } from './metrics.ts';
 import { type Page, PageServer, plainPage } from './page-server.ts';
-import type { ReadinessCheck } from './readiness.ts';
 
 /** Available once the daemon is complete. */
 type Observed = Readings & { readonly readiness: () => readonly ReadinessCheck[] };
@@ -62,4 +64,36 @@ function readyPage(checks: readonly ReadinessCheck[]): Page {
   );
   const isReady = checks.every(({ problem }) => problem === undefined);
   return plainPage(isReady ? 200 : 503, `${lines.join('\n')}\n`);
+}
+
+/** `problem` is undefined while the condition is met. */
+export type ReadinessCheck = { readonly name: string; readonly problem: string | undefined };
+
+type ReadinessParts = {
+  readonly source: Pick<Source, 'ready'>;
+  readonly projector: Pick<Projector, 'isReady'>;
+  readonly server: Pick<RpcServer, 'isServing'>;
+  /** Undefined for a store that cannot run out of space. */
+  readonly writability?: Pick<Writability, 'problem'> | undefined;
+};
+
+export function readinessOf(parts: ReadinessParts, signal: AbortSignal): () => readonly ReadinessCheck[] {
+  let isSynced = false;
+  parts.source.ready(signal).then(
+    () => {
+      isSynced = true;
+    },
+    () => {},
+  );
+  return () => [
+    check('source', isSynced, 'the store has not synced yet'),
+    check('volumes', parts.projector.isReady, 'volumes of an earlier daemon are not taken over yet'),
+    check('grpc', parts.server.isServing, 'calls are not served yet'),
+    // The page is public, and the problem may name a path.
+    check('store', parts.writability?.problem === undefined, 'writes fail; the log says why'),
+  ];
+}
+
+function check(name: string, isDone: boolean, problem: string): ReadinessCheck {
+  return { name, problem: isDone ? undefined : problem };
 }

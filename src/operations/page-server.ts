@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
-import { Admission, type AdmissionLimits, type Admitted } from '../rpc/transport/admission.ts';
-import { tcpPeer } from '../rpc/transport/connecting-peer.ts';
+import { Admission, type AdmissionLimits, type Admitted, tcpPeer } from '../rpc/transport/admission.ts';
 import type { RefusalReason, RefusedConnections } from '../rpc/transport/connection-limits.ts';
 import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
 

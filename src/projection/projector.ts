@@ -7,9 +7,9 @@ import type { ImageReference } from '../spec/image-reference.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import type { VolumeDefinition, VolumeId } from '../spec/volume-spec.ts';
+import type { TreeEntry } from '../volume/file-system.ts';
 import type { FileSummary } from '../volume/generation-contents.ts';
 import type { AccessMode, MountFlag, RecordedPodVolume, RecordedPublication, RequestInputs } from '../volume/record.ts';
-import type { TreeEntry } from '../volume/tree.ts';
 import type { VolumeEvent } from './events/event-log.ts';
 
 /** The interface for the services. Calls for one volume run one after the other. Every wait ends with the signal. */

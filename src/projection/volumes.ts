@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { Slices } from '../base/steps.ts';
@@ -6,8 +7,9 @@ import type { EnvNameRule } from '../objects/env-names.ts';
 import type { ObjectRef } from '../objects/object.ts';
 import { byteOrder } from '../payload/payload.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
+import type { Staleness } from '../stores/store.ts';
+import type { TreeEntry } from '../volume/file-system.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
-import type { TreeEntry } from '../volume/tree.ts';
 import type { VolumeEvent } from './events/event-log.ts';
 import { Freshness } from './freshness/freshness.ts';
 import { whileObjectsAreMissing } from './freshness/missing-objects.ts';
@@ -27,7 +29,6 @@ import type {
   VolumeStatus,
 } from './projector.ts';
 import { resolveCredentials, resolveEnvironment } from './resolve.ts';
-import { StalenessReports } from './staleness-reports.ts';
 import { UNKNOWN_ID, Volume, type VolumeDependencies } from './volume.ts';
 
 export type VolumesDependencies = Omit<VolumeDependencies, 'freshness' | 'locks' | 'stop' | 'onChange'> & {
@@ -299,3 +300,59 @@ export type VolumeCensus = {
   /** Generations that stay only because a subPath publication, or a bind that others made, shows them. */
   readonly pinnedGenerations: number;
 };
+
+/** An etcd election, or a member that goes away, is over sooner and not worth an event for every volume. */
+const PATIENCE_MS = 5_000;
+
+/** Emits an event for every volume with objects when the store is out of touch, and another when it is back. */
+export class StalenessReports implements Disposable {
+  readonly #staleness: Staleness;
+  readonly #clock: Clock;
+  readonly #volumes: () => readonly Volume[];
+  readonly #subscription: Disposable;
+  #timer: Disposable | undefined;
+  /** The reported volumes, and since when they are stale (milliseconds since 1970 UTC). */
+  #reported: ReadonlyMap<Volume, number> = new Map();
+
+  constructor(staleness: Staleness, clock: Clock, volumes: () => readonly Volume[]) {
+    this.#staleness = staleness;
+    this.#clock = clock;
+    this.#volumes = volumes;
+    this.#subscription = staleness.onTouch(() => this.#onTouch());
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  #onTouch(): void {
+    this.#timer?.[Symbol.dispose]();
+    if (this.#staleness.staleSince === undefined) this.#reportEnd();
+    else this.#timer = this.#clock.after(PATIENCE_MS, () => this.#report());
+  }
+
+  #report(): void {
+    const reported = new Map<Volume, number>();
+    for (const volume of this.#volumes()) {
+      const since = volume.staleSince;
+      if (since === undefined) continue;
+      const message = `the contents stay as they are since ${new Date(since).toISOString()}: ${this.#staleness.problem ?? 'the store is out of touch'}`;
+      volume.emit({ type: 'warning', reason: 'SourceStale', message });
+      reported.set(volume, since);
+    }
+    this.#reported = reported;
+  }
+
+  #reportEnd(): void {
+    const reported = this.#reported;
+    this.#reported = new Map();
+    if (reported.size === 0) return;
+    for (const volume of this.#volumes()) {
+      const since = reported.get(volume);
+      if (since === undefined) continue;
+      const message = `its objects are followed again; the store was out of touch since ${new Date(since).toISOString()}`;
+      volume.emit({ type: 'recovered', message });
+    }
+  }
+}

@@ -6,29 +6,35 @@ import type { ObjectChange, Source } from './store.ts';
 // Sources in front of the store that volumes read from. With `--change-detection=watch`, none is used and changes are
 // followed.
 
-const NOT_FOLLOWED: Disposable = { [Symbol.dispose]: () => {} };
-
-/** `--change-detection=get`: every read goes to the store, and nothing is followed. */
-export class UnfollowedSource implements Source {
-  readonly #source: Source;
+class ForwardingSource implements Source {
+  protected readonly below: Source;
 
   constructor(source: Source) {
-    this.#source = source;
+    this.below = source;
   }
 
   get storeId(): string {
-    return this.#source.storeId;
+    return this.below.storeId;
   }
 
   ready(signal: AbortSignal): Promise<void> {
-    return this.#source.ready(signal);
+    return this.below.ready(signal);
   }
 
   get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#source.get(ref, signal);
+    return this.below.get(ref, signal);
   }
 
-  follow(): Disposable {
+  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
+    return this.below.follow(ref, listener);
+  }
+}
+
+const NOT_FOLLOWED: Disposable = { [Symbol.dispose]: () => {} };
+
+/** `--change-detection=get`: every read goes to the store, and nothing is followed. */
+export class UnfollowedSource extends ForwardingSource {
+  override follow(): Disposable {
     return NOT_FOLLOWED;
   }
 }
@@ -42,7 +48,6 @@ type Entry = { readonly read: Promise<StoredObject | undefined>; readonly timer:
 export class CachedSource extends UnfollowedSource {
   /** Reads the store each time and refills the cache, for callers that need the newest state. */
   readonly newest: Source;
-  readonly #source: Source;
   readonly #clock: Clock;
   readonly #ttlMs: number;
   readonly #entries = new Map<string, Entry>();
@@ -51,7 +56,6 @@ export class CachedSource extends UnfollowedSource {
 
   constructor(source: Source, { clock, ttlMs }: { readonly clock: Clock; readonly ttlMs: number }) {
     super(source);
-    this.#source = source;
     this.#clock = clock;
     this.#ttlMs = ttlMs;
     this.newest = new Newest(source, (ref) => this.#read(ref));
@@ -65,7 +69,7 @@ export class CachedSource extends UnfollowedSource {
   #read(ref: ObjectRef): Promise<StoredObject | undefined> {
     const key = refKey(ref);
     this.#entries.get(key)?.timer[Symbol.dispose]();
-    const read = this.#source.get(ref, this.#never);
+    const read = this.below.get(ref, this.#never);
     const entry: Entry = { read, timer: this.#clock.after(this.#ttlMs, () => this.#drop(key, entry)) };
     this.#entries.set(key, entry);
     read.catch(() => this.#drop(key, entry));
@@ -94,34 +98,21 @@ class Newest extends UnfollowedSource {
 const READ_DEADLINE_MS = 30_000;
 
 /** Ends a read with `unavailable` if a remote store does not answer within 30 s. */
-export class BoundedSource implements Source {
-  readonly #source: Source;
+export class BoundedSource extends ForwardingSource {
   readonly #clock: Clock;
 
   constructor(source: Source, { clock }: { readonly clock: Clock }) {
-    this.#source = source;
+    super(source);
     this.#clock = clock;
   }
 
-  get storeId(): string {
-    return this.#source.storeId;
-  }
-
-  ready(signal: AbortSignal): Promise<void> {
-    return this.#source.ready(signal);
-  }
-
-  get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
+  override get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {
     const late = () =>
       new LanternError(
         'unavailable',
         `read ${describeRef(ref)}: the store did not answer within ${READ_DEADLINE_MS / 1000} s; see that it is reachable`,
       );
     const limit = { clock: this.#clock, ms: READ_DEADLINE_MS, late };
-    return withDeadline(limit, signal, (bounded) => this.#source.get(ref, bounded));
-  }
-
-  follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
-    return this.#source.follow(ref, listener);
+    return withDeadline(limit, signal, (bounded) => this.below.get(ref, bounded));
   }
 }

@@ -1,6 +1,7 @@
 import * as node from 'node:fs';
 import { errnoOf } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
+import { byteOrderAmong } from '../payload/payload.ts';
 
 /**
  * The part of a file system that volumes need. Each method is (or stands for) one system call, so that a test can stop
@@ -234,4 +235,41 @@ export function* tryRemovingTree(fs: VolumeFs, directory: string): Steps<boolean
     if (errnoOf(error) === undefined) throw error;
     return false;
   }
+}
+
+export type TreeEntry = {
+  /** Relative to the volume. */
+  readonly path: string;
+  readonly type: 'file' | 'directory' | 'symlink';
+  /** Permission bits, setgid included. */
+  readonly mode: number;
+  readonly user: number;
+  readonly group: number;
+  readonly size: number;
+  readonly linkTarget: string | undefined;
+  readonly contents: Uint8Array | undefined;
+};
+
+type ReadTreeOptions = { readonly withContents: boolean };
+
+/** Everything below a directory, depth first, in byte order, links not followed. `withContents` adds file contents. */
+export function* readingTree(fs: VolumeFs, directory: string, options: ReadTreeOptions): Steps<TreeEntry[]> {
+  const entries: TreeEntry[] = [];
+  const visit = function* (parent: string): Steps<void> {
+    const names = fs.readdir(parent === '' ? directory : `${directory}/${parent}`).map(({ name }) => name);
+    for (const name of names.sort(byteOrderAmong(names))) {
+      const path = parent === '' ? name : `${parent}/${name}`;
+      const place = `${directory}/${path}`;
+      const status = fs.lstat(place);
+      if (status === undefined || status.type === 'other') continue;
+      const { type } = status;
+      const linkTarget = type === 'symlink' ? fs.readlink(place) : undefined;
+      const contents = type === 'file' && options.withContents ? fs.readFile(place) : undefined;
+      entries.push({ path, ...status, type, linkTarget, contents });
+      yield;
+      if (type === 'directory') yield* visit(path);
+    }
+  };
+  yield* visit('');
+  return entries;
 }

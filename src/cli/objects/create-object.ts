@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { invalid, toLanternError } from '../../base/errors.ts';
@@ -10,7 +10,7 @@ import type { ObjectDraft } from '../../objects/object.ts';
 import { validateObject } from '../../objects/validate-object.ts';
 import type { Cli } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
-import { inFile, readBytes } from '../input-files.ts';
+import { inFile, isDirectory, readBytes } from '../input-files.ts';
 import { nameOfKind } from '../kinds.ts';
 import { collect, namespaceOption, outputOption } from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
@@ -163,14 +163,6 @@ function parseFileSource(source: string): { readonly key: string | undefined; re
 /** Read through the terminal: stdin may be a socket, which cannot be opened by name. */
 function isStdin(path: string): boolean {
   return path === '-' || path === '/dev/stdin';
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    throw toLanternError(error, `read "${path}"`);
-  }
 }
 
 /** Reads regular files whose names are valid keys, in order of name. Skips others with a notice. */

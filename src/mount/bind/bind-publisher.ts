@@ -12,8 +12,7 @@ import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from '../publ
 import type { TargetRoots } from '../targets/target-roots.ts';
 import { BoundVolume } from './bound-volume.ts';
 import type { Pool, Pools } from './pools.ts';
-import { isPoolMounted, publicationRoot } from './publication-root.ts';
-import { clearTarget } from './publications.ts';
+import { clearTarget, isPoolMounted, publicationRoot } from './publications.ts';
 import { resumePool } from './resume-pool.ts';
 
 type BindPublisherDependencies = {

@@ -17,12 +17,13 @@ import type { FileIdentity } from '../linux/system-calls.ts';
 import type { Findings, HostedVolume, PublishedTarget, VolumeUsage } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target-roots.ts';
 import { type Pool, type Pools, poolIsFull, poolIsGone } from './pools.ts';
-import { findPublication, isDataOf } from './publication-root.ts';
 import {
   BoundPublications,
   clearTarget,
   cover,
+  findPublication,
   foreign,
+  isDataOf,
   isSame,
   isShowing,
   type Publication,

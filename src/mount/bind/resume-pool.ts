@@ -11,8 +11,7 @@ import type { ResumedVolume } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target-roots.ts';
 import type { BoundVolume } from './bound-volume.ts';
 import type { Pool, Pools } from './pools.ts';
-import { publicationRoot } from './publication-root.ts';
-import type { Publication } from './publications.ts';
+import { type Publication, publicationRoot } from './publications.ts';
 
 type ResumePoolOptions = {
   readonly pool: Pool;

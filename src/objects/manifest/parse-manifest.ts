@@ -35,31 +35,48 @@ type ManifestOptions = {
  * a fault starts with the document: `document 2 (Secret "db"): data[x]`.
  */
 export function parseManifest(text: string, options: ManifestOptions): Parsed<ManifestDocument[]> {
-  const documents: ManifestDocument[] = [];
+  return inTurn(text, (document, before) => parseManifestDocument(document, before, options));
+}
+
+/** The raw documents of a manifest; see `parseManifest`. */
+export function readDocuments(text: string): Parsed<DocumentPlace[]> {
+  return inTurn(text, readPart);
+}
+
+/** The documents of one text; a list has several. `count` is the number of YAML documents. */
+type ManifestPart<Document> = {
+  readonly count: number;
+  readonly documents: readonly Document[];
+  readonly faults: readonly Fault[];
+};
+
+/** `before` is the sum of the earlier counts. */
+function inTurn<Document>(
+  text: string,
+  read: (text: DocumentText, before: number) => ManifestPart<Document>,
+): Parsed<Document[]> {
+  const documents: Document[] = [];
   const faults: Fault[] = [];
   let before = 0;
   for (const document of documentsIn(text)) {
-    const result = parseManifestDocument(document, before, options);
-    before += result.count;
-    for (const fault of result.faults) faults.push(fault);
-    for (const each of result.documents) documents.push(each);
+    const part = read(document, before);
+    before += part.count;
+    for (const fault of part.faults) faults.push(fault);
+    for (const each of part.documents) documents.push(each);
   }
   return faults.length > 0 ? faulty(faults) : parsed(documents);
 }
 
-/** The documents of one text; a list has several. `count` is the number of YAML documents. */
-type ManifestPart = {
-  readonly count: number;
-  readonly documents: readonly ManifestDocument[];
-  readonly faults: readonly Fault[];
-};
-
-/** Parses one of `documentsIn` a manifest. `before` is the sum of the earlier counts. */
-export function parseManifestDocument(text: DocumentText, before: number, options: ManifestOptions): ManifestPart {
+/** Parses one of `documentsIn` a manifest. */
+export function parseManifestDocument(
+  text: DocumentText,
+  before: number,
+  options: ManifestOptions,
+): ManifestPart<ManifestDocument> {
   const part = readPart(text, before);
   const documents: ManifestDocument[] = [];
   const faults = [...part.faults];
-  for (const place of part.places) {
+  for (const place of part.documents) {
     const result = parseDocument(place, options);
     if (result.ok) documents.push(result.value);
     else for (const fault of result.faults) faults.push(fault);
@@ -70,34 +87,14 @@ export function parseManifestDocument(text: DocumentText, before: number, option
 /** A raw document and its place: `document 2`, `document 1, items[3]`. */
 type DocumentPlace = { readonly raw: unknown; readonly where: string };
 
-/** The raw documents of a manifest; see `parseManifest`. */
-export function readDocuments(text: string): Parsed<DocumentPlace[]> {
-  const places: DocumentPlace[] = [];
-  const faults: Fault[] = [];
-  let before = 0;
-  for (const document of documentsIn(text)) {
-    const part = readPart(document, before);
-    before += part.count;
-    for (const fault of part.faults) faults.push(fault);
-    for (const place of part.places) places.push(place);
-  }
-  return faults.length > 0 ? faulty(faults) : parsed(places);
-}
-
-type ReadPart = {
-  readonly count: number;
-  readonly places: readonly DocumentPlace[];
-  readonly faults: readonly Fault[];
-};
-
-function readPart(text: DocumentText, before: number): ReadPart {
+function readPart(text: DocumentText, before: number): ManifestPart<DocumentPlace> {
   const yaml = parseYamlDocuments(text.text, TEXT_LIMITS.document, { firstLine: text.line, exact: true });
   // The real number is unknown; it is one in all but contrived cases.
-  if (!yaml.ok) return { count: 1, places: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
+  if (!yaml.ok) return { count: 1, documents: [], faults: yaml.faults.map((fault) => inDocument(fault, before + 1)) };
   const given = yaml.value.flatMap((raw, index) => {
     return raw === null ? [] : [{ raw, where: `document ${before + index + 1}` }];
   });
-  return { count: yaml.value.length, places: given.flatMap(itemsOf), faults: [] };
+  return { count: yaml.value.length, documents: given.flatMap(itemsOf), faults: [] };
 }
 
 export function parseDocument(place: DocumentPlace, options: ManifestOptions): Parsed<ManifestDocument> {

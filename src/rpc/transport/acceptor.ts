@@ -3,8 +3,14 @@ import type { ServerHttp2Session } from 'node:http2';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
-import { Admission, type AdmissionLimits, type Admitted } from './admission.ts';
-import { type ConnectingPeer, tcpPeer, unixPeers } from './connecting-peer.ts';
+import {
+  Admission,
+  type AdmissionLimits,
+  type Admitted,
+  type ConnectingPeer,
+  tcpPeer,
+  unixPeers,
+} from './admission.ts';
 import { FIRST_WORD_MS, type Listener, type RefusalReason, type RefusedConnections } from './connection-limits.ts';
 import { GuardedSession } from './guarded-session.ts';
 

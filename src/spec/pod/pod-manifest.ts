@@ -30,7 +30,7 @@ type PodManifest = {
 };
 
 /** `path` is the container's place in the manifest: `spec.containers[0]`. */
-type ListedContainer = {
+export type ListedContainer = {
   readonly name: string;
   readonly image: string;
   readonly isInit: boolean;
@@ -40,7 +40,7 @@ type ListedContainer = {
 };
 
 /** The ids that a container runs as; undefined if its image decides. */
-export type RunAs = { readonly user: number | undefined; readonly group: number | undefined };
+type RunAs = { readonly user: number | undefined; readonly group: number | undefined };
 
 /** `raw` is parsed YAML or JSON. Returns all faults, with paths as Kubernetes prints them. */
 export function parsePodManifest(raw: unknown): Parsed<PodManifest> {

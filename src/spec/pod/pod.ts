@@ -6,7 +6,7 @@ import { TEXT_LIMITS } from '../../objects/text-limits.ts';
 import { type ContainerEnv, type PodPlacement, parseContainerEnv } from '../container-env.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { withPodFieldFaults } from './pod-fields.ts';
-import { CONTAINER_LISTS, fieldsOf, type RunAs, readPodManifest } from './pod-manifest.ts';
+import { CONTAINER_LISTS, fieldsOf, type ListedContainer, readPodManifest } from './pod-manifest.ts';
 import { type PodVolume, readPodVolumes, readVolumeMounts, type VolumeMount } from './pod-volumes.ts';
 
 export type Pod = {
@@ -25,11 +25,7 @@ export type Pod = {
   readonly containers: readonly PodContainer[];
 };
 
-export type PodContainer = {
-  readonly name: string;
-  readonly image: string;
-  readonly isInit: boolean;
-  readonly runAs: RunAs;
+export type PodContainer = Omit<ListedContainer, 'path' | 'raw'> & {
   readonly env: ContainerEnv;
   readonly mounts: readonly VolumeMount[];
 };

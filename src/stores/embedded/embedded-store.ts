@@ -8,7 +8,6 @@ import { applicationOf, requireVersion } from '../kept/next-state.ts';
 import type { Applied, ApplyOptions, ObjectEvent, Writability } from '../store.ts';
 import { dataPaths, SpaceReserve } from './data-directory.ts';
 import { EmbeddedDatabase, type EmbeddedLocation } from './database.ts';
-import { type Remaining, StoreTrouble } from './trouble.ts';
 
 type EmbeddedStoreOptions = EmbeddedLocation & {
   readonly clock?: Clock;
@@ -278,4 +277,59 @@ function unknownOutcome({ code, message }: LanternError): LanternError {
     code,
     `${message}; whether this write was kept is not known until the store can be opened again: read it then, or write it again`,
   );
+}
+
+/** The writes that a store in trouble accepts. `none`: its files could not be opened again. */
+export type Remaining = 'deletions' | 'none';
+
+/** The writability of a store whose last write failed. */
+export class StoreTrouble implements Writability {
+  readonly #listeners = new Set<() => void>();
+  #state: { readonly since: number; readonly error: LanternError; readonly remaining: Remaining } | undefined;
+
+  get refusingSince(): number | undefined {
+    return this.#state?.since;
+  }
+
+  get error(): LanternError | undefined {
+    return this.#state?.error;
+  }
+
+  get remaining(): Remaining | undefined {
+    return this.#state?.remaining;
+  }
+
+  get problem(): string | undefined {
+    if (this.#state === undefined) return undefined;
+    const { error, remaining } = this.#state;
+    const still = remaining === 'deletions' ? 'objects can be read and deleted' : 'objects can be read';
+    return `${error.message}; until then ${still}, and nothing is lost`;
+  }
+
+  /** The error for a refused write, with the trouble's code. Only during trouble. */
+  refusal(): LanternError {
+    return new LanternError(this.#state?.error.code ?? 'internal', this.problem ?? 'write to the store');
+  }
+
+  /** Begins the trouble, or changes its reason; its start time stays. */
+  begin(error: LanternError, remaining: Remaining, now: number): void {
+    const isSame = this.#state?.remaining === remaining && this.#state.error.message === error.message;
+    this.#state = { since: this.#state?.since ?? now, error, remaining };
+    if (!isSame) this.#notify();
+  }
+
+  end(): void {
+    if (this.#state === undefined) return;
+    this.#state = undefined;
+    this.#notify();
+  }
+
+  onChange(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
 }

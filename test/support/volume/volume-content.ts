@@ -1,9 +1,9 @@
+import { finish } from '../../../src/base/steps.ts';
 import { buildPayload, type Payload, type PayloadFile } from '../../../src/payload/payload.ts';
 import { parentsOf, type RelativePath } from '../../../src/spec/relative-path.ts';
 import { parseVolumeId, type VolumeId } from '../../../src/spec/volume-spec.ts';
-import type { Owner, VolumeFs } from '../../../src/volume/file-system.ts';
+import { type Owner, readingTree, type VolumeFs } from '../../../src/volume/file-system.ts';
 import type { RecordedPublication, VolumeRecord } from '../../../src/volume/record.ts';
-import { readTree } from '../../../src/volume/tree.ts';
 import { relativePath, volumeSpec } from '../objects/builders.ts';
 
 export type ContentFile = string | (Partial<Omit<PayloadFile, 'bytes'>> & { readonly text: string });
@@ -88,7 +88,7 @@ export function viewThroughNames(fs: VolumeFs, directory: string): { view: View;
 
 function viewBelow(fs: VolumeFs, root: string): View {
   const view: Record<string, string> = {};
-  for (const { path, type, mode, user, group, contents } of readTree(fs, root, { withContents: true })) {
+  for (const { path, type, mode, user, group, contents } of finish(readingTree(fs, root, { withContents: true }))) {
     if (type === 'symlink') throw new Error(`a link in a generation: "${path}"`);
     if (type === 'directory') view[`${path}/`] = `${octal(mode)} :${group}`;
     else view[path] = `${octal(mode)} ${user}:${group} ${Buffer.from(contents ?? []).toString('hex')}`;

@@ -2,8 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { LanternError } from '../../../src/base/errors.ts';
 import { silentLog } from '../../../src/base/log.ts';
-import { Observation } from '../../../src/operations/observation.ts';
-import { readinessOf } from '../../../src/operations/readiness.ts';
+import { Observation, readinessOf } from '../../../src/operations/observation.ts';
 
 const READINGS = {
   census: () => ({

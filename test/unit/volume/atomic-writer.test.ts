@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
+import { finish } from '../../../src/base/steps.ts';
 import type { Payload } from '../../../src/payload/payload.ts';
-import type { VolumeFs } from '../../../src/volume/file-system.ts';
+import { readingTree, type VolumeFs } from '../../../src/volume/file-system.ts';
 import { generationName } from '../../../src/volume/layout.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
-import { readTree } from '../../../src/volume/tree.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
 import { Crash, CrashingFileSystem, type CrashingOptions } from '../../support/volume/crashing-file-system.ts';
@@ -140,13 +140,13 @@ describe('a file system call that fails', () => {
   test('before the swap takes the new generation away again', () => {
     const state = STATES['a volume'] ?? expect.fail();
     const memory = prepared(state);
-    const before = readTree(memory, DIRECTORY, { withContents: true });
+    const before = finish(readingTree(memory, DIRECTORY, { withContents: true }));
     const rename = callNames(state, OTHER_MODES).indexOf('rename') + 1;
     expect(rename).toBeGreaterThan(10);
     for (let call = 1; call <= rename; call++) {
       const isFull = attempt(memory, OTHER_MODES, { fail: { call, errno: 'ENOSPC' } }, LanternError);
       // Only where nothing new was made yet can a sweep or a comparison go on without the call.
-      if (!isFull) expect(readTree(memory, DIRECTORY, { withContents: true })).toEqual(before);
+      if (!isFull) expect(finish(readingTree(memory, DIRECTORY, { withContents: true }))).toEqual(before);
     }
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { finish } from '../../../src/base/steps.ts';
+import { readingTree } from '../../../src/volume/file-system.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
-import { readTree } from '../../../src/volume/tree.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
 import { payloadOf } from '../../support/volume/volume-content.ts';
@@ -12,7 +13,7 @@ test('a tree lists generation, ..data and visible links depth first, names in by
   const { generation } = writer.write(
     payloadOf({ b: 'x', 'a/c': { text: 'secret', mode: 0o400 }, '\u{ff5e}': '', '\u{1f600}': '' }),
   );
-  const entries = readTree(fs, '/v', { withContents: false });
+  const entries = finish(readingTree(fs, '/v', { withContents: false }));
   expect(entries.map(({ path, type, linkTarget }) => [path, linkTarget ?? type])).toEqual([
     [generation, 'directory'],
     [`${generation}/a`, 'directory'],
@@ -28,6 +29,6 @@ test('a tree lists generation, ..data and visible links depth first, names in by
   ]);
   expect(entries.every(({ contents }) => contents === undefined)).toBe(true);
   expect(entries[2]).toMatchObject({ mode: 0o400, size: 6, ...fs.owner });
-  const [, , secret] = readTree(fs, '/v', { withContents: true });
+  const [, , secret] = finish(readingTree(fs, '/v', { withContents: true }));
   expect(Buffer.from(secret?.contents ?? []).toString()).toBe('secret');
 });

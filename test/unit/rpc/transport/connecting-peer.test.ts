@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tcpPeer } from '../../../../src/rpc/transport/connecting-peer.ts';
+import { tcpPeer } from '../../../../src/rpc/transport/admission.ts';
 
 test.each([
   ['192.0.2.1', '192.0.2.1'],
