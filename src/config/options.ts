@@ -4,10 +4,9 @@ import { availableMemory, defaultPoolTotal } from '../base/host-resources.ts';
 import type { LogFormat, LogLevel } from '../base/log.ts';
 import type { EnvNameRule } from '../objects/env-names.ts';
 import { defaultDataDirectory, defaultKeyFile } from '../stores/embedded/data-directory.ts';
-import { Computed, option, unset } from './option.ts';
-import { defaultRunDirectory } from './run-directory.ts';
 import {
   address,
+  Computed,
   directory,
   driverName,
   endpoint,
@@ -17,14 +16,17 @@ import {
   group,
   nodeId,
   oneOf,
+  option,
   period,
   repeated,
   size,
   stringOrUri,
   switchBetween,
   toggle,
+  unset,
   userName,
-} from './values.ts';
+} from './option.ts';
+import { defaultRunDirectory } from './run-directory.ts';
 
 export const KUBELET_PODS = '/var/lib/kubelet/pods';
 

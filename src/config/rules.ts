@@ -2,8 +2,8 @@ import { BlockList, isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { EtcdConfig } from '../stores/etcd/identity.ts';
 import { type GivenOptions, type NamesIn, namesIn, type OptionName } from './given-options.ts';
+import { MAX_SOCKET_PATH_BYTES } from './option.ts';
 import { OPTIONS } from './options.ts';
-import { MAX_SOCKET_PATH_BYTES } from './values.ts';
 
 /** `insecure` and `tls` exclude each other. */
 export type TcpConfig = {

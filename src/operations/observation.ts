@@ -67,7 +67,7 @@ function readyPage(checks: readonly ReadinessCheck[]): Page {
 }
 
 /** `problem` is undefined while the condition is met. */
-export type ReadinessCheck = { readonly name: string; readonly problem: string | undefined };
+type ReadinessCheck = { readonly name: string; readonly problem: string | undefined };
 
 type ReadinessParts = {
   readonly source: Pick<Source, 'ready'>;

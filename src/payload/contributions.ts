@@ -3,8 +3,7 @@ import { accountRefOf, sourceRefOf } from '../spec/object-refs.ts';
 import { parseRelativePath, type RelativePath } from '../spec/relative-path.ts';
 import type { FileAttributes, KeyToPath, ObjectSource, SourceSpec, TokenSource } from '../spec/volume-spec.ts';
 import { downwardValue } from './downward-fields.ts';
-import { invalid, missing, type PayloadFile, type Problem } from './payload.ts';
-import type { RenderInputs } from './render-inputs.ts';
+import { invalid, missing, type PayloadFile, type Problem, type RenderInputs } from './payload.ts';
 
 export type Contribution = {
   /** For messages: `Secret default/db`. */

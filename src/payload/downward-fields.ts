@@ -1,8 +1,7 @@
 import type { PodFacts } from '../spec/pod-facts.ts';
 import { ceilDivide, parseQuantity } from '../spec/quantity.ts';
 import type { DownwardValue, FieldPath } from '../spec/volume-spec.ts';
-import { byteOrder, invalid, type Problem } from './payload.ts';
-import type { RenderInputs } from './render-inputs.ts';
+import { byteOrder, invalid, type Problem, type RenderInputs } from './payload.ts';
 
 export type DownwardInputs = Pick<RenderInputs, 'pod' | 'namespace' | 'allocatable'>;
 

@@ -11,8 +11,7 @@ import {
   type PodPlacement,
 } from '../spec/container-env.ts';
 import { type DownwardInputs, downwardValue } from './downward-fields.ts';
-import { byteOrder, invalid, missing, type Notice, type Problem } from './payload.ts';
-import { uidNotices } from './render-inputs.ts';
+import { byteOrder, invalid, missing, type Notice, type Problem, uidNotices } from './payload.ts';
 
 export type EnvironmentInputs = DownwardInputs & {
   readonly container: ContainerEnv;

@@ -2,10 +2,16 @@ import type { Fault } from '../base/errors.ts';
 import { finish, type Steps } from '../base/steps.ts';
 import { parentsOf, type RelativePath } from '../spec/relative-path.ts';
 import { type Contribution, contributionOf } from './contributions.ts';
-import { buildingPayload, type Notice, type Payload, type PayloadFile } from './payload.ts';
-import { type RenderInputs, uidNoticesOf } from './render-inputs.ts';
+import {
+  buildingPayload,
+  type Notice,
+  type Payload,
+  type PayloadFile,
+  type RenderInputs,
+  uidNoticesOf,
+} from './payload.ts';
 
-export type { HeldToken, PayloadBudget, RenderInputs } from './render-inputs.ts';
+export type { HeldToken, PayloadBudget, RenderInputs } from './payload.ts';
 
 /** `missing`: objects or keys may still be created (FAILED_PRECONDITION). `invalid`: impossible with these inputs. */
 type Rendered =

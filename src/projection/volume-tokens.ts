@@ -1,8 +1,7 @@
 import { type Clock, withDeadline } from '../base/clock.ts';
 import { LanternError, toLanternError } from '../base/errors.ts';
-import { isDefaultAccount } from '../objects/default-account.ts';
-import { describeRef, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
-import type { HeldToken } from '../payload/render-inputs.ts';
+import { describeRef, isDefaultAccount, type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import type { HeldToken } from '../payload/payload.ts';
 import { accountRefOf, type NeededObject } from '../spec/object-refs.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeSpec } from '../spec/volume-spec.ts';

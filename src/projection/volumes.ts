@@ -11,8 +11,7 @@ import type { Staleness } from '../stores/store.ts';
 import type { TreeEntry } from '../volume/file-system.ts';
 import { volumeDirectoryName } from '../volume/layout.ts';
 import type { VolumeEvent } from './events/event-log.ts';
-import { Freshness } from './freshness/freshness.ts';
-import { whileObjectsAreMissing } from './freshness/missing-objects.ts';
+import { Freshness, whileObjectsAreMissing } from './freshness/freshness.ts';
 import { renderVolume } from './project.ts';
 import type {
   CredentialsRequest,
@@ -305,7 +304,7 @@ export type VolumeCensus = {
 const PATIENCE_MS = 5_000;
 
 /** Emits an event for every volume with objects when the store is out of touch, and another when it is back. */
-export class StalenessReports implements Disposable {
+class StalenessReports implements Disposable {
   readonly #staleness: Staleness;
   readonly #clock: Clock;
   readonly #volumes: () => readonly Volume[];

@@ -1,5 +1,4 @@
-import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
-import { type ObjectRef, refKey } from '../objects/object.ts';
+import { DEFAULT_ACCOUNT, type ObjectRef, refKey } from '../objects/object.ts';
 import type { ContainerEnv } from './container-env.ts';
 import type { PodFacts } from './pod-facts.ts';
 import type { ObjectSource, VolumeSpec } from './volume-spec.ts';

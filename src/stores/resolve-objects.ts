@@ -1,6 +1,7 @@
 import { LanternError } from '../base/errors.ts';
-import { DEFAULT_ACCOUNT, defaultAccountOf } from '../objects/default-account.ts';
 import {
+  DEFAULT_ACCOUNT,
+  defaultAccountOf,
   describeRef,
   type ObjectRef,
   refKey,

@@ -6,8 +6,8 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { orThrow } from '../base/parsed.ts';
 import { delays } from '../base/retry.ts';
-import { DEFAULT_ACCOUNT } from '../objects/default-account.ts';
 import {
+  DEFAULT_ACCOUNT,
   describeRef,
   type ObjectRef,
   refKey,

@@ -1,7 +1,8 @@
 import { hasCode, LanternError } from '../../base/errors.ts';
-import { defaultAccountOf, isDefaultAccount } from '../../objects/default-account.ts';
 import {
+  defaultAccountOf,
   describeRef,
+  isDefaultAccount,
   OBJECT_KINDS,
   type ObjectKind,
   type ObjectRef,

@@ -1,6 +1,6 @@
 import type { Document, DocumentOptions, ErrorCode, ParseOptions, ScalarTag, SchemaOptions } from 'yaml';
 import { parseBase64 } from '../../base/text.ts';
-import { numberTags } from '../numbers.ts';
+import { numberTags } from '../bounded-json.ts';
 
 /** Types of YAML 1.1 that Kubernetes reads as plain text. */
 const TEXT_TO_KUBERNETES = /:(timestamp|omap|pairs|set)$/;

@@ -1,8 +1,7 @@
 import { invalid, LanternError } from '../../base/errors.ts';
 import { orThrow } from '../../base/parsed.ts';
 import { describeRef, type ObjectRef, refKey, type StoredServiceAccount } from '../../objects/object.ts';
-import type { Notice } from '../../payload/payload.ts';
-import { uidNoticesOf } from '../../payload/render-inputs.ts';
+import { type Notice, uidNoticesOf } from '../../payload/payload.ts';
 import { environmentRefsOf, type NeededObject, objectRefsOf } from '../../spec/object-refs.ts';
 import { parseVolumeSource } from '../../spec/parse-volume-source.ts';
 import type { Pod, PodContainer } from '../../spec/pod/pod.ts';

@@ -11,7 +11,7 @@ import type { Notice } from '../../payload/payload.ts';
 import type { Pod } from '../../spec/pod/pod.ts';
 import type { VolumeId } from '../../spec/volume-spec.ts';
 import type { Source } from '../../stores/store.ts';
-import { whileObjectsAreMissing } from '../freshness/missing-objects.ts';
+import { whileObjectsAreMissing } from '../freshness/freshness.ts';
 import type { Projector } from '../projector.ts';
 import { admitPod, podRefs } from './admission.ts';
 import { resolveContainer } from './containers.ts';

@@ -1,7 +1,6 @@
 import type { EnvVariable } from '../../payload/environment.ts';
-import type { Notice } from '../../payload/payload.ts';
+import type { HeldToken, Notice } from '../../payload/payload.ts';
 import type { RegistryCredential } from '../../payload/registry-credentials.ts';
-import type { HeldToken } from '../../payload/render-inputs.ts';
 import type { Pod } from '../../spec/pod/pod.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import type { RecordedPublication } from '../../volume/record.ts';

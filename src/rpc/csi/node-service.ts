@@ -6,7 +6,7 @@ import { cutText } from '../../base/text.ts';
 import type { VolumeUsage } from '../../mount/publisher.ts';
 import { parseBoundedJson } from '../../objects/bounded-json.ts';
 import { parseDataKey, parseNamespace } from '../../objects/names.ts';
-import type { HeldToken } from '../../payload/render-inputs.ts';
+import type { HeldToken } from '../../payload/payload.ts';
 import type { Projector, PublishRequest, VolumeStatus } from '../../projection/projector.ts';
 import type { PodFacts } from '../../spec/pod-facts.ts';
 import { parseSubPath } from '../../spec/relative-path.ts';

@@ -1,8 +1,16 @@
 import { invalid, LanternError } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
-import { DEFAULT_ACCOUNT, defaultAccountOf, isDefaultAccount } from '../../objects/default-account.ts';
 import { parseNamespace, parseObjectName } from '../../objects/names.ts';
-import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
+import {
+  DEFAULT_ACCOUNT,
+  defaultAccountOf,
+  describeRef,
+  isDefaultAccount,
+  type ObjectDraft,
+  type ObjectRef,
+  refOf,
+  type StoredObject,
+} from '../../objects/object.ts';
 import { admitObject } from '../../spec/admit-object.ts';
 import { type Parser, parserHere } from '../../spec/parser/parse-tasks.ts';
 import { resolveAccount } from '../../stores/resolve-objects.ts';

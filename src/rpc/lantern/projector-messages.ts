@@ -1,8 +1,8 @@
 import type { Fault } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import { parseObjectName } from '../../objects/names.ts';
+import type { HeldToken } from '../../payload/payload.ts';
 import type { RegistryCredential } from '../../payload/registry-credentials.ts';
-import type { HeldToken } from '../../payload/render-inputs.ts';
 import type { VolumeEvent } from '../../projection/events/event-log.ts';
 import type { MountedContainer, MountedPod, PodStatus } from '../../projection/pods/pods.ts';
 import type { VolumeStatus } from '../../projection/projector.ts';

@@ -1,7 +1,7 @@
 import { LanternError } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
-import { DEFAULT_ACCOUNT } from '../../objects/default-account.ts';
 import { parseNamespace, parseObjectName } from '../../objects/names.ts';
+import { DEFAULT_ACCOUNT } from '../../objects/object.ts';
 import { DEFAULT_EXPIRATION, MAX_EXPIRATION, MIN_EXPIRATION } from '../../spec/source-schemas.ts';
 import { resolveAccount } from '../../stores/resolve-objects.ts';
 import type { Source } from '../../stores/store.ts';

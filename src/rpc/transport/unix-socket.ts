@@ -4,7 +4,7 @@ import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
-import { MAX_SOCKET_PATH_BYTES } from '../../config/values.ts';
+import { MAX_SOCKET_PATH_BYTES } from '../../config/option.ts';
 
 const OWNER_ONLY = 0o600;
 const WITH_GROUP = 0o660;

@@ -1,6 +1,5 @@
 import type { Fault } from '../../base/errors.ts';
 import { type Fields, faulty, isFields, mapKey, type Parsed, parsed, wrongType } from '../../base/parsed.ts';
-import { DEFAULT_ACCOUNT } from '../../objects/default-account.ts';
 import {
   parseAnnotationKey,
   parseLabelKey,
@@ -8,7 +7,7 @@ import {
   parseNamespace,
   parseObjectName,
 } from '../../objects/names.ts';
-import { LAST_APPLIED } from '../../objects/object.ts';
+import { DEFAULT_ACCOUNT, LAST_APPLIED } from '../../objects/object.ts';
 import type { PodPlacement } from '../container-env.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { MAX_ID } from '../source-schemas.ts';

@@ -280,10 +280,10 @@ function unknownOutcome({ code, message }: LanternError): LanternError {
 }
 
 /** The writes that a store in trouble accepts. `none`: its files could not be opened again. */
-export type Remaining = 'deletions' | 'none';
+type Remaining = 'deletions' | 'none';
 
 /** The writability of a store whose last write failed. */
-export class StoreTrouble implements Writability {
+class StoreTrouble implements Writability {
   readonly #listeners = new Set<() => void>();
   #state: { readonly since: number; readonly error: LanternError; readonly remaining: Remaining } | undefined;
 

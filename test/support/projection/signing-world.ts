@@ -1,5 +1,5 @@
 import { createLocalJWKSet, type JWTVerifyResult, jwtVerify } from 'jose';
-import { DEFAULT_ACCOUNT, defaultAccountOf } from '../../../src/objects/default-account.ts';
+import { DEFAULT_ACCOUNT, defaultAccountOf } from '../../../src/objects/object.ts';
 import { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
 import type { Store } from '../../../src/stores/store.ts';
 import { type PublicKeySet, SigningKeys } from '../../../src/tokens/signing-keys.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
 import { BoundVolume } from '../../../src/mount/bind/bound-volume.ts';
-import { defaultAccountOf } from '../../../src/objects/default-account.ts';
+import { defaultAccountOf } from '../../../src/objects/object.ts';
 import { dueAfter } from '../../../src/projection/volume-tokens.ts';
 import { podFacts, serviceAccountDraft } from '../../support/objects/builders.ts';
 import { inline, NEVER, ProjectionWorld, type WorldOptions } from '../../support/projection/projection-world.ts';

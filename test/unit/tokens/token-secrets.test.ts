@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LanternError } from '../../../src/base/errors.ts';
-import { defaultAccountOf } from '../../../src/objects/default-account.ts';
 import {
+  defaultAccountOf,
   type ObjectDraft,
   type ObjectRef,
   SIGNING_KEYS,
