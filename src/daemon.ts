@@ -135,7 +135,9 @@ async function assemble(
     allocatable: nodeResources(),
   };
   const volumes = parts.use(new Volumes(dependencies));
-  const pods = new PodProjector({ ...dependencies, projector: volumes, directories: targetDirectories(config) });
+  // The directories of pods are confined as their targets are.
+  const directories = new TargetDirectories(new TargetRoots(targetRootsOf(config), ownPlacesOf(config)));
+  const pods = new PodProjector({ ...dependencies, projector: volumes, directories });
   if (config.unmountOnExit) parts.defer(() => pods.unmountAll());
   const methods = {
     identity: identityService({ driverName: config.driverName, vendorVersion: version, projector: volumes }),
@@ -179,11 +181,6 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
     clock: systemClock,
     log,
   });
-}
-
-/** The directories of pods are confined as their targets are. */
-function targetDirectories(config: Config): TargetDirectories {
-  return new TargetDirectories(new TargetRoots(targetRootsOf(config), ownPlacesOf(config)));
 }
 
 function ownPlacesOf(config: Config): readonly string[] {

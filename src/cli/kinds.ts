@@ -44,7 +44,7 @@ export function nameOfKind(kind: ObjectKind): KindName {
 }
 
 /** All objects of the kind if there are no names. */
-export type Selection = { readonly kind: KindName; readonly names: readonly string[] };
+type Selection = { readonly kind: KindName; readonly names: readonly string[] };
 
 /** Parses `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl does. */
 export function parseSelections(words: readonly string[]): Selection[] {

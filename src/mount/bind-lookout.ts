@@ -104,7 +104,8 @@ export class BindLookout implements ForeignBinds, Disposable {
     // Reset before the table is read: a change during the reading shows the next time.
     table.hasChanged();
     this.#isDirty = false;
-    const mounts = yield* table.reading(mayShowGeneration);
+    // A cheap test before parsing: the names of generations begin with two dots.
+    const mounts = yield* table.reading((line) => line.includes('/..'));
     if (number < this.#latest.number) return;
     this.#latest = { number, places: placesIn(mounts) };
   }
@@ -120,11 +121,6 @@ export class BindLookout implements ForeignBinds, Disposable {
     }
     return !this.#isDirty;
   }
-}
-
-/** A cheap test before parsing: the names of generations begin with two dots. */
-function mayShowGeneration(line: string): boolean {
-  return line.includes('/..');
 }
 
 function placesIn(mounts: readonly MountEntry[]): ReadonlyMap<string, readonly FileSystemPlace[]> {

@@ -111,7 +111,7 @@ function readNumber(text: string): number | bigint | string {
   const digits = text.replaceAll('_', '').replace(/^0b([-+])/, '$10b');
   const integer = readInteger(digits);
   if (integer === undefined) return readFloat(digits, text);
-  return isSafe(integer) ? Number(integer) : integer;
+  return Number.isSafeInteger(Number(integer)) ? Number(integer) : integer;
 }
 
 function readInteger(digits: string): bigint | undefined {
@@ -128,10 +128,6 @@ function readFloat(digits: string, text: string): number | string {
   if (!FLOAT.test(digits)) return text;
   const value = Number(digits);
   return Number.isFinite(value) ? value : text;
-}
-
-function isSafe(value: bigint): boolean {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 /** True if a double holds the number: whole numbers exactly, others approximately. */

@@ -89,7 +89,8 @@ class Merge {
   readonly #unsaid: ReadonlySet<UnsaidField>;
 
   constructor(recorded: ReadonlySet<string>, draft: ObjectDraft, { nulls, unsaid }: Wording) {
-    const gone = new Set([...recorded, ...nulls.map(asKept)]);
+    // A manifest's stringData is stored as data.
+    const gone = new Set([...recorded, ...nulls.map((name) => name.replace(/^stringData\[/, 'data['))]);
     for (const name of namesIn(draft)) gone.delete(name);
     this.#gone = gone;
     this.#unsaid = unsaid;
@@ -144,9 +145,4 @@ class Merge {
 
 function without<V>(values: ReadonlyMap<string, V>, others: ReadonlyMap<string, unknown>): ReadonlyMap<string, V> {
   return new Map([...values].filter(([key]) => !others.has(key)));
-}
-
-/** A manifest's stringData is stored as data. */
-function asKept(name: string): string {
-  return name.replace(/^stringData\[/, 'data[');
 }

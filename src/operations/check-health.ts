@@ -61,7 +61,8 @@ export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: 
     stream.on('close', () => {
       if (grpcStatus === undefined) onError(new Error('no status'));
       else if (grpcStatus !== '0') done({ status: 'failed', problem: `it answered with gRPC status ${grpcStatus}` });
-      else done({ status: isServing(answer) ? 'serving' : 'not-serving' });
+      // The message follows a frame of five bytes. A status of 0 is omitted.
+      else done({ status: answer[5] === STATUS_TAG && answer[6] === SERVING ? 'serving' : 'not-serving' });
     });
     stream.end(requestFor(service));
   });
@@ -74,11 +75,6 @@ function requestFor(service: string): Buffer {
   const frame = Buffer.alloc(5);
   frame.writeUInt32BE(message.length, 1);
   return Buffer.concat([frame, message]);
-}
-
-/** The message follows a frame of five bytes. A status of 0 is omitted. */
-function isServing(answer: Buffer): boolean {
-  return answer[5] === STATUS_TAG && answer[6] === SERVING;
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {

@@ -175,7 +175,8 @@ export class Metrics implements CallObserver, ConnectionObserver {
     this.#inFlight.inc(labels);
     return (outcome) => {
       this.#inFlight.dec(labels);
-      this.#calls.inc({ ...labels, grpc_code: statusName(outcome) });
+      // In gRPC's notation: `NOT_FOUND`.
+      this.#calls.inc({ ...labels, grpc_code: outcome.toUpperCase().replaceAll('-', '_') });
       if (kind === 'unary') this.#callSeconds.observe(labels, (performance.now() - start) / 1000);
       else if (outcome === 'out-of-range') this.#watchRestarts.inc({ reason: 'history' });
       else if (outcome === 'resource-exhausted') this.#watchRestarts.inc({ reason: 'slow_reader' });
@@ -274,9 +275,4 @@ export class Metrics implements CallObserver, ConnectionObserver {
     this.#labels.set(method, labels);
     return labels;
   }
-}
-
-/** In gRPC's notation: `NOT_FOUND`. */
-function statusName(outcome: CallOutcome): string {
-  return outcome.toUpperCase().replaceAll('-', '_');
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { Admission, type AdmissionLimits, type Admitted, tcpPeer } from '../rpc/transport/admission.ts';
-import type { RefusalReason, RefusedConnections } from '../rpc/transport/connection-limits.ts';
+import { admitSocket, type RefusedConnections } from '../rpc/transport/connection-limits.ts';
 import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
 
 /** `type` is the media type. */
@@ -75,27 +75,8 @@ export class PageServer implements AsyncDisposable {
 
   /** A connection that waits for a request makes room for a new one, so that a probe is always answered. */
   #accept(socket: Socket): void {
-    const { refused } = this.#gate;
-    const peer = tcpPeer(socket);
-    if (peer === undefined) {
-      socket.destroy();
-      return;
-    }
-    const end = (reason: RefusalReason) => {
-      refused.note('pages', reason, peer.name);
-      socket.destroy();
-    };
-    const admitted = this.#admission.admit(peer, () => end('displaced'));
-    if (typeof admitted === 'string') {
-      end(admitted);
-      return;
-    }
-    this.#admitted.set(socket, admitted);
-    refused.observer.opened('pages');
-    socket.once('close', () => {
-      admitted[Symbol.dispose]();
-      refused.observer.closed('pages');
-    });
+    const entry = admitSocket(socket, tcpPeer(socket), 'pages', this.#admission, this.#gate.refused);
+    if (entry !== undefined) this.#admitted.set(socket, entry.admitted);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

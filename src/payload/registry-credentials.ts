@@ -44,7 +44,8 @@ export function* matchingCredentials(
     yield;
   }
   const matching = all.filter(({ key }) => matchesImage(key, image));
-  const chosen = matching.length > 0 ? matching : all.filter(({ key }) => isDefaultFor(key, image));
+  const isDefault = image.registry === DEFAULT_REGISTRY;
+  const chosen = matching.length > 0 ? matching : all.filter(({ key }) => isDefault && key === DEFAULT_KEY);
   return { credentials: chosen.sort((a, b) => byteOrder(b.key, a.key)), notices };
 }
 
@@ -155,10 +156,6 @@ function matchesImage(key: string, { registry, repository }: ImageReference): bo
   if (pattern.port !== host.port || pattern.labels.length !== host.labels.length) return false;
   if (slash !== -1 && !`/${repository}`.startsWith(key.slice(slash))) return false;
   return pattern.labels.every((label, index) => matchesLabel(label, host.labels[index] ?? ''));
-}
-
-function isDefaultFor(key: string, { registry }: ImageReference): boolean {
-  return key === DEFAULT_KEY && registry === DEFAULT_REGISTRY;
 }
 
 function hostOf(text: string): { readonly labels: readonly string[]; readonly port: string } {

@@ -77,7 +77,8 @@ export async function issueTokens(
 ): Promise<IssuedTokens> {
   const account = accountOf(ref, objects.get(refKey(ref)));
   const ask = <T>(action: (signal: AbortSignal) => Promise<T>) => {
-    return withDeadline({ clock, ms: ISSUE_DEADLINE_MS, late: tooLate }, signal, action);
+    const late = () => new LanternError('unavailable', 'issue a token: the issuer did not answer within 30 s');
+    return withDeadline({ clock, ms: ISSUE_DEADLINE_MS, late }, signal, action);
   };
   const tokens = new Map<string, KeptToken>();
   let failure: LanternError | undefined;
@@ -108,10 +109,6 @@ export async function issueTokens(
     }
   }
   return { tokens, failure };
-}
-
-function tooLate(): LanternError {
-  return new LanternError('unavailable', 'issue a token: the issuer did not answer within 30 s');
 }
 
 function missingAccount(account: ObjectRef): LanternError {

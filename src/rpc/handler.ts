@@ -87,7 +87,8 @@ export class CallDesk {
       // Only the log shows where an unexpected error comes from. Its message may quote input; its stack frames do not.
       const origin = error instanceof LanternError ? error.cause : error;
       if (code === 'internal' && origin !== undefined) {
-        this.#log.error({ method, error: nameOf(origin), frames: framesOf(origin) }, 'a call failed unexpectedly');
+        const name = origin instanceof Error ? origin.name : typeof origin;
+        this.#log.error({ method, error: name, frames: framesOf(origin) }, 'a call failed unexpectedly');
       }
       throw failure;
     } finally {
@@ -127,10 +128,6 @@ function lifetimeOf(call: Call<unknown, unknown>, shutdown: AbortSignal): { sign
 function shuttingDown(error: unknown): LanternError {
   const last = error instanceof LanternError && error.code !== 'unavailable' ? ` (${error.message})` : '';
   return new LanternError('unavailable', `the daemon is shutting down; try again${last}`, { cause: error });
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }
 
 /** The stack without the message before it, which may have several lines. */

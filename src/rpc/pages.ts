@@ -53,14 +53,11 @@ export function lastKeyOf(pageToken: string): string {
 export function checkPage<R extends PageRequest>(request: R): Parsed<R> {
   const faults: Fault[] = [];
   if (request.pageSize < 0) faults.push({ field: 'page_size', message: 'must not be negative' });
-  if (request.pageToken.length > MAX_TOKEN || !isBase64url(request.pageToken)) {
+  const { pageToken } = request;
+  if (pageToken.length > MAX_TOKEN || Buffer.from(pageToken, 'base64url').toString('base64url') !== pageToken) {
     faults.push({ field: 'page_token', message: 'must be the next_page_token of an earlier answer' });
   }
   return faults.length > 0 ? faulty(faults) : parsed(request);
-}
-
-function isBase64url(text: string): boolean {
-  return Buffer.from(text, 'base64url').toString('base64url') === text;
 }
 
 /** The index of the first item whose key is greater than `key`, by binary search. */

@@ -35,7 +35,7 @@ export function statusOf(error: unknown, method: string): Partial<StatusObject> 
   const message = cutText(
     wellFormed(failure.message.slice(0, MAX_MESSAGE_BYTES + 1)),
     MAX_MESSAGE_BYTES,
-    percentEncodedLength,
+    (text) => encodeURI(text).length,
   );
   const metadata = new Metadata();
   const details = method.startsWith('/lantern.v1.')
@@ -48,10 +48,6 @@ export function statusOf(error: unknown, method: string): Partial<StatusObject> 
 export function fromServiceError(error: ServiceError): LanternError {
   const code = CODE_OF_STATUS.get(error.code) ?? 'internal';
   return new LanternError(code, error.details === '' ? error.message : error.details, { cause: error });
-}
-
-function percentEncodedLength(text: string): number {
-  return encodeURI(text).length;
 }
 
 /** A name from JSON may contain half a surrogate pair, which neither gRPC's encoder nor protobuf accepts. */

@@ -122,7 +122,8 @@ export class SigningKeys implements Disposable {
     const object = await this.#store.get(SIGNING_KEYS, signal);
     if (object !== undefined) return await load(object);
     try {
-      return await this.#write(await newKeySet(), undefined, signal);
+      const set = { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: [] };
+      return await this.#write(set, undefined, signal);
     } catch (error) {
       // Another daemon was first; its keys are used.
       if (!hasCode(error, 'already-exists')) throw error;
@@ -206,10 +207,6 @@ export type SigningKeySet = {
 
 /** A JSON Web Key Set (RFC 7517) with public members only. */
 export type PublicKeySet = { readonly keys: readonly (PublicKey & { readonly use: 'sig'; readonly alg: 'ES256' })[] };
-
-async function newKeySet(): Promise<SigningKeySet> {
-  return { signing: await newKey(), longestSeconds: FIRST_LONGEST_SECONDS, retired: [] };
-}
 
 /** The previous key verifies as long as one of its tokens may live. */
 async function rotated(set: SigningKeySet, now: number): Promise<SigningKeySet> {

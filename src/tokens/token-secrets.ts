@@ -148,7 +148,8 @@ export class TokenSecrets implements AsyncDisposable {
     const { store, signer, log } = this.#options;
     const ref = refOf(secret);
     const keyIds = await signer.keyIds(signal);
-    const isGone = account === undefined || !isTheSame(account, filledFor(secret));
+    const filledForUid = secret.metadata.annotations.get(SERVICE_ACCOUNT_UID_ANNOTATION);
+    const isGone = account === undefined || !isTheSame(account, filledForUid);
     try {
       // A Secret with another issuer's token may come from elsewhere, with the uid of an account there.
       if (isGone && holdsTokenOf(keyIds, secret)) {
@@ -214,11 +215,6 @@ export function isTokenSecret(object: StoredObject | undefined): object is Store
 
 export function accountNameOf(secret: StoredSecret): string {
   return secret.metadata.annotations.get(SERVICE_ACCOUNT_ANNOTATION) ?? '';
-}
-
-/** The uid of the account that the Secret was filled for; undefined if it never was. */
-function filledFor(secret: StoredSecret): string | undefined {
-  return secret.metadata.annotations.get(SERVICE_ACCOUNT_UID_ANNOTATION);
 }
 
 type Filling = {

@@ -277,7 +277,8 @@ function writeFailure(error: unknown, directory: string): unknown {
       { cause: error, reason: 'POOL_FULL' },
     );
   }
-  if (CANNOT_GIVE.has(errno) && isOfChown(error)) {
+  const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : '';
+  if (CANNOT_GIVE.has(errno) && call.includes('chown')) {
     return new LanternError(
       'failed-precondition',
       `${what}: the daemon may not give files to the user, group or mount group asked for (${errno}); run it with CAP_CHOWN, or leave them out; the old contents stay`,
@@ -285,8 +286,4 @@ function writeFailure(error: unknown, directory: string): unknown {
     );
   }
   return toLanternError(error, what);
-}
-
-function isOfChown(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && String(error.syscall).includes('chown');
 }

@@ -2,15 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import {
-  isEventsWord,
-  type KindName,
-  oneByOne,
-  parseSelections,
-  type Selection,
-  selectorOf,
-  type Wanted,
-} from '../kinds.ts';
+import { isEventsWord, type KindName, oneByOne, parseSelections, selectorOf, type Wanted } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from '../objects/manifest-text.ts';
 import { objectTable } from '../objects/object-table.ts';
@@ -77,7 +69,9 @@ export function getCommand(command: Command, cli: Cli): void {
           const objects = await fetchObjects(daemon, { kind, name, namespace, withData }, cli.signal);
           found.get(kind)?.push(...objects.filter(isSelected));
         });
-        await show(cli, found, options, isOneObject(selections));
+        // A single object requested by name is printed as itself, everything else as a list.
+        const isOne = selections.length === 1 && selections[0]?.names.length === 1;
+        await show(cli, found, options, isOne);
         if (!allWell) throw PARTLY_FAILED;
       });
     });
@@ -116,11 +110,6 @@ function onlyOne([first, ...more]: readonly Wanted[]): Wanted {
 function selectorFor({ selector }: Options, hasNames: boolean): (object: WireObject) => boolean {
   if (selector !== undefined && hasNames) throw wrongUsage('a name and --selector cannot be combined');
   return selectorOf(selector);
-}
-
-/** A single object requested by name is printed as itself, everything else as a list. */
-function isOneObject(selections: readonly Selection[]): boolean {
-  return selections.length === 1 && selections[0]?.names.length === 1;
 }
 
 async function show(cli: Cli, found: Found, options: Options, single: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { LanternError } from '../../base/errors.ts';
-import { checkHealth, type Health } from '../../operations/check-health.ts';
+import { checkHealth } from '../../operations/check-health.ts';
 import { STORE_SERVICE } from '../../rpc/services.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { socketOf } from '../with-daemon.ts';
@@ -14,7 +14,8 @@ export function healthCommand(command: Command, cli: Cli): void {
       const socket = socketOf(cli, command);
       const health = await checkHealth(socket, cli.signal, TIMEOUT_MS);
       if (health.status !== 'serving') {
-        throw new LanternError('unavailable', `the daemon at "${socket}" is not serving: ${problemOf(health)}`);
+        const problem = 'problem' in health ? health.problem : 'it is starting or stopping';
+        throw new LanternError('unavailable', `the daemon at "${socket}" is not serving: ${problem}`);
       }
       const store = await checkHealth(socket, cli.signal, TIMEOUT_MS, STORE_SERVICE);
       // The exit code stays 0: volumes are served, and a restart would not make room.
@@ -22,8 +23,4 @@ export function healthCommand(command: Command, cli: Cli): void {
       cli.terminal.print(isFull ? "serving, but objects cannot be stored; see the daemon's log" : 'serving');
     },
   );
-}
-
-function problemOf(health: Health): string {
-  return 'problem' in health ? health.problem : 'it is starting or stopping';
 }

@@ -20,7 +20,9 @@ export function startCommand(words: readonly string[], env: Environment, inherit
     const child = spawn(file, args, { stdio: ['inherit', 'inherit', 'inherit', inherited], env });
     const ended = new Promise<CommandEnding>((resolve) => {
       child.once('error', (error) => resolve(notStarted(file, env, error)));
-      child.once('exit', (code, signal) => resolve({ exitCode: code ?? 128 + numberOf(signal) }));
+      child.once('exit', (code, signal) =>
+        resolve({ exitCode: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }),
+      );
     });
     return { child, ended };
   } catch (error) {
@@ -32,19 +34,13 @@ export function startCommand(words: readonly string[], env: Environment, inherit
 
 function notStarted(file: string, env: Environment, error: unknown): CommandEnding {
   const errno = errnoOf(error);
+  const directories = (env.PATH ?? '').split(':');
   // execvp(3) also fails with EACCES if a directory of PATH is not searchable. A shell then reports "not found".
-  const isFound = file.includes('/') || pathOf(env).some((directory) => existsSync(join(directory, file)));
+  const isFound =
+    file.includes('/') || directories.some((directory) => directory !== '' && existsSync(join(directory, file)));
   if (errno === 'ENOENT' || !isFound) return { exitCode: 127, problem: `"${printable(file)}": command not found` };
   const reason = errno === 'EACCES' ? 'permission denied' : obstacleOf(error);
   return { exitCode: 126, problem: `"${printable(file)}": cannot execute: ${reason}` };
-}
-
-function pathOf({ PATH = '' }: Environment): readonly string[] {
-  return PATH.split(':').filter((directory) => directory !== '');
-}
-
-function numberOf(signal: NodeJS.Signals | null): number {
-  return signal === null ? 0 : constants.signals[signal];
 }
 
 const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];

@@ -272,11 +272,8 @@ async function repeated<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (error) {
-      if (!isOvertaken(error) || attempt === MAX_ATTEMPTS) throw error;
+      const isOvertaken = hasCode(error, 'aborted') || hasCode(error, 'already-exists');
+      if (!isOvertaken || attempt === MAX_ATTEMPTS) throw error;
     }
   }
-}
-
-function isOvertaken(error: unknown): boolean {
-  return hasCode(error, 'aborted') || hasCode(error, 'already-exists');
 }

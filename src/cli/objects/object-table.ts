@@ -34,7 +34,9 @@ export function objectRows(kind: KindName, objects: readonly WireObject[], optio
 function columnsFor({ kind, singular }: KindName, options: TableOptions): Column[] {
   const prefix = options.withKind ? `${singular}/` : '';
   return [
-    ...(options.withNamespace ? [{ heading: 'NAMESPACE', cell: namespaceOf }] : []),
+    ...(options.withNamespace
+      ? [{ heading: 'NAMESPACE', cell: (object: WireObject) => object.metadata?.namespace ?? '' }]
+      : []),
     { heading: 'NAME', cell: (object) => prefix + (object.metadata?.name ?? '') },
     ...COLUMNS[kind],
     { heading: 'AGE', cell: (object) => ageSince(object.metadata?.creationTimestamp ?? '', options.now) },
@@ -58,10 +60,6 @@ const WIDE_COLUMNS: readonly Column[] = [
   { heading: 'SIZE', cell: sizeOf },
   { heading: 'REVISION', cell: (object) => object.metadata?.resourceVersion ?? '' },
 ];
-
-function namespaceOf(object: WireObject): string {
-  return object.metadata?.namespace ?? '';
-}
 
 function labelsOf({ metadata }: WireObject): string {
   const labels = Object.entries(metadata?.labels ?? {}).map(([key, value]) => `${key}=${value}`);

@@ -17,7 +17,11 @@ export function formatEnvironment(format: EnvironmentFormat, variables: readonly
     case 'dotenv':
       return dotenvText(variables);
     case 'json':
-      return whole(Buffer.from(`${formatJson(Object.fromEntries(variables.map(jsonEntry)))}\n`));
+      return whole(
+        Buffer.from(
+          `${formatJson(Object.fromEntries(variables.map(({ name, value }) => [name, textOf(name, value, 'json')])))}\n`,
+        ),
+      );
     case 'null':
       return whole(Buffer.concat(variables.flatMap(({ name, value }) => [Buffer.from(`${name}=`), value, NUL])));
   }
@@ -72,10 +76,6 @@ function dotenvValue({ name, value }: Variable): string {
   if (!/["\\$]/.test(text)) return `"${text}"`;
   if (!text.includes('`')) return `\`${text}\``;
   throw cannotHold(name, 'dotenv', 'has every kind of quote');
-}
-
-function jsonEntry({ name, value }: Variable): readonly [string, string] {
-  return [name, textOf(name, value, 'json')];
 }
 
 function textOf(name: string, value: Uint8Array, format: EnvironmentFormat): string {

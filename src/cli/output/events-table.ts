@@ -18,7 +18,7 @@ const BEFORE_MESSAGE: readonly Column[] = [
   { heading: 'LAST SEEN', cell: (event, now) => ageSince(event.lastTimestamp, now) },
   { heading: 'TYPE', cell: eventType },
   { heading: 'REASON', cell: ({ reason }) => reason },
-  { heading: 'OBJECT', cell: objectName },
+  { heading: 'OBJECT', cell: ({ involvedObject: of }) => `${(of?.kind ?? '').toLowerCase()}/${of?.name ?? ''}` },
 ];
 const WIDE_BEFORE_MESSAGE: readonly Column[] = [
   { heading: 'SUBOBJECT', cell: (event) => event.involvedObject?.fieldPath ?? '' },
@@ -73,10 +73,6 @@ function ageOf({ count, firstTimestamp, lastTimestamp }: WireEvent, now: number)
 
 export function eventType({ type }: WireEvent): 'Normal' | 'Warning' {
   return type === 'WARNING' ? 'Warning' : 'Normal';
-}
-
-function objectName({ involvedObject }: WireEvent): string {
-  return `${(involvedObject?.kind ?? '').toLowerCase()}/${involvedObject?.name ?? ''}`;
 }
 
 /** `source.component` of an event. Its `source.host` is the daemon's node. */

@@ -7,16 +7,13 @@ export function wireToJson(message: unknown): unknown {
   if (Array.isArray(message)) return message.map(wireToJson);
   if (typeof message !== 'object' || message === null) return message;
   const fields = Object.entries(message).filter(([name, value]) => {
-    return value !== null && value !== undefined && !name.startsWith('_') && !isOneofMark(name, value);
+    // Fields of these names are messages, so a string is proto-loader's property.
+    const isOneofMark = ONEOF_NAMES.has(name) && typeof value === 'string';
+    return value !== null && value !== undefined && !name.startsWith('_') && !isOneofMark;
   });
   // proto-loader puts lists first. Readers look for the id first.
   const scalarsFirst = fields.sort(([, a], [, b]) => Number(typeof a === 'object') - Number(typeof b === 'object'));
   return Object.fromEntries(scalarsFirst.map(([name, value]) => [name, wireToJson(value)]));
-}
-
-/** Fields of these names are messages, so a string is proto-loader's property. */
-function isOneofMark(name: string, value: unknown): boolean {
-  return ONEOF_NAMES.has(name) && typeof value === 'string';
 }
 
 /** Indented by four, as in kubectl. */

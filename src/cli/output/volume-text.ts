@@ -13,12 +13,12 @@ export function volumeTable(volumes: readonly WireVolume[], wide: boolean, now: 
   const rows = volumes.map((volume) => [
     printable(volume.volumeId),
     volume.namespace,
-    `${formatState(volume, style)}${sinceWhen(volume, now)}`,
+    formatState(volume, style) + (volume.problemSince === '' ? '' : ` (${ageSince(volume.problemSince, now)})`),
     volume.updatedAt === '' ? '<never>' : ageSince(volume.updatedAt, now),
     printable(volume.pod?.name ?? '') || '<none>',
     printable(describeDefinition(volume.definition)),
     String(volume.files.length),
-    printable(wide ? allTargets(volume) : firstTarget(volume)),
+    printable(wide ? volume.publications.map(describeTarget).join(', ') || '<none>' : firstTarget(volume)),
     ...(wide ? [volume.generation, printable(volume.lastError) || '<none>'] : []),
   ]);
   return formatTable(headings, rows);
@@ -89,10 +89,6 @@ function formatState(volume: Pick<WireVolume, 'state'>, style: Style): string {
   return volume.state === 'STALE' ? style.caution(word) : style.bad(word);
 }
 
-function sinceWhen({ problemSince }: WireVolume, now: number): string {
-  return problemSince === '' ? '' : ` (${ageSince(problemSince, now)})`;
-}
-
 function describePod({ namespace, pod }: WireVolume): string {
   if (pod === null) return '<none>';
   return printable(`${namespace}/${pod.name}${pod.uid === '' ? '' : ` (${pod.uid})`}`);
@@ -102,10 +98,6 @@ function firstTarget({ publications }: WireVolume): string {
   const [first, ...rest] = publications;
   if (first === undefined) return '<none>';
   return rest.length === 0 ? describeTarget(first) : `${describeTarget(first)} (+${rest.length})`;
-}
-
-function allTargets({ publications }: WireVolume): string {
-  return publications.length === 0 ? '<none>' : publications.map(describeTarget).join(', ');
 }
 
 function describeTarget({ targetPath, subPath }: WirePublication): string {

@@ -33,12 +33,13 @@ export function probeBind(runDirectory: string): BindProbe {
 
 function probeIn(scratch: string): BindProbe {
   const limits = { bytes: 65_536, inodes: 16 };
-  const noswap = mountNoswap(scratch, limits);
+  // Needs Linux 6.4, and is refused in a user namespace.
+  const noswap = failureOf(() => new LinuxMounter({ noswap: true }).mountPool(scratch, limits)) === undefined;
   const mounter = new LinuxMounter({ noswap });
   if (!noswap) mounter.mountPool(scratch, limits);
   try {
     mkdirSync(join(scratch, 'source'));
-    const canChangeOwners = tryChown(join(scratch, 'source'));
+    const canChangeOwners = failureOf(() => chownSync(join(scratch, 'source'), 1, 1)) === undefined;
     using parent = new OpenedParent(openDirectoryWithoutLinks(scratch), join(scratch, 'target'), 'target');
     using target = parent.createDirectory();
     using _bound = mounter.bind(join(scratch, 'source'), target, []);
@@ -49,15 +50,6 @@ function probeIn(scratch: string): BindProbe {
   } finally {
     mounter.unmount(scratch);
   }
-}
-
-/** `noswap` needs Linux 6.4, and is refused in a user namespace. */
-function mountNoswap(scratch: string, limits: { readonly bytes: number; readonly inodes: number }): boolean {
-  return failureOf(() => new LinuxMounter({ noswap: true }).mountPool(scratch, limits)) === undefined;
-}
-
-function tryChown(path: string): boolean {
-  return failureOf(() => chownSync(path, 1, 1)) === undefined;
 }
 
 function failureOf(action: () => void): unknown {

@@ -20,7 +20,8 @@ export function finishMembers(members: readonly Member[], options: FinishOptions
   const faults = [...repeated];
   const finished: Finished[] = [];
   for (const member of unique.filter((member) => !isLocal(member))) {
-    const raw = renameReferences(member.raw, (kind, name) => {
+    // Malformed references stay unchanged.
+    const raw = renameAll(member.raw, REFERENCES.get(member.raw.kind) ?? [], (kind, name) => {
       const candidates = names.candidates(member, kind, name);
       if (candidates.length > 1) faults.push({ field: member.place, message: ambiguous(kind, name, candidates) });
       return candidates[0] === undefined ? name : identityOf(candidates[0]).name;
@@ -139,13 +140,8 @@ const REFERENCES: ReadonlyMap<unknown, readonly Reference[]> = new Map([
   ['Secret', [{ kind: 'ServiceAccount', path: ['metadata', 'annotations', SERVICE_ACCOUNT_ANNOTATION] }]],
 ] as const);
 
-/** Malformed references stay unchanged. */
-function renameReferences(raw: Fields, rename: Rename): Fields {
-  return renameAll(raw, REFERENCES.get(raw.kind) ?? [], rename) as Fields;
-}
-
-function renameAll(value: unknown, all: readonly Reference[], rename: Rename): unknown {
-  return all.reduce((now, { kind, path }) => changeAt(now, path, (name) => rename(kind, name)), value);
+function renameAll(raw: Fields, all: readonly Reference[], rename: Rename): Fields {
+  return all.reduce((now, { kind, path }) => changeAt(now, path, (name) => rename(kind, name)) as Fields, raw);
 }
 
 function changeAt(value: unknown, [step, ...rest]: readonly string[], change: (text: string) => string): unknown {

@@ -130,7 +130,12 @@ function collect(
   const faults: Fault[] = [];
   for (const [field, entries] of found) {
     if (!entries.ok) {
-      faults.push(...entries.faults.map((fault) => ({ ...fault, field: inside(field, fault.field) })));
+      faults.push(
+        ...entries.faults.map((fault) => ({
+          ...fault,
+          field: fault.field === '' ? field : `${field}: ${fault.field}`,
+        })),
+      );
       continue;
     }
     for (const [key, value] of entries.value) {
@@ -142,10 +147,6 @@ function collect(
     }
   }
   return faults.length > 0 ? faulty(faults) : parsed(values);
-}
-
-function inside(field: string, rest: string): string {
-  return rest === '' ? field : `${field}: ${rest}`;
 }
 
 /** Splits at the first `=`. Messages do not quote the text, which may be the value. */

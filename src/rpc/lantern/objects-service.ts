@@ -70,7 +70,7 @@ export function objectsService(store: Store, parser: Parser = parserHere): Objec
       return {
         objects: page.items.map((object) => objectToWire(shown(object), request)),
         resourceVersion: String(first),
-        nextPageToken: formatListToken(first, page.nextPageToken),
+        nextPageToken: page.nextPageToken === '' ? '' : `${first}.${page.nextPageToken}`,
       };
     },
 
@@ -180,9 +180,4 @@ function parseListToken(text: string): Parsed<ListToken> {
     return parsed({ revision: Number(digits), pageToken });
   }
   return faulty([{ field: 'page_token', message: 'must be the next_page_token of an earlier answer' }]);
-}
-
-/** Empty after the last page. */
-function formatListToken(revision: number, pageToken: string): string {
-  return pageToken === '' ? '' : `${revision}.${pageToken}`;
 }

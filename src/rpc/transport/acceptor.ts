@@ -11,7 +11,7 @@ import {
   tcpPeer,
   unixPeers,
 } from './admission.ts';
-import { FIRST_WORD_MS, type Listener, type RefusalReason, type RefusedConnections } from './connection-limits.ts';
+import { admitSocket, FIRST_WORD_MS, type Listener, type RefusedConnections } from './connection-limits.ts';
 import { GuardedSession } from './guarded-session.ts';
 
 type AcceptorOptions = {
@@ -72,29 +72,16 @@ export class Acceptor {
     // An error also closes the connection.
     socket.on('error', () => {});
     const peer = this.#peerOf(socket);
-    if (peer === undefined) {
-      socket.destroy();
-      return;
-    }
-    const end = (reason: RefusalReason) => {
-      refused.note(listener, reason, peer.name);
-      socket.destroy();
-    };
-    const admitted = this.#admission.admit(peer, () => end('displaced'));
-    if (typeof admitted === 'string') {
-      end(admitted);
-      return;
-    }
-    refused.observer.opened(listener);
+    const entry = admitSocket(socket, peer, listener, this.#admission, refused);
+    if (peer === undefined || entry === undefined) return;
+    const { admitted, end } = entry;
     this.#sockets.add(socket);
     this.#silent.add(socket);
     const silence = clock.after(FIRST_WORD_MS, () => end('silent'));
     socket.once('close', () => {
       silence[Symbol.dispose]();
-      admitted[Symbol.dispose]();
       this.#silent.delete(socket);
       this.#sockets.delete(socket);
-      refused.observer.closed(listener);
     });
     const spoke = () => {
       silence[Symbol.dispose]();

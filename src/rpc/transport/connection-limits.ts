@@ -1,6 +1,7 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { AdmissionLimits, AdmissionRefusal } from './admission.ts';
+import type { Admission, AdmissionLimits, AdmissionRefusal, Admitted, ConnectingPeer } from './admission.ts';
 
 export type Listener = 'lantern' | 'csi' | 'tcp' | 'pages';
 
@@ -116,4 +117,33 @@ export class RefusedConnections {
       this.#reportLater(key, listener, reason);
     });
   }
+}
+
+/**
+ * Admits a new connection until it closes, and notifies the observer. `end` closes it for a reason. Undefined if it was
+ * refused, and for a peer that has gone; the socket is destroyed then.
+ */
+export function admitSocket(
+  socket: Socket,
+  peer: ConnectingPeer | undefined,
+  listener: Listener,
+  admission: Admission,
+  refused: RefusedConnections,
+): { readonly admitted: Admitted; readonly end: (reason: RefusalReason) => void } | undefined {
+  const end = (reason: RefusalReason) => {
+    if (peer !== undefined) refused.note(listener, reason, peer.name);
+    socket.destroy();
+  };
+  const admitted = peer === undefined ? undefined : admission.admit(peer, () => end('displaced'));
+  if (admitted === undefined) socket.destroy();
+  else if (typeof admitted === 'string') end(admitted);
+  else {
+    refused.observer.opened(listener);
+    socket.once('close', () => {
+      admitted[Symbol.dispose]();
+      refused.observer.closed(listener);
+    });
+    return { admitted, end };
+  }
+  return undefined;
 }

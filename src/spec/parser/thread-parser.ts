@@ -42,7 +42,8 @@ export class ThreadParser implements Parser, AsyncDisposable {
     input: ParseInput<Task>,
     signal: AbortSignal,
   ): Promise<ParseOutput<Task>> {
-    if (isSmall(input)) return parseNow(task, input);
+    // A small input cannot block the event loop for long. Counting stops at the limit.
+    if (weightOf(input, SMALL_NODES) > 0) return parseNow(task, input);
     if (this.#waiting >= MAX_WAITING) {
       throw new LanternError('resource-exhausted', `parse a text: ${MAX_WAITING} large ones wait already; try again`);
     }
@@ -132,11 +133,6 @@ function failureOf(error: unknown): LanternError {
 /** Inputs up to this size are parsed within about 20 ms, whatever they contain. */
 const SMALL_BYTES = 16 * 1024;
 const SMALL_NODES = 800;
-
-/** True if parsing cannot block the event loop for long. Counting stops at the limit. */
-function isSmall<Task extends ParseTask>(input: ParseInput<Task>): boolean {
-  return weightOf(input, SMALL_NODES) > 0;
-}
 
 /** Returns `room` less the value's nodes; 0 or less if there are more. */
 function weightOf(value: unknown, room: number): number {

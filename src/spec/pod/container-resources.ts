@@ -45,7 +45,10 @@ function amountProblems(name: string, amount: Quantity): string[] {
     ...(isResourceName(name) ? [] : [NAME_RULE]),
     ...(compareQuantities(amount, ZERO) < 0 ? ['must not be negative'] : []),
     ...(isExtended(name) && !isMultiple(amount, ONE) ? ['must be a whole number'] : []),
-    ...(isHugePage(name) && !isMultiple(amount, pageSizeOf(name)) ? [`must be a multiple of ${sizeText(name)}`] : []),
+    // A name without a size has zero, and no amount is a multiple of it.
+    ...(isHugePage(name) && !isMultiple(amount, amountOf(sizeText(name)))
+      ? [`must be a multiple of ${sizeText(name)}`]
+      : []),
   ];
 }
 
@@ -89,9 +92,4 @@ function isHugePage(name: string): boolean {
 
 function sizeText(name: string): string {
   return name.slice(HUGE_PAGES.length);
-}
-
-/** Zero if the name has no size; no amount is a multiple of it. */
-function pageSizeOf(name: string): Quantity {
-  return amountOf(sizeText(name));
 }

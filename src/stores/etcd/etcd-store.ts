@@ -180,7 +180,7 @@ export class EtcdStore implements Store, AsyncDisposable {
       const { value, kept } = this.#records.sealed(applied.object);
       const revision = await this.#records.replace(ref, state.changedAt, value, signal);
       if (revision === undefined) continue;
-      const object = atRevision(kept, revision);
+      const object = { ...kept, metadata: { ...kept.metadata, resourceVersion: String(revision) } };
       this.#follows.wrote(ref, { revision, changedAt: revision, object, problem: undefined }, event.type, epoch);
       return { ...applied, object };
     }
@@ -274,10 +274,6 @@ export class EtcdStore implements Store, AsyncDisposable {
 function openedOf({ object, problem }: EtcdState): StoredObject | undefined {
   if (problem !== undefined) throw problem;
   return object;
-}
-
-function atRevision(object: StoredObject, revision: number): StoredObject {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 }
 
 function contended(verb: string, ref: ObjectRef): LanternError {

@@ -34,7 +34,7 @@ export function applicationOf(
   const next = current !== undefined && mode.kind === 'merge' ? mergedObject(current, draft, mode.wording) : draft;
   if (current !== undefined) requireReplaceable(current, draft, next);
   const applied = recordAfter(mode, current, draft, next);
-  if (current !== undefined && isSameContents(current, next) && isSameRecord(current.applied, applied)) {
+  if (current !== undefined && isSameContents(current, next) && isDeepStrictEqual(current.applied, applied)) {
     return { applied: { outcome: 'unchanged', object: current }, event: undefined };
   }
   const { name, namespace, labels, annotations } = next.metadata;
@@ -77,10 +77,6 @@ function recordAfter(
   const names = namesIn(isDeclared ? draft : next);
   const recorded = isDeclared || kept === undefined ? names : new Set([...kept].filter((name) => names.has(name)));
   return recorded.size === 0 ? undefined : recorded;
-}
-
-function isSameRecord(a: StoredObject['applied'], b: StoredObject['applied']): boolean {
-  return a?.size === b?.size && [...(a ?? [])].every((name) => b?.has(name));
 }
 
 /** Throws `aborted` if `wanted` is set and the object has another version or does not exist. */
