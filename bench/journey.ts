@@ -14,11 +14,11 @@ import { connect } from '../src/rpc/client.ts';
 
 /** With the bind publisher, as root. Never raised: a change that needs more is simplified first. */
 const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
-  'NodePublishVolume, the first of a volume': { files: 54, functions: 264 },
-  'NodePublishVolume, repeated': { files: 47, functions: 230 },
-  'a Secret that changed, from the call to the swap': { files: 47, functions: 191 },
+  'NodePublishVolume, the first of a volume': { files: 53, functions: 264 },
+  'NodePublishVolume, repeated': { files: 46, functions: 230 },
+  'a Secret that changed, from the call to the swap': { files: 45, functions: 191 },
   NodeUnpublishVolume: { files: 34, functions: 128 },
-  MountPod: { files: 82, functions: 449 },
+  MountPod: { files: 80, functions: 449 },
   UnmountPod: { files: 39, functions: 166 },
 };
 
