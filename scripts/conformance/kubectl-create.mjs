@@ -139,7 +139,7 @@ async function loadLantern() {
   const [{ createProgram }, { withoutSigns }, { endingOf }, { styleFor }, { parseJsonPath }, { renderJsonPath }] =
     await Promise.all([
       load('cli/program.js'),
-      load('cli/duration.js'),
+      load('cli/options.js'),
       load('cli/exit.js'),
       load('cli/output/text.js'),
       load('cli/output/parse-json-path.js'),
@@ -168,7 +168,8 @@ async function loadLantern() {
         signal,
       };
       try {
-        await createProgram(cli, '', async () => {}).parseAsync(withoutSigns(['create', ...words]), { from: 'user' });
+        const program = createProgram(cli, { version: '', runDaemon: async () => {} });
+        await program.parseAsync(withoutSigns(['create', ...words]), { from: 'user' });
         return { text, why: '' };
       } catch (error) {
         return refused(error);

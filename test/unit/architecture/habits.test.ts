@@ -38,6 +38,18 @@ test('every file that ARCHITECTURE.md names is there', () => {
   expect(missing).toEqual([]);
 });
 
+test('every compiled file that a script loads has a source', () => {
+  const scripts = ['scripts', 'scripts/conformance'].flatMap((directory) =>
+    readdirSync(join(TOP, directory)).flatMap((name) => (name.endsWith('.mjs') ? [join(directory, name)] : [])),
+  );
+  const loaded = scripts.flatMap((path) => {
+    const paths = readFileSync(join(TOP, path), 'utf8').matchAll(/\bload\('([\w/-]+)\.js'\)|dist\/([\w/-]+)\.js/g);
+    return [...paths].map(([, load, dist]) => `src/${load ?? dist}.ts`);
+  });
+  expect(loaded.length).toBeGreaterThan(0);
+  expect(loaded.filter((path) => !existsSync(join(TOP, path)))).toEqual([]);
+});
+
 test(`prose has at most ${MAX_COLUMNS} columns`, () => {
   const pages = ['.', 'docs'].flatMap((directory) =>
     readdirSync(join(TOP, directory)).flatMap((name) => (name.endsWith('.md') ? [join(directory, name)] : [])),
