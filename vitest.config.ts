@@ -17,8 +17,8 @@ const suite = (name: string, timeoutMs: number, fileParallelism = true) => ({
 export default defineConfig({
   test: {
     globalSetup: 'test/support/suite/leak-check.ts',
-    // Files share nothing on the machine, and mostly wait for processes that they started.
-    maxWorkers: availableParallelism(),
+    // Files share nothing on the machine, and mostly wait for processes that they started. More than four were not tried.
+    maxWorkers: Math.min(availableParallelism(), 4),
     projects: [
       suite('unit', 20_000),
       suite('contract', 20_000),
