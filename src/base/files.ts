@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { constants as fs, mkdirSync, statSync } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import koffi from 'koffi';
 import { errnoOf, LanternError, SystemCallError } from './errors.ts';
 
 type PrivateFileOptions = {
@@ -117,10 +116,12 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_FOLLOW = 0x400;
 
 /** Node's own `link` does not follow the link in /proc. Runs in another thread, because the disk may be slow. */
-function nameFile(file: FileHandle, path: string): Promise<void> {
+async function nameFile(file: FileHandle, path: string): Promise<void> {
+  // Imported here: most programs that use this module never name a file, and the library's native part takes time.
+  const { default: koffi } = await import('koffi');
   linkat ??= koffi.load(null).func('linkat', 'int', ['int', 'str', 'int', 'str', 'int']);
   const call = linkat;
-  return new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     const from = `/proc/self/fd/${file.fd}`;
     call.async(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW, (error: unknown, result: number) => {
       const failure = error ?? (result < 0 ? new SystemCallError(koffi.errno(), 'linkat', path) : undefined);
