@@ -3,8 +3,7 @@ import type { HeldToken, Notice } from '../../payload/payload.ts';
 import type { RegistryCredential } from '../../payload/registry-credentials.ts';
 import type { Pod } from '../../spec/pod/pod.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
-import type { RecordedPublication } from '../../volume/record.ts';
-import type { VolumeState } from '../projector.ts';
+import type { VolumeStatus } from '../projector.ts';
 
 /** Whole pods, mounted below a root directory as by a kubelet. */
 export interface Pods {
@@ -81,10 +80,6 @@ export type PodStatus = {
   readonly volumes: readonly PodVolumeStatus[];
 };
 
-export type PodVolumeStatus = {
+export type PodVolumeStatus = Pick<VolumeStatus, 'volumeId' | 'state' | 'lastError' | 'publications'> & {
   readonly name: string;
-  readonly volumeId: string;
-  readonly state: VolumeState;
-  readonly lastError: string | undefined;
-  readonly publications: readonly RecordedPublication[];
 };

@@ -14,15 +14,16 @@ import { MAX_ID } from '../source-schemas.ts';
 import { readResources } from './container-resources.ts';
 import { withPodFieldFaults } from './pod-fields.ts';
 
-type PodManifest = {
+export type PodManifest = {
   readonly namespace: string | undefined;
   /** The account is `default` if the manifest names none. */
   readonly facts: PodFacts;
   readonly placement: PodPlacement;
+  /** Undefined if its account decides. */
   readonly automountServiceAccountToken: boolean | undefined;
   readonly imagePullSecrets: readonly string[];
   readonly fsGroup: number | undefined;
-  /** See `Pod`. */
+  /** The user of all containers, ephemeral ones included; undefined if they differ or an image decides. */
   readonly commonUser: number | undefined;
   /** Init containers first. */
   readonly containers: readonly ListedContainer[];

@@ -3,23 +3,13 @@ import { type Fields, faulty, isFields, type Parsed, parsed, wrongType } from '.
 import type { EnvNameRule } from '../../objects/env-names.ts';
 import { parseYamlDocuments } from '../../objects/manifest/yaml.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
-import { type ContainerEnv, type PodPlacement, parseContainerEnv } from '../container-env.ts';
-import type { PodFacts } from '../pod-facts.ts';
+import { type ContainerEnv, parseContainerEnv } from '../container-env.ts';
 import { withPodFieldFaults } from './pod-fields.ts';
-import { CONTAINER_LISTS, fieldsOf, type ListedContainer, readPodManifest } from './pod-manifest.ts';
+import { CONTAINER_LISTS, fieldsOf, type ListedContainer, type PodManifest, readPodManifest } from './pod-manifest.ts';
 import { type PodVolume, readPodVolumes, readVolumeMounts, type VolumeMount } from './pod-volumes.ts';
 
-export type Pod = {
+export type Pod = Omit<PodManifest, 'namespace' | 'containers'> & {
   readonly namespace: string;
-  /** The account is `default` if the manifest names none. */
-  readonly facts: PodFacts;
-  readonly placement: PodPlacement;
-  /** Undefined if its account decides. */
-  readonly automountServiceAccountToken: boolean | undefined;
-  readonly imagePullSecrets: readonly string[];
-  readonly fsGroup: number | undefined;
-  /** The user of all containers, ephemeral ones included; undefined if they differ or an image decides. */
-  readonly commonUser: number | undefined;
   readonly volumes: readonly PodVolume[];
   /** In the manifest's order, init containers first. */
   readonly containers: readonly PodContainer[];
