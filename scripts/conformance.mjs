@@ -1,7 +1,7 @@
 // `npm run test:conformance`: other people's tools against the compiled daemon. csi-sanity, the public conformance suite of
 // the Container Storage Interface, once per publisher; grpcurl, which knows our services by reflection only; kustomize, which
 // builds what we build; and in small programs in Go, Kubernetes' own readers and printer of YAML, and kubectl's `create` and
-// jsonpath. It prints which tools are missing; with CI=true a missing tool or publisher is a failure.
+// jsonpath; and promtool, which reads the alerts and the dashboard's queries. It prints which tools are missing; with CI=true a missing tool or publisher is a failure.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
@@ -12,6 +12,7 @@ import { runGrpcurl } from './conformance/grpcurl.mjs';
 import { KUBECTL_CREATE, runCreateCalls, runJsonPaths } from './conformance/kubectl-create.mjs';
 import { KUBERNETES_YAML, runKubernetesYaml } from './conformance/kubernetes-yaml.mjs';
 import { runKustomize, runKustomizePipe } from './conformance/kustomize.mjs';
+import { findPromtool, runPromtool } from './conformance/promtool.mjs';
 import { report } from './conformance/report.mjs';
 import { runRoundTrips } from './conformance/round-trips.mjs';
 import { runTool } from './conformance/run-tool.mjs';
@@ -50,6 +51,9 @@ async function runAll() {
   const seccomp = checkSeccompProfile();
   if ('reason' in seccomp) notRun.push(seccomp.reason);
   else report('the seccomp profile', 'check', seccomp);
+  const promtool = await findPromtool(join(TOP, '.cache/prometheus'), signal);
+  if (promtool.path === undefined) notRun.push(promtool.reason);
+  else report('alerts and dashboard, with promtool', 'files', await runPromtool(promtool.path, signal));
   const csiSanity = await findGoTool(CSI_SANITY, CACHE, signal);
   const grpcurl = await findGoTool(GRPCURL, CACHE, signal);
   const kustomize = await findGoTool(KUSTOMIZE, CACHE, signal);

@@ -127,9 +127,9 @@ function missing({ name, variable }, problem) {
   return { path: undefined, reason: `${name}: ${problem}; install it, or name it in ${variable}` };
 }
 
-/** @param {string} name */
-export function findOnPath(name) {
-  const directories = (process.env.PATH ?? '').split(delimiter).filter((directory) => directory !== '');
+/** @param {string} name @param {string} [path] directories, as in PATH */
+export function findOnPath(name, path = process.env.PATH ?? '') {
+  const directories = path.split(delimiter).filter((directory) => directory !== '');
   return directories.map((directory) => join(directory, name)).find(isExecutable);
 }
 

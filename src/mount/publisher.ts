@@ -140,11 +140,13 @@ export type PublishedTarget = {
 
 export type VolumeUsage = Omit<FileSystemUsage, 'blockBytes'>;
 
-/** Sums over all pools; all 0 with `direct`. */
+/** Of all pools together; all 0 with `direct`. */
 export type PoolTotals = {
   readonly pools: number;
   readonly usedBytes: number;
   readonly sizeBytes: number;
   /** The limit for all pools together, including future ones. */
   readonly limitBytes: number;
+  /** The used share of the fullest pool, from 0 to 1. */
+  readonly fullestRatio: number;
 };

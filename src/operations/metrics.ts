@@ -125,6 +125,11 @@ export class Metrics implements CallObserver, ConnectionObserver {
       'listener',
       'reason',
     );
+    // Without a sample at 0 Prometheus does not see the first of them as an increase.
+    for (const reason of ['FailedMount', 'FailedUpdate']) this.#failures.inc({ reason }, 0);
+    for (const reason of ['SourceStale', 'TokenRefreshFailed', 'VolumeDamaged', 'VolumeRepaired']) {
+      this.#warnings.inc({ reason }, 0);
+    }
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -237,6 +242,11 @@ export class Metrics implements CallObserver, ConnectionObserver {
       () => pools().pools,
     );
     gauge('lantern_pool_used_bytes', 'Bytes used in all pools together.', () => pools().usedBytes);
+    gauge(
+      'lantern_pool_fullest_ratio',
+      'Used share of the fullest pool, from 0 to 1; a full pool refuses updates and new volumes of its namespace.',
+      () => pools().fullestRatio,
+    );
     gauge('lantern_pool_size_bytes', 'Size of all pools together.', () => pools().sizeBytes);
     gauge(
       'lantern_pool_limit_bytes',

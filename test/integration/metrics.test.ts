@@ -84,6 +84,8 @@ describe.each(['direct', ...(mayMount ? ['bind'] : [])])('the %s publisher', (pu
       'lantern_volumes{state="degraded"}': 0,
       'lantern_publications{kind="volume"}': 0,
       'lantern_publications{kind="sub_path"}': 0,
+      'lantern_volume_failures_total{reason="FailedMount"}': 0,
+      'lantern_volume_failures_total{reason="FailedUpdate"}': 0,
     });
 
     await harness.applySecret('counted', { key: 'one' });
@@ -106,7 +108,16 @@ describe.each(['direct', ...(mayMount ? ['bind'] : [])])('the %s publisher', (pu
       'lantern_volumes{state="degraded"}': 0,
       'lantern_publications{kind="volume"}': 1,
       'lantern_publications{kind="sub_path"}': 1,
+      'lantern_volume_failures_total{reason="FailedMount"}': 0,
+      'lantern_volume_failures_total{reason="FailedUpdate"}': 0,
     });
+    const pool = await pages.samples(
+      'lantern_pool_used_bytes',
+      'lantern_pool_size_bytes',
+      'lantern_pool_fullest_ratio',
+    );
+    const { lantern_pool_used_bytes: used = 0, lantern_pool_size_bytes: size = 0 } = pool;
+    expect(pool).toMatchObject({ lantern_pool_fullest_ratio: size === 0 ? 0 : used / size });
 
     await projector.update({
       volumeId: 'counted',
@@ -117,6 +128,7 @@ describe.each(['direct', ...(mayMount ? ['bind'] : [])])('the %s publisher', (pu
     expect(await pages.samples('lantern_updates_total', 'lantern_volumes', 'lantern_volume_failures_total')).toEqual({
       'lantern_updates_total{cause="object"}': 1,
       'lantern_updates_total{cause="request"}': 1,
+      'lantern_volume_failures_total{reason="FailedMount"}': 0,
       'lantern_volume_failures_total{reason="FailedUpdate"}': 1,
       'lantern_volumes{state="ready"}': 0,
       'lantern_volumes{state="stale"}': 1,

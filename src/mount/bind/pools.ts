@@ -61,6 +61,7 @@ export class Pools implements Disposable {
       usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
       sizeBytes: this.#takenBytes(),
       limitBytes: this.#totalBytes,
+      fullestRatio: pools.reduce((fullest, { bytes }, index) => Math.max(fullest, (used[index] ?? 0) / bytes), 0),
     };
   }
 

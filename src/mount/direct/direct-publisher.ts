@@ -114,7 +114,7 @@ export class DirectPublisher implements Publisher {
   }
 
   poolTotals(): PoolTotals {
-    return { pools: 0, usedBytes: 0, sizeBytes: 0, limitBytes: 0 };
+    return { pools: 0, usedBytes: 0, sizeBytes: 0, limitBytes: 0, fullestRatio: 0 };
   }
 
   removeAll(): void {

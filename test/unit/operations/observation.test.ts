@@ -10,7 +10,7 @@ const READINGS = {
     publications: { whole: 0, subPath: 0 },
     pinnedGenerations: 0,
   }),
-  pools: () => ({ pools: 0, usedBytes: 0, sizeBytes: 0, limitBytes: 0 }),
+  pools: () => ({ pools: 0, usedBytes: 0, sizeBytes: 0, limitBytes: 0, fullestRatio: 0 }),
   revision: () => 1,
   staleness: undefined,
   cautions: 0,
