@@ -144,7 +144,7 @@ function unknownKey(key: string, known: readonly string[]): string {
 /** Each defines the contents. At most one is given. */
 const DEFINING_KEYS = ['spec', 'secretName', 'configMapName', 'projectedVolume'] as const;
 /** Options of secretName and configMapName. */
-const SHORTHAND_OPTIONS = ['items', 'defaultMode', 'optional'] as const;
+const SHORTHAND_OPTIONS = ['items', 'defaultMode', 'user', 'group', 'optional'] as const;
 export const DEFINITION_KEYS: readonly string[] = [...DEFINING_KEYS, ...SHORTHAND_OPTIONS];
 
 /**
@@ -198,6 +198,8 @@ function parseShorthand(key: 'secretName' | 'configMapName', texts: Texts, field
   const options = {
     items: option('items', parseItems),
     defaultMode: option('defaultMode', parseMode),
+    defaultUser: option('user', parseId),
+    defaultGroup: option('group', parseId),
     optional: option('optional', parseBoolean),
   };
   const name = texts.get(key);
@@ -208,15 +210,21 @@ function parseShorthand(key: 'secretName' | 'configMapName', texts: Texts, field
   return spec.ok && reading.isGood ? parsed({ kind: 'inline', spec: spec.value }) : faulty(reading.faults);
 }
 
+/** Fields of the source whose keys have other names. */
+const KEY_OF_FIELD: Readonly<Record<string, string>> = {
+  name: 'configMapName',
+  defaultUser: 'user',
+  defaultGroup: 'group',
+};
+
 /** `secret.items[0].path` → `volume_context[items][0].path`. */
 function asShorthandFault({ field: path, message }: Fault, field: string): Fault {
   const [, kind, key = '', rest = ''] = /^(secret|configMap)\.(\w+)(.*)$/.exec(path) ?? [];
   if (kind === undefined) return { field, message };
-  const own = kind === 'configMap' && key === 'name' ? 'configMapName' : key;
   // The fault of two conflicting paths ends with the field of the other one.
   const other = ` at ${mapKey(field, 'items')}$1`;
   return {
-    field: mapKey(field, own) + rest,
+    field: mapKey(field, KEY_OF_FIELD[key] ?? key) + rest,
     message: message.replace(/ at (?:secret|configMap)\.items(\[\d+\]\.path)$/, other),
   };
 }
@@ -235,6 +243,11 @@ function parseMode(text: string, field: string): Parsed<number> {
   if (/^0[0-7]+$/.test(text)) return parsed(Number.parseInt(text, 8));
   if (/^(?:0|[1-9]\d*)$/.test(text)) return parsed(Number(text));
   return refuse(field, 'must be a mode: octal with a leading 0 like 0400, or decimal like 256');
+}
+
+/** The volume source checks the range. */
+function parseId(text: string, field: string): Parsed<number> {
+  return /^(?:0|[1-9]\d*)$/.test(text) ? parsed(Number(text)) : refuse(field, 'must be a numeric id like 1000');
 }
 
 function parseBoolean(text: string, field: string): Parsed<boolean> {

@@ -63,6 +63,11 @@ describe('what the volume contains', () => {
       { secretName: 'db', defaultMode: '256' },
       volumeSpec([secretSource('db')], { defaultMode: 0o400 }),
     ],
+    [
+      'owners',
+      { secretName: 'db', user: '1000', group: '0' },
+      volumeSpec([secretSource('db')], { defaultUser: 1000, defaultGroup: 0 }),
+    ],
     ['mode 0', { secretName: 'db', defaultMode: '0' }, volumeSpec([secretSource('db')], { defaultMode: 0 })],
     ['not optional', { secretName: 'db', optional: 'false' }, volumeSpec([secretSource('db')])],
   ])('comes from %s', (_name, context, spec) => {
@@ -120,6 +125,16 @@ describe('what the volume contains', () => {
       'items at one path',
       { configMapName: 'app', items: '[{"key":"a","path":"p"},{"key":"b","path":"./p"}]' },
       /^volume_context\[items\]\[1\]\.path: conflicting duplicate paths: "p" is also at volume_context\[items\]\[0\]\.path$/,
+    ],
+    [
+      'an owner in words',
+      { configMapName: 'db', user: 'www-data' },
+      /^volume_context\[user\]: must be a numeric id like 1000/,
+    ],
+    [
+      'a group that no file can have',
+      { secretName: 'db', group: '2147483648' },
+      /^volume_context\[group\]: must be a number between 0 and 2147483647/,
     ],
     [
       'a mode in words',
@@ -360,6 +375,8 @@ describe('whatever is sent', () => {
       'configMapName',
       'items',
       'defaultMode',
+      'user',
+      'group',
       'optional',
       'projectedVolume',
       'subPath',
