@@ -11,7 +11,7 @@ import { hardenProcess, lockFile } from './mount/linux/process-calls.ts';
 import type { Publisher } from './mount/publisher.ts';
 import { TargetDirectories } from './mount/targets/target-directories.ts';
 import { ownPlaces, TargetRoots } from './mount/targets/target-roots.ts';
-import { type Observation, readinessOf } from './operations/observation.ts';
+import type { Observation } from './operations/observation.ts';
 import { EventLog } from './projection/events/event-log.ts';
 import { PodProjector } from './projection/pods/pod-projector.ts';
 import { Volumes, type VolumesDependencies } from './projection/volumes.ts';
@@ -25,10 +25,7 @@ import { tokensService } from './rpc/lantern/tokens-service.ts';
 import { RpcServer } from './rpc/transport/server.ts';
 import { ThreadParser } from './spec/parser/thread-parser.ts';
 import { BoundedSource, CachedSource, UnfollowedSource } from './stores/change-detection.ts';
-import { EmbeddedStore } from './stores/embedded/embedded-store.ts';
-import { openEtcdStore } from './stores/etcd/etcd-store.ts';
 import { MemoryStore } from './stores/kept/memory-store.ts';
-import { ManifestDirectory } from './stores/manifests/manifest-directory.ts';
 import type { Store, Writability } from './stores/store.ts';
 import { KeySetFile } from './tokens/key-set-file.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
@@ -75,6 +72,7 @@ export class Daemon implements AsyncDisposable {
       await server.start();
       await store.connected?.(signal);
       if (config.manifests !== undefined) {
+        const { ManifestDirectory } = await import('./stores/manifests/manifest-directory.ts');
         const manifests = { directory: config.manifests, store, parser, clock: systemClock, log };
         await parts.use(new ManifestDirectory(manifests)).start(signal);
         store.markReady();
@@ -150,7 +148,7 @@ async function assemble(
   };
   const observers = { calls: observation?.metrics, connections: observation?.metrics };
   const server = parts.use(new RpcServer({ ...config, methods, ...observers, clock, log }));
-  observation?.observe({
+  const readings = {
     census: () => volumes.census(),
     pools: () => publisher.poolTotals(),
     revision: () => store.revision,
@@ -160,8 +158,8 @@ async function assemble(
     publisher: publisher.kind,
     store: config.store,
     writability,
-    readiness: readinessOf({ source: store, projector: volumes, server, writability }, signal),
-  });
+  };
+  observation?.observe(readings, { source: store, projector: volumes, server, writability }, signal);
   if (writability !== undefined) parts.use(reportWritability(writability, server, log));
   return { publisher, parser, store, keys, signer, volumes, server };
 }
@@ -205,15 +203,17 @@ async function startObservation(config: Config, log: Log, parts: DisposalStack):
 /** A store that can be filled first, and whose newest revision is known. */
 type DaemonStore = Store & { readonly revision: number; markReady(): void };
 
-/** With manifests, an object's absence means nothing until they are read. */
+/** Loads only the configured store's code. With manifests, an object's absence means nothing until they are read. */
 async function openStore(config: Config, log: Log, parts: DisposalStack): Promise<DaemonStore> {
   const settings = { clock: systemClock, ready: config.manifests === undefined };
   if (config.store === 'memory') return new MemoryStore(settings);
   const { dataDirectory: directory, keyFiles, etcd } = config;
   if (etcd !== undefined) {
+    const { openEtcdStore } = await import('./stores/etcd/etcd-store.ts');
     const seenFile = join(config.runDirectory, 'etcd-seen.json');
     return parts.use(await openEtcdStore({ ...settings, ...etcd, keyFiles, seenFile, log }));
   }
+  const { EmbeddedStore } = await import('./stores/embedded/embedded-store.ts');
   return parts.use(await EmbeddedStore.open({ ...settings, directory, keyFiles }));
 }
 

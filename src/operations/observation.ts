@@ -8,9 +8,6 @@ import type { Source, Writability } from '../stores/store.ts';
 import { Metrics, type Readings } from './metrics.ts';
 import { type Page, PageServer, plainPage } from './page-server.ts';
 
-/** Available once the daemon is complete. */
-type Observed = Readings & { readonly readiness: () => readonly ReadinessCheck[] };
-
 const STARTING: readonly ReadinessCheck[] = [{ name: 'daemon', problem: 'it is starting' }];
 
 /**
@@ -47,10 +44,10 @@ export class Observation implements AsyncDisposable {
     return this.#server.port;
   }
 
-  /** Called once, when the daemon is complete, ready or not. */
-  observe(daemon: Observed): void {
-    this.metrics.readAtScrape(daemon);
-    this.#readiness.check = daemon.readiness;
+  /** Called once, when the daemon is complete, ready or not. `signal` ends the wait for the store. */
+  observe(readings: Readings, readiness: ReadinessParts, signal: AbortSignal): void {
+    this.metrics.readAtScrape(readings);
+    this.#readiness.check = readinessOf(readiness, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,7 +74,7 @@ type ReadinessParts = {
   readonly writability?: Pick<Writability, 'problem'> | undefined;
 };
 
-export function readinessOf(parts: ReadinessParts, signal: AbortSignal): () => readonly ReadinessCheck[] {
+function readinessOf(parts: ReadinessParts, signal: AbortSignal): () => readonly ReadinessCheck[] {
   let isSynced = false;
   parts.source.ready(signal).then(
     () => {

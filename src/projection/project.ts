@@ -13,7 +13,6 @@ import { resolveObjects } from '../stores/resolve-objects.ts';
 import type { Source } from '../stores/store.ts';
 import type { TokenIssuer } from '../tokens/token-signer.ts';
 import { readingTree, type TreeEntry } from '../volume/file-system.ts';
-import { createMemoryFileSystem } from '../volume/memory-file-system.ts';
 import type { KeptToken, RequestInputs } from '../volume/record.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
 import type { RenderRequest } from './projector.ts';
@@ -195,6 +194,7 @@ export async function renderVolume(
 ): Promise<readonly TreeEntry[]> {
   const { clock, slices } = dependencies;
   const { payload } = await project(request, NOTHING, source, { ...dependencies, tokens: DRY_ISSUER }, signal);
+  const { createMemoryFileSystem } = await import('../volume/memory-file-system.ts');
   const fs = createMemoryFileSystem();
   fs.mkdir(DIRECTORY, 0o755);
   using writer = new VolumeWriter({ fs, directory: DIRECTORY, clock });

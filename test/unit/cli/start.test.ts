@@ -38,3 +38,8 @@ test('an import of a value is seen', () => {
 test('messages of objects need no schemas, so `get -o yaml` and `create` do without them', () => {
   expect(packagesOf('rpc/lantern/object-messages.ts')).toEqual(['yaml']);
 });
+
+test('the daemon loads no store, no client of a store and no page before it is configured', () => {
+  const heavy = ['etcd3', 'classic-level', 'memfs', 'prom-client'];
+  expect(packagesOf('daemon.ts').filter((name) => heavy.includes(name))).toEqual([]);
+});

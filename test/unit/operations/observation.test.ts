@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { LanternError } from '../../../src/base/errors.ts';
 import { silentLog } from '../../../src/base/log.ts';
-import { Observation, readinessOf } from '../../../src/operations/observation.ts';
+import { Observation } from '../../../src/operations/observation.ts';
 
 const READINGS = {
   census: () => ({
@@ -49,7 +49,7 @@ test('ready when all is there, and not any more when one thing ends', async () =
   const server = { isServing: false };
   const writability: { problem: string | undefined } = { problem: undefined };
   const parts = { source: { ready: () => synced }, projector, server, writability };
-  observation.observe({ ...READINGS, readiness: readinessOf(parts, new AbortController().signal) });
+  observation.observe(READINGS, parts, new AbortController().signal);
   const source = 'source: the store has not synced yet';
   const volumes = 'volumes: volumes of an earlier daemon are not taken over yet';
   const grpc = 'grpc: calls are not served yet';
@@ -76,7 +76,7 @@ test('ready when all is there, and not any more when one thing ends', async () =
 test('a source that never comes to be ready is no unhandled rejection', async () => {
   const source = { ready: () => Promise.reject(new LanternError('cancelled', 'the daemon ends')) };
   const parts = { source, projector: { isReady: true }, server: { isServing: true } };
-  observation.observe({ ...READINGS, readiness: readinessOf(parts, new AbortController().signal) });
+  observation.observe(READINGS, parts, new AbortController().signal);
   expect((await get('/readyz')).status).toBe(503);
 });
 
@@ -84,7 +84,8 @@ test('a reading that fails costs one answer, and tells nothing', async () => {
   const census = () => {
     throw new Error('hunter2');
   };
-  observation.observe({ ...READINGS, census, readiness: () => [] });
+  const parts = { source: { ready: async () => {} }, projector: { isReady: true }, server: { isServing: true } };
+  observation.observe({ ...READINGS, census }, parts, new AbortController().signal);
   expect(await get('/metrics')).toEqual({ status: 500, body: 'this page failed\n' });
   expect((await get('/healthz')).status).toBe(200);
 });
