@@ -167,6 +167,9 @@ export class SystemCallError extends Error {
   }
 }
 
+/** Two numbers have two names each. The first is the one that Node uses: EAGAIN, ENOTSUP. */
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+  Object.entries(constants.errno)
+    .map(([name, number]) => [number, name] as const)
+    .reverse(),
 );

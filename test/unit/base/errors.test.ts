@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { describe, expect, it, test } from 'vitest';
-import { describeErrno, errnoOf, invalid, LanternError, toLanternError } from '../../../src/base/errors.ts';
+import {
+  describeErrno,
+  errnoOf,
+  invalid,
+  LanternError,
+  SystemCallError,
+  toLanternError,
+} from '../../../src/base/errors.ts';
 import { socketProblem } from '../../../src/operations/check-health.ts';
 
 function thrownBy(action: () => unknown): unknown {
@@ -83,4 +90,17 @@ test.each(NAMES)('%s is said in words, with the name behind them', (name) => {
 
 test('words of the system stand in where nobody has written better ones', () => {
   expect(describeErrno('EPROTO')).toBe('protocol error (EPROTO)');
+});
+
+test('the number of a failed system call has the name that Node gives it', () => {
+  const codes = Object.values(constants.errno).map((number) => [
+    number,
+    new SystemCallError(number, 'read', undefined).code,
+  ]);
+  expect(codes).toEqual(
+    Object.values(constants.errno).map((number) => [
+      number,
+      getSystemErrorMap().get(-number)?.[0] ?? expect.any(String),
+    ]),
+  );
 });
