@@ -18,11 +18,19 @@ function abortOnSignals(): AbortSignal {
 
 /** Only `serve` loads the daemon's code. */
 const runDaemon: RunDaemon = async (config, signal, onReady) => {
-  const [{ Daemon }, { createLog }] = await Promise.all([import('./daemon.ts'), import('./base/log.ts')]);
+  const [{ Daemon }, { createLog }, { ServiceManager }] = await Promise.all([
+    import('./daemon.ts'),
+    import('./base/log.ts'),
+    import('./operations/service-manager.ts'),
+  ]);
   const log = createLog(config.logLevel, config.logFormat);
+  using manager = new ServiceManager({ environment: process.env, pid: process.pid, clock: systemClock, log });
+  manager.starting();
   await using daemon = await Daemon.start(config, { version: packageVersion(), log, signal });
+  manager.ready(daemon.readyLine);
   onReady(daemon.readyLine);
   await aborted(signal);
+  manager.stopping();
 };
 
 function aborted(signal: AbortSignal): Promise<void> {

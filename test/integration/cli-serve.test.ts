@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { DatagramReceiver } from '../support/host/datagram-receiver.ts';
 import { CommandLine, endOf } from '../support/suite/command-line.ts';
 
 test('serve says when it is ready, and ends in order with mounts in place', async () => {
@@ -25,6 +26,24 @@ test('serve says when it is ready, and ends in order with mounts in place', asyn
   await shell.serve('--unmount-on-exit');
   expect(await shell.stopServing()).toBe(0);
   expect(existsSync(target)).toBe(false);
+});
+
+test('serve tells its service manager when it is ready, that it lives, and when it stops', async () => {
+  await using shell = new CommandLine();
+  using receiver = new DatagramReceiver(shell.at('notify'));
+  vi.stubEnv('NOTIFY_SOCKET', receiver.name);
+  vi.stubEnv('WATCHDOG_USEC', '100000');
+  try {
+    const ready = await shell.serve();
+    expect(receiver.receive()).toEqual(expect.arrayContaining([`READY=1\nSTATUS=${ready}`]));
+    const before = receiver.receive().length;
+    await vi.waitFor(() => expect(receiver.receive().slice(before)).toEqual(expect.arrayContaining(['WATCHDOG=1'])));
+    expect(receiver.receive()).not.toEqual(expect.arrayContaining([expect.stringMatching(/STOPPING/)]));
+    await shell.stopServing();
+    expect(receiver.receive()).toEqual(expect.arrayContaining([expect.stringMatching(/^STOPPING=1/)]));
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 test('a second daemon for the same run directory is refused, and says who is there', async () => {
