@@ -26,6 +26,8 @@ export default defineConfig({
       suite('system', 120_000),
       // They load images into the engine.
       suite('compose', 600_000, false),
+      // They start the machine's own systemd, in namespaces.
+      suite('systemd', 120_000, false),
       // They compare the mounts of the whole machine. The time is that of the command, with a margin.
       suite('hostile', Number(process.env.LANTERN_HOSTILE_SECONDS ?? 0) * 1_000 + 240_000, false),
     ],

@@ -40,6 +40,11 @@ export const PREREQUISITES = [
   },
 ];
 
+/** True if unit files can be checked here, which needs no running systemd. */
+export function hasSystemdAnalyze() {
+  return spawnSync('systemd-analyze', ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
 /** Mounts in a mount namespace that ends with the command. A capability bit would not show what AppArmor denies. */
 export function mayMount() {
   if (process.getuid?.() !== 0) return false;

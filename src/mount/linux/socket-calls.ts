@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { LanternError } from '../../base/errors.ts';
 import { checked } from './system-calls.ts';
 
-/** What Node does not offer for unix sockets: datagrams, and the name that a peer bound. */
+/** Calls on unix sockets that Node does not offer. */
 
 /** The same on x86-64 and arm64, like all numbers here. */
 const AF_UNIX = 1;
