@@ -1,18 +1,42 @@
 // Ratios within one run, since machines are noisy. A figure that misses its aim is marked, not failed: CI runs this to
-// see that it still works, people run it to see by how much something changed.
+// see that it still works, people run it to see by how much something changed. Names of sections choose some of them.
 //
-// `--scale [N,N]` simulates nodes on a real etcd instead: docs/scale.md.
-import { benchDaemon } from './daemon.ts';
+// `--volumes N[,M]` runs daemons with so many volumes instead, and `--scale [N,N]` simulates nodes on a real etcd:
+// docs/scale.md.
+import { benchCalls } from './calls.ts';
 import { benchDelay } from './etcd-delay.ts';
 import { scale } from './etcd-scale.ts';
-import { printFigures } from './measure.ts';
+import { type Figure, printFigures } from './measure.ts';
 import { benchStore } from './store.ts';
+import { benchVolumes } from './volumes.ts';
 import { benchWriter } from './writer.ts';
 
-const scaleAt = process.argv.indexOf('--scale');
-if (scaleAt >= 0) {
-  const counts = process.argv[scaleAt + 1] ?? '50,200,500';
-  await scale(counts.split(',').map(Number));
+const SECTIONS: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  calls: benchCalls,
+  writer: benchWriter,
+  store: benchStore,
+  delay: benchDelay,
+};
+
+/** The numbers after a flag; undefined without it. */
+function numbersOf(flag: string, otherwise: string): number[] | undefined {
+  const at = process.argv.indexOf(flag);
+  return at < 0 ? undefined : (process.argv[at + 1] ?? otherwise).split(',').map(Number);
+}
+
+const volumes = numbersOf('--volumes', '10000');
+const nodes = numbersOf('--scale', '50,200,500');
+if (volumes !== undefined) {
+  // Alone, a number is compared with a tenth of it.
+  const counts = volumes.length === 1 ? [Math.ceil((volumes[0] ?? 0) / 10), ...volumes] : volumes;
+  const faults = await benchVolumes(counts);
+  for (const fault of faults) console.error(`FAILED: ${fault}`);
+  process.exitCode = faults.length > 0 ? 1 : 0;
+} else if (nodes !== undefined) {
+  await scale(nodes);
 } else {
-  printFigures([...(await benchWriter()), ...(await benchDaemon()), ...(await benchStore()), ...(await benchDelay())]);
+  const chosen = Object.keys(SECTIONS).filter((name) => process.argv.includes(name));
+  for (const [name, bench] of Object.entries(SECTIONS)) {
+    if (chosen.length === 0 || chosen.includes(name)) printFigures(name, await bench());
+  }
 }

@@ -2,6 +2,7 @@
 import type { ObjectRef } from '../src/objects/object.ts';
 import { EtcdStore } from '../src/stores/etcd/etcd-store.ts';
 import { readKeyRing } from '../src/stores/sealed/key-file.ts';
+import { answerTasks } from './child.ts';
 import { COMMON, referencesOf } from './etcd-estate.ts';
 import type { NodesReport, NodesTask } from './etcd-nodes.ts';
 
@@ -74,10 +75,9 @@ function report(): NodesReport {
   };
 }
 
-process.on('message', async (task: NodesTask) => {
+answerTasks(async (task: NodesTask) => {
   if (task.do === 'start') await start(task);
   if (task.do === 'lose') await until(() => nodes.every(({ staleness }) => staleness.staleSince !== undefined));
   if (task.do === 'find') await until(() => nodes.every(({ staleness }) => staleness.staleSince === undefined));
-  process.send?.(report());
+  return report();
 });
-process.on('disconnect', () => process.exit());

@@ -1,6 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { Child } from './child.ts';
 
 export type NodesTask =
   | {
@@ -36,11 +34,11 @@ export type NodesReport = {
 
 /** Nodes in a few processes of their own. */
 export class Nodes implements AsyncDisposable {
-  readonly #children: readonly ChildProcess[];
+  readonly #children: readonly Child<NodesTask, NodesReport>[];
 
   constructor(processes: number) {
-    const program = join(import.meta.dirname, 'etcd-nodes-child.js');
-    this.#children = Array.from({ length: processes }, () => fork(program, { execArgv: ['--expose-gc'] }));
+    const nodeFlags = ['--expose-gc'];
+    this.#children = Array.from({ length: processes }, () => new Child('etcd-nodes-child.js', { nodeFlags }));
   }
 
   async start(
@@ -60,16 +58,11 @@ export class Nodes implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null) continue;
-      const over = once(child, 'exit');
-      child.kill();
-      await over;
-    }
+    for (const child of this.#children) await child[Symbol.asyncDispose]();
   }
 
   async #all(taskOf: (index: number) => NodesTask): Promise<NodesReport> {
-    const reports = await Promise.all(this.#children.map((child, index) => answerOf(child, taskOf(index))));
+    const reports = await Promise.all(this.#children.map((child, index) => child.ask(taskOf(index))));
     const sum = (key: keyof NodesReport) => reports.reduce((total, report) => total + report[key], 0);
     return {
       inTouch: sum('inTouch'),
@@ -81,19 +74,5 @@ export class Nodes implements AsyncDisposable {
       memory: sum('memory'),
       processor: sum('processor'),
     };
-  }
-}
-
-async function answerOf(child: ChildProcess, task: NodesTask): Promise<NodesReport> {
-  const stop = new AbortController();
-  const over = once(child, 'exit', stop).then(() => Promise.reject(new Error('a process of nodes ended')));
-  over.catch(() => {});
-  try {
-    const answer = once(child, 'message', stop);
-    child.send(task);
-    const [report] = await Promise.race([answer, over]);
-    return report as NodesReport;
-  } finally {
-    stop.abort();
   }
 }

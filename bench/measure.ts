@@ -1,9 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
 /** How much to do: `--quick` is for CI, where only "it runs" counts. */
 export const isQuick = process.argv.includes('--quick');
 
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return percentile(values, 0.5);
 }
 
 export function percentile(values: readonly number[], share: number): number {
@@ -33,11 +34,53 @@ export async function inTurns<Name extends string>(
   return Object.fromEntries(names.map((name) => [name, median(times.get(name) ?? [])])) as Record<Name, number>;
 }
 
+export async function seconds(action: () => unknown): Promise<number> {
+  const start = performance.now();
+  await action();
+  return (performance.now() - start) / 1000;
+}
+
+/** Seconds of processor time of a process so far, from the scheduler's nanoseconds of each of its threads. */
+export function processorSeconds(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const spent = threads.map((thread) => {
+    try {
+      return Number.parseInt(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'), 10);
+    } catch {
+      // It has just ended.
+      return 0;
+    }
+  });
+  return spent.reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1e9;
+}
+
+/** Resident memory of a process in MiB, now or at its peak. */
+export function residentMiB(pid: number, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${which}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
+}
+
 export type Figure = { readonly what: string; readonly value: string; readonly aim: string; readonly met: boolean };
 
-export function printFigures(figures: readonly Figure[]): void {
+/** A ratio of two times in microseconds, with the greatest that meets the aim. */
+export function ratioFigure(what: string, time: number, unit: number, most: number, note = ''): Figure {
+  const ratio = time / unit;
+  const value = `${ratio.toFixed(2)} (${time.toFixed(0)} / ${unit.toFixed(0)} µs${note})`;
+  return { what, value, aim: `<= ${most}`, met: ratio <= most };
+}
+
+/** A number with its unit, with the greatest that meets the aim. */
+export function figure(what: string, value: number, unit: string, most: number, note = ''): Figure {
+  const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
+  return { what, value: `${value.toFixed(digits)} ${unit}${note}`, aim: `<= ${most} ${unit}`, met: value <= most };
+}
+
+export function printFigures(title: string, figures: readonly Figure[]): void {
+  console.log(`\n${title}`);
   const width = Math.max(...figures.map(({ what }) => what.length));
   for (const { what, value, aim, met } of figures) {
-    console.log(`${what.padEnd(width)}  ${value.padEnd(34)}  aim ${aim}${met ? '' : '  NOT MET'}`);
+    console.log(
+      `  ${what.padEnd(width)}  ${value.padEnd(40)}  ${aim === '' ? '' : `aim ${aim}`}${met ? '' : '  NOT MET'}`,
+    );
   }
 }

@@ -8,9 +8,8 @@ import { buildPayload, type Payload } from '../src/payload/payload.ts';
 import type { RelativePath } from '../src/spec/relative-path.ts';
 import { nodeFileSystem } from '../src/volume/file-system.ts';
 import { VolumeWriter } from '../src/volume/volume-writer.ts';
+import { bareWrite, NAMES } from './bare-calls.ts';
 import { type Figure, inTurns, isQuick } from './measure.ts';
-
-const NAMES = ['password', 'username', 'tls.crt'];
 
 /** The atomic writer against the system calls it cannot do without, issued bare. */
 export async function benchWriter(): Promise<Figure[]> {
@@ -33,7 +32,10 @@ export async function benchWriter(): Promise<Figure[]> {
         writer.write(payload(turn++));
         writer.retireNow();
       },
-      calls: () => bareCalls(bare, turn++),
+      calls: () => {
+        const version = turn++;
+        bareWrite(bare, `..g${version}`, (name) => Buffer.from(`${name} ${version}`));
+      },
       same: () => {
         writer.write(unchanged);
       },
@@ -72,24 +74,4 @@ function payload(version: number): Payload {
     return [name as RelativePath, { bytes, mode: 0o640, user: undefined, group: undefined }] as const;
   };
   return buildPayload(new Map(NAMES.map(file)), undefined);
-}
-
-/** One generation made, swapped in, and the one before removed: nothing checked, nothing kept in mind. */
-function bareCalls(directory: string, version: number): void {
-  const generation = join(directory, `..g${version}`);
-  fs.mkdirSync(generation);
-  fs.chmodSync(generation, 0o755);
-  for (const name of NAMES) {
-    const descriptor = fs.openSync(join(generation, name), 'wx', 0o600);
-    fs.writeSync(descriptor, Buffer.from(`${name} ${version}`));
-    fs.fchmodSync(descriptor, 0o640);
-    fs.closeSync(descriptor);
-  }
-  const link = join(directory, '..data');
-  const previous = fs.existsSync(link) ? fs.readlinkSync(link) : undefined;
-  fs.symlinkSync(`..g${version}`, join(directory, '..data_tmp'));
-  fs.renameSync(join(directory, '..data_tmp'), link);
-  if (previous === undefined) return;
-  for (const name of NAMES) fs.unlinkSync(join(directory, previous, name));
-  fs.rmdirSync(join(directory, previous));
 }

@@ -1,22 +1,56 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { dirSync } from 'tmp';
+import { MNT_DETACH, umount } from '../src/mount/linux/system-calls.ts';
 
 /** The real command, as a user runs it. */
 const LANTERN = join(import.meta.dirname, '../../../dist/main.js');
 
-/** A directory of the demo's own in memory, a daemon that can be killed and started again, and the command line. */
+type StageOptions = {
+  /** Of Node, for the daemon. */
+  readonly nodeFlags?: readonly string[];
+  /** The daemon's program, by default the real command. */
+  readonly program?: string;
+};
+
+const stages = new Set<Stage>();
+
+/**
+ * A directory of the demo's own in memory, a daemon that can be killed and started again, and the command line. A signal
+ * ends this process and leaves no daemon, mount or file behind.
+ */
 export class Stage implements AsyncDisposable {
   readonly #temporary = dirSync({ tmpdir: '/dev/shm', template: 'lantern-demo-XXXXXX', unsafeCleanup: true });
   readonly directory = this.#temporary.name;
   readonly runDirectory = join(this.directory, 'run');
   readonly dataDirectory = join(this.directory, 'data');
+  readonly #nodeFlags: readonly string[];
+  readonly #program: string;
   #daemon: ChildProcess | undefined;
+
+  constructor({ nodeFlags = [], program = LANTERN }: StageOptions = {}) {
+    this.#nodeFlags = nodeFlags;
+    this.#program = program;
+    stages.add(this);
+  }
 
   get socket(): string {
     return join(this.runDirectory, 'lantern.sock');
+  }
+
+  get csiSocket(): string {
+    return join(this.runDirectory, 'csi/csi.sock');
+  }
+
+  /** Of the daemon that was started last. */
+  get pid(): number {
+    const pid = this.#daemon?.pid;
+    if (pid === undefined) throw new Error('no daemon runs');
+    return pid;
   }
 
   at(...elements: readonly string[]): string {
@@ -26,9 +60,9 @@ export class Stage implements AsyncDisposable {
   /** Starts the daemon, with more flags if need be, and resolves with the line it prints when it is ready. */
   async startDaemon(...flags: readonly string[]): Promise<string> {
     const directories = ['--run-dir', this.runDirectory, '--data-dir', this.dataDirectory];
-    const daemon = spawn(process.execPath, [LANTERN, 'serve', ...directories, '--log-level', 'warn', ...flags], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const command = [...this.#nodeFlags, this.#program, 'serve', ...directories, '--log-level', 'warn', ...flags];
+    // In a session of its own: Ctrl-C is for this process, which then ends the daemon.
+    const daemon = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
     this.#daemon = daemon;
     const exited = once(daemon, 'exit').then(() => {
       throw new Error('the daemon ended before it was ready');
@@ -50,11 +84,52 @@ export class Stage implements AsyncDisposable {
 
   /** Runs `lantern …` in a process of its own and returns what it printed. */
   lantern(...args: readonly string[]): string {
-    return execFileSync(process.execPath, [LANTERN, '--socket', this.socket, ...args], { encoding: 'utf8' });
+    const options = { encoding: 'utf8', maxBuffer: 2 ** 26 } as const;
+    return execFileSync(process.execPath, [LANTERN, '--socket', this.socket, ...args], options);
+  }
+
+  /** The lines of the mount table for what is mounted in the directory. */
+  mounts(): readonly string[] {
+    const table = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    return table.filter((line) => line.includes(` ${this.directory}/`));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopDaemon('SIGTERM');
+    this.#clear();
+  }
+
+  /** Ends the daemon without its help, and leaves nothing. Synchronous, so that nothing can come in between. */
+  abandon(): void {
+    const pid = this.#daemon?.pid;
+    if (pid !== undefined) {
+      this.#daemon?.kill('SIGKILL');
+      while (isRunning(pid));
+    }
+    this.#clear();
+  }
+
+  #clear(): void {
+    stages.delete(this);
+    // What is mounted last is unmounted first.
+    for (const line of this.mounts().toReversed()) umount(line.split(' ')[4] ?? '', MNT_DETACH);
     this.#temporary.removeCallback();
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    for (const stage of stages) stage.abandon();
+    process.exit(128 + constants.signals[signal]);
+  });
+}
+
+/** False once the process has ended, also while Node has not yet collected it. */
+function isRunning(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return status.slice(status.lastIndexOf(')') + 2, status.lastIndexOf(')') + 3) !== 'Z';
+  } catch {
+    return false;
   }
 }
