@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
 import { runCsiSanity } from './conformance/csi-sanity.mjs';
+import { prepareExamples, runExamples } from './conformance/examples.mjs';
 import { withFreshDaemon } from './conformance/fresh-daemon.mjs';
 import { buildGoProgram, CSI_SANITY, findGoTool, GRPCURL, KUSTOMIZE } from './conformance/go-tool.mjs';
 import { runGrpcurl } from './conformance/grpcurl.mjs';
@@ -61,6 +62,8 @@ async function runAll() {
   const kubectlCreate = await buildGoProgram(KUBECTL_CREATE, CACHE, signal);
   const tools = [csiSanity, grpcurl, kustomize, kubernetesYaml, kubectlCreate];
   for (const tool of tools) if (tool.path === undefined) notRun.push(tool.reason);
+  const examples = await prepareExamples(CACHE, signal);
+  if (examples.kit === undefined) notRun.push(examples.reason);
 
   if (kustomize.path !== undefined) report('kustomize', 'kustomizations', await runKustomize(kustomize.path, signal));
   if (kubernetesYaml.path !== undefined) {
@@ -79,6 +82,9 @@ async function runAll() {
       }
       if (grpcurl.path !== undefined) {
         report(`grpcurl, ${publisher} publisher`, 'checks', await runGrpcurl(grpcurl.path, daemon, signal));
+      }
+      if (examples.kit !== undefined) {
+        report(`examples, ${publisher} publisher`, 'programs', await runExamples(examples.kit, daemon, signal));
       }
       if (kubernetesYaml.path !== undefined && publisher === 'direct') {
         report('objects there and back', 'checks', await runRoundTrips(kubernetesYaml.path, daemon, signal));
