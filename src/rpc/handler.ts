@@ -26,16 +26,26 @@ type Call<Request, Response> = ServerUnaryCall<Request, Response> | ServerWritab
 /** Runs every call: ends it in time, reports it to the observer, and logs one line without contents. */
 export class CallDesk {
   readonly #log: Log;
+  readonly #isLogged: boolean;
   readonly #shutdown: AbortSignal;
   readonly #observer: CallObserver | undefined;
+  /** Of the calls under way that can end early. */
+  readonly #lifetimes = new Set<Lifetime>();
 
   /** `shutdown` ends waits and streams. */
   constructor(log: Log, shutdown: AbortSignal, observer?: CallObserver) {
     this.#log = log;
+    this.#isLogged = log.isLevelEnabled('debug');
     this.#shutdown = shutdown;
     this.#observer = observer;
+    // One listener for all calls: adding one to a signal takes as many steps as it has.
+    const endAll = () => {
+      for (const lifetime of this.#lifetimes) lifetime.abort(shuttingDown(undefined));
+    };
+    shutdown.addEventListener('abort', endAll, { once: true });
   }
 
+  /** A method that takes no signal cannot wait, and its calls are spared all that ends a call early. */
   unary<Request, Response>(method: string, handle: Unary<Request, Response>): handleUnaryCall<Request, Response> {
     return (call, answer) => {
       void this.#run(method, 'unary', call, handle).then(
@@ -71,16 +81,16 @@ export class CallDesk {
     call: Call<Request, Response>,
     handle: (request: Request, signal: AbortSignal) => Promise<Result> | Result,
   ): Promise<Result> {
-    const started = performance.now();
+    const started = this.#isLogged ? performance.now() : 0;
     const ended = this.#observer?.begun(method, kind);
-    const lifetime = lifetimeOf(call, this.#shutdown);
+    const lifetime = handle.length < 2 ? undefined : this.#begin(call);
     let code: CallOutcome = 'ok';
     try {
       if (call.request instanceof UnreadableRequest) {
         this.#observer?.unreadable();
         throw call.request.error();
       }
-      return await handle(call.request, lifetime.signal);
+      return await handle(call.request, lifetime?.signal ?? NEVER);
     } catch (error) {
       const failure = this.#shutdown.aborted ? shuttingDown(error) : toLanternError(error, method);
       code = failure.code;
@@ -92,36 +102,61 @@ export class CallDesk {
       }
       throw failure;
     } finally {
-      lifetime.end();
+      if (lifetime !== undefined) this.#end(lifetime);
       ended?.(code);
-      this.#log.debug({ method, code, ms: Math.round((performance.now() - started) * 10) / 10 }, 'call');
+      if (this.#isLogged) {
+        this.#log.debug({ method, code, ms: Math.round((performance.now() - started) * 10) / 10 }, 'call');
+      }
     }
   }
+
+  #begin(call: Call<unknown, unknown>): Lifetime {
+    const lifetime = new Lifetime(call);
+    this.#lifetimes.add(lifetime);
+    if (this.#shutdown.aborted) lifetime.abort(shuttingDown(undefined));
+    return lifetime;
+  }
+
+  #end(lifetime: Lifetime): void {
+    lifetime.end();
+    this.#lifetimes.delete(lifetime);
+  }
 }
+
+/** For methods that take no signal. */
+const NEVER = new AbortController().signal;
 
 /** Milliseconds for the answer to a failed wait, which names what is missing. At most a tenth of the time given. */
 const MAX_ANSWER_MS = 500;
 
-/** The signal's reason distinguishes cancellation, deadline and shutdown. */
-function lifetimeOf(call: Call<unknown, unknown>, shutdown: AbortSignal): { signal: AbortSignal; end: () => void } {
-  const controller = new AbortController();
-  const onCancelled = () => controller.abort();
-  const onShutdown = () => controller.abort(shuttingDown(undefined));
-  const onDeadline = () => controller.abort(new DOMException('the deadline passed', 'TimeoutError'));
-  call.once('cancelled', onCancelled);
-  shutdown.addEventListener('abort', onShutdown, { once: true });
-  if (shutdown.aborted) onShutdown();
-  const remaining = Number(call.getDeadline()) - Date.now();
-  const wait = remaining - Math.min(MAX_ANSWER_MS, Math.max(0, remaining / 10));
-  // A call with a later deadline ends with its client.
-  const timer = wait <= MAX_TIMER_MS ? setTimeout(onDeadline, wait).unref() : undefined;
-  const end = () => {
-    clearTimeout(timer);
+/** Until the call is answered, cancelled, or close to its deadline. The signal's reason says which. */
+class Lifetime {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(call: Call<unknown, unknown>) {
     // gRPC emits it after every call.
-    call.off('cancelled', onCancelled);
-    shutdown.removeEventListener('abort', onShutdown);
-  };
-  return { signal: controller.signal, end };
+    call.on('cancelled', () => this.abort());
+    const remaining = Number(call.getDeadline()) - Date.now();
+    const wait = remaining - Math.min(MAX_ANSWER_MS, Math.max(0, remaining / 10));
+    const onDeadline = () => this.abort(new DOMException('the deadline passed', 'TimeoutError'));
+    // A call with a later deadline ends with its client.
+    if (wait <= MAX_TIMER_MS) this.#timer = setTimeout(onDeadline, wait).unref();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason?: unknown): void {
+    if (!this.#isOver) this.#controller.abort(reason);
+  }
+
+  end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
 }
 
 /** Any failure during shutdown is worth a retry: the next daemon may succeed. */

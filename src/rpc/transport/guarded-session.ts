@@ -60,8 +60,8 @@ export class GuardedSession {
     this.#countLast = () => {
       if (stream.closed && isReset(stream)) count();
     };
-    stream.once('aborted', count);
-    stream.once('close', count);
+    stream.on('aborted', count);
+    stream.on('close', count);
   };
 
   #cut(): void {

@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type ServerUnaryCall, type ServerWritableStream, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
@@ -46,6 +46,10 @@ class Desk {
   readonly log = new LogLines();
   readonly #shutdown = new AbortController();
   readonly #desk = new CallDesk(this.log.log, this.#shutdown.signal);
+
+  get listeners(): number {
+    return getEventListeners(this.#shutdown.signal, 'abort').length;
+  }
 
   shutDown(): void {
     this.#shutdown.abort();
@@ -134,6 +138,17 @@ describe('a unary call', () => {
       details: expect.stringContaining('Secret "db" does not exist'),
     });
     expect(await desk.unary(waiting)).toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  it('makes nothing that could end it, if its method takes no signal', async () => {
+    const desk = new Desk();
+    const call = new FakeCall();
+    await desk.unary(() => 1, call);
+    expect(call.listenerCount('cancelled')).toBe(0);
+    const waits = Array.from({ length: 20 }, () => desk.unary(waiting));
+    expect(desk.listeners).toBe(1);
+    desk.shutDown();
+    await Promise.all(waits);
   });
 
   it.each([
