@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { dirSync } from 'tmp';
 import { silentLog } from '../src/base/log.ts';
 import { orThrow } from '../src/base/parsed.ts';
@@ -18,12 +19,15 @@ import { connect } from '../src/rpc/client.ts';
  */
 const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
   'NodePublishVolume, the first of a volume': { files: 53, functions: 266 },
-  'NodePublishVolume, repeated': { files: 46, functions: 233 },
+  'NodePublishVolume, repeated before the files were looked at': { files: 46, functions: 248 },
+  'NodePublishVolume, repeated': { files: 25, functions: 100 },
   'a Secret that changed, from the call to the swap': { files: 45, functions: 193 },
   NodeUnpublishVolume: { files: 34, functions: 132 },
   MountPod: { files: 80, functions: 451 },
   UnmountPod: { files: 39, functions: 169 },
 };
+
+const SETTLED_MS = 50;
 
 /** They run in the caller, which is in the same process here. */
 const CALLERS_FILES = ['rpc/client.js'];
@@ -67,6 +71,11 @@ async function travel(directory: string): Promise<void> {
       volumeContext: { secretName: 'db' },
     });
   await step('NodePublishVolume, the first of a volume', publish);
+  await step('NodePublishVolume, repeated before the files were looked at', publish);
+  // A look counts only some milliseconds after the last change.
+  await setTimeout(SETTLED_MS);
+  await publish();
+  await counter.take();
   await step('NodePublishVolume, repeated', publish);
   await step('a Secret that changed, from the call to the swap', () => client.objects.apply(secret('two')));
   await step('NodeUnpublishVolume', () => client.node.nodeUnpublishVolume(volume));

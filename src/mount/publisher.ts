@@ -112,6 +112,8 @@ export interface HostedVolume {
   isInPlace(): boolean;
   /** True if the target still shows this volume. */
   isPublished(target: string): boolean;
+  /** True if `look` would find nothing, and `publish` would find this publication at the target. */
+  isUntouched(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
   /**
    * Saves the request's secret bytes and the issued tokens, apart from the record; undefined removes them. Tokens that

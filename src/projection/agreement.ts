@@ -6,7 +6,7 @@ import type { PublishRequest } from './projector.ts';
 /** The contents of a volume, as in its last successful request. */
 export type Wanted = Omit<
   PublishRequest,
-  'target' | 'subPath' | 'accessMode' | 'readonly' | 'mountFlags' | 'waitForObjects'
+  'target' | 'subPath' | 'accessMode' | 'readonly' | 'mountFlags' | 'waitForObjects' | 'requestKey'
 >;
 
 /**

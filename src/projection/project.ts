@@ -177,6 +177,7 @@ const DIRECTORY = '/volume';
 /** A dry run gives nobody a credential. */
 const DRY_ISSUER: TokenIssuer = {
   issuer: '',
+  keyChanges: 0,
   async issue({ audiences: [audience = ''], expirationSeconds }) {
     const whose = audience === '' ? 'the default audience' : `the audience "${audience}"`;
     const token = `(a dry run issues no token; a token for ${whose}, good for ${expirationSeconds} s, would be here)`;

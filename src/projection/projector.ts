@@ -18,6 +18,11 @@ export interface Projector {
   readonly isReady: boolean;
   /** A repeat refreshes the contents; an incompatible one is `already-exists`. */
   publish(request: PublishRequest, signal: AbortSignal): Promise<Published>;
+  /**
+   * The short way of a repeat: undefined unless the volume's last request, which succeeded, has this key, and
+   * `publish` would read, write and mount nothing new. Anything else has to be published.
+   */
+  republish(volumeId: string, requestKey: string, signal: AbortSignal): Promise<Published | undefined>;
   /** `target` undefined: all targets of the volume. Unknown volumes and targets are not an error. */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void>;
   /** Throws `not-found` for an unknown volume. */
@@ -91,6 +96,8 @@ export type PublishRequest = {
   readonly podVolume: RecordedPodVolume | undefined;
   /** Keeps trying until the signal aborts while an object is missing. */
   readonly waitForObjects: boolean;
+  /** A digest of everything this request was made from, for `republish`. */
+  readonly requestKey?: string | undefined;
 };
 
 export type UnpublishRequest = { readonly volumeId: VolumeId; readonly target: string | undefined };

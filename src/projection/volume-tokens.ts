@@ -31,6 +31,8 @@ export type IssuedTokens = {
   /** By audience. */
   readonly tokens: ReadonlyMap<string, KeptToken>;
   readonly failure: LanternError | undefined;
+  /** The issuer's, before it vouched for these tokens. */
+  readonly keyChanges?: number;
 };
 
 export const NO_TOKENS: IssuedTokens = { tokens: new Map(), failure: undefined };
@@ -75,6 +77,7 @@ export async function issueTokens(
   { storeId, clock }: { readonly storeId: string; readonly clock: Clock },
   signal: AbortSignal,
 ): Promise<IssuedTokens> {
+  const { keyChanges } = issuer;
   const account = accountOf(ref, objects.get(refKey(ref)));
   const ask = <T>(action: (signal: AbortSignal) => Promise<T>) => {
     const late = () => new LanternError('unavailable', 'issue a token: the issuer did not answer within 30 s');
@@ -108,7 +111,7 @@ export async function issueTokens(
       else if (account !== undefined) throw failure;
     }
   }
-  return { tokens, failure };
+  return { tokens, failure, keyChanges };
 }
 
 function missingAccount(account: ObjectRef): LanternError {
@@ -133,6 +136,13 @@ export function renewalTime({ tokens, failure }: IssuedTokens, supplied: Supplie
   for (const { renewAt, expiresAt } of tokens.values()) times.push(failure === undefined ? renewAt : expiresAt);
   for (const token of supplied.values()) if (expiryOf(token) > now) times.push(expiryOf(token));
   return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** True if a token requires a refresh now, see `renewalTime`. One that never expires does not. */
+export function isAnyDue(issued: ReadonlyMap<string, KeptToken>, supplied: Supplied, now: number): boolean {
+  for (const { renewAt } of issued.values()) if (renewAt <= now) return true;
+  for (const token of supplied.values()) if (expiryOf(token) <= now) return true;
+  return false;
 }
 
 /** An error that names the volume's expired tokens among those supplied. Only a new request can replace them. */

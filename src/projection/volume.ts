@@ -1,4 +1,4 @@
-import { LanternError, toLanternError } from '../base/errors.ts';
+import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import type { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import { type Backoff, delays } from '../base/retry.ts';
@@ -22,7 +22,7 @@ import type {
   VolumeState,
   VolumeStatus,
 } from './projector.ts';
-import { renewalTime } from './volume-tokens.ts';
+import { isAnyDue, renewalTime } from './volume-tokens.ts';
 
 export type VolumeDependencies = ProjectionDependencies & {
   /** Read by requests: the newest state. */
@@ -66,6 +66,12 @@ export class Volume implements Refreshable, Disposable {
   #provenance: Provenance = NOTHING.provenance;
   /** Issued by the daemon, by audience. */
   #tokens: ReadonlyMap<string, KeptToken> = NOTHING.tokens;
+  /** See `IssuedTokens`. */
+  #keyChanges: number | undefined;
+  /** True if the contents came with notices, which every publish reports. */
+  #hasNotices = false;
+  /** The last request, if it succeeded and nothing but refreshes followed. `target`: the name it is published by. */
+  #repeatable: { readonly requestKey: string | undefined; readonly target: string } | undefined;
   /** True from the first publication until the last one is gone. */
   #isMounted = false;
   #isSaved = true;
@@ -91,6 +97,7 @@ export class Volume implements Refreshable, Disposable {
    */
   publish(asked: PublishRequest, signal: AbortSignal, onRefs?: (refs: readonly ObjectRef[]) => void): Promise<void> {
     return this.#exclusively(signal, async () => {
+      this.#repeatable = undefined;
       // A failed removal left something.
       if (!this.#isMounted && this.#hosted !== undefined) await this.#removeFiles();
       const target = this.#isMounted ? this.#publishedName(asked.target) : asked.target;
@@ -107,6 +114,7 @@ export class Volume implements Refreshable, Disposable {
         await this.#show(this.#hosted, request);
         this.#setMounted(true);
         this.#settle(projection);
+        this.#repeatable = { requestKey: request.requestKey, target };
       } catch (error) {
         if (this.#isMounted) this.#goBack(before);
         else await this.#discard();
@@ -115,9 +123,39 @@ export class Volume implements Refreshable, Disposable {
     });
   }
 
+  /**
+   * True if the last request had this key, and its publish would find everything as it left it: objects, tokens, files,
+   * record and mount.
+   */
+  async isRepeated(requestKey: string, signal: AbortSignal): Promise<boolean> {
+    // Other requests are published under the lock anyway, and need not wait for it twice.
+    if (this.#repeatable?.requestKey !== requestKey) return false;
+    return await this.#exclusively(signal, () => {
+      return this.#repeatable?.requestKey === requestKey && this.#isAsPublished(this.#repeatable.target);
+    });
+  }
+
+  #isAsPublished(target: string): boolean {
+    const { source, staleness, freshness, tokens, clock } = this.#dependencies;
+    const { storeId, objects } = this.#provenance;
+    if (!this.#isMounted || !this.#isSaved || this.#problem !== undefined || this.#hasNotices) return false;
+    if (!freshness.isAtRest(this) || staleness?.staleSince !== undefined || source.storeId !== storeId) return false;
+    for (const [key, revision] of objects) if (source.revisionOf(key) !== revision) return false;
+    if (isAnyDue(this.#tokens, this.#wanted?.inputs.tokens ?? new Map(), clock.now())) return false;
+    if (this.#tokens.size > 0 && tokens?.keyChanges !== this.#keyChanges) return false;
+    try {
+      return this.#hosted?.isUntouched(target) === true;
+    } catch (error) {
+      // The long way reports it.
+      if (error instanceof LanternError || errnoOf(error) !== undefined) return false;
+      throw error;
+    }
+  }
+
   /** Replaces the definition or the request's data. `not-found` if the volume is not mounted, or its record is lost. */
   update(request: UpdateRequest, signal: AbortSignal): Promise<void> {
     return this.#exclusively(signal, async () => {
+      this.#repeatable = undefined;
       const [hosted, before] = [this.#hosted, this.#wanted];
       if (!this.#isMounted || hosted === undefined || before === undefined) {
         throw new LanternError(
@@ -186,6 +224,7 @@ export class Volume implements Refreshable, Disposable {
    */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
     return this.#exclusively(signal, async () => {
+      this.#repeatable = undefined;
       const failures: unknown[] = [];
       for (const target of request.target === undefined ? [...this.#publications.keys()] : [request.target]) {
         try {
@@ -208,6 +247,7 @@ export class Volume implements Refreshable, Disposable {
   dropVanished(vanished: readonly RecordedPublication[], signal: AbortSignal): Promise<void> {
     const { publisher, log } = this.#dependencies;
     return this.#exclusively(signal, async () => {
+      this.#repeatable = undefined;
       // One may have been published again during the wait for the lock.
       const gone = vanished.filter((publication) => this.#publications.get(publication.target) === publication);
       for (const { target } of gone) {
@@ -349,7 +389,7 @@ export class Volume implements Refreshable, Disposable {
     this.#removal?.timer[Symbol.dispose]();
   }
 
-  async #exclusively<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
+  async #exclusively<T>(signal: AbortSignal, action: () => Promise<T> | T): Promise<T> {
     this.#calls++;
     try {
       return await this.#dependencies.locks.run(this.key, signal, action);
@@ -394,11 +434,13 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /** Notes what the volume holds once the files are written. */
-  #accept(wanted: Wanted, { provenance, issued }: Projection): void {
+  #accept(wanted: Wanted, { provenance, issued, notices }: Projection): void {
     const isNamed = this.#wanted !== undefined;
     this.#wanted = wanted;
     this.#provenance = provenance;
     this.#tokens = issued.tokens;
+    this.#keyChanges = issued.keyChanges;
+    this.#hasNotices = notices.length > 0;
     if (!isNamed) this.#dependencies.onChange(this);
   }
 

@@ -110,6 +110,12 @@ export class Volumes implements Projector, AsyncDisposable {
     }
   }
 
+  async republish(volumeId: string, requestKey: string, signal: AbortSignal): Promise<Published | undefined> {
+    if (!this.#isReady) return undefined;
+    const volume = this.#volumes.get(volumeDirectoryName(volumeId));
+    return (await volume?.isRepeated(requestKey, signal)) === true ? volume : undefined;
+  }
+
   async unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
     await this.#at(this.#keyOf(request.volumeId)).unpublish(request, signal);
   }

@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import { isAbsolute } from 'node:path';
 import { type Fault, invalid, type LanternError } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
@@ -41,4 +42,40 @@ export function parseTarget(target: string): Parsed<string> {
   if (target === '') return refuse('is required');
   if (target.includes('\0')) return refuse('must not contain a NUL byte');
   return isAbsolute(target) ? parsed(target) : refuse('must be an absolute path');
+}
+
+/** Of this process, so that a digest tells nothing about a request's secrets. */
+const KEY = randomBytes(32);
+
+/** Characters and bytes of values. The digest of more would hold the event loop. */
+const MAX_KEYED_SIZE = 1024 * 1024;
+
+/**
+ * Identifies a decoded request to a method: equal keys mean equal fields, in whatever order the entries of maps came.
+ * Undefined for a request above MAX_KEYED_SIZE. Nothing of the request can be found from the key.
+ */
+export function requestKey(method: string, request: object): string | undefined {
+  const room = { left: MAX_KEYED_SIZE };
+  const text = canonical(request, room);
+  return room.left < 0 ? undefined : digest(`${method} ${text}`);
+}
+
+/** Strings are quoted and the digests of bytes are not, so that no value looks like another. */
+function canonical(value: unknown, room: { left: number }): string {
+  if (typeof value === 'string' || value instanceof Uint8Array) {
+    room.left -= value.length;
+    if (room.left < 0) return '';
+    return typeof value === 'string' ? JSON.stringify(value) : digest(value);
+  }
+  if (typeof value !== 'object' || value === null) return String(value);
+  const isArray = Array.isArray(value);
+  // The indices of an array are in their order already.
+  const names = isArray ? Object.keys(value) : Object.keys(value).sort();
+  let text = '';
+  for (const name of names) text += `${canonical(name, room)}:${canonical(Reflect.get(value, name), room)},`;
+  return isArray ? `[${text}]` : `{${text}}`;
+}
+
+function digest(bytes: string | Uint8Array): string {
+  return createHmac('sha256', KEY).update(bytes).digest('base64');
 }

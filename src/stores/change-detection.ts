@@ -28,6 +28,10 @@ class ForwardingSource implements Source {
   follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable {
     return this.below.follow(ref, listener);
   }
+
+  revisionOf(key: string): number | null | undefined {
+    return this.below.revisionOf(key);
+  }
 }
 
 const NOT_FOLLOWED: Disposable = { [Symbol.dispose]: () => {} };
@@ -36,6 +40,10 @@ const NOT_FOLLOWED: Disposable = { [Symbol.dispose]: () => {} };
 export class UnfollowedSource extends ForwardingSource {
   override follow(): Disposable {
     return NOT_FOLLOWED;
+  }
+
+  override revisionOf(): undefined {
+    return undefined;
   }
 }
 

@@ -17,6 +17,11 @@ export interface Source {
    * must return at once. Following an object many times costs one watch.
    */
   follow(ref: ObjectRef, listener: (change: ObjectChange) => void): Disposable;
+  /**
+   * The revision that `get` would return now for a followed object, by its `refKey`: null if it does not exist,
+   * undefined if only `get` can tell. Reads memory alone.
+   */
+  revisionOf(key: string): number | null | undefined;
 }
 
 /** A change without its data: a listener that needs it reads the object. */

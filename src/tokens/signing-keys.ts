@@ -73,6 +73,11 @@ export class SigningKeys implements Disposable {
     return await this.#change((set) => covering(set, lifetimeSeconds), signal);
   }
 
+  /** Another number after each change of the keys that became known. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   async rotate(signal: AbortSignal): Promise<LoadedKeys> {
     return await this.#change((set) => rotated(set, this.#clock.now()), signal);
   }

@@ -15,6 +15,10 @@ export class TokenSigner implements TokenIssuer {
     this.issuer = issuer;
   }
 
+  get keyChanges(): number {
+    return this.#keys.changes;
+  }
+
   async issue(request: TokenRequest, signal: AbortSignal): Promise<IssuedToken> {
     const keys = await this.#keys.covering(request.expirationSeconds, signal);
     const claims = boundClaims(request, { issuer: this.issuer, issuedAt: Math.floor(this.#clock.now() / 1000) });
@@ -118,6 +122,8 @@ export type IssuedToken = {
 export interface TokenIssuer {
   /** The `iss` of every token, and the audience of requests without one. */
   readonly issuer: string;
+  /** Another number whenever `vouchesFor` may give another answer, except that a token expired. */
+  readonly keyChanges: number;
   /** Errors: `data-loss` if the signing keys are damaged, `unavailable` if they cannot be read now. */
   issue(request: TokenRequest, signal: AbortSignal): Promise<IssuedToken>;
   /** True as long as a token that this issuer signed can be verified, until its key is gone. Errors as for `issue`. */

@@ -265,6 +265,11 @@ export class PinnedStamps {
     this.#volume = volume;
   }
 
+  /** True if a look would find nothing. */
+  get areUntouched(): boolean {
+    return [...this.#stamps.values()].every((stamp) => stamp?.isUntouched() === true);
+  }
+
   /** Generations changed by somebody since they were pinned, or since the first look after a restart. */
   get damaged(): ReadonlySet<string> {
     return this.#damaged;

@@ -88,7 +88,12 @@ export class VolumeWriter implements Disposable {
     return this.#retirement.boundElsewhere;
   }
 
+  /** True if a look would find nothing, pinned generations included. One call per file and directory. */
   get isUntouched(): boolean {
+    return this.#isCurrentUntouched && this.#pinned.areUntouched;
+  }
+
+  get #isCurrentUntouched(): boolean {
     return this.#digest !== undefined && this.#stamp?.isUntouched() === true;
   }
 
@@ -159,7 +164,7 @@ export class VolumeWriter implements Disposable {
 
   *#findDamages(): Steps<readonly string[]> {
     const volume = this.#volume;
-    if (this.#digest === undefined || !volume.isKnown || this.isUntouched) return [];
+    if (this.#digest === undefined || !volume.isKnown || this.#isCurrentUntouched) return [];
     this.#stamp = undefined;
     const damages = yield* this.#compareWithDisk();
     if (damages.length === 0) return [];

@@ -117,7 +117,9 @@ export function publisherDamageContract(createWorld: () => PublisherWorld, devia
       volume.publish(target, undefined, []);
       await settle(world);
       if (isLookedAt) expect(await volume.look()).toEqual({ repaired: [], lasting: [] });
+      expect(volume.isUntouched(target)).toBe(isLookedAt);
       damage(place(world, volume, target));
+      expect(volume.isUntouched(target)).toBe(false);
       const { repaired, lasting } = await volume.look();
       expect(repaired.join(', ')).toMatch(said);
       expect(lasting).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LanternError } from '../../src/base/errors.ts';
-import { type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../src/objects/object.ts';
+import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../../src/objects/object.ts';
 import type { ApplyOptions, ObjectChange, ObjectEvent, Store, WatchFilter } from '../../src/stores/store.ts';
 import { configMapDraft, projectedVolumeDraft, secretDraft, serviceAccountDraft } from '../support/objects/builders.ts';
 import { describeApplyModes } from './store-modes-contract.ts';
@@ -342,6 +342,17 @@ export function describeStore(name: string, makeStore: (settings: StoreSettings)
           expect(count).toBe(3);
         },
       );
+
+      withStore('the revision of a followed object is known at once', async (store, signal) => {
+        using _ = store.follow(SECRET, () => {});
+        const key = refKey(SECRET);
+        expect(await store.get(SECRET, signal)).toBeUndefined();
+        expect(store.revisionOf(key)).toBeNull();
+        const { object } = await store.apply(secretDraft('db', { a: '1' }), APPLY, signal);
+        expect(store.revisionOf(key)).toBe(revisionOf(object));
+        await store.delete(SECRET, undefined, signal);
+        expect(store.revisionOf(key)).toBeNull();
+      });
 
       withStore('one that ends another while being told spares it the call', async (store, signal) => {
         const heard: string[] = [];

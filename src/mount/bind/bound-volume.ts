@@ -167,11 +167,21 @@ export class BoundVolume implements HostedVolume {
   }
 
   isPublished(target: string): boolean {
+    return this.#publishedAt(target) !== undefined;
+  }
+
+  isUntouched(target: string): boolean {
+    return this.#writer.isUntouched && this.#publishedAt(target)?.isDeleted === false;
+  }
+
+  /** Undefined unless the target shows this volume. */
+  #publishedAt(target: string): FileIdentity | undefined {
     const { targets, mounter } = this.#dependencies;
     using parent = targets.openIfThere(target);
     const known = parent && this.#publications.get(parent.target);
     using existing = parent?.openUnlessLink();
-    return known !== undefined && existing !== undefined && isSame(mounter.identify(existing), known);
+    const found = existing && mounter.identify(existing);
+    return known !== undefined && found !== undefined && isSame(found, known) ? found : undefined;
   }
 
   remove(): Awaitable<void> {

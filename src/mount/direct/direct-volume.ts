@@ -184,6 +184,12 @@ export class DirectVolume implements HostedVolume {
     return publication?.isVisible() === true;
   }
 
+  isUntouched(target: string): boolean {
+    if (this.#isUneven || !this.isPublished(target)) return false;
+    // A copy of a subPath is never written again.
+    return this.#publications.all.every((each) => (each.writer === undefined ? each.isThere() : each.isUntouched));
+  }
+
   saveRecord(record: VolumeRecord): void {
     this.#attempt('save the record of', () => this.#dependencies.home.saveRecord(record));
   }

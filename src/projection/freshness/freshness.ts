@@ -110,6 +110,13 @@ export class Freshness implements AsyncDisposable {
     return isFailing && before === undefined;
   }
 
+  /** True if no refresh, no retry and no attempt to renew a failing token waits for the volume, which is followed. */
+  isAtRest(volume: Refreshable): boolean {
+    const entry = this.#entries.get(volume);
+    if (entry === undefined || this.#requests.has(volume)) return false;
+    return entry.retry === undefined && entry.renewal?.waits === undefined;
+  }
+
   forget(volume: Refreshable): void {
     const entry = this.#entries.get(volume);
     entry?.following[Symbol.dispose]();

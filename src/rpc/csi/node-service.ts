@@ -15,7 +15,7 @@ import type { NodePublishVolumeRequest__Output as WirePublishRequest } from '../
 import type { VolumeCondition } from '../generated/csi/v1/VolumeCondition.ts';
 import type { VolumeUsage as WireUsage } from '../generated/csi/v1/VolumeUsage.ts';
 import { TOKENS_LIMITS } from '../limits.ts';
-import { parseTarget, Reading } from '../reading.ts';
+import { parseTarget, Reading, requestKey } from '../reading.ts';
 import type { NodeMethods } from '../services.ts';
 import { kubernetesFaults } from './host-kubernetes.ts';
 import {
@@ -40,7 +40,10 @@ type NodeOptions = {
 export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOptions): NodeMethods {
   return {
     async nodePublishVolume(request, signal) {
-      await projector.publish(readPublish(request, host), signal);
+      // Everything that `readPublish` depends on, except for what this process never changes.
+      const key = requestKey('NodePublishVolume', request);
+      const isRepeat = key !== undefined && (await projector.republish(request.volumeId, key, signal)) !== undefined;
+      if (!isRepeat) await projector.publish({ ...readPublish(request, host), requestKey: key }, signal);
       return {};
     },
 

@@ -11,7 +11,7 @@ import { MAX_GROUP, parseVolumeId } from '../../spec/volume-spec.ts';
 import type { MountRequest__Output as MountRequest } from '../generated/lantern/v1/MountRequest.ts';
 import { MAX_USER } from '../limits.ts';
 import { checkPage, firstPage, lastKeyOf, pageOf } from '../pages.ts';
-import { parseTarget, Reading } from '../reading.ts';
+import { parseTarget, Reading, requestKey } from '../reading.ts';
 import type { ProjectorMethods } from '../services.ts';
 import { readByteMap } from './object-messages.ts';
 import {
@@ -49,6 +49,9 @@ export function projectorService(
 function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMethods, 'mount' | 'unmount' | 'update'> {
   return {
     async mount(request, signal) {
+      const key = requestKey('Mount', request);
+      const repeated = key === undefined ? undefined : await projector.republish(request.volumeId, key, signal);
+      if (repeated !== undefined) return { volume: volumeToWire(repeated.status) };
       const reading = new Reading();
       const volumeId = reading.take(parseVolumeId(request.volumeId));
       const subPath = request.subPath === '' ? undefined : reading.take(parseSubPath(request.subPath, 'sub_path'));
@@ -70,6 +73,7 @@ function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMetho
           mountFlags: [],
           podVolume: undefined,
           waitForObjects: request.waitForObjects,
+          requestKey: key,
         },
         signal,
       );

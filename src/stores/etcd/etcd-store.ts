@@ -168,6 +168,13 @@ export class EtcdStore implements Store, AsyncDisposable {
     return this.#follows.follow(ref, listener);
   }
 
+  revisionOf(key: string): number | null | undefined {
+    const state = this.#follows.stateAt(key);
+    if (state === undefined || state.problem !== undefined) return undefined;
+    if (state.object !== undefined) return Number(state.object.metadata.resourceVersion);
+    return this.#isFilled ? null : undefined;
+  }
+
   async apply(draft: ObjectDraft, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
     const ref = refOf(draft);
     await this.#mayWrite(ref, signal);

@@ -41,6 +41,11 @@ export class EtcdFollows implements Disposable {
     return this.#byKey.get(refKey(ref));
   }
 
+  /** The known state of a followed object, by its `refKey`. */
+  stateAt(key: string): EtcdState | undefined {
+    return this.#byKey.get(key)?.state;
+  }
+
   /** Resolves once the object's state is known. Throws the error of a failed read. */
   async stateOf(followed: EtcdFollowed, signal: AbortSignal): Promise<void> {
     while (followed.state === undefined && followed.reading !== undefined) await abortable(followed.reading, signal);

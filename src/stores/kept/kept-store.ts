@@ -71,6 +71,12 @@ export abstract class KeptStore implements Store {
     return object;
   }
 
+  revisionOf(key: string): number | null | undefined {
+    const object = this.#objects.get(key);
+    if (object === undefined) return this.#isReady ? null : undefined;
+    return Number(object.metadata.resourceVersion);
+  }
+
   /** The object by its `refKey`, even before the store is ready. */
   peek(key: string): StoredObject | undefined {
     return this.#objects.get(key);

@@ -251,6 +251,10 @@ export class CountingIssuer implements TokenIssuer {
     this.#clock = clock;
   }
 
+  get keyChanges(): number {
+    return this.disowned.size;
+  }
+
   async issue(request: TokenRequest): Promise<IssuedToken> {
     if (this.failure !== undefined) throw this.failure;
     this.requests.push(request);

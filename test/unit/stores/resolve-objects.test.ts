@@ -28,6 +28,10 @@ class CountingSource implements Source {
   follow(): Disposable {
     return { [Symbol.dispose]: () => {} };
   }
+
+  revisionOf(): undefined {
+    return undefined;
+  }
 }
 
 function secretRef(name: string, optional = false) {
