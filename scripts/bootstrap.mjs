@@ -17,8 +17,11 @@ const OUTPUTS = [
   {
     name: 'wire types',
     path: 'src/rpc/generated',
-    inputs: ['proto', 'scripts/generate-types.mjs', 'package-lock.json'],
-    make: (directory) => run(process.execPath, 'scripts/generate-types.mjs', directory),
+    inputs: ['proto', 'scripts/wire', 'package-lock.json'],
+    make(directory) {
+      run(process.execPath, 'scripts/wire/generate-types.mjs', directory);
+      run(process.execPath, 'scripts/wire/generate-messages.mjs', directory);
+    },
   },
   {
     name: 'the lantern command',

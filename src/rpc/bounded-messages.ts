@@ -1,8 +1,7 @@
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
-import type { PackageDefinition } from '@grpc/proto-loader';
 import { LanternError } from '../base/errors.ts';
 import { MAX_REQUEST_FIELDS } from './limits.ts';
-import { packageDefinition } from './protos.ts';
+import type { MessageShape, ShapedMethod } from './protos.ts';
 
 /** Replaces a request that cannot be decoded: grpc-js answers an exception in a decoder with INTERNAL. */
 export class UnreadableRequest {
@@ -25,9 +24,8 @@ export function boundedDefinition(definition: ServiceDefinition): ServiceDefinit
   return Object.fromEntries(methods);
 }
 
-function readerOf({ requestDeserialize, ...method }: MethodDefinition<object, object>): (bytes: Buffer) => object {
-  const type = 'requestType' in method ? (method.requestType as { type: object }).type : {};
-  const shape = shapeOf(type, packageDefinition);
+function readerOf(method: MethodDefinition<object, object>): (bytes: Buffer) => object {
+  const { requestDeserialize, requestShape: shape } = method as ShapedMethod;
   return (bytes) => {
     if (bytes.length > MAX_REQUEST_FIELDS * MIN_FIELD_BYTES && hasMoreFields(bytes, shape, MAX_REQUEST_FIELDS)) {
       return new UnreadableRequest(`must have no more than ${MAX_REQUEST_FIELDS} fields in all; split it`);
@@ -39,44 +37,6 @@ function readerOf({ requestDeserialize, ...method }: MethodDefinition<object, ob
       return new UnreadableRequest('is malformed: it is not a message of this method');
     }
   };
-}
-
-/** The fields, by number, that contain messages or packed numbers. All others are skipped. */
-type MessageShape = { readonly fields: ReadonlyMap<number, MessageShape | 'numbers'> };
-
-/** The parts used of descriptor.proto's messages, in proto-loader's spelling. */
-type Descriptor = {
-  readonly name: string;
-  readonly field?: readonly { number: number; label: string; type: string; typeName: string }[];
-  readonly nestedType?: readonly Descriptor[];
-};
-
-const NEVER_PACKED = new Set(['TYPE_STRING', 'TYPE_BYTES']);
-
-/** The types of fields are looked up in `definitions` by the last part of their names. */
-export function shapeOf(message: object, definitions: PackageDefinition): MessageShape {
-  const known = new Map<string, Descriptor>();
-  for (const definition of Object.values(definitions)) {
-    if (!('type' in definition)) continue;
-    const descriptor = definition.type as Descriptor;
-    known.set(descriptor.name, descriptor);
-  }
-  const shapes = new Map<Descriptor, MessageShape>();
-  const make = (descriptor: Descriptor, scope: ReadonlyMap<string, Descriptor>): MessageShape => {
-    const made = shapes.get(descriptor);
-    if (made !== undefined) return made;
-    const fields = new Map<number, MessageShape | 'numbers'>();
-    const shape = { fields };
-    shapes.set(descriptor, shape);
-    const inner = new Map([...scope, ...(descriptor.nestedType ?? []).map((nested) => [nested.name, nested] as const)]);
-    for (const { number, label, type, typeName } of descriptor.field ?? []) {
-      const nested = type === 'TYPE_MESSAGE' ? inner.get(typeName.slice(typeName.lastIndexOf('.') + 1)) : undefined;
-      if (nested !== undefined) fields.set(number, make(nested, inner));
-      else if (label === 'LABEL_REPEATED' && !NEVER_PACKED.has(type)) fields.set(number, 'numbers');
-    }
-    return shape;
-  };
-  return make(message as Descriptor, known);
 }
 
 /** A tag, and a length or a value. */

@@ -9,7 +9,6 @@ import {
   type ServiceDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { service as healthService } from 'grpc-health-check';
 import type { ControllerClient } from './generated/csi/v1/Controller.ts';
 import type { IdentityClient } from './generated/csi/v1/Identity.ts';
 import type { NodeClient } from './generated/csi/v1/Node.ts';
@@ -18,7 +17,7 @@ import type { ObjectsClient } from './generated/lantern/v1/Objects.ts';
 import type { ProjectorClient } from './generated/lantern/v1/Projector.ts';
 import type { TokensClient } from './generated/lantern/v1/Tokens.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
-import { csi, lantern } from './protos.ts';
+import { csi, healthService, lantern } from './protos.ts';
 import { fromServiceError } from './status.ts';
 
 type HealthClient = {
@@ -56,7 +55,7 @@ export function connect(socketPath: string): LanternClient {
     identity: asyncClient(channel, csi.Identity.service),
     controller: asyncClient(channel, csi.Controller.service),
     node: asyncClient(channel, csi.Node.service),
-    health: asyncClient(channel, healthService as ServiceDefinition) as unknown as HealthClient,
+    health: asyncClient(channel, healthService) as unknown as HealthClient,
     close,
     [Symbol.dispose]: close,
   };

@@ -1,16 +1,16 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type GrpcObject, loadPackageDefinition } from '@grpc/grpc-js';
-import { loadSync, type MessageTypeDefinition, type Options, type PackageDefinition } from '@grpc/proto-loader';
-import { protoPath as healthProto } from 'grpc-health-check';
-import type { ProtoGrpcType as CsiTypes } from './generated/csi.ts';
-import type { ProtoGrpcType as EventsTypes } from './generated/events.ts';
-import type { ProtoGrpcType as ObjectsTypes } from './generated/objects.ts';
-import type { ProtoGrpcType as ProjectorTypes } from './generated/projector.ts';
-import type { ProtoGrpcType as TokensTypes } from './generated/tokens.ts';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import type { IConversionOptions, Reader, Writer } from 'protobufjs/minimal.js';
+import type { ControllerDefinition } from './generated/csi/v1/Controller.ts';
+import type { IdentityDefinition } from './generated/csi/v1/Identity.ts';
+import type { NodeDefinition } from './generated/csi/v1/Node.ts';
+import type { EventsDefinition } from './generated/lantern/v1/Events.ts';
+import type { ObjectsDefinition } from './generated/lantern/v1/Objects.ts';
+import type { ProjectorDefinition } from './generated/lantern/v1/Projector.ts';
+import type { TokensDefinition } from './generated/lantern/v1/Tokens.ts';
+import { MESSAGES, SERVICES } from './generated/messages.ts';
 
-/** `scripts/generate-types.mjs` uses the same options. */
-export const LOADER_OPTIONS: Options = {
+/** How messages become objects. `scripts/wire/generate-types.mjs` has the same. */
+export const CONVERSION: IConversionOptions = {
   longs: Number,
   enums: String,
   defaults: true,
@@ -18,109 +18,86 @@ export const LOADER_OPTIONS: Options = {
   oneofs: true,
 };
 
-/** Searches upwards: this file may be in `src`, in `dist`, or in the build of the tools. */
-function protoDirectory(from: string): string {
-  const candidate = join(from, 'proto');
-  if (existsSync(join(candidate, 'csi/v1/csi.proto'))) return candidate;
-  if (from === dirname(from)) throw new Error('the directory "proto" of the package is missing; install it again');
-  return protoDirectory(dirname(from));
-}
+/** The fields, by number, that contain messages or packed numbers. All others are skipped. */
+export type MessageShape = { readonly fields: ReadonlyMap<number, MessageShape | 'numbers'> };
 
-const PROTO_FILES = [
-  'csi/v1/csi.proto',
-  'lantern/v1/projector.proto',
-  'lantern/v1/objects.proto',
-  'lantern/v1/events.proto',
-  'lantern/v1/tokens.proto',
-  'google/rpc/error_details.proto',
-];
-
-/** `more` are absolute paths. */
-export function loadProtos(options: Options, more: readonly string[] = []): PackageDefinition {
-  return loadSync([...PROTO_FILES, ...more], { ...options, includeDirs: [protoDirectory(import.meta.dirname)] });
-}
-
-export const packageDefinition: PackageDefinition = loadProtos(LOADER_OPTIONS);
-
-// The only cast from proto-loader's untyped objects: the types are generated from the same files.
-const types = loadPackageDefinition(packageDefinition) as unknown as CsiTypes & {
-  lantern: {
-    v1: ProjectorTypes['lantern']['v1'] &
-      ObjectsTypes['lantern']['v1'] &
-      EventsTypes['lantern']['v1'] &
-      TokensTypes['lantern']['v1'];
-  };
-} & GrpcObject;
-
-export const csi = types.csi.v1;
-export const lantern = types.lantern.v1;
-
-/** The parts of descriptor.proto's messages that are changed here. */
-type File = {
-  name: string;
-  package: string;
-  dependency?: string[];
-  messageType: Message[];
-  enumType?: object[];
-  extension?: object[];
+/** The generated code of a message. */
+export type Codec = MessageShape & {
+  encode(message: object): Writer;
+  decode(bytes: Reader | Uint8Array): object;
+  fromObject(object: object): object;
+  toObject(message: object, options: IConversionOptions): object;
 };
-type Message = { name: string; field?: Field[]; nestedType?: Message[]; options?: { mapEntry?: boolean } };
-type Field = { name: string; typeName?: string; jsonName?: string };
 
-/** proto-loader merges the protos of a package into one file. */
-const STANDARD = 'google.protobuf';
+/** A method of a service, as it is generated. */
+export type Row = {
+  readonly name: string;
+  readonly request: Codec;
+  readonly response: Codec;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+};
 
-/**
- * For reflection: has the names in the .proto files, but not the parts of proto-loader's descriptors that Go refuses
- * (grpcurl's issue 519, grpc-node's issue 3018).
- */
-export function reflectedProtos(): PackageDefinition {
-  const definition = loadProtos({ keepCase: true }, [healthProto]);
-  // Every message has all files.
-  const name = 'lantern.v1.MountRequest';
-  const message = definition[name] as MessageTypeDefinition<object, object>;
-  return { [name]: { ...message, fileDescriptorProtos: corrected(message.fileDescriptorProtos) } };
+type MessageType = {
+  serialize(object: object): Buffer;
+  deserialize(bytes: Uint8Array): object;
+};
+
+/** By its full name, as in `google.rpc.BadRequest`. */
+export function messageType(name: string): MessageType {
+  const codec = MESSAGES[name];
+  if (codec === undefined) throw new Error(`no message type ${name}`);
+  return typeOf(codec);
 }
 
-function corrected(encoded: readonly Buffer[]): Buffer[] {
-  const descriptors = loadSync('google/protobuf/descriptor.proto');
-  const type = descriptors['google.protobuf.FileDescriptorProto'] as MessageTypeDefinition<object, object>;
-  const files = encoded.map((bytes) => type.deserialize(bytes) as File);
-  const own = files.filter((file) => file.package !== STANDARD);
-  const used = new Set(own.flatMap((file) => file.messageType.flatMap(typesIn)));
-  for (const file of files) {
-    for (const message of file.messageType) completeNames(message);
-    if (file.package === STANDARD) keepUsed(file, used);
-    // The only one, csi_secret, extends descriptor.proto, which is removed.
-    file.extension = [];
-    // proto-loader omits imports. Superfluous ones are harmless: these files import none of ours.
-    const imported = files.filter((other) => other.package.startsWith('google.') && other.package !== file.package);
-    if (file.package !== STANDARD) file.dependency = imported.map(({ name }) => name);
-  }
-  return files.map((file) => type.serialize(file));
+function typeOf(codec: Codec): MessageType {
+  return {
+    serialize: (object) => codec.encode(codec.fromObject(object)).finish() as Buffer,
+    deserialize: (bytes) => codec.toObject(codec.decode(bytes), CONVERSION),
+  };
 }
 
-/** Removes descriptor.proto, which is in the same package: it is proto2, and invalid as proto3. */
-function keepUsed(file: File, used: ReadonlySet<string>): void {
-  file.messageType = file.messageType.filter(({ name }) => used.has(name));
-  file.enumType = [];
+/** A method, and what is in its requests. */
+export type ShapedMethod = MethodDefinition<object, object> & { readonly requestShape: MessageShape };
+
+function definitionOf(service: string): Readonly<Record<string, ShapedMethod>> {
+  const methods = (SERVICES[service] ?? []).map(({ name, request, response, requestStream, responseStream }) => {
+    const [asked, answered] = [typeOf(request), typeOf(response)];
+    const method: ShapedMethod = {
+      path: `/${service}/${name}`,
+      requestStream,
+      responseStream,
+      requestSerialize: asked.serialize,
+      requestDeserialize: asked.deserialize,
+      responseSerialize: answered.serialize,
+      responseDeserialize: answered.deserialize,
+      requestShape: request,
+    };
+    return [name, method] as const;
+  });
+  return Object.fromEntries(methods);
 }
 
-/** The last parts of the names of all field types. */
-function typesIn({ field = [], nestedType = [] }: Message): string[] {
-  const own = field.flatMap(({ typeName }) => typeName?.split('.').at(-1) ?? []);
-  return [...own, ...nestedType.flatMap(typesIn)];
+/** The only cast: the types are generated from the same files. */
+function service<Definition>(name: string): { readonly service: Definition } {
+  return { service: definitionOf(name) as Definition };
 }
 
-/** proto-loader omits JSON names, and names the entries of a map `Volume_context`, not `VolumeContextEntry`. */
-function completeNames({ field = [], nestedType = [] }: Message): void {
-  for (const each of field)
-    each.jsonName = each.name.replace(/_+(.)/g, (_match, letter: string) => letter.toUpperCase());
-  for (const entry of nestedType) {
-    completeNames(entry);
-    const map = field.find(({ typeName }) => typeName === entry.name);
-    if (map?.jsonName === undefined || !entry.options?.mapEntry) continue;
-    entry.name = `${map.jsonName.charAt(0).toUpperCase()}${map.jsonName.slice(1)}Entry`;
-    map.typeName = entry.name;
-  }
-}
+export const csi = {
+  Identity: service<IdentityDefinition>('csi.v1.Identity'),
+  Controller: service<ControllerDefinition>('csi.v1.Controller'),
+  Node: service<NodeDefinition>('csi.v1.Node'),
+};
+
+export const lantern = {
+  Projector: service<ProjectorDefinition>('lantern.v1.Projector'),
+  Objects: service<ObjectsDefinition>('lantern.v1.Objects'),
+  Events: service<EventsDefinition>('lantern.v1.Events'),
+  Tokens: service<TokensDefinition>('lantern.v1.Tokens'),
+};
+
+/** Services whose protos are gRPC's. */
+export const healthService: ServiceDefinition = definitionOf('grpc.health.v1.Health');
+export const reflectionServices: readonly ServiceDefinition[] = ['v1', 'v1alpha'].map((version) =>
+  definitionOf(`grpc.reflection.${version}.ServerReflection`),
+);

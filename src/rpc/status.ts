@@ -1,8 +1,7 @@
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
-import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import { type ErrorCode, type Fault, LanternError, toLanternError } from '../base/errors.ts';
 import { cutText } from '../base/text.ts';
-import { packageDefinition } from './protos.ts';
+import { messageType } from './protos.ts';
 
 /** The only mapping of error codes to gRPC statuses. */
 const STATUS_OF_CODE: Readonly<Record<ErrorCode, status>> = {
@@ -101,10 +100,4 @@ function violationsOf(faults: readonly Fault[], maxBytes: number): { field: stri
 
 function packed(name: string, message: object): Any {
   return { type_url: `type.googleapis.com/${name}`, value: messageType(name).serialize(message) };
-}
-
-function messageType(name: string): MessageTypeDefinition<object, object> {
-  const definition = packageDefinition[name];
-  if (definition === undefined || !('serialize' in definition)) throw new Error(`no message type ${name}`);
-  return definition as MessageTypeDefinition<object, object>;
 }

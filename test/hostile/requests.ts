@@ -1,5 +1,11 @@
-import type { MessageTypeDefinition, PackageDefinition, ServiceDefinition } from '@grpc/proto-loader';
-import { loadProtos } from '../../src/rpc/protos.ts';
+import { join } from 'node:path';
+import {
+  loadSync,
+  type MessageTypeDefinition,
+  type PackageDefinition,
+  type ServiceDefinition,
+} from '@grpc/proto-loader';
+import { TOP } from '../support/suite/compiled.ts';
 import type { Random } from './random.ts';
 import { bytes, contextKey, integer, textFor } from './values.ts';
 
@@ -23,7 +29,10 @@ export type Method = {
 
 const DEEPEST = 7;
 const LARGEST_BYTES = 3_000_000;
-const definitions: PackageDefinition = loadProtos({ keepCase: true, longs: Number });
+const definitions = loadSync(
+  ['csi/v1/csi.proto', ...['projector', 'objects', 'events', 'tokens'].map((name) => `lantern/v1/${name}.proto`)],
+  { keepCase: true, longs: Number, includeDirs: [join(TOP, 'proto')] },
+);
 
 /** Every method of every service in our protos. */
 export const METHODS: readonly Method[] = Object.entries(definitions).flatMap(([name, definition]) =>

@@ -3,14 +3,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
+import { loadSync } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { invalid, LanternError, toLanternError } from '../../src/base/errors.ts';
 import { EventLog } from '../../src/projection/events/event-log.ts';
 import { connect } from '../../src/rpc/client.ts';
 import type { CallObserver } from '../../src/rpc/handler.ts';
 import { eventToWire } from '../../src/rpc/lantern/projector-messages.ts';
-import { csi, lantern, packageDefinition } from '../../src/rpc/protos.ts';
+import { csi, lantern, messageType } from '../../src/rpc/protos.ts';
 import type { ProjectorMethods } from '../../src/rpc/services.ts';
 import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 import { RpcFixture } from '../support/projection/rpc-fixture.ts';
@@ -316,7 +316,7 @@ function raw(fixture: RpcFixture, path: string, bytes: Buffer): Promise<ServiceE
 }
 
 function decode(name: string, bytes: unknown): object {
-  return (packageDefinition[name] as MessageTypeDefinition<object, object>).deserialize(bytes as Buffer);
+  return messageType(name).deserialize(bytes as Buffer);
 }
 
 async function reflect(fixture: RpcFixture, version: string, requests: object[]): Promise<unknown[]> {

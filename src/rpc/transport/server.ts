@@ -1,7 +1,5 @@
 import { setMaxListeners } from 'node:events';
 import { Server, ServerInterceptingCall, type ServerInterceptor, type ServerOptions, status } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
 import { descriptorLimit } from '../../base/host-resources.ts';
@@ -11,7 +9,7 @@ import type { TcpConfig } from '../../config/rules.ts';
 import { boundedDefinition } from '../bounded-messages.ts';
 import { CallDesk, type CallObserver } from '../handler.ts';
 import { MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES } from '../limits.ts';
-import { csi, lantern, reflectedProtos } from '../protos.ts';
+import { csi, healthService, lantern } from '../protos.ts';
 import {
   type ControllerMethods,
   type EventsMethods,
@@ -32,6 +30,8 @@ import {
   type Listener,
   RefusedConnections,
 } from './connection-limits.ts';
+import { HealthService } from './health-service.ts';
+import { addReflection } from './reflection-services.ts';
 import { listenOnTcp } from './tcp-listener.ts';
 import { TlsHandshakes, TlsIdentityFiles } from './tls.ts';
 import { UnixSocket } from './unix-socket.ts';
@@ -73,7 +73,7 @@ export class RpcServer implements AsyncDisposable {
   readonly #shutdown = new AbortController();
   readonly #csi = new Server(SERVER_OPTIONS);
   readonly #all = new Server({ ...SERVER_OPTIONS, interceptors: [endLibraryStreams(this.#shutdown.signal)] });
-  readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [STORE_SERVICE]: 'SERVING' });
+  readonly #health = new HealthService({ '': 'NOT_SERVING', [STORE_SERVICE]: 'SERVING' });
   readonly #refused: RefusedConnections;
   readonly #acceptors: Acceptor[] = [];
   readonly #sockets: UnixSocket[] = [];
@@ -104,8 +104,8 @@ export class RpcServer implements AsyncDisposable {
       if (csiServices.includes(service)) this.#csi.addService(definition, methods);
       this.#all.addService(definition, methods);
     }
-    this.#health.addToServer(this.#all);
-    new ReflectionService(reflectedProtos()).addToServer(this.#all);
+    this.#all.addService(healthService, this.#health.methods);
+    addReflection(this.#all);
   }
 
   /** `failed-precondition` if a socket or an address is in use. */
@@ -150,11 +150,11 @@ export class RpcServer implements AsyncDisposable {
 
   setServing(isServing: boolean): void {
     this.#isServing = isServing;
-    this.#health.setStatus('', isServing ? 'SERVING' : 'NOT_SERVING');
+    this.#health.set('', isServing ? 'SERVING' : 'NOT_SERVING');
   }
 
   setStoring(canStore: boolean): void {
-    this.#health.setStatus(STORE_SERVICE, canStore ? 'SERVING' : 'NOT_SERVING');
+    this.#health.set(STORE_SERVICE, canStore ? 'SERVING' : 'NOT_SERVING');
   }
 
   /** Refuses new calls, ends waits and streams, and lets other calls finish within `DRAIN_MS`. */
@@ -184,7 +184,7 @@ export class RpcServer implements AsyncDisposable {
   }
 }
 
-/** Library services (health, reflection) ignore a shutdown: a watch of health would delay every stop by `DRAIN_MS`. */
+/** Services of gRPC's (health, reflection) ignore a shutdown: a watch of health would delay every stop by `DRAIN_MS`. */
 function endLibraryStreams(shutdown: AbortSignal): ServerInterceptor {
   return ({ path, responseStream }, call) => {
     // All others stay as they are. The declared type asks for a wrapper, which would slow down every call.

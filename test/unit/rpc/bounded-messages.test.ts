@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundedDefinition, hasMoreFields, shapeOf, UnreadableRequest } from '../../../src/rpc/bounded-messages.ts';
+import { boundedDefinition, hasMoreFields, UnreadableRequest } from '../../../src/rpc/bounded-messages.ts';
 import { MAX_REQUEST_FIELDS } from '../../../src/rpc/limits.ts';
-import { csi, lantern, packageDefinition } from '../../../src/rpc/protos.ts';
+import { csi, lantern, type ShapedMethod } from '../../../src/rpc/protos.ts';
 
 const { Apply } = lantern.Objects.service;
 const { NodePublishVolume } = csi.Node.service;
 
 function shapeFor(method: object) {
-  return shapeOf((method as { requestType: { type: object } }).requestType.type, packageDefinition);
+  return (method as ShapedMethod).requestShape;
 }
 
 const applying = (keys: number) =>

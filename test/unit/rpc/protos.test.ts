@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import type { MethodDefinition } from '@grpc/grpc-js';
 import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
-import { csi, LOADER_OPTIONS, lantern, reflectedProtos } from '../../../src/rpc/protos.ts';
+import { REFLECTED } from '../../../src/rpc/generated/reflected.ts';
+import { CONVERSION, csi, lantern } from '../../../src/rpc/protos.ts';
+import { Random } from '../../hostile/random.ts';
+import { METHODS } from '../../hostile/requests.ts';
 
 const M = 'map';
 type FieldTable = Readonly<Record<string, string>>;
@@ -210,18 +215,53 @@ describe('csi.v1 has the names and numbers of the standard:', () => {
   });
 });
 
-describe('the loader', () => {
+type Method = MethodDefinition<object, object>;
+
+describe('generated code', () => {
   it('makes of messages what the generated types say they are', () => {
-    const script = readFileSync(new URL('../../../scripts/generate-types.mjs', import.meta.url), 'utf8');
+    const script = readFileSync(new URL('../../../scripts/wire/generate-types.mjs', import.meta.url), 'utf8');
     const flags = [
       ...script.matchAll(/'--(longs|enums|bytes|defaults|arrays|objects|oneofs|keepCase|json)(?:=(\w+))?'/g),
     ];
     const fromFlags = flags.map(([, name = '', value]) => [name, value ?? true]);
-    const inCode = Object.entries(LOADER_OPTIONS).map(([name, value]) => [
+    const inCode = Object.entries(CONVERSION).map(([name, value]) => [
       name,
       typeof value === 'function' ? value.name : value,
     ]);
     expect(Object.fromEntries(inCode)).toEqual(Object.fromEntries(fromFlags));
+  });
+
+  const ours = [...Object.values(csi), ...Object.values(lantern)].flatMap(({ service }): Method[] =>
+    Object.values(service),
+  );
+  const loaded = loadSync(
+    ['csi/v1/csi.proto', ...['projector', 'objects', 'events', 'tokens'].map((name) => `lantern/v1/${name}.proto`)],
+    { ...CONVERSION, includeDirs: [fileURLToPath(new URL('../../../proto', import.meta.url))] },
+  );
+  const theirs = Object.values(loaded).flatMap((each): Method[] => ('format' in each ? [] : Object.values(each)));
+
+  /** The same for the same bytes; also what is made again from it. */
+  function readAgain(method: Method, bytes: Buffer) {
+    try {
+      const message = method.requestDeserialize(bytes);
+      return { message, bytes: method.requestSerialize(message) };
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  it.each(METHODS.map((method) => [method.path, method] as const))('%s is read as its .proto says', (path, method) => {
+    const [our, their] = [ours, theirs].map((methods) => methods.find((each) => each.path === path));
+    if (our === undefined || their === undefined) throw new Error(`no method ${path}`);
+    for (let seed = 0; seed < 20; seed++) {
+      const bytes = method.request(new Random(seed), '/targets');
+      if (bytes.length > 20_000) continue;
+      const isSame = isDeepStrictEqual(readAgain(our, bytes), readAgain(their, bytes));
+      expect(isSame, `seed ${seed}`).toBe(true);
+    }
+    expect(our).toMatchObject({ requestStream: their.requestStream, responseStream: their.responseStream });
+    const empty = Buffer.alloc(0);
+    expect(our.responseDeserialize(empty)).toEqual(their.responseDeserialize(empty));
   });
 
   it('keeps a key called __proto__', () => {
@@ -257,8 +297,7 @@ type File = {
 
 const descriptors = loadSync('google/protobuf/descriptor.proto');
 const fileType = descriptors['google.protobuf.FileDescriptorProto'] as MessageTypeDefinition<object, object>;
-const [definition] = Object.values(reflectedProtos()) as MessageTypeDefinition<object, object>[];
-const files = (definition?.fileDescriptorProtos ?? []).map((bytes) => fileType.deserialize(bytes) as File);
+const files = REFLECTED.map((text) => fileType.deserialize(Buffer.from(text, 'base64')) as File);
 
 /** Every message with its full name. */
 function messagesIn(scope: string, messages: Message[] = []): [string, Message][] {

@@ -1,8 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, invalid, LanternError } from '../../../src/base/errors.ts';
-import { packageDefinition } from '../../../src/rpc/protos.ts';
+import { messageType } from '../../../src/rpc/protos.ts';
 import { fromServiceError, statusOf } from '../../../src/rpc/status.ts';
 
 const MOUNT = '/lantern.v1.Projector/Mount';
@@ -26,7 +25,7 @@ const CODES: Readonly<Record<ErrorCode, status>> = {
 };
 
 function decode(name: string, bytes: Buffer): Record<string, unknown> {
-  return (packageDefinition[name] as MessageTypeDefinition<object, Record<string, unknown>>).deserialize(bytes);
+  return messageType(name).deserialize(bytes) as Record<string, unknown>;
 }
 
 type Details = { code: number; message: string; parts: Map<string, Record<string, unknown>> };

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const top = join(dirname(fileURLToPath(import.meta.url)), '..');
+const top = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const require = createRequire(import.meta.url);
 const loader = dirname(require.resolve('@grpc/proto-loader/package.json'));
 const outDir = process.argv[2] ?? join(top, 'src/rpc/generated');
@@ -16,7 +16,7 @@ execFileSync(
   process.execPath,
   [
     join(loader, 'build/bin/proto-loader-gen-types.js'),
-    // These must agree with LOADER_OPTIONS in src/rpc/protos.ts; a test compares both.
+    // These must agree with CONVERSION in src/rpc/protos.ts; a test compares both.
     '--longs=Number',
     '--enums=String',
     '--defaults',
