@@ -38,13 +38,12 @@ export type LanternClient = Disposable & {
   close(): void;
 };
 
-/** Connects at the first call. */
-export function connect(socketPath: string): LanternClient {
+/** Connects at the first call. Node's HTTP/2 refuses a socket path as `:authority`, unless it is percent-encoded. */
+export function connect(socketPath: string, { authority = 'localhost' } = {}): LanternClient {
   const channel = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    // Node's HTTP/2 refuses a socket path as :authority.
-    'grpc.default_authority': 'localhost',
+    'grpc.default_authority': authority,
   });
   const close = () => channel.close();
   return {
