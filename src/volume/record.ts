@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAbsentOr, isExactly, isListOf, isMapOf, isOneOf, isText, isTextThat, isWhole } from '../base/checks.ts';
 import { faulty, type Parsed, parseBy, parsed, parseJson, wrongType } from '../base/parsed.ts';
 import { mapOf, optional, through } from '../base/schemas.ts';
 import { parseBase64 } from '../base/text.ts';
@@ -130,6 +131,81 @@ const RECORD = z.strictObject({
     return parseBy(REVISION, value);
   }),
 });
+
+/**
+ * Returns a parser for the records of many volumes: several times as fast as `parseRecord`, with the same results.
+ * Equal definitions, as the volumes of one workload have, become one object.
+ */
+export function recordParser(): typeof parseRecord {
+  const definitions = new Map<string, VolumeDefinition>();
+  return (text) => {
+    const json = parseJson(text);
+    const record = json.ok ? readUsual(json.value, definitions) : undefined;
+    return record === undefined ? parseRecord(text) : parsed(record);
+  };
+}
+
+/** Takes only what `serializeRecord` writes, so that the schema alone decides what is valid and how it is refused. */
+function readUsual(json: unknown, definitions: Map<string, VolumeDefinition>): VolumeRecord | undefined {
+  if (!isUsualRecord(json)) return undefined;
+  const { version: _version, definition: rawDefinition, pod: rawPod, objects, ...rest } = json;
+  const definition = definitionOf(rawDefinition, definitions);
+  const pod = rawPod === undefined ? parsed(undefined) : parsePodFacts(rawPod, 'pod');
+  if (definition === undefined || !pod.ok) return undefined;
+  return { ...rest, definition, pod: pod.value, objects: new Map(Object.entries(objects)) };
+}
+
+function definitionOf(json: unknown, known: Map<string, VolumeDefinition>): VolumeDefinition | undefined {
+  const text = JSON.stringify(json);
+  const same = known.get(text);
+  if (same !== undefined) return same;
+  const definition = parseDefinition(json, 'definition');
+  if (!definition.ok) return undefined;
+  known.set(text, definition.value);
+  return definition.value;
+}
+
+type UsualRecord = Omit<VolumeRecord, 'definition' | 'pod' | 'objects'> & {
+  readonly version: number;
+  readonly definition?: unknown;
+  readonly pod?: unknown;
+  readonly objects: Readonly<Record<string, number | null>>;
+};
+
+const isUsualRecord = isExactly({
+  version: isOneOf([FORMAT_VERSION]),
+  volumeId: isTextThat(isParsedAs(parseVolumeId)),
+  namespace: isTextThat(isParsedAs(parseNamespace)),
+  definition: () => true,
+  mountGroup: isAbsentOr((value) => isWhole(value) && Number(value) <= MAX_GROUP),
+  pod: () => true,
+  podVolume: isAbsentOr(isExactly({ name: isText, root: isText, made: isAbsentOr(isListOf(isText)) })),
+  publications: isListOf(
+    isExactly({
+      target: isTextThat((path) => path.startsWith('/')),
+      subPath: isAbsentOr(isTextThat(isParsedAs(parseSubPath))),
+      pinnedGeneration: isAbsentOr(isTextThat(isGenerationName)),
+      mountId: isAbsentOr(isWhole),
+      isAssumed: isAbsentOr(isOneOf([true])),
+      accessMode: isOneOf(ACCESS_MODES),
+      readonly: (value) => typeof value === 'boolean',
+      mountFlags: isListOf(isOneOf(MOUNT_FLAGS)),
+    }),
+  ),
+  storeId: isText,
+  objects: isMapOf(
+    (revision) => revision === null || isWhole(revision),
+    (key) => REF_KEY.test(key),
+  ),
+}) as (value: unknown) => value is UsualRecord;
+
+/** True if the parser returns the text as it is. */
+function isParsedAs(parse: (text: string, field: string) => Parsed<string>): (text: string) => boolean {
+  return (text) => {
+    const result = parse(text, '');
+    return result.ok && result.value === text;
+  };
+}
 
 /**
  * Secret bytes that came with a request. A 0600 file beside the record holds them, in memory and never inside the

@@ -47,8 +47,9 @@ export class VolumeHome {
     this.#save(RECORD_FILE, serializeRecord(record));
   }
 
-  loadRecord(): LoadedRecord {
-    const record = this.#load(RECORD_FILE, parseRecord);
+  /** `parse` is a `recordParser` where many records are read. */
+  loadRecord(parse = parseRecord): LoadedRecord {
+    const record = this.#load(RECORD_FILE, parse);
     if (record === undefined) return { ok: false, problem: 'there is no record' };
     if (record.ok) return record;
     const faults = record.faults.map(({ field, message }) => (field === '' ? `it ${message}` : `${field} ${message}`));
@@ -56,8 +57,8 @@ export class VolumeHome {
   }
 
   /** A record of another volume than the home is named after is a problem, too. */
-  loadOwnRecord(): LoadedRecord {
-    const record = this.loadRecord();
+  loadOwnRecord(parse = parseRecord): LoadedRecord {
+    const record = this.loadRecord(parse);
     if (!record.ok || volumeDirectoryName(record.value.volumeId) === basename(this.#directory)) return record;
     return { ok: false, problem: `it is the record of the volume "${record.value.volumeId}"` };
   }
@@ -69,7 +70,7 @@ export class VolumeHome {
 
   /** Undefined if missing or damaged: what needs them cannot be rendered until they are sent again. */
   loadInputs(): KeptInputs | undefined {
-    const inputs = this.#load(INPUTS_FILE, parseInputs);
+    const inputs = this.#load(INPUTS_FILE, parseInputs, { isRare: true });
     return inputs?.ok ? inputs.value : undefined;
   }
 
@@ -120,9 +121,12 @@ export class VolumeHome {
     this.#saved.set(name, digest);
   }
 
-  #load<T>(name: string, parse: (text: string) => Parsed<T>): Parsed<T> | undefined {
+  #load<T>(name: string, parse: (text: string) => Parsed<T>, { isRare = false } = {}): Parsed<T> | undefined {
+    const path = `${this.#directory}/${name}`;
     try {
-      return parse(Buffer.from(this.#fs.readFile(`${this.#directory}/${name}`)).toString());
+      // An open that fails costs several times as much.
+      if (isRare && this.#fs.lstat(path) === undefined) return undefined;
+      return parse(textOf(this.#fs.readFile(path)));
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'ENOENT') return undefined;
@@ -130,4 +134,8 @@ export class VolumeHome {
       return { ok: false, faults: [{ field: '', message: `cannot be read: ${obstacleOf(error)}` }] };
     }
   }
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
 }

@@ -5,14 +5,16 @@ import { finish, Slices, type Steps } from '../../base/steps.ts';
 import type { VolumeId } from '../../spec/volume-spec.ts';
 import type { VolumeFs } from '../../volume/file-system.ts';
 import { volumeDirectoryName } from '../../volume/layout.ts';
+import { recordParser } from '../../volume/record.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
 import { BindLookout } from '../bind-lookout.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target-roots.ts';
 import { BoundVolume } from './bound-volume.ts';
+import { MountIndex } from './mount-index.ts';
 import type { Pool, Pools } from './pools.ts';
-import { clearTarget, isPoolMounted, publicationRoot } from './publications.ts';
+import { clearTarget } from './publications.ts';
 import { resumePool } from './resume-pool.ts';
 
 type BindPublisherDependencies = {
@@ -49,16 +51,12 @@ export class BindPublisher implements Publisher {
 
   resume(): readonly ResumedVolume[] {
     const { mounter, pools, targets, fs } = this.#dependencies;
-    const table = mounter.table();
-    this.#orphans = new Set(
-      table.flatMap((mount) => {
-        const root = isPoolMounted(table, mount.device) ? undefined : publicationRoot(mount);
-        return root === undefined ? [] : [root.home];
-      }),
-    );
-    return pools.restore(table).flatMap((pool) => {
+    const mounts = new MountIndex(mounter.table());
+    this.#orphans = mounts.orphans;
+    const parse = recordParser();
+    return pools.restore(mounts).flatMap((pool) => {
       const host = (name: string, home: VolumeHome) => this.#host(name, home, pool, false);
-      const resumed = resumePool({ pool, table, pools, targets, mounter, fs, host });
+      const resumed = resumePool({ pool, mounts, parse, pools, targets, mounter, fs, host });
       if (pool.homes.size === 0) pools.remove(pool);
       return resumed;
     });

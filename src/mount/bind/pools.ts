@@ -9,6 +9,7 @@ import { RETIRED_PART, RetiredRoom } from '../../volume/retirement.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
 import { type Mounter, POOL_SOURCE } from '../linux/mounter.ts';
 import type { PoolTotals } from '../publisher.ts';
+import type { MountIndex } from './mount-index.ts';
 
 type PoolsOptions = {
   readonly mounter: Mounter;
@@ -102,14 +103,14 @@ export class Pools implements Disposable {
   }
 
   /** Takes over an earlier daemon's mounted pools. The caller fills in their homes. Unmounted leftovers are removed. */
-  restore(table: readonly MountEntry[]): readonly Pool[] {
+  restore(mounts: MountIndex): readonly Pool[] {
     for (const name of this.#names()) {
       const directory = join(this.directory, name);
-      const mount = table.findLast(({ mountPoint }) => mountPoint === directory);
+      const mount = mounts.topmostAt(directory);
       if (mount?.source === POOL_SOURCE && mount.fileSystem === 'tmpfs') {
         const bytes = sizeOf(mount) ?? this.#poolBytes;
         this.#pools.set(name, emptyPool({ directory, device: mount.device, bytes }));
-      } else if (!table.some(({ mountPoint }) => `${mountPoint}/`.startsWith(`${directory}/`))) {
+      } else if (!mounts.isBusy(directory)) {
         rmSync(directory, { recursive: true, force: true });
       }
     }

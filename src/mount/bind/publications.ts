@@ -4,12 +4,13 @@ import { DATA_DIRECTORY } from '../../volume/layout.ts';
 import type { MountFlag } from '../../volume/record.ts';
 import type { FileSystemPlace } from '../../volume/retirement.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
-import { type Mounter, POOL_SOURCE } from '../linux/mounter.ts';
+import type { Mounter } from '../linux/mounter.ts';
 import type { OpenedParent, OpenedTarget } from '../linux/opened-target.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { PublishedTarget } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target-roots.ts';
 import type { Pools } from './pools.ts';
+import { type PublicationRoot, publicationRoot } from './publication-root.ts';
 
 /** Identifies a publication's mount: by id and by what it shows, since the kernel reuses the id of a mount at once. */
 type Shown = Pick<FileIdentity, 'device' | 'inode' | 'mountId'>;
@@ -247,32 +248,6 @@ export function clearTarget(parent: OpenedParent, home: string, pools: Pools, mo
   while (!parent.removeEmpty() && unmountIf(parent, isOurs, mounter) === 'ours');
 }
 
-/** The part of a volume that a mount shows. Sub path and generation are undefined for the whole volume. */
-type PublicationRoot = {
-  readonly home: string;
-  readonly generation: string | undefined;
-  readonly subPath: RelativePath | undefined;
-  /** True if somebody removed it from its pool: the mount shows an empty directory or a nameless file for good. */
-  readonly isDeleted: boolean;
-};
-
-const DELETED = '//deleted';
-
-/**
- * Reads the root field of a publication's mount: `/<home>/data`, or `/<home>/data/<generation>/<sub path>` for a pinned
- * one. This finds pins after a restart, even without a record. Undefined for other mounts.
- */
-export function publicationRoot(mount: MountEntry): PublicationRoot | undefined {
-  if (mount.fileSystem !== 'tmpfs' || mount.source !== POOL_SOURCE) return undefined;
-  const [empty, home, data, generation, ...elements] = mount.root.replace(DELETED, '').split('/');
-  const isDeleted = mount.root.endsWith(DELETED);
-  if (empty !== '' || home === undefined || home === '' || data !== DATA_DIRECTORY) return undefined;
-  if (generation === undefined) return { home, generation, subPath: undefined, isDeleted };
-  if (elements.length === 0) return undefined;
-  // The kernel prints a clean path.
-  return { home, generation, subPath: elements.join('/') as RelativePath, isDeleted };
-}
-
 /** True if a place in the mount table is the data directory of this home, which the daemon finds at `path`. */
 export function isDataOf(home: string, path: string, place: FileSystemPlace, mounter: Mounter): boolean {
   if (place.directory !== `/${home}/${DATA_DIRECTORY}`) return false;
@@ -290,9 +265,6 @@ export function findPublication(mounter: Mounter, found: FileIdentity): FoundPub
   const table = mounter.table();
   const mount = table.find(({ id }) => id === found.mountId);
   const root = mount && publicationRoot(mount);
-  return root && { ...root, isPoolMounted: isPoolMounted(table, found.device) };
-}
-
-export function isPoolMounted(table: readonly MountEntry[], device: string): boolean {
-  return table.some((mount) => mount.device === device && mount.root === '/');
+  const isPoolMounted = table.some(({ device, root }) => device === found.device && root === '/');
+  return root && { ...root, isPoolMounted };
 }

@@ -2,24 +2,25 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fallbackOnErrno } from '../../base/errors.ts';
 import type { VolumeFs } from '../../volume/file-system.ts';
-import type { RecordedPublication } from '../../volume/record.ts';
+import type { parseRecord, RecordedPublication } from '../../volume/record.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
-import type { MountEntry } from '../linux/mount-table.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { ResumedVolume } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target-roots.ts';
 import type { BoundVolume } from './bound-volume.ts';
+import type { MountIndex } from './mount-index.ts';
 import type { Pool, Pools } from './pools.ts';
-import { type Publication, publicationRoot } from './publications.ts';
+import type { Publication } from './publications.ts';
 
 type ResumePoolOptions = {
   readonly pool: Pool;
-  readonly table: readonly MountEntry[];
+  readonly mounts: MountIndex;
   readonly pools: Pools;
   readonly mounter: Mounter;
   readonly targets: TargetRoots;
   readonly fs: VolumeFs;
+  readonly parse: typeof parseRecord;
   readonly host: (name: string, home: VolumeHome) => BoundVolume;
 };
 
@@ -38,12 +39,16 @@ export function resumePool(options: ResumePoolOptions): readonly ResumedVolume[]
 }
 
 function resumeVolume(name: string, options: ResumePoolOptions): ResumedVolume | undefined {
-  const { pool, mounter, fs, host, targets } = options;
+  const { pool, mounter, fs, parse, host, targets } = options;
   const home = new VolumeHome({ fs, directory: join(pool.directory, name) });
-  const record = home.loadOwnRecord();
-  // Somebody may have removed the data while publications and record still exist.
-  if (record.ok) fallbackOnErrno(() => home.create(), undefined);
-  const mounts = mountsOf(name, home, options);
+  const record = home.loadOwnRecord(parse);
+  let data = identityOf(home.dataDirectory, mounter);
+  if (record.ok && data === undefined) {
+    // Somebody removed the data while publications and record still exist.
+    fallbackOnErrno(() => home.create(), undefined);
+    data = identityOf(home.dataDirectory, mounter);
+  }
+  const mounts = mountsOf(name, home, data, options);
   const found = record.ok
     ? matchRecorded(mounts, record.value.publications, targets)
     : mounts.flatMap(({ place, publication }) => {
@@ -72,17 +77,23 @@ type FoundMount = {
   readonly publication: Publication;
 };
 
-/** In the table's order. Inodes come from the pool: here another mount may cover one that a container still sees. */
-function mountsOf(name: string, home: VolumeHome, options: ResumePoolOptions): readonly FoundMount[] {
-  const { table, mounter, pools, pool } = options;
-  const device = identityOf(home.dataDirectory, mounter)?.device ?? pool.device;
-  return table.flatMap((mount) => {
-    const root = mount.device === device ? publicationRoot(mount) : undefined;
-    if (root?.home !== name || mount.mountPoint.startsWith(`${pools.directory}/`)) return [];
+/**
+ * In the table's order. Inodes come from the pool: here another mount may cover one that a container still sees.
+ * `data` is the volume's data directory, if it exists.
+ */
+function mountsOf(
+  name: string,
+  home: VolumeHome,
+  data: FileIdentity | undefined,
+  { mounts, mounter, pools, pool }: ResumePoolOptions,
+): readonly FoundMount[] {
+  const device = data?.device ?? pool.device;
+  return mounts.mountsOf(device, name).flatMap(({ mount, root }) => {
+    if (mount.mountPoint.startsWith(`${pools.directory}/`)) return [];
     const { subPath, generation: pinnedGeneration, isDeleted } = root;
-    const found = isDeleted
-      ? identityOf(mount.mountPoint, mounter)
-      : identityOf(join(home.dataDirectory, pinnedGeneration ?? '', subPath ?? ''), mounter);
+    const part = subPath === undefined ? undefined : join(home.dataDirectory, pinnedGeneration ?? '', subPath);
+    const path = isDeleted ? mount.mountPoint : part;
+    const found = path === undefined ? data : identityOf(path, mounter);
     if (found === undefined || (isDeleted && found.mountId !== mount.id)) return [];
     const publication = { device, inode: found.inode, mountId: mount.id, subPath, pinnedGeneration };
     return [{ place: mount.mountPoint, publication }];
@@ -105,13 +116,24 @@ function matchRecorded(
   publications: readonly RecordedPublication[],
   targets: TargetRoots,
 ): readonly ResumedPublication[] {
+  const byId = new Map<number | undefined, FoundMount>();
+  const byPlace = new Map<string, FoundMount>();
+  for (const mount of mounts) {
+    byId.set(mount.publication.mountId, mount);
+    byPlace.set(partAt(mount.place, mount.publication.subPath), mount);
+  }
   return publications.flatMap(({ target, subPath, mountId }) => {
     const path = targets.tryResolve(target) ?? target;
-    const same = mounts.filter(({ publication }) => publication.subPath === subPath);
-    const mount =
-      same.find(({ publication }) => publication.mountId === mountId) ?? same.findLast(({ place }) => place === path);
+    const known = byId.get(mountId);
+    const isKnown = known !== undefined && known.publication.subPath === subPath;
+    const mount = isKnown ? known : byPlace.get(partAt(path, subPath));
     return mount === undefined ? [] : [{ target, path, publication: mount.publication }];
   });
+}
+
+/** No path has a NUL. */
+function partAt(place: string, subPath: string | undefined): string {
+  return `${place}\0${subPath ?? ''}`;
 }
 
 /** Undefined for a missing path, such as the data of a home that was only half made or half removed. */

@@ -7,7 +7,7 @@ import { Slices } from '../../base/steps.ts';
 import type { VolumeId } from '../../spec/volume-spec.ts';
 import { nodeFileSystem } from '../../volume/file-system.ts';
 import { volumeDirectoryName } from '../../volume/layout.ts';
-import type { KeptInputs } from '../../volume/record.ts';
+import { type KeptInputs, type parseRecord, recordParser } from '../../volume/record.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
 import { BindLookout } from '../bind-lookout.ts';
 import { isInMemory, isSwapOn } from '../host-file-systems.ts';
@@ -82,7 +82,8 @@ export class DirectPublisher implements Publisher {
   resume(): readonly ResumedVolume[] {
     makeDirectories(this.#directory, 0o700);
     const entries = readdirSync(this.#directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    return entries.flatMap((entry) => this.#resumeOne(entry.name) ?? []);
+    const parse = recordParser();
+    return entries.flatMap((entry) => this.#resumeOne(entry.name, parse) ?? []);
   }
 
   realTarget(target: string): string {
@@ -130,12 +131,12 @@ export class DirectPublisher implements Publisher {
     this.#lookout[Symbol.dispose]();
   }
 
-  #resumeOne(directoryName: string): ResumedVolume | undefined {
+  #resumeOne(directoryName: string, parse: typeof parseRecord): ResumedVolume | undefined {
     const { volume, home } = this.#host(directoryName);
     const liveTargets = volume.takeOver();
     if (liveTargets.length > 0) {
       this.#volumes.set(directoryName, volume);
-      return { volume, record: home.loadOwnRecord(), inputs: home.loadInputs(), liveTargets };
+      return { volume, record: home.loadOwnRecord(parse), inputs: home.loadInputs(), liveTargets };
     }
     try {
       volume.remove();

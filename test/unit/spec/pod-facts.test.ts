@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
-import { parsePodFacts, podFactsToJson } from '../../../src/spec/pod-facts.ts';
+import { parsePodFacts, parsePodFactsBySchema, podFactsToJson } from '../../../src/spec/pod-facts.ts';
 import { faultLines } from '../../support/suite/expectations.ts';
 
 const whole = {
@@ -40,4 +40,19 @@ it('every fault has its place', () => {
     'pod.containers[0].limits[cpu]: must be a quantity, such as 250m, 1.5 or 64Mi',
     'pod.label: unknown field; did you mean "labels"?',
   ]);
+});
+
+it("a kubelet's facts are read without the schema, which decides what they may be", () => {
+  const usual = { ...whole, labels: JSON.parse('{"__proto__": "x", "a": ""}'), containers: [] };
+  const agree = (raw: unknown) => {
+    expect(parsePodFacts(raw, 'pod')).toStrictEqual(parsePodFactsBySchema(raw, 'pod'));
+  };
+  agree(usual);
+  for (const name of [...Object.keys(usual), 'more', '__proto__']) {
+    for (const value of [undefined, null, 1, '', 'x', [], [1], {}, { a: 1 }, { a: null }, { a: 'x' }]) {
+      const raw = Object.defineProperty({ ...usual }, name, { value, enumerable: true });
+      agree(raw);
+      agree({ ...usual, labels: raw });
+    }
+  }
 });

@@ -1,13 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type KeptInputs,
   parseInputs,
   parseRecord,
+  recordParser,
   serializeInputs,
   serializeRecord,
   type VolumeRecord,
 } from '../../../src/volume/record.ts';
+import { arbitrarySpec } from '../../support/objects/arbitrary-spec.ts';
 import {
   configMapSource,
   item,
@@ -107,6 +110,64 @@ describe('a record', () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => void parseRecord(JSON.stringify(value))));
   });
 });
+
+describe('the parser for many records', () => {
+  const WITH_ALL = {
+    ...RECORD,
+    podVolume: { name: 'v', root: '/r', made: ['/r/a'] },
+    publications: RECORD.publications.map((publication) => ({ ...publication, mountId: 7, isAssumed: true as const })),
+  };
+  const TEXTS = ['', '/a', 'a//b', '../x', '..data', '__proto__', 'Secret/a/b', 'noexec', 'x'.repeat(300)];
+  const NUMBERS = [-1, -0, 1, 1.5, 0xffff_ffff, 2 ** 53];
+  const VALUES = [undefined, null, true, false, [], [null], {}, { a: 1 }, ...TEXTS, ...NUMBERS];
+
+  const agree = (json: unknown) => {
+    const text = JSON.stringify(json);
+    const [one, other] = [recordParser()(text), parseRecord(text)];
+    if (!isDeepStrictEqual(one, other)) expect({ text, result: one }).toStrictEqual({ text, result: other });
+  };
+
+  test('gives what the schema gives, for every record that was written', () => {
+    const labels = fc.dictionary(fc.string(), fc.string());
+    fc.assert(
+      fc.property(arbitrarySpec, labels, fc.boolean(), (spec, labels, hasPod) => {
+        const pod = hasPod ? podFacts({ labels: new Map(Object.entries(labels)) }) : undefined;
+        agree(JSON.parse(serializeRecord({ ...WITH_ALL, definition: { kind: 'inline', spec }, pod })));
+      }),
+    );
+  });
+
+  test('accepts and refuses as the schema does, whatever stands in a place, is missing or is added', () => {
+    const text = serializeRecord(WITH_ALL);
+    const places = [...placesIn(JSON.parse(text))].length;
+    const change = (place: number, name: string | undefined, value: unknown) => {
+      const raw = JSON.parse(text);
+      const [holder, held] = [...placesIn(raw)][place] ?? [{}, ''];
+      Object.defineProperty(holder, name ?? held, { value, enumerable: true, configurable: true, writable: true });
+      agree(raw);
+    };
+    for (let place = 0; place < places; place += 1) {
+      for (const value of VALUES) change(place, undefined, value);
+      for (const name of ['__proto__', 'more', 'subPath', 'Secret/x/y']) change(place, name, 1);
+    }
+    fc.assert(fc.property(fc.jsonValue(), agree));
+  });
+
+  test('makes one object of equal definitions', () => {
+    const parse = recordParser();
+    const [one, other] = ['one', 'other'].map((id) => parse(serializeRecord({ ...RECORD, volumeId: volumeId(id) })));
+    expect(one?.ok && other?.ok && one.value.definition === other.value.definition).toBe(true);
+  });
+});
+
+/** Every object of the value, with each of its keys. */
+function* placesIn(value: unknown): Iterable<readonly [Record<string, unknown>, string]> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, held] of Object.entries(value)) {
+    yield [value as Record<string, unknown>, name];
+    yield* placesIn(held);
+  }
+}
 
 describe("the request's inputs", () => {
   const INPUTS: KeptInputs = {

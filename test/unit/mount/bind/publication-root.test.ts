@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { publicationRoot } from '../../../../src/mount/bind/publications.ts';
+import { publicationRoot } from '../../../../src/mount/bind/publication-root.ts';
 import { parseMountinfo } from '../../../../src/mount/linux/mount-table.ts';
 
 function rootOf(root: string, fileSystem = 'tmpfs lantern') {

@@ -1,0 +1,71 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { MountEntry } from '../../../../src/mount/linux/mount-table.ts';
+import { nodeFileSystem, type VolumeFs } from '../../../../src/volume/file-system.ts';
+import { RecordedWorld } from '../../../support/mount/recorded-world.ts';
+import { payloadOf, recordOf, volumeId } from '../../../support/volume/volume-content.ts';
+
+/** Published and recorded, each at a target of its own. */
+function worldOf(count: number): RecordedWorld {
+  const world = new RecordedWorld();
+  const publisher = world.start();
+  publisher.resume();
+  for (let index = 0; index < count; index += 1) {
+    const volume = publisher.open(volumeId(`v${index}`), 'default');
+    const target = join(world.targets, `t${index}`);
+    volume.write(payloadOf({ a: '1' }));
+    volume.publish(target, undefined, [], ({ mountId }) => {
+      volume.saveRecord(recordOf(volumeId(`v${index}`), [{ target, mountId }]));
+    });
+  }
+  return world;
+}
+
+/** Counts reads of the properties of its values, and calls of its methods. */
+function counted<T extends object>(value: T, count: { reads: number }): T {
+  return new Proxy(value, {
+    get(target, name) {
+      count.reads += 1;
+      return Reflect.get(target, name);
+    },
+  });
+}
+
+/** What a start does: looks at entries of the mount table, and calls of the file system. */
+function workOfStart(volumes: number): { readonly looks: number; readonly calls: number; readonly resumed: number } {
+  using world = worldOf(volumes);
+  const [looks, calls] = [{ reads: 0 }, { reads: 0 }];
+  const table = world.mounter.table();
+  world.mounter.table = (): readonly MountEntry[] => table.map((mount) => counted(mount, looks));
+  const resumed = world.start({ fs: counted<VolumeFs>(nodeFileSystem, calls) }).resume();
+  return { looks: looks.reads, calls: calls.reads, resumed: resumed.length };
+}
+
+test('a start works twice as much for twice as many volumes', () => {
+  const [one, two, four] = [10, 20, 40].map(workOfStart);
+  expect([one?.resumed, two?.resumed, four?.resumed]).toEqual([10, 20, 40]);
+  for (const work of ['looks', 'calls'] as const) {
+    expect((four?.[work] ?? 0) - (two?.[work] ?? 0)).toBe(2 * ((two?.[work] ?? 0) - (one?.[work] ?? 0)));
+  }
+});
+
+test('a publish, its repeat, an update and an unpublish do not read the mount table', () => {
+  using world = worldOf(2);
+  const publisher = world.start();
+  publisher.resume();
+  world.mounter.table = () => {
+    throw new Error('the mount table was read');
+  };
+  const volume = publisher.open(volumeId('new'), 'default');
+  const target = join(world.targets, 'new');
+  mkdirSync(target);
+  for (const text of ['1', '2']) {
+    volume.write(payloadOf({ a: text }));
+    volume.publish(target, undefined, []);
+    expect(volume.isPublished(target)).toBe(true);
+  }
+  volume.unpublish(target);
+  publisher.clear(volumeId('unknown'), target);
+  volume.remove();
+});
