@@ -18,6 +18,8 @@ export const KIND_NAMES: readonly KindName[] = [
   { kind: 'ConfigMap', singular: 'configmap', plural: 'configmaps', short: 'cm' },
   { kind: 'ServiceAccount', singular: 'serviceaccount', plural: 'serviceaccounts', short: 'sa' },
   { kind: 'ProjectedVolume', singular: 'projectedvolume', plural: 'projectedvolumes', short: undefined },
+  // As with Kubernetes' Endpoints, one object has a plural name.
+  { kind: 'UnitCredentials', singular: 'unitcredentials', plural: 'unitcredentials', short: undefined },
 ];
 
 /** Parses a word such as `secrets`, `cm` or `ConfigMap`. Throws `wrongUsage` for any other. */

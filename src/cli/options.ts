@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/clock.ts';
 
 /** For commands that take objects by kind. */
-export const KINDS_HELP = 'secret, configmap (cm), serviceaccount (sa), projectedvolume';
+export const KINDS_HELP = 'secret, configmap (cm), serviceaccount (sa), projectedvolume, unitcredentials';
 
 export function namespaceOption(help = 'namespace (default: "default")'): Option {
   return new Option('-n, --namespace <NAME>', help);

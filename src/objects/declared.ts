@@ -22,7 +22,7 @@ export function withoutNulls({ draft, wording }: Declared): Parsed<ObjectDraft> 
 
 /**
  * The field paths that a merge sets or removes separately: keys, labels, annotations, names in an account's lists, and
- * fields without their default. A volume's spec is one unit.
+ * fields without their default. A spec is one unit.
  */
 export function namesIn(object: ObjectBody & Pick<ObjectDraft, 'metadata'>): ReadonlySet<string> {
   const { labels, annotations } = object.metadata;
@@ -54,6 +54,7 @@ function namesInBody(body: ObjectBody): readonly string[] {
         ...(body.automountServiceAccountToken === undefined ? [] : ['automountServiceAccountToken']),
       ];
     case 'ProjectedVolume':
+    case 'UnitCredentials':
       return ['spec'];
   }
 }
@@ -69,7 +70,7 @@ function namesUnder(path: string, keys: Iterable<string>): string[] {
  *
  * Maps merge by key, lists of references by name. A ConfigMap's key moves to the map in which the manifest has it. If
  * the manifest omits `type` or `immutable`, they keep their values, unless they are in the record; then they get their
- * defaults, which `validateReplacement` refuses. A volume's spec is the manifest's.
+ * defaults, which `validateReplacement` refuses. A spec is the manifest's.
  */
 export function mergedObject(current: StoredObject, draft: ObjectDraft, wording: Wording): ObjectDraft {
   const merge = new Merge(current.applied ?? new Set(), draft, wording);

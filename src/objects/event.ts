@@ -1,6 +1,14 @@
 type EventType = 'Normal' | 'Warning';
 
-export const INVOLVED_KINDS = ['Pod', 'Volume', 'Secret', 'ConfigMap', 'ServiceAccount'] as const;
+export const INVOLVED_KINDS = [
+  'Pod',
+  'Volume',
+  'Secret',
+  'ConfigMap',
+  'ServiceAccount',
+  'UnitCredentials',
+  'Unit',
+] as const;
 
 /** The object of an event. Here, unlike in Kubernetes, a volume is an object, named by its id. */
 export type InvolvedObject = {

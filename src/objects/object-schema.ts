@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
-import { flag, mapOf, optional, optionalText as text, textValue, through } from '../base/schemas.ts';
+import { exactlyOne, flag, mapOf, optional, optionalText as text, textValue, through } from '../base/schemas.ts';
 import { parseBase64 } from '../base/text.ts';
 import {
   parseAnnotationKey,
@@ -10,7 +10,7 @@ import {
   parseNamespace,
   parseObjectName,
 } from './names.ts';
-import { API_VERSIONS } from './object.ts';
+import { API_VERSIONS, type UnitCredential } from './object.ts';
 
 /** Set by API servers: meaningless in a manifest, but in every output of `kubectl get`. */
 const ignored = optional(z.unknown());
@@ -68,6 +68,18 @@ const secretReferences = optional(
   ),
 );
 
+const keySelector = optional(z.strictObject({ name: z.string(), key: z.string(), optional: flag }));
+/** `validateUnitCredentials` checks the names. */
+const unitCredential = z
+  .strictObject({ name: z.string(), secretKeyRef: keySelector, configMapKeyRef: keySelector })
+  .check(exactlyOne(['secretKeyRef', 'configMapKeyRef']))
+  .transform(({ name, secretKeyRef, configMapKeyRef }): UnitCredential => {
+    const selector = secretKeyRef ?? configMapKeyRef;
+    if (selector === undefined) throw new Error('exactlyOne let neither pass');
+    const kind = secretKeyRef === undefined ? 'ConfigMap' : 'Secret';
+    return { name, source: { kind, name: selector.name, key: selector.key, optional: selector.optional ?? false } };
+  });
+
 export const OBJECT_SCHEMAS = {
   Secret: z.strictObject({
     apiVersion: z.literal(API_VERSIONS.Secret),
@@ -99,6 +111,12 @@ export const OBJECT_SCHEMAS = {
     kind: z.literal('ProjectedVolume'),
     metadata,
     spec: through(z.record(z.string(), z.unknown()), withDoubles),
+  }),
+  UnitCredentials: z.strictObject({
+    apiVersion: z.literal(API_VERSIONS.UnitCredentials),
+    kind: z.literal('UnitCredentials'),
+    metadata,
+    spec: z.strictObject({ units: z.array(z.string()), credentials: z.array(unitCredential) }),
   }),
 } as const;
 

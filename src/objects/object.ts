@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-export const OBJECT_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume'] as const;
+export const OBJECT_KINDS = ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume', 'UnitCredentials'] as const;
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
 
 export const API_VERSIONS = {
@@ -8,6 +8,7 @@ export const API_VERSIONS = {
   ConfigMap: 'v1',
   ServiceAccount: 'v1',
   ProjectedVolume: 'lantern.dev/v1',
+  UnitCredentials: 'lantern.dev/v1',
 } as const satisfies Record<ObjectKind, string>;
 
 /** kubectl writes the whole manifest, data included, into this annotation, so it is neither kept nor shown. */
@@ -67,7 +68,30 @@ export type ProjectedVolumeBody = {
   readonly spec: unknown;
 };
 
-export type ObjectBody = SecretBody | ConfigMapBody | ServiceAccountBody | ProjectedVolumeBody;
+/** The credentials of systemd units. */
+export type UnitCredentialsBody = {
+  readonly kind: 'UnitCredentials';
+  /** See `parseUnitPattern`. */
+  readonly units: readonly string[];
+  readonly credentials: readonly UnitCredential[];
+};
+
+export type UnitCredential = {
+  /** The name in `LoadCredential=`. */
+  readonly name: string;
+  readonly source: CredentialSource;
+};
+
+/** One value of an object in the namespace of the UnitCredentials. */
+export type CredentialSource = {
+  readonly kind: 'Secret' | 'ConfigMap';
+  readonly name: string;
+  readonly key: string;
+  /** The credential is empty if the object or the key is missing. */
+  readonly optional: boolean;
+};
+
+export type ObjectBody = SecretBody | ConfigMapBody | ServiceAccountBody | ProjectedVolumeBody | UnitCredentialsBody;
 
 /** An object from a user. A `resourceVersion` is the version that the stored object must have. */
 export type ObjectDraft = ObjectBody & { readonly metadata: DraftMeta & { readonly resourceVersion?: string } };

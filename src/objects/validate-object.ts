@@ -11,6 +11,7 @@ import {
 import { type ConfigMapBody, isSameMap, type ObjectDraft, type SecretBody, type StoredObject } from './object.ts';
 import { validateSecretType } from './secret-types.ts';
 import { TEXT_LIMITS } from './text-limits.ts';
+import { validateUnitCredentials } from './unit-credentials.ts';
 
 /** The limit for the sum of an object's values; etcd could hold little more. */
 export const MAX_DATA_BYTES = 1_048_576;
@@ -42,6 +43,9 @@ export function validateObject(draft: ObjectDraft): Fault[] {
       break;
     case 'ProjectedVolume':
       validateSize('spec', Buffer.byteLength(JSON.stringify(draft.spec) ?? ''), TEXT_LIMITS.spec.bytes, faults);
+      break;
+    case 'UnitCredentials':
+      faults.push(...validateUnitCredentials(draft));
   }
   return faults;
 }

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { LanternError } from '../../src/base/errors.ts';
 import { type ObjectDraft, type ObjectRef, refKey, refOf, type StoredObject } from '../../src/objects/object.ts';
 import type { ApplyOptions, ObjectChange, ObjectEvent, Store, WatchFilter } from '../../src/stores/store.ts';
-import { configMapDraft, projectedVolumeDraft, secretDraft, serviceAccountDraft } from '../support/objects/builders.ts';
+import {
+  configMapDraft,
+  credential,
+  projectedVolumeDraft,
+  secretDraft,
+  serviceAccountDraft,
+  unitCredentialsDraft,
+} from '../support/objects/builders.ts';
 import { describeApplyModes } from './store-modes-contract.ts';
 
 /** A fresh, ready store; `dispose` gives back what it holds. */
@@ -42,6 +49,7 @@ export function describeStore(name: string, makeStore: (settings: StoreSettings)
         secretDraft('db', { password: 'hunter2', key: Uint8Array.of(0, 255, 10) }, { immutable: true }),
         configMapDraft('app', { motd: 'grüezi\n', logo: Uint8Array.of(137, 80) }),
         serviceAccountDraft('robot', { imagePullSecrets: ['registry'], automountServiceAccountToken: false }),
+        unitCredentialsDraft('units', { credentials: [credential('db', { kind: 'ConfigMap', optional: true })] }),
         projectedVolumeDraft('bundle', { projected: { sources: [{ secret: { name: 'db', optional: true } }] } }),
       ];
       for (const draft of drafts) {

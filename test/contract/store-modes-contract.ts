@@ -38,6 +38,8 @@ const opaque = (values: Readonly<Record<string, string>>, more: Fields = {}) => 
 });
 const labelled = (labels: Fields, annotations: Fields = {}) => ({ metadata: { name: 'db', labels, annotations } });
 
+const unitsSpec = (unit: string) => ({ ...Object(manifestOf('UnitCredentials').spec), units: [unit] });
+
 /** "As kubectl": tried with kubectl 1.32 on a server of 1.32, client-side. */
 const ROWS: readonly Row[] = [
   {
@@ -217,6 +219,13 @@ const ROWS: readonly Row[] = [
     ],
     outcome: 'configured',
     leaves: { spec: { secret: { secretName: 'b' } } },
+  },
+  {
+    title: 'the credentials of units are replaced',
+    kind: 'UnitCredentials',
+    steps: [merge({}), merge({ spec: unitsSpec('b.service') })],
+    outcome: 'configured',
+    leaves: { spec: unitsSpec('b.service') },
   },
 ];
 

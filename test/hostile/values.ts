@@ -1,3 +1,4 @@
+import { OBJECT_KINDS } from '../../src/objects/object.ts';
 import type { Random } from './random.ts';
 
 /** Part of every secret that is planted: none of it may be in a log or an error. */
@@ -91,7 +92,7 @@ export function textFor(field: string, random: Random, targets: string): string 
   if (/manifest|spec/.test(field)) return definition(random);
   if (/volume_id/.test(field)) return `vol${random.below(12)}`;
   if (/namespace/.test(field)) return random.pick(['', 'default', 'other']);
-  if (/kind/.test(field)) return random.pick(['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume']);
+  if (/kind/.test(field)) return random.pick(OBJECT_KINDS);
   if (/type/.test(field)) return random.pick(['Opaque', 'kubernetes.io/tls', 'kubernetes.io/dockerconfigjson']);
   return /name|key/.test(field) ? random.pick(NAMES) : oddText(random);
 }

@@ -160,6 +160,22 @@ describe('describe', () => {
     await expect.poll(() => shell.output('describe', 'sa/builder', '-n', 'several')).toMatch(/\nTokens: {14}token\n/);
   });
 
+  test('the credentials of a unit', async () => {
+    const spec =
+      'spec: {units: [a.service, "b@*.service"], credentials: [{name: db, secretKeyRef: {name: s, key: pw}}, ' +
+      '{name: motd, configMapKeyRef: {name: c, key: k, optional: true}}]}';
+    const manifest = `apiVersion: lantern.dev/v1\nkind: UnitCredentials\nmetadata: {name: app}\n${spec}`;
+    expect(await shell.runWithInput(manifest, 'apply', '-f', '-')).toMatchObject({
+      code: 0,
+      stdout: 'unitcredentials/app created\n',
+    });
+    expect(await shell.output('describe', 'unitcredentials/app')).toBe(
+      'Name:         app\nNamespace:    default\nLabels:       <none>\nAnnotations:  <none>\n' +
+        'Units:        a.service\n              b@*.service\n' +
+        'Credentials:\n  db:    secret/s, key pw\n  motd:  configmap/c, key k (optional)\n\nEvents:  <none>\n',
+    );
+  });
+
   test('objects that are not there keep no other out', async () => {
     await create('configmap', 'c', '--from-literal=k=v', '-n', 'd');
     const { code, stdout, stderr } = await shell.run('describe', 'cm', 'none', 'c', '-n', 'd');

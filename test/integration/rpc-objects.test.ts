@@ -1,20 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { OBJECT_KINDS } from '../../src/objects/object.ts';
 import type { ApplyRequest } from '../../src/rpc/generated/lantern/v1/ApplyRequest.ts';
 import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 import { rejectionOf, rejectionOfStream } from '../support/suite/expectations.ts';
 
 /** Looks like a secret, is sent where secrets go, and must never come back. */
 const PLANTED = 'hunter2-planted';
-const KINDS = 'Secret, ConfigMap, ServiceAccount, ProjectedVolume';
+const KINDS = OBJECT_KINDS.join(', ');
 
 let harness: DaemonHarness;
 let standing: unknown;
 
 async function world(): Promise<unknown> {
-  const lists = ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume'].map((kind) =>
-    harness.client.objects.list({ kind, withData: true }),
-  );
+  const lists = OBJECT_KINDS.map((kind) => harness.client.objects.list({ kind, withData: true }));
   const { volumes } = await harness.client.projector.listVolumes({});
   const password = readFileSync(harness.target('standing/password'), 'utf8');
   return { objects: await Promise.all(lists), volumes, password };

@@ -13,6 +13,7 @@ import {
   describeProjectedVolume,
   describeSecret,
   describeServiceAccount,
+  describeUnitCredentials,
 } from '../output/describe-object.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -67,6 +68,7 @@ class Describer {
     const events = await fetchEvents(this.#daemon, query, this.#cli.signal);
     const now = this.#cli.clock.now();
     if (kind === 'ConfigMap') return describeConfigMap(object, events, now);
+    if (kind === 'UnitCredentials') return describeUnitCredentials(object, events, now);
     return describeServiceAccount(object, await this.#secretsThere(), events, now);
   }
 

@@ -38,7 +38,7 @@ export function getCommand(command: Command, cli: Cli): void {
   ])
     .argument(
       '<KIND [NAME]|KIND/NAME...>',
-      'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes, events (ev)',
+      'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes, unitcredentials, events (ev)',
     )
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'list objects in all namespaces', false)

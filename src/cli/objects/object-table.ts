@@ -53,6 +53,10 @@ const COLUMNS: Readonly<Record<KindName['kind'], readonly Column[]>> = {
   ConfigMap: [{ heading: 'DATA', cell: countOfKeys }],
   ServiceAccount: [{ heading: 'SECRETS', cell: (object) => String(object.serviceAccount?.secrets.length ?? 0) }],
   ProjectedVolume: [],
+  UnitCredentials: [
+    { heading: 'UNITS', cell: (object) => object.unitCredentials?.units.join(',') ?? '' },
+    { heading: 'CREDENTIALS', cell: (object) => String(object.unitCredentials?.credentials.length ?? 0) },
+  ],
 };
 
 /** kubectl does not have these columns. */

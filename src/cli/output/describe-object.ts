@@ -108,6 +108,26 @@ export function describeProjectedVolume({ metadata, projectedVolume }: WireObjec
   return [...aligned(metadataRows(metadata)), '', 'Spec:', ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
+/** `now`: milliseconds since 1970, for the ages of events. No final newline. */
+export function describeUnitCredentials(
+  { metadata, unitCredentials }: WireObject,
+  events: readonly WireEvent[],
+  now: number,
+): string {
+  const credentials = (unitCredentials?.credentials ?? []).map(({ name, secretKeyRef, configMapKeyRef }): Row => {
+    const kind = secretKeyRef ? 'secret' : 'configmap';
+    const { name: object, key, optional } = secretKeyRef ?? configMapKeyRef ?? { name: '', key: '', optional: false };
+    return [`  ${printable(name)}:`, [printable(`${kind}/${object}, key ${key}${optional ? ' (optional)' : ''}`)]];
+  });
+  return [
+    ...aligned([...metadataRows(metadata), ['Units:', (unitCredentials?.units ?? []).map(printable)]]),
+    'Credentials:',
+    ...aligned(credentials),
+    '',
+    describeEvents(events, now),
+  ].join('\n');
+}
+
 /** As `kubectl describe serviceaccount`. `secrets`: all of the namespace, to mark missing ones. No final newline. */
 export function describeServiceAccount(
   { metadata, serviceAccount }: WireObject,

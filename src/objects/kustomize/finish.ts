@@ -137,6 +137,13 @@ const REFERENCES: ReadonlyMap<unknown, readonly Reference[]> = new Map([
   ['CronJob', below('spec.jobTemplate', IN_TEMPLATE)],
   ['ServiceAccount', references({ Secret: ['secrets.*.name', 'imagePullSecrets.*.name'] })],
   ['ProjectedVolume', below('spec', IN_VOLUME)],
+  [
+    'UnitCredentials',
+    references({
+      Secret: ['spec.credentials.*.secretKeyRef.name'],
+      ConfigMap: ['spec.credentials.*.configMapKeyRef.name'],
+    }),
+  ],
   ['Secret', [{ kind: 'ServiceAccount', path: ['metadata', 'annotations', SERVICE_ACCOUNT_ANNOTATION] }]],
 ] as const);
 

@@ -1,6 +1,6 @@
 import type { Fault } from '../../base/errors.ts';
 import { type Fields, isFields } from '../../base/parsed.ts';
-import { OBJECT_KINDS } from '../object.ts';
+import { API_VERSIONS, OBJECT_KINDS } from '../object.ts';
 import type { Kustomization } from './kustomization.ts';
 
 export type Identity = {
@@ -53,9 +53,11 @@ export function describeMember(member: Member): string {
   return `${kind} "${name}"`;
 }
 
-export function roleOf(raw: Fields): Role {
-  const isKept = [...OBJECT_KINDS, 'Pod'].some((kind) => kind === raw.kind);
-  return isKept && (raw.apiVersion === 'v1' || raw.kind === 'ProjectedVolume') ? 'keep' : 'pass';
+/** A kind of Lantern's group is kept in every version, so that a wrong one is reported. */
+export function roleOf({ apiVersion, kind }: Fields): Role {
+  const known = OBJECT_KINDS.find((each) => each === kind);
+  if (known !== undefined && API_VERSIONS[known] !== 'v1') return 'keep';
+  return apiVersion === 'v1' && (known !== undefined || kind === 'Pod') ? 'keep' : 'pass';
 }
 
 export function metadataOf(raw: Fields): Fields {

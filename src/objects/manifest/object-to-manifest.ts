@@ -1,4 +1,4 @@
-import { API_VERSIONS, LAST_APPLIED, type ObjectDraft, type StoredObject } from '../object.ts';
+import { API_VERSIONS, LAST_APPLIED, type ObjectDraft, type StoredObject, type UnitCredential } from '../object.ts';
 
 /** As `kubectl get -o json` prints it: sorted plain JSON. Without `withData`, keys and values are omitted. */
 export function objectToManifest(
@@ -30,6 +30,8 @@ function bodyOf(object: ObjectDraft | StoredObject, withData: boolean): Record<s
       };
     case 'ProjectedVolume':
       return { spec: object.spec };
+    case 'UnitCredentials':
+      return { spec: { units: object.units, credentials: object.credentials.map(credentialOf) } };
   }
 }
 
@@ -40,6 +42,11 @@ function metadataOf({
 }: (ObjectDraft | StoredObject)['metadata']): Record<string, unknown> {
   const shown = new Map([...annotations].filter(([key]) => key !== LAST_APPLIED));
   return sorted({ ...rest, labels: fromMap(labels, String), annotations: fromMap(shown, String) });
+}
+
+function credentialOf({ name, source: { kind, optional, ...selector } }: UnitCredential): Record<string, unknown> {
+  const reference = { ...selector, ...(optional && { optional }) };
+  return { name, [kind === 'Secret' ? 'secretKeyRef' : 'configMapKeyRef']: reference };
 }
 
 function references(names: readonly string[]): { name: string }[] | undefined {

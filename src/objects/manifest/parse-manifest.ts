@@ -158,7 +158,7 @@ const OWN_VERSION = API_VERSIONS.ProjectedVolume;
 const OWN_GROUP = groupOf(OWN_VERSION);
 const KINDS_BY_VERSION = new Map<string, readonly string[]>([
   [API_VERSIONS.Secret, CORE_KINDS],
-  [OWN_VERSION, ['ProjectedVolume' satisfies ObjectKind]],
+  [OWN_VERSION, OBJECT_KINDS.filter((kind) => API_VERSIONS[kind] === OWN_VERSION)],
 ]);
 
 /** Another group may have a kind of the same name; a wrong version in the right group is a fault. */
@@ -251,6 +251,11 @@ function declaredIn(kind: ObjectKind, raw: unknown, defaultNamespace: string): P
     case 'ProjectedVolume':
       return mapParsed(parseBy(OBJECT_SCHEMAS.ProjectedVolume, raw), ({ spec, ...volume }) => {
         const draft = { kind: 'ProjectedVolume' as const, metadata: metadata(volume.metadata), spec };
+        return { draft, wording: { nulls, unsaid: unsaidIn({}) } };
+      });
+    case 'UnitCredentials':
+      return mapParsed(parseBy(OBJECT_SCHEMAS.UnitCredentials, raw), ({ spec, ...given }) => {
+        const draft = { kind: 'UnitCredentials' as const, metadata: metadata(given.metadata), ...spec };
         return { draft, wording: { nulls, unsaid: unsaidIn({}) } };
       });
   }

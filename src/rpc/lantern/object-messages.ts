@@ -2,7 +2,13 @@ import { type Fault, invalid } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import type { Declared, UnsaidField, Wording } from '../../objects/declared.ts';
 import { parseSpecText } from '../../objects/manifest/yaml.ts';
-import { OBJECT_KINDS, type ObjectDraft, type ObjectKind, type StoredObject } from '../../objects/object.ts';
+import {
+  OBJECT_KINDS,
+  type ObjectDraft,
+  type ObjectKind,
+  type StoredObject,
+  type UnitCredential,
+} from '../../objects/object.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
 import type { ApplyMode } from '../../stores/store.ts';
 import type { ApplyRequest, ApplyRequest__Output as ReadApplyRequest } from '../generated/lantern/v1/ApplyRequest.ts';
@@ -11,6 +17,8 @@ import type {
   Object as WireObject,
   Object__Output as WireObjectRead,
 } from '../generated/lantern/v1/Object.ts';
+import type { UnitCredential as WireUnitCredential } from '../generated/lantern/v1/UnitCredential.ts';
+import type { UnitCredentials__Output as ReadUnitCredentials } from '../generated/lantern/v1/UnitCredentials.ts';
 
 export type Shown = { readonly withData: boolean; readonly withApplied?: boolean };
 
@@ -60,7 +68,13 @@ function bodyToWire(object: ObjectDraft | StoredObject, withData: boolean): Wire
     }
     case 'ProjectedVolume':
       return { projectedVolume: { specJson: JSON.stringify(object.spec) } };
+    case 'UnitCredentials':
+      return { unitCredentials: { units: [...object.units], credentials: object.credentials.map(credentialToWire) } };
   }
+}
+
+function credentialToWire({ name, source: { kind, ...selector } }: UnitCredential): WireUnitCredential {
+  return { name, [kind === 'Secret' ? 'secretKeyRef' : 'configMapKeyRef']: selector };
 }
 
 function metadataToWire(metadata: (ObjectDraft | StoredObject)['metadata']): NonNullable<WireObject['metadata']> {
@@ -80,8 +94,11 @@ export function sizeOfObject(object: StoredObject, { withData, withApplied = fal
     [...map].map(([key, value]) => 2 * Buffer.byteLength(key) + 16 + (withData ? Buffer.byteLength(value) : 0)),
   );
   const spec = object.kind === 'ProjectedVolume' ? Buffer.byteLength(JSON.stringify(object.spec)) : 0;
+  const credentials = object.kind === 'UnitCredentials' ? object.credentials : [];
+  const references = credentials.flatMap(({ name, source }) => [name, source.name, source.key]);
+  const units = object.kind === 'UnitCredentials' ? object.units : [];
   const names = withApplied ? (object.applied ?? []) : [];
-  const texts = [...object.metadata.labels, ...object.metadata.annotations, ...names].flat();
+  const texts = [...object.metadata.labels, ...object.metadata.annotations, ...names, ...units, ...references].flat();
   return (
     512 + spec + [...bytes, ...texts.map((text) => Buffer.byteLength(text) + 8)].reduce((sum, size) => sum + size, 0)
   );
@@ -131,7 +148,7 @@ const NO_BODY: Body = {
 };
 
 function bodyFromWire(
-  { secret, configMap, serviceAccount, projectedVolume }: WireObjectRead,
+  { secret, configMap, serviceAccount, projectedVolume, unitCredentials }: WireObjectRead,
   readSpec: SpecReader,
 ): Parsed<Body> {
   if (secret) {
@@ -159,9 +176,21 @@ function bodyFromWire(
     const spec = readSpec(projectedVolume.specJson);
     return spec.ok ? parsed({ kind: 'ProjectedVolume', spec: spec.value }) : spec;
   }
-  return faulty([
-    { field: 'object', message: 'must hold one of secret, config_map, service_account, projected_volume' },
-  ]);
+  if (unitCredentials) return unitCredentialsFromWire(unitCredentials);
+  const kinds = 'secret, config_map, service_account, projected_volume, unit_credentials';
+  return faulty([{ field: 'object', message: `must hold one of ${kinds}` }]);
+}
+
+function unitCredentialsFromWire({ units, credentials: given }: ReadUnitCredentials): Parsed<Body> {
+  const credentials: UnitCredential[] = [];
+  const faults: Fault[] = [];
+  for (const [index, { name, secretKeyRef, configMapKeyRef }] of given.entries()) {
+    const selector = secretKeyRef ?? configMapKeyRef;
+    const field = `object.unit_credentials.credentials[${index}]`;
+    if (selector) credentials.push({ name, source: { kind: secretKeyRef ? 'Secret' : 'ConfigMap', ...selector } });
+    else faults.push({ field, message: 'must hold one of secret_key_ref, config_map_key_ref' });
+  }
+  return faults.length > 0 ? faulty(faults) : parsed({ kind: 'UnitCredentials', units, credentials });
 }
 
 export function parseKind(kind: string, field: string): Parsed<ObjectKind> {

@@ -123,5 +123,9 @@ function isSameBody(a: ObjectDraft | StoredObject, b: ObjectDraft | StoredObject
       );
     case 'ProjectedVolume':
       return a.kind === b.kind && isDeepStrictEqual(a.spec, b.spec);
+    case 'UnitCredentials':
+      return (
+        a.kind === b.kind && isDeepStrictEqual(a.units, b.units) && isDeepStrictEqual(a.credentials, b.credentials)
+      );
   }
 }

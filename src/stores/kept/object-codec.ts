@@ -26,6 +26,13 @@ const applied = z
 
 const common = { metadata, applied };
 
+const credentialSource = z.object({
+  kind: z.enum(['Secret', 'ConfigMap']),
+  name: z.string(),
+  key: z.string(),
+  optional: z.boolean(),
+});
+
 const objectSchema = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.literal('Secret'), type: z.string(), data: binaries, immutable: z.boolean() }),
   z.object({ ...common, kind: z.literal('ConfigMap'), data: texts, binaryData: binaries, immutable: z.boolean() }),
@@ -40,6 +47,12 @@ const objectSchema = z.discriminatedUnion('kind', [
       .transform((value) => value ?? undefined),
   }),
   z.object({ ...common, kind: z.literal('ProjectedVolume'), spec: z.unknown() }),
+  z.object({
+    ...common,
+    kind: z.literal('UnitCredentials'),
+    units: z.array(z.string()),
+    credentials: z.array(z.object({ name: z.string(), source: credentialSource })),
+  }),
 ]);
 
 /** The bytes are to be sealed: they contain values in clear. */
@@ -69,6 +82,7 @@ function bodyOf(object: StoredObject): Record<string, unknown> {
     case 'ServiceAccount':
       return { ...object, automountServiceAccountToken: object.automountServiceAccountToken ?? null };
     case 'ProjectedVolume':
+    case 'UnitCredentials':
       return { ...object };
   }
 }

@@ -40,6 +40,17 @@ const volumeSource = fc.constantFrom<unknown>(
   { projected: { sources: [{ downwardAPI: { items: [{ path: 'l', fieldRef: { fieldPath: 'metadata.labels' } }] } }] } },
 );
 
+const credential = fc.record(
+  {
+    name: dataKey,
+    source: fc.record(
+      { kind: fc.constantFrom('Secret' as const, 'ConfigMap' as const), name, key: dataKey, optional: fc.boolean() },
+      { noNullPrototype: true },
+    ),
+  },
+  { noNullPrototype: true },
+);
+
 /** Valid on its own; neither signing keys nor a Secret that the daemon fills. */
 export const arbitraryObject: fc.Arbitrary<ObjectDraft> = fc.oneof(
   fc.record({
@@ -66,6 +77,12 @@ export const arbitraryObject: fc.Arbitrary<ObjectDraft> = fc.oneof(
     automountServiceAccountToken: fc.constantFrom(undefined, true, false),
   }),
   fc.record({ kind: fc.constant('ProjectedVolume' as const), metadata, spec: volumeSource }),
+  fc.record({
+    kind: fc.constant('UnitCredentials' as const),
+    metadata,
+    units: fc.array(fc.constantFrom('app.service', 'web@*.service', '*.mount'), { minLength: 1, maxLength: 3 }),
+    credentials: fc.uniqueArray(credential, { selector: (each) => each.name, minLength: 1, maxLength: 3 }),
+  }),
 );
 
 /** Any set of them, each name once. */

@@ -1,5 +1,6 @@
 import {
   type ConfigMapBody,
+  type CredentialSource,
   type DraftMeta,
   type ObjectDraft,
   type ProjectedVolumeBody,
@@ -9,6 +10,8 @@ import {
   type ServiceAccountBody,
   type StoredMeta,
   type StoredObject,
+  type UnitCredential,
+  type UnitCredentialsBody,
 } from '../../../src/objects/object.ts';
 import type { RenderInputs } from '../../../src/payload/render-payload.ts';
 import type { PodFacts } from '../../../src/spec/pod-facts.ts';
@@ -69,6 +72,20 @@ export function serviceAccountDraft(name: string, overrides: Partial<ServiceAcco
 /** `spec` is a volume source in Kubernetes' shape. */
 export function projectedVolumeDraft(name: string, spec: ProjectedVolumeBody['spec']): ObjectDraft {
   return { kind: 'ProjectedVolume', spec, metadata: metadata(name) };
+}
+
+/** By default the unit gets the key `password` of the Secret `db` as the credential `db`. */
+export function unitCredentialsDraft(
+  name: string,
+  { units = ['app.service'], credentials = [credential('db')] }: Partial<Omit<UnitCredentialsBody, 'kind'>> = {},
+  overrides: Partial<DraftMeta> = {},
+): ObjectDraft {
+  return { kind: 'UnitCredentials', units, credentials, metadata: metadata(name, overrides) };
+}
+
+/** Of the key `password` of the Secret `db`, where not said otherwise. */
+export function credential(name: string, source: Partial<CredentialSource> = {}): UnitCredential {
+  return { name, source: { kind: 'Secret', name: 'db', key: 'password', optional: false, ...source } };
 }
 
 /** The draft as a store would keep it. */

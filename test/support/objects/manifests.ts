@@ -2,11 +2,19 @@ import { orThrow } from '../../../src/base/parsed.ts';
 import { parseObject } from '../../../src/objects/manifest/parse-manifest.ts';
 import type { ObjectDraft, ObjectKind } from '../../../src/objects/object.ts';
 
+const SPECS: Partial<Record<ObjectKind, object>> = {
+  ProjectedVolume: { secret: { secretName: 'db' } },
+  UnitCredentials: {
+    units: ['app.service'],
+    credentials: [{ name: 'db', secretKeyRef: { name: 'db', key: 'password' } }],
+  },
+};
+
 /** A manifest of the kind as parsed JSON, valid as it is. `fields` replace or, where undefined, remove its own. */
 export function manifestOf(kind: ObjectKind, fields: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  const apiVersion = kind === 'ProjectedVolume' ? 'lantern.dev/v1' : 'v1';
-  const spec = kind === 'ProjectedVolume' ? { spec: { secret: { secretName: 'db' } } } : {};
-  const whole = { apiVersion, kind, metadata: { name: 'db' }, ...spec, ...fields };
+  const spec = SPECS[kind];
+  const apiVersion = spec === undefined ? 'v1' : 'lantern.dev/v1';
+  const whole = { apiVersion, kind, metadata: { name: 'db' }, ...(spec && { spec }), ...fields };
   return Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined));
 }
 

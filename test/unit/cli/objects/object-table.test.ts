@@ -67,6 +67,11 @@ test.each<[string, Partial<WireObject>, string]>([
   ['cm', { configMap: { data: {}, binaryData: {}, immutable: false, sizes: { a: 1 } } }, 'NAME DATA AGE x 1 4m30s'],
   ['sa', { serviceAccount: { secrets: ['a'], imagePullSecrets: [] } }, 'NAME SECRETS AGE x 1 4m30s'],
   ['projectedvolume', { projectedVolume: { specJson: '{}' } }, 'NAME AGE x 4m30s'],
+  [
+    'unitcredentials',
+    { unitCredentials: { units: ['a.service', 'b@*.service'], credentials: [] } },
+    'NAME UNITS CREDENTIALS AGE x a.service,b@*.service 0 4m30s',
+  ],
 ])('%s', (word, body, cells) => {
   const object = { metadata: secret('x', '', {}).metadata, applied: null, ...body };
   expect(objectTable(parseKind(word), [object], PLAIN).split(/\s+/).join(' ')).toBe(cells);

@@ -131,20 +131,24 @@ describe('references to generated names', () => {
     expect(built[2]).toEqual(POD(nameOf(built[1]), map));
   });
 
-  test('in a ServiceAccount and a ProjectedVolume, but not of another namespace', async () => {
+  test('in a ServiceAccount, a ProjectedVolume and UnitCredentials, but not of another namespace', async () => {
     const account = (namespace: string) =>
       `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: ${namespace}}\nsecrets: [{name: s}]\n`;
     const volume =
       'apiVersion: lantern.dev/v1\nkind: ProjectedVolume\nmetadata: {name: v}\nspec: {configMap: {name: m}}\n';
+    const credentials =
+      'apiVersion: lantern.dev/v1\nkind: UnitCredentials\nmetadata: {name: u}\nspec: {units: [a.service], credentials: ' +
+      '[{name: a, secretKeyRef: {name: s, key: k}}, {name: b, configMapKeyRef: {name: m, key: k}}]}\n';
     const built = await build({
       'kustomization.yaml': `${GENERATORS}resources: [all.yaml]`,
-      'all.yaml': [account('default'), account('other'), volume].join('---\n'),
+      'all.yaml': [account('default'), account('other'), volume, credentials].join('---\n'),
     });
     const name = nameOf(built[1]);
     expect(built.slice(2)).toMatchObject([
       { secrets: [{ name }] },
       { secrets: [{ name: 's' }] },
       { spec: { configMap: { name: map } } },
+      { spec: { credentials: [{ secretKeyRef: { name } }, { configMapKeyRef: { name: map } }] } },
     ]);
   });
 
@@ -230,6 +234,7 @@ patches: [{target: {kind: .*}, patch: '[{"op": "add", "path": "/metadata/labels"
       ['Pod', 'v1'],
       ['ServiceAccount', 'v1'],
       ['ProjectedVolume', 'lantern.dev/v1'],
+      ['UnitCredentials', 'lantern.dev/v1'],
     ] as const) {
       expect(await faultsOf(tree(kind, apiVersion))).toContainEqual({
         field: 'kustomization.yaml: patches[0]',

@@ -11,6 +11,19 @@ const samples: [ObjectKind, Record<string, unknown>][] = [
   ['ConfigMap', { metadata, data: { a: 'x' }, binaryData: { b: '/w==' } }],
   ['ServiceAccount', { metadata, secrets: [{ name: 's' }], automountServiceAccountToken: false }],
   ['ProjectedVolume', { metadata }],
+  [
+    'UnitCredentials',
+    {
+      metadata,
+      spec: {
+        units: ['web@*.service'],
+        credentials: [
+          { name: 'a', secretKeyRef: { name: 'db', key: 'k', optional: true } },
+          { name: 'b', configMapKeyRef: { name: 'c', key: 'k' } },
+        ],
+      },
+    },
+  ],
 ];
 
 it.each(samples)('a %s comes back as it was', (kind, fields) => {

@@ -1,13 +1,55 @@
 import { describe, expect, it } from 'vitest';
 import { orThrow } from '../../../../src/base/parsed.ts';
 import { parseObject } from '../../../../src/objects/manifest/parse-manifest.ts';
-import type { ObjectKind } from '../../../../src/objects/object.ts';
+import { OBJECT_KINDS, type ObjectKind } from '../../../../src/objects/object.ts';
 import { draftOf, manifestOf } from '../../../support/objects/manifests.ts';
 import { faultLines } from '../../../support/suite/expectations.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const noMaps = { labels: new Map(), annotations: new Map() };
+
+const reference = { name: 'db', key: 'k' };
+type Fields = Record<string, unknown>;
+const faultyCredentials = (
+  [
+    [{ units: [] }, 'spec.units: must not be empty'],
+    [{ credentials: [] }, 'spec.credentials: must not be empty'],
+    [
+      { units: Array(101).fill('a.service') },
+      'spec.units: must have no more than 100 entries; make several objects of it',
+    ],
+    ...['*', 'app', 'app.timer', 'a b.service', 'a*b*.service', '../x.service', `${'a'.repeat(250)}.service`].map(
+      (unit): [Fields, string] => [
+        { units: ['app.service', unit] },
+        'spec.units[1]: must be a service, socket, mount or swap unit of systemd, such as "app.service" or "web@*.service", with one "*" at most',
+      ],
+    ),
+    [
+      { credentials: [{ name: 'a', secretKeyRef: reference, configMapKeyRef: reference }] },
+      'spec.credentials[0]: must have exactly one of secretKeyRef, configMapKeyRef; secretKeyRef and configMapKeyRef are there',
+    ],
+    [
+      { credentials: [{ name: 'a:b', secretKeyRef: reference }] },
+      "spec.credentials[0].name: a key has letters, digits, '-', '_' and '.' only",
+    ],
+    [
+      { credentials: ['a', 'b', 'a'].map((name) => ({ name, secretKeyRef: reference })) },
+      'spec.credentials[2].name: an earlier credential has this name',
+    ],
+    [
+      { credentials: [{ name: 'a', configMapKeyRef: { name: 'db', key: '../k' } }] },
+      "spec.credentials[0].configMapKeyRef.key: a key has letters, digits, '-', '_' and '.' only",
+    ],
+    [
+      { credentials: [{ name: 'a', secretKeyRef: { ...reference, optinal: true } }] },
+      'spec.credentials[0].secretKeyRef.optinal: unknown field; did you mean "optional"?',
+    ],
+  ] satisfies [Fields, string][]
+).map(([change, fault]): [ObjectKind, Fields, string] => {
+  const spec = { units: ['app.service'], credentials: [{ name: 'a', secretKeyRef: reference }], ...change };
+  return ['UnitCredentials', { spec }, fault];
+});
 
 describe('a draft', () => {
   it('of a Secret: stringData over data, type and namespace by default', () => {
@@ -128,7 +170,7 @@ describe('a fault', () => {
     [
       'Secret',
       { kind: 'Secrets' },
-      'kind: must be one of Secret, ConfigMap, ServiceAccount, ProjectedVolume; did you mean "Secret"?',
+      'kind: must be one of Secret, ConfigMap, ServiceAccount, ProjectedVolume, UnitCredentials; did you mean "Secret"?',
     ],
     ['Secret', { kind: undefined }, 'kind: is required'],
     ['Secret', { metadata: undefined }, 'metadata: is required'],
@@ -162,6 +204,8 @@ describe('a fault', () => {
       "imagePullSecrets[0].name: must be a DNS-1123 subdomain: lower-case letters, digits, '-' and '.', where each part starts and ends with a letter or digit",
     ],
     ['ProjectedVolume', { spec: undefined }, 'spec: is required'],
+    ['UnitCredentials', { spec: { units: ['a.service'] } }, 'spec.credentials: is required'],
+    ...faultyCredentials,
   ])('in a %s with %j', (kind, fields, fault) => {
     expect(faultLines(parseObject(manifestOf(kind, fields), 'default'))).toEqual([fault]);
   });
@@ -219,7 +263,7 @@ it('leaves out what clusters write into metadata and references', () => {
     generation: 3,
   };
   const metadata = { name: 'db' };
-  for (const kind of ['Secret', 'ConfigMap', 'ServiceAccount', 'ProjectedVolume'] as const) {
+  for (const kind of OBJECT_KINDS) {
     expect(draftOf(kind, { metadata: { ...metadata, ...written } })).toEqual(draftOf(kind, { metadata }));
   }
   const reference = {

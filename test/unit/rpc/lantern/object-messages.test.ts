@@ -9,11 +9,13 @@ import {
 import { lantern } from '../../../../src/rpc/protos.ts';
 import {
   configMapDraft,
+  credential,
   metadata,
   projectedVolumeDraft,
   secretDraft,
   serviceAccountDraft,
   stored,
+  unitCredentialsDraft,
 } from '../../../support/objects/builders.ts';
 
 const { responseSerialize, responseDeserialize } = lantern.Objects.service.Get;
@@ -41,6 +43,13 @@ const drafts: readonly (readonly [string, ObjectDraft])[] = [
   ['a ServiceAccount', serviceAccountDraft('s', { secrets: ['a'], imagePullSecrets: ['b'] })],
   ['a ServiceAccount that says no', serviceAccountDraft('s', { automountServiceAccountToken: false })],
   ['a ProjectedVolume', projectedVolumeDraft('p', { secret: { secretName: 'db' } })],
+  [
+    'UnitCredentials',
+    unitCredentialsDraft('u', {
+      units: ['app.service', 'web@*.service'],
+      credentials: [credential('a', { optional: true }), credential('b', { kind: 'ConfigMap', key: 'k' })],
+    }),
+  ],
 ];
 
 describe('an object', () => {
@@ -85,6 +94,13 @@ describe('an object', () => {
       },
     ],
     ['a spec', projectedVolumeDraft('p', { secret: { secretName: '☂'.repeat(10_000) } })],
+    [
+      'credentials',
+      unitCredentialsDraft('u', {
+        units: Array(100).fill('u'.repeat(250)),
+        credentials: Array(100).fill(credential('c'.repeat(250), { name: 'n'.repeat(250), key: 'k'.repeat(250) })),
+      }),
+    ],
   ])('is taken for no smaller than it is: %s', (_, draft) => {
     for (const withData of [true, false]) {
       const bytes = responseSerialize({ object: objectToWire(stored(draft), { withData }) }).length;
@@ -110,6 +126,11 @@ describe('a draft', () => {
 
   it.each([
     ['nothing', {}, 'object'],
+    [
+      'a credential of nothing',
+      { unitCredentials: { units: ['a.service'], credentials: [{ name: 'a', secretKeyRef: {} }, { name: 'b' }] } },
+      'object.unit_credentials.credentials[1]',
+    ],
     ['a spec that is no JSON', { projectedVolume: { specJson: '{"hunter2"' } }, 'object.projected_volume.spec_json'],
     ['a spec of two documents', { projectedVolume: { specJson: '{}\n---\n{}' } }, 'object.projected_volume.spec_json'],
     ['a deep spec', { projectedVolume: { specJson: '['.repeat(1e6) } }, 'object.projected_volume.spec_json'],

@@ -14,10 +14,12 @@ import { seal, unseal } from '../../../../src/stores/sealed/envelope.ts';
 import { createKeyFile, type KeyRing, readKeyRing } from '../../../../src/stores/sealed/key-file.ts';
 import {
   configMapDraft,
+  credential,
   projectedVolumeDraft,
   secretDraft,
   serviceAccountDraft,
   stored,
+  unitCredentialsDraft,
 } from '../../../support/objects/builders.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
 
@@ -34,6 +36,7 @@ const OBJECTS = [
   configMapDraft('app', { motd: 'grüezi\n', logo: Uint8Array.of(137, 80), __proto__x: '' }),
   serviceAccountDraft('robot', { imagePullSecrets: ['registry'], automountServiceAccountToken: false }),
   serviceAccountDraft('other', { secrets: ['s'] }),
+  unitCredentialsDraft('units', { credentials: [credential('db', { kind: 'ConfigMap', optional: true })] }),
   projectedVolumeDraft('bundle', { projected: { sources: [{ secret: { name: 'db', optional: true } }] } }),
 ].map((draft) =>
   stored({
