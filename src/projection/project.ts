@@ -2,10 +2,10 @@ import type { Clock } from '../base/clock.ts';
 import { type Fault, LanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import type { Slices } from '../base/steps.ts';
-import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import { type ObjectRef, parseRefKey, refKey, type StoredObject } from '../objects/object.ts';
 import type { Notice, Payload } from '../payload/payload.ts';
 import { type PayloadBudget, renderingPayload } from '../payload/render-payload.ts';
-import { objectRefsOf } from '../spec/object-refs.ts';
+import { type NeededObject, objectRefsOf } from '../spec/object-refs.ts';
 import type { Parser } from '../spec/parser/parse-tasks.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
 import type { VolumeDefinition, VolumeSpec } from '../spec/volume-spec.ts';
@@ -16,6 +16,7 @@ import { readingTree, type TreeEntry } from '../volume/file-system.ts';
 import type { KeptToken, RequestInputs } from '../volume/record.ts';
 import { VolumeWriter } from '../volume/volume-writer.ts';
 import type { RenderRequest } from './projector.ts';
+import { findRendering, keepRendering, type Provenance, type Renderings } from './renderings.ts';
 import { expiryProblem, type IssuedTokens, issueTokens, NO_TOKENS, tokensToIssue } from './volume-tokens.ts';
 
 export type ProjectionDependencies = {
@@ -28,6 +29,8 @@ export type ProjectionDependencies = {
   readonly budget: PayloadBudget;
   /** The node's resources by name, for limits that a container does not set. */
   readonly allocatable: ReadonlyMap<string, string>;
+  /** Shared by the volumes; undefined for a rendering that nobody else can use. */
+  readonly renderings?: Renderings | undefined;
 };
 
 /** The part of a request that a volume's files are made of. */
@@ -38,9 +41,6 @@ type Projected = {
   readonly pod: PodFacts | undefined;
   readonly inputs: RequestInputs;
 };
-
-/** Objects rendered, by `refKey`: a revision, or null if optional and missing. Comparable within one store id. */
-export type Provenance = { readonly storeId: string; readonly objects: ReadonlyMap<string, number | null> };
 
 /** The origin of a projection target's present contents, and the tokens issued for them. */
 type Target = {
@@ -53,6 +53,8 @@ type Target = {
 export const NOTHING: Target = { provenance: { storeId: '', objects: new Map() }, tokens: new Map(), follow() {} };
 
 export type Projection = {
+  /** Equal to the one asked for, and shared with other volumes. */
+  readonly definition: VolumeDefinition;
   readonly payload: Payload;
   readonly provenance: Provenance;
   readonly issued: IssuedTokens;
@@ -69,14 +71,15 @@ export async function project(
   wanted: Projected,
   target: Target,
   source: Source,
-  { parser, tokens: issuer, clock, slices, budget, allocatable }: ProjectionDependencies,
+  { parser, tokens: issuer, clock, slices, budget, allocatable, renderings }: ProjectionDependencies,
   signal: AbortSignal,
 ): Promise<Projection> {
-  const { definition, namespace, mountGroup, pod, inputs } = wanted;
-  const refs: ObjectRef[] = [];
+  const { namespace, mountGroup, pod, inputs } = wanted;
+  const definition = renderings?.sharedDefinition(wanted.definition) ?? wanted.definition;
+  let refs: readonly ObjectRef[] = [];
   const objects = new Map<string, StoredObject>();
-  const read = async (needed: ReturnType<typeof objectRefsOf>) => {
-    for (const { ref } of needed) refs.push(ref);
+  const read = async (needed: readonly NeededObject[]) => {
+    refs = refs.length === 0 ? refsIn(needed) : [...refs, ...refsIn(needed)];
     target.follow(refs);
     for (const [key, object] of await resolveObjects(source, needed, signal)) objects.set(key, object);
   };
@@ -87,13 +90,16 @@ export async function project(
     await read([{ ref, optional: false }]);
     spec = await parseStoredSpec(ref, objects.get(refKey(ref)), parser, signal);
   }
-  const missing = tokensToIssue(spec, wanted, inputs.tokens, issuer);
-  const needed = objectRefsOf(spec, namespace);
+  const shelf = renderings?.shelfOf(spec, namespace, mountGroup);
+  const missing = shelf === undefined ? tokensToIssue(spec, wanted, inputs.tokens, issuer) : undefined;
+  const needed = shelf?.needed ?? objectRefsOf(spec, namespace);
   await read(missing === undefined ? needed : [...needed, missing.account]);
   const { storeId } = source;
-  const provenance = provenanceOf(storeId, refs, objects);
+  const known = shelf && findRendering(shelf, storeId, refs, objects);
+  const provenance = known?.provenance ?? provenanceOf(storeId, refs, objects);
   if (target.provenance.objects.size > 0 && target.provenance.storeId !== storeId)
     refuseUnknownAbsence(target.provenance, provenance);
+  if (known !== undefined) return { definition, ...known, issued: NO_TOKENS, problem: undefined };
 
   const issuing = missing && issueTokens(missing, objects, target.tokens, { storeId, clock }, signal);
   const issued = (await issuing) ?? NO_TOKENS;
@@ -109,7 +115,21 @@ export async function project(
   if (!rendered.ok) throw refusalError(rendered);
   signal.throwIfAborted();
   const problem = inputs.tokens.size === 0 ? undefined : expiryProblem(spec, inputs.tokens, clock.now());
-  return { payload: rendered.payload, provenance, issued, problem, notices: rendered.notices };
+  const rendering = { payload: rendered.payload, provenance, notices: rendered.notices };
+  if (shelf !== undefined) keepRendering(shelf, rendering, objects);
+  return { definition, ...rendering, issued, problem };
+}
+
+/** By the list itself, so that a volume whose objects stay the same is seen to follow them already. */
+const refsOfNeeded = new WeakMap<readonly NeededObject[], readonly ObjectRef[]>();
+
+function refsIn(needed: readonly NeededObject[]): readonly ObjectRef[] {
+  let refs = refsOfNeeded.get(needed);
+  if (refs === undefined) {
+    refs = needed.map(({ ref }) => ref);
+    refsOfNeeded.set(needed, refs);
+  }
+  return refs;
 }
 
 async function parseStoredSpec(
@@ -123,8 +143,16 @@ async function parseStoredSpec(
       reason: 'MISSING_OBJECTS',
     });
   }
-  return orThrow(await parser.run('source', { raw: object.spec, root: 'spec' }, signal));
+  let spec = storedSpecs.get(object);
+  if (spec === undefined) {
+    spec = orThrow(await parser.run('source', { raw: object.spec, root: 'spec' }, signal));
+    storedSpecs.set(object, spec);
+  }
+  return spec;
 }
+
+/** Parsed once for all volumes that name the object. */
+const storedSpecs = new WeakMap<StoredObject, VolumeSpec>();
 
 function provenanceOf(
   storeId: string,
@@ -137,7 +165,20 @@ function provenanceOf(
     const object = found.get(key);
     objects.set(key, object === undefined ? null : Number(object.metadata.resourceVersion));
   }
+  refsOfProvenance.set(objects, refs);
   return { storeId, objects };
+}
+
+const refsOfProvenance = new WeakMap<Provenance['objects'], readonly ObjectRef[]>();
+
+/** The same list for volumes that share a rendering. */
+export function refsOf({ objects }: Provenance): readonly ObjectRef[] {
+  let refs = refsOfProvenance.get(objects);
+  if (refs === undefined) {
+    refs = [...objects.keys()].map(parseRefKey);
+    refsOfProvenance.set(objects, refs);
+  }
+  return refs;
 }
 
 /**

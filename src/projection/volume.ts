@@ -12,7 +12,7 @@ import type { KeptToken, RecordedPublication } from '../volume/record.ts';
 import { requireAgreement, type Wanted } from './agreement.ts';
 import type { EventLog, VolumeEvent, VolumeIncident } from './events/event-log.ts';
 import type { Freshness, Refreshable, Trigger } from './freshness/freshness.ts';
-import { NOTHING, type Projection, type ProjectionDependencies, type Provenance, project } from './project.ts';
+import { NOTHING, type Projection, type ProjectionDependencies, project, refsOf } from './project.ts';
 import type {
   ObjectRevision,
   PublishRequest,
@@ -22,6 +22,7 @@ import type {
   VolumeState,
   VolumeStatus,
 } from './projector.ts';
+import type { Provenance } from './renderings.ts';
 import { isAnyDue, renewalTime } from './volume-tokens.ts';
 
 export type VolumeDependencies = ProjectionDependencies & {
@@ -415,17 +416,13 @@ export class Volume implements Refreshable, Disposable {
     signal: AbortSignal,
     onRefs?: (refs: readonly ObjectRef[]) => void,
   ): Promise<Projection> {
-    const before = this.#refs;
+    const before = refsOf(this.#provenance);
     const follow = (refs: readonly ObjectRef[]) => {
       onRefs?.(refs);
-      this.#dependencies.freshness.follow(this, before.length === 0 ? refs : [...before, ...refs]);
+      this.#dependencies.freshness.follow(this, before.length === 0 || before === refs ? refs : [...before, ...refs]);
     };
     const target = { provenance: this.#provenance, tokens: this.#tokens, follow };
     return project(wanted, target, source, this.#dependencies, signal);
-  }
-
-  get #refs(): readonly ObjectRef[] {
-    return [...this.#provenance.objects.keys()].map(parseRefKey);
   }
 
   #open({ volumeId, namespace }: PublishRequest): HostedVolume {
@@ -434,9 +431,9 @@ export class Volume implements Refreshable, Disposable {
   }
 
   /** Notes what the volume holds once the files are written. */
-  #accept(wanted: Wanted, { provenance, issued, notices }: Projection): void {
+  #accept(wanted: Wanted, { definition, provenance, issued, notices }: Projection): void {
     const isNamed = this.#wanted !== undefined;
-    this.#wanted = wanted;
+    this.#wanted = wanted.definition === definition ? wanted : { ...wanted, definition };
     this.#provenance = provenance;
     this.#tokens = issued.tokens;
     this.#keyChanges = issued.keyChanges;
@@ -521,7 +518,7 @@ export class Volume implements Refreshable, Disposable {
   #settle({ issued: { failure }, problem }: Projection): void {
     if (problem?.message !== this.#lastError) this.#reportProblem(problem, 'a volume shows a token that has expired');
     const hasTokens = this.#tokens.size > 0 || this.#wanted?.inputs.tokens.size !== 0;
-    this.#dependencies.freshness.settled(this, this.#refs, hasTokens);
+    this.#dependencies.freshness.settled(this, refsOf(this.#provenance), hasTokens);
     const beginsToFail = hasTokens && this.#renewTokens(failure);
     if (failure === undefined) return;
     const { message } = failure;

@@ -27,6 +27,7 @@ import type {
   VolumeState,
   VolumeStatus,
 } from './projector.ts';
+import { Renderings } from './renderings.ts';
 import { resolveCredentials, resolveEnvironment } from './resolve.ts';
 import { UNKNOWN_ID, Volume, type VolumeDependencies } from './volume.ts';
 
@@ -60,6 +61,7 @@ export class Volumes implements Projector, AsyncDisposable {
       ...dependencies,
       freshness: this.#freshness,
       locks: new KeyedLock(),
+      renderings: new Renderings(),
       stop: this.#stop.signal,
       onChange: (volume) => {
         this.#ordered = undefined;

@@ -3,7 +3,14 @@ import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import { parentsOf, parseRelativePath } from '../spec/relative-path.ts';
 import { createFile, type FileSystemUsage, readUsage, removingTree, tryRemovingTree } from './file-system.ts';
-import { bytesHeld, changedPaths, contentsOf, directoryAttributes, hasSameDirectories } from './generation-contents.ts';
+import {
+  bytesHeld,
+  changedPaths,
+  contentsOf,
+  directoryAttributes,
+  type GenerationContents,
+  hasSameDirectories,
+} from './generation-contents.ts';
 import type { KnownVolume } from './known-volume.ts';
 import { DATA_LINK, type GenerationNames, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
 import type { Retirement } from './retirement.ts';
@@ -63,7 +70,7 @@ export function* writeAtomically(
 
   // 2: `before`. Files that a crash left without a visible link are not shown yet.
   yield;
-  const shown = new Map([...before.files].filter(([path]) => links.has(firstElement(path))));
+  const shown = shownOf(before.files, links);
 
   // 3
   yield;
@@ -72,7 +79,7 @@ export function* writeAtomically(
   // Without a mount group, the volume does not set the group of its directory.
   const isRootSettled =
     listing.root.mode === root.mode && (payload.mountGroup === undefined || listing.root.group === root.group);
-  const elements = new Set([...after.files.keys()].map(firstElement));
+  const elements = elementsOf(after.files);
   const missing = [...elements].filter((name) => !links.has(name));
   const stale = [...links].filter((name) => !elements.has(name));
   yield;
@@ -166,6 +173,7 @@ function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
 
 /** The last check before the disk. Throws `invalid-argument` with a fault for each path that no volume can have. */
 function* requireWritable(payload: Payload): Steps<void> {
+  if (writable.has(payload)) return;
   const faults: Fault[] = [];
   const files: ReadonlyMap<string, unknown> = payload.files;
   for (const path of payload.files.keys()) {
@@ -181,7 +189,11 @@ function* requireWritable(payload: Payload): Steps<void> {
     yield;
   }
   if (faults.length > 0) throw invalid(faults);
+  writable.add(payload);
 }
+
+/** Many volumes may share a payload. */
+const writable = new WeakSet<Payload>();
 
 /** `failed-precondition` for a name that somebody else took in the directory. The volume's own names are reclaimed. */
 function requireNoStrangers(payload: Payload, volume: KnownVolume): void {
@@ -195,6 +207,28 @@ function requireNoStrangers(payload: Payload, volume: KnownVolume): void {
       `write "${path}" to the volume: its directory already holds "${name}", which is not part of the volume; remove it, or choose another path`,
     );
   }
+}
+
+type Files = GenerationContents['files'];
+
+/** The files that have a visible link. */
+function shownOf(files: Files, links: ReadonlySet<string>): Files {
+  for (const element of elementsOf(files)) {
+    if (!links.has(element)) return new Map([...files].filter(([path]) => links.has(firstElement(path))));
+  }
+  return files;
+}
+
+const elementsOfFiles = new WeakMap<Files, ReadonlySet<string>>();
+
+/** The names that need a visible link. */
+function elementsOf(files: Files): ReadonlySet<string> {
+  let elements = elementsOfFiles.get(files);
+  if (elements === undefined) {
+    elements = new Set([...files.keys()].map(firstElement));
+    elementsOfFiles.set(files, elements);
+  }
+  return elements;
 }
 
 function firstElement(path: string): string {

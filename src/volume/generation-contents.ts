@@ -31,8 +31,18 @@ export function directoryAttributes(mountGroup: number | undefined, owner: Owner
   return { mode: GROUP_DIRECTORY_MODE, group: mountGroup };
 }
 
-/** Files without an owner of their own belong to `owner`. */
+/** Files without an owner of their own belong to `owner`. Volumes that share a payload share its contents. */
 export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
+  const known = contentsOfPayloads.get(payload);
+  if (known?.owner === owner) return known.contents;
+  const contents = makeContents(payload, owner);
+  contentsOfPayloads.set(payload, { owner, contents });
+  return contents;
+}
+
+const contentsOfPayloads = new WeakMap<Payload, { readonly owner: Owner; readonly contents: GenerationContents }>();
+
+function makeContents(payload: Payload, owner: Owner): GenerationContents {
   const attributes = directoryAttributes(payload.mountGroup, owner);
   const files = new Map<string, GenerationFile>();
   const directories = new Map([['', attributes]]);
@@ -42,6 +52,7 @@ export function contentsOf(payload: Payload, owner: Owner): GenerationContents {
     if (nearest < 0 || directories.has(path.slice(0, nearest))) continue;
     for (const parent of [...parentsOf(path)].reverse()) directories.set(parent, attributes);
   }
+  filesOfPayloads.add(files);
   return { files, directories, hasStrangers: false };
 }
 
@@ -80,11 +91,24 @@ export function bytesHeld({ files, directories }: GenerationContents): number {
   return bytes;
 }
 
+type Files = GenerationContents['files'];
+
 /** Paths that are in only one of the two, or differ in bytes, mode or owner; in byte order. */
-export function* changedPaths(
-  before: GenerationContents['files'],
-  after: GenerationContents['files'],
-): Steps<string[]> {
+export function* changedPaths(before: Files, after: Files): Steps<readonly string[]> {
+  // Files on disk may have other bytes the next time.
+  if (!filesOfPayloads.has(before) || !filesOfPayloads.has(after)) return yield* comparing(before, after);
+  const known = latestChanges.get(before);
+  if (known?.after === after) return known.paths;
+  const paths = yield* comparing(before, after);
+  latestChanges.set(before, { after, paths });
+  return paths;
+}
+
+const filesOfPayloads = new WeakSet<Files>();
+/** Volumes that share a payload change from the same files to the same files. */
+const latestChanges = new WeakMap<Files, { readonly after: Files; readonly paths: readonly string[] }>();
+
+function* comparing(before: Files, after: Files): Steps<readonly string[]> {
   const changed: string[] = [];
   for (const path of before.keys()) if (!after.has(path)) changed.push(path);
   for (const [path, file] of after) {

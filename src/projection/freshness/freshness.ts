@@ -196,6 +196,8 @@ class Following implements Disposable {
   readonly #source: Source;
   readonly #onChange: (change: ObjectChange) => void;
   readonly #followed = new Map<string, Disposable>();
+  /** The list given last. */
+  #refs: readonly ObjectRef[] | undefined;
 
   constructor(source: Source, onChange: (change: ObjectChange) => void) {
     this.#source = source;
@@ -204,6 +206,8 @@ class Following implements Disposable {
 
   /** Follows exactly these from now on, without a gap for objects that were followed already. */
   follow(refs: readonly ObjectRef[]): void {
+    if (refs === this.#refs) return;
+    this.#refs = refs;
     const wanted = new Map<string, ObjectRef>();
     for (const ref of refs) wanted.set(refKey(ref), ref);
     for (const [key, followed] of this.#followed) {
