@@ -114,6 +114,12 @@ class Probe {
 
 let probe: { readonly caller: Caller; readonly probe: Probe } | undefined;
 
+async function startProbe(socket: string): Promise<void> {
+  const caller = new Caller(socket);
+  await caller.call(EMPTY_CALL);
+  probe = { caller, probe: new Probe(caller) };
+}
+
 async function stopProbe(): Promise<CallersAnswer> {
   const latencies = (await probe?.probe.stop()) ?? [];
   probe?.caller[Symbol.dispose]();
@@ -121,13 +127,87 @@ async function stopProbe(): Promise<CallersAnswer> {
   return { measured: { empty: { microseconds: p50 * 1000, processor: 0, p50, p99 } }, seconds: 0 };
 }
 
+/** Streams of messages, which are counted. */
+class Watch {
+  readonly #caller: Caller;
+  readonly #counts: number[];
+  /** Undefined after the end of the watch, which ends the streams. */
+  #fail: ((error: Error) => void) | undefined;
+  #onMessage = () => {};
+
+  constructor({ socket, watchers, call }: Extract<CallersTask, { do: 'watch' }>) {
+    this.#caller = new Caller(socket);
+    this.#counts = Array.from({ length: watchers }, () => 0);
+    for (const index of this.#counts.keys()) {
+      const count = countMessages(() => {
+        this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+        this.#onMessage();
+      });
+      const ended = this.#caller.call(call, count).then(() => new Error('a watch ended'));
+      ended.then(
+        (error) => this.#fail?.(error),
+        (error) => this.#fail?.(error),
+      );
+    }
+  }
+
+  /** Resolves when each stream has had so many. */
+  reached(messages: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#fail = reject;
+      let missing = this.#counts.reduce((sum, count) => sum + Math.max(0, messages - count), 0);
+      this.#onMessage = () => {
+        missing -= 1;
+        if (missing === 0) resolve();
+      };
+      if (missing === 0) resolve();
+    });
+  }
+
+  stop(): void {
+    this.#fail = undefined;
+    this.#caller[Symbol.dispose]();
+  }
+}
+
+/** Reads gRPC's frames: a byte, four of length, the message. */
+function countMessages(onMessage: () => void): (bytes: Buffer) => void {
+  let rest: Buffer = Buffer.alloc(0);
+  return (bytes) => {
+    rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
+      rest = rest.subarray(5 + rest.readUInt32BE(1));
+      onMessage();
+    }
+  };
+}
+
+let watch: Watch | undefined;
+
+async function watched(messages: number): Promise<CallersAnswer> {
+  const start = performance.now();
+  await watch?.reached(messages);
+  return { measured: {}, seconds: (performance.now() - start) / 1000 };
+}
+
 answerTasks(async (task: CallersTask) => {
-  if (task.do === 'serial') return await serial(task);
-  if (task.do === 'parallel') return await parallel(task);
-  if (task.do === 'once') return await once(task);
-  if (task.do === 'stop probe') return await stopProbe();
-  const caller = new Caller(task.socket);
-  await caller.call(EMPTY_CALL);
-  probe = { caller, probe: new Probe(caller) };
-  return undefined;
+  switch (task.do) {
+    case 'serial':
+      return await serial(task);
+    case 'parallel':
+      return await parallel(task);
+    case 'once':
+      return await once(task);
+    case 'probe':
+      return await startProbe(task.socket);
+    case 'stop probe':
+      return await stopProbe();
+    case 'watch':
+      watch = new Watch(task);
+      return await watched(task.messages);
+    case 'watched':
+      return await watched(task.messages);
+    case 'stop watching':
+      return watch?.stop();
+  }
 });

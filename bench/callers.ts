@@ -29,7 +29,17 @@ export type CallersTask =
   | { readonly do: 'once'; readonly socket: string; readonly callers: number; readonly calls: readonly WireCall[] }
   /** Empty calls until "stop probe". */
   | { readonly do: 'probe'; readonly socket: string }
-  | { readonly do: 'stop probe' };
+  | { readonly do: 'stop probe' }
+  /** Answered when each of the streams has had so many messages. */
+  | {
+      readonly do: 'watch';
+      readonly socket: string;
+      readonly watchers: number;
+      readonly call: WireCall;
+      readonly messages: number;
+    }
+  | { readonly do: 'watched'; readonly messages: number }
+  | { readonly do: 'stop watching' };
 
 /** Medians of the rounds. */
 export type Measured = {

@@ -95,8 +95,10 @@ function serialFigures(of: ByName, pooled: ByName): Figure[] {
     compare('4  publish + unpublish / 2 empty calls, beside another volume', of.pair, of.empty, 2, 2),
     compare('4  ..., in a pool kept from before', pooled.pair, pooled.empty, 2, 2),
     compare('4  ..., with a pool to make', of.unpooled, of.empty, 2, 2),
-    noAim(compare('   ..., bare system calls / 2 empty calls of the bare server', of.callsPair, of.bareEmpty, 0, 2)),
-    noAim(compare('   publish + unpublish / bare server', of.pair, of.barePair, 0)),
+    withoutAim(
+      compare('   ..., bare system calls / 2 empty calls of the bare server', of.callsPair, of.bareEmpty, 0, 2),
+    ),
+    withoutAim(compare('   publish + unpublish / bare server', of.pair, of.barePair, 0)),
   ];
 }
 
@@ -110,11 +112,11 @@ function parallelFigures({ lantern = NOTHING, bare = NOTHING, calls = NOTHING }:
   const latency = `(p50 ${lantern.p50.toFixed(1)} / ${bare.p50.toFixed(1)}, p99 ${lantern.p99.toFixed(1)} / ${bare.p99.toFixed(1)} ms)`;
   return [
     share(`3  pairs with ${CALLERS} parallel callers / bare server`, lantern),
-    noAim(share('   ..., bare system calls / bare server', calls)),
-    figure('5  an empty call during 3, p99 / bare server', lantern.p99 / bare.p99, '', 2, latency),
+    withoutAim(share('   ..., bare system calls / bare server', calls)),
+    figure('5  an empty call during 3, p99 / bare server', lantern.p99 / bare.p99, '', 2, ` ${latency}`),
   ];
 }
 
-function noAim(of: Figure): Figure {
+function withoutAim(of: Figure): Figure {
   return { ...of, aim: '', met: true };
 }

@@ -71,8 +71,13 @@ export function ratioFigure(what: string, time: number, unit: number, most: numb
 
 /** A number with its unit, with the greatest that meets the aim. */
 export function figure(what: string, value: number, unit: string, most: number, note = ''): Figure {
-  const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
-  return { what, value: `${value.toFixed(digits)} ${unit}${note}`, aim: `<= ${most} ${unit}`, met: value <= most };
+  const inUnit = (of: number) => `${Number(of.toPrecision(3))}${unit === '' ? '' : ` ${unit}`}`;
+  return { what, value: `${inUnit(value)}${note}`, aim: `<= ${inUnit(most)}`, met: value <= most };
+}
+
+/** A figure that is only shown. */
+export function shown(what: string, value: string): Figure {
+  return { what, value, aim: '', met: true };
 }
 
 export function printFigures(title: string, figures: readonly Figure[]): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { dirSync } from 'tmp';
 import type { ObjectDraft } from '../src/objects/object.ts';
 import { EmbeddedStore } from '../src/stores/embedded/embedded-store.ts';
-import { type Figure, isQuick } from './measure.ts';
+import { type Figure, isQuick, seconds } from './measure.ts';
 
 const VALUE_BYTES = 2048;
 const OPTIONS = { createOnly: false, dryRun: false };
@@ -69,12 +69,6 @@ async function firstEvent(store: EmbeddedStore): Promise<void> {
   await store.apply(draft('secret-0', -1), OPTIONS, NEVER);
   await next;
   stop.abort();
-}
-
-async function seconds(action: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await action();
-  return (performance.now() - start) / 1000;
 }
 
 function figure(what: string, value: string, aim: string, met: boolean): Figure {

@@ -4,7 +4,17 @@ import { Stage } from '../demo/stage.ts';
 import { connect, type LanternClient } from '../src/rpc/client.ts';
 import { NAMES } from './bare-calls.ts';
 import { Callers, type Measured } from './callers.ts';
-import { type Figure, figure, printFigures, processorSeconds, residentMiB } from './measure.ts';
+import {
+  type Figure,
+  figure,
+  isQuick,
+  median,
+  printFigures,
+  processorSeconds,
+  residentMiB,
+  seconds,
+  shown,
+} from './measure.ts';
 import { publishCall, putSecret, secretValue, unpublishCall } from './secret.ts';
 
 const CALLERS = 16;
@@ -24,6 +34,8 @@ type Run = {
   /** MiB. */
   readonly memory: Readonly<Record<'idle' | 'mounted' | 'changed' | 'restarted', number>>;
   readonly empty: Measured | undefined;
+  /** Of a refresh of all that finds nothing to do, as the sync period's is. */
+  readonly idleRound: number;
   /** What must never be, on any machine. */
   readonly faults: readonly string[];
 };
@@ -44,6 +56,14 @@ export async function benchVolumes(counts: readonly number[]): Promise<readonly 
     return before === undefined ? [] : growthOf(before, run);
   });
   return [...runs.flatMap(({ faults }) => faults), ...growth];
+}
+
+/** As part of a longer run, with fewer volumes. */
+export async function benchSomeVolumes(): Promise<Figure[]> {
+  const run = await runVolumes(isQuick ? 100 : 1_000);
+  for (const fault of run.faults) console.error(`FAILED: ${fault}`);
+  if (run.faults.length > 0) process.exitCode = 1;
+  return figuresOf(run);
 }
 
 async function runVolumes(count: number): Promise<Run> {
@@ -72,6 +92,7 @@ async function runVolumes(count: number): Promise<Run> {
     const { measured } = await callers.ask({ do: 'stop probe' });
     faults.push(...wrongContents(targets, 'second'));
     const changedMemory = residentMiB(stage.pid);
+    const idleRound = await idleRoundOf(client);
 
     const before = stage.mounts();
     client.close();
@@ -107,6 +128,7 @@ async function runVolumes(count: number): Promise<Run> {
       },
       memory: { idle, mounted: mountedMemory, changed: changedMemory, restarted: restartedMemory },
       empty: measured.empty,
+      idleRound,
       faults,
     };
   } finally {
@@ -135,6 +157,12 @@ async function change(client: LanternClient, targets: readonly string[], version
   await sent;
 }
 
+async function idleRoundOf(client: LanternClient): Promise<number> {
+  const rounds: number[] = [];
+  for (let round = 0; round < 3; round++) rounds.push(await seconds(() => client.projector.refresh({ all: true })));
+  return median(rounds);
+}
+
 function wrongContents(targets: readonly string[], version: string): string[] {
   const isWrong = (target: string) =>
     NAMES.some((name) => !readFileSync(`${target}/${name}`).equals(secretValue(name, version)));
@@ -151,14 +179,13 @@ function leftBy(stage: Stage, targets: readonly string[]): string[] {
   return mounts + directories + pools === 0 ? [] : [`${targets.length} volumes: left are ${JSON.stringify(left)}`];
 }
 
-function figuresOf({ count, costs, memory, empty }: Run): Figure[] {
+function figuresOf({ count, costs, memory, empty, idleRound }: Run): Figure[] {
   const perVolume = (seconds: number) => `${((seconds * 1000) / count).toFixed(3)} ms a volume`;
-  const rate = (phase: 'mounted' | 'unmounted'): Figure => ({
-    what: `   ${phase} by ${CALLERS} callers`,
-    value: `${(count / costs[phase].seconds).toFixed(0)} a second`,
-    aim: '',
-    met: true,
-  });
+  const rate = (phase: 'mounted' | 'unmounted'): Figure =>
+    shown(
+      `   ${phase} by ${CALLERS} callers`,
+      `${(count / costs[phase].seconds).toFixed(0)} a second (${perVolume(costs[phase].processor)})`,
+    );
   const { 'all show a change': changed, 'SIGKILL until SERVING': restarted } = costs;
   // Node itself takes part of the time of a start.
   const most = Math.max(1, (count * 3) / 10_000);
@@ -169,14 +196,21 @@ function figuresOf({ count, costs, memory, empty }: Run): Figure[] {
       '6  one change, until all show it',
       changed.seconds,
       's',
-      (count * 1.5) / 10_000,
+      Math.max(0.1, (count * 1.5) / 10_000),
       ` (${perVolume(changed.processor)})`,
+    ),
+    figure(
+      '   a refresh of all, nothing to do / the change',
+      idleRound / changed.seconds,
+      '',
+      0.5,
+      ` (${idleRound.toFixed(3)} s)`,
     ),
     figure('6  memory after it / before', memory.changed / memory.mounted, '', 1.2),
     figure('5  an empty call during 6, p99', empty?.p99 ?? Number.NaN, 'ms', 20, ` (p50 ${empty?.p50.toFixed(2)} ms)`),
     figure('9  idle memory', memory.idle, 'MiB', 85),
     figure('9  memory with the volumes', memory.mounted, 'MiB', 200),
-    { what: '   memory after the restart', value: `${memory.restarted.toFixed(0)} MiB`, aim: '', met: true },
+    shown('   memory after the restart', `${memory.restarted.toFixed(0)} MiB`),
     rate('unmounted'),
   ];
 }

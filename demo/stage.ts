@@ -8,7 +8,7 @@ import { dirSync } from 'tmp';
 import { MNT_DETACH, umount } from '../src/mount/linux/system-calls.ts';
 
 /** The real command, as a user runs it. */
-const LANTERN = join(import.meta.dirname, '../../../dist/main.js');
+export const LANTERN = join(import.meta.dirname, '../../../dist/main.js');
 
 type StageOptions = {
   /** Of Node, for the daemon. */
