@@ -8,6 +8,11 @@ export class KeyedLock {
   /** The held keys, each with its waiters in order of arrival. */
   readonly #held = new Map<string, Set<() => void>>();
 
+  /** The number of keys held. */
+  get size(): number {
+    return this.#held.size;
+  }
+
   async run<T>(key: string, signal: AbortSignal, action: () => Promise<T> | T): Promise<T> {
     const waiters = this.#held.get(key);
     if (waiters === undefined) this.#held.set(key, new Set());

@@ -35,15 +35,22 @@ const SLICE_MS = 5;
 export class Slices {
   readonly #clock: Clock;
   #end = 0;
-  #turn: Promise<void> | undefined;
+  /** In order of arrival. */
+  readonly #waiting: (() => void)[] = [];
+  #isServing = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Resolves at once within a slice, otherwise at the event loop's next turn. */
-  async next(): Promise<void> {
-    while (this.#clock.monotonic() >= this.#end) await this.#nextTurn();
+  /** Resolves in turn, within a slice. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#isServing) return;
+      this.#isServing = true;
+      process.nextTick(this.#serve);
+    });
   }
 
   /** Runs one slice at once, and the rest in later turns of the event loop. */
@@ -67,14 +74,20 @@ export class Slices {
     }
   }
 
-  #nextTurn(): Promise<void> {
-    this.#turn ??= new Promise((resolve) => {
+  readonly #serve = (): void => {
+    if (this.#waiting.length === 0) this.#isServing = false;
+    else if (this.#clock.monotonic() < this.#end) this.#serveOne();
+    else {
       setImmediate(() => {
-        this.#turn = undefined;
         this.#end = this.#clock.monotonic() + SLICE_MS;
-        resolve();
+        this.#serveOne();
       });
-    });
-    return this.#turn;
+    }
+  };
+
+  #serveOne(): void {
+    this.#waiting.shift()?.();
+    // The next one is served after all that this one does without waiting.
+    queueMicrotask(() => process.nextTick(this.#serve));
   }
 }

@@ -103,9 +103,10 @@ export interface HostedVolume {
   ): Awaitable<PublishedTarget>;
   /**
    * Removes the publication, wherever its mount was moved, and the target. Afterwards the publication is nowhere, or
-   * this throws and the publication stays known. A missing one is not an error.
+   * this throws and the publication stays known. A missing one is not an error. `inThread` lets the event loop go on
+   * while the kernel unmounts, at the cost of a thread; `direct` unmounts nothing.
    */
-  unpublish(target: string): Awaitable<void>;
+  unpublish(target: string, inThread?: boolean): Awaitable<void>;
   /** Drops a publication that `Publisher.vanished` returned, and the generation kept for it. */
   forget(target: string): Awaitable<void>;
   /** True if every publication is where it was seen last. Makes at most one system call per publication. */

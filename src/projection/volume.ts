@@ -99,6 +99,8 @@ export class Volume implements Refreshable, Disposable {
   publish(asked: PublishRequest, signal: AbortSignal, onRefs?: (refs: readonly ObjectRef[]) => void): Promise<void> {
     return this.#exclusively(signal, async () => {
       this.#repeatable = undefined;
+      // Here and below: short calls are answered between two slices of such work.
+      await this.#dependencies.slices.next();
       // A failed removal left something.
       if (!this.#isMounted && this.#hosted !== undefined) await this.#removeFiles();
       const target = this.#isMounted ? this.#publishedName(asked.target) : asked.target;
@@ -157,6 +159,7 @@ export class Volume implements Refreshable, Disposable {
   update(request: UpdateRequest, signal: AbortSignal): Promise<void> {
     return this.#exclusively(signal, async () => {
       this.#repeatable = undefined;
+      await this.#dependencies.slices.next();
       const [hosted, before] = [this.#hosted, this.#wanted];
       if (!this.#isMounted || hosted === undefined || before === undefined) {
         throw new LanternError(
@@ -226,6 +229,7 @@ export class Volume implements Refreshable, Disposable {
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
     return this.#exclusively(signal, async () => {
       this.#repeatable = undefined;
+      await this.#dependencies.slices.next();
       const failures: unknown[] = [];
       for (const target of request.target === undefined ? [...this.#publications.keys()] : [request.target]) {
         try {
@@ -486,7 +490,8 @@ export class Volume implements Refreshable, Disposable {
 
   async #withdraw(volumeId: UnpublishRequest['volumeId'], target: string): Promise<void> {
     if (!this.#publications.has(target)) return this.#dependencies.publisher.clear(volumeId, target);
-    await this.#hosted?.unpublish(target);
+    // Only others gain by the time that the kernel takes.
+    await this.#hosted?.unpublish(target, this.#dependencies.locks.size > 1);
     this.#publications.delete(target);
     this.emit({ type: 'unmounted', target });
   }

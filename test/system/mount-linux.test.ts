@@ -92,6 +92,30 @@ describe.runIf(isRoot)('LinuxMounter (needs root)', () => {
     expect(openDescriptors()).toBe(before);
   });
 
+  test('more mounts than threads are unmounted in threads, and a failure has its errno', async () => {
+    using fixture = new MountFixture();
+    const roots = arrange(fixture);
+    const before = openDescriptors();
+    const bindAt = (name: string) => {
+      using parent = roots.open(fixture.at(`targets/${name}`));
+      using target = parent.createDirectory();
+      using _bound = mounter.bind(fixture.at('pool/source'), target, []);
+    };
+    const unbindAt = async (name: string) => {
+      using parent = roots.open(fixture.at(`targets/${name}`));
+      using target = parent.openExisting();
+      if (target === undefined) throw new Error('the target is gone');
+      await mounter.unbindInThread(target);
+    };
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of names) bindAt(name);
+    mkdirSync(fixture.at('targets/unmounted'));
+    const failing = expect(unbindAt('unmounted')).rejects.toMatchObject({ code: 'EINVAL' });
+    await Promise.all([failing, ...names.map(unbindAt)]);
+    expect(fixture.mounts().map(({ mountPoint }) => mountPoint)).toEqual([fixture.at('pool')]);
+    expect(openDescriptors()).toBe(before);
+  });
+
   test('a file is bound on a file', () => {
     using fixture = new MountFixture('private');
     const roots = arrange(fixture);

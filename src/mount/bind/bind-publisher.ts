@@ -14,7 +14,7 @@ import type { TargetRoots } from '../targets/target-roots.ts';
 import { BoundVolume } from './bound-volume.ts';
 import { MountIndex } from './mount-index.ts';
 import type { Pool, Pools } from './pools.ts';
-import { clearTarget } from './publications.ts';
+import { clearing, unmountNow } from './publications.ts';
 import { resumePool } from './resume-pool.ts';
 
 type BindPublisherDependencies = {
@@ -95,7 +95,7 @@ export class BindPublisher implements Publisher {
       return;
     }
     using parent = targets.openIfThere(target);
-    if (parent !== undefined) clearTarget(parent, name, pools, mounter);
+    if (parent !== undefined) unmountNow(clearing(parent, name, pools, mounter), mounter);
   }
 
   vanished(volumes: readonly HostedVolume[]): ReadonlyMap<HostedVolume, readonly string[]> {

@@ -19,7 +19,7 @@ import type { TargetRoots } from '../targets/target-roots.ts';
 import { type Pool, type Pools, poolIsFull, poolIsGone } from './pools.ts';
 import {
   BoundPublications,
-  clearTarget,
+  clearing,
   cover,
   findPublication,
   foreign,
@@ -27,7 +27,9 @@ import {
   isSame,
   isShowing,
   type Publication,
-  uncover,
+  uncovering,
+  unmountInThread,
+  unmountNow,
 } from './publications.ts';
 
 type BoundVolumeDependencies = {
@@ -139,17 +141,19 @@ export class BoundVolume implements HostedVolume {
     return { pinnedGeneration: publication.pinnedGeneration, mountId: publication.mountId };
   }
 
-  unpublish(target: string): void {
+  unpublish(target: string, inThread = false): Awaitable<void> {
     const { targets, mounter, pools } = this.#dependencies;
     const path = this.#publications.get(target) ? target : (targets.tryResolve(target) ?? target);
     const known = this.#publications.get(path);
     if (known !== undefined) {
-      uncover(path, known, this.#dependencies);
+      const steps = uncovering(path, known, this.#dependencies);
+      if (inThread) return unmountInThread(steps, mounter).then(() => this.forget(path));
+      unmountNow(steps, mounter);
       this.forget(path);
       return;
     }
     using parent = targets.openIfThere(target);
-    if (parent !== undefined) clearTarget(parent, this.directoryName, pools, mounter);
+    if (parent !== undefined) unmountNow(clearing(parent, this.directoryName, pools, mounter), mounter);
   }
 
   forget(target: string): void {

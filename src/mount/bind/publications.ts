@@ -175,39 +175,70 @@ const ATTEMPTS = 5;
 
 type MountedTargets = { readonly mounter: Mounter; readonly targets: TargetRoots };
 
+/** Yields each mount that its caller has to unmount before the next step, and holds it open until then. */
+export type Unmounting<T = void> = Generator<OpenedTarget, T, void>;
+
+/** Unmounts at once. Throws, as `unmountInThread` does, the errno's error within `unmount the target …`. */
+export function unmountNow(steps: Unmounting, mounter: Mounter): void {
+  for (const mount of steps) {
+    try {
+      mounter.unbind(mount);
+    } catch (error) {
+      throw unmountFailure(error, mount);
+    }
+  }
+}
+
+/** Unmounts in another thread, since umount2(2) waits until no processor uses the mount. */
+export async function unmountInThread(steps: Unmounting, mounter: Mounter): Promise<void> {
+  for (const mount of steps) {
+    try {
+      await mounter.unbindInThread(mount);
+    } catch (error) {
+      throw unmountFailure(error, mount);
+    }
+  }
+}
+
+function unmountFailure(error: unknown, { target }: OpenedTarget): LanternError {
+  return toLanternError(error, `unmount the target "${target}"`);
+}
+
 /**
  * Unmounts a publication, if it exists, and removes the empty directory or file it was mounted on. Binds that others
  * made of it stay. Afterwards it is nowhere in the mount table, or this throws `failed-precondition`: another mount
  * covers it. A mount moves along when users rename a directory on the way, so it is then looked up in the table.
  */
-export function uncover(target: string, known: Shown, { mounter, targets }: MountedTargets): void {
+export function* uncovering(target: string, known: Shown, { mounter, targets }: MountedTargets): Unmounting {
   using parent = targets.openPublished(target);
-  const found = parent && unmountIf(parent, (mount) => isSame(mount, known), mounter);
-  if (found !== 'ours') unmountElsewhere(target, known, { mounter, targets });
-  if (found === 'foreign') return;
+  const found = parent && (yield* unmountingIf(parent, (mount) => isSame(mount, known), mounter));
+  if (found !== 'ours') yield* unmountingElsewhere(target, known, { mounter, targets });
+  if (found === 'foreign' || parent === undefined) return;
   // A mount below it that shows the same volume is an earlier daemon's: this one covers nothing else.
-  while (parent?.removeEmpty() === false && unmountIf(parent, (mount) => showsSame(mount, known), mounter) === 'ours');
+  while (!parent.removeEmpty()) {
+    if ((yield* unmountingIf(parent, (mount) => showsSame(mount, known), mounter)) !== 'ours') return;
+  }
 }
 
 /** 'ours' is unmounted now. */
 type FoundMount = 'ours' | 'foreign' | 'nothing';
 
 /** Unmounts the topmost mount at the target if it `isOurs`. */
-function unmountIf(parent: OpenedParent, isOurs: (found: FileIdentity) => boolean, mounter: Mounter): FoundMount {
+function* unmountingIf(
+  parent: OpenedParent,
+  isOurs: (found: FileIdentity) => boolean,
+  mounter: Mounter,
+): Unmounting<FoundMount> {
   using existing = parent.openUnlessLink();
   if (existing === undefined) return 'nothing';
   const found = mounter.identify(existing);
   if (!found.isMountRoot) return 'nothing';
   if (!isOurs(found)) return 'foreign';
-  try {
-    mounter.unbind(existing);
-  } catch (error) {
-    throw toLanternError(error, `unmount the target "${parent.target}"`);
-  }
+  yield existing;
   return 'ours';
 }
 
-function unmountElsewhere(target: string, known: Shown, { mounter, targets }: MountedTargets): void {
+function* unmountingElsewhere(target: string, known: Shown, { mounter, targets }: MountedTargets): Unmounting {
   let place = target;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const mount = mounter.table().find(({ id, device }) => id === known.mountId && device === known.device);
@@ -219,7 +250,7 @@ function unmountElsewhere(target: string, known: Shown, { mounter, targets }: Mo
       isReused = found.mountId === known.mountId && !isSame(found, known);
       return isSame(found, known);
     };
-    if (parent !== undefined && unmountIf(parent, isOurs, mounter) === 'ours') {
+    if (parent !== undefined && (yield* unmountingIf(parent, isOurs, mounter)) === 'ours') {
       // Outside the roots the directory is somebody else's, and stays.
       if (targets.allows(place)) parent.removeEmpty();
       return;
@@ -237,15 +268,15 @@ function unmountElsewhere(target: string, known: Shown, { mounter, targets }: Mo
  * Unmounts the volume of this home at a target that no record knows: mounts from the daemon's own pools, or from one
  * that is not mounted any more. Another daemon's mounts stay, and so does a file that no such mount was on.
  */
-export function clearTarget(parent: OpenedParent, home: string, pools: Pools, mounter: Mounter): void {
+export function* clearing(parent: OpenedParent, home: string, pools: Pools, mounter: Mounter): Unmounting {
   const isOurs = (found: FileIdentity): boolean => {
     const publication = findPublication(mounter, found);
     return publication?.home === home && (pools.hasDevice(found.device) || !publication.isPoolMounted);
   };
-  const found = unmountIf(parent, isOurs, mounter);
+  const found = yield* unmountingIf(parent, isOurs, mounter);
   if (found === 'nothing') parent.removeEmptyDirectory();
   if (found !== 'ours') return;
-  while (!parent.removeEmpty() && unmountIf(parent, isOurs, mounter) === 'ours');
+  while (!parent.removeEmpty()) if ((yield* unmountingIf(parent, isOurs, mounter)) !== 'ours') return;
 }
 
 /** True if a place in the mount table is the data directory of this home, which the daemon finds at `path`. */

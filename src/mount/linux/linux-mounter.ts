@@ -23,6 +23,7 @@ import {
   O_PATH,
   setMountAttributes,
   umount,
+  umountInThread,
 } from './system-calls.ts';
 
 const ATTRIBUTE_OF: Readonly<Record<MountFlag, number>> = {
@@ -30,9 +31,15 @@ const ATTRIBUTE_OF: Readonly<Record<MountFlag, number>> = {
   nosymfollow: MOUNT_ATTR_NOSYMFOLLOW,
 };
 
+/** The other two of libuv's four threads stay free for the store and for files. */
+const MAX_THREADS = 2;
+
 /** Changes the mount table of the daemon's mount namespace. Needs CAP_SYS_ADMIN and Linux 5.12. */
 export class LinuxMounter implements Mounter {
   readonly #noswap: boolean;
+  #threads = 0;
+  /** Start those that wait for a thread. */
+  readonly #waiting: (() => void)[] = [];
 
   /** `noswap`: pools are never swapped out. Needs Linux 6.4. */
   constructor(options: { readonly noswap: boolean }) {
@@ -83,6 +90,18 @@ export class LinuxMounter implements Mounter {
 
   unbind(target: OpenedTarget): void {
     umount(target.path, MNT_DETACH);
+  }
+
+  async unbindInThread(target: OpenedTarget): Promise<void> {
+    if (this.#threads < MAX_THREADS) this.#threads += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      await umountInThread(target.path, MNT_DETACH);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#threads -= 1;
+      else next();
+    }
   }
 
   adopt(publication: OpenedTarget, directory: string): void {

@@ -12,7 +12,7 @@ export type PoolLimits = {
   readonly inodes: number;
 };
 
-/** The mounts of the bind publisher. Synchronous; each call makes one change or none. Errors have an errno `code`. */
+/** The mounts of the bind publisher. Each call makes one change or none. Errors have an errno `code`. */
 export interface Mounter {
   /** Mounts a new empty tmpfs on `directory`: 0700, nosuid, nodev. */
   mountPool(directory: string, limits: PoolLimits): void;
@@ -30,6 +30,8 @@ export interface Mounter {
   ): BoundMount;
   /** Unmounts the mount that the target is the root of, in use or not. */
   unbind(target: OpenedTarget): void;
+  /** The same in another thread. The target must stay open meanwhile. */
+  unbindInThread(target: OpenedTarget): Promise<void>;
   /** Binds the publication's contents, writable, on a directory of the daemon's own. The publication stays as it is. */
   adopt(publication: OpenedTarget, directory: string): void;
   /** Identifies what is at the target or path, mounts included. */

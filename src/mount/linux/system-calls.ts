@@ -36,10 +36,12 @@ export const MOUNT_ATTR_NOEXEC = 0x8;
 export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 
 type Native = (...values: readonly (number | bigint | string | Buffer | null)[]) => number;
+/** `async` makes the call in a thread of libuv's pool. koffi reports its errno in the callback. */
+type Threaded = Native & { async(...values: readonly unknown[]): void };
 
 function loadLibc() {
   const library = koffi.load(null);
-  const call = (name: string, ...types: readonly string[]): Native => library.func(name, 'int', [...types]);
+  const call = (name: string, ...types: readonly string[]): Threaded => library.func(name, 'int', [...types]);
   // koffi has no ssize_t.
   const sized = (name: string, ...types: readonly string[]): Native => library.func(name, 'long', [...types]);
   // `syscall` is variadic in C. For integers and pointers, both calling conventions match those of a plain call.
@@ -95,6 +97,16 @@ export function mount(source: string, target: string, type: string, flags: numbe
 
 export function umount(path: string, flags: number): void {
   checked(libc().umount2(path, flags), 'umount2', path);
+}
+
+export async function umountInThread(path: string, flags: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    libc().umount2.async(path, flags, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else if (result < 0) reject(new SystemCallError(koffi.errno(), 'umount2', path));
+      else resolve();
+    });
+  });
 }
 
 /**

@@ -78,6 +78,10 @@ export class RecordingMounter implements Mounter {
     this.#remove((mount) => mount === top);
   }
 
+  async unbindInThread(target: OpenedTarget): Promise<void> {
+    this.unbind(target);
+  }
+
   adopt(publication: OpenedTarget, directory: string): void {
     this.#record({ type: 'adopt', target: publication.target, directory });
     this.#addClone(publication.target, directory);

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { orThrow } from '../../../src/base/parsed.ts';
 import { parseContainerEnv } from '../../../src/spec/container-env.ts';
@@ -46,8 +47,9 @@ describe('mounting', () => {
       waitForObjects: true,
     });
     await world.apply('other', { a: 'b' });
-    for (let turn = 0; turn < 3; turn++) {
+    for (let attempt = 0; attempt < 3; attempt++) {
       world.clock.advance(20_000);
+      await turn();
       await world.projector.settled();
     }
     await world.apply('late', { password: 'pl4nted' });

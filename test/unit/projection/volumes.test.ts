@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { relativePath, secretDraft } from '../../support/objects/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
@@ -12,6 +13,26 @@ async function arrange(options: ConstructorParameters<typeof ProjectionWorld>[0]
   await world.publish();
   return world;
 }
+
+describe('a burst of requests', () => {
+  it('leaves turns of the event loop to others', async () => {
+    await using world = await arrange();
+    let now = world.clock.monotonic();
+    // So that publishing takes time, though one volume alone takes less than a slice.
+    vi.spyOn(world.clock, 'monotonic').mockImplementation(() => (now += 0.1));
+    const publishes = Array.from({ length: 20 }, (_, n) =>
+      world.publish({ volumeId: volumeId(`v${n}`), target: world.target(`t${n}`) }),
+    );
+    let isOver = false;
+    const burst = Promise.all(publishes).finally(() => {
+      isOver = true;
+    });
+    let turns = 0;
+    for (; !isOver; turns++) await turn();
+    await burst;
+    expect(turns).toBeGreaterThan(4);
+  });
+});
 
 describe('refreshing', () => {
   it('makes one write of many changes that come at once, and shows the last', async () => {

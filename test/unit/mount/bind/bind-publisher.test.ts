@@ -96,6 +96,19 @@ describe('failures', () => {
     expect(volume.isPublished(target)).toBe(false);
   });
 
+  test('so does one in another thread', async () => {
+    const { world, volume, target } = arrange();
+    using _ = world;
+    const before = openDescriptors();
+    volume.publish(target, undefined, []);
+    world.mounter.failNext('unbind', constants.errno.EPERM);
+    await expect(volume.unpublish(target, true)).rejects.toMatchObject({ code: 'permission-denied' });
+    expect(volume.isPublished(target)).toBe(true);
+    await volume.unpublish(target, true);
+    expect([volume.isPublished(target), readdirSync(world.targets)]).toEqual([false, []]);
+    expect(openDescriptors()).toBe(before);
+  });
+
   test('a pool that cannot be mounted leaves no directory', () => {
     using world = new RecordedWorld();
     const publisher = world.start();
