@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
-import { availableMemory, defaultPoolTotal, nodeResources } from './base/host-resources.ts';
+import { availableMemory, defaultPoolTotal, descriptorLimit, nodeResources } from './base/host-resources.ts';
 import type { Log } from './base/log.ts';
 import { Slices } from './base/steps.ts';
 import type { Config } from './config/config.ts';
@@ -22,6 +22,7 @@ import { eventsService } from './rpc/lantern/events-service.ts';
 import { objectsService } from './rpc/lantern/objects-service.ts';
 import { projectorService } from './rpc/lantern/projector-service.ts';
 import { tokensService } from './rpc/lantern/tokens-service.ts';
+import { connectionLimits, RefusedConnections } from './rpc/transport/connection-limits.ts';
 import { RpcServer } from './rpc/transport/server.ts';
 import { ThreadParser } from './spec/parser/thread-parser.ts';
 import { BoundedSource, CachedSource, UnfollowedSource } from './stores/change-detection.ts';
@@ -66,10 +67,15 @@ export class Daemon implements AsyncDisposable {
     const parts = new DisposalStack();
     try {
       hardenProcess();
-      const { publisher, parser, store, keys, signer, volumes, server } = await assemble(config, surroundings, parts);
+      const { publisher, parser, store, keys, signer, volumes, server, serveCredentials } = await assemble(
+        config,
+        surroundings,
+        parts,
+      );
       await volumes.takeOver();
       // It listens before it is ready: a probe gets an answer, and calls wait for the store.
       await server.start();
+      await serveCredentials?.();
       await store.connected?.(signal);
       if (config.manifests !== undefined) {
         const { ManifestDirectory } = await import('./stores/manifests/manifest-directory.ts');
@@ -161,7 +167,8 @@ async function assemble(
   };
   observation?.observe(readings, { source: store, projector: volumes, server, writability }, signal);
   if (writability !== undefined) parts.use(reportWritability(writability, server, log));
-  return { publisher, parser, store, keys, signer, volumes, server };
+  const serveCredentials = await makeCredentialServer(config, { store, events, observation, log }, parts);
+  return { publisher, parser, store, keys, signer, volumes, server, serveCredentials };
 }
 
 /** The lock is taken first and released last: nobody else is in the run directory in between. */
@@ -186,11 +193,40 @@ function ownPlacesOf(config: Config): readonly string[] {
   const certificates = [tcp?.tls?.cert, tcp?.tls?.key, tcp?.tls?.clientCa, rootCa];
   const login = [etcd?.ca, etcd?.pair?.cert, etcd?.pair?.key, etcd?.login?.passwordFile];
   const places = [runDirectory, dataDirectory, ...keyFiles, manifests, jwksFile, ...certificates, ...login];
-  return ownPlaces(places, [config.csiSocket, config.lanternSocket]);
+  const sockets = [config.csiSocket, config.lanternSocket, config.credentialsSocket];
+  return ownPlaces(
+    places,
+    sockets.filter((path) => path !== undefined),
+  );
 }
 
 function targetRootsOf({ targetRoots }: Config): readonly string[] {
   return targetRoots.length > 0 ? targetRoots : ['/'];
+}
+
+type CredentialParties = {
+  readonly store: Store;
+  readonly events: EventLog;
+  readonly observation: Observation | undefined;
+  readonly log: Log;
+};
+
+/** Its code is loaded only if it is configured. The returned function begins to listen. */
+async function makeCredentialServer(
+  { credentialsSocket: path }: Config,
+  { store, events, observation, log }: CredentialParties,
+  parts: DisposalStack,
+): Promise<(() => Promise<void>) | undefined> {
+  if (path === undefined) return undefined;
+  const { CredentialServer } = await import('./rpc/systemd/credential-server.ts');
+  const server = new CredentialServer({
+    ...{ store, events, clock: systemClock, log },
+    limits: connectionLimits(descriptorLimit()).credentials,
+    refused: new RefusedConnections(log, systemClock, observation?.metrics),
+    onAnswer: (result) => observation?.metrics.credential(result),
+  });
+  parts.use(server);
+  return () => server.listen(path);
 }
 
 /** Its code is loaded only if it is configured. A busy address is refused before anything is opened. */
@@ -244,8 +280,9 @@ function reportWritability(writability: Writability, server: RpcServer, log: Log
 }
 
 function readyLineOf(config: Config, publisher: Publisher): string {
-  const tcp = config.tcp === undefined ? '' : `, ${config.tcp.address}`;
-  return `lantern is ready: publisher ${publisher.kind}, store ${describeStore(config)}, listening on ${config.lanternSocket}, ${config.csiSocket}${tcp}`;
+  const { lanternSocket, csiSocket, credentialsSocket, tcp } = config;
+  const addresses = [lanternSocket, csiSocket, credentialsSocket, tcp?.address].filter((each) => each !== undefined);
+  return `lantern is ready: publisher ${publisher.kind}, store ${describeStore(config)}, listening on ${addresses.join(', ')}`;
 }
 
 function describeStore({ store, dataDirectory, etcd }: Config): string {

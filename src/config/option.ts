@@ -148,6 +148,7 @@ const parsePath: Parse<string> = (text, field) => {
 
 export const file = kind('FILE', parsePath);
 export const directory = kind('DIR', parsePath);
+export const socketPath = kind('PATH', parsePath);
 
 /** CSI's `unix:///p`, gRPC's `unix:/p`, or a bare path. */
 export const endpoint = kind('ENDPOINT', (text, field) => {

@@ -20,6 +20,7 @@ import {
   period,
   repeated,
   size,
+  socketPath,
   stringOrUri,
   switchBetween,
   toggle,
@@ -65,6 +66,15 @@ export const OPTIONS = {
     group,
     unset(),
     'group (name or gid) that may connect to the sockets',
+  ),
+
+  /** A path; off if undefined. */
+  credentialsSocket: option(
+    'Sockets',
+    '--credentials-socket',
+    socketPath,
+    unset('off'),
+    'socket from which LoadCredential= of systemd reads what UnitCredentials name, e.g. /run/lantern/credentials.sock',
   ),
 
   listen: option('TCP', '--listen', address, unset('off'), 'additional TCP address to serve on; needs --target-root'),

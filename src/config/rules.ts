@@ -85,9 +85,10 @@ export function checkTogether(given: GivenOptions<OptionName>, sockets: { lanter
     const example = join(values.runDirectory, 'csi', 'csi.sock');
     given.refuse('csiSocket', `must lie in a directory of its own, e.g. "${example}"`);
   }
-  for (const [name, path] of [
+  for (const [name, path = ''] of [
     ['runDirectory', sockets.lantern],
     ['csiSocket', values.csiSocket],
+    ['credentialsSocket', values.credentialsSocket],
   ] as const) {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
       given.refuse(

@@ -3,6 +3,7 @@ import type { PoolTotals } from '../mount/publisher.ts';
 import type { VolumeEvent } from '../projection/events/event-log.ts';
 import type { VolumeCensus } from '../projection/volumes.ts';
 import type { CallObserver, CallOutcome } from '../rpc/handler.ts';
+import type { CredentialResult } from '../rpc/systemd/find-credential.ts';
 import type { ConnectionObserver, Listener, RefusalReason } from '../rpc/transport/connection-limits.ts';
 import type { Staleness, Writability } from '../stores/store.ts';
 
@@ -47,6 +48,12 @@ export class Metrics implements CallObserver, ConnectionObserver {
   readonly #watchRestarts: Counter<'reason'>;
   readonly #connections: Gauge<'listener'>;
   readonly #refusedConnections: Counter<'listener' | 'reason'>;
+  readonly #credentials = new Counter({
+    name: 'lantern_credentials_total',
+    help: 'Credentials that units of systemd asked for, by result: served, empty (an optional one), missing, ambiguous or failed.',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
   readonly #labels = new Map<string, MethodLabels>();
 
   constructor() {
@@ -115,16 +122,17 @@ export class Metrics implements CallObserver, ConnectionObserver {
     );
     this.#connections = new Gauge({
       name: 'lantern_connections',
-      help: 'Open connections by listener: lantern.sock, csi.sock, TCP, or these pages.',
+      help: 'Open connections by listener: lantern.sock, csi.sock, credentials, TCP, or these pages.',
       labelNames: ['listener'],
       registers,
     });
     this.#refusedConnections = counter(
       'lantern_refused_connections_total',
-      'Connections that were refused or cut off, by listener and reason: a limit, silence, a failed handshake, too many resets.',
+      'Connections that were refused or cut off, by listener and reason: a limit, silence, a failed handshake, too many resets, another user, an unknown name.',
       'listener',
       'reason',
     );
+    for (const result of ['missing', 'ambiguous', 'failed']) this.#credentials.inc({ result }, 0);
     // Without a sample at 0 Prometheus does not see the first of them as an increase.
     for (const reason of ['FailedMount', 'FailedUpdate']) this.#failures.inc({ reason }, 0);
     for (const reason of ['SourceStale', 'TokenRefreshFailed', 'VolumeDamaged', 'VolumeRepaired']) {
@@ -160,6 +168,10 @@ export class Metrics implements CallObserver, ConnectionObserver {
       default:
         event satisfies never;
     }
+  };
+
+  readonly credential = (result: CredentialResult): void => {
+    this.#credentials.inc({ result });
   };
 
   opened(listener: Listener): void {

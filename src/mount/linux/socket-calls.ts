@@ -7,6 +7,7 @@ import { checked } from './system-calls.ts';
 
 /** The same on x86-64 and arm64, like all numbers here. */
 const AF_UNIX = 1;
+const FAMILY_BYTES = 2;
 /** The size of `sun_path`. */
 const MAX_PATH_BYTES = 108;
 
@@ -47,6 +48,22 @@ export class DatagramSocket implements Disposable {
   }
 }
 
+/**
+ * Returns a function that reads the name to which the other side of a unix socket is bound: without the end of a path,
+ * with the NUL at the beginning of an abstract name; empty if it has none, undefined if that is not available.
+ */
+export function peerNameReader(): (fd: number) => Buffer | undefined {
+  const getpeername = koffi.load(null).func('getpeername', 'int', ['int', 'void *', 'void *']);
+  return (fd) => {
+    const address = Buffer.alloc(FAMILY_BYTES + MAX_PATH_BYTES);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(address.length);
+    if (getpeername(fd, address, length) !== 0) return undefined;
+    const name = address.subarray(FAMILY_BYTES, Math.min(length.readUInt32LE(), address.length));
+    return name[0] === 0 ? name : name.subarray(0, name.indexOf(0) < 0 ? undefined : name.indexOf(0));
+  };
+}
+
 /** A `sockaddr_un`. A path ends with a NUL, an abstract name begins with one and has no end but its length. */
 function addressOf(name: string): Buffer {
   const isAbstract = name.startsWith('@');
@@ -57,7 +74,7 @@ function addressOf(name: string): Buffer {
       `send to the socket "${name}": it must be an absolute path, or "@" and a name, of less than ${MAX_PATH_BYTES} bytes`,
     );
   }
-  const family = Buffer.alloc(2);
+  const family = Buffer.alloc(FAMILY_BYTES);
   family.writeUInt16LE(AF_UNIX);
   return Buffer.concat([family, path]);
 }

@@ -1,6 +1,7 @@
 import { isIP, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { peerCredentialReader } from '../../mount/linux/process-calls.ts';
+import { peerNameReader } from '../../mount/linux/socket-calls.ts';
 
 type Share = { readonly connections: number; readonly rate: Rate | undefined };
 
@@ -249,11 +250,26 @@ function networkOf(address: string): string {
 export function unixPeers(): (socket: Socket) => ConnectingPeer {
   const credentialsOf = peerCredentialReader();
   return (socket) => {
-    const fd: unknown = Reflect.get(Object(Reflect.get(socket, '_handle')), 'fd');
-    const found = typeof fd === 'number' && fd >= 0 ? credentialsOf(fd) : undefined;
+    const fd = descriptorOf(socket);
+    const found = fd === undefined ? undefined : credentialsOf(fd);
     if (found === undefined) return { key: 'unknown', isPrivileged: false, name: 'unknown' };
     const { uid, pid } = found;
     const isPrivileged = uid === 0 || uid === process.geteuid?.();
     return { key: isPrivileged ? `${uid} ${pid}` : `${uid}`, isPrivileged, name: `uid ${uid} pid ${pid}` };
   };
+}
+
+/** The names that peers bound, see `peerNameReader`. */
+export function unixPeerNames(): (socket: Socket) => Buffer | undefined {
+  const nameOf = peerNameReader();
+  return (socket) => {
+    const fd = descriptorOf(socket);
+    return fd === undefined ? undefined : nameOf(fd);
+  };
+}
+
+/** Undefined for a closed socket. */
+function descriptorOf(socket: Socket): number | undefined {
+  const fd: unknown = Reflect.get(Object(Reflect.get(socket, '_handle')), 'fd');
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Admission, AdmissionLimits, AdmissionRefusal, Admitted, ConnectingPeer } from './admission.ts';
 
-export type Listener = 'lantern' | 'csi' | 'tcp' | 'pages';
+export type Listener = 'lantern' | 'csi' | 'credentials' | 'tcp' | 'pages';
 
 /** Milliseconds for a peer to begin the protocol, including TLS. */
 export const FIRST_WORD_MS = 10_000;
@@ -19,7 +19,7 @@ export type ConnectionLimits = Readonly<Record<Listener, AdmissionLimits>>;
 
 /**
  * Shares the `descriptors` of this process: a quarter for TCP, an eighth for each unix socket, a sixteenth for the
- * pages. No listener can use up those of another, and nearly half are left for files.
+ * pages and for credentials each. No listener can use up those of another, and more than a third are left for files.
  */
 export function connectionLimits(descriptors: number): ConnectionLimits {
   const share = (part: number, max: number) => Math.max(4, Math.min(max, Math.floor(descriptors / part)));
@@ -29,6 +29,7 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
   return {
     lantern: unix,
     csi: unix,
+    credentials: unixLimits(share(16, MAX_CONNECTIONS)),
     tcp: {
       all: tcp,
       others: { connections: tcp, rate: { perSecond: 200, burst: 400 } },
@@ -64,9 +65,18 @@ function part(whole: number, by: number): number {
 
 /**
  * A limit, `displaced` (it had sent nothing and made room for another), `silent` (it sent nothing in time),
- * `unresponsive` (it did not answer a ping), `handshake` (TLS failed), `resets` (it reset streams too fast).
+ * `unresponsive` (it did not answer a ping, or read its answer), `handshake` (TLS failed), `resets` (it reset streams too
+ * fast), `permission` (the user may not connect), `name` (it is not bound to a name of systemd's).
  */
-export type RefusalReason = AdmissionRefusal | 'displaced' | 'silent' | 'unresponsive' | 'handshake' | 'resets';
+export type RefusalReason =
+  | AdmissionRefusal
+  | 'displaced'
+  | 'silent'
+  | 'unresponsive'
+  | 'handshake'
+  | 'resets'
+  | 'permission'
+  | 'name';
 
 export interface ConnectionObserver {
   opened(listener: Listener): void;

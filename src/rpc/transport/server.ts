@@ -49,7 +49,7 @@ export type RpcServerOptions = Pick<Config, 'csiSocket' | 'lanternSocket' | 'soc
   readonly calls?: CallObserver | undefined;
   readonly connections?: ConnectionObserver | undefined;
   /** By default derived from the process's limit of descriptors. */
-  readonly limits?: ConnectionLimits | undefined;
+  readonly limits?: Omit<ConnectionLimits, 'credentials'> | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -130,7 +130,11 @@ export class RpcServer implements AsyncDisposable {
     this.#tcpPort = await listenOnTcp(() => acceptor.newListener(), address);
   }
 
-  #acceptor(listener: Exclude<Listener, 'pages'>, server: Server, handshakes?: TlsHandshakes): Acceptor {
+  #acceptor(
+    listener: Exclude<Listener, 'pages' | 'credentials'>,
+    server: Server,
+    handshakes?: TlsHandshakes,
+  ): Acceptor {
     const { clock } = this.#options;
     const limits = (this.#options.limits ?? connectionLimits(descriptorLimit()))[listener];
     const options = { listener, server, limits, refused: this.#refused, clock, handshake: handshakes?.begin };
