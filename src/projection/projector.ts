@@ -19,10 +19,10 @@ export interface Projector {
   /** A repeat refreshes the contents; an incompatible one is `already-exists`. */
   publish(request: PublishRequest, signal: AbortSignal): Promise<Published>;
   /**
-   * The short way of a repeat: undefined unless the volume's last request, which succeeded, has this key, and
-   * `publish` would read, write and mount nothing new. Anything else has to be published.
+   * The short way of a repeat, which never waits: undefined unless the volume's last request, which succeeded, has this
+   * key, and `publish` would read, write and mount nothing new. Anything else has to be published.
    */
-  republish(volumeId: string, requestKey: string, signal: AbortSignal): Promise<Published | undefined>;
+  republish(volumeId: string, requestKey: string): Published | undefined;
   /** `target` undefined: all targets of the volume. Unknown volumes and targets are not an error. */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void>;
   /** Throws `not-found` for an unknown volume. */

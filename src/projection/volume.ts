@@ -128,17 +128,11 @@ export class Volume implements Refreshable, Disposable {
 
   /**
    * True if the last request had this key, and its publish would find everything as it left it: objects, tokens, files,
-   * record and mount.
+   * record and mount. Needs no lock: it looks without a pause, and only while nobody has the lock or waits for it.
    */
-  async isRepeated(requestKey: string, signal: AbortSignal): Promise<boolean> {
-    // Other requests are published under the lock anyway, and need not wait for it twice.
-    if (this.#repeatable?.requestKey !== requestKey) return false;
-    return await this.#exclusively(signal, () => {
-      return this.#repeatable?.requestKey === requestKey && this.#isAsPublished(this.#repeatable.target);
-    });
-  }
-
-  #isAsPublished(target: string): boolean {
+  isRepeated(requestKey: string): boolean {
+    if (this.#calls > 0 || this.#repeatable?.requestKey !== requestKey) return false;
+    const { target } = this.#repeatable;
     const { source, staleness, freshness, tokens, clock } = this.#dependencies;
     const { storeId, objects } = this.#provenance;
     if (!this.#isMounted || !this.#isSaved || this.#problem !== undefined || this.#hasNotices) return false;
@@ -149,7 +143,7 @@ export class Volume implements Refreshable, Disposable {
     try {
       return this.#hosted?.isUntouched(target) === true;
     } catch (error) {
-      // The long way reports it.
+      // Nothing is there, or it cannot be reached: the whole publish says so.
       if (error instanceof LanternError || errnoOf(error) !== undefined) return false;
       throw error;
     }
@@ -394,7 +388,7 @@ export class Volume implements Refreshable, Disposable {
     this.#removal?.timer[Symbol.dispose]();
   }
 
-  async #exclusively<T>(signal: AbortSignal, action: () => Promise<T> | T): Promise<T> {
+  async #exclusively<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
     this.#calls++;
     try {
       return await this.#dependencies.locks.run(this.key, signal, action);

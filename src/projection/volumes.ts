@@ -112,10 +112,9 @@ export class Volumes implements Projector, AsyncDisposable {
     }
   }
 
-  async republish(volumeId: string, requestKey: string, signal: AbortSignal): Promise<Published | undefined> {
-    if (!this.#isReady) return undefined;
-    const volume = this.#volumes.get(volumeDirectoryName(volumeId));
-    return (await volume?.isRepeated(requestKey, signal)) === true ? volume : undefined;
+  republish(volumeId: string, requestKey: string): Published | undefined {
+    const volume = this.#isReady ? this.#volumes.get(volumeDirectoryName(volumeId)) : undefined;
+    return volume?.isRepeated(requestKey) === true ? volume : undefined;
   }
 
   async unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {

@@ -171,21 +171,22 @@ export class BoundVolume implements HostedVolume {
   }
 
   isPublished(target: string): boolean {
-    return this.#publishedAt(target) !== undefined;
-  }
-
-  isUntouched(target: string): boolean {
-    return this.#writer.isUntouched && this.#publishedAt(target)?.isDeleted === false;
-  }
-
-  /** Undefined unless the target shows this volume. */
-  #publishedAt(target: string): FileIdentity | undefined {
     const { targets, mounter } = this.#dependencies;
     using parent = targets.openIfThere(target);
     const known = parent && this.#publications.get(parent.target);
     using existing = parent?.openUnlessLink();
-    const found = existing && mounter.identify(existing);
-    return known !== undefined && found !== undefined && isSame(found, known) ? found : undefined;
+    return known !== undefined && existing !== undefined && isSame(mounter.identify(existing), known);
+  }
+
+  isUntouched(target: string): boolean {
+    if (!this.#writer.isUntouched) return false;
+    const { targets, mounter } = this.#dependencies;
+    const path = this.#publications.get(target) === undefined ? targets.tryResolve(target) : target;
+    const known = path === undefined ? undefined : this.#publications.get(path);
+    if (path === undefined || known === undefined) return false;
+    using parent = targets.openPublished(path);
+    const found = parent && mounter.identify(parent);
+    return found?.isDeleted === false && isSame(found, known);
   }
 
   remove(): Awaitable<void> {

@@ -3,7 +3,7 @@ import { errnoOf } from '../../base/errors.ts';
 import type { MountFlag } from '../../volume/record.ts';
 import { MOUNTINFO, type MountEntry, type MountTable, ProcMountTable, parseMountinfo } from './mount-table.ts';
 import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from './mounter.ts';
-import type { OpenedTarget } from './opened-target.ts';
+import { OpenedParent, type OpenedTarget } from './opened-target.ts';
 import {
   AT_FDCWD,
   attachMount,
@@ -120,8 +120,9 @@ export class LinuxMounter implements Mounter {
     }
   }
 
-  identify(place: OpenedTarget | string): FileIdentity {
-    return typeof place === 'string' ? identifyFile(AT_FDCWD, place) : identifyFile(place.fd);
+  identify(place: OpenedTarget | OpenedParent | string): FileIdentity {
+    if (typeof place === 'string') return identifyFile(AT_FDCWD, place);
+    return identifyFile(place.fd, place instanceof OpenedParent ? place.name : '');
   }
 
   table(): readonly MountEntry[] {

@@ -1,6 +1,6 @@
 import type { MountFlag } from '../../volume/record.ts';
 import type { MountEntry, MountTable } from './mount-table.ts';
-import type { OpenedTarget } from './opened-target.ts';
+import type { OpenedParent, OpenedTarget } from './opened-target.ts';
 import type { FileIdentity } from './system-calls.ts';
 
 /** The source of every pool in the mount table. */
@@ -34,8 +34,8 @@ export interface Mounter {
   unbindInThread(target: OpenedTarget): Promise<void>;
   /** Binds the publication's contents, writable, on a directory of the daemon's own. The publication stays as it is. */
   adopt(publication: OpenedTarget, directory: string): void;
-  /** Identifies what is at the target or path, mounts included. */
-  identify(place: OpenedTarget | string): FileIdentity;
+  /** Identifies what is at the target, at the name in its parent, or at the path, mounts included. ENOENT for nothing. */
+  identify(place: OpenedTarget | OpenedParent | string): FileIdentity;
   /** Takes time proportional to all mounts of the host: only for the start and rare occasions, never per request. */
   table(): readonly MountEntry[];
   /** The same for repeated looks. Must be disposed. */

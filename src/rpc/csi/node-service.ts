@@ -42,8 +42,8 @@ export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOp
     async nodePublishVolume(request, signal) {
       // Everything that `readPublish` depends on, except for what this process never changes.
       const key = requestKey('NodePublishVolume', request);
-      const isRepeat = key !== undefined && (await projector.republish(request.volumeId, key, signal)) !== undefined;
-      if (!isRepeat) await projector.publish({ ...readPublish(request, host), requestKey: key }, signal);
+      if (key !== undefined && projector.republish(request.volumeId, key) !== undefined) return {};
+      await projector.publish({ ...readPublish(request, host), requestKey: key }, signal);
       return {};
     },
 

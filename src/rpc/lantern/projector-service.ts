@@ -50,7 +50,7 @@ function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMetho
   return {
     async mount(request, signal) {
       const key = requestKey('Mount', request);
-      const repeated = key === undefined ? undefined : await projector.republish(request.volumeId, key, signal);
+      const repeated = key === undefined ? undefined : projector.republish(request.volumeId, key);
       if (repeated !== undefined) return { volume: volumeToWire(repeated.status) };
       const reading = new Reading();
       const volumeId = reading.take(parseVolumeId(request.volumeId));

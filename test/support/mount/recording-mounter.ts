@@ -5,7 +5,7 @@ import { SystemCallError } from '../../../src/base/errors.ts';
 import { inOneStep, type Steps } from '../../../src/base/steps.ts';
 import type { MountEntry, MountTable } from '../../../src/mount/linux/mount-table.ts';
 import { type BoundMount, type Mounter, POOL_SOURCE, type PoolLimits } from '../../../src/mount/linux/mounter.ts';
-import type { OpenedTarget } from '../../../src/mount/linux/opened-target.ts';
+import { OpenedParent, type OpenedTarget } from '../../../src/mount/linux/opened-target.ts';
 import type { FileIdentity } from '../../../src/mount/linux/system-calls.ts';
 import type { MountFlag } from '../../../src/volume/record.ts';
 
@@ -87,9 +87,11 @@ export class RecordingMounter implements Mounter {
     this.#addClone(publication.target, directory);
   }
 
-  identify(place: OpenedTarget | string): FileIdentity {
+  identify(place: OpenedTarget | OpenedParent | string): FileIdentity {
     const path = typeof place === 'string' ? place : place.target;
-    const top = this.#topmost(path);
+    // A link that took the place of a mount point in memory shows nothing of the mount.
+    const isLink = place instanceof OpenedParent && lstatSync(path).isSymbolicLink();
+    const top = isLink ? undefined : this.#topmost(path);
     const mount = top ?? this.#containing(path);
     return {
       device: mount?.device ?? 'none:0',
