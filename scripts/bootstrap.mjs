@@ -2,7 +2,7 @@
 // Does nothing when all of it is fresh, needs nothing but Node and npm, and writes nothing outside the checkout (npm keeps
 // its own download cache where it is set to).
 import { spawnSync } from 'node:child_process';
-import { chmodSync, realpathSync, symlinkSync } from 'node:fs';
+import { realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { areDependenciesFresh, installDependencies } from './dependencies.mjs';
@@ -26,18 +26,15 @@ const OUTPUTS = [
   {
     name: 'the lantern command',
     path: 'dist',
-    inputs: ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
-    make(directory) {
-      compile('tsconfig.build.json', directory);
-      chmodSync(join(directory, 'main.js'), 0o755);
-    },
+    inputs: ['src', 'scripts/bundle', 'tsconfig.json', 'package-lock.json'],
+    make: (directory) => run(process.execPath, 'scripts/bundle/make-bundle.mjs', directory),
   },
   {
     name: 'demo, bench and test tools',
     path: '.cache/tools',
     inputs: ['src', 'demo', 'bench', 'test/support', 'tsconfig.json', 'tsconfig.tools.json', 'package-lock.json'],
     make(directory) {
-      compile('tsconfig.tools.json', directory);
+      run(process.execPath, 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.tools.json', '--outDir', directory);
       // src/ reads both from beside itself.
       for (const neighbour of ['package.json', 'proto']) symlinkSync(`../../${neighbour}`, join(directory, neighbour));
     },
@@ -64,14 +61,6 @@ export async function bootstrap(outputs = OUTPUTS) {
       makeOutput(TOP, output);
     }
   });
-}
-
-/**
- * @param {string} project
- * @param {string} directory where the JavaScript goes
- */
-function compile(project, directory) {
-  run(process.execPath, 'node_modules/typescript/bin/tsc', '-p', project, '--outDir', directory);
 }
 
 /**

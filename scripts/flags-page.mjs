@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
 
 export const FLAGS_PAGE = fileURLToPath(new URL('../docs/flags.md', import.meta.url));
-const TABLE = new URL('../dist/config/options.js', import.meta.url).href;
+const TABLE = new URL('../.cache/tools/src/config/options.js', import.meta.url).href;
 
 /** Further reading, by group. @type {Readonly<Partial<Record<import('../src/config/option.ts').Group, string>>>} */
 const FURTHER_READING = {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './base/clock.ts';
@@ -67,12 +66,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // A closed stderr ends nothing: `exec` still has a pod to unmount.
 process.stderr.on('error', () => {});
 
-try {
-  await createProgram(cli, { version: packageVersion(), runDaemon }).parseAsync(withoutSigns(process.argv.slice(2)), {
-    from: 'user',
-  });
-} catch (error) {
-  const { exitCode, message } = endingOf(error, cli.signal.aborted);
-  if (message !== undefined) cli.terminal.complain(`lantern: ${message}`);
-  process.exitCode = exitCode;
+async function run(): Promise<void> {
+  try {
+    const program = createProgram(cli, { version: packageVersion(), runDaemon });
+    await program.parseAsync(withoutSigns(process.argv.slice(2)), { from: 'user' });
+  } catch (error) {
+    const { exitCode, message } = endingOf(error, cli.signal.aborted);
+    if (message !== undefined) cli.terminal.complain(`lantern: ${message}`);
+    process.exitCode = exitCode;
+  }
 }
+
+void run();

@@ -135,7 +135,7 @@ async function ask(program, questions, cwd, signal) {
 
 /** Lantern's command line and its templates, compiled, in this process. */
 async function loadLantern() {
-  const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, 'dist', path)).href);
+  const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, '.cache/tools/src', path)).href);
   const [{ createProgram }, { withoutSigns }, { endingOf }, { styleFor }, { parseJsonPath }, { renderJsonPath }] =
     await Promise.all([
       load('cli/program.js'),

@@ -103,7 +103,7 @@ function compare(cases, answers, judge, used) {
 
 /** Lantern's own parsers, compiled. @returns {Promise<{ judgePod: Judge, judgeObject: Judge }>} */
 async function lantern() {
-  const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, 'dist', path)).href);
+  const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, '.cache/tools/src', path)).href);
   const [{ parsePod }, { parseObject }] = await Promise.all([
     load('spec/pod/pod.js'),
     load('objects/manifest/parse-manifest.js'),

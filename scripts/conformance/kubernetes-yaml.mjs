@@ -127,7 +127,7 @@ function judge(cases, problemOf) {
 
 /** Lantern's own printer and readers, compiled; a reader gives undefined, or `refused`, for what it refuses. */
 async function lantern() {
-  const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, 'dist', path)).href);
+  const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, '.cache/tools/src', path)).href);
   const [printer, yaml, manifest, utf8, { TEXT_LIMITS }] = await Promise.all([
     load('cli/output/print-yaml.js'),
     load('objects/manifest/yaml.js'),

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Fault, invalid } from './errors.ts';
 
 /** The result of a pure parser: the value, or all faults. Only the edge throws (`orThrow`). */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { exactlyOne, flag, mapOf, optional, optionalText as text, textValue, through } from '../base/schemas.ts';
 import { parseBase64 } from '../base/text.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { faulty, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { exactlyOne, flag, optional, text, through } from '../base/schemas.ts';
 import { type EnvNameRule, parseEnvName } from '../objects/env-names.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Fault } from '../base/errors.ts';
 import { type Fields, faulty, field, isFields, type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { exactlyOne, optional, through } from '../base/schemas.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isExactly, isMapOf, isText } from '../base/checks.ts';
 import { type Parsed, parseBy, parsed } from '../base/parsed.ts';
 import { mapOf, optional, text, textValue } from '../base/schemas.ts';

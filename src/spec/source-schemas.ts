@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
 import { exactlyOne, flag, optional, optionalText, text, through } from '../base/schemas.ts';
 import { objectName } from '../objects/object-schema.ts';

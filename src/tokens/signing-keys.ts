@@ -1,6 +1,6 @@
 import { createECDH } from 'node:crypto';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { hasCode, LanternError } from '../base/errors.ts';
 import { faulty, orThrow, type Parsed, parseBy, parsed } from '../base/parsed.ts';

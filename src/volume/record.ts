@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isAbsentOr, isExactly, isListOf, isMapOf, isOneOf, isText, isTextThat, isWhole } from '../base/checks.ts';
 import { faulty, type Parsed, parseBy, parsed, parseJson, wrongType } from '../base/parsed.ts';
 import { mapOf, optional, through } from '../base/schemas.ts';

@@ -23,7 +23,7 @@ const MAX_RANGES = 32;
 
 const KNOWN = [
   String.raw`supported are {.a.b}, {.a\.b}, {['a.b']}, {.a[0]}, {.a[*]}, {.a[0:2]}, {['a','b']}, {..a},`,
-  String.raw`{.a[?(@.b=="c")]}, {range .a[*]}…{end} and {"\n"}`,
+  String.raw`{.a[?(@.b=="c")]}, {range .a[*]}${'…'}{end} and {"\n"}`,
 ].join(' ');
 
 /** The parts so far of the template, or of a range without its end yet. */

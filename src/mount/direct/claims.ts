@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
 import { parseBy, parseJson } from '../../base/parsed.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { faulty, isFields, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
 
 const path = z.string().regex(/^(\/|$)/, 'must be a JSON pointer: /a/b');

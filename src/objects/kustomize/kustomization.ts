@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Fault } from '../../base/errors.ts';
 import { faulty, isFields, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
 import { flag, optional, optionalText as text, through } from '../../base/schemas.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasCode, LanternError } from '../../base/errors.ts';
 import { faulty, mapKey, type Parsed, parseBy, parsed } from '../../base/parsed.ts';
 import { mapOf } from '../../base/schemas.ts';

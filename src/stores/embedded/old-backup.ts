@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LanternError } from '../../base/errors.ts';
 import type { StoredObject } from '../../objects/object.ts';
 import type { KeyRing } from '../sealed/key-file.ts';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import { decodeObject, encodeObject } from '../kept/object-codec.ts';

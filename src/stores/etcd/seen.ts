@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';

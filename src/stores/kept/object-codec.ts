@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LanternError } from '../../base/errors.ts';
 import type { StoredObject } from '../../objects/object.ts';
 

@@ -10,7 +10,7 @@ let isPrepared = false;
 /**
  * The JavaScript of a source file, for a process of its own, since Node 20 cannot run TypeScript: given
  * `test/support/volume/writer-child.ts`, or any file below src, demo, bench and test/support, the absolute path of what it was compiled
- * to. Compiles when something changed, once also when many tests ask at the same time.
+ * to; of `src/main.ts`, the command itself, which is bundled. Compiles when something changed, once also when many tests ask at the same time.
  *
  * @throws Error with the compiler's output
  */
@@ -21,5 +21,6 @@ export function compiled(source: `${string}.ts`): string {
     if (status !== 0) throw new Error(`cannot compile "${source}":\n${stderr}`);
     isPrepared = true;
   }
+  if (source === 'src/main.ts') return join(TOP, 'dist/main.js');
   return join(TOP, '.cache/tools', source.replace(/\.ts$/, '.js'));
 }

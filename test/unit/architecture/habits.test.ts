@@ -43,8 +43,10 @@ test('every compiled file that a script loads has a source', () => {
     readdirSync(join(TOP, directory)).flatMap((name) => (name.endsWith('.mjs') ? [join(directory, name)] : [])),
   );
   const loaded = scripts.flatMap((path) => {
-    const paths = readFileSync(join(TOP, path), 'utf8').matchAll(/\bload\('([\w/-]+)\.js'\)|dist\/([\w/-]+)\.js/g);
-    return [...paths].map(([, load, dist]) => `src/${load ?? dist}.ts`);
+    const paths = readFileSync(join(TOP, path), 'utf8').matchAll(
+      /\bload\('([\w/-]+)\.js'\)|tools\/src\/([\w/-]+)\.js/g,
+    );
+    return [...paths].map(([, load, tool]) => `src/${load ?? tool}.ts`);
   });
   expect(loaded.length).toBeGreaterThan(0);
   expect(loaded.filter((path) => !existsSync(join(TOP, path)))).toEqual([]);
