@@ -9,7 +9,7 @@ import { runCsiSanity } from './conformance/csi-sanity.mjs';
 import { prepareExamples, runExamples } from './conformance/examples.mjs';
 import { withFreshDaemon } from './conformance/fresh-daemon.mjs';
 import { buildGoProgram, CSI_SANITY, findGoTool, GRPCURL, KUSTOMIZE } from './conformance/go-tool.mjs';
-import { runGrpcurl } from './conformance/grpcurl.mjs';
+import { runCsiPage, runGrpcurl } from './conformance/grpcurl.mjs';
 import { KUBECTL_CREATE, runCreateCalls, runJsonPaths } from './conformance/kubectl-create.mjs';
 import { KUBERNETES_YAML, runKubernetesYaml } from './conformance/kubernetes-yaml.mjs';
 import { runKustomize, runKustomizePipe } from './conformance/kustomize.mjs';
@@ -74,6 +74,9 @@ async function runAll() {
     report('jsonpath, against kubectl', 'templates', await runJsonPaths(kubectlCreate.path, signal));
   }
   if (tools.every(({ path }) => path === undefined)) return notRun;
+  if (grpcurl.path !== undefined && publishers.includes('bind')) {
+    report('docs/csi.md', 'commands', await runCsiPage(grpcurl.path, signal));
+  }
   for (const publisher of publishers) {
     await withFreshDaemon(publisher, async (daemon) => {
       await applySecret(daemon);

@@ -1,5 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { dirSync } from 'tmp';
+import { runSteps, stepsOf } from './console-blocks.mjs';
 import { runTool } from './run-tool.mjs';
 
 const SERVICES = [
@@ -77,4 +80,28 @@ export async function runGrpcurl(path, { directory, lanternSocket }, signal) {
   await call('lantern.v1.Projector/Unmount', { volumeId: 'grpcurl', targetPath: target });
   check('the target', !existsSync(target), `${target} is still there after Unmount`);
   return { passed, problems };
+}
+
+const PAGE = fileURLToPath(new URL('../../docs/csi.md', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/**
+ * Runs the commands of docs/csi.md as they stand there. Needs root.
+ *
+ * @param {string} path of grpcurl
+ * @param {AbortSignal} signal
+ */
+export async function runCsiPage(path, signal) {
+  const directory = dirSync({ tmpdir: '/dev/shm', template: 'lantern-conformance-XXXXXX', unsafeCleanup: true });
+  try {
+    const steps = stepsOf(readFileSync(PAGE, 'utf8'), 'By hand');
+    const lantern = `lantern() { "${process.execPath}" "${MAIN}" "$@"; }`;
+    const serve =
+      'lantern serve --store memory --unmount-on-exit > serve.log 2>&1 & timeout 20 tail -f serve.log | grep -m1 -q ready';
+    const env = { ...process.env, PATH: `${join(path, '..')}:${process.env.PATH}` };
+    const problems = await runSteps([lantern, serve], steps, { env, cwd: directory.name, signal });
+    return { passed: steps.length - problems.length, problems };
+  } finally {
+    directory.removeCallback();
+  }
 }
