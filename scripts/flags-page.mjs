@@ -11,6 +11,7 @@ const TABLE = new URL('../.cache/tools/src/config/options.js', import.meta.url).
 const FURTHER_READING = {
   TCP: '[THREAT_MODEL.md](../THREAT_MODEL.md) says what callers can do.',
   'CSI host': 'See [csi.md](csi.md) and [kubernetes.md](kubernetes.md).',
+  Docker: 'See [docker-compose.md](docker-compose.md).',
   Store: 'See [store.md](store.md).',
   etcd: 'With `--store etcd` only; see [etcd.md](etcd.md).',
   Observation: 'See [metrics.md](metrics.md).',

@@ -1,6 +1,8 @@
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from './base/clock.ts';
 import { DisposalStack } from './base/disposal-stack.ts';
+import { makeDirectories } from './base/files.ts';
 import { availableMemory, defaultPoolTotal, descriptorLimit, nodeResources } from './base/host-resources.ts';
 import type { Log } from './base/log.ts';
 import { Slices } from './base/steps.ts';
@@ -18,6 +20,7 @@ import { Volumes, type VolumesDependencies } from './projection/volumes.ts';
 import { controllerService } from './rpc/csi/controller-service.ts';
 import { identityService } from './rpc/csi/identity-service.ts';
 import { nodeService } from './rpc/csi/node-service.ts';
+import type { DockerPlugin } from './rpc/docker/docker-plugin.ts';
 import { eventsService } from './rpc/lantern/events-service.ts';
 import { objectsService } from './rpc/lantern/objects-service.ts';
 import { projectorService } from './rpc/lantern/projector-service.ts';
@@ -67,14 +70,12 @@ export class Daemon implements AsyncDisposable {
     const parts = new DisposalStack();
     try {
       hardenProcess();
-      const { publisher, parser, store, keys, signer, volumes, server, serveCredentials } = await assemble(
-        config,
-        surroundings,
-        parts,
-      );
+      const assembled = await assemble(config, surroundings, parts);
+      const { publisher, parser, store, keys, signer, volumes, server, docker, serveCredentials } = assembled;
       await volumes.takeOver();
       // It listens before it is ready: a probe gets an answer, and calls wait for the store.
       await server.start();
+      await docker?.start();
       await serveCredentials?.();
       await store.connected?.(signal);
       if (config.manifests !== undefined) {
@@ -129,6 +130,7 @@ async function assemble(
   const keys = parts.use(new SigningKeys({ store, clock }));
   const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
   const { syncPeriodMs, environmentNames, isolation } = config;
+  const pluginTargets = pluginTargetsOf(config);
   const dependencies: VolumesDependencies = {
     ...sourcesOf(store, config, clock),
     ...{ staleness, parser, publisher, clock, slices: new Slices(clock), log, events },
@@ -137,6 +139,7 @@ async function assemble(
     tokens: config.host === 'kubernetes' ? undefined : signer,
     budget: { bytes: config.poolBytes, entries: MAX_ENTRIES },
     allocatable: nodeResources(),
+    pluginTargets,
   };
   const volumes = parts.use(new Volumes(dependencies));
   // The directories of pods are confined as their targets are.
@@ -154,7 +157,9 @@ async function assemble(
   };
   const observers = { calls: observation?.metrics, connections: observation?.metrics };
   const server = parts.use(new RpcServer({ ...config, methods, ...observers, clock, log }));
+  const docker = await openDockerPlugin(config, { volumes, observation, events, log }, parts);
   const readings = {
+    docker: docker && (() => docker.census()),
     census: () => volumes.census(),
     pools: () => publisher.poolTotals(),
     revision: () => store.revision,
@@ -168,7 +173,39 @@ async function assemble(
   observation?.observe(readings, { source: store, projector: volumes, server, writability }, signal);
   if (writability !== undefined) parts.use(reportWritability(writability, server, log));
   const serveCredentials = await makeCredentialServer(config, { store, events, observation, log }, parts);
-  return { publisher, parser, store, keys, signer, volumes, server, serveCredentials };
+  return { publisher, parser, store, keys, signer, volumes, server, docker, serveCredentials };
+}
+
+type DockerParties = {
+  readonly volumes: Volumes;
+  readonly observation: Observation | undefined;
+  readonly events: EventLog;
+  readonly log: Log;
+};
+
+/** Its code is loaded only if it is configured. */
+async function openDockerPlugin(
+  config: Config,
+  { volumes, observation, events, log }: DockerParties,
+  parts: DisposalStack,
+): Promise<DockerPlugin | undefined> {
+  const [directory, socket] = [pluginTargetsOf(config), config.dockerSocket];
+  if (directory === undefined || socket === undefined) return undefined;
+  const { DockerPlugin } = await import('./rpc/docker/docker-plugin.ts');
+  const { MountTables } = await import('./mount/linux/mount-tables.ts');
+  const { docker: limits } = connectionLimits(descriptorLimit());
+  const plugin = await DockerPlugin.open({
+    ...{ socket, directory, limits, events, clock: systemClock, log },
+    projector: volumes,
+    publish: (request, signal) => volumes.publishForPlugin(request, signal),
+    stateDirectory: join(config.dataDirectory, 'docker'),
+    namespaces: config.dockerNamespaces,
+    syncPeriodMs: config.syncPeriodMs,
+    readMountTables: () => MountTables.read(),
+    refused: new RefusedConnections(log, systemClock, observation?.metrics),
+    onCall: (method, outcome) => observation?.metrics.dockerCall(method, outcome),
+  });
+  return parts.use(plugin);
 }
 
 /** The lock is taken first and released last: nobody else is in the run directory in between. */
@@ -178,6 +215,7 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
   return detectPublisher({
     ...config,
     kind: config.publisher,
+    pluginTargets: pluginTargetsOf(config),
     targetRoots: targetRootsOf(config),
     ownPlaces: ownPlacesOf(config),
     poolTotalBytes: config.poolTotalBytes ?? defaultPoolTotal(availableMemory()),
@@ -188,12 +226,20 @@ function makePublisher(config: Config, log: Log, parts: DisposalStack): Publishe
   });
 }
 
+/** The parent of Docker's mountpoints, made if missing. Undefined without a plugin. */
+function pluginTargetsOf({ dockerSocket, runDirectory }: Config): string | undefined {
+  if (dockerSocket === undefined) return undefined;
+  const directory = join(realpathSync(runDirectory), 'docker');
+  makeDirectories(directory, 0o700);
+  return directory;
+}
+
 function ownPlacesOf(config: Config): readonly string[] {
   const { runDirectory, dataDirectory, keyFiles, manifests, jwksFile, rootCa, tcp, etcd } = config;
   const certificates = [tcp?.tls?.cert, tcp?.tls?.key, tcp?.tls?.clientCa, rootCa];
   const login = [etcd?.ca, etcd?.pair?.cert, etcd?.pair?.key, etcd?.login?.passwordFile];
   const places = [runDirectory, dataDirectory, ...keyFiles, manifests, jwksFile, ...certificates, ...login];
-  const sockets = [config.csiSocket, config.lanternSocket, config.credentialsSocket];
+  const sockets = [config.csiSocket, config.lanternSocket, config.credentialsSocket, config.dockerSocket];
   return ownPlaces(
     places,
     sockets.filter((path) => path !== undefined),
@@ -280,8 +326,10 @@ function reportWritability(writability: Writability, server: RpcServer, log: Log
 }
 
 function readyLineOf(config: Config, publisher: Publisher): string {
-  const { lanternSocket, csiSocket, credentialsSocket, tcp } = config;
-  const addresses = [lanternSocket, csiSocket, credentialsSocket, tcp?.address].filter((each) => each !== undefined);
+  const { lanternSocket, csiSocket, credentialsSocket, dockerSocket, tcp } = config;
+  const addresses = [lanternSocket, csiSocket, credentialsSocket, dockerSocket, tcp?.address].filter(
+    (each) => each !== undefined,
+  );
   return `lantern is ready: publisher ${publisher.kind}, store ${describeStore(config)}, listening on ${addresses.join(', ')}`;
 }
 

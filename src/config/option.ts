@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseDuration } from '../base/clock.ts';
 import type { Fault } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { parseNamespace } from '../objects/names.ts';
 import { MAX_GROUP } from '../spec/volume-spec.ts';
 import type { User } from './run-directory.ts';
 
@@ -11,6 +12,7 @@ export type Group =
   | 'Sockets'
   | 'TCP'
   | 'CSI host'
+  | 'Docker'
   | 'Targets'
   | 'Memory'
   | 'Store'
@@ -222,6 +224,12 @@ export const nodeId = kind('ID', (text, field) => {
   return bytes > MAX_NODE_ID_BYTES
     ? refuse(field, `must be at most ${MAX_NODE_ID_BYTES} bytes, not ${bytes}`)
     : parsed(text);
+});
+
+export const namespaces = kind('NAME,NAME', (text, field): Parsed<readonly string[]> => {
+  const results = text.split(',').map((name) => parseNamespace(name, field));
+  const faults = results.flatMap((result) => (result.ok ? [] : result.faults));
+  return faults.length > 0 ? faulty(faults) : parsed(results.flatMap((result) => (result.ok ? [result.value] : [])));
 });
 
 /** A gid or a name in /etc/group. Node has no getgrnam: groups of other name services need the number. */

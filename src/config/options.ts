@@ -14,6 +14,7 @@ import {
   etcdPrefix,
   file,
   group,
+  namespaces,
   nodeId,
   oneOf,
   option,
@@ -105,6 +106,23 @@ export const OPTIONS = {
     'ID of this node in CSI',
   ),
 
+  /** No plugin if undefined. */
+  dockerSocket: option(
+    'Docker',
+    '--docker-plugin-socket',
+    socketPath,
+    unset('off'),
+    "socket of a volume plugin for Docker, e.g. /run/docker/plugins/lantern.sock; the driver's name is that of the file",
+  ),
+  /** If empty, volumes may be in any. */
+  dockerNamespaces: option(
+    'Docker',
+    '--docker-namespaces',
+    namespaces,
+    new Computed('all', () => []),
+    'namespaces that volumes of Docker may be in',
+  ),
+
   publisher: option(
     'Targets',
     '--publisher',
@@ -178,7 +196,7 @@ export const OPTIONS = {
       '/var/lib/lantern; without root $XDG_STATE_HOME/lantern or ~/.local/state/lantern',
       (_, { user, environment }) => defaultDataDirectory(user, environment),
     ),
-    'directory of the embedded store',
+    "directory of the embedded store, and of the names and options of Docker's volumes",
   ),
   /** Never empty. */
   keyFiles: option(

@@ -85,9 +85,13 @@ export function checkTogether(given: GivenOptions<OptionName>, sockets: { lanter
     const example = join(values.runDirectory, 'csi', 'csi.sock');
     given.refuse('csiSocket', `must lie in a directory of its own, e.g. "${example}"`);
   }
+  if (values.dockerSocket === undefined && given.isGiven('dockerNamespaces')) {
+    given.refuse('dockerNamespaces', 'needs --docker-plugin-socket PATH as well');
+  }
   for (const [name, path = ''] of [
     ['runDirectory', sockets.lantern],
     ['csiSocket', values.csiSocket],
+    ['dockerSocket', values.dockerSocket],
     ['credentialsSocket', values.credentialsSocket],
   ] as const) {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { PoolTotals } from '../mount/publisher.ts';
 import type { VolumeEvent } from '../projection/events/event-log.ts';
 import type { VolumeCensus } from '../projection/volumes.ts';
+import type { DockerCensus } from '../rpc/docker/docker-plugin.ts';
 import type { CallObserver, CallOutcome } from '../rpc/handler.ts';
 import type { CredentialResult } from '../rpc/systemd/find-credential.ts';
 import type { ConnectionObserver, Listener, RefusalReason } from '../rpc/transport/connection-limits.ts';
@@ -16,6 +17,8 @@ export type Readings = {
   readonly staleness: Pick<Staleness, 'staleSince' | 'watchRestarts'> | undefined;
   /** Undefined for a store that cannot run out of space. */
   readonly writability?: Pick<Writability, 'refusingSince'> | undefined;
+  /** Undefined without a plugin for Docker. */
+  readonly docker?: (() => DockerCensus) | undefined;
   /** The number of warnings about this host at the start. */
   readonly cautions: number;
   readonly version: string;
@@ -54,6 +57,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
     labelNames: ['result'],
     registers: [this.registry],
   });
+  readonly #dockerCalls: Counter<'method' | 'code'>;
   readonly #labels = new Map<string, MethodLabels>();
 
   constructor() {
@@ -122,7 +126,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
     );
     this.#connections = new Gauge({
       name: 'lantern_connections',
-      help: 'Open connections by listener: lantern.sock, csi.sock, credentials, TCP, or these pages.',
+      help: 'Open connections by listener: lantern.sock, csi.sock, credentials, Docker, TCP, or these pages.',
       labelNames: ['listener'],
       registers,
     });
@@ -138,6 +142,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
     for (const reason of ['SourceStale', 'TokenRefreshFailed', 'VolumeDamaged', 'VolumeRepaired']) {
       this.#warnings.inc({ reason }, 0);
     }
+    this.#dockerCalls = counter('lantern_docker_calls_total', 'Calls of a Docker engine.', 'method', 'code');
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -186,14 +191,18 @@ export class Metrics implements CallObserver, ConnectionObserver {
     this.#refusedConnections.inc({ listener, reason });
   }
 
+  /** `method` is `/VolumeDriver.Mount`, one of the plugin's own. */
+  dockerCall(method: string, outcome: CallOutcome): void {
+    this.#dockerCalls.inc({ method: method.slice(method.indexOf('.') + 1), code: codeOf(outcome) });
+  }
+
   begun(method: string, kind: 'unary' | 'stream'): (outcome: CallOutcome) => void {
     const labels = this.#labelsOf(method);
     const start = performance.now();
     this.#inFlight.inc(labels);
     return (outcome) => {
       this.#inFlight.dec(labels);
-      // In gRPC's notation: `NOT_FOUND`.
-      this.#calls.inc({ ...labels, grpc_code: outcome.toUpperCase().replaceAll('-', '_') });
+      this.#calls.inc({ ...labels, grpc_code: codeOf(outcome) });
       if (kind === 'unary') this.#callSeconds.observe(labels, (performance.now() - start) / 1000);
       else if (outcome === 'out-of-range') this.#watchRestarts.inc({ reason: 'history' });
       else if (outcome === 'resource-exhausted') this.#watchRestarts.inc({ reason: 'slow_reader' });
@@ -206,7 +215,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
 
   /** Adds the gauges. Called once, when the daemon is complete. */
   readAtScrape(readings: Readings): void {
-    const { census, pools, revision, staleness, writability, cautions, version, publisher, store } = readings;
+    const { census, pools, revision, staleness, writability, docker, cautions, version, publisher, store } = readings;
     const registers = [this.registry];
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
@@ -286,6 +295,21 @@ export class Metrics implements CallObserver, ConnectionObserver {
       'Warnings about this host at the start of the daemon, e.g. that secrets can be swapped out; "lantern doctor" explains them.',
       () => cautions,
     );
+    this.#readDocker(docker);
+  }
+
+  #readDocker(census: Readings['docker']): void {
+    new Gauge({
+      name: 'lantern_docker_volumes',
+      help: 'Volumes that a Docker engine has created, in use by containers or unused.',
+      labelNames: ['state'],
+      registers: [this.registry],
+      collect() {
+        const { inUse, unused } = census?.() ?? { inUse: 0, unused: 0 };
+        this.set({ state: 'in_use' }, inUse);
+        this.set({ state: 'unused' }, unused);
+      },
+    });
   }
 
   /** The map stays small: the methods are those of our own services. */
@@ -297,4 +321,9 @@ export class Metrics implements CallObserver, ConnectionObserver {
     this.#labels.set(method, labels);
     return labels;
   }
+}
+
+/** In gRPC's notation: `NOT_FOUND`. */
+function codeOf(outcome: CallOutcome): string {
+  return outcome.toUpperCase().replaceAll('-', '_');
 }

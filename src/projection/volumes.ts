@@ -3,6 +3,7 @@ import { LanternError, toLanternError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { Slices } from '../base/steps.ts';
 import type { VolumeUsage } from '../mount/publisher.ts';
+import { isBelow } from '../mount/targets/target-roots.ts';
 import type { EnvNameRule } from '../objects/env-names.ts';
 import type { ObjectRef } from '../objects/object.ts';
 import { byteOrder } from '../payload/payload.ts';
@@ -36,6 +37,8 @@ export type VolumesDependencies = Omit<VolumeDependencies, 'freshness' | 'locks'
   readonly syncPeriodMs: number;
   /** Decides which keys of envFrom make variables. */
   readonly environmentNames: EnvNameRule;
+  /** Only `publishForPlugin` may use targets in this directory, a real path. */
+  readonly pluginTargets?: string | undefined;
 };
 
 /** Volumes that one request refreshes at once: they wait for the store, not for each other. */
@@ -92,6 +95,17 @@ export class Volumes implements Projector, AsyncDisposable {
   }
 
   async publish(request: PublishRequest, signal: AbortSignal): Promise<Published> {
+    const { publisher, pluginTargets } = this.#dependencies;
+    const { target } = request;
+    if (pluginTargets === undefined || !isBelow(publisher.realTarget(target), pluginTargets)) {
+      return await this.publishForPlugin(request, signal);
+    }
+    const message = `mount at "${target}": "${pluginTargets}" is for volumes of the Docker engine; choose another target`;
+    throw new LanternError('permission-denied', message);
+  }
+
+  /** `publish` without its limit, for the daemon's own plugin. */
+  async publishForPlugin(request: PublishRequest, signal: AbortSignal): Promise<Published> {
     const { source, clock } = this.#dependencies;
     await source.ready(signal);
     const key = volumeDirectoryName(request.volumeId);

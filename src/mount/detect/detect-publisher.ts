@@ -23,6 +23,8 @@ export type PublisherOptions = {
   readonly targetRoots: readonly string[];
   /** The daemon's own files and directories besides the run directory, for `TargetRoots`. */
   readonly ownPlaces?: readonly string[];
+  /** A directory of the daemon's own for targets of its plugin. */
+  readonly pluginTargets?: string | undefined;
   readonly poolBytes: number;
   readonly poolTotalBytes: number;
   /** Keeps an empty pool for a while, for the next volume of its domain. */
@@ -43,7 +45,11 @@ export type PublisherOptions = {
  */
 export function detectPublisher(options: PublisherOptions): Publisher {
   const runDirectory = makeRunDirectory(options.runDirectory);
-  const targets = new TargetRoots(options.targetRoots, [runDirectory, ...(options.ownPlaces ?? [])]);
+  const targets = new TargetRoots(
+    options.targetRoots,
+    [runDirectory, ...(options.ownPlaces ?? [])],
+    options.pluginTargets,
+  );
   if (options.kind !== 'direct') {
     const probe = probeBind(runDirectory);
     if (probe.works) return bindPublisher(probe, runDirectory, targets, options);

@@ -21,11 +21,16 @@ type Root = { readonly given: string; readonly real: string };
 export class TargetRoots {
   readonly #roots: readonly Root[];
   readonly #forbidden: readonly string[];
+  readonly #own: Root | undefined;
 
-  /** `forbidden`: the daemon's own places, existing or not. A target may not be one, lie in one, or cover one. */
-  constructor(roots: readonly string[], forbidden: readonly string[]) {
+  /**
+   * `forbidden`: the daemon's own places, existing or not. A target may not be one, lie in one, or cover one. Targets
+   * directly below `own`, a directory for the daemon's own use, are allowed nevertheless.
+   */
+  constructor(roots: readonly string[], forbidden: readonly string[], own?: string) {
     this.#roots = roots.map((given) => ({ given: cleanPath(given), real: realPath(given) }));
     this.#forbidden = forbidden.map(realPath);
+    this.#own = own === undefined ? undefined : { given: cleanPath(own), real: realPath(own) };
   }
 
   /**
@@ -56,7 +61,7 @@ export class TargetRoots {
 
   /** True if a real path, as in the mount table, lies below a root and is not the daemon's own. */
   allows(realTarget: string): boolean {
-    return this.#roots.some(({ real }) => isBelow(realTarget, real)) && this.#ownPlaceAt(realTarget) === undefined;
+    return this.#allRoots().some(({ real }) => isBelow(realTarget, real)) && this.#ownPlaceAt(realTarget) === undefined;
   }
 
   /** The target as the mount table would name it. Throws `invalid-argument` and `permission-denied` like `open`. */
@@ -81,12 +86,16 @@ export class TargetRoots {
   /** The innermost root, and the prefix of the path by which it was found. */
   #rootOf(clean: string): { readonly root: Root; readonly prefix: string } | undefined {
     let best: { readonly root: Root; readonly prefix: string } | undefined;
-    for (const root of this.#roots) {
+    for (const root of this.#allRoots()) {
       for (const prefix of [root.given, root.real]) {
         if (isBelow(clean, prefix) && prefix.length > (best?.prefix.length ?? 0)) best = { root, prefix };
       }
     }
     return best;
+  }
+
+  #allRoots(): readonly Root[] {
+    return this.#own === undefined ? this.#roots : [...this.#roots, this.#own];
   }
 
   #open(target: string, purpose: Purpose): OpenedParent | LanternError {
@@ -107,6 +116,7 @@ export class TargetRoots {
 
   /** The place of the daemon's own that a real path is, lies in, or would cover. */
   #ownPlaceAt(real: string): string | undefined {
+    if (dirname(real) === this.#own?.real) return undefined;
     for (const path of this.#forbidden) {
       if (real === path || isBelow(real, path) || isBelow(path, real)) return path;
     }

@@ -15,7 +15,7 @@ import { admitSocket, FIRST_WORD_MS, type Listener, type RefusedConnections } fr
 import { GuardedSession } from './guarded-session.ts';
 
 type AcceptorOptions = {
-  readonly listener: Exclude<Listener, 'pages' | 'credentials'>;
+  readonly listener: Exclude<Listener, 'pages' | 'credentials' | 'docker'>;
   readonly server: Server;
   readonly limits: AdmissionLimits;
   readonly refused: RefusedConnections;

@@ -245,17 +245,17 @@ function networkOf(address: string): string {
 
 /**
  * Each process of root and of the daemon's own user is a peer, so that their programs cannot shut out each other. Every
- * other user is one.
+ * other user is one. Pid 0 is a process outside this one's pid namespace.
  */
-export function unixPeers(): (socket: Socket) => ConnectingPeer {
+export function unixPeers(): (socket: Socket) => ConnectingPeer & { readonly pid: number } {
   const credentialsOf = peerCredentialReader();
   return (socket) => {
     const fd = descriptorOf(socket);
     const found = fd === undefined ? undefined : credentialsOf(fd);
-    if (found === undefined) return { key: 'unknown', isPrivileged: false, name: 'unknown' };
+    if (found === undefined) return { key: 'unknown', isPrivileged: false, name: 'unknown', pid: 0 };
     const { uid, pid } = found;
     const isPrivileged = uid === 0 || uid === process.geteuid?.();
-    return { key: isPrivileged ? `${uid} ${pid}` : `${uid}`, isPrivileged, name: `uid ${uid} pid ${pid}` };
+    return { key: isPrivileged ? `${uid} ${pid}` : `${uid}`, isPrivileged, name: `uid ${uid} pid ${pid}`, pid };
   };
 }
 

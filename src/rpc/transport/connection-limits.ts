@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Admission, AdmissionLimits, AdmissionRefusal, Admitted, ConnectingPeer } from './admission.ts';
 
-export type Listener = 'lantern' | 'csi' | 'credentials' | 'tcp' | 'pages';
+export type Listener = 'lantern' | 'csi' | 'credentials' | 'docker' | 'tcp' | 'pages';
 
 /** Milliseconds for a peer to begin the protocol, including TLS. */
 export const FIRST_WORD_MS = 10_000;
@@ -11,6 +11,7 @@ export const FIRST_WORD_MS = 10_000;
 /** Limits of one listener, however many descriptors there are. */
 const MAX_CONNECTIONS = 1_024;
 const MAX_PAGE_CONNECTIONS = 128;
+const MAX_ENGINE_CONNECTIONS = 64;
 
 /** Stream resets of a peer, in addition to those of its sessions. */
 const RESETS = { burst: 256, perSecond: 64 };
@@ -18,8 +19,9 @@ const RESETS = { burst: 256, perSecond: 64 };
 export type ConnectionLimits = Readonly<Record<Listener, AdmissionLimits>>;
 
 /**
- * Shares the `descriptors` of this process: a quarter for TCP, an eighth for each unix socket, a sixteenth for the
- * pages and for credentials each. No listener can use up those of another, and more than a third are left for files.
+ * Shares the `descriptors` of this process: a quarter for TCP, an eighth for each socket of gRPC, a sixteenth for the
+ * pages and for credentials each, a thirty-second for Docker. No listener can use up those of another, and more than a
+ * third are left for files.
  */
 export function connectionLimits(descriptors: number): ConnectionLimits {
   const share = (part: number, max: number) => Math.max(4, Math.min(max, Math.floor(descriptors / part)));
@@ -30,6 +32,7 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
     lantern: unix,
     csi: unix,
     credentials: unixLimits(share(16, MAX_CONNECTIONS)),
+    docker: unixLimits(share(32, MAX_ENGINE_CONNECTIONS)),
     tcp: {
       all: tcp,
       others: { connections: tcp, rate: { perSecond: 200, burst: 400 } },

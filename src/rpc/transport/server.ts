@@ -49,7 +49,7 @@ export type RpcServerOptions = Pick<Config, 'csiSocket' | 'lanternSocket' | 'soc
   readonly calls?: CallObserver | undefined;
   readonly connections?: ConnectionObserver | undefined;
   /** By default derived from the process's limit of descriptors. */
-  readonly limits?: Omit<ConnectionLimits, 'credentials'> | undefined;
+  readonly limits?: Omit<ConnectionLimits, 'credentials' | 'docker'> | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -131,7 +131,7 @@ export class RpcServer implements AsyncDisposable {
   }
 
   #acceptor(
-    listener: Exclude<Listener, 'pages' | 'credentials'>,
+    listener: Exclude<Listener, 'pages' | 'credentials' | 'docker'>,
     server: Server,
     handshakes?: TlsHandshakes,
   ): Acceptor {

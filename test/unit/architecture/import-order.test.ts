@@ -14,7 +14,7 @@ const FOLDERS = `
   mount/linux mount/targets mount mount/bind mount/direct mount/detect
   projection/events projection/freshness projection projection/pods
   config
-  rpc rpc/transport rpc/csi rpc/lantern rpc/systemd
+  rpc rpc/transport rpc/csi rpc/docker rpc/lantern rpc/systemd
   operations operations/doctor
   cli/output cli cli/objects cli/pods cli/exec cli/moving cli/commands
 `

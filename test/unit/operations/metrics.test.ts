@@ -14,6 +14,7 @@ const READINGS: Readings = {
   pools: () => ({ pools: 1, usedBytes: 10, sizeBytes: 100, limitBytes: 1000, fullestRatio: 0.25 }),
   revision: () => 42,
   staleness: { staleSince: 1_500, watchRestarts: 7 },
+  docker: () => ({ inUse: 2, unused: 1 }),
   cautions: 1,
   version: '1.2.3',
   publisher: 'bind',
@@ -105,6 +106,16 @@ test('requests that could not be read', async () => {
   ]);
 });
 
+test('calls of a Docker engine, by method and result', async () => {
+  for (const outcome of ['ok', 'ok', 'failed-precondition'] as const) {
+    metrics.dockerCall('/VolumeDriver.Mount', outcome);
+  }
+  expect(await samplesOf('lantern_docker_calls_total')).toEqual([
+    'lantern_docker_calls_total{method="Mount",code="OK"} 2',
+    'lantern_docker_calls_total{method="Mount",code="FAILED_PRECONDITION"} 1',
+  ]);
+});
+
 test('watches that start over, and no others', async () => {
   for (const outcome of ['out-of-range', 'resource-exhausted', 'cancelled', 'ok'] as const) {
     metrics.begun('/lantern.v1.Objects/Watch', 'stream')(outcome);
@@ -131,6 +142,7 @@ test('what there is', async () => {
     'lantern_store_stale_since_seconds',
     'lantern_store_watch_restarts',
     'lantern_host_cautions',
+    'lantern_docker_volumes',
   ];
   expect((await Promise.all(names.map(samplesOf))).flat()).toEqual([
     'lantern_info{version="1.2.3",publisher="bind",store="memory"} 1',
@@ -149,6 +161,8 @@ test('what there is', async () => {
     'lantern_store_stale_since_seconds 1.5',
     'lantern_store_watch_restarts 7',
     'lantern_host_cautions 1',
+    'lantern_docker_volumes{state="in_use"} 2',
+    'lantern_docker_volumes{state="unused"} 1',
   ]);
 });
 

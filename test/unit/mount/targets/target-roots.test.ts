@@ -103,6 +103,36 @@ describe("TargetRoots: files and directories of the daemon's own", () => {
   });
 });
 
+describe('TargetRoots: a directory for targets of the daemon itself', () => {
+  test.each(['/elsewhere', 'pods'])('is allowed besides the root %s, and nothing else that is forbidden', (root) => {
+    const { dir } = arrange();
+    using _ = dir;
+    mkdirSync(dir.at('run/own/a'), { recursive: true });
+    const roots = new TargetRoots([root === 'pods' ? dir.at(root) : root], [dir.at('run')], dir.at('run/own'));
+    {
+      using parent = roots.open(dir.at('run/own/t'));
+      expect(parent.target).toBe(dir.at('run/own/t'));
+      using again = roots.openIfThere(dir.at('run/own/t'));
+      expect(again?.name).toBe('t');
+    }
+    expect(roots.allows(dir.at('run/own/t'))).toBe(true);
+    for (const path of ['run/own', 'run/own/a/t', 'run/t', 'run/pools/t']) {
+      expect(['failed-precondition', 'permission-denied']).toContain(
+        lanternErrorOf(() => roots.open(dir.at(path))).code,
+      );
+      expect(roots.openIfThere(dir.at(path))).toBeUndefined();
+      expect(roots.allows(dir.at(path))).toBe(false);
+    }
+  });
+
+  test('is not advertised', () => {
+    const { dir } = arrange();
+    using _ = dir;
+    const roots = new TargetRoots([dir.at('pods')], [dir.at('run')], dir.at('run'));
+    expect(lanternErrorOf(() => roots.open('/etc/t')).message).toContain(`("${dir.at('pods')}")`);
+  });
+});
+
 describe('ownPlaces', () => {
   test("a socket's directory is the daemon's own when it is for sockets", async () => {
     using dir = new TempDir();
