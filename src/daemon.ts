@@ -84,7 +84,7 @@ export class Daemon implements AsyncDisposable {
         await parts.use(new ManifestDirectory(manifests)).start(signal);
         store.markReady();
       }
-      await volumes.start(signal);
+      await store.ready(signal);
       const fillTokenSecrets = () => {
         const filling = new TokenSecrets({ store, keys, signer, rootCa: config.rootCa, clock: systemClock, log });
         filling.start();
@@ -94,6 +94,8 @@ export class Daemon implements AsyncDisposable {
       parts.use(store.oneForAll?.('token-secrets', fillTokenSecrets) ?? fillTokenSecrets());
       const keySetFile = new KeySetFile({ path: config.jwksFile, keys, signer, clock: systemClock, log });
       await parts.use(keySetFile).start(signal);
+      // Last: the refreshes of thousands of volumes would share the event loop with all of the start.
+      await volumes.start(signal);
       server.setServing(true);
       return new Daemon(readyLineOf(config, publisher), volumes, parts);
     } catch (error) {

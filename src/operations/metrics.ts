@@ -215,7 +215,8 @@ export class Metrics implements CallObserver, ConnectionObserver {
 
   /** Adds the gauges. Called once, when the daemon is complete. */
   readAtScrape(readings: Readings): void {
-    const { census, pools, revision, staleness, writability, docker, cautions, version, publisher, store } = readings;
+    const { revision, staleness, writability, docker, cautions, version, publisher, store } = readings;
+    const [census, pools] = [onceAScrape(readings.census), onceAScrape(readings.pools)];
     const registers = [this.registry];
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
@@ -326,4 +327,18 @@ export class Metrics implements CallObserver, ConnectionObserver {
 /** In gRPC's notation: `NOT_FOUND`. */
 function codeOf(outcome: CallOutcome): string {
   return outcome.toUpperCase().replaceAll('-', '_');
+}
+
+/** A scrape calls all gauges in a row, and a reading costs time for each volume or pool. */
+function onceAScrape<T extends object>(read: () => T): () => T {
+  let known: T | undefined;
+  return () => {
+    if (known === undefined) {
+      known = read();
+      queueMicrotask(() => {
+        known = undefined;
+      });
+    }
+    return known;
+  };
 }

@@ -6,7 +6,6 @@ import type { VolumeUsage } from '../mount/publisher.ts';
 import { isBelow } from '../mount/targets/target-roots.ts';
 import type { EnvNameRule } from '../objects/env-names.ts';
 import type { ObjectRef } from '../objects/object.ts';
-import { byteOrder } from '../payload/payload.ts';
 import type { RegistryCredentials } from '../payload/registry-credentials.ts';
 import type { Staleness } from '../stores/store.ts';
 import type { TreeEntry } from '../volume/file-system.ts';
@@ -31,6 +30,7 @@ import type {
 import { Renderings } from './renderings.ts';
 import { resolveCredentials, resolveEnvironment } from './resolve.ts';
 import { UNKNOWN_ID, Volume, type VolumeDependencies } from './volume.ts';
+import { VolumeOrder } from './volume-order.ts';
 
 export type VolumesDependencies = Omit<VolumeDependencies, 'freshness' | 'locks' | 'stop' | 'onChange'> & {
   /** Milliseconds after which every volume is refreshed without a change. */
@@ -51,8 +51,8 @@ export class Volumes implements Projector, AsyncDisposable {
   readonly #stop = new AbortController();
   /** By key. Includes volumes that are not mounted yet, or not removed yet. */
   readonly #volumes = new Map<string, Volume>();
-  /** The mounted ones by name, sorted once for many pages; undefined after a change. */
-  #ordered: readonly Volume[] | undefined;
+  /** The mounted ones. */
+  readonly #order = new VolumeOrder<Volume>();
   /** The round of the sync period that is under way. */
   #round: Promise<void> = Promise.resolve();
   #isReady = false;
@@ -67,12 +67,12 @@ export class Volumes implements Projector, AsyncDisposable {
       renderings: new Renderings(),
       stop: this.#stop.signal,
       onChange: (volume) => {
-        this.#ordered = undefined;
+        this.#order.changed(volume);
         // Somebody may still hold a volume that is gone while there is a new one in its place.
         if (volume.isGone && this.#volumes.get(volume.key) === volume) this.#volumes.delete(volume.key);
       },
     };
-    if (staleness !== undefined) this.#staleness = new StalenessReports(staleness, clock, () => this.#all());
+    if (staleness !== undefined) this.#staleness = new StalenessReports(staleness, clock, () => this.#order.all);
   }
 
   get isReady(): boolean {
@@ -90,7 +90,7 @@ export class Volumes implements Projector, AsyncDisposable {
   async start(signal: AbortSignal): Promise<void> {
     await this.#dependencies.source.ready(signal);
     this.#isReady = true;
-    for (const volume of this.#all()) this.#freshness.request(volume);
+    for (const volume of this.#order.all) this.#freshness.request(volume);
     this.#freshness.repeat(this.#dependencies.syncPeriodMs, () => this.#beginRound());
   }
 
@@ -145,7 +145,7 @@ export class Volumes implements Projector, AsyncDisposable {
   async refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]> {
     const { source, slices } = this.#dependencies;
     await source.ready(signal);
-    const volumes = volumeId === undefined ? this.#all() : [this.#find(volumeId, 'refresh')];
+    const volumes = volumeId === undefined ? this.#order.all : [this.#find(volumeId, 'refresh')];
     const results = new Map<Volume, RefreshResult>();
     const waiting = volumes.values();
     const work = async () => {
@@ -164,13 +164,12 @@ export class Volumes implements Projector, AsyncDisposable {
   }
 
   list(): readonly VolumeStatus[] {
-    return this.#all().map(({ status }) => status);
+    return this.#order.all.map(({ status }) => status);
   }
 
   *listAfter(volumeId: string, namespace: string | undefined): Iterable<VolumeStatus> {
-    for (const volume of this.#all()) {
-      const isListed = namespace === undefined || volume.namespace === namespace;
-      if (isListed && byteOrder(volume.name, volumeId) > 0) yield volume.status;
+    for (const volume of this.#order.after(volumeId)) {
+      if (namespace === undefined || volume.namespace === namespace) yield volume.status;
     }
   }
 
@@ -198,11 +197,15 @@ export class Volumes implements Projector, AsyncDisposable {
     throw new LanternError('not-found', `volume "${volumeId}" is not published at "${target}"`);
   }
 
-  events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent> {
-    const mounted = (filter.includeExisting ? this.#all() : []).flatMap((volume) =>
-      [...volume.publications].map(({ target }) => volume.eventOf({ type: 'mounted', target })),
-    );
-    return this.#dependencies.events.watchVolumes(filter.volumeId, mounted, signal);
+  events(
+    { volumeId, includeExisting }: { volumeId?: string; includeExisting: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<VolumeEvent> {
+    const mounted: VolumeEvent[] = [];
+    for (const volume of includeExisting ? this.#selected(volumeId) : []) {
+      for (const { target } of volume.publications) mounted.push(volume.eventOf({ type: 'mounted', target }));
+    }
+    return this.#dependencies.events.watchVolumes(volumeId, mounted, signal);
   }
 
   async render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]> {
@@ -257,6 +260,13 @@ export class Volumes implements Projector, AsyncDisposable {
     return volume?.isMounted === true ? volume : undefined;
   }
 
+  /** The mounted volume of this name, or all. */
+  #selected(name: string | undefined): readonly Volume[] {
+    if (name === undefined) return this.#order.all;
+    const volume = this.#mounted(name);
+    return volume === undefined ? [] : [volume];
+  }
+
   #find(name: string, action: string): Volume {
     const volume = this.#mounted(name);
     if (volume !== undefined) return volume;
@@ -266,17 +276,9 @@ export class Volumes implements Projector, AsyncDisposable {
     );
   }
 
-  /** The mounted ones in byte order of their names. */
-  #all(): readonly Volume[] {
-    this.#ordered ??= [...this.#volumes.values()]
-      .filter(({ isMounted }) => isMounted)
-      .sort((a, b) => byteOrder(a.name, b.name));
-    return this.#ordered;
-  }
-
   /** One round of the sync period. The next waits for it. */
   #beginRound(): void {
-    for (const volume of this.#all()) this.#freshness.request(volume);
+    for (const volume of this.#order.all) this.#freshness.request(volume);
     this.#round = this.#round.then(async () => {
       try {
         await this.#dropVanished();
@@ -293,7 +295,7 @@ export class Volumes implements Projector, AsyncDisposable {
     const { publisher, clock } = this.#dependencies;
     const slices = new Slices(clock);
     const displaced: Volume[] = [];
-    for (const volume of this.#all()) {
+    for (const volume of this.#order.all) {
       await slices.next();
       if (volume.hosted?.isInPlace() === false) displaced.push(volume);
     }

@@ -123,6 +123,7 @@ export class Retirement implements Disposable {
       // A pending look then does nothing.
       replaced.isAwaitingLook = false;
     }
+    this.#options.room.leave(this);
   }
 
   [Symbol.dispose](): void {
@@ -143,6 +144,7 @@ export class Retirement implements Disposable {
     };
     const replaced: Replaced = { retired, timer: undefined, isAwaitingLook: false, removal };
     this.#replaced.set(generation, replaced);
+    this.#options.room.enter(this);
     return replaced;
   }
 
@@ -186,6 +188,7 @@ export class Retirement implements Disposable {
     const isRemoved = yield* this.#options.remove(generation);
     replaced.removal = undefined;
     if (isRemoved) this.#replaced.delete(generation);
+    if (this.#replaced.size === 0) this.#options.room.leave(this);
   }
 }
 
@@ -234,6 +237,8 @@ export class RetiredRoom {
   readonly #minKeptMs: number;
   /** Oldest first. */
   readonly #held = new Set<Retired>();
+  /** Of the volumes that have replaced generations on disk. */
+  readonly #retirements = new Set<Retirement>();
   #bytes = 0;
 
   /** `limit` in bytes. */
@@ -251,6 +256,20 @@ export class RetiredRoom {
       this.remove(oldest);
       oldest.end();
     }
+  }
+
+  /** Notes that the volume has a replaced generation. */
+  enter(retirement: Retirement): void {
+    this.#retirements.add(retirement);
+  }
+
+  leave(retirement: Retirement): void {
+    this.#retirements.delete(retirement);
+  }
+
+  /** Removes at once what all volumes have replaced, as a full pool needs. */
+  *retiringNow(): Steps<void> {
+    for (const retirement of [...this.#retirements]) yield* retirement.retiringNow();
   }
 
   remove(retired: Retired): void {

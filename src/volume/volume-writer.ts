@@ -209,11 +209,7 @@ export class VolumeWriter implements Disposable {
 
   /** Removes generations kept only for slow readers, not those that others show. True if room was freed. */
   retireNow(): boolean {
-    return finish(this.retiringNow());
-  }
-
-  retiringNow(): Steps<boolean> {
-    return this.#retirement.retiringNow();
+    return this.#retirement.retireNow();
   }
 
   /** Stops timers and a write under way. The disk stays as it is: the directory is about to be removed as a whole. */

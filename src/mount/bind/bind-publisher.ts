@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
-import { finish, Slices, type Steps } from '../../base/steps.ts';
+import { finish, Slices } from '../../base/steps.ts';
 import type { VolumeId } from '../../spec/volume-spec.ts';
 import type { VolumeFs } from '../../volume/file-system.ts';
 import { volumeDirectoryName } from '../../volume/layout.ts';
@@ -131,7 +131,6 @@ export class BindPublisher implements Publisher {
       lookout: this.#lookout,
       pool,
       hasOrphan: this.#orphans.has(name),
-      makeRoom: () => this.#makingRoom(pool),
       onRemove: () => {
         this.#volumes.delete(name);
         this.#dependencies.pools.leave(pool, name);
@@ -139,9 +138,5 @@ export class BindPublisher implements Publisher {
     });
     this.#volumes.set(name, volume);
     return volume;
-  }
-
-  *#makingRoom(pool: Pool): Steps<void> {
-    for (const volume of [...this.#volumes.values()]) if (volume.pool === pool) yield* volume.retiringNow();
   }
 }

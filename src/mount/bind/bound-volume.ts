@@ -44,8 +44,6 @@ type BoundVolumeDependencies = {
   readonly pool: Pool;
   /** True if a publication of this volume outlived its pool. */
   readonly hasOrphan: boolean;
-  /** Removes generations that the volumes of the pool keep for slow readers. */
-  readonly makeRoom: () => Steps<void>;
   readonly onRemove: () => void;
 };
 
@@ -224,10 +222,6 @@ export class BoundVolume implements HostedVolume {
     this.#publications.set(target, publication);
   }
 
-  *retiringNow(): Steps<void> {
-    yield* this.#writer.retiringNow();
-  }
-
   /** Stops timers; mounts and files stay. */
   [Symbol.dispose](): void {
     this.#writer[Symbol.dispose]();
@@ -317,7 +311,7 @@ export class BoundVolume implements HostedVolume {
     } catch (error) {
       if (toLanternError(error, what).code !== 'resource-exhausted') throw this.#failure(error, what);
     }
-    yield* this.#dependencies.makeRoom();
+    yield* this.pool.retired.retiringNow();
     try {
       return yield* action();
     } catch (error) {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
@@ -32,7 +32,11 @@ export class Pools implements Disposable {
   readonly #mounter: Mounter;
   readonly #poolBytes: number;
   readonly #totalBytes: number;
+  /** By the name of the directory. */
   readonly #pools = new Map<string, Pool>();
+  /** The kernel may have given the device of a pool that others unmounted to a later one. */
+  readonly #byDevice = new Map<string, Pool>();
+  #takenBytes = 0;
   readonly #idle: IdlePools | undefined;
 
   constructor({ mounter, directory, poolBytes, totalBytes, idleClock }: PoolsOptions) {
@@ -49,8 +53,7 @@ export class Pools implements Disposable {
 
   /** `device` as `major:minor`. */
   hasDevice(device: string): boolean {
-    for (const pool of this.#pools.values()) if (pool.device === device) return true;
-    return false;
+    return this.#byDevice.has(device);
   }
 
   /** Makes one statfs(2) per pool. A pool that somebody unmounted counts as empty. */
@@ -60,7 +63,7 @@ export class Pools implements Disposable {
     return {
       pools: pools.length,
       usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
-      sizeBytes: this.#takenBytes(),
+      sizeBytes: this.#takenBytes,
       limitBytes: this.#totalBytes,
       fullestRatio: pools.reduce((fullest, { bytes }, index) => Math.max(fullest, (used[index] ?? 0) / bytes), 0),
     };
@@ -99,7 +102,11 @@ export class Pools implements Disposable {
     } catch (error) {
       throw toLanternError(error, `remove the pool "${pool.directory}"`);
     }
-    for (const [name, other] of this.#pools) if (other === pool) this.#pools.delete(name);
+    const name = basename(pool.directory);
+    if (this.#pools.get(name) !== pool) return;
+    this.#pools.delete(name);
+    if (this.#byDevice.get(pool.device) === pool) this.#byDevice.delete(pool.device);
+    this.#takenBytes -= pool.bytes;
   }
 
   /** Takes over an earlier daemon's mounted pools. The caller fills in their homes. Unmounted leftovers are removed. */
@@ -109,7 +116,7 @@ export class Pools implements Disposable {
       const mount = mounts.topmostAt(directory);
       if (mount?.source === POOL_SOURCE && mount.fileSystem === 'tmpfs') {
         const bytes = sizeOf(mount) ?? this.#poolBytes;
-        this.#pools.set(name, emptyPool({ directory, device: mount.device, bytes }));
+        this.#add(emptyPool({ directory, device: mount.device, bytes }));
       } else if (!mounts.isBusy(directory)) {
         rmSync(directory, { recursive: true, force: true });
       }
@@ -137,8 +144,8 @@ export class Pools implements Disposable {
   }
 
   #create(name: string, domain: string): Pool {
-    while (this.#takenBytes() + this.#poolBytes > this.#totalBytes && this.#idle?.removeOldest());
-    const taken = this.#takenBytes();
+    while (this.#takenBytes + this.#poolBytes > this.#totalBytes && this.#idle?.removeOldest());
+    const taken = this.#takenBytes;
     if (taken + this.#poolBytes > this.#totalBytes) {
       throw new LanternError(
         'resource-exhausted',
@@ -157,14 +164,14 @@ export class Pools implements Disposable {
     }
     const { device } = this.#mounter.identify(directory);
     const pool = emptyPool({ directory, device, bytes: this.#poolBytes });
-    this.#pools.set(name, pool);
+    this.#add(pool);
     return pool;
   }
 
-  #takenBytes(): number {
-    let sum = 0;
-    for (const { bytes } of this.#pools.values()) sum += bytes;
-    return sum;
+  #add(pool: Pool): void {
+    this.#pools.set(basename(pool.directory), pool);
+    this.#byDevice.set(pool.device, pool);
+    this.#takenBytes += pool.bytes;
   }
 
   #names(): readonly string[] {

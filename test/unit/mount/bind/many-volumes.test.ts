@@ -1,8 +1,11 @@
 import { mkdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { SystemCallError } from '../../../../src/base/errors.ts';
 import type { MountEntry } from '../../../../src/mount/linux/mount-table.ts';
 import { nodeFileSystem, type VolumeFs } from '../../../../src/volume/file-system.ts';
+import { Retirement } from '../../../../src/volume/retirement.ts';
 import { RecordedWorld } from '../../../support/mount/recorded-world.ts';
 import { payloadOf, recordOf, volumeId } from '../../../support/volume/volume-content.ts';
 
@@ -48,6 +51,24 @@ test('a start works twice as much for twice as many volumes', () => {
   for (const work of ['looks', 'calls'] as const) {
     expect((four?.[work] ?? 0) - (two?.[work] ?? 0)).toBe(2 * ((two?.[work] ?? 0) - (one?.[work] ?? 0)));
   }
+});
+
+test('a full pool asks only volumes that have something to give up', () => {
+  using world = new RecordedWorld();
+  const full = { ...nodeFileSystem };
+  const publisher = world.start({ fs: full });
+  publisher.resume();
+  const volumes = Array.from({ length: 20 }, (_, index) => publisher.open(volumeId(`v${index}`), 'default'));
+  for (const volume of volumes) volume.write(payloadOf({ a: '1' }));
+  volumes[7]?.write(payloadOf({ a: '2' }));
+  using asked = vi.spyOn(Retirement.prototype, 'retiringNow');
+  full.create = () => {
+    throw new SystemCallError(constants.errno.ENOSPC, 'open', undefined);
+  };
+  expect(() => volumes[3]?.write(payloadOf({ a: '3' }))).toThrow(/full/);
+  expect(asked).toHaveBeenCalledOnce();
+  expect(() => volumes[3]?.write(payloadOf({ a: '3' }))).toThrow(/full/);
+  expect(asked).toHaveBeenCalledOnce();
 });
 
 test('a publish, its repeat, an update and an unpublish do not read the mount table', () => {
