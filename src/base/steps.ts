@@ -28,8 +28,8 @@ export function finish<T>(steps: Steps<T>): T {
   }
 }
 
-/** Milliseconds for which work may block the event loop. */
-const SLICE_MS = 5;
+/** Milliseconds for which work may block the event loop. An answer to a call takes several turns of it. */
+export const SLICE_MS = 2;
 
 /** Shares slices of time among all workers; the event loop serves others between slices. */
 export class Slices {

@@ -30,9 +30,17 @@ const NAMES_PER_MILLISECOND = 1_000_000;
 
 /** `..YYYY_MM_DD_hh_mm_ss.<9 digits>` (UTC) for milliseconds since 1970. `nth` (of a million) separates equal times. */
 export function generationName(atMilliseconds: number, nth = 0): string {
-  const [time = '', fraction = ''] = new Date(atMilliseconds).toISOString().split(/[.Z]/);
-  return `..${time.replace(/[-T:]/g, '_')}.${fraction}${String(nth).padStart(6, '0')}`;
+  const second = Math.floor(atMilliseconds / 1000);
+  if (second !== named.second) {
+    const [time = ''] = new Date(second * 1000).toISOString().split('.');
+    named = { second, text: `..${time.replace(/[-T:]/g, '_')}.` };
+  }
+  const fraction = String(Math.floor(atMilliseconds) - second * 1000);
+  return `${named.text}${fraction.padStart(3, '0')}${String(nth).padStart(6, '0')}`;
 }
+
+/** Thousands of generations may begin in one second. */
+let named = { second: Number.NaN, text: '' };
 
 const TIME = /^\.\.(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)\.(\d{1,3})/;
 

@@ -1,5 +1,6 @@
 import { Broadcast } from '../../base/broadcast.ts';
 import type { Clock } from '../../base/clock.ts';
+import { OldestKeys } from '../../base/oldest-keys.ts';
 import { cutText } from '../../base/text.ts';
 import { type EventDraft, type EventRecorder, type InvolvedObject, involvedPod } from '../../objects/event.ts';
 
@@ -83,6 +84,9 @@ export class EventLog implements EventRecorder {
   readonly #listener: ((event: VolumeEvent) => void) | undefined;
   /** By object, reason and message, least recently recorded first, as is each object's set. */
   readonly #events = new Map<string, RecordedEvent>();
+  readonly #oldest = new OldestKeys(this.#events);
+  /** Milliseconds since 1970 UTC. No event expires before. */
+  #nextExpiry = 0;
   readonly #keysOfObject = new Map<string, Set<string>>();
   readonly #similar = new SimilarEvents();
   readonly #volumeReaders = new Broadcast<VolumeEvent>('watch volumes', READER_LIMIT);
@@ -142,16 +146,19 @@ export class EventLog implements EventRecorder {
     return this.#readers.read(first, (event) => matches(event, filter), signal);
   }
 
-  #put(object: string, key: string, draft: EventDraft, now: number): void {
+  #put(object: string, key: string, { involved, type, reason, message }: EventDraft, now: number): void {
     const before = this.#events.get(key);
     const keys = this.#keysOfObject.get(object) ?? new Set();
     if (before !== undefined) this.#remove(key);
-    else if (keys.size >= MAX_EVENTS_OF_OBJECT) this.#removeFirst(keys);
-    else if (this.#events.size >= MAX_EVENTS) this.#removeFirst(this.#events.keys());
+    else if (keys.size >= MAX_EVENTS_OF_OBJECT) this.#remove([...keys][0]);
+    else if (this.#events.size >= MAX_EVENTS) this.#remove(this.#oldest.next());
     this.#revision++;
     const event: RecordedEvent = {
-      ...draft,
-      id: before?.id ?? `${draft.involved.name}.${now.toString(16)}${this.#revision.toString(16)}`,
+      involved: before?.involved ?? involved,
+      type,
+      reason,
+      message: before?.message === message ? before.message : message,
+      id: before?.id ?? `${involved.name}.${now.toString(16)}${this.#revision.toString(16)}`,
       count: (before?.count ?? 0) + 1,
       firstTime: before?.firstTime ?? now,
       lastTime: now,
@@ -162,14 +169,9 @@ export class EventLog implements EventRecorder {
     this.#readers.send(event);
   }
 
-  #removeFirst(keys: Iterable<string>): void {
-    const [first] = keys;
-    if (first !== undefined) this.#remove(first);
-  }
-
-  #remove(key: string): void {
-    const event = this.#events.get(key);
-    if (event === undefined) return;
+  #remove(key: string | undefined): void {
+    const event = key === undefined ? undefined : this.#events.get(key);
+    if (key === undefined || event === undefined) return;
     this.#events.delete(key);
     const object = keyOfObject(event.involved);
     const keys = this.#keysOfObject.get(object);
@@ -178,10 +180,14 @@ export class EventLog implements EventRecorder {
   }
 
   #expire(now: number): void {
+    // The clock may have been set back.
+    if (now < this.#nextExpiry && now >= this.#nextExpiry - KEPT_MS) return;
     for (const [key, { lastTime }] of this.#events) {
-      if (lastTime > now - KEPT_MS) return;
+      this.#nextExpiry = lastTime + KEPT_MS;
+      if (now < this.#nextExpiry) return;
       this.#remove(key);
     }
+    this.#nextExpiry = now + KEPT_MS;
   }
 }
 
@@ -253,16 +259,15 @@ type Group = { readonly messages: Set<string>; readonly lastTime: number };
 class SimilarEvents {
   /** Least recently seen first. */
   readonly #groups = new Map<string, Group>();
+  readonly #oldest = new OldestKeys(this.#groups);
 
   /** True for the first different messages since the group was quiet. `now` in milliseconds. */
   admits(key: string, message: string, now: number): boolean {
     const known = this.#groups.get(key);
     const messages = known !== undefined && now - known.lastTime < QUIET_MS ? known.messages : new Set<string>();
     this.#groups.delete(key);
-    for (const [oldest, { lastTime }] of this.#groups) {
-      if (now - lastTime < QUIET_MS && this.#groups.size < MAX_GROUPS) break;
-      this.#groups.delete(oldest);
-    }
+    const oldest = this.#groups.size < MAX_GROUPS ? undefined : this.#oldest.next();
+    if (oldest !== undefined) this.#groups.delete(oldest);
     this.#groups.set(key, { messages, lastTime: now });
     if (messages.size < MAX_MESSAGES) messages.add(message);
     return messages.has(message);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
+import { OldestKeys } from '../../base/oldest-keys.ts';
 import { type Backoff, delays, retry, Wakeup } from '../../base/retry.ts';
 import type { Slices } from '../../base/steps.ts';
 import { type ObjectRef, refKey } from '../../objects/object.ts';
@@ -44,7 +45,7 @@ export class Freshness implements AsyncDisposable {
   /** Requests whose refresh has not begun. */
   readonly #requests = new Map<Refreshable, Trigger>();
   /** Volumes with a request that no worker has picked yet. */
-  readonly #queue = new Set<Refreshable>();
+  readonly #queue = new FairQueue<Refreshable>();
   readonly #workers = new Set<Promise<void>>();
   #sync: Disposable | undefined;
 
@@ -59,14 +60,14 @@ export class Freshness implements AsyncDisposable {
     this.#entryOf(volume)?.following.follow(refs);
   }
 
-  /** Refreshes the volume when its turn comes. `since`: see `Trigger`. */
-  request(volume: Refreshable, since?: number): void {
+  /** Refreshes the volume when its turn comes, in turn with those of other causes. `since`: see `Trigger`. */
+  request(volume: Refreshable, since?: number, cause = ''): void {
     if (this.#stop.signal.aborted) return;
     const before = this.#requests.get(volume);
     const isLook = since === undefined || before?.isLook === true;
     this.#requests.set(volume, { since: before?.since ?? since, isLook });
     if (before !== undefined) return;
-    this.#queue.add(volume);
+    this.#queue.add(volume, cause);
     if (this.#workers.size < CONCURRENCY) this.#startWorker();
   }
 
@@ -153,7 +154,8 @@ export class Freshness implements AsyncDisposable {
     if (this.#stop.signal.aborted) return undefined;
     let entry = this.#entries.get(volume);
     if (entry === undefined) {
-      entry = { following: new Following(this.#source, ({ observedAt }) => this.request(volume, observedAt)) };
+      const onChange = ({ ref, observedAt }: ObjectChange) => this.request(volume, observedAt, refKey(ref));
+      entry = { following: new Following(this.#source, onChange) };
       this.#entries.set(volume, entry);
     }
     return entry;
@@ -172,9 +174,8 @@ export class Freshness implements AsyncDisposable {
     for (;;) {
       // Also before the first: the store reports changes synchronously, and those of one moment become one refresh.
       await this.#slices.next();
-      const [volume] = this.#queue;
-      if (volume === undefined || this.#stop.signal.aborted) return;
-      this.#queue.delete(volume);
+      const volume = this.#stop.signal.aborted ? undefined : this.#queue.next();
+      if (volume === undefined) return;
       try {
         await volume.keepFresh(() => this.#take(volume), this.#stop.signal);
       } catch {
@@ -188,6 +189,49 @@ export class Freshness implements AsyncDisposable {
     const trigger = this.#requests.get(volume);
     this.#requests.delete(volume);
     return trigger;
+  }
+}
+
+/** Gives one item of each cause in turn, so that a change of one volume need not wait for a change of thousands. */
+class FairQueue<T> {
+  readonly #causes = new Map<string, { readonly items: Set<T>; readonly oldest: OldestKeys<T> }>();
+  readonly #causeOf = new Map<T, string>();
+
+  get size(): number {
+    return this.#causeOf.size;
+  }
+
+  /** The item must not be in the queue. */
+  add(item: T, cause: string): void {
+    let queued = this.#causes.get(cause);
+    if (queued === undefined) {
+      const items = new Set<T>();
+      queued = { items, oldest: new OldestKeys(items) };
+      this.#causes.set(cause, queued);
+    }
+    queued.items.add(item);
+    this.#causeOf.set(item, cause);
+  }
+
+  delete(item: T): void {
+    const cause = this.#causeOf.get(item);
+    if (cause === undefined) return;
+    this.#causeOf.delete(item);
+    const items = this.#causes.get(cause)?.items;
+    items?.delete(item);
+    if (items?.size === 0) this.#causes.delete(cause);
+  }
+
+  next(): T | undefined {
+    const [first] = this.#causes;
+    if (first === undefined) return undefined;
+    const [cause, queued] = first;
+    const item = queued.oldest.next();
+    // The next turn is another cause's.
+    this.#causes.delete(cause);
+    this.#causes.set(cause, queued);
+    if (item !== undefined) this.delete(item);
+    return item;
   }
 }
 

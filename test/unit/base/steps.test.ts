@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { finish, guarded, Slices, type Steps } from '../../../src/base/steps.ts';
+import { finish, guarded, SLICE_MS, Slices, type Steps } from '../../../src/base/steps.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
 
 /** Work of so many steps, each of which takes a millisecond. */
@@ -31,7 +31,7 @@ async function turnsOf(done: readonly number[], running: unknown): Promise<numbe
 describe('work in slices', () => {
   test('what fits into one is done at once, without a promise', () => {
     const clock = new ManualClock();
-    expect(new Slices(clock).run(work(clock, 4))).toBe('done');
+    expect(new Slices(clock).run(work(clock, SLICE_MS - 1))).toBe('done');
   });
 
   test('what is left goes on at the next turns, and holds none of them longer than a slice', async () => {
@@ -41,7 +41,7 @@ describe('work in slices', () => {
     const turns = await turnsOf(done, running);
     expect(await running).toBe('done');
     expect(turns.reduce((sum, steps) => sum + steps, 0)).toBe(23);
-    expect(Math.max(...turns)).toBe(5);
+    expect(Math.max(...turns)).toBe(SLICE_MS);
   });
 
   test('several share the slice of a turn', async () => {
@@ -52,7 +52,7 @@ describe('work in slices', () => {
     const [, ...turns] = await turnsOf(done, Promise.all(running));
     expect(done.length).toBe(60);
     // Between two looks of the test there may be the end of one turn and the beginning of the next.
-    expect(Math.max(...turns)).toBeLessThanOrEqual(10);
+    expect(Math.max(...turns)).toBeLessThanOrEqual(2 * SLICE_MS);
   });
 
   test('a failure comes as it is, thrown at once or rejected later', async () => {

@@ -1,12 +1,15 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import type { Clock } from '../../../src/base/clock.ts';
 import { KeyedLock } from '../../../src/base/keyed-lock.ts';
+import { Slices } from '../../../src/base/steps.ts';
 import { BoundVolume } from '../../../src/mount/bind/bound-volume.ts';
+import { Freshness } from '../../../src/projection/freshness/freshness.ts';
 import { BoundedSource, CachedSource, UnfollowedSource } from '../../../src/stores/change-detection.ts';
-import type { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
+import { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
 import type { Source } from '../../../src/stores/store.ts';
 import { secretDraft } from '../../support/objects/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
 import { volumeId } from '../../support/volume/volume-content.ts';
 
 const PERIOD = 60_000;
@@ -224,4 +227,25 @@ describe('refresh', () => {
     expect(await world.projector.refresh(undefined, NEVER)).toEqual(said);
     expect(await world.projector.refresh(name, NEVER)).toEqual(said);
   });
+});
+
+test('changes of several objects take turns: one volume does not wait for the hundreds of another object', async () => {
+  const world = new ManualClock();
+  const source = new MemoryStore({ clock: world, ready: true });
+  await using freshness = new Freshness({ source, clock: world, slices: new Slices(world) });
+  const order: string[] = [];
+  const volume = (name: string) => ({
+    keepFresh: async (take: () => unknown) => {
+      if (take() !== undefined) order.push(name);
+    },
+  });
+  const many = Array.from({ length: 300 }, (_, index) => volume(`of a ${index}`));
+  for (const each of many) freshness.request(each, 0, 'Secret/default/a');
+  for (const name of ['of b', 'of c']) freshness.request(volume(name), 0, name);
+  const dropped = volume('dropped');
+  freshness.request(dropped, 0, 'of d');
+  freshness.forget(dropped);
+  await freshness.idle();
+  expect(order.slice(0, 4)).toEqual(['of a 0', 'of b', 'of c', 'of a 1']);
+  expect(order.slice(4)).toEqual(many.slice(2).map((_, index) => `of a ${index + 2}`));
 });
