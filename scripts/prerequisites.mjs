@@ -21,6 +21,12 @@ export const PREREQUISITES = [
     isHeavy: true,
   },
   {
+    suite: 'systemd',
+    reason: 'needs root that may mount, systemd, and "npm run test:systemd"',
+    isThere: canBootSystemd,
+    isHeavy: true,
+  },
+  {
     suite: 'hostile',
     reason: 'needs root that may mount, and "npm run test:hostile"',
     isThere: () => process.env.LANTERN_HOSTILE_SEED !== undefined && mayMount(),
@@ -39,6 +45,12 @@ export const PREREQUISITES = [
     isHeavy: true,
   },
 ];
+
+/** True if the suite was asked for and this machine's systemd can be booted in namespaces. */
+export function canBootSystemd() {
+  const isAsked = process.env.LANTERN_TEST_BOOT_SYSTEMD === '1';
+  return isAsked && hasSystemdAnalyze() && existsSync('/usr/lib/systemd/systemd') && mayMount();
+}
 
 /** True if unit files can be checked here, which needs no running systemd. */
 export function hasSystemdAnalyze() {
