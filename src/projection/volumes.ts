@@ -81,7 +81,9 @@ export class Volumes implements Projector, AsyncDisposable {
 
   /** Takes over what an earlier daemon left. Must end before the first call, which has to find the volumes. */
   async takeOver(): Promise<void> {
-    for (const resumed of this.#dependencies.publisher.resume()) {
+    const { publisher, slices } = this.#dependencies;
+    for (const resumed of publisher.resume()) {
+      await slices.next();
       await this.#at(resumed.volume.directoryName).takeOver(resumed);
     }
   }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { LanternClient } from '../../rpc/client.ts';
 import { type Cli, withExamples } from '../command.ts';
-import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { callAhead, forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { printable } from '../output/text.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -27,8 +27,12 @@ export function unmountCommand(command: Command, cli: Cli): void {
       checkUsage(targets, options);
       await withDaemon(cli, command, async (daemon) => {
         const unmountings = await find(cli, daemon, targets, options);
-        const allWell = await forEach(cli.terminal, unmountings, async ({ volumeId, target }) => {
-          await daemon.projector.unmount({ volumeId, targetPath: target ?? '' }, { signal: cli.signal });
+        const answerTo = callAhead(unmountings, ({ volumeId, target }) =>
+          daemon.projector.unmount({ volumeId, targetPath: target ?? '' }, { signal: cli.signal }),
+        );
+        const allWell = await forEach(cli.terminal, unmountings, async (unmounting) => {
+          const { volumeId, target } = unmounting;
+          await answerTo(unmounting);
           const from = target === undefined ? 'all of its targets' : printable(target);
           cli.terminal.print(`volume "${printable(volumeId)}" unmounted from ${from}`);
         });
@@ -57,12 +61,13 @@ async function find(
       ? [{ volumeId: id, target: undefined }]
       : given.map((target) => ({ volumeId: id, target: absoluteTarget(target) }));
   }
-  const volumes = await listVolumes(cli, daemon);
-  const idAt = (target: string): string | undefined =>
-    volumes.find(({ publications }) => publications.some(({ targetPath }) => targetPath === target))?.volumeId;
+  const idAt = new Map<string, string>();
+  for (const { volumeId, publications } of await listVolumes(cli, daemon)) {
+    for (const { targetPath } of publications) idAt.set(targetPath, volumeId);
+  }
   return given.map((named) => {
     // A link that was put on the path after the mount does not change the target.
-    const target = idAt(resolve(named)) === undefined ? absoluteTarget(named) : resolve(named);
-    return { volumeId: idAt(target) ?? volumeIdFor(target), target };
+    const target = idAt.has(resolve(named)) ? resolve(named) : absoluteTarget(named);
+    return { volumeId: idAt.get(target) ?? volumeIdFor(target), target };
   });
 }
