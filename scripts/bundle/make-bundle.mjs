@@ -45,6 +45,13 @@ await Promise.all([
     entryPoints: { main: 'src/launcher.ts', 'spec/parser/parse-thread': 'src/spec/parser/parse-thread.ts' },
     banner: { js: MODULE_URL },
   }),
+  // Its types name those of gRPC, so it shares gRPC with the program that imports it.
+  build({
+    ...SHARED,
+    entryPoints: { client: 'src/client.ts' },
+    external: [...EXTERNAL, '@grpc/grpc-js'],
+    banner: { js: MODULE_URL },
+  }),
 ]);
 makeAscii(join(directory, 'lantern.js'));
 // The package's other scripts are modules.

@@ -22,7 +22,7 @@ const FOLDERS = `
   .split(/\s+/);
 
 /** What puts the others together: the table of commands, the daemon and the process. */
-const OUTSIDE = ['src/cli/program.ts', 'src/daemon.ts', 'src/launcher.ts', 'src/main.ts'];
+const OUTSIDE = ['src/cli/program.ts', 'src/client.ts', 'src/daemon.ts', 'src/launcher.ts', 'src/main.ts'];
 
 const PLACES = [...FOLDERS, ...OUTSIDE];
 
