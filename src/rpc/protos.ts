@@ -57,6 +57,19 @@ function typeOf(codec: Codec): MessageType {
   };
 }
 
+/** A message that goes to many watchers is encoded once, and kept as long as one of them waits for it. */
+function onceEach(serialize: MessageType['serialize']): MessageType['serialize'] {
+  const known = new WeakMap<object, Buffer>();
+  return (object) => {
+    let bytes = known.get(object);
+    if (bytes === undefined) {
+      bytes = serialize(object);
+      known.set(object, bytes);
+    }
+    return bytes;
+  };
+}
+
 /** A method, and what is in its requests. */
 export type ShapedMethod = MethodDefinition<object, object> & { readonly requestShape: MessageShape };
 
@@ -69,7 +82,7 @@ function definitionOf(service: string): Readonly<Record<string, ShapedMethod>> {
       responseStream,
       requestSerialize: asked.serialize,
       requestDeserialize: asked.deserialize,
-      responseSerialize: answered.serialize,
+      responseSerialize: responseStream ? onceEach(answered.serialize) : answered.serialize,
       responseDeserialize: answered.deserialize,
       requestShape: request,
     };

@@ -166,7 +166,19 @@ export function weightOfVolume(status: VolumeStatus): number {
   return Math.max(bytes, MIN_WEIGHT);
 }
 
+/** The same message for all watchers of an event. */
 export function eventToWire(event: VolumeEvent): WireEvent {
+  let wire = eventMessages.get(event);
+  if (wire === undefined) {
+    wire = makeEvent(event);
+    eventMessages.set(event, wire);
+  }
+  return wire;
+}
+
+const eventMessages = new WeakMap<VolumeEvent, WireEvent>();
+
+function makeEvent(event: VolumeEvent): WireEvent {
   const head = { volumeId: event.volumeId, namespace: event.namespace, time: new Date(event.time).toISOString() };
   switch (event.type) {
     case 'mounted':

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { definitionToWire, parseWireDefinition, parseWirePod } from '../../../../src/rpc/lantern/projector-messages.ts';
+import type { VolumeEvent } from '../../../../src/projection/events/event-log.ts';
+import {
+  definitionToWire,
+  eventToWire,
+  parseWireDefinition,
+  parseWirePod,
+} from '../../../../src/rpc/lantern/projector-messages.ts';
 import { lantern } from '../../../../src/rpc/protos.ts';
 import { parserHere } from '../../../../src/spec/parser/parse-tasks.ts';
 import type { VolumeDefinition } from '../../../../src/spec/volume-spec.ts';
@@ -94,4 +100,15 @@ describe('pod facts', () => {
       faults: [{ field, message: expect.stringContaining('no more than 262144 bytes') }],
     });
   });
+});
+
+it('an event is made and encoded once, however many watch it', () => {
+  const head = { volumeId: 'v', namespace: 'default', pod: undefined, time: 0 } as const;
+  const [event, equal] = [1, 2].map((): VolumeEvent => ({ ...head, type: 'mounted', target: '/t' }));
+  if (event === undefined || equal === undefined) throw new Error('no event');
+  const { responseSerialize } = lantern.Projector.service.WatchVolumes;
+  const encoded = responseSerialize(eventToWire(event));
+  expect(responseSerialize(eventToWire(event))).toBe(encoded);
+  expect(responseSerialize(eventToWire(equal))).not.toBe(encoded);
+  expect(responseSerialize(eventToWire(equal))).toEqual(encoded);
 });
