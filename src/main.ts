@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './base/clock.ts';
@@ -12,6 +13,8 @@ import { processTerminal } from './cli/terminal.ts';
 /** The first signal asks for an orderly end. It removes its handler, so a second one ends the process at once. */
 function abortOnSignals(): AbortSignal {
   const controller = new AbortController();
+  // Not a leak: every call under way listens to it.
+  setMaxListeners(0, controller.signal);
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
   return controller.signal;
 }

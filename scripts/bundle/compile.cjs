@@ -4,6 +4,7 @@
 const { readFileSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
+const v8 = require('node:v8');
 const { Script } = require('node:vm');
 const { crc32 } = require('node:zlib');
 
@@ -11,6 +12,9 @@ const [node = '', , directory = '', name, ...commands] = process.argv;
 const place = join(__dirname, '../../dist');
 const filename = join(place, 'lantern.js');
 const script = new Script(readFileSync(join(directory, 'lantern.js'), 'latin1'), { filename });
+
+// V8 would note the flags that the daemon sets later, and refuse the code where they are not set yet.
+v8.setFlagsFromString = () => {};
 
 function runNext() {
   const command = commands.shift();

@@ -39,42 +39,19 @@ export async function forEach<T>(
     try {
       await action(item);
     } catch (error) {
-      if (!(error instanceof LanternError) || GENERAL.includes(error.code)) throw error;
+      const complaint = toComplaint(error);
+      if (complaint === undefined) throw error;
       allWell = false;
-      complain(`lantern: ${printable(error.message)}`);
+      complain(complaint);
     }
   }
   return allWell;
 }
 
-/** Calls under way at once. */
-const AHEAD = 16;
-
-/**
- * For a loop that waits for the call of each item in turn: the calls of the next items are under way by then. Returns
- * the function that waits. After an error that ends the loop, no further call begins.
- */
-export function callAhead<T extends object, R>(
-  items: readonly T[],
-  call: (item: T) => Promise<R>,
-): (item: T) => Promise<R> {
-  const waiting = items.values();
-  const answers = new Map<T, Promise<R>>();
-  return async (item) => {
-    while (answers.size < AHEAD) {
-      const next = waiting.next();
-      if (next.done === true) break;
-      const answer = call(next.value);
-      // The loop may end before it waits for it.
-      answer.catch(() => {});
-      answers.set(next.value, answer);
-    }
-    try {
-      return await (answers.get(item) ?? call(item));
-    } finally {
-      answers.delete(item);
-    }
-  };
+/** The line for an error that concerns one item; undefined for others. */
+export function toComplaint(error: unknown): string | undefined {
+  const isOfItem = error instanceof LanternError && !GENERAL.includes(error.code);
+  return isOfItem ? `lantern: ${printable(error.message)}` : undefined;
 }
 
 /** The only place that decides exit codes. */

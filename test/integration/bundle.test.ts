@@ -1,13 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { compiled, TOP } from '../support/suite/compiled.ts';
 import { TempDir } from '../support/suite/temp-dir.ts';
 
 const { version } = JSON.parse(readFileSync(join(TOP, 'package.json'), 'utf8'));
-const dist = (name: string) => join(compiled('src/main.ts'), '..', name);
+// A build may take longer than a test.
+const DIST = dirname(compiled('src/main.ts'));
+const dist = (name: string) => join(DIST, name);
 
 /** A package with the launcher alone. */
 function packageWithLauncher(): TempDir {

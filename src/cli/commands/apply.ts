@@ -4,8 +4,9 @@ import type { Declared } from '../../objects/declared.ts';
 import { describeRef, type ObjectKind, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import { mergeRequest } from '../../rpc/lantern/object-messages.ts';
+import { callsInOrder, dependsOn } from '../calls-in-order.ts';
 import { type Cli, withExamples } from '../command.ts';
-import { forEach, PARTLY_FAILED } from '../exit.ts';
+import { PARTLY_FAILED } from '../exit.ts';
 import { nameOfKind } from '../kinds.ts';
 import { readObject } from '../objects/collect-objects.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
@@ -57,12 +58,17 @@ async function applyAll(
   options: Options,
 ): Promise<void> {
   const answers: Answer[] = [];
-  const allWell = await forEach(cli.terminal, objects, async (object) => {
-    const answer = await applyOne(cli, daemon, object, options.dryRun).catch((error: unknown) => {
-      throw namingObject(error, object);
-    });
-    answers.push(answer);
-    if (options.output !== 'json') cli.terminal.print(lineFor(answer, options));
+  const allWell = await callsInOrder(cli.terminal, objects, {
+    call: async (object) => {
+      return await applyOne(cli, daemon, object, options.dryRun).catch((error: unknown) => {
+        throw namingObject(error, object);
+      });
+    },
+    tell: (answer) => {
+      answers.push(answer);
+      if (options.output !== 'json') cli.terminal.print(lineFor(answer, options));
+    },
+    follows: (object, earlier) => dependsOn(refOf(object.draft), refOf(earlier.draft)),
   });
   if (options.output === 'json') cli.terminal.print(formatJson(answers));
   if (!allWell) throw PARTLY_FAILED;

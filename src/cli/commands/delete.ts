@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { LanternError } from '../../base/errors.ts';
+import { hasCode } from '../../base/errors.ts';
 import { type ObjectRef, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
+import { callsInOrder, dependsOn } from '../calls-in-order.ts';
 import { type Cli, withExamples } from '../command.ts';
-import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { nameOfKind, parseSelections, selectorOf } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
@@ -86,15 +87,22 @@ function selectionOf(
 }
 
 async function deleteAll(cli: Cli, daemon: LanternClient, refs: readonly ObjectRef[], options: Options): Promise<void> {
-  const allWell = await forEach(cli.terminal, refs, async (ref) => {
-    try {
-      await daemon.objects.delete({ ref }, { signal: cli.signal });
-    } catch (error) {
-      if (options.ignoreNotFound && error instanceof LanternError && error.code === 'not-found') return;
-      throw error;
-    }
-    const { singular } = nameOfKind(ref.kind);
-    cli.terminal.print(options.output === 'name' ? `${singular}/${ref.name}` : `${singular} "${ref.name}" deleted`);
+  const allWell = await callsInOrder(cli.terminal, refs, {
+    call: async (ref) => {
+      try {
+        await daemon.objects.delete({ ref }, { signal: cli.signal });
+        return true;
+      } catch (error) {
+        if (options.ignoreNotFound && hasCode(error, 'not-found')) return false;
+        throw error;
+      }
+    },
+    tell: (wasThere, ref) => {
+      if (!wasThere) return;
+      const { singular } = nameOfKind(ref.kind);
+      cli.terminal.print(options.output === 'name' ? `${singular}/${ref.name}` : `${singular} "${ref.name}" deleted`);
+    },
+    follows: dependsOn,
   });
   if (!allWell) throw PARTLY_FAILED;
 }

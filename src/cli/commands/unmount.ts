@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { LanternClient } from '../../rpc/client.ts';
+import { callsInOrder } from '../calls-in-order.ts';
 import { type Cli, withExamples } from '../command.ts';
-import { callAhead, forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { printable } from '../output/text.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
@@ -27,14 +28,14 @@ export function unmountCommand(command: Command, cli: Cli): void {
       checkUsage(targets, options);
       await withDaemon(cli, command, async (daemon) => {
         const unmountings = await find(cli, daemon, targets, options);
-        const answerTo = callAhead(unmountings, ({ volumeId, target }) =>
-          daemon.projector.unmount({ volumeId, targetPath: target ?? '' }, { signal: cli.signal }),
-        );
-        const allWell = await forEach(cli.terminal, unmountings, async (unmounting) => {
-          const { volumeId, target } = unmounting;
-          await answerTo(unmounting);
-          const from = target === undefined ? 'all of its targets' : printable(target);
-          cli.terminal.print(`volume "${printable(volumeId)}" unmounted from ${from}`);
+        const allWell = await callsInOrder(cli.terminal, unmountings, {
+          call: ({ volumeId, target }) =>
+            daemon.projector.unmount({ volumeId, targetPath: target ?? '' }, { signal: cli.signal }),
+          tell: (_answer, { volumeId, target }) => {
+            const from = target === undefined ? 'all of its targets' : printable(target);
+            cli.terminal.print(`volume "${printable(volumeId)}" unmounted from ${from}`);
+          },
+          follows: (one, earlier) => one.target === earlier.target,
         });
         if (!allWell) throw PARTLY_FAILED;
       });

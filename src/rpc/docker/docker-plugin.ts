@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DisposalStack } from '../../base/disposal-stack.ts';
 import { type Fields, orThrow, parseBy } from '../../base/parsed.ts';
 import { mapOf, textValue, through } from '../../base/schemas.ts';

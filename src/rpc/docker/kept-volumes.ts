@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { obstacleOf, toLanternError } from '../../base/errors.ts';
 import { makeDirectories, replaceFile, syncDirectory } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';

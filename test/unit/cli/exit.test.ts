@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { expect, test } from 'vitest';
 import { invalid, LanternError } from '../../../src/base/errors.ts';
-import { callAhead, commandEnded, endingOf, forEach, PARTLY_FAILED, wrongUsage } from '../../../src/cli/exit.ts';
+import { commandEnded, endingOf, PARTLY_FAILED, wrongUsage } from '../../../src/cli/exit.ts';
 
 test.each<[string, unknown, { exitCode: number; message: string | undefined }]>([
   ['help', new CommanderError(0, 'commander.helpDisplayed', '(outputHelp)'), { exitCode: 0, message: undefined }],
@@ -37,31 +37,4 @@ test('an interrupted command says so rather than what broke because of it', () =
   expect(endingOf(AbortSignal.abort().reason, true)).toEqual({ exitCode: 1, message: 'interrupted' });
   expect(endingOf(new LanternError('internal', 'x'), true)).toEqual({ exitCode: 1, message: 'x' });
   expect(endingOf(wrongUsage('no'), true).exitCode).toBe(2);
-});
-
-test('calls begin some items ahead, are waited for in order, and stop with the loop', async () => {
-  const items = Array.from({ length: 40 }, (_, index) => ({ index }));
-  const begun: number[] = [];
-  let [underWay, most] = [0, 0];
-  const answerTo = callAhead(items, async ({ index }) => {
-    begun.push(index);
-    underWay += 1;
-    most = Math.max(most, underWay);
-    await Promise.resolve();
-    underWay -= 1;
-    if (index === 3) throw new LanternError('not-found', 'no such volume');
-    if (index === 8) throw new LanternError('unavailable', 'the daemon is gone');
-    return index;
-  });
-  const [answers, complaints] = [[] as number[], [] as string[]];
-  const loop = forEach({ complain: (text) => void complaints.push(text) }, items, async (item) => {
-    answers.push(await answerTo(item));
-  });
-  await expect(loop).rejects.toThrow('the daemon is gone');
-  expect({ answers, complaints }).toEqual({
-    answers: [0, 1, 2, 4, 5, 6, 7],
-    complaints: ['lantern: no such volume'],
-  });
-  expect(begun).toEqual(items.slice(0, begun.length).map(({ index }) => index));
-  expect([most, begun.length]).toEqual([16, 24]);
 });
