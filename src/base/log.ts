@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type Log = Logger;
@@ -17,8 +18,16 @@ const SECRET_FIELDS = [
   'password',
 ];
 
-/** Logs to stderr by default. Errors are logged without their `cause`, which may quote secrets in a parser's input. */
-export function createLog(level: LogLevel, format: LogFormat, destination?: DestinationStream): Log {
+/**
+ * Logs to stderr by default; text for systemd's journal begins with the priority instead of time and level. Errors are logged without their
+ * `cause`, which may quote secrets in a parser's input.
+ */
+export function createLog(
+  level: LogLevel,
+  format: LogFormat,
+  destination?: DestinationStream,
+  isForJournal = destination === undefined && isJournal(process.env.JOURNAL_STREAM),
+): Log {
   const redacted = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
   const sink = destination ?? pino.destination({ fd: 2, sync: true });
   return pino(
@@ -30,7 +39,7 @@ export function createLog(level: LogLevel, format: LogFormat, destination?: Dest
       serializers: { err: describeError, error: describeError },
       formatters: { level: (label) => ({ level: label }) },
     },
-    format === 'json' ? sink : textStream(sink),
+    format === 'json' ? sink : textStream(sink, isForJournal ? journalHead : textHead),
   );
 }
 
@@ -41,15 +50,29 @@ function describeError(error: unknown): unknown {
   return { code: 'code' in error ? error.code : error.name, message: error.message };
 }
 
-/** Formats an entry as one line: time, level, message, then `key=value` pairs. */
-function textStream(sink: DestinationStream): DestinationStream {
+/** True if stderr is the journal's stream: `JOURNAL_STREAM` is its device and inode. */
+function isJournal(stream: string | undefined): boolean {
+  const { dev, ino } = fstatSync(2, { bigint: true });
+  return stream === `${dev}:${ino}`;
+}
+
+type Head = (time: string, level: string) => string;
+
+const textHead: Head = (time, level) => `${time} ${level.toUpperCase().padEnd(5)} `;
+
+/** As in sd-daemon(3). The journal has its own times. */
+const PRIORITIES: Readonly<Record<string, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 7 };
+const journalHead: Head = (_, level) => `<${PRIORITIES[level] ?? 6}>`;
+
+/** Formats an entry as one line: time and level, message, then `key=value` pairs. */
+function textStream(sink: DestinationStream, head: Head): DestinationStream {
   return {
     write(line: string): void {
       const { time, level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
       const pairs = Object.entries(rest).map(([key, value]) => {
         return ` ${key}=${typeof value === 'string' && /^\S+$/.test(value) ? value : JSON.stringify(value)}`;
       });
-      sink.write(`${String(time)} ${String(level).toUpperCase().padEnd(5)} ${String(msg ?? '')}${pairs.join('')}\n`);
+      sink.write(`${head(String(time), String(level))}${String(msg ?? '')}${pairs.join('')}\n`);
     },
   };
 }

@@ -48,3 +48,13 @@ it('drops what is below its level', () => {
   log.warn('loud');
   expect(lines).toHaveLength(1);
 });
+
+it('has priorities for the journal in place of time and level', () => {
+  const lines: string[] = [];
+  const log = createLog('trace', 'text', { write: (line) => void lines.push(line) }, true);
+  log.error('a');
+  log.warn({ unit: 'b' }, 'b');
+  log.info('c');
+  log.trace('d');
+  expect(lines).toEqual(['<3>a\n', '<4>b unit=b\n', '<6>c\n', '<7>d\n']);
+});
