@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { vi } from 'vitest';
 import { descendantsOf, send } from '../../../scripts/leftovers.mjs';
-import { TOP } from '../suite/compiled.ts';
+import { compiled, TOP } from '../suite/compiled.ts';
 import { TempDir } from '../suite/temp-dir.ts';
 
 const run = promisify(execFile);
@@ -29,6 +29,8 @@ export class BootedSystemd implements AsyncDisposable {
   }
 
   static async boot(): Promise<BootedSystemd> {
+    // It also brings `dist` up to date.
+    compiled('src/main.ts');
     const directory = new TempDir();
     const args = ['--mount', 'sh', SCRIPT, directory.path, basename(directory.path)];
     const child = spawn('unshare', args, { stdio: ['ignore', 'ignore', 'pipe'] });
