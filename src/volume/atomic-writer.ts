@@ -41,10 +41,10 @@ type AtomicWriteOptions = {
  *  2. Read the current generation, unless it is known. It is unknown before the first write and after a failed one.
  *  3. Compare bytes, modes, owners, paths and visible links. All equal: nothing happens.
  *  4. Make the directory of the new generation, if there is room for it.
- *  5. Make its directories, and its files: created 0600, written, given to their owners, then their modes.
+ *  5. Make its directories, closed to others, and its files: written, given to their owners, then their modes.
  *  6. Give the directories to the mount group, and set their modes whatever the umask.
  *  7. Make the link `..data_tmp` to the new generation.
- *  8. Rename it over `..data`. This is the one atomic point.
+ *  8. Rename it over `..data`. This is the one atomic point. The first `..data` is made in its place: nothing was shown.
  *  9. Make the visible links that are missing.
  * 10. Remove the visible links whose element is gone.
  * 11. Retire the old generation.
@@ -108,8 +108,9 @@ export function* writeAtomically(
       if (path !== '') fs.mkdir(`${directory}/${path}`, 0o700);
       yield;
     }
+    const lost = fs.umask();
     for (const [path, { bytes, mode, user, group = payload.mountGroup }] of payload.files) {
-      createFile(fs, `${directory}/${path}`, bytes, { user, group }, mode);
+      createFile(fs, `${directory}/${path}`, bytes, { user, group }, mode, lost);
       yield;
     }
 
@@ -122,10 +123,13 @@ export function* writeAtomically(
     // 7
     if (listing.hasFalseDataLink) yield* makeWay(volume, DATA_LINK);
     listing.hasFalseDataLink = false;
-    fs.symlink(generation, volume.at(NEXT_DATA_LINK));
+    if (listing.hasDataLink) {
+      fs.symlink(generation, volume.at(NEXT_DATA_LINK));
 
-    // 8
-    fs.rename(volume.at(NEXT_DATA_LINK), volume.at(DATA_LINK));
+      // 8
+      fs.rename(volume.at(NEXT_DATA_LINK), volume.at(DATA_LINK));
+    } else fs.symlink(generation, volume.at(DATA_LINK));
+    listing.hasDataLink = true;
   } catch (error) {
     yield* takeBack(volume, generation);
     throw error;
@@ -167,7 +171,7 @@ function* sweep(volume: KnownVolume, retirement: Retirement): Steps<void> {
   if (left.length === 0) return;
   for (const generation of yield* retirement.sparing(left)) {
     // A generation that something is mounted on cannot be removed, and must not block updates.
-    if (yield* tryRemovingTree(volume.fs, volume.at(generation))) listing.generations.delete(generation);
+    yield* volume.tryRemovingGeneration(generation);
   }
 }
 

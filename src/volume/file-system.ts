@@ -11,6 +11,8 @@ import { byteOrderAmong } from '../payload/payload.ts';
 export interface VolumeFs {
   /** The owner of new files. */
   readonly owner: Owner;
+  /** The bits that a mode may lose when a file or directory is made with it. */
+  umask(): number;
   /** The mode is subject to the umask, as in the two methods that create a file. */
   mkdir(path: string, mode: number): void;
   /** Only an empty directory. */
@@ -77,6 +79,7 @@ const UNCHANGED = -1;
 /** The host's file system. Its calls block, so use it only for file systems in memory. */
 export const nodeFileSystem: VolumeFs = {
   owner: { user: process.geteuid?.() ?? 0, group: process.getegid?.() ?? 0 },
+  umask: () => process.umask(),
   mkdir: node.mkdirSync,
   rmdir: node.rmdirSync,
   readdir: (path) =>
@@ -168,12 +171,27 @@ export function readUsage(path: string): FileSystemUsage {
 /** Nobody but the daemon can open a file before it has its owner and mode. */
 const UNFINISHED_MODE = 0o600;
 
-/** Writes the bytes first, then sets the owner (if one is given), then the mode. */
-export function createFile(fs: VolumeFs, path: string, bytes: Uint8Array, owner: OwnerChange, mode: number): void {
-  const fd = fs.create(path, UNFINISHED_MODE);
+const ALL_BITS = 0o7777;
+
+/**
+ * Writes the bytes first, then sets the owner (if one is given), then the mode. A mode that loses no bit (`lost`, see
+ * `VolumeFs.umask`) is set at once: then the directory must be closed to others until the file is complete.
+ */
+export function createFile(
+  fs: VolumeFs,
+  path: string,
+  bytes: Uint8Array,
+  { user, group }: OwnerChange,
+  mode: number,
+  lost = ALL_BITS,
+): void {
+  const isGiven = user !== undefined || group !== undefined;
+  const isComplete = !isGiven && (mode & lost) === 0;
+  const fd = fs.create(path, isComplete ? mode : UNFINISHED_MODE);
   try {
     writeAll(fs, fd, bytes);
-    if (owner.user !== undefined || owner.group !== undefined) fs.fchown(fd, owner);
+    if (isComplete) return;
+    if (isGiven) fs.fchown(fd, { user, group });
     fs.fchmod(fd, mode);
   } finally {
     fs.close(fd);

@@ -21,7 +21,8 @@ type DirectoryAttributes = { readonly mode: number; readonly group: number };
 
 export const NO_CONTENTS: GenerationContents = { files: new Map(), directories: new Map(), hasStrangers: false };
 
-const DIRECTORY_MODE = 0o755;
+/** Of a volume's directories without a mount group. */
+export const DIRECTORY_MODE = 0o755;
 /** The setgid bit makes entries created inside inherit the group. */
 const GROUP_DIRECTORY_MODE = 0o2755;
 

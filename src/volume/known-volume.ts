@@ -1,8 +1,9 @@
-import { toLanternError } from '../base/errors.ts';
+import { errnoOf, toLanternError } from '../base/errors.ts';
 import { finish, type Steps } from '../base/steps.ts';
-import type { FileStamp, FileStatus, VolumeFs } from './file-system.ts';
+import { type FileStamp, type FileStatus, tryRemovingTree, type VolumeFs } from './file-system.ts';
 import {
   changedPaths,
+  DIRECTORY_MODE,
   type GenerationContents,
   hasSameDirectories,
   NO_CONTENTS,
@@ -22,6 +23,7 @@ type Listing = {
   readonly links: Set<string>;
   /** Visible names that somebody else created. */
   readonly strangers: Set<string>;
+  hasDataLink: boolean;
   hasNextDataLink: boolean;
   /** True if `..data` exists but is not a link. */
   hasFalseDataLink: boolean;
@@ -35,6 +37,7 @@ function emptyListing(root: Listing['root'] = { mode: 0, group: 0 }): Listing {
     generations: new Set(),
     links: new Set(),
     strangers: new Set(),
+    hasDataLink: false,
     hasNextDataLink: false,
     hasFalseDataLink: false,
   };
@@ -48,12 +51,14 @@ export class KnownVolume {
   #contents: GenerationContents | undefined;
   /** Visible names that this process has seen as the volume's own links. */
   readonly #own = new Set<string>();
+  /** Names in the replaced generations that this process wrote. */
+  readonly #replaced = new Map<string, GenerationPaths>();
 
   /** `isNew`: the daemon has just made the directory, so it is empty and need not be read. */
   constructor(fs: VolumeFs, directory: string, isNew = false) {
     this.fs = fs;
     this.directory = directory;
-    if (isNew) this.#listing = emptyListing();
+    if (isNew) this.#listing = emptyListing({ mode: DIRECTORY_MODE & ~fs.umask(), group: fs.owner.group });
   }
 
   at(name: string): string {
@@ -113,27 +118,51 @@ export class KnownVolume {
   }
 
   showing(generation: string, contents: GenerationContents): void {
+    const before = this.listing.generation;
+    if (before !== undefined && this.#contents !== undefined) this.#replaced.set(before, namesIn(this.#contents));
     this.listing.generation = generation;
     this.#contents = contents;
   }
 
-  removed(generation: string): void {
-    this.#listing?.generations.delete(generation);
+  /** Removes a generation that is not current. False if something in it cannot be removed, such as a busy mount. */
+  *tryRemovingGeneration(generation: string): Steps<boolean> {
+    const paths = this.#replaced.get(generation);
+    this.#replaced.delete(generation);
+    const isRemoved =
+      (paths !== undefined && (yield* this.#tryRemovingPaths(generation, paths))) ||
+      (yield* tryRemovingTree(this.fs, this.at(generation)));
+    if (isRemoved) this.#listing?.generations.delete(generation);
+    return isRemoved;
+  }
+
+  /** Removes what was written, without reading. False if there is something else. */
+  *#tryRemovingPaths(generation: string, paths: GenerationPaths): Steps<boolean> {
+    try {
+      yield* this.#removingPaths(generation, paths);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return false;
+    }
+  }
+
+  *#removingPaths(generation: string, { files, directories }: GenerationPaths): Steps<void> {
+    const root = this.at(generation);
+    for (const path of files) {
+      this.fs.unlink(`${root}/${path}`);
+      yield;
+    }
+    for (const path of directories) this.fs.rmdir(path === '' ? root : `${root}/${path}`);
   }
 
   /** Removes the directory and its known contents, without reading. The last rmdir fails if there is anything else. */
   *removing(): Steps<void> {
     if (this.#listing === undefined || this.#contents === undefined) return;
     const { root: status, generation, links } = this.#listing;
-    const { files, directories } = this.#contents;
+    const paths = namesIn(this.#contents);
     this.forget();
     if (generation !== undefined) {
-      const root = this.at(generation);
-      for (const path of files.keys()) {
-        this.fs.unlink(`${root}/${path}`);
-        yield;
-      }
-      for (const path of [...directories.keys()].reverse()) this.fs.rmdir(path === '' ? root : `${root}/${path}`);
+      yield* this.#removingPaths(generation, paths);
       yield;
       this.fs.unlink(this.at(DATA_LINK));
     }
@@ -152,7 +181,15 @@ export class KnownVolume {
     for (const name of this.#listing?.links ?? []) this.#own.add(name);
     this.#listing = undefined;
     this.#contents = undefined;
+    this.#replaced.clear();
   }
+}
+
+/** Of a generation, without its bytes: files, and directories from the innermost outwards. */
+type GenerationPaths = { readonly files: readonly string[]; readonly directories: readonly string[] };
+
+function namesIn({ files, directories }: GenerationContents): GenerationPaths {
+  return { files: [...files.keys()], directories: [...directories.keys()].reverse() };
 }
 
 function* readingListing(volume: KnownVolume): Steps<Listing> {
@@ -166,6 +203,7 @@ function* readingListing(volume: KnownVolume): Steps<Listing> {
     const target = type === 'symlink' ? fs.readlink(volume.at(name)) : undefined;
     if (name === DATA_LINK) {
       current = target;
+      listing.hasDataLink = type === 'symlink';
       listing.hasFalseDataLink = type !== 'symlink';
     } else if (name === NEXT_DATA_LINK) listing.hasNextDataLink = true;
     else if (isGenerationName(name) && type === 'directory') listing.generations.add(name);

@@ -11,6 +11,7 @@ export function createMemoryFileSystem(): VolumeFs {
   const isLink = (path: string) => memory.lstatSync(path).isSymbolicLink();
   return {
     owner: nodeFileSystem.owner,
+    umask: () => 0,
     mkdir: (path, mode) => void memory.mkdirSync(path, mode),
     rmdir: (path) => memory.rmdirSync(path),
     readdir: (path) =>
@@ -19,7 +20,12 @@ export function createMemoryFileSystem(): VolumeFs {
           ? [{ name: String(entry.name), type: fileType(entry) }]
           : [];
       }),
-    create: (path, mode) => memory.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
+    create(path, mode) {
+      // memfs would check the mode of the new file, too.
+      const fd = memory.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      memory.fchmodSync(fd, mode);
+      return fd;
+    },
     createOrEmpty: (path, mode) => memory.openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode),
     write: (fd, bytes) => memory.writeSync(fd, bytes),
     fchown(fd, owner) {

@@ -4,7 +4,7 @@ import { finish, guarded, Slices, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
-import { tryRemovingTree, type VolumeFs } from './file-system.ts';
+import type { VolumeFs } from './file-system.ts';
 import type { FileSummary } from './generation-contents.ts';
 import { findDamages, KnownVolume, PinnedStamps, VolumeStamp } from './known-volume.ts';
 import { GenerationNames } from './layout.ts';
@@ -70,8 +70,7 @@ export class VolumeWriter implements Disposable {
       binds: options.binds ?? noForeignBinds(new Slices(clock)),
       isOwnPlace: options.isOwnPlace ?? (() => true),
       *remove(generation) {
-        const isRemoved = yield* tryRemovingTree(fs, volume.at(generation));
-        if (isRemoved) volume.removed(generation);
+        const isRemoved = yield* volume.tryRemovingGeneration(generation);
         // The removal changed the directory's own stamp.
         forgetStamp();
         return isRemoved;

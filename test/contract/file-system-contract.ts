@@ -32,6 +32,20 @@ export function fileSystemContract(
       expect(errnoBy(() => fs.create(path, 0o600))).toBe('EEXIST');
     });
 
+    test.each([0, 0o022, 0o077])('a mode is exact under umask %o, also if it may be set at once', (mask) => {
+      using place = open();
+      const { fs, directory } = place;
+      const before = process.umask(mask);
+      try {
+        for (const mode of [0o400, 0o644, 0o666]) {
+          createFile(fs, `${directory}/${mode}`, Buffer.from('x'), {}, mode, fs.umask());
+          expect(fs.lstat(`${directory}/${mode}`)?.mode).toBe(mode);
+        }
+      } finally {
+        process.umask(before);
+      }
+    });
+
     test('an empty file and one of a megabyte are written whole', () => {
       using place = open();
       const { fs, directory } = place;

@@ -1,7 +1,6 @@
 import { readdirSync, renameSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { LinuxMounter } from '../../src/mount/linux/linux-mounter.ts';
-import { OpenedParent } from '../../src/mount/linux/opened-target.ts';
 import { isRoot } from '../support/host/privileges.ts';
 import { openDescriptors, withDescriptors } from '../support/host/process.ts';
 import { BindWorld, hostVolume } from '../support/mount/bind-world.ts';
@@ -16,7 +15,7 @@ describe.runIf(isRoot)('bind without descriptors (needs root)', () => {
     using world = new BindWorld();
     const { volume, target } = hostVolume(world);
     const before = [world.mounts(), openDescriptors()];
-    using _ = vi.spyOn(OpenedParent.prototype, 'openUnlessLink').mockImplementationOnce(noDescriptors);
+    using _ = vi.spyOn(LinuxMounter.prototype, 'identify').mockImplementationOnce(noDescriptors);
     const error = lanternErrorOf(() => volume.publish(target, undefined, []));
     expect(error).toMatchObject({ code: 'resource-exhausted', message: expect.stringContaining('ulimit') });
     expect([world.mounts(), openDescriptors()]).toEqual(before);

@@ -132,8 +132,9 @@ export function cover(
     // one before. A mount point cannot be renamed, so one look is enough.
     let isVisible = false;
     try {
-      using visible = parent.openUnlessLink();
-      isVisible = visible !== undefined && isSame(mounter.identify(visible), bound.identity);
+      isVisible = isSame(mounter.identify(parent), bound.identity);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
     } finally {
       if (!isVisible) bound.undo();
     }

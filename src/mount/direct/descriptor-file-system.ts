@@ -50,6 +50,8 @@ export function descriptorFileSystem(
   const { owner, write, fchown, fchmod, close } = nodeFileSystem;
   return {
     owner,
+    // A default access control list of the directory may take any bit.
+    umask: () => 0o7777,
     write,
     fchown,
     fchmod,

@@ -128,10 +128,15 @@ export class OpenedParent extends Opened {
   /** Removes an empty directory or file. Contents, links, mounts and devices stay. True if nothing is there now. */
   removeEmpty(): boolean {
     return this.#remove(() => {
-      const stats = lstatSync(this.path);
-      if (stats.isDirectory()) rmdirSync(this.path);
-      else if (stats.isFile() && stats.size === 0) unlinkSync(this.path);
-      else return false;
+      try {
+        // Most targets are directories.
+        rmdirSync(this.path);
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOTDIR') throw error;
+        const stats = lstatSync(this.path);
+        if (!stats.isFile() || stats.size > 0) return false;
+        unlinkSync(this.path);
+      }
       return true;
     });
   }

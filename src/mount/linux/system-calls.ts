@@ -116,7 +116,6 @@ export async function umountInThread(path: string, flags: number): Promise<void>
 export function leaveMountNamespace(): void {
   const CLONE_NEWNS = 0x20000;
   const MS_REC = 0x4000;
-  const MS_PRIVATE = 1 << 18;
   checked(libc().unshare(CLONE_NEWNS), 'unshare', undefined);
   mount('none', '/', '', MS_REC | MS_PRIVATE, '');
 }
@@ -124,19 +123,21 @@ export function leaveMountNamespace(): void {
 /** Bytes of a path that one call takes, including the NUL. */
 const PATH_MAX = 4096;
 
+/** Of openat2(2): flags, and how to resolve. */
+const NAMING = Buffer.alloc(24);
+const RESOLVE_NO_MAGICLINKS = 2;
+const RESOLVE_NO_SYMLINKS = 4;
+NAMING.writeUInt32LE(O_PATH | O_CLOEXEC | fs.O_DIRECTORY, 0);
+NAMING.writeUInt32LE(RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
+
 /**
  * Opens an absolute path for naming (O_PATH). A symbolic link in any element, the last included, is ELOOP. A path
  * beyond PATH_MAX, to a mount whose target somebody moved deep down, is opened element by element.
  */
 export function openDirectoryWithoutLinks(path: string): number {
-  const RESOLVE_NO_MAGICLINKS = 2n;
-  const RESOLVE_NO_SYMLINKS = 4n;
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | fs.O_DIRECTORY), 0);
-  how.writeBigUInt64LE(RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
   const elements = Buffer.byteLength(path) < PATH_MAX ? [] : path.split('/').filter((element) => element !== '');
   const open = (above: number, piece: string) =>
-    checked(libc().openat2(OPENAT2, above, piece, how, how.length), 'openat2', piece);
+    checked(libc().openat2(OPENAT2, above, piece, NAMING, NAMING.length), 'openat2', piece);
   let fd = open(AT_FDCWD, elements.length === 0 ? path : '/');
   for (const element of elements) {
     const above = fd;
@@ -163,14 +164,16 @@ export function cloneMountOf(fd: number): number {
   return checked(libc().openTree(OPEN_TREE, fd, '', flags), 'open_tree', undefined);
 }
 
+const MS_PRIVATE = 1 << 18;
+/** Of mount_setattr(2): flags to set, to clear, and the propagation. Shared, as are all buffers here. */
+const ATTRIBUTES = Buffer.alloc(32);
+ATTRIBUTES.writeUInt32LE(MS_PRIVATE, 16);
+
 /** Sets and clears MOUNT_ATTR_ flags of a detached mount, and makes it private. */
 export function setMountAttributes(mountFd: number, set: number, clear: number): void {
-  const MS_PRIVATE = 1 << 18;
-  const attributes = Buffer.alloc(32);
-  attributes.writeBigUInt64LE(BigInt(set), 0);
-  attributes.writeBigUInt64LE(BigInt(clear), 8);
-  attributes.writeBigUInt64LE(BigInt(MS_PRIVATE), 16);
-  const result = libc().mountSetattr(MOUNT_SETATTR, mountFd, '', AT_EMPTY_PATH, attributes, attributes.length);
+  ATTRIBUTES.writeUInt32LE(set, 0);
+  ATTRIBUTES.writeUInt32LE(clear, 8);
+  const result = libc().mountSetattr(MOUNT_SETATTR, mountFd, '', AT_EMPTY_PATH, ATTRIBUTES, ATTRIBUTES.length);
   checked(result, 'mount_setattr', undefined);
 }
 
@@ -197,6 +200,10 @@ export function statx(directory: number, path: string, flags: number, mask: numb
   throw new SystemCallError(errno, 'statx', path === '' ? undefined : path);
 }
 
+/** By statx(2), of which all results go through one buffer: calls are synchronous. */
+const STATUS = Buffer.alloc(256);
+const TWO_TO_32 = 2 ** 32;
+
 export type FileIdentity = {
   /** `major:minor`, as in mountinfo. */
   readonly device: string;
@@ -213,18 +220,21 @@ export function identifyFile(fd: number, path = ''): FileIdentity {
   const STATX_NLINK = 0x4;
   const STATX_INO = 0x100;
   const STATX_MNT_ID = 0x1000;
-  const STATX_ATTR_MOUNT_ROOT = 0x2000n;
-  const buffer = Buffer.alloc(256);
   const flags = path === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
-  if (!statx(fd, path, flags, STATX_NLINK | STATX_INO | STATX_MNT_ID, buffer)) {
+  if (!statx(fd, path, flags, STATX_NLINK | STATX_INO | STATX_MNT_ID, STATUS)) {
     throw new SystemCallError(constants.errno.ENOENT, 'statx', path);
   }
+  return identityIn(STATUS);
+}
+
+function identityIn(status: Buffer): FileIdentity {
+  const STATX_ATTR_MOUNT_ROOT = 0x2000;
   return {
-    device: `${buffer.readUInt32LE(136)}:${buffer.readUInt32LE(140)}`,
-    inode: buffer.readBigUInt64LE(32),
-    isMountRoot: (buffer.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n,
-    mountId: Number(buffer.readBigUInt64LE(144)),
-    isDeleted: buffer.readUInt32LE(16) === 0,
+    device: `${status.readUInt32LE(136)}:${status.readUInt32LE(140)}`,
+    inode: status.readBigUInt64LE(32),
+    isMountRoot: (status.readUInt32LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0,
+    mountId: status.readUInt32LE(144) + status.readUInt32LE(148) * TWO_TO_32,
+    isDeleted: status.readUInt32LE(16) === 0,
   };
 }
 
@@ -263,19 +273,16 @@ export function forbidCoreFiles(): void {
   checked(libc().setrlimit(RLIMIT_CORE, Buffer.alloc(16)), 'setrlimit', undefined);
 }
 
-/** Shared by all calls, which are synchronous. */
-const STAMP = Buffer.alloc(256);
 const STAMP_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-const TWO_TO_32 = 2 ** 32;
 
 /** Inode and ctime as by `lstat`, at half its cost. A relative path starts at the directory. Undefined if missing. */
 export function stampAt(directory: number, path: string): FileStamp | undefined {
   const STATX_CTIME = 0x80;
   const STATX_INO = 0x100;
-  if (!statx(directory, path, STAMP_FLAGS, STATX_INO | STATX_CTIME, STAMP)) return undefined;
+  if (!statx(directory, path, STAMP_FLAGS, STATX_INO | STATX_CTIME, STATUS)) return undefined;
   return {
-    inode: STAMP.readUInt32LE(32) + STAMP.readUInt32LE(36) * TWO_TO_32,
-    seconds: STAMP.readUInt32LE(96) + STAMP.readInt32LE(100) * TWO_TO_32,
-    nanoseconds: STAMP.readUInt32LE(104),
+    inode: STATUS.readUInt32LE(32) + STATUS.readUInt32LE(36) * TWO_TO_32,
+    seconds: STATUS.readUInt32LE(96) + STATUS.readInt32LE(100) * TWO_TO_32,
+    nanoseconds: STATUS.readUInt32LE(104),
   };
 }

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { OpenedParent, symbolicLinkAt } from '../linux/opened-target.ts';
@@ -103,11 +103,11 @@ export class TargetRoots {
     if (resolved === undefined) return this.#outside(target);
     const opened = openParent(resolved, target);
     if (opened instanceof LanternError) return opened;
-    const real = join(readlinkSync(opened.parentPath), opened.name);
-    const place = this.#ownPlaceAt(real);
-    if (place === undefined || (purpose === 'enter' && isBelow(place, real))) return opened;
+    // It was opened without a link, so this is its real path.
+    const place = this.#ownPlaceAt(resolved);
+    if (place === undefined || (purpose === 'enter' && isBelow(place, resolved))) return opened;
     opened[Symbol.dispose]();
-    const relation = isBelow(place, real) ? 'it would cover' : real === place ? 'it is' : 'it lies in';
+    const relation = isBelow(place, resolved) ? 'it would cover' : resolved === place ? 'it is' : 'it lies in';
     return new LanternError(
       'failed-precondition',
       `open the target "${target}": ${relation} "${place}", which is the daemon's own; choose a target elsewhere`,

@@ -139,14 +139,36 @@ describe('what a write does', () => {
   test('a change costs the calls it cannot do without, and no look at the disk', () => {
     const scene = new Scene();
     scene.writer.write(payloadOf({ a: '1', b: '1' }));
-    const file = ['create', 'write', 'fchmod', 'close'];
+    const file = ['create', 'write', 'close'];
     const calls = scene.callsOf(() => scene.writer.write(payloadOf({ a: '2', b: '2' })));
-    expect(calls).toEqual(['mkdir', ...file, ...file, 'chmod', 'symlink', 'rename']);
+    expect(calls).toEqual(['mkdir', 'umask', ...file, ...file, 'chmod', 'symlink', 'rename']);
   });
 
-  test('into a new directory reads nothing, and gives the directory its mode', () => {
+  test('a replaced generation is removed as it was written, and as a tree if others put something in it', () => {
+    const scene = new Scene();
+    const replace = (version: string, disturb: (generation: string) => void = () => {}) => {
+      const { previous = '' } = scene.writer.write(payloadOf({ a: version, 'd/b': version }));
+      disturb(`${DIRECTORY}/${previous}`);
+      return scene.callsOf(() => scene.writer.retireNow());
+    };
+    replace('1');
+    expect(replace('2')).toEqual(['unlink', 'unlink', 'rmdir', 'rmdir']);
+    expect(replace('3', (generation) => scene.memory.mkdir(`${generation}/d/stranger`, 0o700))).toContain('readdir');
+    expect(replace('4', (generation) => scene.memory.unlink(`${generation}/a`))).toContain('readdir');
+    expect(scene.generations()).toEqual([scene.writer.generation]);
+  });
+
+  test('the first ..data is made in its place', () => {
+    const scene = new Scene();
+    const calls = scene.callsOf(() => scene.writer.write(ONE));
+    expect(calls).not.toContain('rename');
+    expect(scene.memory.readlink(`${DIRECTORY}/..data`)).toBe(scene.writer.generation);
+  });
+
+  test.each([0, 0o077])('into a new directory reads nothing, and gives it what umask %o took', (lost) => {
     const { memory, counting, clock } = new Scene();
-    memory.chmod(DIRECTORY, 0o700);
+    memory.chmod(DIRECTORY, 0o755 & ~lost);
+    memory.umask = () => lost;
     const writer = new VolumeWriter({ fs: counting.fs, directory: DIRECTORY, isNew: true, clock });
     writer.write(ONE);
     expect(new Set(counting.calls)).not.toContain('lstat');
