@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // One project per kind of suite, so that each can run alone: `npx vitest run --project unit`.
-const suite = (name: string, timeoutMs: number, fileParallelism = true) => ({
+const suite = (name: string, timeoutMs: number, { fileParallelism = true, isolate = true } = {}) => ({
   test: {
     name,
     fileParallelism,
+    isolate,
     include: [`test/${name}/**/*.test.ts`],
     setupFiles: ['test/support/suite/patience.ts', 'test/support/suite/end-children.ts'],
     expect: { poll: { timeout: 15_000 } },
@@ -20,16 +21,18 @@ export default defineConfig({
     // Files share nothing on the machine, and mostly wait for processes that they started. More than four were not tried.
     maxWorkers: Math.min(availableParallelism(), 4),
     projects: [
-      suite('unit', 20_000),
-      suite('contract', 20_000),
+      // Nothing in them outlives its test, so their files share a process: starting one, and loading the same modules
+      // again, took as long as the tests.
+      suite('unit', 20_000, { isolate: false }),
+      suite('contract', 20_000, { isolate: false }),
       suite('integration', 30_000),
       suite('system', 120_000),
       // They load images into the engine.
-      suite('compose', 600_000, false),
+      suite('compose', 600_000, { fileParallelism: false }),
       // They start the machine's own systemd, in namespaces.
-      suite('systemd', 120_000, false),
+      suite('systemd', 120_000, { fileParallelism: false }),
       // They compare the mounts of the whole machine. The time is that of the command, with a margin.
-      suite('hostile', Number(process.env.LANTERN_HOSTILE_SECONDS ?? 0) * 1_000 + 240_000, false),
+      suite('hostile', Number(process.env.LANTERN_HOSTILE_SECONDS ?? 0) * 1_000 + 240_000, { fileParallelism: false }),
     ],
   },
 });

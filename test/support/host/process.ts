@@ -12,7 +12,7 @@ export function openDescriptors(): number {
 
 /**
  * This process's processor time so far, in milliseconds. A limit on it holds on a busy machine too. The runner
- * gives each file a process of its own.
+ * runs one file at a time in a process.
  */
 export function processorTime(): number {
   const { user, system } = process.cpuUsage();

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 /** The checkout. */
 export const TOP = resolve(import.meta.dirname, '../../..');
 
-// Once for each file of tests: sources do not change under a run, and asking takes a process.
+// Once for each process of tests: sources do not change under a run, and asking takes a process.
 let isPrepared = false;
 
 /**

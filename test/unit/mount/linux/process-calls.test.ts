@@ -10,10 +10,13 @@ import { TempDir } from '../../../support/suite/temp-dir.ts';
 
 test('no core file, and no reading of memory by others of the same user', () => {
   const PR_GET_DUMPABLE = 3;
-  const prctl: (option: number) => number = koffi.load(null).func('prctl', 'int', ['int']);
-  expect(prctl(PR_GET_DUMPABLE)).toBe(1);
+  const PR_SET_DUMPABLE = 4;
+  const prctl: (option: number, value: number) => number = koffi.load(null).func('prctl', 'int', ['int', 'ulong']);
+  // Another file's daemon may have hardened this process before.
+  prctl(PR_SET_DUMPABLE, 1);
+  expect(prctl(PR_GET_DUMPABLE, 0)).toBe(1);
   hardenProcess();
-  expect(prctl(PR_GET_DUMPABLE)).toBe(0);
+  expect(prctl(PR_GET_DUMPABLE, 0)).toBe(0);
   expect(readFileSync('/proc/self/limits', 'utf8')).toMatch(/^Max core file size +0 +0 /m);
 });
 
