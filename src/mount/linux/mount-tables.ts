@@ -21,6 +21,7 @@ export class MountTables {
   static async read(): Promise<MountTables> {
     const own = parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
     const others: MountEntry[] = [];
+    const texts = new Set<string>();
     const namespaces = new Set([await namespaceOf('self')]);
     let isComplete = true;
     for (const pid of await readdir('/proc')) {
@@ -28,7 +29,10 @@ export class MountTables {
       const namespace = await namespaceOf(pid);
       if (namespace !== undefined && namespaces.has(namespace)) continue;
       try {
-        others.push(...parseMountinfo(await readFile(`/proc/${pid}/mountinfo`, 'utf8')));
+        const text = await readFile(`/proc/${pid}/mountinfo`, 'utf8');
+        // Without CAP_SYS_PTRACE, namespaces cannot be told apart.
+        if (!texts.has(text)) for (const mount of parseMountinfo(text)) others.push(mount);
+        texts.add(text);
         if (namespace !== undefined) namespaces.add(namespace);
       } catch (error) {
         // A process that has ended, or is about to, has no table.

@@ -18,36 +18,49 @@ const NOWHERE = '\0';
  */
 export class DockerEngine implements AsyncDisposable {
   readonly #directory: TempDir | undefined;
-  readonly #process: ChildProcess | undefined;
-  readonly #environment: Readonly<Record<string, string>>;
+  #process: ChildProcess | undefined;
+  /** For programs that talk to it. */
+  readonly environment: Readonly<Record<string, string>>;
 
   private constructor(own: { readonly directory: TempDir; readonly process: ChildProcess } | undefined) {
     this.#directory = own?.directory;
     this.#process = own?.process;
-    this.#environment = own === undefined ? {} : { DOCKER_HOST: hostOf(own.directory) };
+    this.environment = own === undefined ? {} : { DOCKER_HOST: hostOf(own.directory) };
   }
 
   static async start(): Promise<DockerEngine> {
     if (engineAnswers()) return new DockerEngine(undefined);
     const directory = new TempDir();
-    const log = openSync(directory.at('dockerd.log'), 'w');
-    const places = [
-      '--data-root',
-      directory.at('data'),
-      '--exec-root',
-      directory.at('exec'),
-      '--pidfile',
-      directory.at('pid'),
-    ];
-    const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
-    const args = ['-H', hostOf(directory), ...places, ...network];
-    const engine = new DockerEngine({ directory, process: spawn('dockerd', args, { stdio: ['ignore', log, log] }) });
+    const engine = new DockerEngine({ directory, process: startEngine(directory) });
     try {
       await engine.#answers();
       return engine;
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /** True for one that the test started, and may end. */
+  get isOwn(): boolean {
+    return this.#directory !== undefined;
+  }
+
+  /** Ends it by the signal and starts it again, unless it is not the test's own. */
+  async restart(signal: NodeJS.Signals): Promise<void> {
+    if (this.#directory === undefined || this.#process === undefined) return;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill(signal);
+    await ended;
+    // What an engine that was killed started may be there for a moment, and keep the next one from starting.
+    for (const deadline = Date.now() + START_MS; ; ) {
+      this.#process = startEngine(this.#directory);
+      try {
+        await this.#answers();
+        return;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+      }
     }
   }
 
@@ -59,7 +72,7 @@ export class DockerEngine implements AsyncDisposable {
   /** The lines the command prints, as they come. It ends with the container that it works in. */
   async *lines(...args: readonly string[]): AsyncGenerator<string, void> {
     const [command = '', ...first] = tools().docker;
-    const env = { ...process.env, ...this.#environment };
+    const env = { ...process.env, ...this.environment };
     const { stdout } = spawn(command, [...first, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     yield* createInterface({ input: stdout });
   }
@@ -85,7 +98,7 @@ export class DockerEngine implements AsyncDisposable {
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
   ): Promise<string> {
-    const env = { ...process.env, ...this.#environment, ...environment };
+    const env = { ...process.env, ...this.environment, ...environment };
     const { stdout } = await execute(command, [...first, ...args], { env, maxBuffer: 64 * 1024 * 1024 });
     return stdout;
   }
@@ -101,6 +114,20 @@ export class DockerEngine implements AsyncDisposable {
       }
     }
   }
+}
+
+function startEngine(directory: TempDir): ChildProcess {
+  const log = openSync(directory.at('dockerd.log'), 'a');
+  const places = [
+    '--data-root',
+    directory.at('data'),
+    '--exec-root',
+    directory.at('exec'),
+    '--pidfile',
+    directory.at('pid'),
+  ];
+  const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
+  return spawn('dockerd', ['-H', hostOf(directory), ...places, ...network], { stdio: ['ignore', log, log] });
 }
 
 function hostOf(directory: TempDir): string {
