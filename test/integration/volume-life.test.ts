@@ -49,6 +49,7 @@ type Step =
   | { readonly do: 'damage'; readonly which: number; readonly target: Target }
   | { readonly do: 'remove'; readonly target: Target }
   | { readonly do: 'cover'; readonly target: Target }
+  | { readonly do: 'refresh' }
   | { readonly do: 'lose record' }
   | { readonly do: 'pass time'; readonly waits: boolean }
   | { readonly do: 'rotate keys' }
@@ -77,12 +78,13 @@ const call: fc.Arbitrary<Call> = fc.oneof(publish, repeat, repeat, update, unpub
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: publish },
   { weight: 9, arbitrary: repeat },
-  { weight: 1, arbitrary: update },
+  { weight: 2, arbitrary: update },
   { weight: 1, arbitrary: unpublish },
   { weight: 3, arbitrary: change },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('damage' as const), which: fc.nat({ max: 4 }), target }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), target }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cover' as const), target }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'refresh' } as const) },
   { weight: 1, arbitrary: fc.constant({ do: 'lose record' } as const) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pass time' as const), waits: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ do: 'rotate keys' } as const) },
@@ -192,6 +194,10 @@ class Life implements AsyncDisposable {
         break;
       case 'cover':
         return await this.#cover(step.target);
+      case 'refresh':
+        // A look at the files that is nobody's publish.
+        await this.#volumes.refresh(undefined, NEVER);
+        break;
       case 'lose record':
         fs.rmSync(this.#record, { force: true });
         break;
