@@ -67,6 +67,7 @@ describe.runIf(canBootSystemd())('systemd (needs root and systemd)', () => {
     const { MainPID } = await daemon();
     expect(await systemd.shell(`cat /proc/${MainPID}/cmdline`)).toContain('/run/credentials/lantern.service/key');
     expect(await systemd.shell('ls /var/lib/lantern')).not.toMatch(/^key$/m);
+    expect(await systemd.shell('lantern doctor')).not.toMatch(/^(?:problem|warning)/m);
     expect(await systemd.shell('stat -c %a /run/lantern /var/lib/lantern /etc/lantern')).toBe('700\n700\n700\n');
   });
 

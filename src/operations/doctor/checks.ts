@@ -323,12 +323,14 @@ function checkDataDirectory({ dataDirectory: fact, uid, options }: DoctorFacts):
   return privateFault(fact, 'directory', uid, 0o700) ?? ok(modeOrMissing(fact));
 }
 
-function checkKeyFiles({ keyFiles, hasDatabase, uid, options }: DoctorFacts): Finding | undefined {
+function checkKeyFiles({ keyFiles, hasDatabase, uid, options, health }: DoctorFacts): Finding | undefined {
   if (options.store !== 'embedded') return undefined;
   for (const fact of keyFiles) {
     const bad = privateFault(fact, 'file', uid, 0o600);
     if (bad !== undefined) return bad;
     if (fact.state === 'missing' && hasDatabase) {
+      // For example a credential of systemd, which only the daemon sees.
+      if (health.status === 'serving') return ok(`The daemon has its key from another file than "${fact.path}".`);
       return problem(
         `"${fact.path}" is missing, and the store in "${options.dataDirectory}" cannot be read without it.`,
         'Restore it, or give its path with --key-file.',

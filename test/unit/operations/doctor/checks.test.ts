@@ -217,6 +217,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ keyFiles: [there('/k', 'file', 0o600), there('/l', 'directory', 0o700)] }, 'problem', /"\/l" is not a file/],
     [{ dataDirectory: there('/d', 'directory', 0o700) }, 'ok', /the daemon creates it/],
     [{ hasDatabase: true }, 'problem', /cannot be read without it/],
+    [{ hasDatabase: true, ...serving }, 'ok', /from another file/],
     [{ hasDatabase: true, keyFiles: [there('/k', 'file', 0o600)] }, 'ok'],
     [sized({ store: 'memory' }), 'absent'],
   ],
