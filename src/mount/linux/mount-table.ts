@@ -102,5 +102,6 @@ function parseMount(line: string): MountEntry | undefined {
 
 /** The kernel writes space, tab, newline, backslash (and `#`) as a backslash and three octal digits. */
 function unescaped(text: string): string {
+  if (!text.includes('\\')) return text;
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
