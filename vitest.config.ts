@@ -2,11 +2,10 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // One project per kind of suite, so that each can run alone: `npx vitest run --project unit`.
-const suite = (name: string, timeoutMs: number, { fileParallelism = true, isolate = true } = {}) => ({
+const suite = (name: string, timeoutMs: number, options: object = {}) => ({
   test: {
     name,
-    fileParallelism,
-    isolate,
+    ...options,
     include: [`test/${name}/**/*.test.ts`],
     setupFiles: ['test/support/suite/patience.ts', 'test/support/suite/end-children.ts'],
     expect: { poll: { timeout: 15_000 } },
@@ -15,18 +14,21 @@ const suite = (name: string, timeoutMs: number, { fileParallelism = true, isolat
   },
 });
 
+// Files share nothing on the machine. More than four at once were not tried.
+const COMPUTING = { isolate: false, maxWorkers: Math.min(availableParallelism(), 4) };
+/** Their tests mostly wait for processes that they started. They run after the others, since vitest wants it so. */
+const WAITING = { maxWorkers: Math.min(2 * availableParallelism(), 4), sequence: { groupOrder: 1 } };
+
 export default defineConfig({
   test: {
     globalSetup: 'test/support/suite/leak-check.ts',
-    // Files share nothing on the machine, and mostly wait for processes that they started. More than four were not tried.
-    maxWorkers: Math.min(availableParallelism(), 4),
     projects: [
       // Nothing in them outlives its test, so their files share a process: starting one, and loading the same modules
       // again, took as long as the tests.
-      suite('unit', 20_000, { isolate: false }),
-      suite('contract', 20_000, { isolate: false }),
-      suite('integration', 30_000),
-      suite('system', 120_000),
+      suite('unit', 20_000, COMPUTING),
+      suite('contract', 20_000, COMPUTING),
+      suite('integration', 30_000, WAITING),
+      suite('system', 120_000, WAITING),
       // They load images into the engine.
       suite('compose', 600_000, { fileParallelism: false }),
       // They start the machine's own systemd, in namespaces.
