@@ -10,6 +10,9 @@ const PAGE = 'docs/systemd.md';
 /** It takes a package from a registry, which this checkout stands for. */
 const INSTALL = 'npm install -g lantern';
 const SOCKET = '/run/lantern/credentials.sock';
+/** As long together as the page says. */
+const LONG_UNIT = `${'u'.repeat(52)}.service`;
+const LONG_CREDENTIAL = 'c'.repeat(20);
 /** Exit status of a unit whose credentials could not be set up. */
 const NO_CREDENTIALS = '243';
 
@@ -112,8 +115,8 @@ describe.runIf(canBootSystemd())('systemd (needs root and systemd)', () => {
   test('a unit gets the bytes of its credential, 0400, and an instance those of its template', async () => {
     await secret('creds', 'S3cr3t-bytes');
     await units('two', {
-      units: ['first.service', 'inst@*.service'],
-      credentials: [{ name: 'c', secretKeyRef: { name: 'creds', key: 'key' } }],
+      units: ['first.service', 'inst@*.service', LONG_UNIT],
+      credentials: ['c', LONG_CREDENTIAL].map((name) => ({ name, secretKeyRef: { name: 'creds', key: 'key' } })),
     });
     const look = 'stat -c "%a %u" "$CREDENTIALS_DIRECTORY/c"; cat "$CREDENTIALS_DIRECTORY/c"';
     expect(await asUnit('first.service', 'c', look)).toBe('400 0\nS3cr3t-bytes');
@@ -121,6 +124,8 @@ describe.runIf(canBootSystemd())('systemd (needs root and systemd)', () => {
     const asUser =
       'id -u; cat "$CREDENTIALS_DIRECTORY/c"; cat /run/credentials/lantern.service/key 2>&1 | grep -o "Permission denied"';
     expect(await asUnit('first.service', 'c', asUser, 'User=65534')).toBe('65534\nS3cr3t-bytesPermission denied\n');
+    const long = `cat "$CREDENTIALS_DIRECTORY/${LONG_CREDENTIAL}"`;
+    expect(await asUnit(LONG_UNIT, LONG_CREDENTIAL, long)).toBe('S3cr3t-bytes');
     await secret('creds', 'rotated');
     expect(await asUnit('first.service', 'c', look)).toBe('400 0\nrotated');
   });
