@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
@@ -10,11 +11,9 @@ const SHUT_WR = 1;
 /** The most that systemd accepts as a credential, in bytes. */
 export const MAX_CREDENTIAL = 1024 * 1024;
 
-let count = 0;
-
 /** The abstract name from which systemd asks. */
 export function peerName(unit: string, credential: string): string {
-  return `\0${(++count).toString(16).padStart(16, '0')}/unit/${unit}/${credential}`;
+  return `\0${randomBytes(8).toString('hex')}/unit/${unit}/${credential}`;
 }
 
 /** What a reader gets that is bound to the name, as systemd is; unbound if it is empty. */

@@ -213,14 +213,14 @@ describe('a unit is refused', () => {
 
 describe('a connection is closed without a word', () => {
   test.each([
-    ['from no name', ''],
-    ['from a name of another protocol', '\0lantern-test-name'],
-    ['for a generator', '\x000123456789abcdef/generator/a.service/db'],
-    ['for a unit with a slash', '\x000123456789abcdef/unit/a/b.service/db'],
-  ])('%s', async (_, name) => {
+    ['from no name', () => ''],
+    ['from a name of another protocol', () => peerName('a.service', 'db').replace('/unit/', '-')],
+    ['for a generator', () => peerName('a.service', 'db').replace('unit', 'generator')],
+    ['for a unit with a slash', () => peerName('a/b.service', 'db')],
+  ])('%s', async (_, nameOf) => {
     await using world = await World.start();
     await world.apply(secretDraft('db', { password: PLANTED }), units('u', '*.service', [credential('db')]));
-    expect(await readCredential(world.path, name)).toEqual(Buffer.alloc(0));
+    expect(await readCredential(world.path, nameOf())).toEqual(Buffer.alloc(0));
     expect(await world.log.line('refused')).toContain('reason=name');
     expect(world.results).toEqual([]);
   });
