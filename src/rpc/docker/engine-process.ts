@@ -16,6 +16,12 @@ export function isRunning(engine: EngineProcess): boolean {
   return engine === UNSEEN || identityOf(Number(engine.split(' ')[1])) === engine;
 }
 
+/** True if the machine has started anew since: then no container of that time is left. */
+export function isOfEarlierBoot(engine: EngineProcess): boolean {
+  const [boot, ...rest] = engine.split(' ');
+  return rest.length > 0 && boot !== readBootId();
+}
+
 /** Undefined for a process that has ended, also if its parent has not noticed yet. */
 function identityOf(pid: number): string | undefined {
   if (!Number.isSafeInteger(pid)) return undefined;

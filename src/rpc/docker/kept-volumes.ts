@@ -8,7 +8,7 @@ import { parseBy } from '../../base/parsed.ts';
 import { mapOf, textValue } from '../../base/schemas.ts';
 import { lockFile } from '../../mount/linux/process-calls.ts';
 import { parseBoundedJson } from '../../objects/bounded-json.ts';
-import type { EngineProcess } from './engine-process.ts';
+import { type EngineProcess, isOfEarlierBoot } from './engine-process.ts';
 
 /** A use of a volume by a container, and the engine that asked for it. `since` in milliseconds since 1970 UTC. */
 export type VolumeUse = { readonly engine: EngineProcess; readonly since: number };
@@ -49,7 +49,7 @@ export class KeptVolumes implements Disposable {
     this.#lock = lockFile(join(directory, 'lock'));
   }
 
-  /** Makes the directory, 0700. A damaged file is left alone and reported. `failed-precondition` if it is in use. */
+  /** Makes the directory, 0700. Uses before a reboot are over. A damaged file is left alone and reported. `failed-precondition` if it is in use. */
   static async open(directory: string, log: Log): Promise<KeptVolumes> {
     try {
       makeDirectories(directory, 0o700);
@@ -63,6 +63,11 @@ export class KeptVolumes implements Disposable {
 
   get names(): readonly string[] {
     return [...this.#volumes.keys()].sort();
+  }
+
+  /** Those with changes that could not be saved. */
+  get unsaved(): readonly string[] {
+    return [...this.#unsaved];
   }
 
   get(name: string): KeptVolume | undefined {
@@ -128,7 +133,9 @@ export class KeptVolumes implements Disposable {
     if (!file.endsWith(SUFFIX)) return;
     const json = parseBoundedJson(await readFile(join(this.#directory, file)), LIMITS);
     const found = json.ok ? parseBy(FILE, json.value) : json;
-    if (found.ok) this.#volumes.set(file.slice(0, -SUFFIX.length), found.value);
-    else this.#log.error({ file, problem: found.faults[0]?.message }, 'the state of a Docker volume cannot be read');
+    if (found.ok) {
+      const uses = [...found.value.uses].filter(([, { engine }]) => !isOfEarlierBoot(engine));
+      this.#volumes.set(file.slice(0, -SUFFIX.length), { ...found.value, uses: new Map(uses) });
+    } else this.#log.error({ file, problem: found.faults[0]?.message }, 'the state of a Docker volume cannot be read');
   }
 }

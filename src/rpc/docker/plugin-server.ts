@@ -34,6 +34,7 @@ const MAX_BODY_NODES = 1_000;
 /** Milliseconds for a request to arrive. */
 const REQUEST_MS = 10_000;
 const IDLE_MS = 60_000;
+const ENDING = new LanternError('unavailable', 'the daemon is shutting down');
 /** Milliseconds for an answer. The engine waits for one minute, or two, and its own message says less. */
 const ANSWER_MS = 50_000;
 
@@ -69,13 +70,12 @@ export class PluginServer implements AsyncDisposable {
     this.#socket = await UnixSocket.bind(this.#server, path, undefined);
   }
 
-  /** Refuses new calls, ends waits, and answers the calls under way. */
+  /** Refuses new calls, answers the calls under way, and cuts off those that wait. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket?.[Symbol.dispose]();
     const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
     this.#server.close();
-    const ending = new LanternError('unavailable', 'the daemon is shutting down; try again');
-    for (const controller of this.#calls.values()) controller.abort(ending);
+    for (const controller of this.#calls.values()) controller.abort(ENDING);
     await Promise.all(this.#calls.keys());
     this.#server.closeAllConnections();
     await closed;
@@ -122,6 +122,8 @@ export class PluginServer implements AsyncDisposable {
       const result = await handle(await readRequest(request), engine, controller.signal);
       send(response, 200, { ...result, Err: '' });
     } catch (error) {
+      // An engine repeats a call that was cut off, and the next daemon answers it.
+      if (controller.signal.reason === ENDING) return void request.socket.destroy();
       const failure = error instanceof Refusal ? error : toLanternError(error, `answer ${method}`);
       outcome = failure instanceof Refusal ? 'invalid-argument' : failure.code;
       // Otherwise Node reads the body to its end before the next request of the connection.

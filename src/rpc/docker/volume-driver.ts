@@ -168,7 +168,7 @@ export class VolumeDriver implements AsyncDisposable {
       return tables;
     };
     const used = kept.names.filter((name) => kept.get(name)?.uses.size !== 0);
-    for (const name of new Set([...used, ...this.#publishedNames()])) {
+    for (const name of new Set([...kept.unsaved, ...used, ...this.#publishedNames()])) {
       try {
         await this.#locks.run(name, this.#stop.signal, () => this.#settle(name, read));
       } catch (error) {

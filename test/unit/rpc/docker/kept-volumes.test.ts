@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../../../src/base/log.ts';
+import { engineProcess } from '../../../../src/rpc/docker/engine-process.ts';
 import { type KeptVolume, KeptVolumes } from '../../../../src/rpc/docker/kept-volumes.ts';
 import { rejectionOf } from '../../../support/suite/expectations.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
@@ -11,7 +12,7 @@ const VOLUME: KeptVolume = {
     ['__proto__', 'x'],
   ]),
   createdAt: 1_795_977_499_393,
-  uses: new Map([['a'.repeat(64), { engine: 'boot 1 2', since: 1_795_977_500_906 }]]),
+  uses: new Map([['a'.repeat(64), { engine: engineProcess(process.pid), since: 1_795_977_500_906 }]]),
 };
 
 let dir: TempDir;
@@ -40,6 +41,16 @@ test('what is saved is read again, and what is removed is not', async () => {
   expect(kept.get('lock')).toEqual(VOLUME);
   expect(statSync(dir.at('state')).mode & 0o777).toBe(0o700);
   expect(statSync(dir.at('state/lock.json')).mode & 0o777).toBe(0o600);
+});
+
+test('after a reboot the volumes are there, and their uses are over', async () => {
+  {
+    using kept = await open();
+    const uses = new Map([...VOLUME.uses, ['b', { engine: 'another-boot 1 2', since: 0 }]]);
+    await kept.save('db', { ...VOLUME, uses });
+  }
+  using kept = await open();
+  expect(kept.get('db')).toEqual(VOLUME);
 });
 
 test('two daemons cannot have the same volumes', async () => {
