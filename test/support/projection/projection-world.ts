@@ -75,17 +75,17 @@ export class ProjectionWorld implements AsyncDisposable {
 
   async start(): Promise<void> {
     await this.#begin();
+    await this.projector.start(this.#stop.signal);
     await this.projector.settled();
   }
 
-  /** Resolves when the source has synced. */
+  /** Resolves when the volumes of the projector before are known. */
   async #begin(): Promise<void> {
     const events = this.projector.events({ includeExisting: false }, this.#stop.signal);
     void (async () => {
       for await (const event of events) this.events.push(event);
     })();
     await this.projector.takeOver();
-    await this.projector.start(this.#stop.signal);
   }
 
   /** The daemon ends and another starts, over a store that begins empty, or over the same. */
@@ -101,7 +101,8 @@ export class ProjectionWorld implements AsyncDisposable {
     await this.#end();
     this.store = new MemoryStore({ clock: this.clock, ready: false });
     this.projector = this.#newProjector();
-    this.#begin().catch(() => {});
+    await this.#begin();
+    this.projector.start(this.#stop.signal).catch(() => {});
   }
 
   async #end(): Promise<void> {
