@@ -18,8 +18,10 @@ import { addConfigOptions } from '../store-options.ts';
 const OPTIONS: readonly OptionName[] = [
   'runDirectory',
   'csiSocket',
+  'credentialsSocket',
   'host',
   'driverName',
+  'dockerSocket',
   'publisher',
   'targetRoots',
   'allowDisk',

@@ -31,6 +31,8 @@ export type DoctorOptions = Pick<
   | 'runDirectory'
   | 'lanternSocket'
   | 'csiSocket'
+  | 'credentialsSocket'
+  | 'dockerSocket'
   | 'publisher'
   | 'allowDisk'
   | 'requireNoswap'
@@ -140,7 +142,7 @@ export async function gatherFacts(options: DoctorOptions, { probe, clock, signal
     runDirectory: look(options.runDirectory),
     runDirectoryPropagation: propagationOf(place, table),
     isInOwnMountNamespace: isInOwnMountNamespace(),
-    sockets: [options.lanternSocket, options.csiSocket].map(look),
+    sockets: socketsOf(options).map(look),
     health,
     storeHealth,
     pools: countPools(join(place, 'pools'), table),
@@ -221,6 +223,10 @@ function countPools(directory: string, table: readonly MountEntry[]): number {
   const isPool = ({ source, fileSystem, mountPoint }: MountEntry) =>
     source === POOL_SOURCE && fileSystem === 'tmpfs' && dirname(mountPoint) === directory;
   return table.filter(isPool).length;
+}
+
+function socketsOf({ lanternSocket, csiSocket, credentialsSocket, dockerSocket }: DoctorOptions): string[] {
+  return [lanternSocket, csiSocket, credentialsSocket, dockerSocket].filter((path) => path !== undefined);
 }
 
 function kubernetesOf({ targetRoots, driverName }: DoctorOptions): NonNullable<DoctorFacts['kubernetes']> {

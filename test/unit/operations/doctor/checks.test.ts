@@ -18,6 +18,8 @@ const OPTIONS: DoctorOptions = {
   runDirectory: '/run/lantern',
   lanternSocket: '/run/lantern/lantern.sock',
   csiSocket: '/run/lantern/csi/csi.sock',
+  credentialsSocket: undefined,
+  dockerSocket: undefined,
   publisher: 'auto',
   allowDisk: false,
   requireNoswap: false,

@@ -20,6 +20,8 @@ function facts(change: Partial<DoctorOptions> = {}): Promise<DoctorFacts> {
     runDirectory: directory.at('run'),
     lanternSocket: directory.at('run', 'lantern.sock'),
     csiSocket: directory.at('run', 'csi', 'csi.sock'),
+    credentialsSocket: undefined,
+    dockerSocket: undefined,
     publisher: 'auto',
     allowDisk: false,
     requireNoswap: false,
@@ -102,4 +104,11 @@ test("the kubelet's directories, beside the first target root", async () => {
     registry: { path: directory.at('plugins_registry'), type: 'directory' },
     registration: { state: 'there' },
   });
+});
+
+test('sockets that are configured', async () => {
+  const dockerSocket = directory.at('plugins', 'lantern.sock');
+  const { sockets } = await facts({ dockerSocket });
+  expect(sockets.map(({ path }) => path)).toContain(dockerSocket);
+  expect(sockets).toHaveLength(3);
 });
