@@ -30,7 +30,7 @@ export class CallDesk {
   readonly #shutdown: AbortSignal;
   readonly #observer: CallObserver | undefined;
   /** Of the calls under way that can end early. */
-  readonly #lifetimes = new Set<Lifetime>();
+  readonly #running = new Set<AbortController>();
 
   /** `shutdown` ends waits and streams. */
   constructor(log: Log, shutdown: AbortSignal, observer?: CallObserver) {
@@ -40,7 +40,7 @@ export class CallDesk {
     this.#observer = observer;
     // One listener for all calls: adding one to a signal takes as many steps as it has.
     const endAll = () => {
-      for (const lifetime of this.#lifetimes) lifetime.abort(shuttingDown(undefined));
+      for (const controller of this.#running) controller.abort(shuttingDown(undefined));
     };
     shutdown.addEventListener('abort', endAll, { once: true });
   }
@@ -83,14 +83,15 @@ export class CallDesk {
   ): Promise<Result> {
     const started = this.#isLogged ? performance.now() : 0;
     const ended = this.#observer?.begun(method, kind);
-    const lifetime = handle.length < 2 ? undefined : this.#begin(call);
+    const controller = handle.length < 2 ? undefined : new AbortController();
+    const forget = controller && this.#endInTime(call, controller);
     let code: CallOutcome = 'ok';
     try {
       if (call.request instanceof UnreadableRequest) {
         this.#observer?.unreadable();
         throw call.request.error();
       }
-      return await handle(call.request, lifetime?.signal ?? NEVER);
+      return await handle(call.request, controller?.signal ?? NEVER);
     } catch (error) {
       const failure = this.#shutdown.aborted ? shuttingDown(error) : toLanternError(error, method);
       code = failure.code;
@@ -102,7 +103,7 @@ export class CallDesk {
       }
       throw failure;
     } finally {
-      if (lifetime !== undefined) this.#end(lifetime);
+      forget?.();
       ended?.(code);
       if (this.#isLogged) {
         this.#log.debug({ method, code, ms: Math.round((performance.now() - started) * 10) / 10 }, 'call');
@@ -110,16 +111,23 @@ export class CallDesk {
     }
   }
 
-  #begin(call: Call<unknown, unknown>): Lifetime {
-    const lifetime = new Lifetime(call);
-    this.#lifetimes.add(lifetime);
-    if (this.#shutdown.aborted) lifetime.abort(shuttingDown(undefined));
-    return lifetime;
-  }
-
-  #end(lifetime: Lifetime): void {
-    lifetime.end();
-    this.#lifetimes.delete(lifetime);
+  /** Aborts when the call is cancelled or close to its deadline; the reason says which. The result ends that. */
+  #endInTime(call: Call<unknown, unknown>, controller: AbortController): () => void {
+    const onCancelled = () => controller.abort();
+    call.on('cancelled', onCancelled);
+    const remaining = Number(call.getDeadline()) - Date.now();
+    const wait = remaining - Math.min(MAX_ANSWER_MS, Math.max(0, remaining / 10));
+    const onDeadline = () => controller.abort(new DOMException('the deadline passed', 'TimeoutError'));
+    // A call with a later deadline ends with its client.
+    const timer = wait <= MAX_TIMER_MS ? setTimeout(onDeadline, wait).unref() : undefined;
+    this.#running.add(controller);
+    if (this.#shutdown.aborted) controller.abort(shuttingDown(undefined));
+    return () => {
+      // gRPC emits it after every call.
+      call.off('cancelled', onCancelled);
+      clearTimeout(timer);
+      this.#running.delete(controller);
+    };
   }
 }
 
@@ -128,36 +136,6 @@ const NEVER = new AbortController().signal;
 
 /** Milliseconds for the answer to a failed wait, which names what is missing. At most a tenth of the time given. */
 const MAX_ANSWER_MS = 500;
-
-/** Until the call is answered, cancelled, or close to its deadline. The signal's reason says which. */
-class Lifetime {
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
-  #isOver = false;
-
-  constructor(call: Call<unknown, unknown>) {
-    // gRPC emits it after every call.
-    call.on('cancelled', () => this.abort());
-    const remaining = Number(call.getDeadline()) - Date.now();
-    const wait = remaining - Math.min(MAX_ANSWER_MS, Math.max(0, remaining / 10));
-    const onDeadline = () => this.abort(new DOMException('the deadline passed', 'TimeoutError'));
-    // A call with a later deadline ends with its client.
-    if (wait <= MAX_TIMER_MS) this.#timer = setTimeout(onDeadline, wait).unref();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  abort(reason?: unknown): void {
-    if (!this.#isOver) this.#controller.abort(reason);
-  }
-
-  end(): void {
-    this.#isOver = true;
-    clearTimeout(this.#timer);
-  }
-}
 
 /** Any failure during shutdown is worth a retry: the next daemon may succeed. */
 function shuttingDown(error: unknown): LanternError {
