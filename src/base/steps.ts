@@ -37,20 +37,19 @@ export class Slices {
   #end = 0;
   /** In order of arrival. */
   readonly #waiting: (() => void)[] = [];
-  #isServing = false;
+  /** False as long as somebody began in this turn of the event loop, or waits for the next one. */
+  #isFree = true;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Resolves in turn, within a slice. */
-  next(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#isServing) return;
-      this.#isServing = true;
-      process.nextTick(this.#serve);
-    });
+  /** Lets the caller go on at once if nobody else did in this turn of the event loop, otherwise in order of arrival. */
+  next(): Awaitable<void> {
+    if (!this.#isFree) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#isFree = false;
+    this.#end = this.#clock.monotonic() + SLICE_MS;
+    setImmediate(this.#turn);
   }
 
   /** Runs one slice at once, and the rest in later turns of the event loop. */
@@ -60,6 +59,8 @@ export class Slices {
   }
 
   async #continue<T>(steps: Steps<T>): Promise<T> {
+    // The first slice was this turn's.
+    if (this.#isFree) void this.next();
     for (;;) {
       await this.next();
       const step = this.#runUntil(this.#end, steps);
@@ -74,20 +75,20 @@ export class Slices {
     }
   }
 
-  readonly #serve = (): void => {
-    if (this.#waiting.length === 0) this.#isServing = false;
-    else if (this.#clock.monotonic() < this.#end) this.#serveOne();
-    else {
-      setImmediate(() => {
-        this.#end = this.#clock.monotonic() + SLICE_MS;
-        this.#serveOne();
-      });
-    }
+  readonly #turn = (): void => {
+    this.#isFree = this.#waiting.length === 0;
+    if (this.#isFree) return;
+    this.#end = this.#clock.monotonic() + SLICE_MS;
+    this.#serve(true);
   };
 
-  #serveOne(): void {
-    this.#waiting.shift()?.();
-    // The next one is served after all that this one does without waiting.
-    queueMicrotask(() => process.nextTick(this.#serve));
-  }
+  readonly #serve = (isFirst?: true): void => {
+    const next = isFirst || this.#clock.monotonic() < this.#end ? this.#waiting.shift() : undefined;
+    if (next === undefined) setImmediate(this.#turn);
+    else {
+      next();
+      // The next one is served after all that this one does without waiting.
+      queueMicrotask(() => process.nextTick(this.#serve));
+    }
+  };
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
+import { SLICE_MS } from '../../../src/base/steps.ts';
 import { relativePath, secretDraft } from '../../support/objects/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
 import { volumeId } from '../../support/volume/volume-content.ts';
@@ -17,9 +18,12 @@ async function arrange(options: ConstructorParameters<typeof ProjectionWorld>[0]
 describe('a burst of requests', () => {
   it('leaves turns of the event loop to others', async () => {
     await using world = await arrange();
-    let now = world.clock.monotonic();
-    // So that publishing takes time, though one volume alone takes less than a slice.
-    vi.spyOn(world.clock, 'monotonic').mockImplementation(() => (now += 0.1));
+    // Each publish takes a slice.
+    const bind = world.mounter.bind.bind(world.mounter);
+    const mounting = vi.spyOn(world.mounter, 'bind').mockImplementation((...args) => {
+      world.clock.advance(SLICE_MS);
+      return bind(...args);
+    });
     const publishes = Array.from({ length: 20 }, (_, n) =>
       world.publish({ volumeId: volumeId(`v${n}`), target: world.target(`t${n}`) }),
     );
@@ -27,10 +31,15 @@ describe('a burst of requests', () => {
     const burst = Promise.all(publishes).finally(() => {
       isOver = true;
     });
-    let turns = 0;
-    for (; !isOver; turns++) await turn();
+    const mounted = [mounting.mock.calls.length];
+    while (!isOver) {
+      await turn();
+      mounted.push(mounting.mock.calls.length);
+    }
     await burst;
-    expect(turns).toBeGreaterThan(4);
+    expect(mounted.at(-1)).toBe(20);
+    // Between two looks of the test there may be the end of one turn and the beginning of the next.
+    for (const [index, sum] of mounted.entries()) expect(sum - (mounted[index - 1] ?? 0)).toBeLessThanOrEqual(2);
   });
 });
 
