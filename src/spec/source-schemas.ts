@@ -4,7 +4,14 @@ import { exactlyOne, flag, optional, optionalText, text, through } from '../base
 import { objectName } from '../objects/object-schema.ts';
 import { parseQuantity, ratioText } from './quantity.ts';
 import { parseRelativePath } from './relative-path.ts';
-import { type DownwardItem, type KeyToPath, parseFieldPath, type SourceSpec, type VolumeSpec } from './volume-spec.ts';
+import {
+  DEFAULT_MODE,
+  type DownwardItem,
+  type KeyToPath,
+  parseFieldPath,
+  type SourceSpec,
+  type VolumeSpec,
+} from './volume-spec.ts';
 
 // Schemas of a volume source, smallest part first. Every field of a result is present, even if undefined, so that equal
 // specs are deeply equal.
@@ -166,8 +173,6 @@ const projection = z
   })
   .check(exactlyOne(PROJECTIONS))
   .transform(sourceOf);
-
-const DEFAULT_MODE = 0o644;
 
 /** The five shapes of a volume. `name`, from a pod's volumes[], is ignored. */
 export const volumeSource = z

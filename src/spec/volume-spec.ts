@@ -65,6 +65,14 @@ export type VolumeDefinition =
   | { readonly kind: 'inline'; readonly spec: VolumeSpec }
   | { readonly kind: 'named'; readonly projectedVolume: string };
 
+export const DEFAULT_MODE = 0o644;
+
+/** The same as `parseVolumeSource` makes of a source with a name and nothing else, as most requests have it. */
+export function wholeObject(kind: ObjectSource['kind'], name: string): VolumeSpec {
+  const source: ObjectSource = { kind, name, items: undefined, optional: false };
+  return { sources: [source], defaultMode: DEFAULT_MODE, defaultUser: undefined, defaultGroup: undefined };
+}
+
 declare const volumeId: unique symbol;
 /** Not empty, at most 128 bytes of UTF-8 without control characters (CSI's limit for strings). */
 export type VolumeId = string & { readonly [volumeId]: true };

@@ -4,7 +4,7 @@ import { parseYamlDocuments } from '../../objects/manifest/yaml.ts';
 import { parseObjectName } from '../../objects/names.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
 import { parseVolumeSource, parseVolumeSourceText } from '../../spec/parse-volume-source.ts';
-import { MAX_GROUP, type VolumeDefinition, type VolumeSpec } from '../../spec/volume-spec.ts';
+import { MAX_GROUP, type VolumeDefinition, type VolumeSpec, wholeObject } from '../../spec/volume-spec.ts';
 import { ACCESS_MODES, type AccessMode, MOUNT_FLAGS, type MountFlag } from '../../volume/record.ts';
 import type {
   _csi_v1_VolumeCapability_MountVolume__Output as MountVolume,
@@ -190,6 +190,12 @@ function inline(spec: Parsed<VolumeSpec>): Parsed<VolumeDefinition> {
 
 /** The shorthand is parsed as the source it represents, so the same rules and defaults apply. */
 function parseShorthand(key: 'secretName' | 'configMapName', texts: Texts, field: string): Parsed<VolumeDefinition> {
+  const name = texts.get(key) ?? '';
+  if (!SHORTHAND_OPTIONS.some((option) => texts.has(option))) {
+    const whole = parseObjectName(name, mapKey(field, key));
+    if (!whole.ok) return whole;
+    return parsed({ kind: 'inline', spec: wholeObject(key === 'secretName' ? 'secret' : 'configMap', name) });
+  }
   const reading = new Reading();
   const option = <T>(name: string, parse: (text: string, at: string) => Parsed<T>): T | undefined => {
     const text = texts.get(name);
@@ -202,7 +208,6 @@ function parseShorthand(key: 'secretName' | 'configMapName', texts: Texts, field
     defaultGroup: option('group', parseId),
     optional: option('optional', parseBoolean),
   };
-  const name = texts.get(key);
   const source =
     key === 'secretName' ? { secret: { secretName: name, ...options } } : { configMap: { name, ...options } };
   const spec = parseVolumeSource(source, '');

@@ -74,6 +74,22 @@ describe('what the volume contains', () => {
     expect(read(context).definition).toEqual({ kind: 'inline', spec });
   });
 
+  it('is the same from a name alone as from one with an option, which is parsed as a spec', () => {
+    const name = fc.oneof(
+      fc.stringMatching(/^[-a-z0-9.]{0,8}$/),
+      fc.stringMatching(/^[a-z0-9.]{250,260}$/),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom('secretName', 'configMapName'), name, (key, text) => {
+        const [alone, full] = [{ [key]: text }, { [key]: text, optional: 'false' }];
+        const problems = faults(full);
+        expect(faults(alone)).toEqual(problems);
+        if (problems.length === 0) expect(read(alone).definition).toStrictEqual(read(full).definition);
+      }),
+    );
+  });
+
   it('is named by projectedVolume', () => {
     expect(read({ projectedVolume: 'bundle' }).definition).toEqual({ kind: 'named', projectedVolume: 'bundle' });
   });
