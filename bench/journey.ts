@@ -18,19 +18,19 @@ import { connect } from '../src/rpc/client.ts';
  * needs more is simplified first.
  */
 const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
-  'NodePublishVolume, the first of a volume': { files: 54, functions: 283 },
-  'NodePublishVolume, repeated before the files were looked at': { files: 47, functions: 252 },
-  'NodePublishVolume, repeated': { files: 25, functions: 100 },
-  'a Secret that changed, from the call to the swap': { files: 46, functions: 202 },
-  NodeUnpublishVolume: { files: 35, functions: 140 },
+  'NodePublishVolume, the first of a volume': { files: 51, functions: 264 },
+  'NodePublishVolume, repeated before the files were looked at': { files: 41, functions: 211 },
+  'NodePublishVolume, repeated': { files: 24, functions: 64 },
+  'a Secret that changed, from the call to the swap': { files: 45, functions: 202 },
+  NodeUnpublishVolume: { files: 33, functions: 137 },
   MountPod: { files: 81, functions: 461 },
   UnmountPod: { files: 40, functions: 177 },
 };
 
 const SETTLED_MS = 50;
 
-/** They run in the caller, which is in the same process here, or are generated and nobody reads them. */
-const IGNORED_FILES = /^rpc\/(?:client\.js$|generated\/)/;
+/** They run in the caller, which is in the same process here, wait for the end of a step, or are generated. */
+const IGNORED_FILES = /^(?:rpc\/(?:client\.js$|generated\/)|daemon\.js$)/;
 
 /** Below `directory`: the run directory and all targets. */
 async function travel(directory: string): Promise<void> {

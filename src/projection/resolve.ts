@@ -69,7 +69,7 @@ export async function resolveCredentials(
     notices.push(missing(`${excess} of more than ${MAX_SECRETS} image pull secrets are left out`));
   }
   const secrets = await readSecrets(refs, source, notices, signal);
-  const matched = await slices.run(matchingCredentials(request.image, secrets));
+  const matched = secrets.length > 0 ? await slices.run(matchingCredentials(request.image, secrets)) : NO_CREDENTIALS;
   notices.push(...matched.notices);
   for (const notice of notices) {
     const involved =
@@ -78,6 +78,8 @@ export async function resolveCredentials(
   }
   return { credentials: matched.credentials, notices };
 }
+
+const NO_CREDENTIALS: RegistryCredentials = { credentials: [], notices: [] };
 
 async function readSecrets(
   refs: readonly ObjectRef[],

@@ -110,9 +110,11 @@ export class Volume implements Refreshable, Disposable {
       try {
         if (this.#isMounted) await this.#look();
         const projection = await this.#project(request, this.#dependencies.source, signal, onRefs);
-        this.#hosted ??= this.#open(request);
+        const { volumeId, namespace, definition, mountGroup, pod, inputs, podVolume } = request;
+        const domain = this.#dependencies.isolation === 'volume' ? volumeId : namespace;
+        this.#hosted ??= this.#dependencies.publisher.open(volumeId, domain);
         const outcome = await this.#hosted.write(projection.payload);
-        this.#accept(wantedOf(request), projection);
+        this.#accept({ volumeId, namespace, definition, mountGroup, pod, inputs, podVolume }, projection);
         this.#announce(outcome, projection.notices, 'request');
         await this.#show(this.#hosted, request);
         this.#setMounted(true);
@@ -423,11 +425,6 @@ export class Volume implements Refreshable, Disposable {
     return project(wanted, target, source, this.#dependencies, signal);
   }
 
-  #open({ volumeId, namespace }: PublishRequest): HostedVolume {
-    const { publisher, isolation } = this.#dependencies;
-    return publisher.open(volumeId, isolation === 'volume' ? volumeId : namespace);
-  }
-
   /** Notes what the volume holds once the files are written. */
   #accept(wanted: Wanted, { definition, provenance, issued, notices }: Projection): void {
     const isNamed = this.#wanted !== undefined;
@@ -641,10 +638,6 @@ export class Volume implements Refreshable, Disposable {
       if (!(error instanceof LanternError) && !stop.aborted) throw error;
     }
   }
-}
-
-function wantedOf({ volumeId, namespace, definition, mountGroup, pod, inputs, podVolume }: PublishRequest): Wanted {
-  return { volumeId, namespace, definition, mountGroup, pod, inputs, podVolume };
 }
 
 /** Undefined for a path that cannot be a target, such as a relative one. */

@@ -111,19 +111,22 @@ export class Volumes implements Projector, AsyncDisposable {
     const { source, clock } = this.#dependencies;
     await source.ready(signal);
     const key = volumeDirectoryName(request.volumeId);
-    const attempt = async (onRefs?: (refs: readonly ObjectRef[]) => void) => {
-      const volume = this.#at(key);
-      await volume.publish(request, signal, onRefs);
-      return volume;
-    };
-    const report = (what: string, problem: string) => this.#reportFailure(request, `${what}${problem}`);
+    let volume = this.#at(key);
     try {
-      if (!request.waitForObjects) return await attempt();
-      const onMissing = (problem: string) => report(`waiting to mount at "${request.target}": `, problem);
-      return await whileObjectsAreMissing(attempt, { source, clock, onMissing }, signal);
+      if (!request.waitForObjects) await volume.publish(request, signal);
+      else {
+        const attempt = (onRefs: (refs: readonly ObjectRef[]) => void) => {
+          volume = this.#at(key);
+          return volume.publish(request, signal, onRefs);
+        };
+        const onMissing = (problem: string) =>
+          this.#reportFailure(request, `waiting to mount at "${request.target}": ${problem}`);
+        await whileObjectsAreMissing(attempt, { source, clock, onMissing }, signal);
+      }
+      return volume;
     } catch (error) {
       // The caller that ended the call knows, and a wait has reported its reason.
-      if (!signal.aborted) report('', toLanternError(error, `mount at "${request.target}"`).message);
+      if (!signal.aborted) this.#reportFailure(request, toLanternError(error, `mount at "${request.target}"`).message);
       throw error;
     }
   }

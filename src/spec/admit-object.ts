@@ -8,18 +8,16 @@ import { parseVolumeSource } from './parse-volume-source.ts';
  * the store checks. The returned draft lacks kubectl's copy of the manifest.
  */
 export function admitObject(given: ObjectDraft): Parsed<ObjectDraft> {
-  const draft = withoutLastApplied(given);
+  let draft = given;
+  if (given.metadata.annotations.has(LAST_APPLIED)) {
+    const annotations = new Map(given.metadata.annotations);
+    annotations.delete(LAST_APPLIED);
+    draft = { ...given, metadata: { ...given.metadata, annotations } };
+  }
   const faults = [...validateObject(draft)];
   if (draft.kind === 'ProjectedVolume') {
     const spec = parseVolumeSource(draft.spec, 'spec');
     if (!spec.ok) faults.push(...spec.faults);
   }
   return faults.length > 0 ? faulty(faults) : parsed(draft);
-}
-
-function withoutLastApplied(draft: ObjectDraft): ObjectDraft {
-  if (!draft.metadata.annotations.has(LAST_APPLIED)) return draft;
-  const annotations = new Map(draft.metadata.annotations);
-  annotations.delete(LAST_APPLIED);
-  return { ...draft, metadata: { ...draft.metadata, annotations } };
 }

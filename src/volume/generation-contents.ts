@@ -97,27 +97,23 @@ type Files = GenerationContents['files'];
 /** Paths that are in only one of the two, or differ in bytes, mode or owner; in byte order. */
 export function* changedPaths(before: Files, after: Files): Steps<readonly string[]> {
   // Files on disk may have other bytes the next time.
-  if (!filesOfPayloads.has(before) || !filesOfPayloads.has(after)) return yield* comparing(before, after);
-  const known = latestChanges.get(before);
+  const areFixed = filesOfPayloads.has(before) && filesOfPayloads.has(after);
+  const known = areFixed ? latestChanges.get(before) : undefined;
   if (known?.after === after) return known.paths;
-  const paths = yield* comparing(before, after);
-  latestChanges.set(before, { after, paths });
+  const paths: string[] = [];
+  for (const path of before.keys()) if (!after.has(path)) paths.push(path);
+  for (const [path, file] of after) {
+    if (!isSameFile(before.get(path), file)) paths.push(path);
+    yield;
+  }
+  paths.sort(byteOrderAmong(paths));
+  if (areFixed) latestChanges.set(before, { after, paths });
   return paths;
 }
 
 const filesOfPayloads = new WeakSet<Files>();
 /** Volumes that share a payload change from the same files to the same files. */
 const latestChanges = new WeakMap<Files, { readonly after: Files; readonly paths: readonly string[] }>();
-
-function* comparing(before: Files, after: Files): Steps<readonly string[]> {
-  const changed: string[] = [];
-  for (const path of before.keys()) if (!after.has(path)) changed.push(path);
-  for (const [path, file] of after) {
-    if (!isSameFile(before.get(path), file)) changed.push(path);
-    yield;
-  }
-  return changed.sort(byteOrderAmong(changed));
-}
 
 /** True if a generation on disk has exactly the directories of `after`, and nothing besides directories and files. */
 export function hasSameDirectories(before: GenerationContents, after: GenerationContents): boolean {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
-import { type Awaitable, finish, inOneStep, type Slices, type Steps } from '../../base/steps.ts';
+import { type Awaitable, finish, type Slices, type Steps } from '../../base/steps.ts';
 import type { Payload } from '../../payload/payload.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import type { WriteOutcome } from '../../volume/atomic-writer.ts';
@@ -300,8 +300,20 @@ export class BoundVolume implements HostedVolume {
     });
   }
 
+  /** As `#withRoom`, in one step. */
   #save(what: string, action: () => void): void {
-    finish(this.#withRoom(what, () => inOneStep(action)));
+    try {
+      action();
+      return;
+    } catch (error) {
+      this.#requireRoom(error, what);
+    }
+    finish(this.pool.retired.retiringNow());
+    try {
+      action();
+    } catch (error) {
+      throw this.#failure(error, what);
+    }
   }
 
   /** If the pool is full, makes room and tries again. Errors name the volume. */
@@ -309,7 +321,7 @@ export class BoundVolume implements HostedVolume {
     try {
       return yield* action();
     } catch (error) {
-      if (toLanternError(error, what).code !== 'resource-exhausted') throw this.#failure(error, what);
+      this.#requireRoom(error, what);
     }
     yield* this.pool.retired.retiringNow();
     try {
@@ -317,6 +329,11 @@ export class BoundVolume implements HostedVolume {
     } catch (error) {
       throw this.#failure(error, what);
     }
+  }
+
+  /** Throws any failure that room would not end. */
+  #requireRoom(error: unknown, what: string): void {
+    if (toLanternError(error, what).code !== 'resource-exhausted') throw this.#failure(error, what);
   }
 
   #failure(error: unknown, what: string): LanternError {

@@ -22,6 +22,7 @@ export class TargetRoots {
   readonly #roots: readonly Root[];
   readonly #forbidden: readonly string[];
   readonly #own: Root | undefined;
+  readonly #allRoots: readonly Root[];
 
   /**
    * `forbidden`: the daemon's own places, existing or not. A target may not be one, lie in one, or cover one. Targets
@@ -31,6 +32,7 @@ export class TargetRoots {
     this.#roots = roots.map((given) => ({ given: cleanPath(given), real: realPath(given) }));
     this.#forbidden = forbidden.map(realPath);
     this.#own = own === undefined ? undefined : { given: cleanPath(own), real: realPath(own) };
+    this.#allRoots = this.#own === undefined ? this.#roots : [...this.#roots, this.#own];
   }
 
   /**
@@ -61,7 +63,7 @@ export class TargetRoots {
 
   /** True if a real path, as in the mount table, lies below a root and is not the daemon's own. */
   allows(realTarget: string): boolean {
-    return this.#allRoots().some(({ real }) => isBelow(realTarget, real)) && this.#ownPlaceAt(realTarget) === undefined;
+    return this.#allRoots.some(({ real }) => isBelow(realTarget, real)) && this.#ownPlaceAt(realTarget) === undefined;
   }
 
   /** The target as the mount table would name it. Throws `invalid-argument` and `permission-denied` like `open`. */
@@ -86,16 +88,12 @@ export class TargetRoots {
   /** The innermost root, and the prefix of the path by which it was found. */
   #rootOf(clean: string): { readonly root: Root; readonly prefix: string } | undefined {
     let best: { readonly root: Root; readonly prefix: string } | undefined;
-    for (const root of this.#allRoots()) {
+    for (const root of this.#allRoots) {
       for (const prefix of [root.given, root.real]) {
         if (isBelow(clean, prefix) && prefix.length > (best?.prefix.length ?? 0)) best = { root, prefix };
       }
     }
     return best;
-  }
-
-  #allRoots(): readonly Root[] {
-    return this.#own === undefined ? this.#roots : [...this.#roots, this.#own];
   }
 
   #open(target: string, purpose: Purpose): OpenedParent | LanternError {
@@ -186,10 +184,9 @@ export function isBelow(path: string, directory: string): boolean {
 
 /** Removes empty and `.` elements from an absolute path. `..` elements stay: they are refused in targets. */
 export function cleanPath(path: string): string {
-  return `/${path
-    .split('/')
-    .filter((element) => element !== '' && element !== '.')
-    .join('/')}`;
+  let clean = '';
+  for (const element of path.split('/')) if (element !== '' && element !== '.') clean += `/${element}`;
+  return clean || '/';
 }
 
 /** For a path that does not exist yet, the real path of its nearest existing directory counts. */

@@ -104,7 +104,7 @@ export class EventLog implements EventRecorder {
     const { volumeId, namespace, pod } = event;
     const [type, reason, text] = described(event);
     const ofVolume = { kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' } as const;
-    const involved = involvedPod(namespace, pod) ?? ofVolume;
+    const involved = (pod && involvedPod(namespace, pod)) ?? ofVolume;
     this.record({ involved, type, reason, message: `volume "${volumeId}": ${text}` });
     this.#listener?.(event);
     this.#volumeReaders.send(event);
@@ -123,8 +123,19 @@ export class EventLog implements EventRecorder {
   record(draft: EventDraft): void {
     const now = this.#clock.now();
     this.#expire(now);
-    const event = bounded(draft);
-    const { involved, type, reason, message } = event;
+    const { kind, namespace, name, uid, fieldPath } = draft.involved;
+    // Names and parts of messages come from requests, so each is cut.
+    const involved = {
+      kind,
+      namespace: cutText(namespace, MAX_NAME_BYTES),
+      name: cutText(name, MAX_NAME_BYTES),
+      uid: cutText(uid, MAX_NAME_BYTES),
+      fieldPath: cutText(fieldPath, MAX_NAME_BYTES),
+    };
+    const { type } = draft;
+    const reason = cutText(draft.reason, MAX_NAME_BYTES);
+    const message = cutText(draft.message, MAX_MESSAGE_BYTES);
+    const event: EventDraft = { involved, type, reason, message };
     const object = keyOfObject(involved);
     const group = `${object} ${JSON.stringify([involved.fieldPath, type, reason])}`;
     const key = `${group} ${message}`;
@@ -189,22 +200,6 @@ export class EventLog implements EventRecorder {
     }
     this.#nextExpiry = now + KEPT_MS;
   }
-}
-
-/** Names and parts of messages come from requests, so each is cut. */
-function bounded({ involved, type, reason, message }: EventDraft): EventDraft {
-  return {
-    involved: {
-      kind: involved.kind,
-      namespace: cutText(involved.namespace, MAX_NAME_BYTES),
-      name: cutText(involved.name, MAX_NAME_BYTES),
-      uid: cutText(involved.uid, MAX_NAME_BYTES),
-      fieldPath: cutText(involved.fieldPath, MAX_NAME_BYTES),
-    },
-    type,
-    reason: cutText(reason, MAX_NAME_BYTES),
-    message: cutText(message, MAX_MESSAGE_BYTES),
-  };
 }
 
 function keyOfObject({ kind, namespace, name, uid }: InvolvedObject): string {

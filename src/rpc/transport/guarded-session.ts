@@ -2,6 +2,8 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 
+const NO_ERROR = constants.NGHTTP2_NO_ERROR;
+
 /** A watch may be silent for days, so its client must answer pings at this interval. */
 const PING_MS = 60_000;
 const ANSWER_MS = 20_000;
@@ -51,14 +53,14 @@ export class GuardedSession {
       // A session that ends closes its streams: these are not resets.
       if (isCounted || this.#session.destroyed || this.#socket.destroyed) return;
       isCounted = true;
-      if (!stream.aborted && !isReset(stream)) this.#resets.used();
+      if (!stream.aborted && stream.rstCode === NO_ERROR) this.#resets.used();
       else if (!this.#resets.reset(this.#clock.monotonic() - opened)) this.#cut();
     };
     // One read may bring a thousand streams and their resets. A stream that was answered at once is not aborted, and
     // emits `close` only after that read.
     this.#countLast();
     this.#countLast = () => {
-      if (stream.closed && isReset(stream)) count();
+      if (stream.closed && stream.rstCode !== NO_ERROR) count();
     };
     stream.on('aborted', count);
     stream.on('close', count);
@@ -93,10 +95,6 @@ export class GuardedSession {
     this.#timer?.[Symbol.dispose]();
     if (!this.#socket.destroyed) this.#timer = this.#clock.after(ms, action);
   }
-}
-
-function isReset({ rstCode }: ServerHttp2Stream): boolean {
-  return rstCode !== constants.NGHTTP2_NO_ERROR;
 }
 
 /** Resets of each session. Every stream that is used to its end gives one back. */

@@ -60,8 +60,9 @@ export abstract class KeptStore implements Store {
     this.#resolveReady();
   }
 
-  ready(signal: AbortSignal): Promise<void> {
-    return abortable(this.#ready, signal);
+  async ready(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!this.#isReady) await abortable(this.#ready, signal);
   }
 
   async get(ref: ObjectRef, signal: AbortSignal): Promise<StoredObject | undefined> {

@@ -32,7 +32,12 @@ export function applicationOf(
   }
   requireVersion('apply', ref, current, draft.metadata.resourceVersion);
   const next = current !== undefined && mode.kind === 'merge' ? mergedObject(current, draft, mode.wording) : draft;
-  if (current !== undefined) requireReplaceable(current, draft, next);
+  if (current !== undefined) {
+    const faults = validateReplacement(current, next);
+    // Only a merge makes something that was not checked before.
+    if (next !== draft) faults.unshift(...validateObject(next));
+    if (faults.length > 0) throw invalid(faults);
+  }
   const applied = recordAfter(mode, current, draft, next);
   if (current !== undefined && isSameContents(current, next) && isDeepStrictEqual(current.applied, applied)) {
     return { applied: { outcome: 'unchanged', object: current }, event: undefined };
@@ -54,13 +59,6 @@ export function applicationOf(
   const [outcome, type] =
     current === undefined ? (['created', 'added'] as const) : (['configured', 'modified'] as const);
   return { applied: { outcome, object }, event: dryRun ? undefined : { type, object, revision } };
-}
-
-/** Throws `invalid-argument` if the current object forbids the change or the merge is invalid. */
-function requireReplaceable(current: StoredObject, draft: ObjectDraft, next: ObjectDraft): void {
-  const faults = validateReplacement(current, next);
-  if (next !== draft) faults.unshift(...validateObject(next));
-  if (faults.length > 0) throw invalid(faults);
 }
 
 /** The record beside `next`. It loses removed names; a later writer that sets one again owns it. */
@@ -96,14 +94,8 @@ export function requireVersion(
 
 /** True if body, labels and annotations are equal. Names, revisions and the order of keys are ignored. */
 export function isSameContents(a: ObjectDraft | StoredObject, b: ObjectDraft | StoredObject): boolean {
-  return (
-    isSameMap(a.metadata.labels, b.metadata.labels) &&
-    isSameMap(a.metadata.annotations, b.metadata.annotations) &&
-    isSameBody(a, b)
-  );
-}
-
-function isSameBody(a: ObjectDraft | StoredObject, b: ObjectDraft | StoredObject): boolean {
+  if (!isSameMap(a.metadata.labels, b.metadata.labels)) return false;
+  if (!isSameMap(a.metadata.annotations, b.metadata.annotations)) return false;
   switch (a.kind) {
     case 'Secret':
       return a.kind === b.kind && a.type === b.type && a.immutable === b.immutable && isSameMap(a.data, b.data);
