@@ -85,7 +85,7 @@ describe('what cannot be mounted', () => {
     const { code, stderr } = await shell.run('mount', '--secret', 'nope', shell.target('nope'));
     expect(code).toBe(1);
     expect(stderr).toMatch(/^lantern: [^\n]*nope[^\n]*\n$/);
-    const waited = await shell.run('mount', '--secret', 'nope', shell.target('nope'), '--wait', '300ms');
+    const waited = await shell.run('mount', '--secret', 'nope', shell.target('nope'), '--wait', '2s');
     expect(waited.code).toBe(1);
     expect(waited.stderr).toMatch(/^lantern: [^\n]*nope[^\n]*\n$/);
   });

@@ -126,7 +126,7 @@ describe('CreateVolume', () => {
     [
       'a subPath',
       { parameters: { secretName: 'db', subPath: 'password' } },
-      'parameters[subPath]: is not a known key; known are spec, secretName, configMapName, projectedVolume, items, defaultMode, optional, namespace',
+      'parameters[subPath]: is not a known key; known are spec, secretName, configMapName, projectedVolume, items, defaultMode, user, group, optional, namespace',
     ],
     [
       'a fault inside the shorthand',
