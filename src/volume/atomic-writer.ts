@@ -80,8 +80,8 @@ export function* writeAtomically(
   const isRootSettled =
     listing.root.mode === root.mode && (payload.mountGroup === undefined || listing.root.group === root.group);
   const elements = elementsOf(after.files);
-  const missing = [...elements].filter((name) => !links.has(name));
-  const stale = [...links].filter((name) => !elements.has(name));
+  const missing = links === elements ? [] : [...elements].filter((name) => !links.has(name));
+  const stale = links === elements ? [] : [...links].filter((name) => !elements.has(name));
   yield;
   const changed = yield* changedPaths(shown, after.files);
   const isSettled = isRootSettled && missing.length === 0 && stale.length === 0 && hasSameDirectories(before, after);
@@ -138,18 +138,21 @@ export function* writeAtomically(
 
   try {
     // 9
+    const present = missing.length + stale.length === 0 ? undefined : new Set(links);
+    if (present !== undefined) listing.links = present;
     for (const name of missing) {
       link(volume, name);
-      links.add(name);
+      present?.add(name);
       yield;
     }
 
     // 10
     for (const name of stale) {
       unlinkIfThere(volume, name);
-      links.delete(name);
+      present?.delete(name);
       yield;
     }
+    listing.links = elements;
   } finally {
     // 11
     if (previous !== undefined) retirement.retire(previous, bytesHeld(before));
@@ -290,7 +293,7 @@ function link(volume: KnownVolume, name: string): void {
   if (fs.lstat(volume.at(name))?.type === 'directory') fs.rmdir(volume.at(name));
   fs.symlink(visibleLinkTarget(name), volume.at(NEXT_DATA_LINK));
   fs.rename(volume.at(NEXT_DATA_LINK), volume.at(name));
-  listing.strangers.delete(name);
+  listing.strangers = new Set([...listing.strangers].filter((other) => other !== name));
 }
 
 /** Removes anything with this name, which is reserved for the volume. */

@@ -19,15 +19,17 @@ type Listing = {
   generation: string | undefined;
   /** All generations on disk, complete or not. */
   readonly generations: Set<string>;
-  /** Visible names that link into `..data`. */
-  readonly links: Set<string>;
+  /** Visible names that link into `..data`. Volumes that share contents share this, too. */
+  links: ReadonlySet<string>;
   /** Visible names that somebody else created. */
-  readonly strangers: Set<string>;
+  strangers: ReadonlySet<string>;
   hasDataLink: boolean;
   hasNextDataLink: boolean;
   /** True if `..data` exists but is not a link. */
   hasFalseDataLink: boolean;
 };
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** An empty directory of unknown mode. No volume's directory has mode 0, so the first write sets it. */
 function emptyListing(root: Listing['root'] = { mode: 0, group: 0 }): Listing {
@@ -35,8 +37,8 @@ function emptyListing(root: Listing['root'] = { mode: 0, group: 0 }): Listing {
     root,
     generation: undefined,
     generations: new Set(),
-    links: new Set(),
-    strangers: new Set(),
+    links: NONE,
+    strangers: NONE,
     hasDataLink: false,
     hasNextDataLink: false,
     hasFalseDataLink: false,
@@ -49,10 +51,10 @@ export class KnownVolume {
   readonly directory: string;
   #listing: Listing | undefined;
   #contents: GenerationContents | undefined;
-  /** Visible names that this process has seen as the volume's own links. */
-  readonly #own = new Set<string>();
+  /** Visible names that this process has seen as the volume's own links. Undefined instead of empty, as `#replaced`. */
+  #own: Set<string> | undefined;
   /** Names in the replaced generations that this process wrote. */
-  readonly #replaced = new Map<string, GenerationPaths>();
+  #replaced: Map<string, GenerationPaths> | undefined;
 
   /** `isNew`: the daemon has just made the directory, so it is empty and need not be read. */
   constructor(fs: VolumeFs, directory: string, isNew = false) {
@@ -114,20 +116,24 @@ export class KnownVolume {
 
   /** True if this process has seen a link of the volume under this name. */
   isOwn(name: string): boolean {
-    return this.#own.has(name);
+    return this.#own?.has(name) === true;
   }
 
   showing(generation: string, contents: GenerationContents): void {
     const before = this.listing.generation;
-    if (before !== undefined && this.#contents !== undefined) this.#replaced.set(before, namesIn(this.#contents));
+    if (before !== undefined && this.#contents !== undefined) {
+      this.#replaced ??= new Map();
+      this.#replaced.set(before, namesIn(this.#contents));
+    }
     this.listing.generation = generation;
     this.#contents = contents;
   }
 
   /** Removes a generation that is not current. False if something in it cannot be removed, such as a busy mount. */
   *tryRemovingGeneration(generation: string): Steps<boolean> {
-    const paths = this.#replaced.get(generation);
-    this.#replaced.delete(generation);
+    const paths = this.#replaced?.get(generation);
+    this.#replaced?.delete(generation);
+    if (this.#replaced?.size === 0) this.#replaced = undefined;
     const isRemoved =
       (paths !== undefined && (yield* this.#tryRemovingPaths(generation, paths))) ||
       (yield* tryRemovingTree(this.fs, this.at(generation)));
@@ -178,18 +184,29 @@ export class KnownVolume {
 
   /** Makes the next use read the disk, as needed after a failure. */
   forget(): void {
-    for (const name of this.#listing?.links ?? []) this.#own.add(name);
+    if (this.#listing !== undefined && this.#listing.links.size > 0) {
+      this.#own = new Set([...(this.#own ?? []), ...this.#listing.links]);
+    }
     this.#listing = undefined;
     this.#contents = undefined;
-    this.#replaced.clear();
+    this.#replaced = undefined;
   }
 }
 
 /** Of a generation, without its bytes: files, and directories from the innermost outwards. */
 type GenerationPaths = { readonly files: readonly string[]; readonly directories: readonly string[] };
 
-function namesIn({ files, directories }: GenerationContents): GenerationPaths {
-  return { files: [...files.keys()], directories: [...directories.keys()].reverse() };
+/** Volumes that share contents share their names, which outlive the bytes. */
+const names = new WeakMap<GenerationContents, GenerationPaths>();
+
+function namesIn(contents: GenerationContents): GenerationPaths {
+  let known = names.get(contents);
+  if (known === undefined) {
+    const { files, directories } = contents;
+    known = { files: [...files.keys()], directories: [...directories.keys()].reverse() };
+    names.set(contents, known);
+  }
+  return known;
 }
 
 function* readingListing(volume: KnownVolume): Steps<Listing> {
@@ -197,6 +214,7 @@ function* readingListing(volume: KnownVolume): Steps<Listing> {
   // The directory may be a link in /proc/self/fd. Its own `.` is where that link leads.
   const root = fs.lstat(`${directory}/.`);
   const listing = emptyListing({ mode: root?.mode ?? 0, group: root?.group ?? 0 });
+  const [links, strangers] = [new Set<string>(), new Set<string>()];
   let current: string | undefined;
   for (const { name, type } of fs.readdir(directory)) {
     yield;
@@ -207,9 +225,11 @@ function* readingListing(volume: KnownVolume): Steps<Listing> {
       listing.hasFalseDataLink = type !== 'symlink';
     } else if (name === NEXT_DATA_LINK) listing.hasNextDataLink = true;
     else if (isGenerationName(name) && type === 'directory') listing.generations.add(name);
-    else if (target === visibleLinkTarget(name)) listing.links.add(name);
-    else listing.strangers.add(name);
+    else if (target === visibleLinkTarget(name)) links.add(name);
+    else strangers.add(name);
   }
+  listing.links = links;
+  if (strangers.size > 0) listing.strangers = strangers;
   if (current !== undefined && listing.generations.has(current)) listing.generation = current;
   return listing;
 }
@@ -296,8 +316,8 @@ export class VolumeStamp {
  */
 export class PinnedStamps {
   readonly #volume: KnownVolume;
-  readonly #stamps = new Map<string, VolumeStamp | undefined>();
-  readonly #damaged = new Set<string>();
+  #stamps: Map<string, VolumeStamp | undefined> | undefined;
+  #damaged = NONE;
 
   constructor(volume: KnownVolume) {
     this.#volume = volume;
@@ -305,7 +325,7 @@ export class PinnedStamps {
 
   /** True if a look would find nothing. */
   get areUntouched(): boolean {
-    return [...this.#stamps.values()].every((stamp) => stamp?.isUntouched() === true);
+    return this.#stamps === undefined || [...this.#stamps.values()].every((stamp) => stamp?.isUntouched() === true);
   }
 
   /** Generations changed by somebody since they were pinned, or since the first look after a restart. */
@@ -314,26 +334,29 @@ export class PinnedStamps {
   }
 
   pin(generation: string): void {
-    if (this.#stamps.has(generation)) return;
+    if (this.#stamps?.has(generation) === true) return;
     const volume = this.#volume;
     const isCurrent = volume.isKnown && volume.listing.generation === generation;
+    this.#stamps ??= new Map();
     this.#stamps.set(generation, isCurrent ? this.#stampOf(generation, volume.contents) : undefined);
   }
 
   /** After the last pin. */
   unpin(generation: string): void {
-    this.#stamps.delete(generation);
-    this.#damaged.delete(generation);
+    this.#stamps?.delete(generation);
+    if (this.#stamps?.size === 0) this.#stamps = undefined;
+    if (this.#damaged.has(generation))
+      this.#damaged = new Set([...this.#damaged].filter((other) => other !== generation));
   }
 
   *look(): Steps<void> {
-    for (const [generation, stamp] of this.#stamps) {
-      if (stamp?.isUntouched() === false) this.#damaged.add(generation);
+    for (const [generation, stamp] of this.#stamps ?? []) {
+      if (stamp?.isUntouched() === false) this.#damaged = new Set(this.#damaged).add(generation);
       yield;
       if (stamp !== undefined) continue;
       const contents = yield* readingContents(this.#volume.fs, this.#volume.at(generation));
       // It may have been unpinned meanwhile.
-      if (this.#stamps.has(generation)) this.#stamps.set(generation, this.#stampOf(generation, contents));
+      if (this.#stamps?.has(generation) === true) this.#stamps.set(generation, this.#stampOf(generation, contents));
     }
   }
 

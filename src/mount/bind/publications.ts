@@ -17,6 +17,15 @@ type Shown = Pick<FileIdentity, 'device' | 'inode' | 'mountId'>;
 
 export type Publication = Shown & PublishedTarget & { readonly subPath: RelativePath | undefined };
 
+/** All have one shape, which thousands of objects share. */
+export function publicationOf(
+  { device, inode, mountId }: Shown,
+  subPath: Publication['subPath'],
+  pinnedGeneration: Publication['pinnedGeneration'],
+): Publication {
+  return { device, inode, mountId, subPath, pinnedGeneration };
+}
+
 export function isSame(a: Shown, b: Shown): boolean {
   return a.mountId === b.mountId && a.device === b.device && a.inode === b.inode;
 }
@@ -40,8 +49,8 @@ export function isShowing(found: FileIdentity, path: string, mounter: Mounter): 
 export class BoundPublications {
   readonly #mounter: Mounter;
   readonly #byTarget = new Map<string, Publication>();
-  /** Present places of mounts that left their targets because somebody renamed a directory on the way. */
-  readonly #moved = new Map<string, string>();
+  /** Present places of mounts that left their targets because somebody renamed a directory on the way, if any did. */
+  #moved: Map<string, string> | undefined;
 
   constructor(mounter: Mounter) {
     this.#mounter = mounter;
@@ -61,12 +70,12 @@ export class BoundPublications {
 
   set(target: string, publication: Publication): void {
     this.#byTarget.set(target, publication);
-    this.#moved.delete(target);
+    this.#moved?.delete(target);
   }
 
   delete(target: string): void {
     this.#byTarget.delete(target);
-    this.#moved.delete(target);
+    this.#moved?.delete(target);
   }
 
   /** Returns a sentence for each publication that shows a part of one of these damaged generations. */
@@ -81,7 +90,7 @@ export class BoundPublications {
 
   /** Targets whose mount is not where it was seen last. Makes one system call per publication. */
   get displaced(): readonly string[] {
-    return this.targets.filter((target) => !this.#isAt(this.#moved.get(target) ?? target, target));
+    return this.targets.filter((target) => !this.#isAt(this.#moved?.get(target) ?? target, target));
   }
 
   /** Displaced targets whose mounts are nowhere in this table, which must be read after `displaced`. */
@@ -90,6 +99,7 @@ export class BoundPublications {
       const known = this.#byTarget.get(target);
       const mount = known && table.get(known.mountId);
       if (mount === undefined || mount.device !== known?.device) return true;
+      this.#moved ??= new Map();
       this.#moved.set(target, mount.mountPoint);
       const found = this.#tryIdentify(mount.mountPoint);
       // A mount that shows something else is a later one with the same id. A mount that is only covered still exists.

@@ -11,7 +11,7 @@ import type { TargetRoots } from '../targets/target-roots.ts';
 import type { BoundVolume } from './bound-volume.ts';
 import type { MountIndex } from './mount-index.ts';
 import type { Pool, Pools } from './pools.ts';
-import type { Publication } from './publications.ts';
+import { type Publication, publicationOf } from './publications.ts';
 
 type ResumePoolOptions = {
   readonly pool: Pool;
@@ -95,7 +95,7 @@ function mountsOf(
     const path = isDeleted ? mount.mountPoint : part;
     const found = path === undefined ? data : identityOf(path, mounter);
     if (found === undefined || (isDeleted && found.mountId !== mount.id)) return [];
-    const publication = { device, inode: found.inode, mountId: mount.id, subPath, pinnedGeneration };
+    const publication = publicationOf({ device, inode: found.inode, mountId: mount.id }, subPath, pinnedGeneration);
     return [{ place: mount.mountPoint, publication }];
   });
 }
