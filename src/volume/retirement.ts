@@ -5,10 +5,9 @@ import { finish, inOneStep, type Slices, type Steps } from '../base/steps.ts';
 export const RETIREMENT_MS = 2_000;
 
 type RetirementOptions = {
-  readonly clock: Clock;
+  /** Shared by the volumes of a publisher. */
+  readonly queue: RetirementQueue;
   readonly room: RetiredRoom;
-  /** Asked before anything is removed. */
-  readonly binds: ForeignBinds;
   /** True if a bind that others made of a generation of this name is one of this volume's. */
   readonly isOwnPlace: (place: FileSystemPlace) => boolean;
   /** Returns false if the generation cannot be removed now. `retireNow` and `lookAgain` try again. */
@@ -16,9 +15,11 @@ type RetirementOptions = {
 };
 
 type Replaced = {
-  readonly retired: Retired;
-  /** Runs until the retirement time is over. */
-  timer: Disposable | undefined;
+  readonly retirement: Retirement;
+  readonly generation: string;
+  readonly bytes: number;
+  /** When it was replaced, in milliseconds of the monotonic clock. */
+  readonly since: number;
   /** True if the time is over, and a look at the mount table for others' binds is pending. */
   isAwaitingLook: boolean;
   /** A removal that has begun. Each caller continues where the one before stopped. */
@@ -31,8 +32,9 @@ type Replaced = {
  */
 export class Retirement implements Disposable {
   readonly #options: RetirementOptions;
-  readonly #pins = new Map<string, number>();
-  readonly #replaced = new Map<string, Replaced>();
+  /** Undefined instead of an empty map, here and below: thousands of volumes have nothing to retire. */
+  #pins: Map<string, number> | undefined;
+  #replaced: Map<string, Replaced> | undefined;
   #last: string | undefined;
 
   constructor(options: RetirementOptions) {
@@ -41,26 +43,29 @@ export class Retirement implements Disposable {
 
   /** The number of generations that stay only because others had bound them at the last look. */
   get boundElsewhere(): number {
-    const overdue = [...this.#replaced].filter(([generation, { timer, isAwaitingLook, removal }]) => {
-      return timer === undefined && !isAwaitingLook && removal === undefined && !this.#pins.has(generation);
+    const overdue = this.#all().filter((replaced) => {
+      const { generation, isAwaitingLook, removal } = replaced;
+      return !this.#isTimed(replaced) && !isAwaitingLook && removal === undefined && !this.#isPinned(generation);
     });
     return overdue.length;
   }
 
   /** True if a sweep must leave the generation alone. */
   keeps(generation: string): boolean {
-    return this.#pins.has(generation) || this.#replaced.has(generation);
+    return this.#isPinned(generation) || this.#replaced?.has(generation) === true;
   }
 
   pin(generation: string): void {
+    this.#pins ??= new Map();
     this.#pins.set(generation, (this.#pins.get(generation) ?? 0) + 1);
   }
 
   /** Returns true for the last pin: the caller retires the generation unless it is current. */
   unpin(generation: string): boolean {
-    const pins = this.#pins.get(generation) ?? 0;
-    if (pins > 1) this.#pins.set(generation, pins - 1);
-    else this.#pins.delete(generation);
+    const pins = this.#pins?.get(generation) ?? 0;
+    if (pins > 1) this.#pins?.set(generation, pins - 1);
+    else this.#pins?.delete(generation);
+    if (this.#pins?.size === 0) this.#pins = undefined;
     return pins === 1;
   }
 
@@ -69,18 +74,19 @@ export class Retirement implements Disposable {
    * its last pin or bind. The default of `bytes` is the number given before.
    */
   retire(generation: string, bytes?: number): void {
-    const before = this.#replaced.get(generation);
+    const before = this.#replaced?.get(generation);
     if (before !== undefined) this.#stopCounting(before);
-    const replaced = this.#add(generation, bytes ?? before?.retired.bytes ?? 0, before?.removal);
-    replaced.timer = this.#options.clock.after(RETIREMENT_MS, () => this.#end(generation));
+    const replaced = this.#add(generation, bytes ?? before?.bytes ?? 0, before?.removal);
     this.#last = generation;
-    if (!this.#pins.has(generation)) this.#options.room.add(replaced.retired);
+    const { queue, room } = this.#options;
+    queue.add(replaced);
+    if (!this.#isPinned(generation)) room.add(replaced);
   }
 
   /** Selects an earlier process's generations to remove. Bound ones stay; all do if the mount table is unreadable. */
   *sparing(generations: readonly string[]): Steps<readonly string[]> {
     if (generations.length === 0) return [];
-    const isKnown = yield* this.#options.binds.looking();
+    const isKnown = yield* this.#options.queue.binds.looking();
     return generations.filter((generation) => {
       const isFree = isKnown && !this.#isBound(generation);
       if (!isFree) this.#add(generation, 0, undefined);
@@ -90,8 +96,8 @@ export class Retirement implements Disposable {
 
   /** Looks again at generations whose time is over and that others had bound. */
   lookAgain(): void {
-    for (const [generation, { timer, removal }] of this.#replaced) {
-      if (timer === undefined && removal === undefined) this.#end(generation);
+    for (const replaced of this.#all()) {
+      if (!this.#isTimed(replaced) && replaced.removal === undefined) this.#options.queue.end([replaced]);
     }
   }
 
@@ -101,24 +107,24 @@ export class Retirement implements Disposable {
   }
 
   *retiringNow(): Steps<boolean> {
-    const before = this.#replaced.size;
-    const ending = [...this.#replaced.keys()].filter((generation) => !this.#pins.has(generation));
-    if (ending.length === 0 || !(yield* this.#options.binds.looking())) return false;
-    for (const generation of ending) yield* this.#removing(generation);
-    return this.#replaced.size < before;
+    const all = this.#all();
+    const ending = all.filter(({ generation }) => !this.#isPinned(generation));
+    if (ending.length === 0 || !(yield* this.#options.queue.binds.looking())) return false;
+    for (const { generation } of ending) yield* this.#removing(generation);
+    return this.#all().length < all.length;
   }
 
   /** Removes all replaced generations, even shown ones: the whole volume is being removed. */
   *removingAll(): Steps<void> {
-    for (const [generation, replaced] of this.#replaced) {
+    for (const replaced of this.#all()) {
       this.#stopCounting(replaced);
-      yield* this.#continueRemoval(generation, replaced);
+      yield* this.#continueRemoval(replaced);
     }
   }
 
   /** After this nothing is removed unless asked for. */
   stop(): void {
-    for (const replaced of this.#replaced.values()) {
+    for (const replaced of this.#all()) {
       this.#stopCounting(replaced);
       // A pending look then does nothing.
       replaced.isAwaitingLook = false;
@@ -131,65 +137,149 @@ export class Retirement implements Disposable {
     this.stop();
   }
 
-  #isBound(generation: string): boolean {
-    return this.#options.binds.showAny(generation, this.#options.isOwnPlace);
+  /** True if the volume replaced it last: somebody may have begun to read it a moment ago. */
+  isLast({ generation }: Replaced): boolean {
+    return this.#last === generation;
   }
 
-  #add(generation: string, bytes: number, removal: Steps<void> | undefined): Replaced {
-    const retired: Retired = {
-      since: this.#options.clock.monotonic(),
-      bytes,
-      isLast: () => this.#last === generation,
-      end: () => this.#end(generation),
-    };
-    const replaced: Replaced = { retired, timer: undefined, isAwaitingLook: false, removal };
-    this.#replaced.set(generation, replaced);
-    this.#options.room.enter(this);
-    return replaced;
+  /** Ends the time of a generation before it is over. */
+  endEarly(replaced: Replaced): void {
+    this.#options.queue.end([replaced]);
   }
 
-  #stopCounting(replaced: Replaced): void {
-    replaced.timer?.[Symbol.dispose]();
-    replaced.timer = undefined;
-    this.#options.room.remove(replaced.retired);
-  }
-
-  #end(generation: string): void {
-    const replaced = this.#replaced.get(generation);
-    if (replaced === undefined) return;
+  /** Notes that the generation's time is over. True if it is to be removed after the next look. */
+  ends(replaced: Replaced): boolean {
+    const { generation } = replaced;
+    if (this.#replaced?.get(generation) !== replaced) return false;
     this.#stopCounting(replaced);
-    if (replaced.isAwaitingLook || this.#pins.has(generation)) return;
+    if (replaced.isAwaitingLook || this.#isPinned(generation)) return false;
     replaced.isAwaitingLook = true;
-    this.#options.binds.afterLook(() => this.#removingAfterLook(generation, replaced));
+    return true;
   }
 
-  *#removingAfterLook(generation: string, replaced: Replaced): Steps<void> {
+  *removingAfterLook(replaced: Replaced): Steps<void> {
+    const { generation } = replaced;
     // It may have been replaced once more, with a new time, or the wait was stopped.
-    if (!replaced.isAwaitingLook || this.#replaced.get(generation) !== replaced) return;
+    if (!replaced.isAwaitingLook || this.#replaced?.get(generation) !== replaced) return;
     replaced.isAwaitingLook = false;
     yield* this.#removing(generation);
   }
 
+  #all(): readonly Replaced[] {
+    return this.#replaced === undefined ? [] : [...this.#replaced.values()];
+  }
+
+  #isPinned(generation: string): boolean {
+    return this.#pins?.has(generation) === true;
+  }
+
+  #isTimed(replaced: Replaced): boolean {
+    return this.#options.queue.has(replaced);
+  }
+
+  #isBound(generation: string): boolean {
+    return this.#options.queue.binds.showAny(generation, this.#options.isOwnPlace);
+  }
+
+  #add(generation: string, bytes: number, removal: Steps<void> | undefined): Replaced {
+    const { queue, room } = this.#options;
+    const since = queue.now();
+    const replaced: Replaced = { retirement: this, generation, bytes, since, isAwaitingLook: false, removal };
+    this.#replaced ??= new Map();
+    this.#replaced.set(generation, replaced);
+    room.enter(this);
+    return replaced;
+  }
+
+  #stopCounting(replaced: Replaced): void {
+    this.#options.queue.remove(replaced);
+    this.#options.room.remove(replaced);
+  }
+
   *#removing(generation: string): Steps<void> {
-    const replaced = this.#replaced.get(generation);
+    const replaced = this.#replaced?.get(generation);
     if (replaced === undefined) return;
     this.#stopCounting(replaced);
     const hasBegun = replaced.removal !== undefined;
-    if (this.#pins.has(generation) || (!hasBegun && this.#isBound(generation))) return;
-    yield* this.#continueRemoval(generation, replaced);
+    if (this.#isPinned(generation) || (!hasBegun && this.#isBound(generation))) return;
+    yield* this.#continueRemoval(replaced);
   }
 
-  *#continueRemoval(generation: string, replaced: Replaced): Steps<void> {
-    replaced.removal ??= this.#removal(generation, replaced);
+  *#continueRemoval(replaced: Replaced): Steps<void> {
+    replaced.removal ??= this.#removal(replaced);
     while (replaced.removal?.next().done === false) yield;
   }
 
-  *#removal(generation: string, replaced: Replaced): Steps<void> {
-    const isRemoved = yield* this.#options.remove(generation);
+  *#removal(replaced: Replaced): Steps<void> {
+    const isRemoved = yield* this.#options.remove(replaced.generation);
     replaced.removal = undefined;
-    if (isRemoved) this.#replaced.delete(generation);
-    if (this.#replaced.size === 0) this.#options.room.leave(this);
+    if (isRemoved) this.#replaced?.delete(replaced.generation);
+    if (this.#replaced === undefined || this.#replaced.size > 0) return;
+    this.#replaced = undefined;
+    this.#options.room.leave(this);
   }
+}
+
+/**
+ * The replaced generations of a publisher's volumes, in the order in which their time ends: one timer for all, and one
+ * request for a look for all that end together.
+ */
+export class RetirementQueue {
+  readonly binds: ForeignBinds;
+  readonly #clock: Clock;
+  /** Oldest first. */
+  readonly #waiting = new Set<Replaced>();
+  #timer: Disposable | undefined;
+
+  /** `binds` is asked before anything is removed. */
+  constructor({ clock, binds }: { readonly clock: Clock; readonly binds: ForeignBinds }) {
+    this.#clock = clock;
+    this.binds = binds;
+  }
+
+  /** Milliseconds of the monotonic clock. */
+  now(): number {
+    return this.#clock.monotonic();
+  }
+
+  has(replaced: Replaced): boolean {
+    return this.#waiting.has(replaced);
+  }
+
+  add(replaced: Replaced): void {
+    this.#waiting.add(replaced);
+    this.#timer ??= this.#clock.after(RETIREMENT_MS, this.#endDue);
+  }
+
+  remove(replaced: Replaced): void {
+    if (!this.#waiting.delete(replaced) || this.#waiting.size > 0) return;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  }
+
+  end(replaced: readonly Replaced[]): void {
+    const ended = replaced.filter((one) => one.retirement.ends(one));
+    if (ended.length > 0) this.binds.afterLook(() => removingEach(ended));
+  }
+
+  readonly #endDue = (): void => {
+    this.#timer = undefined;
+    const now = this.now();
+    const due: Replaced[] = [];
+    for (const replaced of this.#waiting) {
+      const left = replaced.since + RETIREMENT_MS - now;
+      if (left > 0) {
+        this.#timer = this.#clock.after(Math.ceil(left), this.#endDue);
+        break;
+      }
+      due.push(replaced);
+    }
+    this.end(due);
+  };
+}
+
+function* removingEach(all: readonly Replaced[]): Steps<void> {
+  for (const replaced of all) yield* replaced.retirement.removingAfterLook(replaced);
 }
 
 /** A directory as the mount table names it: its file system, and its path from the root of that. */
@@ -214,16 +304,6 @@ export function noForeignBinds(slices: Slices): ForeignBinds {
   };
 }
 
-type Retired = {
-  /** When it was replaced, in milliseconds of the monotonic clock. */
-  readonly since: number;
-  readonly bytes: number;
-  /** True if its volume replaced it last: somebody may have begun to read it a moment ago. */
-  readonly isLast: () => boolean;
-  /** Ends its time. The room has removed it before. */
-  readonly end: () => void;
-};
-
 /** The part of a pool that its replaced generations may take together, besides the last one of each volume. */
 export const RETIRED_PART = 1 / 16;
 /** The same without a pool, for each volume at each target. */
@@ -236,7 +316,7 @@ export class RetiredRoom {
   readonly #limit: number;
   readonly #minKeptMs: number;
   /** Oldest first. */
-  readonly #held = new Set<Retired>();
+  readonly #held = new Set<Replaced>();
   /** Of the volumes that have replaced generations on disk. */
   readonly #retirements = new Set<Retirement>();
   #bytes = 0;
@@ -247,14 +327,13 @@ export class RetiredRoom {
     this.#minKeptMs = minKeptMs;
   }
 
-  add(retired: Retired): void {
-    this.#held.add(retired);
-    this.#bytes += retired.bytes;
+  add(replaced: Replaced): void {
+    this.#held.add(replaced);
+    this.#bytes += replaced.bytes;
     for (const oldest of this.#held) {
-      if (this.#bytes <= this.#limit || retired.since - oldest.since < this.#minKeptMs) break;
-      if (oldest.isLast()) continue;
-      this.remove(oldest);
-      oldest.end();
+      if (this.#bytes <= this.#limit || replaced.since - oldest.since < this.#minKeptMs) break;
+      if (oldest.retirement.isLast(oldest)) continue;
+      oldest.retirement.endEarly(oldest);
     }
   }
 
@@ -272,7 +351,7 @@ export class RetiredRoom {
     for (const retirement of [...this.#retirements]) yield* retirement.retiringNow();
   }
 
-  remove(retired: Retired): void {
-    if (this.#held.delete(retired)) this.#bytes -= retired.bytes;
+  remove(replaced: Replaced): void {
+    if (this.#held.delete(replaced)) this.#bytes -= replaced.bytes;
   }
 }

@@ -8,7 +8,7 @@ import type { VolumeFs } from './file-system.ts';
 import type { FileSummary } from './generation-contents.ts';
 import { findDamages, KnownVolume, PinnedStamps, VolumeStamp } from './known-volume.ts';
 import { GenerationNames } from './layout.ts';
-import { type FileSystemPlace, type ForeignBinds, noForeignBinds, RetiredRoom, Retirement } from './retirement.ts';
+import { type FileSystemPlace, noForeignBinds, RetiredRoom, Retirement, RetirementQueue } from './retirement.ts';
 
 type VolumeWriterOptions = {
   readonly fs: VolumeFs;
@@ -23,8 +23,8 @@ type VolumeWriterOptions = {
   readonly isPooled?: boolean;
   /** The room for replaced generations, which the volumes of a pool share; an own one by default. */
   readonly room?: RetiredRoom;
-  /** None by default. */
-  readonly binds?: ForeignBinds;
+  /** Shared by the volumes of a publisher; by default an own one, of a directory that nobody else binds. */
+  readonly queue?: RetirementQueue;
   /** True if such a bind, found by a generation's name, is one of this volume's. Always by default. */
   readonly isOwnPlace?: (place: FileSystemPlace) => boolean;
 };
@@ -65,9 +65,8 @@ export class VolumeWriter implements Disposable {
       this.#stamp = undefined;
     };
     this.#retirement = new Retirement({
-      clock,
+      queue: options.queue ?? new RetirementQueue({ clock, binds: noForeignBinds(new Slices(clock)) }),
       room: options.room ?? new RetiredRoom(),
-      binds: options.binds ?? noForeignBinds(new Slices(clock)),
       isOwnPlace: options.isOwnPlace ?? (() => true),
       *remove(generation) {
         const isRemoved = yield* volume.tryRemovingGeneration(generation);

@@ -6,12 +6,13 @@ import type { VolumeId } from '../../spec/volume-spec.ts';
 import type { VolumeFs } from '../../volume/file-system.ts';
 import { volumeDirectoryName } from '../../volume/layout.ts';
 import { recordParser } from '../../volume/record.ts';
+import { RetirementQueue } from '../../volume/retirement.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
 import { BindLookout } from '../bind-lookout.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { HostedVolume, PoolTotals, Publisher, ResumedVolume } from '../publisher.ts';
 import type { TargetRoots } from '../targets/target-roots.ts';
-import { BoundVolume } from './bound-volume.ts';
+import { BoundVolume, type BoundVolumeDependencies } from './bound-volume.ts';
 import { MountIndex } from './mount-index.ts';
 import type { Pool, Pools } from './pools.ts';
 import { clearing, unmountNow } from './publications.ts';
@@ -35,6 +36,7 @@ export class BindPublisher implements Publisher {
   readonly #dependencies: BindPublisherDependencies;
   readonly #slices: Slices;
   readonly #lookout: BindLookout;
+  readonly #ofVolumes: BoundVolumeDependencies;
   /** By directory name. */
   readonly #volumes = new Map<string, BoundVolume>();
   /** Directory names of volumes with a publication that outlived its pool. */
@@ -45,6 +47,15 @@ export class BindPublisher implements Publisher {
     this.#dependencies = dependencies;
     this.#slices = new Slices(clock);
     this.#lookout = new BindLookout({ table: mounter.watchTable(), clock, slices: this.#slices });
+    this.#ofVolumes = {
+      ...dependencies,
+      slices: this.#slices,
+      retirements: new RetirementQueue({ clock, binds: this.#lookout }),
+      onRemove: ({ directoryName, pool }) => {
+        this.#volumes.delete(directoryName);
+        dependencies.pools.leave(pool, directoryName);
+      },
+    };
     this.canChangeOwners = canChangeOwners;
     this.cautions = cautions;
   }
@@ -125,17 +136,8 @@ export class BindPublisher implements Publisher {
   }
 
   #host(name: string, home: VolumeHome, pool: Pool, isNew: boolean): BoundVolume {
-    const volume = new BoundVolume(name, home, isNew, {
-      ...this.#dependencies,
-      slices: this.#slices,
-      lookout: this.#lookout,
-      pool,
-      hasOrphan: this.#orphans.has(name),
-      onRemove: () => {
-        this.#volumes.delete(name);
-        this.#dependencies.pools.leave(pool, name);
-      },
-    });
+    const hasOrphan = this.#orphans.has(name);
+    const volume = new BoundVolume(name, { home, pool, isNew, hasOrphan }, this.#ofVolumes);
     this.#volumes.set(name, volume);
     return volume;
   }

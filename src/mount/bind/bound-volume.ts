@@ -7,9 +7,9 @@ import type { WriteOutcome } from '../../volume/atomic-writer.ts';
 import { readUsage, type VolumeFs } from '../../volume/file-system.ts';
 import type { FileSummary } from '../../volume/generation-contents.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../../volume/record.ts';
+import type { RetirementQueue } from '../../volume/retirement.ts';
 import type { VolumeHome } from '../../volume/volume-home.ts';
 import { VolumeWriter } from '../../volume/volume-writer.ts';
-import type { BindLookout } from '../bind-lookout.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { OpenedTarget } from '../linux/opened-target.ts';
@@ -27,39 +27,53 @@ import {
   isSame,
   isShowing,
   type Publication,
+  publicationOf,
   uncovering,
   unmountInThread,
   unmountNow,
 } from './publications.ts';
 
-type BoundVolumeDependencies = {
+/** One object for all volumes. */
+export type BoundVolumeDependencies = {
   readonly fs: VolumeFs;
   readonly clock: Clock;
-  /** Shared by the volumes of all pools, as is `lookout`. */
   readonly slices: Slices;
   readonly mounter: Mounter;
-  readonly lookout: BindLookout;
+  readonly retirements: RetirementQueue;
   readonly targets: TargetRoots;
   readonly pools: Pools;
+  readonly onRemove: (volume: BoundVolume) => void;
+};
+
+type BoundVolumeOptions = {
+  readonly home: VolumeHome;
   readonly pool: Pool;
+  /** True if the home's data directory was made just now. */
+  readonly isNew: boolean;
   /** True if a publication of this volume outlived its pool. */
   readonly hasOrphan: boolean;
-  readonly onRemove: () => void;
 };
 
 export class BoundVolume implements HostedVolume {
   readonly directoryName: string;
+  readonly pool: Pool;
   readonly #home: VolumeHome;
+  readonly #hasOrphan: boolean;
   readonly #dependencies: BoundVolumeDependencies;
   readonly #publications: BoundPublications;
   #writer: VolumeWriter;
   /** The payload written last, until a publication of the whole volume decides if an orphan gets it. */
   #unpublished: Payload | undefined;
 
-  /** `isNew`: the home's data directory was made just now. */
-  constructor(directoryName: string, home: VolumeHome, isNew: boolean, dependencies: BoundVolumeDependencies) {
+  constructor(
+    directoryName: string,
+    { home, pool, isNew, hasOrphan }: BoundVolumeOptions,
+    dependencies: BoundVolumeDependencies,
+  ) {
     this.directoryName = directoryName;
     this.#home = home;
+    this.pool = pool;
+    this.#hasOrphan = hasOrphan;
     this.#dependencies = dependencies;
     this.#publications = new BoundPublications(dependencies.mounter);
     this.#writer = this.#newWriter(isNew);
@@ -67,10 +81,6 @@ export class BoundVolume implements HostedVolume {
 
   get generation(): string | undefined {
     return this.#writer.generation;
-  }
-
-  get pool(): Pool {
-    return this.#dependencies.pool;
   }
 
   get targets(): readonly string[] {
@@ -86,7 +96,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   write(payload: Payload): Awaitable<WriteOutcome> {
-    if (this.#dependencies.hasOrphan && !this.#publications.hasWhole) this.#unpublished = payload;
+    if (this.#hasOrphan && !this.#publications.hasWhole) this.#unpublished = payload;
     return this.#dependencies.slices.run(this.#withRoom('write a new generation', () => this.#writer.writing(payload)));
   }
 
@@ -132,7 +142,7 @@ export class BoundVolume implements HostedVolume {
       const shown = cover(parent, existing, source, flags, mounter, ({ mountId }) =>
         announce({ pinnedGeneration, mountId }),
       );
-      publication = { ...shown, subPath, pinnedGeneration };
+      publication = publicationOf(shown, subPath, pinnedGeneration);
     }
     this.remember(parent.target, publication);
     if (subPath === undefined) this.#unpublished = undefined;
@@ -206,7 +216,7 @@ export class BoundVolume implements HostedVolume {
     } catch (error) {
       throw toLanternError(error, `remove the volume "${this.directoryName}"`);
     }
-    this.#dependencies.onRemove();
+    this.#dependencies.onRemove(this);
   }
 
   usage(): VolumeUsage {
@@ -244,7 +254,7 @@ export class BoundVolume implements HostedVolume {
       mounter.unbind(existing);
       return undefined;
     }
-    const whole: Publication = { ...found, subPath: undefined, pinnedGeneration: undefined };
+    const whole = publicationOf(found, undefined, undefined);
     if (subPath === undefined && isShowing(found, this.#home.dataDirectory, mounter)) return whole;
     const orphan = findPublication(mounter, found);
     const isOwnDeleted = orphan?.isDeleted === true && pools.hasDevice(found.device);
@@ -256,7 +266,7 @@ export class BoundVolume implements HostedVolume {
       return undefined;
     }
     if (orphan.subPath !== subPath) throw foreign(existing, 'another part of this volume is mounted there');
-    if (subPath !== undefined) return { ...found, subPath, pinnedGeneration: orphan.generation };
+    if (subPath !== undefined) return publicationOf(found, subPath, orphan.generation);
     if (this.#publications.hasWhole) {
       // The volume is already published from a new pool. Adopting the orphan would cut that off from updates.
       mounter.unbind(existing);
@@ -286,7 +296,7 @@ export class BoundVolume implements HostedVolume {
   }
 
   #newWriter(isNew: boolean): VolumeWriter {
-    const { fs, clock, pool, lookout, mounter } = this.#dependencies;
+    const { fs, clock, retirements, mounter } = this.#dependencies;
     const directory = this.#home.dataDirectory;
     return new VolumeWriter({
       fs,
@@ -294,8 +304,8 @@ export class BoundVolume implements HostedVolume {
       directory,
       isNew,
       isPooled: true,
-      room: pool.retired,
-      binds: lookout,
+      room: this.pool.retired,
+      queue: retirements,
       isOwnPlace: (place) => isDataOf(this.directoryName, directory, place, mounter),
     });
   }

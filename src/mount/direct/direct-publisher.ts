@@ -8,6 +8,7 @@ import type { VolumeId } from '../../spec/volume-spec.ts';
 import { nodeFileSystem } from '../../volume/file-system.ts';
 import { volumeDirectoryName } from '../../volume/layout.ts';
 import { type KeptInputs, type parseRecord, recordParser } from '../../volume/record.ts';
+import { RetirementQueue } from '../../volume/retirement.ts';
 import { VolumeHome } from '../../volume/volume-home.ts';
 import { BindLookout } from '../bind-lookout.ts';
 import { isInMemory, isSwapOn } from '../host-file-systems.ts';
@@ -42,6 +43,7 @@ export class DirectPublisher implements Publisher {
   readonly #clock: Clock;
   readonly #slices: Slices;
   readonly #lookout: BindLookout;
+  readonly #retirements: RetirementQueue;
   readonly #ownership: Ownership;
   readonly #roots: TargetRoots;
   readonly #targets: DirectTargets;
@@ -56,6 +58,7 @@ export class DirectPublisher implements Publisher {
     this.#slices = new Slices(options.clock);
     const { table = new ProcMountTable(), clock } = options;
     this.#lookout = new BindLookout({ table, clock, slices: this.#slices });
+    this.#retirements = new RetirementQueue({ clock, binds: this.#lookout });
     this.#ownership = options.ownership ?? readOwnership();
     this.#roots = options.targets;
     this.#targets = new DirectTargets({
@@ -155,7 +158,7 @@ export class DirectPublisher implements Publisher {
       home,
       clock: this.#clock,
       slices: this.#slices,
-      lookout: this.#lookout,
+      retirements: this.#retirements,
       targets: this.#targets,
       ownership: this.#ownership,
       keepable: (inputs) => this.#keepable(inputs),

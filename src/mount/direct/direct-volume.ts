@@ -14,9 +14,9 @@ import {
 } from '../../volume/generation-contents.ts';
 import { generationName } from '../../volume/layout.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../../volume/record.ts';
+import type { RetirementQueue } from '../../volume/retirement.ts';
 import type { VolumeHome } from '../../volume/volume-home.ts';
 import type { VolumeWriter } from '../../volume/volume-writer.ts';
-import type { BindLookout } from '../bind-lookout.ts';
 import type { Findings, HostedVolume, LiveTarget, PublishedTarget, VolumeUsage } from '../publisher.ts';
 import { ClaimsFile } from './claims.ts';
 import { type Ownership, requireGivable } from './ownership.ts';
@@ -29,9 +29,9 @@ type DirectVolumeDependencies = {
   readonly directory: string;
   readonly home: VolumeHome;
   readonly clock: Clock;
-  /** Shared by all volumes, as is `lookout`. */
+  /** Shared by all volumes, as is `retirements`. */
   readonly slices: Slices;
-  readonly lookout: BindLookout;
+  readonly retirements: RetirementQueue;
   readonly targets: DirectTargets;
   readonly ownership: Ownership;
   /** Returns the part of the inputs that may be saved. Throws if the request's secret bytes would reach a disk. */
@@ -57,13 +57,13 @@ export class DirectVolume implements HostedVolume {
 
   constructor(directoryName: string, dependencies: DirectVolumeDependencies) {
     this.directoryName = directoryName;
-    const { directory, targets, clock, lookout } = dependencies;
+    const { directory, targets, clock, retirements } = dependencies;
     this.#dependencies = dependencies;
     this.#writtenAt = Math.trunc(clock.now());
     this.#publications = new DirectPublications(new ClaimsFile(directory), {
       targets,
       clock,
-      lookout,
+      retirements,
       namesClock: { now: () => this.#writtenAt },
     });
   }

@@ -7,8 +7,8 @@ import type { RelativePath } from '../../spec/relative-path.ts';
 import type { WriteOutcome } from '../../volume/atomic-writer.ts';
 import type { DirectoryEntry, FileType, VolumeFs } from '../../volume/file-system.ts';
 import { DATA_LINK, isGenerationName, NEXT_DATA_LINK, visibleLinkTarget } from '../../volume/layout.ts';
+import type { RetirementQueue } from '../../volume/retirement.ts';
 import { VolumeWriter } from '../../volume/volume-writer.ts';
-import type { BindLookout } from '../bind-lookout.ts';
 import type { OpenedTarget } from '../linux/opened-target.ts';
 import type { Claim } from './claims.ts';
 import { descriptorFileSystem } from './descriptor-file-system.ts';
@@ -18,7 +18,7 @@ import { type DirectTargets, identityAt } from './targets.ts';
 export type DirectPublicationDependencies = {
   readonly targets: DirectTargets;
   readonly clock: Clock;
-  readonly lookout: BindLookout;
+  readonly retirements: RetirementQueue;
   /** Generations are named by this clock. */
   readonly namesClock: Pick<Clock, 'now'>;
 };
@@ -36,7 +36,7 @@ export class DirectPublication implements Disposable {
 
   /** Takes ownership of `opened`. */
   constructor(claim: Claim, opened: OpenedTarget, dependencies: DirectPublicationDependencies) {
-    const { targets, clock, lookout, namesClock } = dependencies;
+    const { targets, clock, retirements, namesClock } = dependencies;
     this.opened = opened;
     this.#targets = targets;
     this.#claim = claim;
@@ -51,7 +51,7 @@ export class DirectPublication implements Disposable {
         clock,
         namesClock,
         // No `isOwnPlace`: others may move a directory above the target, so only the generation's name counts.
-        binds: lookout,
+        queue: retirements,
       });
     }
   }

@@ -3,7 +3,7 @@ import { Slices } from '../../../src/base/steps.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
 import { isGenerationName } from '../../../src/volume/layout.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
-import { noForeignBinds, RetiredRoom } from '../../../src/volume/retirement.ts';
+import { noForeignBinds, RetiredRoom, RetirementQueue } from '../../../src/volume/retirement.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
 import { payloadOf, viewOf, viewThroughData } from '../../support/volume/volume-content.ts';
@@ -31,9 +31,10 @@ function arrange() {
     },
   });
   const slices = new Slices(clock);
+  const queue = new RetirementQueue({ clock, binds: noForeignBinds(slices) });
   const writer = (directory: string, room = new RetiredRoom()) => {
     fs.mkdir(directory, 0o755);
-    return new VolumeWriter({ fs, directory, clock, binds: noForeignBinds(slices), room });
+    return new VolumeWriter({ fs, directory, clock, queue, room });
   };
   return { clock, fs, slices, writer, calls: () => calls };
 }

@@ -1,11 +1,12 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { SystemCallError } from '../../../../src/base/errors.ts';
 import type { MountEntry } from '../../../../src/mount/linux/mount-table.ts';
 import { nodeFileSystem, type VolumeFs } from '../../../../src/volume/file-system.ts';
-import { Retirement } from '../../../../src/volume/retirement.ts';
+import { isGenerationName } from '../../../../src/volume/layout.ts';
+import { RETIREMENT_MS, Retirement } from '../../../../src/volume/retirement.ts';
 import { RecordedWorld } from '../../../support/mount/recorded-world.ts';
 import { payloadOf, recordOf, volumeId } from '../../../support/volume/volume-content.ts';
 
@@ -89,4 +90,34 @@ test('a publish, its repeat, an update and an unpublish do not read the mount ta
   volume.unpublish(target);
   publisher.clear(volumeId('unknown'), target);
   volume.remove();
+});
+
+test('volumes that are updated at once wait for one timer, one poll and one look, and are retired without reading', () => {
+  using world = new RecordedWorld();
+  const calls: string[] = [];
+  const fs = new Proxy(nodeFileSystem, {
+    get(target, name) {
+      calls.push(String(name));
+      return Reflect.get(target, name);
+    },
+  });
+  const table = world.mounter.watchTable();
+  using polled = vi.spyOn(table, 'hasChanged');
+  world.mounter.watchTable = () => table;
+  const publisher = world.start({ fs });
+  publisher.resume();
+  const volumes = Array.from({ length: 40 }, (_, index) => publisher.open(volumeId(`v${index}`), 'default'));
+  for (const text of ['1', '2']) for (const volume of volumes) volume.write(payloadOf({ a: text, 'b/c': text }));
+  expect(world.clock.pending).toBe(1);
+  calls.length = 0;
+  world.clock.advance(RETIREMENT_MS);
+  expect(world.mounter.looks).toBe(1);
+  // Before the look, and with it.
+  expect(polled.mock.calls.length).toBeLessThanOrEqual(3);
+  expect(new Set(calls)).toEqual(new Set(['unlink', 'rmdir']));
+  for (const { directoryName, generation } of volumes) {
+    const names = readdirSync(world.pool(directoryName, 'data'));
+    expect(names.filter(isGenerationName)).toEqual([generation]);
+  }
+  expect(world.clock.pending).toBe(0);
 });
