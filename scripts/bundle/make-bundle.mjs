@@ -85,9 +85,14 @@ async function compile() {
     await Promise.race([once(daemon.stdout, 'data'), once(daemon, 'exit')]);
     const manifest = join(place, 'secret.yaml');
     writeFileSync(manifest, '{apiVersion: v1, kind: Secret, metadata: {name: first}, stringData: {key: value}}');
-    const commands = [['apply', '-f', manifest], ['get', 'secrets'], ['volumes']];
-    const socket = join(place, 'run/lantern.sock');
-    await once(compileWhile('command', ...commands.map((command) => [...command, '--socket', socket])), 'exit');
+    const commands = [
+      ['apply', '-f', manifest],
+      ['get', 'secrets'],
+      ['volumes'],
+      ['__complete', 'zsh', '--', 'get', '-'],
+    ];
+    const socket = ['--socket', join(place, 'run/lantern.sock')];
+    await once(compileWhile('command', ...commands.map(([name = '', ...args]) => [name, ...socket, ...args])), 'exit');
     if (daemon.exitCode === null && daemon.kill('SIGTERM')) await once(daemon, 'exit');
   } finally {
     removeCallback();

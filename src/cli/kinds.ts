@@ -22,10 +22,17 @@ export const KIND_NAMES: readonly KindName[] = [
   { kind: 'UnitCredentials', singular: 'unitcredentials', plural: 'unitcredentials', short: undefined },
 ];
 
-/** Parses a word such as `secrets`, `cm` or `ConfigMap`. Throws `wrongUsage` for any other. */
+/** `get` shows events like objects, although the store does not keep them. */
+export const EVENTS_NAME: Omit<KindName, 'kind'> = { singular: 'event', plural: 'events', short: 'ev' };
+
+/** For example of `secrets`, `cm` or `ConfigMap`. */
+export function kindNamed(word: string): KindName | undefined {
+  return KIND_NAMES.find((name) => isNameOf(name, word));
+}
+
+/** Like `kindNamed`, but throws `wrongUsage` for any other word. */
 export function parseKind(word: string): KindName {
-  const lower = word.toLowerCase();
-  const found = KIND_NAMES.find(({ singular, plural, short }) => [singular, plural, short].includes(lower));
+  const found = kindNamed(word);
   if (found !== undefined) return found;
   const words = KIND_NAMES.map(({ plural }) => plural);
   const guess = closest(
@@ -36,9 +43,12 @@ export function parseKind(word: string): KindName {
   throw wrongUsage(`there is no resource type "${word}"; ${hint}`);
 }
 
-/** `get` shows events like objects, although the store does not keep them. */
 export function isEventsWord(word: string | undefined): boolean {
-  return ['event', 'events', 'ev'].includes(word?.toLowerCase() ?? '');
+  return word !== undefined && isNameOf(EVENTS_NAME, word);
+}
+
+function isNameOf({ singular, plural, short }: Omit<KindName, 'kind'>, word: string): boolean {
+  return [singular, plural, short].includes(word.toLowerCase());
 }
 
 export function nameOfKind(kind: ObjectKind): KindName {

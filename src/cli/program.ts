@@ -1,6 +1,7 @@
 import { Command, type CommanderError, Help, type Option } from 'commander';
 import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
+import type { Load } from './completion/command-line.ts';
 import { wrongUsage } from './exit.ts';
 
 type Host = { readonly version: string; readonly runDaemon: RunDaemon };
@@ -150,6 +151,11 @@ const COMMANDS: readonly Row[] = [
     async () => (await import('./commands/doctor.ts')).doctorCommand,
   ],
   [
+    'completion',
+    'Print a script that completes command lines in a shell.',
+    async () => (await import('./commands/completion.ts')).completionCommand,
+  ],
+  [
     'version',
     'Print the versions of the client and of the daemon.',
     async () => (await import('./commands/version.ts')).versionCommand,
@@ -171,30 +177,52 @@ export function createProgram(cli: Cli, host: Host): Command {
     'lantern apply -f secret.yaml',
     'lantern mount --secret mysecret /dev/shm/app-secrets',
   ]);
-  const completions = new Map<Command, () => Promise<void>>();
+  const rest = new Map<Command, () => Promise<void>>();
   for (const [name, summary, load] of COMMANDS) {
     const command = program
       .command(name)
       .description(summary)
       .exitOverride(pointToHelp(`lantern ${name}`));
-    completions.set(command, async () => {
+    rest.set(command, async () => {
       (await load())(command, cli, host);
       for (const child of command.commands) settle(child, command, `lantern ${name} ${child.name()}`);
     });
   }
+  const load: Load = async (command) => {
+    const complete = rest.get(command);
+    rest.delete(command);
+    await complete?.();
+  };
+  loaders.set(program, load);
   // Commander's own help command would show a command that is not loaded yet.
   const help = program.command('help').argument('[COMMAND...]').description('Show the help of a command.');
   help.exitOverride(pointToHelp('lantern')).action(async ([name, ...below]: readonly string[]) => {
     const command = program.commands.find((one) => one.name() === name);
     if (command === undefined) return program.help({ error: name !== undefined });
-    await completions.get(command)?.();
+    await load(command);
     const child = (at: Command, word: string): Command => at.commands.find((one) => one.name() === word) ?? at;
     return below.reduce(child, command).help();
   });
-  program.hook('preSubcommand', async (_, command) => await completions.get(command)?.());
+  // For the scripts of `lantern completion`.
+  const completer = program
+    .command('__complete', { hidden: true })
+    .argument('<SHELL>')
+    .argument(`[${ANOTHER_PROGRAM}...]`);
+  completer.exitOverride(pointToHelp('lantern')).action(async (shell: string, words: readonly string[]) => {
+    const { printCompletions } = await import('./completion/print-completions.ts');
+    await printCompletions(cli, program, { shell, words, load });
+  });
+  program.hook('preSubcommand', async (_, command) => await load(command));
   // The daemon's configuration reports all of its faults at once, including these.
   program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
   return program;
+}
+
+const loaders = new WeakMap<Command, Load>();
+
+/** Loads all commands of a program, for what describes them. */
+export async function loadAll(program: Command): Promise<void> {
+  for (const command of program.commands) await loaders.get(program)?.(command);
 }
 
 /** Omits that a flag is off by default. */

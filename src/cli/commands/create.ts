@@ -196,7 +196,7 @@ function createTokenCommand(cli: Cli): Command {
     'lantern create token builder --audience https://vault.example --duration 30m',
     'lantern create token web --bound-object-kind Pod --bound-object-name web-0 --bound-object-uid "$POD_UID"',
   ])
-    .argument('<NAME>', 'name of the ServiceAccount')
+    .argument('<SERVICEACCOUNT>', 'name of the ServiceAccount')
     .option('--audience <AUDIENCE>', 'audience of the token; may be repeated (default: the issuer)', collect)
     .option('--duration <DURATION>', 'lifetime of the token, at least 10m (default: 1h)', durationArgument)
     .addOption(new Option('--bound-object-kind <KIND>', 'kind of the object to bind the token to').choices(['Pod']))

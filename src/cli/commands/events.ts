@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { INVOLVED_KINDS } from '../../objects/event.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
@@ -11,7 +11,7 @@ type Options = {
   readonly namespace?: string;
   readonly allNamespaces: boolean;
   readonly for?: string;
-  readonly types?: string;
+  readonly types?: ReadonlySet<string>;
   readonly watch: boolean;
   /** Commander sets it to false for --no-headers. */
   readonly headers: boolean;
@@ -26,7 +26,7 @@ export function eventsCommand(command: Command, cli: Cli): void {
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'list events in all namespaces', false)
     .option('--for <KIND/NAME>', 'list only events about this object, such as pod/web or volume/ID')
-    .option('--types <TYPES>', 'list only events of these types: Normal, Warning')
+    .addOption(new Option('--types <TYPES>', 'list only events of these types').choices(TYPES).argParser(parseTypes))
     .option('-w, --watch', 'after listing, watch for events until interrupted', false)
     .option('--no-headers', 'do not print headings')
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
@@ -34,7 +34,7 @@ export function eventsCommand(command: Command, cli: Cli): void {
       const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
       const view: EventView = {
         query: { namespace, ...parseInvolved(options.for) },
-        types: parseTypes(options.types),
+        types: options.types,
         watch: options.watch,
         output: options.output,
         withHeadings: options.headers,
@@ -59,8 +59,8 @@ function wordsFor(kind: (typeof INVOLVED_KINDS)[number]): readonly (string | und
   return [kind.toLowerCase(), `${kind.toLowerCase()}s`, short];
 }
 
-function parseTypes(text: string | undefined): ReadonlySet<string> | undefined {
-  if (text === undefined) return undefined;
+/** Separated by commas. */
+function parseTypes(text: string): ReadonlySet<string> {
   const types = text.split(',').map((word) => {
     const type = TYPES.find((known) => known.toLowerCase() === word.trim().toLowerCase());
     if (type === undefined) throw wrongUsage(`--types: there is no type "${word}"; use ${TYPES.join(' or ')}`);

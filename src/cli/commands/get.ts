@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
@@ -8,7 +8,7 @@ import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from
 import { objectTable } from '../objects/object-table.ts';
 import { showEvents } from '../objects/show-events.ts';
 import { type ObjectFormat, type ObjectView, watchObjects } from '../objects/watch-objects.ts';
-import { namespaceOption, selectorOption } from '../options.ts';
+import { namespaceOption, outputOption, selectorOption } from '../options.ts';
 import { parseJsonPath } from '../output/parse-json-path.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -162,8 +162,7 @@ const WORDS = ['yaml', 'json', 'name', 'wide'] as const;
 const TEMPLATE = 'jsonpath=';
 
 function objectOutputOption(): Option {
-  const help = `output format (choices: ${WORDS.map((word) => `"${word}"`).join(', ')}, "${TEMPLATE}TEMPLATE")`;
-  return new Option('-o, --output <FORMAT>', help).argParser(parseFormat);
+  return outputOption(...WORDS, `${TEMPLATE}TEMPLATE`).argParser(parseFormat);
 }
 
 function parseFormat(text: string): ObjectFormat {

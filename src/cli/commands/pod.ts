@@ -126,7 +126,7 @@ function podUnmountCommand(cli: Cli): Command {
     'lantern pod unmount mypod /dev/shm/mypod -n team-a',
     'lantern pod unmount -f pod.yaml',
   ])
-    .argument('[NAME|ROOT...]', 'NAME, ROOT (with a slash in it), or both; with -f only ROOT')
+    .argument('[POD|ROOT...]', 'POD, ROOT (with a slash in it), or both; with -f only ROOT')
     .addOption(filenameOption(FILE_HELP))
     .addOption(namespaceOption())
     .action(async (words: readonly string[], options: UnmountOptions, command: Command) => {
@@ -149,14 +149,14 @@ type Find = (daemon: LanternClient) => Promise<readonly Request[]>;
 async function finderFor(cli: Cli, words: readonly string[], { filename, namespace }: UnmountOptions): Promise<Find> {
   const [first, second, ...more] = words;
   if (filename === undefined) {
-    if (first === undefined) throw wrongUsage('one of NAME, ROOT and -f FILE is required');
-    if (more.length > 0) throw wrongUsage('at most one NAME and one ROOT are allowed');
+    if (first === undefined) throw wrongUsage('one of POD, ROOT and -f FILE is required');
+    if (more.length > 0) throw wrongUsage('at most one POD and one ROOT are allowed');
     // The name of a pod cannot have a slash.
     if (!first.includes('/')) return async () => [requestFor(namespace, first, second)];
-    if (second !== undefined) throw wrongUsage('NAME comes before ROOT');
+    if (second !== undefined) throw wrongUsage('POD comes before ROOT');
     return (daemon) => requestsAt(cli, daemon, absoluteTarget(first), namespace);
   }
-  if (second !== undefined) throw wrongUsage('with -f at most one ROOT is allowed, and no NAME');
+  if (second !== undefined) throw wrongUsage('with -f at most one ROOT is allowed, and no POD');
   const { readPods } = await podFiles();
   const { pods } = await readPods(filename, namespace, cli.terminal);
   return async () =>
@@ -196,7 +196,7 @@ function podStatusCommand(cli: Cli): Command {
     'lantern pod status',
     'lantern pod status mypod -n team-a -o json',
   ])
-    .argument('[NAME]', 'only this pod')
+    .argument('[POD]', 'only this pod')
     .addOption(namespaceOption('namespace').default('default'))
     .option('-A, --all-namespaces', 'list pods in all namespaces', false)
     .addOption(outputOption('json'))

@@ -16,7 +16,7 @@ const FOLDERS = `
   config
   rpc rpc/transport rpc/csi rpc/docker rpc/lantern rpc/systemd
   operations operations/doctor
-  cli/output cli cli/objects cli/pods cli/exec cli/moving cli/commands
+  cli/output cli cli/objects cli/pods cli/exec cli/moving cli/completion cli/commands
 `
   .trim()
   .split(/\s+/);

@@ -32,6 +32,7 @@ const COMMANDS = [
   'import',
   'health',
   'doctor',
+  'completion',
   'version',
 ];
 
