@@ -13,13 +13,11 @@ COPY package.json package-lock.json ./
 RUN ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
 COPY . .
 RUN ["npm", "run", "build", "--", "command"]
-RUN ["npm", "prune", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
 
 FROM ${BASE_IMAGE}
 WORKDIR /opt/lantern
 COPY --from=build /build/package.json ./
-COPY --from=build /build/proto ./proto
-COPY --from=build /build/node_modules ./node_modules
+COPY --from=build /build/node_modules/@koromix ./node_modules/@koromix
 COPY --from=build /build/dist ./dist
 # The same paths for every user. The daemon creates the directory of the store below the volume, which is
 # world-readable: the store would refuse it.

@@ -31,6 +31,8 @@ export default defineConfig({
       suite('system', 120_000, WAITING),
       // They load images into the engine.
       suite('compose', 600_000, { fileParallelism: false }),
+      // They install the package from its file.
+      suite('package', 120_000, { fileParallelism: false }),
       // They start the machine's own systemd, in namespaces.
       suite('systemd', 120_000, { fileParallelism: false }),
       // They compare the mounts of the whole machine. The time is that of the command, with a margin.

@@ -27,6 +27,12 @@ export const PREREQUISITES = [
     isHeavy: true,
   },
   {
+    suite: 'package',
+    reason: 'needs the npm registry, and "npm run test:package"',
+    isThere: mayInstall,
+    isHeavy: true,
+  },
+  {
     suite: 'hostile',
     reason: 'needs root that may mount, and "npm run test:hostile"',
     isThere: () => process.env.LANTERN_HOSTILE_SEED !== undefined && mayMount(),
@@ -45,6 +51,11 @@ export const PREREQUISITES = [
     isHeavy: true,
   },
 ];
+
+/** True if the suite was asked for: it asks the npm registry for the package's native code. */
+export function mayInstall() {
+  return process.env.LANTERN_TEST_INSTALL === '1';
+}
 
 /** True if the suite was asked for and this machine's systemd can be booted in namespaces. */
 export function canBootSystemd() {

@@ -2,8 +2,8 @@
 // compiled of it (`*.compiled`), and a file for the thread that parses. `node make-bundle.mjs DIRECTORY`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { dirSync } from 'tmp';
@@ -13,8 +13,25 @@ const directory = resolve(process.argv[2] ?? join(TOP, 'dist'));
 
 const COMPILE = join(TOP, 'scripts/bundle/compile.cjs');
 
-/** They have native code, or files beside them. */
-const EXTERNAL = ['koffi', 'classic-level', 'etcd3', '@grpc/reflection'];
+/** Packages that read files beside their own, and where those are in them. The bundle has copies in `beside`. */
+const FILES_BESIDE = {
+  '@grpc/reflection': ['build/proto/grpc'],
+  'classic-level': ['prebuilds/linux-arm', 'prebuilds/linux-arm64', 'prebuilds/linux-x64'],
+  etcd3: ['proto'],
+};
+
+/** Tells those packages that they are in `beside`. @type {import('esbuild').Plugin} */
+const FIND_BESIDE = {
+  name: 'find-beside',
+  setup({ onLoad }) {
+    const filter = new RegExp(`/node_modules/(?:${Object.keys(FILES_BESIDE).join('|')})/.*\\.js$`);
+    onLoad({ filter }, ({ path }) => {
+      const place = dirname(path.slice(path.lastIndexOf('/node_modules/') + '/node_modules/'.length));
+      const text = readFileSync(path, 'utf8');
+      return { contents: text.replaceAll(/\b__dirname\b/g, `(__dirname + '/beside/${place}')`), loader: 'js' };
+    });
+  },
+};
 
 /** @type {import('esbuild').BuildOptions} */
 const SHARED = {
@@ -24,15 +41,16 @@ const SHARED = {
   platform: 'node',
   format: 'cjs',
   target: 'node20.19',
-  external: EXTERNAL,
+  plugins: [FIND_BESIDE],
   // The module system of the file would have to be passed through to the script otherwise.
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': '__dirname' },
   logLevel: 'warning',
+  metafile: true,
 };
 const MODULE_URL = "const moduleUrl = require('node:url').pathToFileURL(__filename).href;";
 
-await Promise.all([
+const builds = await Promise.all([
   build({
     ...SHARED,
     entryPoints: { lantern: 'src/main.ts' },
@@ -45,19 +63,42 @@ await Promise.all([
     entryPoints: { main: 'src/launcher.ts', 'spec/parser/parse-thread': 'src/spec/parser/parse-thread.ts' },
     banner: { js: MODULE_URL },
   }),
-  // Its types name those of gRPC, so it shares gRPC with the program that imports it.
   build({
     ...SHARED,
     entryPoints: { client: 'src/client.ts' },
-    external: [...EXTERNAL, '@grpc/grpc-js'],
     banner: { js: MODULE_URL },
   }),
 ]);
 makeAscii(join(directory, 'lantern.js'));
+writeFileSync(
+  join(directory, 'THIRD-PARTY.txt'),
+  licensesOf(builds.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}))),
+);
+for (const [name, paths] of Object.entries(FILES_BESIDE)) {
+  for (const path of paths) {
+    cpSync(join(TOP, 'node_modules', name, path), join(directory, 'beside', name, path), { recursive: true });
+  }
+}
 // The package's other scripts are modules.
 writeFileSync(join(directory, 'package.json'), '{ "type": "commonjs" }\n');
 chmodSync(join(directory, 'main.js'), 0o755);
 await compile();
+
+/**
+ * The licenses of the packages that the files come from, which ask to go with their code.
+ *
+ * @param {string[]} files relative to the checkout
+ */
+function licensesOf(files) {
+  const found = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
+  const packages = [...new Set(found)].sort().map((path) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(TOP, path, 'package.json'), 'utf8'));
+    const file = readdirSync(join(TOP, path)).find((each) => /^(license|licence|copying)/i.test(each));
+    const text = file === undefined ? '' : `\n${readFileSync(join(TOP, path, file), 'utf8').trim()}\n`;
+    return `${name} ${version} (${license})\n${text}`;
+  });
+  return `The command contains code of these packages.\n\n${packages.join(`\n${'-'.repeat(72)}\n\n`)}`;
+}
 
 /**
  * Latin-1 is read four times as fast as UTF-8. esbuild escapes what is in strings; what is left are comments and expressions.

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { join } from 'node:path';
 import { compiled, TOP } from '../suite/compiled.ts';
 import { TempDir } from '../suite/temp-dir.ts';
 import type { DockerEngine } from './docker-engine.ts';
@@ -18,10 +17,8 @@ export async function makeLanternImage(engine: DockerEngine, tag: string, base: 
   if (stage === undefined) throw new Error('the Dockerfile has no last stage');
   const dockerfile = stage.replaceAll('--from=build /build/', '');
   writeFileSync(context.at('Dockerfile'), `ARG BASE_IMAGE\n${dockerfile}`);
-  const packages = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: TOP, encoding: 'utf8' });
-  const modules = packages.split('\n').filter((path) => path.includes('node_modules'));
-  for (const path of [`${TOP}/package.json`, `${TOP}/proto`, `${TOP}/dist`, ...modules]) {
-    cpSync(path, context.at(relative(TOP, path)), { recursive: true });
+  for (const path of ['package.json', 'dist', 'node_modules/@koromix']) {
+    cpSync(join(TOP, path), context.at(path), { recursive: true });
   }
   await engine.docker('build', '--quiet', '--tag', tag, '--build-arg', `BASE_IMAGE=${base}`, context.path);
 }

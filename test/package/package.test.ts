@@ -1,0 +1,115 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mayInstall } from '../../scripts/prerequisites.mjs';
+import { TOP } from '../support/suite/compiled.ts';
+import { TempDir } from '../support/suite/temp-dir.ts';
+
+const { version } = JSON.parse(readFileSync(join(TOP, 'package.json'), 'utf8'));
+const NOBODY = 65_534;
+
+/** A daemon with the embedded store, and a first session. `$1` is a directory in memory. */
+const SESSION = `
+  export LANTERN_SOCKET=$1/run/lantern.sock
+  lantern serve --run-dir "$1/run" --data-dir "$1/data" --log-level error > "$1/ready" &
+  trap 'kill $!; wait $!' EXIT
+  until lantern health > "$1/health" 2>&1; do kill -0 $!; done
+  lantern create secret generic first --from-literal=key=value
+  lantern mount --secret first "$1/target" > "$1/mounted"
+  cat "$1/target/key"
+  echo
+  lantern unmount "$1/target" > "$1/unmounted"
+  lantern export --plain --yes-write-secrets-in-the-clear - > "$1/archive"
+`;
+
+describe.runIf(mayInstall())('the package (needs the npm registry)', () => {
+  let prefix: TempDir;
+  let installed: { stdout: string; stderr: string };
+
+  const env = () => ({ PATH: `${prefix.at('bin')}:${process.env.PATH}`, HOME: prefix.path });
+  const inPackage = (...path: string[]) => prefix.at('lib/node_modules/lantern', ...path);
+
+  const filesOf = (...endings: string[]) =>
+    readdirSync(inPackage(), { recursive: true, encoding: 'utf8' }).filter((path) =>
+      endings.some((ending) => path.endsWith(ending)),
+    );
+
+  beforeAll(() => {
+    const printed = execFileSync(process.execPath, ['scripts/package/make-package.mjs'], {
+      cwd: TOP,
+      encoding: 'utf8',
+    });
+    const [, file = ''] = /^(lantern-[\d.]+\.tgz): [\d.]+ MB, \d+ files of [\d.]+ MB in all$/m.exec(printed) ?? [];
+    prefix = new TempDir();
+    chmodSync(prefix.path, 0o755);
+    const args = ['install', '--global', '--prefix', prefix.path, join(TOP, file)];
+    // As in a shell of its own: `npm run -s` would silence it.
+    const env = { ...process.env, npm_config_loglevel: 'notice' };
+    const { stdout, stderr } = spawnSync('npm', args, { encoding: 'utf8', cwd: prefix.path, env });
+    installed = { stdout, stderr };
+  });
+
+  afterAll(() => {
+    prefix?.[Symbol.dispose]();
+  });
+
+  it('is installed without a word that needs explaining', () => {
+    expect(installed.stderr).toBe('');
+    expect(installed.stdout.trim()).toMatch(/^added 2 packages in \S+$/);
+  });
+
+  it('compiles nothing, and depends on nothing but native code', () => {
+    const manifests = filesOf('package.json').map((path): { name?: string; scripts?: object } =>
+      JSON.parse(readFileSync(inPackage(path), 'utf8')),
+    );
+    expect(manifests.flatMap(({ name = [] }) => name).sort()).toEqual([
+      `@koromix/koffi-linux-${process.arch}`,
+      'lantern',
+    ]);
+    expect(manifests.flatMap(({ scripts }) => scripts ?? [])).toEqual([]);
+  });
+
+  it.each([
+    ['root', 0],
+    ['another user', NOBODY],
+  ])('serves, stores and mounts for %s', (_who, uid) => {
+    if (process.getuid?.() !== 0 && uid !== process.getuid?.()) return;
+    using directory = new TempDir('/dev/shm');
+    chownSync(directory.path, uid, uid);
+    const session = spawnSync('sh', ['-euc', SESSION, 'sh', directory.path], {
+      ...{ env: env(), encoding: 'utf8', cwd: '/', timeout: 60_000 },
+      ...{ uid, gid: uid },
+    });
+    expect(session).toMatchObject({ status: 0, stderr: '', stdout: 'secret/first created\nvalue\n' });
+    expect(readFileSync(directory.at('ready'), 'utf8')).toContain('store embedded');
+  });
+
+  it('has the version of the checkout', () => {
+    expect(execFileSync('lantern', ['--version'], { env: env(), encoding: 'utf8' })).toBe(`${version}\n`);
+  });
+
+  it('lists its components, and carries the licenses of what is in the bundle', () => {
+    const { components } = JSON.parse(readFileSync(inPackage('sbom.cdx.json'), 'utf8'));
+    const names = components.map(({ group, name }: { group?: string; name: string }) =>
+      group ? `${group}/${name}` : name,
+    );
+    expect(names).toEqual(expect.arrayContaining(['@grpc/grpc-js', 'koffi', 'yaml', 'zod']));
+    expect(readFileSync(inPackage('dist/THIRD-PARTY.txt'), 'utf8')).toMatch(/^zod [\d.]+ \(MIT\)$/m);
+  });
+
+  it('has a client for programs', () => {
+    const program =
+      "import { connect, LanternError } from 'lantern/client'; console.log(typeof connect, typeof LanternError)";
+    const output = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: prefix.at('lib'),
+      encoding: 'utf8',
+    });
+    expect(output).toBe('function function\n');
+  });
+
+  it('has the unit for systemd and the protos', () => {
+    const files = filesOf('.service', '.proto').map((path) => basename(path));
+    expect(files).toEqual(expect.arrayContaining(['lantern.service', 'csi.proto', 'projector.proto']));
+  });
+});
