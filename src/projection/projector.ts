@@ -140,6 +140,8 @@ export type VolumeStatus = {
   readonly lastError: string | undefined;
   /** Milliseconds since 1970 UTC, when this daemon first saw it not `ready`. */
   readonly problemSince: number | undefined;
+  /** Milliseconds since 1970 UTC, of the first publication; undefined if an earlier version mounted it. */
+  readonly mountedAt: number | undefined;
   /** Milliseconds since 1970 UTC, when the current generation was written. */
   readonly updatedAt: number | undefined;
   /** Milliseconds since 1970 UTC: the store is out of touch since then, and newer contents may exist. */

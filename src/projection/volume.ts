@@ -75,6 +75,8 @@ export class Volume implements Refreshable, Disposable {
   #repeatable: { readonly requestKey: string | undefined; readonly target: string } | undefined;
   /** True from the first publication until the last one is gone. */
   #isMounted = false;
+  /** Milliseconds since 1970 UTC. Undefined if an earlier version mounted it. */
+  #mountedAt: number | undefined;
   #isSaved = true;
   /** Changes on disk that only a new mount can repair, found by the last look. */
   #damage: string | undefined;
@@ -116,6 +118,7 @@ export class Volume implements Refreshable, Disposable {
         const outcome = await this.#hosted.write(projection.payload);
         this.#accept({ volumeId, namespace, definition, mountGroup, pod, inputs, podVolume }, projection);
         this.#announce(outcome, projection.notices, 'request');
+        if (!this.#isMounted) this.#mountedAt = Math.floor(this.#dependencies.clock.now());
         await this.#show(this.#hosted, request);
         this.#setMounted(true);
         this.#settle(projection);
@@ -272,10 +275,11 @@ export class Volume implements Refreshable, Disposable {
     return this.#exclusively(stop, async () => {
       this.#hosted = hosted;
       if (record.ok) {
-        const { publications, storeId, objects, ...rest } = record.value;
+        const { publications, storeId, objects, mountedAt, ...rest } = record.value;
         this.#wanted = { ...rest, inputs: { data: inputs?.data ?? new Map(), tokens: inputs?.tokens ?? new Map() } };
         this.#tokens = inputs?.issued ?? new Map();
         this.#provenance = { storeId, objects };
+        this.#mountedAt = mountedAt;
         const live = new Map(liveTargets.map((target) => [target.target, target]));
         for (const publication of publications) {
           const found = live.get(publication.target);
@@ -351,6 +355,7 @@ export class Volume implements Refreshable, Disposable {
       publications: [...this.#publications.values()],
       lastError: this.#problem ?? problem,
       problemSince: this.#problemSince,
+      mountedAt: this.#mountedAt,
       updatedAt: generation === undefined ? undefined : timeOfGeneration(generation),
       staleSince: this.staleSince,
       objects,
@@ -494,7 +499,8 @@ export class Volume implements Refreshable, Disposable {
     const { inputs, ...rest } = this.#wanted;
     const isEmpty = inputs.data.size === 0 && inputs.tokens.size === 0 && this.#tokens.size === 0;
     this.#hosted?.saveInputs(isEmpty ? undefined : { ...inputs, issued: this.#tokens });
-    this.#hosted?.saveRecord({ ...rest, publications: [...this.#publications.values()], ...this.#provenance });
+    const publications = [...this.#publications.values()];
+    this.#hosted?.saveRecord({ ...rest, mountedAt: this.#mountedAt, publications, ...this.#provenance });
     this.#isSaved = true;
   }
 
@@ -600,7 +606,7 @@ export class Volume implements Refreshable, Disposable {
     this.#setMounted(false);
     this.#provenance = NOTHING.provenance;
     this.#tokens = NOTHING.tokens;
-    this.#damage = this.#lastError = this.#problemSince = undefined;
+    this.#damage = this.#lastError = this.#problemSince = this.#mountedAt = undefined;
     await this.#removeFiles();
   }
 

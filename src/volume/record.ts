@@ -24,6 +24,8 @@ export type VolumeRecord = {
   readonly pod: PodFacts | undefined;
   /** Set if the volume was mounted as part of a pod. */
   readonly podVolume: RecordedPodVolume | undefined;
+  /** Milliseconds since 1970 UTC, of the first publication. Records of earlier versions lack it. */
+  readonly mountedAt?: number | undefined;
   readonly publications: readonly RecordedPublication[];
   /** The store of the revisions in `objects`. */
   readonly storeId: string;
@@ -124,6 +126,7 @@ const RECORD = z.strictObject({
   mountGroup: optional(z.int().nonnegative().max(MAX_GROUP)),
   pod: optional(z.unknown()),
   podVolume: optional(z.strictObject({ name: z.string(), root: z.string(), made: optional(z.array(z.string())) })),
+  mountedAt: optional(z.int().nonnegative()),
   publications: z.array(PUBLICATION),
   storeId: z.string(),
   objects: mapOf<number | null>((value, key) => {
@@ -180,6 +183,7 @@ const isUsualRecord = isExactly({
   mountGroup: isAbsentOr((value) => isWhole(value) && Number(value) <= MAX_GROUP),
   pod: () => true,
   podVolume: isAbsentOr(isExactly({ name: isText, root: isText, made: isAbsentOr(isListOf(isText)) })),
+  mountedAt: isAbsentOr(isWhole),
   publications: isListOf(
     isExactly({
       target: isTextThat((path) => path.startsWith('/')),

@@ -133,6 +133,7 @@ export function volumeToWire(status: VolumeStatus): WireVolume {
     publications: status.publications.map(publicationToWire),
     lastError: status.lastError ?? '',
     problemSince: timestamp(status.problemSince),
+    mountedAt: timestamp(status.mountedAt),
     updatedAt: timestamp(status.updatedAt),
     staleSince: timestamp(status.staleSince),
     objects: status.objects.map(({ kind, name, revision }) => ({

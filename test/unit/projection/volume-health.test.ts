@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { secretDraft } from '../../support/objects/builders.ts';
 import { inline, NEVER, ProjectionWorld } from '../../support/projection/projection-world.ts';
+import { volumeId } from '../../support/volume/volume-content.ts';
 
 const SYNC_MS = 60_000;
 const db = secretDraft('db', { password: 'one', user: 'admin' });
@@ -52,6 +53,26 @@ describe('the health of a volume', () => {
     expect(world.projector.list()).toMatchObject([{ volumeId: 'v', state: 'ready', problemSince: undefined }]);
     expect(world.recorded.map(({ reason }) => reason)).toContain('Recovered');
   });
+});
+
+it('the age of a volume counts from its first mount, through changes, repeats and restarts', async () => {
+  await using world = new ProjectionWorld();
+  await world.start();
+  await world.apply('db', { password: 'one' });
+  const mountedAt = world.clock.now();
+  await world.publish();
+  world.clock.advance(5_000);
+  await world.apply('db', { password: 'two' });
+  await world.projector.settled();
+  await world.publish();
+  expect(world.projector.get('v')).toMatchObject({ mountedAt });
+  world.clock.advance(5_000);
+  await world.restart({ keepStore: true });
+  expect(world.projector.get('v')).toMatchObject({ state: 'ready', mountedAt });
+  await world.projector.unpublish({ volumeId: volumeId('v'), target: undefined }, NEVER);
+  world.clock.advance(5_000);
+  await world.publish();
+  expect(world.projector.get('v')).toMatchObject({ mountedAt: mountedAt + 15_000 });
 });
 
 describe('a volume that somebody damaged', () => {

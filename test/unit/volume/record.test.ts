@@ -43,6 +43,7 @@ const RECORD: VolumeRecord = {
     ),
   },
   mountGroup: 4321,
+  mountedAt: 1_795_000_000_000,
   pod: podFacts({ labels: new Map([['app', 'web']]) }),
   objects: new Map([
     ['Secret/default/db', 17],
@@ -57,6 +58,7 @@ describe('a record', () => {
       ...RECORD,
       definition: { kind: 'named', projectedVolume: 'all' },
       mountGroup: undefined,
+      mountedAt: undefined,
       pod: undefined,
     };
     expect(parseRecord(serializeRecord(named as VolumeRecord))).toEqual({ ok: true, value: named });
@@ -70,6 +72,7 @@ describe('a record', () => {
     ['definition', 5, 'definition'],
     ['mountGroup', -1, 'mountGroup'],
     ['mountGroup', 0xffff_ffff, 'mountGroup'],
+    ['mountedAt', 1.5, 'mountedAt'],
     ['pod', { labels: 3 }, 'pod.labels'],
     ['publications', [{ target: 'relative' }], 'publications[0].target'],
     ['publications', {}, 'publications'],

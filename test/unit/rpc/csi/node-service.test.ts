@@ -420,6 +420,7 @@ function conditionOf(state: VolumeStatus['state'], lastError: string | undefined
     state,
     lastError,
     problemSince: undefined,
+    mountedAt: undefined,
     updatedAt: undefined,
     staleSince: undefined,
     generation: undefined,
