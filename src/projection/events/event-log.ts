@@ -105,7 +105,9 @@ export class EventLog implements EventRecorder {
     const [type, reason, text] = described(event);
     const ofVolume = { kind: 'Volume', namespace, name: volumeId, uid: '', fieldPath: '' } as const;
     const involved = (pod && involvedPod(namespace, pod)) ?? ofVolume;
-    this.record({ involved, type, reason, message: `volume "${volumeId}": ${text}` });
+    // The object is shown beside the message.
+    const message = involved.kind === 'Volume' ? text : `volume "${volumeId}": ${text}`;
+    this.record({ involved, type, reason, message });
     this.#listener?.(event);
     this.#volumeReaders.send(event);
   }
@@ -218,9 +220,9 @@ function matches({ involved }: RecordedEvent, { namespace, kind, name }: EventFi
 function described(event: VolumeEvent): readonly [type: EventDraft['type'], reason: string, message: string] {
   switch (event.type) {
     case 'mounted':
-      return ['Normal', 'SuccessfulMount', `mounted at "${event.target}"`];
+      return ['Normal', 'SuccessfulMount', `mounted${placeOf(event)}`];
     case 'unmounted':
-      return ['Normal', 'Unmounted', `unmounted from "${event.target}"`];
+      return ['Normal', 'Unmounted', `unmounted${placeOf(event, 'from')}`];
     case 'updated':
       // The time it took differs each time. It is left out, so that an update of the same files counts as a repeat.
       return ['Normal', 'Updated', `updated${listPaths(event.changedPaths)}`];
@@ -233,6 +235,11 @@ function described(event: VolumeEvent): readonly [type: EventDraft['type'], reas
     case 'warning':
       return ['Warning', event.reason, event.message];
   }
+}
+
+/** Empty for a volume that is named after its target. */
+function placeOf({ volumeId, target }: { volumeId: string; target: string }, preposition = 'at'): string {
+  return target === volumeId ? '' : ` ${preposition} "${target}"`;
 }
 
 const NAMED_PATHS = 5;

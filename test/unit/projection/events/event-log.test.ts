@@ -261,51 +261,59 @@ describe('what is recorded of a volume event', () => {
   it.each<[VolumeEvent, Pick<EventDraft, 'type' | 'reason' | 'message'>]>([
     [
       { ...head, type: 'mounted', target: '/t' },
-      { type: 'Normal', reason: 'SuccessfulMount', message: 'volume "v": mounted at "/t"' },
+      { type: 'Normal', reason: 'SuccessfulMount', message: 'mounted at "/t"' },
     ],
     [
       { ...head, type: 'unmounted', target: '/t' },
-      { type: 'Normal', reason: 'Unmounted', message: 'volume "v": unmounted from "/t"' },
+      { type: 'Normal', reason: 'Unmounted', message: 'unmounted from "/t"' },
+    ],
+    [
+      { ...head, type: 'mounted', target: 'v' },
+      { type: 'Normal', reason: 'SuccessfulMount', message: 'mounted' },
+    ],
+    [
+      { ...head, type: 'unmounted', target: 'v' },
+      { type: 'Normal', reason: 'Unmounted', message: 'unmounted' },
     ],
     [
       { ...head, ...update, changedPaths: ['password'], propagationMs: 12.34 },
-      { type: 'Normal', reason: 'Updated', message: 'volume "v": updated: "password"' },
+      { type: 'Normal', reason: 'Updated', message: 'updated: "password"' },
     ],
     [
       { ...head, ...update, changedPaths: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], propagationMs: undefined },
-      { type: 'Normal', reason: 'Updated', message: 'volume "v": updated: "a", "b", "c", "d", "e" and 2 more' },
+      { type: 'Normal', reason: 'Updated', message: 'updated: "a", "b", "c", "d", "e" and 2 more' },
     ],
     [
       { ...head, ...update, changedPaths: [], propagationMs: undefined },
-      { type: 'Normal', reason: 'Updated', message: 'volume "v": updated' },
+      { type: 'Normal', reason: 'Updated', message: 'updated' },
     ],
     [
       { ...head, type: 'update-skipped', target: '/t', message: '"app.conf" at "/t" keeps what it was mounted with' },
       {
         type: 'Warning',
         reason: 'UpdateSkipped',
-        message: 'volume "v": "app.conf" at "/t" keeps what it was mounted with',
+        message: '"app.conf" at "/t" keeps what it was mounted with',
       },
     ],
     [
       { ...head, type: 'failed', reason: 'FailedMount', message: 'Secret team/db does not exist' },
-      { type: 'Warning', reason: 'FailedMount', message: 'volume "v": Secret team/db does not exist' },
+      { type: 'Warning', reason: 'FailedMount', message: 'Secret team/db does not exist' },
     ],
     [
       { ...head, type: 'failed', reason: 'FailedUpdate', message: 'the pool is full' },
-      { type: 'Warning', reason: 'FailedUpdate', message: 'volume "v": the pool is full' },
+      { type: 'Warning', reason: 'FailedUpdate', message: 'the pool is full' },
     ],
     [
       { ...head, type: 'recovered', message: 'it is well again' },
-      { type: 'Normal', reason: 'Recovered', message: 'volume "v": it is well again' },
+      { type: 'Normal', reason: 'Recovered', message: 'it is well again' },
     ],
     [
       { ...head, type: 'warning', reason: 'PathOverwritten', message: 'two write "a"' },
-      { type: 'Warning', reason: 'PathOverwritten', message: 'volume "v": two write "a"' },
+      { type: 'Warning', reason: 'PathOverwritten', message: 'two write "a"' },
     ],
     [
       { ...head, type: 'warning', reason: 'TokenRefreshFailed', message: 'no token' },
-      { type: 'Warning', reason: 'TokenRefreshFailed', message: 'volume "v": no token' },
+      { type: 'Warning', reason: 'TokenRefreshFailed', message: 'no token' },
     ],
   ])('%j', (event, draft) => {
     const volume = { kind: 'Volume', namespace: 'team', name: 'v', uid: '', fieldPath: '' };
