@@ -13,7 +13,12 @@ export type Terminal = {
   readonly readInput: () => Promise<Uint8Array>;
   /** Colours, if stdout is a terminal and NO_COLOR is not set. */
   readonly style: Style;
+  /** The width of stdout in characters; undefined if it is not a terminal. */
+  readonly columns: number | undefined;
 };
+
+/** For a terminal that does not know its size. */
+const DEFAULT_COLUMNS = 80;
 
 export function processTerminal(environment: Readonly<Record<string, string | undefined>>): Terminal {
   const noColour = environment.NO_COLOR !== undefined && environment.NO_COLOR !== '';
@@ -26,6 +31,10 @@ export function processTerminal(environment: Readonly<Record<string, string | un
       if (isRead) throw wrongUsage('stdin ("-") can be read only once');
       isRead = true;
       return buffer(process.stdin);
+    },
+    // A window can be resized during a watch.
+    get columns() {
+      return process.stdout.isTTY === true ? process.stdout.columns || DEFAULT_COLUMNS : undefined;
     },
     style: styleFor(process.stdout.isTTY === true && !noColour),
   };

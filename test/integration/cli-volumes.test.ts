@@ -41,7 +41,7 @@ test('mount, look, update, unmount', async () => {
   expect(await shell.output('mount', '--secret', 'db', target)).toContain('mounted');
 
   const table = await shell.output('volumes');
-  expect(table).toMatch(/^VOLUME .*STATE .*CONTENT .*TARGETS\n/);
+  expect(table).toMatch(/^VOLUME .*STATE +AGE +UPDATED .*CONTENT +REASON\n/);
   expect(table).toContain('secret/db');
   expect(await shell.output('volumes', '-o', 'name')).toBe(`${target}\n`);
   const described = await shell.output('volume', target);

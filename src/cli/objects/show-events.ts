@@ -1,7 +1,7 @@
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
 import type { Cli } from '../command.ts';
-import { eventHeadings, eventManifest, eventRows, eventType } from '../output/events-table.ts';
+import { eventFit, eventHeadings, eventManifest, eventRows, eventType } from '../output/events-table.ts';
 import { formatTable, GrowingTable } from '../output/table.ts';
 import { printable } from '../output/text.ts';
 import { allPages } from '../with-daemon.ts';
@@ -87,9 +87,10 @@ async function showAll(
     return complain(query.namespace === '' ? 'No events found.' : `No events found in ${query.namespace} namespace.`);
   }
   if (output === 'name') return printNames(cli, events);
-  const columns = { wide: output === 'wide', withNamespace: query.namespace === '' };
+  const columns = { wide: output === 'wide', withNamespace: query.namespace === '', width: cli.terminal.columns };
   const headings = withHeadings === false ? undefined : eventHeadings(columns);
-  print(formatTable(headings, eventRows(events, columns, cli.clock.now())));
+  const fit = eventFit(columns);
+  print(formatTable(headings, eventRows(events, columns, cli.clock.now()), undefined, fit));
 }
 
 function printerFor(
@@ -103,8 +104,9 @@ function printerFor(
       for (const event of events) await showNextManifest(cli.terminal, eventManifest(event), output);
     };
   }
-  const columns = { wide: output === 'wide', withNamespace: query.namespace === '' };
-  const table = new GrowingTable(withHeadings === false ? undefined : eventHeadings(columns));
+  const columns = { wide: output === 'wide', withNamespace: query.namespace === '', width: cli.terminal.columns };
+  const headings = withHeadings === false ? undefined : eventHeadings(columns);
+  const table = new GrowingTable(headings, undefined, eventFit(columns));
   return async (events) => print(table.add(eventRows(events, columns, cli.clock.now())));
 }
 

@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import type { TreeEntry__Output as WireTreeEntry } from '../../rpc/generated/lantern/v1/TreeEntry.ts';
+import { type Fit, fittedWidths, linesOf, widthOf } from './fit.ts';
 import { printable, type Style } from './text.ts';
 
 /** Blanks between two columns, as in kubectl. */
@@ -9,19 +9,21 @@ const GAP = 3;
 export type Headings = readonly string[] | undefined;
 
 /** Cells may be coloured. Neither trailing blanks nor a final newline. */
-export function formatTable(headings: Headings, rows: readonly (readonly string[])[], gap = GAP): string {
-  return new GrowingTable(headings, gap).add(rows);
+export function formatTable(headings: Headings, rows: readonly (readonly string[])[], gap = GAP, fit?: Fit): string {
+  return new GrowingTable(headings, gap, fit).add(rows);
 }
 
-/** A table printed in parts. Columns get wider if a later row needs it, never narrower. */
+/** A table printed in parts. Columns get wider if a later row needs it, never narrower, unless they must fit. */
 export class GrowingTable {
   readonly #headings: Headings;
   readonly #gap: number;
+  readonly #fit: Fit | undefined;
   #widths: readonly number[] = [];
 
-  constructor(headings: Headings, gap = GAP) {
+  constructor(headings: Headings, gap = GAP, fit?: Fit) {
     this.#headings = headings;
     this.#gap = gap;
+    this.#fit = fit;
   }
 
   /** The first rows get the headings. */
@@ -32,19 +34,21 @@ export class GrowingTable {
     this.#widths = Array.from({ length: columns }, (_, column) => {
       return Math.max(this.#widths[column] ?? 0, ...lines.map((line) => widthOf(line[column] ?? '')));
     });
-    return lines.map((line) => formatLine(line, this.#widths, this.#gap)).join('\n');
+    const fit = this.#fit;
+    if (fit === undefined) return lines.map((line) => formatLine(line, this.#widths, this.#gap)).join('\n');
+    const widths = fittedWidths(this.#widths, fit, this.#gap);
+    return lines
+      .flatMap((line) => linesOf(line, widths, fit.columns))
+      .map((line) => formatLine(line, widths, this.#gap))
+      .join('\n');
   }
 }
 
 function formatLine(cells: readonly string[], widths: readonly number[], gap: number): string {
   return cells
-    .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell) + gap))
+    .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell)) + gap))
     .join('')
     .trimEnd();
-}
-
-function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
 }
 
 export type TreeLine = Omit<WireTreeEntry, 'contents'>;

@@ -6,10 +6,13 @@ export class RecordedTerminal implements Terminal {
   readonly printed: string[] = [];
   readonly complaints: string[] = [];
   readonly style = styleFor(false);
+  /** Undefined: a pipe. */
+  readonly columns: number | undefined;
   readonly #input: string;
 
-  constructor(input = '') {
+  constructor(input = '', columns?: number) {
     this.#input = input;
+    this.columns = columns;
   }
 
   readonly print = (text: string): void => void this.printed.push(...text.split('\n'));

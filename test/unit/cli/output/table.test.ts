@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   ageSince,
   formatAge,
@@ -55,6 +55,32 @@ test('without headings the rows alone, in one width all along', () => {
 });
 
 const PLAIN = styleFor(false);
+
+describe('a table that has to fit', () => {
+  const columns = [{ how: 'cut', floor: 5 }, undefined, { how: 'wrap', floor: 6 }] as const;
+  const { bad } = styleFor(true);
+  const [before = '', after = ''] = bad('|').split('|');
+
+  test.each<[string, number, readonly string[], readonly string[]]>([
+    ['it does', 40, ['name', 'kept', 'one two'], ['name   kept   one two']],
+    ['a cell loses its middle', 22, ['abcdefghij', 'k', 'one two'], ['abcd…hij   k   one two']],
+    ['or goes on below, at blanks', 20, ['name', 'kept', 'one two'], ['name   kept   one', '              two']],
+    ['or within a word', 20, ['name', 'kept', '0123456789'], ['name   kept   012345', '              6789']],
+    ['characters of two columns', 20, ['日本語日本', 'k', 'ab'], ['日本語日本   k   ab']],
+    ['and when those are cut', 17, ['日本語日本', 'k', 'ab'], ['日本…本    k   ab']],
+    ['marks take no width', 9, ['e\u0301', 'k', 'ab'], ['e\u0301   k   ab']],
+    [
+      'colours stay around each line',
+      17,
+      ['a', 'k', bad('one two three')],
+      [`a   k   ${before}one two${after}`, `        ${before}three${after}`],
+    ],
+    ['below the floors the terminal breaks lines', 4, ['abcdef', 'kept', 'x'], ['ab…ef   kept   x']],
+    ['nothing at all', 4, ['', '', ''], ['']],
+  ])('%s', (_, width, row, lines) => {
+    expect(formatTable(undefined, [row], undefined, { width, columns }).split('\n')).toEqual(lines);
+  });
+});
 
 function entry(path: string, facts: Partial<TreeLine> = {}): TreeLine {
   return { path, type: 'FILE', mode: 0o644, user: 0, group: 0, size: 0, linkTarget: '', ...facts };
