@@ -87,9 +87,11 @@ export class BindLookout implements ForeignBinds, Disposable {
   *#serving(): Steps<void> {
     this.#isServing = true;
     try {
-      const batch = this.#waiting.splice(0);
-      if (yield* this.looking()) for (const work of batch) yield* work();
-      else this.#waiting.unshift(...batch);
+      do {
+        const batch = this.#waiting.splice(0);
+        if (yield* this.looking()) for (const work of batch) yield* work();
+        else this.#waiting.unshift(...batch);
+      } while (this.#waiting.length > 0 && this.#isCurrent());
     } finally {
       this.#isServing = false;
     }
