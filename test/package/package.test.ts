@@ -2,7 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mayInstall } from '../../scripts/prerequisites.mjs';
+import { runSteps, stepsOf } from '../../scripts/conformance/console-blocks.mjs';
+import { mayInstall, mayMount } from '../../scripts/prerequisites.mjs';
 import { TOP } from '../support/suite/compiled.ts';
 import { TempDir } from '../support/suite/temp-dir.ts';
 
@@ -83,6 +84,19 @@ describe.runIf(mayInstall())('the package (needs the npm registry)', () => {
     });
     expect(session).toMatchObject({ status: 0, stderr: '', stdout: 'secret/first created\nvalue\n' });
     expect(readFileSync(directory.at('ready'), 'utf8')).toContain('store embedded');
+  });
+
+  it.runIf(mayMount())('does in the first session of README.md what stands there (needs root)', async () => {
+    using directory = new TempDir('/dev/shm');
+    const [serve, ...steps] = stepsOf(readFileSync(join(TOP, 'README.md'), 'utf8'), 'A first session');
+    if (serve === undefined) throw new Error('the section has no commands');
+    const ready = { command: 'until lantern health > health 2>&1; do kill -0 $!; done', output: [] };
+    const differences = await runSteps([], [serve, ready, ...steps], {
+      env: { ...env(), LANTERN_DATA_DIR: directory.at('data') },
+      cwd: directory.path,
+      signal: AbortSignal.timeout(60_000),
+    });
+    expect(differences).toEqual([]);
   });
 
   it('has the version of the checkout', () => {
