@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import type { VolumeEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/VolumeEvent.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { outputOption } from '../options.ts';
+import type { Fit } from '../output/fit.ts';
 import { wireToJson } from '../output/structured.ts';
+import { GrowingTable } from '../output/table.ts';
 import { printable, type Style } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -16,11 +18,12 @@ export function watchCommand(command: Command, cli: Cli): void {
     .addOption(outputOption('json'))
     .action(async (volumeId: string | undefined, options: Options) => {
       const request = { volumeId: volumeId ?? '', includeExisting: options.existing };
+      const table = new VolumeEventTable(cli.terminal.style, cli.terminal.columns);
       await withDaemon(cli, command, async (daemon) => {
         try {
           for await (const event of daemon.projector.watchVolumes(request, { signal: cli.signal })) {
             const json = options.output === 'json';
-            cli.terminal.print(json ? JSON.stringify(wireToJson(event)) : eventLine(event, cli.terminal.style));
+            cli.terminal.print(json ? JSON.stringify(wireToJson(event)) : table.add(event));
           }
         } catch (error) {
           if (!cli.signal.aborted) throw error;
@@ -29,12 +32,27 @@ export function watchCommand(command: Command, cli: Cli): void {
     });
 }
 
-export function eventLine(event: WireEvent, style: Style): string {
-  const word = event.type.toLowerCase().replace('_', '-');
-  const details = printable(detailsOf(event));
-  return [style.faint(event.time), paint(event, style)(word.padEnd(14)), printable(event.volumeId), details]
-    .join('  ')
-    .trimEnd();
+const HEADINGS = ['TIME', 'EVENT', 'VOLUME', 'DETAILS'];
+const COLUMNS: Fit['columns'] = [undefined, undefined, { how: 'cut', floor: 20 }, { how: 'wrap', floor: 28 }];
+/** Of the longest event, so that the next columns stay where they are. */
+const EVENT_WIDTH = 'update-skipped'.length;
+
+export class VolumeEventTable {
+  readonly #style: Style;
+  readonly #table: GrowingTable;
+
+  /** `width`: of the terminal; undefined if nothing has to fit. */
+  constructor(style: Style, width: number | undefined) {
+    this.#style = style;
+    this.#table = new GrowingTable(HEADINGS, undefined, width === undefined ? undefined : { width, columns: COLUMNS });
+  }
+
+  /** The first event gets the headings. */
+  add(event: WireEvent): string {
+    const word = event.type.toLowerCase().replace('_', '-').padEnd(EVENT_WIDTH);
+    const cells = [this.#style.faint(event.time), paint(event, this.#style)(word), printable(event.volumeId)];
+    return this.#table.add([[...cells, printable(detailsOf(event))]]);
+  }
 }
 
 function detailsOf(event: WireEvent): string {
