@@ -9,6 +9,7 @@ import { gatherFacts, probeMounts } from '../../operations/doctor/facts.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { outputOption } from '../options.ts';
+import type { Fit } from '../output/fit.ts';
 import { formatJson } from '../output/structured.ts';
 import { formatTable } from '../output/table.ts';
 import { printable, type Style } from '../output/text.ts';
@@ -55,7 +56,7 @@ export function doctorCommand(command: Command, cli: Cli): void {
     const findings = examine(await gatherFacts(config.value, { probe: () => probeInChild(signal), clock, signal }));
     const verdict = worst(findings.map((finding) => finding.verdict));
     if (output === 'json') cli.terminal.print(formatJson({ verdict, checks: findings }));
-    else cli.terminal.print(doctorTable(findings, cli.terminal.style));
+    else cli.terminal.print(doctorTable(findings, cli.terminal.style, cli.terminal.columns));
     if (verdict === 'problem') throw PARTLY_FAILED;
   });
 }
@@ -79,11 +80,14 @@ const COLOUR: Readonly<Record<Verdict, keyof Style>> = {
   unknown: 'caution',
 };
 
-/** No final newline. */
-function doctorTable(findings: readonly NamedFinding[], style: Style): string {
+const COLUMNS: Fit['columns'] = [undefined, undefined, { how: 'wrap', floor: 28 }];
+
+/** `width`: of the terminal; undefined if nothing has to fit. No final newline. */
+export function doctorTable(findings: readonly NamedFinding[], style: Style, width: number | undefined): string {
   const rows = findings.flatMap(({ name, verdict, finding, nextStep }) => {
     const line = [style[COLOUR[verdict]](verdict), name, printable(finding)];
     return nextStep === '' ? [line] : [line, ['', '', style.faint(`→ ${printable(nextStep)}`)]];
   });
-  return formatTable(['VERDICT', 'CHECK', 'FINDING'], rows);
+  const fit = width === undefined ? undefined : { width, columns: COLUMNS };
+  return formatTable(['VERDICT', 'CHECK', 'FINDING'], rows, undefined, fit);
 }
