@@ -142,3 +142,49 @@ test('watch prints a JSON object per event until it is interrupted', async () =>
   expect(await endOf(human, 'SIGTERM')).toBe(0);
   await shell.output('unmount', target);
 });
+
+test('delete names the volumes that become stale, and no other', async () => {
+  const required = '{secret: {name: used}}';
+  const optional = '{secret: {name: used, optional: true}}';
+  const projected = (...sources: string[]) => `{name: v, projected: {sources: [${sources.join(', ')}]}}`;
+  const named = (name: string, source: string) =>
+    `apiVersion: lantern.dev/v1\nkind: ProjectedVolume\nmetadata: {name: ${name}}\nspec: {projected: {sources: [${source}]}}\n`;
+  const objects = [secret('a').replace('db', 'used'), secret('a').replace('db', 'other')];
+  const all = [...objects, named('needs', required), named('can-do-without', optional)].join('---\n');
+  expect(await shell.runWithInput(all, 'apply', '-f', '-')).toMatchObject({ code: 0, stderr: '' });
+  const volumes: readonly (readonly [id: string, ...input: string[]])[] = [
+    ['required', '--secret', 'used'],
+    ['other', '--secret', 'other'],
+    ['optional', '-f', shell.file('optional.yaml', '{name: v, secret: {secretName: used, optional: true}}')],
+    ['projected', '-f', shell.file('projected.yaml', projected(required, '{secret: {name: other}}'))],
+    [
+      'both',
+      '-f',
+      shell.file('both.yaml', projected(optional, '{secret: {name: used, items: [{key: password, path: p}]}}')),
+    ],
+    ['projected-optional', '-f', shell.file('without.yaml', projected(optional))],
+    ['named', '--projected-volume', 'needs'],
+    ['named-optional', '--projected-volume', 'can-do-without'],
+  ];
+  for (const [id, ...input] of volumes) await shell.output('mount', ...input, '--id', id, shell.target(id));
+
+  const { code, stdout, stderr } = await shell.run('delete', 'secret', 'used');
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'secret "used" deleted\n' });
+  const listed = async (): Promise<{ volumeId: string; state: string; objects: { resourceVersion: string }[] }[]> =>
+    JSON.parse(await shell.output('volumes', '-o', 'json')).volumes;
+  const stale = async () => (await listed()).flatMap(({ volumeId, state }) => (state === 'STALE' ? [volumeId] : []));
+  await expect.poll(stale, { timeout: 20_000 }).toEqual(['both', 'named', 'projected', 'required']);
+  expect(stderr).toBe(
+    'warning: secret "used" was in use: stale until it exists again, with its last contents: volumes "both", "named", "projected", "required"\n',
+  );
+  const [row, reason] = [/^required +default +stale \(\d+s\) .*(Secret default\/used does not exist)/m, 1];
+  expect(row.exec(await shell.output('volumes'))?.[reason]).toBeDefined();
+  const described = await shell.output('volume', 'required');
+  expect(described).toMatch(/^Secret used +\d+ +<absent>$/m);
+  expect(described).toMatch(/^ {2}Warning +FailedUpdate +\S+ +lantern, \S+ +Secret default\/used does not exist/m);
+
+  // Nothing shows what is deleted twice, or what no volume uses.
+  expect(await shell.run('delete', 'secret', 'used', '--ignore-not-found')).toMatchObject({ code: 0, stderr: '' });
+  for (const [id] of volumes) await shell.output('unmount', '--id', id, '--all');
+  expect(await shell.run('delete', 'secret', 'other')).toMatchObject({ code: 0, stderr: '' });
+});

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { hasCode } from '../../base/errors.ts';
-import { type ObjectRef, refOf } from '../../objects/object.ts';
+import { type ObjectRef, refKey, refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import { callsInOrder, dependsOn } from '../calls-in-order.ts';
 import { type Cli, withExamples } from '../command.ts';
@@ -8,7 +8,9 @@ import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { nameOfKind, parseSelections, selectorOf } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
+import { volumesInUse } from '../objects/volumes-in-use.ts';
 import { KINDS_HELP, namespaceOption, outputOption, selectorOption } from '../options.ts';
+import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions & {
@@ -87,6 +89,7 @@ function selectionOf(
 }
 
 async function deleteAll(cli: Cli, daemon: LanternClient, refs: readonly ObjectRef[], options: Options): Promise<void> {
+  const inUse = await volumesInUse(daemon, refs, cli.signal);
   const allWell = await callsInOrder(cli.terminal, refs, {
     call: async (ref) => {
       try {
@@ -101,8 +104,19 @@ async function deleteAll(cli: Cli, daemon: LanternClient, refs: readonly ObjectR
       if (!wasThere) return;
       const { singular } = nameOfKind(ref.kind);
       cli.terminal.print(options.output === 'name' ? `${singular}/${ref.name}` : `${singular} "${ref.name}" deleted`);
+      const volumes = inUse.get(refKey(ref)) ?? [];
+      if (volumes.length > 0) cli.terminal.complain(staleWarning(`${singular} "${ref.name}"`, volumes));
     },
     follows: dependsOn,
   });
   if (!allWell) throw PARTLY_FAILED;
+}
+
+const NAMED_VOLUMES = 5;
+
+function staleWarning(object: string, volumes: readonly string[]): string {
+  const named = volumes.slice(0, NAMED_VOLUMES).map((id) => `"${printable(id)}"`);
+  const more = volumes.length > NAMED_VOLUMES ? ` and ${volumes.length - NAMED_VOLUMES} more` : '';
+  const those = `volume${volumes.length === 1 ? '' : 's'} ${named.join(', ')}${more}`;
+  return `warning: ${object} was in use: stale until it exists again, with its last contents: ${those}`;
 }
