@@ -44,6 +44,12 @@ export const PREREQUISITES = [
     isThere: hasEtcd,
     isHeavy: true,
   },
+  ...['zsh', 'fish', 'groff'].map((program) => ({
+    suite: program,
+    reason: `needs ${program} in PATH`,
+    isThere: () => hasProgram(program),
+    isHeavy: true,
+  })),
   {
     suite: 'AppArmor in the kernel',
     reason: 'needs a kernel with AppArmor, and apparmor_parser',
@@ -51,6 +57,11 @@ export const PREREQUISITES = [
     isHeavy: true,
   },
 ];
+
+/** True if a program that knows `--version` is in PATH. @param {string} name */
+export function hasProgram(name) {
+  return spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0;
+}
 
 /** True if the suite was asked for: it asks the npm registry for the package's native code. */
 export function mayInstall() {

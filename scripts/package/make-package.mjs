@@ -4,6 +4,8 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from '../bootstrap.mjs';
+import { writeCompletions } from './completions.mjs';
+import { writeManPages } from './man-pages.mjs';
 
 const TOP = fileURLToPath(new URL('../..', import.meta.url));
 const STAGE = join(TOP, '.cache/package');
@@ -27,6 +29,8 @@ run(
   '--outDir',
   join(STAGE, 'dist/types'),
 );
+const manPages = await writeManPages(join(STAGE, 'man'), readJson('package.json').version);
+await writeCompletions(join(STAGE, 'completions'));
 writeFileSync(join(STAGE, 'sbom.cdx.json'), listOfComponents());
 writeFileSync(join(STAGE, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`);
 const [packed] = JSON.parse(run('npm', 'pack', STAGE, '--pack-destination', TOP, '--json', '--ignore-scripts'));
@@ -44,6 +48,8 @@ function manifest() {
   const native = Object.entries(readJson('node_modules/koffi/package.json').optionalDependencies);
   return {
     ...rest,
+    // npm links them where man(1) looks.
+    man: manPages.map((name) => `man/${name}`),
     os: ['linux'],
     optionalDependencies: Object.fromEntries(native.filter(([name]) => NATIVE.test(name))),
     peerDependencies: { '@grpc/grpc-js': dependencies['@grpc/grpc-js'] },

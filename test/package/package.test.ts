@@ -122,6 +122,15 @@ describe.runIf(mayInstall())('the package (needs the npm registry)', () => {
     expect(output).toBe('function function\n');
   });
 
+  it('has man pages where man looks for them, and the scripts of lantern completion', () => {
+    const page = readFileSync(prefix.at('share/man/man1/lantern-mount.1'), 'utf8');
+    expect(page).toContain(`.TH LANTERN\\-MOUNT 1 "" "lantern ${version}"`);
+    for (const [shell, name] of Object.entries({ bash: 'lantern', zsh: '_lantern', fish: 'lantern.fish' })) {
+      const printed = execFileSync('lantern', ['completion', shell], { env: env(), encoding: 'utf8' });
+      expect(readFileSync(inPackage('completions', name), 'utf8')).toBe(printed);
+    }
+  });
+
   it('has the unit for systemd and the protos', () => {
     const files = filesOf('.service', '.proto').map((path) => basename(path));
     expect(files).toEqual(expect.arrayContaining(['lantern.service', 'csi.proto', 'projector.proto']));

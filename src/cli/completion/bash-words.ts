@@ -42,10 +42,17 @@ function isEscape(quote: BashWords['quote'], next: string | undefined): boolean 
   return quote === '';
 }
 
-/** Text that bash reads as `value` behind the open quote. `value` has no control characters. */
+/**
+ * Text that bash reads as `value` behind the open quote, which readline closes afterwards. `value` has no control
+ * characters.
+ */
 export function quoteForBash(value: string, quote: BashWords['quote']): string {
-  if (quote === "'") return value.replaceAll("'", `'\\''`);
-  // In double quotes, nothing else keeps a shell from looking for "!" in its history.
-  if (quote === '"') return value.replaceAll(/[\\"$`]/g, '\\$&').replaceAll('!', `"'!'"`);
-  return value.replaceAll(/[^\w%+=:,./@\u0080-\uffff-]/g, '\\$&');
+  if (quote === '') return value.replaceAll(/[^\w%+=:,./@\u0080-\uffff-]/g, '\\$&');
+  const escaped =
+    quote === "'"
+      ? value.replaceAll("'", `'\\''`)
+      : // In double quotes, nothing else keeps a shell from looking for "!" in its history.
+        value.replaceAll(/[\\"$`]/g, '\\$&').replaceAll('!', `"'!'"`);
+  // Readline takes such an end for the closing quote.
+  return escaped.endsWith(quote) ? escaped + quote : escaped;
 }

@@ -1,16 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, vi } from 'vitest';
 import { compiled } from '../suite/compiled.ts';
 import { TempDir } from '../suite/temp-dir.ts';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
-
-/** True if the shell, and what gives it a terminal, are installed. */
-export function hasShell(shell: Shell): boolean {
-  return [shell, 'script'].every((program) => spawnSync(program, ['--version']).error === undefined);
-}
 
 /** Starts each shell without files of the user. */
 const START: Readonly<Record<Shell, readonly string[]>> = {
@@ -71,6 +66,15 @@ export class ShellOnTerminal implements AsyncDisposable {
   /** A path in the working directory of the shell. */
   at(name: string): string {
     return this.#directory.at(name);
+  }
+
+  /** In the working directory of the shell. */
+  makeFile(name: string): void {
+    writeFileSync(this.at(name), '');
+  }
+
+  makeDirectory(name: string): void {
+    mkdirSync(this.at(name), { recursive: true });
   }
 
   /** The arguments that `lantern` gets from a line such as `lantern get s\t`. */

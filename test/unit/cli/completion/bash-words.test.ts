@@ -11,10 +11,16 @@ const name = fc
   .filter((text) => !/\p{C}|\p{Z}(?<! )/u.test(text));
 const quotes = fc.constantFrom('', '"', "'") as fc.Arbitrary<'' | '"' | "'">;
 
+/** As readline completes it, with its own closing quote. */
+function completed(value: string, quote: '' | '"' | "'"): string {
+  const text = quote + quoteForBash(value, quote);
+  return text.endsWith(quote) && text.length > 1 ? text : text + quote;
+}
+
 test('a quoted name is one word, and read back', () => {
   fc.assert(
     fc.property(name, quotes, (value, quote) => {
-      const line = `lantern ${quote}${quoteForBash(value, quote)}${quote} `;
+      const line = `lantern ${completed(value, quote)} `;
       expect(splitBashLine(line, BREAKS)).toEqual({ words: ['lantern', value, ''], kept: '', quote: '' });
     }),
   );
@@ -22,9 +28,7 @@ test('a quoted name is one word, and read back', () => {
 
 test('bash reads quoted names as they are', () => {
   const names = fc.sample(fc.tuple(name, quotes), { numRuns: 2_000, seed: 1 });
-  const script = names
-    .map(([value, quote]) => `printf '%s\\0' ${quote}${quoteForBash(value, quote)}${quote}\n`)
-    .join('');
+  const script = names.map(([value, quote]) => `printf '%s\\0' ${completed(value, quote)}\n`).join('');
   const { stdout, stderr } = spawnSync('bash', ['-c', `set -o history -o histexpand\n${script}`], { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(stdout.split('\0').slice(0, -1)).toEqual(names.map(([value]) => value));
