@@ -8,7 +8,7 @@ import type { Notice } from '../payload/payload.ts';
 import type { Source, Staleness } from '../stores/store.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import { timeOfGeneration } from '../volume/layout.ts';
-import type { KeptToken, RecordedPublication } from '../volume/record.ts';
+import type { KeptToken, RecordedPublication, RequestInputs } from '../volume/record.ts';
 import { requireAgreement, type Wanted } from './agreement.ts';
 import type { EventLog, VolumeEvent, VolumeIncident } from './events/event-log.ts';
 import type { Freshness, Refreshable, Trigger } from './freshness/freshness.ts';
@@ -52,6 +52,8 @@ export const UNKNOWN_ID = 'unknown:';
 const NAMED_DAMAGES = 5;
 /** For attempts to remove files. */
 const RETRY: Backoff = { firstMs: 1_000, maxMs: 60_000, jitter: 0.2 };
+/** Of most volumes. */
+const NO_INPUTS: RequestInputs = { data: new Map(), tokens: new Map() };
 const ON_REQUEST: Trigger = { since: undefined, isLook: true };
 
 /** One volume: its contents, its publications and its health. Methods run one after the other, under its lock. */
@@ -112,7 +114,9 @@ export class Volume implements Refreshable, Disposable {
       try {
         if (this.#isMounted) await this.#look();
         const projection = await this.#project(request, this.#dependencies.source, signal, onRefs);
-        const { volumeId, namespace, definition, mountGroup, pod, inputs, podVolume } = request;
+        const { volumeId, namespace, definition, mountGroup, pod, podVolume } = request;
+        const { data, tokens } = request.inputs;
+        const inputs = data.size + tokens.size === 0 ? NO_INPUTS : request.inputs;
         const domain = this.#dependencies.isolation === 'volume' ? volumeId : namespace;
         this.#hosted ??= this.#dependencies.publisher.open(volumeId, domain);
         const outcome = await this.#hosted.write(projection.payload);
@@ -276,7 +280,10 @@ export class Volume implements Refreshable, Disposable {
       this.#hosted = hosted;
       if (record.ok) {
         const { publications, storeId, objects, mountedAt, ...rest } = record.value;
-        this.#wanted = { ...rest, inputs: { data: inputs?.data ?? new Map(), tokens: inputs?.tokens ?? new Map() } };
+        this.#wanted = {
+          ...rest,
+          inputs: inputs === undefined ? NO_INPUTS : { data: inputs.data, tokens: inputs.tokens },
+        };
         this.#tokens = inputs?.issued ?? new Map();
         this.#provenance = { storeId, objects };
         this.#mountedAt = mountedAt;
