@@ -86,7 +86,10 @@ export function findRendering(
   if (payload === undefined || last.provenance.objects.size !== refs.length) return undefined;
   for (const ref of refs) {
     const key = refKey(ref);
-    if (!last.provenance.objects.has(key) || last.objects.get(key)?.deref() !== objects.get(key)) return undefined;
+    const [kept, object] = [last.objects.get(key), objects.get(key)];
+    // A kept object that is gone from memory is not the same as one that was absent.
+    const isSame = object === undefined ? kept === undefined : kept?.deref() === object;
+    if (!last.provenance.objects.has(key) || !isSame) return undefined;
   }
   return { payload, provenance: last.provenance, notices: last.notices };
 }

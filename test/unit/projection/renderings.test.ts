@@ -5,7 +5,7 @@ import { toLanternError } from '../../../src/base/errors.ts';
 import { Slices } from '../../../src/base/steps.ts';
 import type { ObjectDraft } from '../../../src/objects/object.ts';
 import { NOTHING, type ProjectionDependencies, project } from '../../../src/projection/project.ts';
-import { Renderings } from '../../../src/projection/renderings.ts';
+import { findRendering, Renderings } from '../../../src/projection/renderings.ts';
 import { parserHere } from '../../../src/spec/parser/parse-tasks.ts';
 import type { VolumeDefinition } from '../../../src/spec/volume-spec.ts';
 import { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
@@ -132,4 +132,17 @@ test('equal definitions become one', () => {
   expect(renderings.sharedDefinition(first)).toBe(first);
   expect(renderings.sharedDefinition(again)).toBe(first);
   expect(renderings.sharedDefinition(other)).toBe(other);
+});
+
+test('an object that was rendered, deleted and collected is not the absent one of now', async () => {
+  await store.apply(secretDraft('b', { key: 'value' }), { createOnly: false, dryRun: false }, NEVER);
+  const asked = { definition: 'optional', namespace: 'default', mountGroup: undefined, value: '' };
+  const { projection } = await outcomeOf(asked, renderings);
+  if (projection === undefined) throw new Error('nothing was rendered');
+  const { payload, provenance } = projection;
+  const [key = ''] = provenance.objects.keys();
+  const collected = { deref: () => undefined, [Symbol.toStringTag]: 'WeakRef' } as const;
+  const last = { payload: new WeakRef(payload), provenance, notices: [], objects: new Map([[key, collected]]) };
+  const refs = [{ kind: 'Secret', namespace: 'default', name: 'b' }] as const;
+  expect(findRendering({ needed: [], last }, provenance.storeId, refs, new Map())).toBeUndefined();
 });
