@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import { complete, type KnownNames } from '../../../../src/cli/completion/candidates.ts';
+import { createProgram, loadAll } from '../../../../src/cli/program.ts';
+import { RecordedTerminal } from '../../../support/suite/recorded-terminal.ts';
+
+const signal = new AbortController().signal;
+const cli = { terminal: new RecordedTerminal(), environment: {}, user: { uid: 0 }, clock: systemClock, signal };
+
+/** Names say what was asked for. */
+const NAMES: KnownNames = {
+  objects: async ({ kind }, namespace) => [`${kind}@${namespace}`],
+  namespaces: async () => ['team-a'],
+  volumes: async (namespace) => [`volume@${namespace}`],
+  targets: async (namespace) => [`target@${namespace}`],
+  pods: async (namespace) => [`pod@${namespace}`],
+  roots: async (namespace) => [`root@${namespace}`],
+};
+
+/** The last word of the line is completed. */
+async function completionOf(line: string) {
+  const program = createProgram(cli, { version: '1', runDaemon: async () => {} });
+  await loadAll(program);
+  const { candidates, fallback } = await complete(
+    program,
+    line.split(' '),
+    () => NAMES,
+    async () => {},
+  );
+  return [...candidates.map(({ value }) => value), ...(fallback === 'none' ? [] : [`<${fallback}>`])];
+}
+
+test.each<[string, string[]]>([
+  ['get secret ', ['Secret@default']],
+  ['get secret,sa -n team-a ', ['Secret@team-a', 'ServiceAccount@team-a']],
+  ['get -A cm ', ['ConfigMap@']],
+  ['get secret/', ['secret/Secret@default']],
+  ['get secret a ', ['Secret@default']],
+  ['get secret Secret@default ', []],
+  ['get -n=x secret -- ', ['Secret@x']],
+  ['get --namespace=', ['--namespace=team-a']],
+  ['get secret -nt', ['-nteam-a']],
+  ['get pods ', []],
+  ['mount --projected-volume ', ['ProjectedVolume@default']],
+  ['mount ', ['<directories>']],
+  ['unmount -n ', ['target@', '<directories>']],
+  ['unmount --id ', ['volume@']],
+  ['pod unmount ', ['pod@default', 'root@', '<directories>']],
+  ['pod mount ', ['<directories>']],
+  ['create token ', ['ServiceAccount@default']],
+  ['create cm ', []],
+  ['create sa x --dry-run ', ['client', 'server']],
+  ['serve --isolation ', ['namespace', 'volume']],
+  ['serve --key-file ', ['<files>']],
+  ['events --types ', ['Normal', 'Warning']],
+  ['events --for volume/', ['volume/volume@']],
+  ['events --for cm/', ['cm/ConfigMap@default']],
+  ['create cm x --from-file ', ['<files>']],
+  ['exec -f x -- ', ['<commands>']],
+  ['exec -f x -- a -', ['<files>']],
+  ['help pod ', ['mount', 'unmount', 'status', 'help']],
+  ['nope ', []],
+])('lantern %s', async (line, expected) => {
+  expect(await completionOf(line)).toEqual(expected);
+});
+
+test('flags are offered once, unless they can be repeated', async () => {
+  expect(await completionOf('get secrets -o yaml -')).not.toContain('--output');
+  expect(await completionOf('apply -f x -')).toContain('--filename');
+  expect(await completionOf('doctor -')).not.toContain('--probe');
+  expect(await completionOf('pod status -')).toEqual(
+    expect.arrayContaining(['--socket', '--namespace', '-A', '--help']),
+  );
+});
+
+test('every kind is offered with all of its names, and events only where they are taken', async () => {
+  expect(await completionOf('get ')).toEqual(expect.arrayContaining(['secrets', 'secret', 'cm', 'sa', 'events']));
+  expect(await completionOf('delete ')).not.toContain('events');
+});
+
+test('hidden commands are not offered', async () => {
+  expect(await completionOf('_')).not.toContain('__complete');
+});
