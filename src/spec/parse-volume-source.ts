@@ -139,10 +139,19 @@ export function volumeSpecToJson(spec: VolumeSpec): Json {
 
 /** For records and status: `{source}` or `{projectedVolume}`. */
 export function definitionToJson(definition: VolumeDefinition): Json {
-  return definition.kind === 'named'
-    ? { projectedVolume: definition.projectedVolume }
-    : { source: volumeSpecToJson(definition.spec) };
+  let json = definitionsAsJson.get(definition);
+  if (json === undefined) {
+    json =
+      definition.kind === 'named'
+        ? { projectedVolume: definition.projectedVolume }
+        : { source: volumeSpecToJson(definition.spec) };
+    definitionsAsJson.set(definition, json);
+  }
+  return json;
 }
+
+/** A volume's definition is written with each of its records. */
+const definitionsAsJson = new WeakMap<VolumeDefinition, Json>();
 
 function projectionToJson(source: SourceSpec): Readonly<Record<string, Json>> {
   switch (source.kind) {

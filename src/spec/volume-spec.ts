@@ -68,10 +68,23 @@ export type VolumeDefinition =
 export const DEFAULT_MODE = 0o644;
 
 /** The same as `parseVolumeSource` makes of a source with a name and nothing else, as most requests have it. */
-export function wholeObject(kind: ObjectSource['kind'], name: string): VolumeSpec {
-  const source: ObjectSource = { kind, name, items: undefined, optional: false };
-  return { sources: [source], defaultMode: DEFAULT_MODE, defaultUser: undefined, defaultGroup: undefined };
+export function wholeObject(kind: ObjectSource['kind'], name: string): VolumeDefinition {
+  const key = `${kind} ${name}`;
+  let definition = wholeObjects.get(key);
+  if (definition === undefined) {
+    const source: ObjectSource = { kind, name, items: undefined, optional: false };
+    const spec = { sources: [source], defaultMode: DEFAULT_MODE, defaultUser: undefined, defaultGroup: undefined };
+    definition = { kind: 'inline', spec };
+    const [oldest] = wholeObjects.size < MAX_WHOLE_OBJECTS ? [] : wholeObjects.keys();
+    if (oldest !== undefined) wholeObjects.delete(oldest);
+    wholeObjects.set(key, definition);
+  }
+  return definition;
 }
+
+/** Volumes of one object share a definition, and what is made of it. */
+const wholeObjects = new Map<string, VolumeDefinition>();
+const MAX_WHOLE_OBJECTS = 256;
 
 declare const volumeId: unique symbol;
 /** Not empty, at most 128 bytes of UTF-8 without control characters (CSI's limit for strings). */

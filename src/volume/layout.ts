@@ -55,8 +55,12 @@ export function timeOfGeneration(name: string): number | undefined {
 
 /** The name of a volume's home: 32 hex digits of a hash, since an id may be too long for a name or contain slashes. */
 export function volumeDirectoryName(volumeId: string): string {
-  return hash('sha256', volumeId, 'hex').slice(0, 32);
+  if (volumeId !== hashed.volumeId) hashed = { volumeId, name: hash('sha256', volumeId, 'hex').slice(0, 32) };
+  return hashed.name;
 }
+
+/** The last one: a call asks several times. */
+let hashed = { volumeId: '', name: hash('sha256', '', 'hex').slice(0, 32) };
 
 /** Never repeats a name, whatever the clock does: a reader that resolved `..data` must not find another payload. */
 export class GenerationNames {

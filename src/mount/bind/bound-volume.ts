@@ -182,7 +182,7 @@ export class BoundVolume implements HostedVolume {
     const { targets, mounter } = this.#dependencies;
     using parent = targets.openIfThere(target);
     const known = parent && this.#publications.get(parent.target);
-    using existing = parent?.openUnlessLink();
+    using existing = parent?.openAny();
     return known !== undefined && existing !== undefined && isSame(mounter.identify(existing), known);
   }
 

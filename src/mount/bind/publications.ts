@@ -240,7 +240,7 @@ function* unmountingIf(
   isOurs: (found: FileIdentity) => boolean,
   mounter: Mounter,
 ): Unmounting<FoundMount> {
-  using existing = parent.openUnlessLink();
+  using existing = parent.openAny();
   if (existing === undefined) return 'nothing';
   const found = mounter.identify(existing);
   if (!found.isMountRoot) return 'nothing';

@@ -57,12 +57,17 @@ export class OpenedParent extends Opened {
     return this.#open('refuse link');
   }
 
-  /** The same for removing: a symbolic link is never a publication, and counts as nothing. */
+  /** For a look at the identity alone: a symbolic link is opened itself. Undefined for nothing. */
+  openAny(): OpenedTarget | undefined {
+    return this.#open('open link');
+  }
+
+  /** For removing: a symbolic link is never a publication, and counts as nothing. */
   openUnlessLink(): OpenedTarget | undefined {
     return this.#open('ignore link');
   }
 
-  #open(mode: 'refuse link' | 'ignore link'): OpenedTarget | undefined {
+  #open(mode: 'refuse link' | 'ignore link' | 'open link'): OpenedTarget | undefined {
     let opened: OpenedTarget;
     try {
       opened = new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
@@ -70,7 +75,7 @@ export class OpenedParent extends Opened {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw toLanternError(error, `open the target "${this.target}"`);
     }
-    if (!opened.stats.isSymbolicLink()) return opened;
+    if (mode === 'open link' || !opened.stats.isSymbolicLink()) return opened;
     opened[Symbol.dispose]();
     if (mode === 'refuse link') throw symbolicLinkAt(this.target);
     return undefined;
@@ -170,16 +175,23 @@ export class OpenedTarget extends Opened {
   readonly path: string;
   /** As in OpenedParent. */
   readonly target: string;
-  readonly stats: Stats;
-  readonly isDirectory: boolean;
+  #stats: Stats | undefined;
 
   /** Takes ownership of `fd`. */
   constructor(fd: number, target: string) {
     super(fd);
     this.path = `/proc/self/fd/${fd}`;
     this.target = target;
-    this.stats = fstatSync(fd);
-    this.isDirectory = this.stats.isDirectory();
+  }
+
+  /** Read on first use. */
+  get stats(): Stats {
+    this.#stats ??= fstatSync(this.fd);
+    return this.#stats;
+  }
+
+  get isDirectory(): boolean {
+    return this.stats.isDirectory();
   }
 
   /** True if covering it hides nothing. */

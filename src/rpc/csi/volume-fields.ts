@@ -194,7 +194,7 @@ function parseShorthand(key: 'secretName' | 'configMapName', texts: Texts, field
   if (!SHORTHAND_OPTIONS.some((option) => texts.has(option))) {
     const whole = parseObjectName(name, mapKey(field, key));
     if (!whole.ok) return whole;
-    return parsed({ kind: 'inline', spec: wholeObject(key === 'secretName' ? 'secret' : 'configMap', name) });
+    return parsed(wholeObject(key === 'secretName' ? 'secret' : 'configMap', name));
   }
   const reading = new Reading();
   const option = <T>(name: string, parse: (text: string, at: string) => Parsed<T>): T | undefined => {
