@@ -58,7 +58,7 @@ function valuesOf(object: StoredObject | undefined): ReadonlyMap<string, Uint8Ar
   return values;
 }
 
-/** Each stored object's text is encoded once, so that all volumes share the bytes and their digest. */
+/** Each stored object's text is encoded once, so that all volumes share the bytes. */
 const encoded = new WeakMap<StoredConfigMap, ReadonlyMap<string, Uint8Array>>();
 
 type KeyedSource = {

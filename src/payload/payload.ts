@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { finish, type Steps } from '../base/steps.ts';
 import type { StoredObject } from '../objects/object.ts';
 import type { PodFacts } from '../spec/pod-facts.ts';
@@ -22,8 +21,6 @@ export type Payload = {
   readonly bytes: number;
   /** Number of files and their directories: the cost in inodes. */
   readonly entries: number;
-  /** Hex SHA-256 over paths, bytes, modes, owners and mount group: equal digests mean equal payloads. Never shown. */
-  readonly digest: string;
 };
 
 /** Paths must not conflict. Bytes are kept, not copied, and must not change. */
@@ -40,8 +37,6 @@ export function* buildingPayload(
   const sorted = [...files].sort(([a], [b]) => order(a, b));
   yield;
   const directories = new Set<string>();
-  // JSON is unambiguous for every path.
-  const digested = [JSON.stringify(mountGroup ?? null)];
   let bytes = 0;
   for (const [path, file] of sorted) {
     bytes += file.bytes.byteLength;
@@ -50,8 +45,6 @@ export function* buildingPayload(
       if (directories.has(parent)) break;
       directories.add(parent);
     }
-    const { mode, user = null, group = null } = file;
-    digested.push(JSON.stringify([path, mode, user, group, contentDigest(file.bytes)]));
     yield;
   }
   return {
@@ -59,20 +52,19 @@ export function* buildingPayload(
     mountGroup,
     bytes,
     entries: sorted.length + directories.size,
-    digest: hash('sha256', digested.join('\n'), 'hex'),
   };
 }
 
-/** Keyed by the immutable bytes, as long as they live: one Secret in 1,000 volumes is hashed once. */
-const contentDigests = new WeakMap<Uint8Array, string>();
-
-function contentDigest(bytes: Uint8Array): string {
-  let digest = contentDigests.get(bytes);
-  if (digest === undefined) {
-    digest = hash('sha256', bytes, 'base64url');
-    contentDigests.set(bytes, digest);
+/** Compares bytes only where they are not the same memory, as they are for volumes of one object. */
+export function isSamePayload(a: Payload, b: Payload): boolean {
+  if (a === b) return true;
+  if (a.mountGroup !== b.mountGroup || a.bytes !== b.bytes || a.files.size !== b.files.size) return false;
+  for (const [path, { bytes, mode, user, group }] of a.files) {
+    const other = b.files.get(path);
+    if (other?.mode !== mode || other.user !== user || other.group !== group) return false;
+    if (other.bytes !== bytes && Buffer.compare(other.bytes, bytes) !== 0) return false;
   }
-  return digest;
+  return true;
 }
 
 const SURROGATE = /[\ud800-\udfff]/;

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../base/errors.ts';
 import { finish, guarded, Slices, type Steps } from '../base/steps.ts';
-import type { Payload } from '../payload/payload.ts';
+import { isSamePayload, type Payload } from '../payload/payload.ts';
 import type { RelativePath } from '../spec/relative-path.ts';
 import { type WriteOutcome, writeAtomically } from './atomic-writer.ts';
 import type { VolumeFs } from './file-system.ts';
@@ -45,8 +45,8 @@ export class VolumeWriter implements Disposable {
   readonly #clock: Clock;
   /** Undefined before the first write, and after a restart. */
   #payload: Payload | undefined;
-  /** Digest of the payload that is known to be on disk. */
-  #digest: string | undefined;
+  /** True if the payload is known to be on disk. */
+  #isOnDisk = false;
   /** Taken by the last look; undefined if something was written since. */
   #stamp: VolumeStamp | undefined;
   #unrepaired: readonly string[] = [];
@@ -92,12 +92,7 @@ export class VolumeWriter implements Disposable {
   }
 
   get #isCurrentUntouched(): boolean {
-    return this.#digest !== undefined && this.#stamp?.isUntouched() === true;
-  }
-
-  /** Undefined before the first write, after a restart and after a failure. */
-  get digest(): string | undefined {
-    return this.#digest;
+    return this.#isOnDisk && this.#stamp?.isUntouched() === true;
   }
 
   /** Files of the current generation, in byte order of their paths. */
@@ -118,7 +113,7 @@ export class VolumeWriter implements Disposable {
 
   /** The next write or removal must not begin before it ends. Disposal ends it with `unavailable`. */
   *writing(payload: Payload): Steps<WriteOutcome> {
-    if (this.#digest === payload.digest) {
+    if (this.#isOnDisk && this.#payload !== undefined && isSamePayload(this.#payload, payload)) {
       const { generation } = this;
       if (generation !== undefined) return { changed: false, generation, previous: generation, changedPaths: [] };
     }
@@ -132,11 +127,11 @@ export class VolumeWriter implements Disposable {
       });
       const outcome = yield* guarded(writing, this.#requireLife);
       this.#payload = payload;
-      this.#digest = payload.digest;
+      this.#isOnDisk = true;
       this.#unrepaired = [];
       return outcome;
     } catch (error) {
-      this.#digest = undefined;
+      this.#isOnDisk = false;
       this.#volume.forget();
       throw writeFailure(error, this.#volume.directory);
     }
@@ -162,12 +157,12 @@ export class VolumeWriter implements Disposable {
 
   *#findDamages(): Steps<readonly string[]> {
     const volume = this.#volume;
-    if (this.#digest === undefined || !volume.isKnown || this.#isCurrentUntouched) return [];
+    if (!this.#isOnDisk || !volume.isKnown || this.#isCurrentUntouched) return [];
     this.#stamp = undefined;
     const damages = yield* this.#compareWithDisk();
     if (damages.length === 0) return [];
     this.#unrepaired = damages;
-    this.#digest = undefined;
+    this.#isOnDisk = false;
     volume.forget();
     return damages;
   }
@@ -218,7 +213,7 @@ export class VolumeWriter implements Disposable {
 
   /** Removes the directory and its known contents. Only for a volume that nobody sees any more. */
   *tryRemoving(): Steps<void> {
-    this.#digest = undefined;
+    this.#isOnDisk = false;
     try {
       yield* this.#retirement.removingAll();
       yield* this.#volume.removing();

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import { type Awaitable, finish, type Slices, type Steps } from '../../base/steps.ts';
-import { byteOrder, type Payload } from '../../payload/payload.ts';
+import { byteOrder, isSamePayload, type Payload } from '../../payload/payload.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import type { WriteOutcome } from '../../volume/atomic-writer.ts';
 import { nodeFileSystem, readUsage } from '../../volume/file-system.ts';
@@ -88,7 +88,8 @@ export class DirectVolume implements HostedVolume {
 
   *#writing(payload: Payload): Steps<WriteOutcome> {
     const { generation } = this;
-    if (generation !== undefined && this.#payload?.digest === payload.digest && !this.#isUneven) {
+    const isSame = this.#payload !== undefined && isSamePayload(this.#payload, payload);
+    if (generation !== undefined && isSame && !this.#isUneven) {
       return { changed: false, generation, previous: generation, changedPaths: [] };
     }
     requireGivable(payload, this.#dependencies.ownership);

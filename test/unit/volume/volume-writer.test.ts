@@ -205,7 +205,7 @@ describe('what a write refuses', () => {
       bad.set(path as RelativePath, { bytes: Buffer.from('x'), mode: 0o644, user: undefined, group: undefined });
       let error: unknown;
       const calls = scene.callsOf(() => {
-        error = lanternErrorOf(() => scene.writer.write({ ...ONE, files: bad, digest: 'other' }));
+        error = lanternErrorOf(() => scene.writer.write({ ...ONE, files: bad }));
       });
       expect(error).toMatchObject({ code: 'invalid-argument', faults: [{ field: path }] });
       expect(calls).toEqual([]);
