@@ -38,7 +38,8 @@ const PLUGINS = [
 const CONSTRAINTS = 'grpcio==1.76.0\ngrpcio-tools==1.76.0\n';
 
 const EXAMPLES = ['go/main.go', 'python/orchestrator.py'];
-const OUTPUT = ['password: first', 'event: MOUNTED', 'event: UPDATED', 'password: second'];
+/** Lines that each example prints. */
+export const OUTPUT = ['password: first', 'event: MOUNTED', 'event: UPDATED', 'password: second'];
 
 /** What the examples need: directories for PATH, and the file for pip. @typedef {{ path: string, constraints: string }} Kit */
 
@@ -104,7 +105,7 @@ export async function runExamples({ path, constraints }, { directory, lanternSoc
 }
 
 /** The indented lines of the comment or docstring that a file begins with. @param {string} text */
-function commandsOf(text) {
+export function commandsOf(text) {
   const [head = ''] = text.split(/^(?:package|import) /m);
   const lines = head.split('\n').flatMap((line) => line.match(/^(?:\/\/)?(?:\t| {3,})(.*)$/)?.[1] ?? []);
   return lines.join('\n');

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSteps, stepsOf } from '../../scripts/conformance/console-blocks.mjs';
+import { commandsOf, OUTPUT } from '../../scripts/conformance/examples.mjs';
 import { mayInstall, mayMount } from '../../scripts/prerequisites.mjs';
 import { TOP } from '../support/suite/compiled.ts';
 import { TempDir } from '../support/suite/temp-dir.ts';
@@ -26,6 +27,7 @@ const SESSION = `
 
 describe.runIf(mayInstall())('the package (needs the npm registry)', () => {
   let prefix: TempDir;
+  let archive: string;
   let installed: { stdout: string; stderr: string };
 
   const env = () => ({ PATH: `${prefix.at('bin')}:${process.env.PATH}`, HOME: prefix.path });
@@ -42,9 +44,10 @@ describe.runIf(mayInstall())('the package (needs the npm registry)', () => {
       encoding: 'utf8',
     });
     const [, file = ''] = /^(lantern-[\d.]+\.tgz): [\d.]+ MB, \d+ files of [\d.]+ MB in all$/m.exec(printed) ?? [];
+    archive = join(TOP, file);
     prefix = new TempDir();
     chmodSync(prefix.path, 0o755);
-    const args = ['install', '--global', '--prefix', prefix.path, join(TOP, file)];
+    const args = ['install', '--global', '--prefix', prefix.path, archive];
     // As in a shell of its own: `npm run -s` would silence it.
     const env = { ...process.env, npm_config_loglevel: 'notice' };
     const { stdout, stderr } = spawnSync('npm', args, { encoding: 'utf8', cwd: prefix.path, env });
@@ -120,6 +123,28 @@ describe.runIf(mayInstall())('the package (needs the npm registry)', () => {
       encoding: 'utf8',
     });
     expect(output).toBe('function function\n');
+  });
+
+  it('runs the example in TypeScript by the commands at its head', () => {
+    using directory = new TempDir('/dev/shm');
+    const example = join(TOP, 'examples/typescript');
+    cpSync(example, directory.at('example'), { recursive: true });
+    const manifest = directory.at('example/package.json');
+    const { dependencies, ...rest } = JSON.parse(readFileSync(manifest, 'utf8'));
+    writeFileSync(manifest, JSON.stringify({ ...rest, dependencies: { ...dependencies, lantern: `file:${archive}` } }));
+    const commands = commandsOf(readFileSync(join(example, 'orchestrator.ts'), 'utf8'))
+      .replace('npm install', 'npm install > installed 2>&1')
+      .replace('/run/lantern/lantern.sock', '"$1/run/lantern.sock"')
+      .replace('/run/example', '"$1"');
+    const session = `
+      lantern serve --run-dir "$1/run" --store memory --log-level error > "$1/ready" &
+      trap 'kill $!; wait $!' EXIT
+      until lantern health --socket "$1/run/lantern.sock" > "$1/health" 2>&1; do kill -0 $!; done
+      ${commands}`;
+    const { stdout, stderr } = spawnSync('sh', ['-euc', session, 'sh', directory.path], {
+      ...{ env: env(), encoding: 'utf8', cwd: directory.at('example'), timeout: 120_000 },
+    });
+    expect([stdout.trim().split('\n'), stderr]).toEqual([OUTPUT, '']);
   });
 
   it('has man pages where man looks for them, and the scripts of lantern completion', () => {
