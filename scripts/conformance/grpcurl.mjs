@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dirSync } from 'tmp';
@@ -95,11 +95,13 @@ export async function runCsiPage(path, signal) {
   const directory = dirSync({ tmpdir: '/dev/shm', template: 'lantern-conformance-XXXXXX', unsafeCleanup: true });
   try {
     const steps = stepsOf(readFileSync(PAGE, 'utf8'), 'By hand');
-    const lantern = `lantern() { "${process.execPath}" "${MAIN}" "$@"; }`;
+    // A function would run the daemon in a shell of its own, which the end of the page would kill instead.
+    const lantern = `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`;
+    writeFileSync(join(directory.name, 'lantern'), lantern, { mode: 0o755 });
     const serve =
       'lantern serve --store memory --unmount-on-exit > serve.log 2>&1 & timeout 20 tail -f serve.log | grep -m1 -q ready';
-    const env = { ...process.env, PATH: `${join(path, '..')}:${process.env.PATH}` };
-    const problems = await runSteps([lantern, serve], steps, { env, cwd: directory.name, signal });
+    const env = { ...process.env, PATH: `${directory.name}:${join(path, '..')}:${process.env.PATH}` };
+    const problems = await runSteps([serve], steps, { env, cwd: directory.name, signal });
     return { passed: steps.length - problems.length, problems };
   } finally {
     directory.removeCallback();
