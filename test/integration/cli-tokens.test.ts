@@ -42,7 +42,7 @@ describe('create token', () => {
     ['no duration', ['default', '--duration', 'long'], 2, /--duration/],
     ['half a pod', ['default', '--bound-object-name', 'web-0'], 2, /must be set together/],
     ['another kind', ['default', '--bound-object-kind', 'Node'], 2, /Allowed choices are Pod/],
-    ['no name', [], 2, /NAME/],
+    ['no name', [], 2, /SERVICEACCOUNT/],
   ])('refuses %s', async (_what, args, code, message) => {
     const outcome = await shell.run('create', 'token', ...args);
     expect(outcome).toEqual({ code, stdout: '', stderr: expect.stringMatching(message) });
