@@ -282,12 +282,19 @@ class Life implements AsyncDisposable {
     );
     const updates = calls.flatMap((each) => (each.do === 'update' ? [each.mine] : []));
     const all = candidates.flatMap(({ mode, mine: own }) => [own, ...updates].map((mine) => ({ mode, mine })));
-    if (known.size === 0 || shown === undefined) return;
     const match = all.find((each) => JSON.stringify(this.#rendered(each)) === JSON.stringify(shown));
-    if (this.#objects.db !== undefined && this.#shown !== undefined) expect(match).toBeDefined();
-    if (match === undefined) return;
-    this.#wanted = match;
-    this.#shown = shown;
+    if (known.size === 0) return;
+    if (shown !== undefined && this.#objects.db !== undefined && this.#shown !== undefined) expect(match).toBeDefined();
+    if (match !== undefined) {
+      this.#wanted = match;
+      this.#shown = shown;
+    } else if (calls.some((each) => each.do === 'publish' || each.do === 'update')) {
+      // Files that others removed or damaged do not tell which call was the last: begin anew.
+      for (const name of TARGETS) {
+        await this.#send({ do: 'unpublish', target: name });
+        this.#forget(name);
+      }
+    }
   }
 
   async #send(each: Call): Promise<unknown> {

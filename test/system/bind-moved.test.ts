@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { HostedVolume } from '../../src/mount/publisher.ts';
 import { mountTable } from '../support/host/mounts.ts';
 import { isRoot } from '../support/host/privileges.ts';
 import { openDescriptors } from '../support/host/process.ts';
@@ -96,6 +97,47 @@ describe.runIf(isRoot)('publications whose targets were moved (needs root)', () 
     volume.unpublish(target);
     expect(world.mounts().filter((line) => line.endsWith(mirror))).toHaveLength(1);
     expect(volume.isPublished(target)).toBe(false);
+  });
+
+  test.each([
+    ['', false],
+    [', after a restart', true],
+  ])('a later publication of the volume that got the id of a removed one is not unmounted for it%s', (_, restarts) => {
+    using world = new BindWorld();
+    const { publisher, volume: first } = hostVolume(world);
+    /** Publishes, unmounts, and publishes elsewhere. */
+    const reuseId = (target: string) => {
+      first.publish(target, undefined, []);
+      const mountId = idAt(target);
+      execFileSync('umount', [target]);
+      first.publish(`${target}-later`, undefined, []);
+      const later = idAt(`${target}-later`);
+      first.saveRecord(
+        recordOf(ID, [
+          { target, mountId },
+          { target: `${target}-later`, mountId: later },
+        ]),
+      );
+      return later === mountId;
+    };
+    // The kernel gives the lowest free id. A mount of another process may take it in between.
+    const targets = Array.from({ length: 20 }, (_, index) => join(world.targets, `${index}`));
+    const target = targets.find(reuseId);
+    if (target === undefined) throw new Error('no publication got the id of another');
+    const later = `${target}-later`;
+    let volume: HostedVolume = first;
+    if (restarts) {
+      const [resumed] = world.start().resume();
+      expect(resumed?.liveTargets).toMatchObject([{ target: later }]);
+      if (resumed !== undefined) volume = resumed.volume;
+    } else {
+      expect(publisher.vanished([volume]).get(volume)).toContain(target);
+    }
+    volume.unpublish(target);
+    expect(readFileSync(join(later, 'key'), 'utf8')).toBe('one');
+    expect(volume.isPublished(later)).toBe(true);
+    volume.unpublish(later);
+    expect(publications(world).filter((line) => line.includes(later))).toEqual([]);
   });
 
   test('are seen where they are, and not taken for gone', () => {

@@ -45,6 +45,9 @@ export function isShowing(found: FileIdentity, path: string, mounter: Mounter): 
   }
 }
 
+/** The id of no mount. */
+const NO_MOUNT = -1;
+
 /** Publications of one volume, by the real paths of their targets. */
 export class BoundPublications {
   readonly #mounter: Mounter;
@@ -69,6 +72,10 @@ export class BoundPublications {
   }
 
   set(target: string, publication: Publication): void {
+    for (const [other, known] of this.#byTarget) {
+      // Others removed that mount, and the kernel gave its id to this one, which shows the same directory.
+      if (other !== target && isSame(known, publication)) this.#byTarget.set(other, { ...known, mountId: NO_MOUNT });
+    }
     this.#byTarget.set(target, publication);
     this.#moved?.delete(target);
   }

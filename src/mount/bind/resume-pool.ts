@@ -122,10 +122,15 @@ function matchRecorded(
     byId.set(mount.publication.mountId, mount);
     byPlace.set(partAt(mount.place, mount.publication.subPath), mount);
   }
+  const ids = new Set<number | undefined>();
+  const reused = new Set<number | undefined>();
+  for (const { mountId } of publications) (ids.has(mountId) ? reused : ids).add(mountId);
   return publications.flatMap(({ target, subPath, mountId }) => {
     const path = targets.tryResolve(target) ?? target;
     const known = byId.get(mountId);
-    const isKnown = known !== undefined && known.publication.subPath === subPath;
+    // A mount that others removed may have had the id of a later one, which is where it was made.
+    const isIts = known !== undefined && (!reused.has(mountId) || known.place === path);
+    const isKnown = isIts && known.publication.subPath === subPath;
     const mount = isKnown ? known : byPlace.get(partAt(path, subPath));
     return mount === undefined ? [] : [{ target, path, publication: mount.publication }];
   });
