@@ -23,6 +23,8 @@ const BYTES_PER_VOLUME = 128 * 1024;
 const PATIENCE_MS = 300_000;
 /** How much more than in proportion to the volumes the processor time may grow: squares would at least double it. */
 const MOST_GROWTH = 1.6;
+/** Less processor time than this, in seconds, is noise: a start alone varies by some hundredths. */
+const LEAST_SECONDS = 0.1;
 
 type Phase = 'mounted' | 'all show a change' | 'SIGKILL until SERVING' | 'unmounted';
 
@@ -218,7 +220,7 @@ function figuresOf({ count, costs, memory, empty, idleRound }: Run): Figure[] {
 function growthOf(few: Run, many: Run): string[] {
   const faults: string[] = [];
   for (const [phase, { processor }] of Object.entries(many.costs) as [Phase, Cost][]) {
-    const growth = processor / few.costs[phase].processor / (many.count / few.count);
+    const growth = processor / Math.max(few.costs[phase].processor, LEAST_SECONDS) / (many.count / few.count);
     const what = `${phase}: processor time of a volume, ${few.count} -> ${many.count} volumes: x ${growth.toFixed(2)}`;
     console.log(what);
     if (growth > MOST_GROWTH) faults.push(`${what}, more than ${MOST_GROWTH}: it grows faster than their number`);
