@@ -495,7 +495,7 @@ export const KUSTOMIZE_CASES = [
   },
   {
     name: 'a patch of a Pod',
-    decided: 'Patches of Pods, ServiceAccounts and ProjectedVolumes',
+    decided: 'Patches of Pods, ServiceAccounts, ProjectedVolumes and UnitCredentials',
     files: alone(`resources: [p.yaml]\n${json('{"op": "remove", "path": "/spec/volumes"}', '{kind: Pod}')}`, {
       'p.yaml': pod('p', 'a'),
     }),
@@ -503,7 +503,7 @@ export const KUSTOMIZE_CASES = [
   },
   {
     name: 'a merge patch of a ServiceAccount',
-    decided: 'Patches of Pods, ServiceAccounts and ProjectedVolumes',
+    decided: 'Patches of Pods, ServiceAccounts, ProjectedVolumes and UnitCredentials',
     files: alone(`resources: [a.yaml]\npatches: [{path: p.yaml}]\n`, {
       'a.yaml': account('a'),
       'p.yaml': `${account('a')}automountServiceAccountToken: false\n`,

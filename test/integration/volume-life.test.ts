@@ -276,7 +276,9 @@ class Life implements AsyncDisposable {
       if (known.has(name) && isMeant && this.#isThere(name)) this.#live.add(name);
     }
     if (this.#wanted === undefined) this.#shown = undefined;
-    const shown = [...this.#live].map((name) => this.#filesAt(name))[0];
+    const look = () => [...this.#live].map((name) => this.#filesAt(name))[0];
+    // Links that others left may lead nowhere.
+    const shown = this.#shown === undefined ? fallbackOnErrno(look, undefined) : look();
     const candidates = [this.#wanted, ...calls.flatMap((each) => (each.do === 'publish' ? [each] : []))].flatMap(
       (each) => each ?? [],
     );
