@@ -257,6 +257,7 @@ class Life implements AsyncDisposable {
 
   /** Any order is right. The state that follows is one that some order leads to. */
   async #takeTogether(steps: readonly Call[]): Promise<void> {
+    const isDamaged = this.#shown === undefined && this.#published.size > 0;
     const last = this.#last;
     const calls = steps.map((each) =>
       each.do === 'repeat' && last !== undefined ? { do: 'publish' as const, ...last } : each,
@@ -278,7 +279,7 @@ class Life implements AsyncDisposable {
     if (this.#wanted === undefined) this.#shown = undefined;
     const look = () => [...this.#live].map((name) => this.#filesAt(name))[0];
     // Links that others left may lead nowhere.
-    const shown = this.#shown === undefined ? fallbackOnErrno(look, undefined) : look();
+    const shown = isDamaged ? fallbackOnErrno(look, undefined) : look();
     const candidates = [this.#wanted, ...calls.flatMap((each) => (each.do === 'publish' ? [each] : []))].flatMap(
       (each) => each ?? [],
     );
@@ -289,7 +290,8 @@ class Life implements AsyncDisposable {
     if (shown !== undefined && this.#objects.db !== undefined && this.#shown !== undefined) expect(match).toBeDefined();
     if (match !== undefined) {
       this.#wanted = match;
-      this.#shown = shown;
+      // An update to equal contents repairs nothing.
+      if (!isDamaged) this.#shown = shown;
     } else if (calls.some((each) => each.do === 'publish' || each.do === 'update')) {
       // Files that others removed or damaged do not tell which call was the last: begin anew.
       for (const name of TARGETS) {
