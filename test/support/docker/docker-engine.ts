@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { openSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -52,6 +52,8 @@ export class DockerEngine implements AsyncDisposable {
     const ended = once(this.#process, 'exit');
     this.#process.kill(signal);
     await ended;
+    // The run adopts the engine's containerd and reaps it late. To the next engine a zombie is a running one.
+    rmSync(this.#directory.at('exec/containerd/containerd.pid'), { force: true });
     // What an engine that was killed started may be there for a moment, and keep the next one from starting.
     for (const deadline = Date.now() + START_MS; ; ) {
       this.#process = startEngine(this.#directory);
