@@ -5,9 +5,7 @@ import { systemClock } from './base/clock.ts';
 import { toLanternError } from './base/errors.ts';
 import type { Cli } from './cli/command.ts';
 import type { RunDaemon } from './cli/commands/serve.ts';
-import { endingOf } from './cli/exit.ts';
-import { withoutSigns } from './cli/options.ts';
-import { createProgram } from './cli/program.ts';
+import { runProgram } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
 
 /** The first signal asks for an orderly end. It removes its handler, so a second one ends the process at once. */
@@ -72,14 +70,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {});
 
 async function run(): Promise<void> {
-  try {
-    const program = createProgram(cli, { version: packageVersion(), runDaemon });
-    await program.parseAsync(withoutSigns(process.argv.slice(2)), { from: 'user' });
-  } catch (error) {
-    const { exitCode, message } = endingOf(error, cli.signal.aborted);
-    if (message !== undefined) cli.terminal.complain(`lantern: ${message}`);
-    process.exitCode = exitCode;
-  }
+  const host = { version: packageVersion(), runDaemon };
+  const { exitCode, message } = await runProgram(cli, host, process.argv.slice(2));
+  if (message !== undefined) cli.terminal.complain(`lantern: ${message}`);
+  if (exitCode !== 0) process.exitCode = exitCode;
 }
 
 void run();

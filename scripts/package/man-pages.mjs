@@ -82,10 +82,7 @@ function pageOf(command, version) {
     section('NAME', [`${line(name)} \\- ${line(command.description().replace(/\.$/, ''))}`]),
     section('SYNOPSIS', [`\\fB${line(pathOf(command))}\\fR ${line(command.usage())}`]),
     section('DESCRIPTION', [line(command.description()), ...notes.flatMap((note) => ['.PP', line(note)])]),
-    section(
-      'COMMANDS',
-      children.flatMap((child) => entry(child.name(), '', help.subcommandDescription(child))),
-    ),
+    section('COMMANDS', commandsByGroup(children, help)),
     section(
       'ARGUMENTS',
       help
@@ -105,6 +102,15 @@ function pageOf(command, version) {
     ),
     section('SEE ALSO', related.length === 0 ? [] : [related.map((page) => `\\fB${line(page)}\\fR(1)`).join(',\n')]),
   ].join('');
+}
+
+/** With the headings of the help. @param {Command[]} children @param {import('commander').Help} help */
+function commandsByGroup(children, help) {
+  const entryFor = (/** @type {Command} */ child) => entry(child.name(), '', help.subcommandDescription(child));
+  return [...help.groupItems(children, children, (child) => child.helpGroup())].flatMap(([heading, members]) => [
+    ...(heading === '' ? [] : [`.SS ${line(heading.replace(/:$/, ''))}`]),
+    ...members.flatMap(entryFor),
+  ]);
 }
 
 /** `lantern pod mount` @param {Command} command @returns {string} */

@@ -2,9 +2,10 @@ import { Command, type CommanderError, Help, type Option } from 'commander';
 import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import type { Load } from './completion/command-line.ts';
-import { wrongUsage } from './exit.ts';
+import { type Ending, endingOf, wrongUsage } from './exit.ts';
+import { withoutSigns } from './options.ts';
 
-type Host = { readonly version: string; readonly runDaemon: RunDaemon };
+export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
 
 /** Adds the rest to a command that has its name and summary. */
 type Complete = (command: Command, cli: Cli, host: Host) => void;
@@ -12,155 +13,179 @@ type Complete = (command: Command, cli: Cli, host: Host) => void;
 type Row = readonly [name: string, summary: string, load: () => Promise<Complete>];
 
 /** In the order of the help. Only the named command is loaded: `get` must not wait for the modules of `apply`. */
-const COMMANDS: readonly Row[] = [
-  ['serve', 'Run the daemon in the foreground.', async () => (await import('./commands/serve.ts')).serveCommand],
-  [
-    'apply',
-    'Create or update objects from manifests or a kustomization.',
-    async () => (await import('./commands/apply.ts')).applyCommand,
+const GROUPS: Readonly<Record<string, readonly Row[]>> = {
+  Objects: [
+    [
+      'get',
+      'Display objects. Values are shown only with -o yaml, json or jsonpath.',
+      async () => (await import('./commands/get.ts')).getCommand,
+    ],
+    [
+      'describe',
+      'Show details of objects. Of Secrets it shows sizes, not values.',
+      async () => (await import('./commands/describe.ts')).describeCommand,
+    ],
+    [
+      'create',
+      'Create a Secret or a ConfigMap from files and values, a ServiceAccount, or a token.',
+      async () => (await import('./commands/create.ts')).createCommand,
+    ],
+    [
+      'apply',
+      'Create or update objects from manifests or a kustomization.',
+      async () => (await import('./commands/apply.ts')).applyCommand,
+    ],
+    [
+      'edit',
+      'Edit an object in $KUBE_EDITOR, $VISUAL or $EDITOR (default: vi).',
+      async () => (await import('./commands/edit.ts')).editCommand,
+    ],
+    [
+      'delete',
+      'Delete objects by name, by label selector or by manifest.',
+      async () => (await import('./commands/delete.ts')).deleteCommand,
+    ],
+    [
+      'kustomize',
+      'Build a kustomization and print its manifests, values included.',
+      async () => (await import('./commands/kustomize.ts')).kustomizeCommand,
+    ],
   ],
-  [
-    'create',
-    'Create a Secret or a ConfigMap from files and values, a ServiceAccount, or a token.',
-    async () => (await import('./commands/create.ts')).createCommand,
+  Volumes: [
+    ['mount', 'Mount a volume at a target path.', async () => (await import('./commands/mount.ts')).mountCommand],
+    [
+      'unmount',
+      'Unmount volumes from targets, or one volume from all of its targets.',
+      async () => (await import('./commands/unmount.ts')).unmountCommand,
+    ],
+    [
+      'volumes',
+      'List mounted volumes with their content and state.',
+      async () => (await import('./commands/volumes.ts')).volumesCommand,
+    ],
+    [
+      'volume',
+      'Show one volume: files, targets, revisions, last error.',
+      async () => (await import('./commands/volumes.ts')).volumeCommand,
+    ],
+    [
+      'refresh',
+      'Update volumes now, and report which of them changed.',
+      async () => (await import('./commands/refresh.ts')).refreshCommand,
+    ],
+    [
+      'render',
+      'Show the files of a volume without mounting it.',
+      async () => (await import('./commands/render.ts')).renderCommand,
+    ],
   ],
-  [
-    'get',
-    'Display objects. Values are shown only with -o yaml, json or jsonpath.',
-    async () => (await import('./commands/get.ts')).getCommand,
+  Pods: [
+    [
+      'pod',
+      'Mount all volumes of a pod for all its containers, as a kubelet does.',
+      async () => (await import('./commands/pod.ts')).podCommand,
+    ],
+    [
+      'env',
+      "Print the environment variables of a pod's container, values included.",
+      async () => (await import('./commands/env.ts')).envCommand,
+    ],
+    [
+      'exec',
+      "Run a command with the variables and volumes of a pod's container.",
+      async () => (await import('./commands/exec.ts')).execCommand,
+    ],
+    [
+      'registry-auth',
+      'Print the credentials for pulling an image, as a docker configuration.',
+      async () => (await import('./commands/registry-auth.ts')).registryAuthCommand,
+    ],
   ],
-  [
-    'describe',
-    'Show details of objects. Of Secrets it shows sizes, not values.',
-    async () => (await import('./commands/describe.ts')).describeCommand,
+  Events: [
+    [
+      'watch',
+      'Print a line for each change of a volume, until interrupted.',
+      async () => (await import('./commands/watch.ts')).watchCommand,
+    ],
+    [
+      'events',
+      'List recent events: waiting mounts, updates, skipped values.',
+      async () => (await import('./commands/events.ts')).eventsCommand,
+    ],
   ],
-  [
-    'edit',
-    'Edit an object in $KUBE_EDITOR, $VISUAL or $EDITOR (default: vi).',
-    async () => (await import('./commands/edit.ts')).editCommand,
+  Daemon: [
+    ['serve', 'Run the daemon in the foreground.', async () => (await import('./commands/serve.ts')).serveCommand],
+    [
+      'health',
+      'Check whether the daemon serves. Exits with 0 if it does, else with 1.',
+      async () => (await import('./commands/health.ts')).healthCommand,
+    ],
+    [
+      'doctor',
+      'Check whether this machine can run the daemon, and suggest fixes.',
+      async () => (await import('./commands/doctor.ts')).doctorCommand,
+    ],
+    [
+      'jwks',
+      "Print the public keys that verify the daemon's tokens.",
+      async () => (await import('./commands/signing-keys.ts')).jwksCommand,
+    ],
+    [
+      'rotate-signing-key',
+      'Sign tokens with a new key. Tokens signed before stay valid until they expire.',
+      async () => (await import('./commands/signing-keys.ts')).rotateSigningKeyCommand,
+    ],
   ],
-  [
-    'delete',
-    'Delete objects by name, by label selector or by manifest.',
-    async () => (await import('./commands/delete.ts')).deleteCommand,
+  Store: [
+    [
+      'export',
+      'Write all objects of all namespaces to one encrypted archive.',
+      async () => (await import('./commands/export.ts')).exportCommand,
+    ],
+    [
+      'import',
+      'Store all objects of an archive that "lantern export" wrote.',
+      async () => (await import('./commands/import.ts')).importCommand,
+    ],
+    [
+      'backup',
+      "Back up a stopped daemon's store to one encrypted file.",
+      async () => (await import('./commands/backup.ts')).backupCommand,
+    ],
+    [
+      'restore',
+      "Replace a stopped daemon's store with a backup. The old store is kept beside it.",
+      async () => (await import('./commands/backup.ts')).restoreCommand,
+    ],
+    [
+      'rekey',
+      'Encrypt a store again, with the first of the given keys.',
+      async () => (await import('./commands/rekey.ts')).rekeyCommand,
+    ],
   ],
-  [
-    'kustomize',
-    'Build a kustomization and print its manifests, values included.',
-    async () => (await import('./commands/kustomize.ts')).kustomizeCommand,
+  Settings: [
+    [
+      'completion',
+      'Print a script that completes command lines in a shell.',
+      async () => (await import('./commands/completion.ts')).completionCommand,
+    ],
+    [
+      'version',
+      'Print the versions of the client and of the daemon.',
+      async () => (await import('./commands/version.ts')).versionCommand,
+    ],
   ],
-  ['mount', 'Mount a volume at a target path.', async () => (await import('./commands/mount.ts')).mountCommand],
-  [
-    'unmount',
-    'Unmount volumes from targets, or one volume from all of its targets.',
-    async () => (await import('./commands/unmount.ts')).unmountCommand,
-  ],
-  [
-    'volumes',
-    'List mounted volumes with their content and state.',
-    async () => (await import('./commands/volumes.ts')).volumesCommand,
-  ],
-  [
-    'volume',
-    'Show one volume: files, targets, revisions, last error.',
-    async () => (await import('./commands/volumes.ts')).volumeCommand,
-  ],
-  [
-    'refresh',
-    'Update volumes now, and report which of them changed.',
-    async () => (await import('./commands/refresh.ts')).refreshCommand,
-  ],
-  [
-    'render',
-    'Show the files of a volume without mounting it.',
-    async () => (await import('./commands/render.ts')).renderCommand,
-  ],
-  [
-    'pod',
-    'Mount all volumes of a pod for all its containers, as a kubelet does.',
-    async () => (await import('./commands/pod.ts')).podCommand,
-  ],
-  [
-    'env',
-    "Print the environment variables of a pod's container, values included.",
-    async () => (await import('./commands/env.ts')).envCommand,
-  ],
-  [
-    'exec',
-    "Run a command with the variables and volumes of a pod's container.",
-    async () => (await import('./commands/exec.ts')).execCommand,
-  ],
-  [
-    'registry-auth',
-    'Print the credentials for pulling an image, as a docker configuration.',
-    async () => (await import('./commands/registry-auth.ts')).registryAuthCommand,
-  ],
-  [
-    'jwks',
-    "Print the public keys that verify the daemon's tokens.",
-    async () => (await import('./commands/signing-keys.ts')).jwksCommand,
-  ],
-  [
-    'rotate-signing-key',
-    'Sign tokens with a new key. Tokens signed before stay valid until they expire.',
-    async () => (await import('./commands/signing-keys.ts')).rotateSigningKeyCommand,
-  ],
-  [
-    'watch',
-    'Print a line for each change of a volume, until interrupted.',
-    async () => (await import('./commands/watch.ts')).watchCommand,
-  ],
-  [
-    'events',
-    'List recent events: waiting mounts, updates, skipped values.',
-    async () => (await import('./commands/events.ts')).eventsCommand,
-  ],
-  [
-    'backup',
-    "Back up a stopped daemon's store to one encrypted file.",
-    async () => (await import('./commands/backup.ts')).backupCommand,
-  ],
-  [
-    'restore',
-    "Replace a stopped daemon's store with a backup. The old store is kept beside it.",
-    async () => (await import('./commands/backup.ts')).restoreCommand,
-  ],
-  [
-    'rekey',
-    'Encrypt a store again, with the first of the given keys.',
-    async () => (await import('./commands/rekey.ts')).rekeyCommand,
-  ],
-  [
-    'export',
-    'Write all objects of all namespaces to one encrypted archive.',
-    async () => (await import('./commands/export.ts')).exportCommand,
-  ],
-  [
-    'import',
-    'Store all objects of an archive that "lantern export" wrote.',
-    async () => (await import('./commands/import.ts')).importCommand,
-  ],
-  [
-    'health',
-    'Check whether the daemon serves. Exits with 0 if it does, else with 1.',
-    async () => (await import('./commands/health.ts')).healthCommand,
-  ],
-  [
-    'doctor',
-    'Check whether this machine can run the daemon, and suggest fixes.',
-    async () => (await import('./commands/doctor.ts')).doctorCommand,
-  ],
-  [
-    'completion',
-    'Print a script that completes command lines in a shell.',
-    async () => (await import('./commands/completion.ts')).completionCommand,
-  ],
-  [
-    'version',
-    'Print the versions of the client and of the daemon.',
-    async () => (await import('./commands/version.ts')).versionCommand,
-  ],
-];
+};
+
+/** Runs a command line. The caller prints the message. */
+export async function runProgram(cli: Cli, host: Host, args: readonly string[]): Promise<Ending> {
+  try {
+    await createProgram(cli, host).parseAsync(withoutSigns(args), { from: 'user' });
+    return { exitCode: 0, message: undefined };
+  } catch (error) {
+    return endingOf(error, cli.signal.aborted);
+  }
+}
 
 /** Ready for `parseAsync`. Throws instead of ending the process (see `endingOf`). */
 export function createProgram(cli: Cli, host: Host): Command {
@@ -169,8 +194,12 @@ export function createProgram(cli: Cli, host: Host): Command {
     .version(host.version)
     .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
     .configureHelp({ showGlobalOptions: true, optionDescription })
-    // `endingOf` and its caller print errors, with the exit code.
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({
+      writeOut: (text) => cli.terminal.print(text.trimEnd()),
+      writeErr: (text) => cli.terminal.complain(text.trimEnd()),
+      // `endingOf` and its caller print errors, with the exit code.
+      outputError: () => {},
+    })
     .exitOverride(pointToHelp('lantern'));
   withExamples(program, [
     'lantern serve &',
@@ -178,15 +207,18 @@ export function createProgram(cli: Cli, host: Host): Command {
     'lantern mount --secret mysecret /dev/shm/app-secrets',
   ]);
   const rest = new Map<Command, () => Promise<void>>();
-  for (const [name, summary, load] of COMMANDS) {
-    const command = program
-      .command(name)
-      .description(summary)
-      .exitOverride(pointToHelp(`lantern ${name}`));
-    rest.set(command, async () => {
-      (await load())(command, cli, host);
-      for (const child of command.commands) settle(child, command, `lantern ${name} ${child.name()}`);
-    });
+  for (const [heading, rows] of Object.entries(GROUPS)) {
+    program.commandsGroup(`${heading}:`);
+    for (const [name, summary, load] of rows) {
+      const command = program
+        .command(name)
+        .description(summary)
+        .exitOverride(pointToHelp(`lantern ${name}`));
+      rest.set(command, async () => {
+        (await load())(command, cli, host);
+        for (const child of command.commands) settle(child, command, `lantern ${name} ${child.name()}`);
+      });
+    }
   }
   const load: Load = async (command) => {
     const complete = rest.get(command);

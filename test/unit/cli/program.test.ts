@@ -7,34 +7,19 @@ import type { Config } from '../../../src/config/config.ts';
 import { OPTIONS } from '../../../src/config/options.ts';
 import { RecordedTerminal } from '../../support/suite/recorded-terminal.ts';
 
-const COMMANDS = [
-  'serve',
-  'apply',
-  'create',
-  'get',
-  'describe',
-  'edit',
-  'delete',
-  'kustomize',
-  'mount',
-  'unmount',
-  'volumes',
-  'volume',
-  'refresh',
-  'render',
-  'pod',
-  'exec',
-  'watch',
-  'backup',
-  'restore',
-  'rekey',
-  'export',
-  'import',
-  'health',
-  'doctor',
-  'completion',
-  'version',
-];
+/** By heading, in the order of the help. */
+const GROUPS = {
+  Objects: ['get', 'describe', 'create', 'apply', 'edit', 'delete', 'kustomize'],
+  Volumes: ['mount', 'unmount', 'volumes', 'volume', 'refresh', 'render'],
+  Pods: ['pod', 'env', 'exec', 'registry-auth'],
+  Events: ['watch', 'events'],
+  Daemon: ['serve', 'health', 'doctor', 'jwks', 'rotate-signing-key'],
+  Store: ['export', 'import', 'backup', 'restore', 'rekey'],
+  Settings: ['completion', 'version', 'help'],
+};
+const COMMANDS = Object.values(GROUPS)
+  .flat()
+  .filter((name) => name !== 'help');
 
 type Run = Ending & { readonly help: string; readonly config: Config | undefined };
 
@@ -66,11 +51,15 @@ function withCommandsBelow(command: Command): Command[] {
 }
 
 describe('help', () => {
-  test('lists every command, in order', async () => {
+  test('lists every command by what one wants to do', async () => {
     const { exitCode, help } = await run(['--help']);
     expect(exitCode).toBe(0);
-    const listed = [...help.matchAll(/^ {2}(\w+).*/gm)].map(([, word]) => word);
-    expect(listed.filter((word) => COMMANDS.includes(word ?? ''))).toEqual(COMMANDS);
+    const sections = help.split(/^(\w+):\n/m);
+    const listed = Object.keys(GROUPS).map((heading) => {
+      const section = sections[sections.indexOf(heading) + 1] ?? '';
+      return [heading, [...section.matchAll(/^ {2}([\w-]+) .*/gm)].map(([, word]) => word)];
+    });
+    expect(Object.fromEntries(listed)).toEqual(GROUPS);
   });
 
   test.each(COMMANDS)('%s shows an example and the way to another socket', async (command) => {
@@ -121,7 +110,7 @@ describe('help', () => {
   });
 
   test('the help command is another way to ask', async () => {
-    expect(await run(['help'])).toMatchObject({ exitCode: 0, help: expect.stringContaining('Commands:') });
+    expect(await run(['help'])).toMatchObject({ exitCode: 0, help: expect.stringContaining('Objects:') });
     expect(await run(['help', 'get'])).toMatchObject({ exitCode: 0, help: expect.stringContaining('lantern get') });
     const nested = await run(['help', 'create', 'secret', 'tls']);
     expect(nested).toMatchObject({ exitCode: 0, help: expect.stringContaining('lantern create secret tls') });
