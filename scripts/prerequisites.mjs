@@ -50,6 +50,7 @@ export const PREREQUISITES = [
     isThere: () => hasProgram(program),
     isHeavy: true,
   })),
+  { suite: 'kubectl', reason: 'needs kubectl in PATH', isThere: hasKubectl, isHeavy: true },
   {
     suite: 'AppArmor in the kernel',
     reason: 'needs a kernel with AppArmor, and apparmor_parser',
@@ -61,6 +62,11 @@ export const PREREQUISITES = [
 /** True if a program that knows `--version` is in PATH. @param {string} name */
 export function hasProgram(name) {
   return spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+/** kubectl has no `--version`. */
+export function hasKubectl() {
+  return spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore' }).status === 0;
 }
 
 /** True if the suite was asked for: it asks the npm registry for the package's native code. */
