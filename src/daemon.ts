@@ -194,7 +194,7 @@ async function openDockerPlugin(
   const [directory, socket] = [pluginTargetsOf(config), config.dockerSocket];
   if (directory === undefined || socket === undefined) return undefined;
   const { DockerPlugin } = await import('./rpc/docker/docker-plugin.ts');
-  const { MountTables } = await import('./mount/linux/mount-tables.ts');
+  const { MountTables } = await import('./mount/mount-tables.ts');
   const { docker: limits } = connectionLimits(descriptorLimit());
   const plugin = await DockerPlugin.open({
     ...{ socket, directory, limits, events, clock: systemClock, log },

@@ -26,6 +26,11 @@ export function defaultPoolTotal(memoryBytes: number): number {
   return Math.floor(memoryBytes / 2);
 }
 
+/** A UUID, a new one at each start of the machine. */
+export function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
 /** The usual minimum, for a limit that cannot be read. */
 const DEFAULT_DESCRIPTORS = 1_024;
 /** Replaces larger limits and "unlimited": nothing here needs more. */

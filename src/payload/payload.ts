@@ -116,6 +116,15 @@ export type RenderInputs = {
 
 export type HeldToken = { readonly token: string; readonly expirationTimestamp: string };
 
+type TokenTexts = ReadonlyMap<string, Pick<HeldToken, 'token'>>;
+
+/** By audience. Compares the texts, whatever else is known of the tokens. */
+export function isSameTokens(a: TokenTexts, b: TokenTexts): boolean {
+  if (a.size !== b.size) return false;
+  for (const [audience, { token }] of a) if (b.get(audience)?.token !== token) return false;
+  return true;
+}
+
 /** Limits of one payload; entries are files and directories. */
 export type PayloadBudget = { readonly bytes: number; readonly entries: number };
 

@@ -1,4 +1,6 @@
 import { LanternError } from '../base/errors.ts';
+import { isSameMap } from '../objects/object.ts';
+import { isSameTokens } from '../payload/payload.ts';
 import { accountRefOf } from '../spec/object-refs.ts';
 import type { AccessMode, RecordedPublication, RequestInputs } from '../volume/record.ts';
 import type { PublishRequest } from './projector.ts';
@@ -72,22 +74,7 @@ function isShareable(mode: AccessMode): boolean {
 }
 
 function hasSameInputs(a: RequestInputs, b: RequestInputs): boolean {
-  return (
-    hasSameEntries(a.data, b.data, (one, other) => Buffer.compare(one, other) === 0) &&
-    hasSameEntries(a.tokens, b.tokens, (one, other) => one.token === other.token)
-  );
-}
-
-function hasSameEntries<V>(
-  a: ReadonlyMap<string, V>,
-  b: ReadonlyMap<string, V>,
-  same: (a: V, b: V) => boolean,
-): boolean {
-  if (a.size !== b.size) return false;
-  return [...a].every(([key, value]) => {
-    const other = b.get(key);
-    return other !== undefined && same(value, other);
-  });
+  return isSameMap(a.data, b.data) && isSameTokens(a.tokens, b.tokens);
 }
 
 function conflict(request: PublishRequest, why: string): LanternError {

@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts';
 import { type Backoff, delays } from '../base/retry.ts';
 import type { HostedVolume, Publisher, ResumedVolume, VolumeUsage } from '../mount/publisher.ts';
 import { type ObjectRef, parseRefKey } from '../objects/object.ts';
-import type { Notice } from '../payload/payload.ts';
+import { isSameTokens, type Notice } from '../payload/payload.ts';
 import type { Source, Staleness } from '../stores/store.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import { timeOfGeneration } from '../volume/layout.ts';
@@ -675,11 +675,5 @@ function isSameHistory(a: Provenance, b: Provenance): boolean {
     const other = b.objects.get(key);
     if (other === undefined || (other === null) !== (revision === null)) return false;
   }
-  return true;
-}
-
-function isSameTokens(a: ReadonlyMap<string, KeptToken>, b: ReadonlyMap<string, KeptToken>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [audience, { token }] of a) if (b.get(audience)?.token !== token) return false;
   return true;
 }

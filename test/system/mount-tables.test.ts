@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MountTables } from '../../src/mount/linux/mount-tables.ts';
+import { MountTables } from '../../src/mount/mount-tables.ts';
 import { MountFixture } from '../support/host/mounts.ts';
 import { mayMount } from '../support/host/privileges.ts';
 import { Shell } from '../support/host/process.ts';

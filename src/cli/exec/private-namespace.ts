@@ -42,6 +42,7 @@ import {
   O_PATH,
   setMountAttributes,
 } from '../../mount/linux/system-calls.ts';
+import { isAtOrBelow } from '../../mount/targets/target-roots.ts';
 
 /** `mountPath` is the path that the command sees. Both paths are absolute. */
 type PrivateMount = { readonly source: string; readonly mountPath: string };
@@ -172,7 +173,7 @@ class Places {
       const [one, other] = isDirectory ? ['a directory', 'a file'] : ['a file', 'a directory'];
       throw unusable(mountPath, `the host has ${other} there, but the volume is ${one}`);
     }
-    if (this.#mounted.some((mounted) => `${existing}/`.startsWith(`${mounted}/`))) {
+    if (this.#mounted.some((mounted) => isAtOrBelow(existing, mounted))) {
       throw unusable(mountPath, 'it is inside another volume, which has no entry of that name');
     }
     if (/^\/(proc|sys)(\/|$)/.test(existing)) throw unusable(mountPath, `nothing can be added to "${existing}"`);

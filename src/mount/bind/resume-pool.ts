@@ -7,7 +7,7 @@ import { VolumeHome } from '../../volume/volume-home.ts';
 import type { Mounter } from '../linux/mounter.ts';
 import type { FileIdentity } from '../linux/system-calls.ts';
 import type { ResumedVolume } from '../publisher.ts';
-import type { TargetRoots } from '../targets/target-roots.ts';
+import { isBelow, type TargetRoots } from '../targets/target-roots.ts';
 import type { BoundVolume } from './bound-volume.ts';
 import type { MountIndex } from './mount-index.ts';
 import type { Pool, Pools } from './pools.ts';
@@ -89,7 +89,7 @@ function mountsOf(
 ): readonly FoundMount[] {
   const device = data?.device ?? pool.device;
   return mounts.mountsOf(device, name).flatMap(({ mount, root }) => {
-    if (mount.mountPoint.startsWith(`${pools.directory}/`)) return [];
+    if (isBelow(mount.mountPoint, pools.directory)) return [];
     const { subPath, generation: pinnedGeneration, isDeleted } = root;
     const part = subPath === undefined ? undefined : join(home.dataDirectory, pinnedGeneration ?? '', subPath);
     const path = isDeleted ? mount.mountPoint : part;

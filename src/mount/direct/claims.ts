@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
+import { readBootId } from '../../base/host-resources.ts';
 import { parseBy, parseJson } from '../../base/parsed.ts';
 import type { RelativePath } from '../../spec/relative-path.ts';
 import { nodeFileSystem, replaceFile } from '../../volume/file-system.ts';
@@ -96,8 +97,4 @@ export class ClaimsFile {
       throw toLanternError(error, `write the targets to "${this.#path}"`);
     }
   }
-}
-
-function readBootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }

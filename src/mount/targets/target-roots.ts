@@ -182,6 +182,11 @@ export function isBelow(path: string, directory: string): boolean {
   return path.startsWith(directory === '/' ? '/' : `${directory}/`) && path !== directory;
 }
 
+/** Takes clean paths. */
+export function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || isBelow(path, directory);
+}
+
 /** Removes empty and `.` elements from an absolute path. `..` elements stay: they are refused in targets. */
 export function cleanPath(path: string): string {
   let clean = '';

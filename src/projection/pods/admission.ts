@@ -1,5 +1,6 @@
 import { invalid, LanternError } from '../../base/errors.ts';
 import { orThrow } from '../../base/parsed.ts';
+import { isBelow } from '../../mount/targets/target-roots.ts';
 import { describeRef, type ObjectRef, refKey, type StoredServiceAccount } from '../../objects/object.ts';
 import { type Notice, uidNoticesOf } from '../../payload/payload.ts';
 import { environmentRefsOf, type NeededObject, objectRefsOf } from '../../spec/object-refs.ts';
@@ -186,7 +187,7 @@ function hasTokenMount({ mounts }: PodContainer): boolean {
 /** `invalid-argument` for a volume around or in the token's place: mounts are read-only, so they cannot be nested. */
 function requireRoom({ name, mounts }: PodContainer, projected: ReadonlySet<string>, { facts }: Pod): void {
   for (const { volumeName, mountPath } of mounts) {
-    const isNested = TOKEN_MOUNT_PATH.startsWith(`${mountPath}/`) || mountPath.startsWith(`${TOKEN_MOUNT_PATH}/`);
+    const isNested = isBelow(TOKEN_MOUNT_PATH, mountPath) || isBelow(mountPath, TOKEN_MOUNT_PATH);
     if (!isNested || !projected.has(volumeName)) continue;
     throw new LanternError(
       'invalid-argument',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readBootId } from '../../base/host-resources.ts';
 
 /** A process that can be told from later ones with the same pid: boot, pid and time of start. */
 export type EngineProcess = string;
@@ -34,8 +35,4 @@ function identityOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function readBootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }

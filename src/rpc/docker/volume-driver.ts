@@ -4,7 +4,8 @@ import { LanternError, toLanternError } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import type { Log } from '../../base/log.ts';
 import { orThrow } from '../../base/parsed.ts';
-import type { MountTables } from '../../mount/linux/mount-tables.ts';
+import type { MountTables } from '../../mount/mount-tables.ts';
+import { isSameMap } from '../../objects/object.ts';
 import type { EventLog } from '../../projection/events/event-log.ts';
 import type { Projector, VolumeStatus } from '../../projection/projector.ts';
 import { type EngineProcess, isRunning } from './engine-process.ts';
@@ -85,7 +86,7 @@ export class VolumeDriver implements AsyncDisposable {
           throw new LanternError('resource-exhausted', message);
         }
         await kept.save(name, { options, createdAt: clock.now(), uses: new Map() });
-      } else if (!isSame(options, found.options)) {
+      } else if (!isSameMap(options, found.options)) {
         const message = `create volume "${name}": it exists with other options; remove it with "docker volume rm ${name}", no data is lost`;
         throw new LanternError('already-exists', message);
       }
@@ -283,8 +284,4 @@ export class VolumeDriver implements AsyncDisposable {
       if (this.#publishedAs(name) !== undefined) yield name;
     }
   }
-}
-
-function isSame(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 }

@@ -1,7 +1,8 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from '../../base/errors.ts';
-import { type MountEntry, parseMountinfo } from './mount-table.ts';
+import { errnoOf } from '../base/errors.ts';
+import { type MountEntry, parseMountinfo } from './linux/mount-table.ts';
+import { isAtOrBelow } from './targets/target-roots.ts';
 
 /**
  * The mount tables of all processes, one per mount namespace. A container's bind mounts are in no other table: the
@@ -62,8 +63,4 @@ const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EINVAL']);
 /** Undefined if it cannot be told. */
 async function namespaceOf(pid: string): Promise<string | undefined> {
   return await readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined);
-}
-
-function isAtOrBelow(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
 }
