@@ -14,7 +14,7 @@ import { TOP } from '../support/suite/compiled.ts';
 const RESETS = { perSecond: 64, burst: 256 };
 const share = (connections: number) => ({ connections, rate: undefined });
 const TIGHT = { all: 8, others: share(8), peer: share(6), resets: RESETS };
-const LIMITS = { lantern: TIGHT, csi: TIGHT, tcp: TIGHT, pages: TIGHT };
+const LIMITS = { lantern: TIGHT, csi: TIGHT, tcp: TIGHT };
 
 /** What was counted, by listener and reason. */
 class Counted {
@@ -161,7 +161,7 @@ describe('a session that resets its streams', () => {
         return { volumes: [], nextPageToken: '' };
       };
       const { fixture, counted, port } = await start({
-        limits: { lantern: little, csi: little, tcp: little, pages: little },
+        limits: { lantern: little, csi: little, tcp: little },
         projector: { listVolumes },
       });
       await using _fixture = fixture;

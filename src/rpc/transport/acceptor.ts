@@ -11,11 +11,11 @@ import {
   tcpPeer,
   unixPeers,
 } from './admission.ts';
-import { admitSocket, FIRST_WORD_MS, type Listener, type RefusedConnections } from './connection-limits.ts';
+import { admitSocket, FIRST_WORD_MS, type GrpcListener, type RefusedConnections } from './connection-limits.ts';
 import { GuardedSession } from './guarded-session.ts';
 
 type AcceptorOptions = {
-  readonly listener: Exclude<Listener, 'pages' | 'credentials' | 'docker'>;
+  readonly listener: GrpcListener;
   readonly server: Server;
   readonly limits: AdmissionLimits;
   readonly refused: RefusedConnections;

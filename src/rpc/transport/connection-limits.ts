@@ -3,7 +3,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Admission, AdmissionLimits, AdmissionRefusal, Admitted, ConnectingPeer } from './admission.ts';
 
-export type Listener = 'lantern' | 'csi' | 'credentials' | 'docker' | 'tcp' | 'pages';
+export type GrpcListener = 'lantern' | 'csi' | 'tcp';
+export type Listener = GrpcListener | 'credentials' | 'docker' | 'pages';
 
 /** Milliseconds for a peer to begin the protocol, including TLS. */
 export const FIRST_WORD_MS = 10_000;

@@ -27,7 +27,7 @@ import {
   type ConnectionLimits,
   type ConnectionObserver,
   connectionLimits,
-  type Listener,
+  type GrpcListener,
   RefusedConnections,
 } from './connection-limits.ts';
 import { HealthService } from './health-service.ts';
@@ -49,7 +49,7 @@ export type RpcServerOptions = Pick<Config, 'csiSocket' | 'lanternSocket' | 'soc
   readonly calls?: CallObserver | undefined;
   readonly connections?: ConnectionObserver | undefined;
   /** By default derived from the process's limit of descriptors. */
-  readonly limits?: Omit<ConnectionLimits, 'credentials' | 'docker'> | undefined;
+  readonly limits?: Pick<ConnectionLimits, GrpcListener> | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -130,11 +130,7 @@ export class RpcServer implements AsyncDisposable {
     this.#tcpPort = await listenOnTcp(() => acceptor.newListener(), address);
   }
 
-  #acceptor(
-    listener: Exclude<Listener, 'pages' | 'credentials' | 'docker'>,
-    server: Server,
-    handshakes?: TlsHandshakes,
-  ): Acceptor {
+  #acceptor(listener: GrpcListener, server: Server, handshakes?: TlsHandshakes): Acceptor {
     const { clock } = this.#options;
     const limits = (this.#options.limits ?? connectionLimits(descriptorLimit()))[listener];
     const options = { listener, server, limits, refused: this.#refused, clock, handshake: handshakes?.begin };
