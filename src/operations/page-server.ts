@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../base/clock.ts';
-import { Admission, type AdmissionLimits, type Admitted, tcpPeer } from '../rpc/transport/admission.ts';
-import { admitSocket, type RefusedConnections } from '../rpc/transport/connection-limits.ts';
+import { Admission, type Admitted, tcpPeer } from '../rpc/transport/admission.ts';
+import { admitSocket, type Gate } from '../rpc/transport/connection-limits.ts';
 import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
 
 /** `type` is the media type. */
@@ -18,21 +17,15 @@ const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_MS = 5_000;
 const IDLE_MS = 30_000;
 
-export type PageGate = {
-  readonly limits: AdmissionLimits;
-  readonly refused: RefusedConnections;
-  readonly clock: Clock;
-};
-
 /** Serves a few pages over plain HTTP: only GET, without a body, limited in size and time. */
 export class PageServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #pages: Pages;
-  readonly #gate: PageGate;
+  readonly #gate: Gate;
   readonly #admission: Admission;
   readonly #admitted = new WeakMap<Socket, Admitted>();
 
-  private constructor(pages: Pages, gate: PageGate) {
+  private constructor(pages: Pages, gate: Gate) {
     this.#pages = pages;
     this.#gate = gate;
     this.#admission = new Admission(gate.limits, gate.clock);
@@ -50,7 +43,7 @@ export class PageServer implements AsyncDisposable {
   }
 
   /** `address` is `HOST:PORT`, an IPv6 host in brackets. `failed-precondition` if it cannot be bound. */
-  static async listen(address: string, pages: Pages, gate: PageGate): Promise<PageServer> {
+  static async listen(address: string, pages: Pages, gate: Gate): Promise<PageServer> {
     const made = new PageServer(pages, gate);
     try {
       made.#server.listen(hostAndPortOf(address));

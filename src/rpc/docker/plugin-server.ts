@@ -1,27 +1,24 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../../base/clock.ts';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { type Fields, isFields } from '../../base/parsed.ts';
 import { parseBoundedJson } from '../../objects/bounded-json.ts';
 import type { CallOutcome } from '../handler.ts';
-import { Admission, type AdmissionLimits, type Admitted, unixPeers } from '../transport/admission.ts';
-import { admitSocket, type RefusedConnections } from '../transport/connection-limits.ts';
+import type { Admitted } from '../transport/admission.ts';
+import type { Gate } from '../transport/connection-limits.ts';
+import { PrivilegedPeers } from '../transport/privileged-peers.ts';
 import { UnixSocket } from '../transport/unix-socket.ts';
 import { type EngineProcess, engineProcess } from './engine-process.ts';
 
 /** `engine` is the process that made the connection. */
 export type PluginMethod = (request: Fields, engine: EngineProcess, signal: AbortSignal) => Promise<object> | object;
 
-export type PluginServerOptions = {
+export type PluginServerOptions = Gate & {
   /** By path. */
   readonly methods: ReadonlyMap<string, PluginMethod>;
-  readonly limits: AdmissionLimits;
-  readonly refused: RefusedConnections;
   readonly onCall: (method: string, outcome: CallOutcome) => void;
-  readonly clock: Clock;
   readonly log: Log;
 };
 
@@ -45,15 +42,14 @@ const ANSWER_MS = 50_000;
 export class PluginServer implements AsyncDisposable {
   readonly #options: PluginServerOptions;
   readonly #server: Server;
-  readonly #admission: Admission;
-  readonly #peerOf = unixPeers();
+  readonly #peers: PrivilegedPeers;
   readonly #connections = new WeakMap<Socket, { readonly admitted: Admitted; readonly engine: EngineProcess }>();
   readonly #calls = new Map<Promise<void>, AbortController>();
   #socket: UnixSocket | undefined;
 
   constructor(options: PluginServerOptions) {
     this.#options = options;
-    this.#admission = new Admission(options.limits, options.clock);
+    this.#peers = new PrivilegedPeers('docker', options);
     const settings = {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: REQUEST_MS,
@@ -82,13 +78,9 @@ export class PluginServer implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const { refused } = this.#options;
-    const peer = this.#peerOf(socket);
-    const entry = admitSocket(socket, peer, 'docker', this.#admission, refused);
+    const entry = this.#peers.admit(socket);
     if (entry === undefined) return;
-    // The mode of the socket says the same, but a mode can be changed.
-    if (!peer.isPrivileged) entry.end('permission');
-    else this.#connections.set(socket, { admitted: entry.admitted, engine: engineProcess(peer.pid) });
+    this.#connections.set(socket, { admitted: entry.admitted, engine: engineProcess(entry.pid) });
   }
 
   #begin(request: IncomingMessage, response: ServerResponse): void {

@@ -1,23 +1,20 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { EventRecorder } from '../../objects/event.ts';
 import type { Store } from '../../stores/store.ts';
-import { Admission, type AdmissionLimits, unixPeerNames, unixPeers } from '../transport/admission.ts';
-import { admitSocket, type RefusedConnections } from '../transport/connection-limits.ts';
+import { unixPeerNames } from '../transport/admission.ts';
+import type { Gate } from '../transport/connection-limits.ts';
+import { PrivilegedPeers } from '../transport/privileged-peers.ts';
 import { UnixSocket } from '../transport/unix-socket.ts';
 import { type CredentialRequest, type CredentialResult, findCredential } from './find-credential.ts';
 
-type CredentialServerOptions = {
+type CredentialServerOptions = Gate & {
   readonly store: Store;
   readonly events: EventRecorder;
-  readonly limits: AdmissionLimits;
-  readonly refused: RefusedConnections;
   readonly onAnswer: (result: CredentialResult) => void;
-  readonly clock: Clock;
   readonly log: Log;
 };
 
@@ -43,8 +40,7 @@ const CHUNK_BYTES = 64 * 1024;
 export class CredentialServer implements AsyncDisposable {
   readonly #options: CredentialServerOptions;
   readonly #server: Server;
-  readonly #admission: Admission;
-  readonly #peerOf = unixPeers();
+  readonly #peers: PrivilegedPeers;
   readonly #nameOf = unixPeerNames();
   readonly #sockets = new Set<Socket>();
   readonly #stop = new AbortController();
@@ -52,7 +48,7 @@ export class CredentialServer implements AsyncDisposable {
 
   constructor(options: CredentialServerOptions) {
     this.#options = options;
-    this.#admission = new Admission(options.limits, options.clock);
+    this.#peers = new PrivilegedPeers('credentials', options);
     // systemd shuts down its side at once. Without this option, Node would then end ours before there is an answer.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     this.#server.on('error', () => {});
@@ -76,21 +72,15 @@ export class CredentialServer implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const { refused, clock } = this.#options;
     // An error also closes the connection.
     socket.on('error', () => {});
-    const peer = this.#peerOf(socket);
-    const entry = admitSocket(socket, peer, 'credentials', this.#admission, refused);
+    const entry = this.#peers.admit(socket);
     if (entry === undefined) return;
-    // The mode of the socket says the same, but a mode can be changed.
-    const request = peer.isPrivileged ? readPeerName(this.#nameOf(socket)) : undefined;
-    if (request === undefined) {
-      entry.end(peer.isPrivileged ? 'name' : 'permission');
-      return;
-    }
+    const request = readPeerName(this.#nameOf(socket));
+    if (request === undefined) return void entry.end('name');
     entry.admitted.engage();
     this.#sockets.add(socket);
-    const timer = clock.after(CONNECTION_MS, () => entry.end('unresponsive'));
+    const timer = this.#options.clock.after(CONNECTION_MS, () => entry.end('unresponsive'));
     socket.once('close', () => {
       timer[Symbol.dispose]();
       this.#sockets.delete(socket);

@@ -2,24 +2,13 @@ import { once } from 'node:events';
 import type { ServerHttp2Session } from 'node:http2';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
-import type { Clock } from '../../base/clock.ts';
-import {
-  Admission,
-  type AdmissionLimits,
-  type Admitted,
-  type ConnectingPeer,
-  tcpPeer,
-  unixPeers,
-} from './admission.ts';
-import { admitSocket, FIRST_WORD_MS, type GrpcListener, type RefusedConnections } from './connection-limits.ts';
+import { Admission, type Admitted, type ConnectingPeer, tcpPeer, unixPeers } from './admission.ts';
+import { admitSocket, FIRST_WORD_MS, type Gate, type GrpcListener } from './connection-limits.ts';
 import { GuardedSession } from './guarded-session.ts';
 
-type AcceptorOptions = {
+type AcceptorOptions = Gate & {
   readonly listener: GrpcListener;
   readonly server: Server;
-  readonly limits: AdmissionLimits;
-  readonly refused: RefusedConnections;
-  readonly clock: Clock;
   /** Rejects if the handshake fails. */
   readonly handshake?: ((socket: Socket) => Promise<Socket>) | undefined;
 };

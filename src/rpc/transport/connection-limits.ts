@@ -133,9 +133,19 @@ export class RefusedConnections {
   }
 }
 
+/** The conditions of one listener. */
+export type Gate = {
+  readonly limits: AdmissionLimits;
+  readonly refused: RefusedConnections;
+  readonly clock: Clock;
+};
+
+/** `end` closes it for a reason. */
+export type AdmittedSocket = { readonly admitted: Admitted; readonly end: (reason: RefusalReason) => void };
+
 /**
- * Admits a new connection until it closes, and notifies the observer. `end` closes it for a reason. Undefined if it was
- * refused, and for a peer that has gone; the socket is destroyed then.
+ * Admits a new connection until it closes, and notifies the observer. Undefined if it was refused, and for a peer that
+ * has gone; the socket is destroyed then.
  */
 export function admitSocket(
   socket: Socket,
@@ -143,7 +153,7 @@ export function admitSocket(
   listener: Listener,
   admission: Admission,
   refused: RefusedConnections,
-): { readonly admitted: Admitted; readonly end: (reason: RefusalReason) => void } | undefined {
+): AdmittedSocket | undefined {
   const end = (reason: RefusalReason) => {
     if (peer !== undefined) refused.note(listener, reason, peer.name);
     socket.destroy();

@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLog } from '../../../src/base/log.ts';
-import { type Page, type PageGate, PageServer, plainPage } from '../../../src/operations/page-server.ts';
-import { connectionLimits, RefusedConnections } from '../../../src/rpc/transport/connection-limits.ts';
+import { type Page, PageServer, plainPage } from '../../../src/operations/page-server.ts';
+import { connectionLimits, type Gate, RefusedConnections } from '../../../src/rpc/transport/connection-limits.ts';
 import { rejectionOf } from '../../support/suite/expectations.ts';
 
 const PAGES = new Map<string, () => Promise<Page> | Page>([
@@ -22,7 +22,7 @@ const PAGES = new Map<string, () => Promise<Page> | Page>([
 const refused: string[] = [];
 
 /** Eight connections at most. */
-function gate(): PageGate {
+function gate(): Gate {
   const observer = { opened: () => {}, closed: () => {}, refused: (_: string, reason: string) => refused.push(reason) };
   const { pages } = connectionLimits(128);
   return { limits: pages, refused: new RefusedConnections(silentLog, systemClock, observer), clock: systemClock };
