@@ -296,7 +296,7 @@ export interface ForeignBinds {
 /** For a directory that nobody else binds. */
 export function noForeignBinds(slices: Slices): ForeignBinds {
   return {
-    afterLook: (work) => void slices.run(work()),
+    afterLook: (work) => void slices.runLast(work()),
     looking: () => inOneStep(() => true),
     showAny: () => false,
   };
