@@ -10,7 +10,7 @@ import { PARTLY_FAILED } from '../exit.ts';
 import { nameOfKind } from '../kinds.ts';
 import { readObject } from '../objects/collect-objects.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
-import { namespaceOption, outputOption } from '../options.ts';
+import { CURRENT, namespaceOption, outputOption } from '../options.ts';
 import { formatJson } from '../output/structured.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -36,7 +36,7 @@ export function applyCommand(command: Command, cli: Cli): void {
   ]);
   addManifestOptions(command)
     .option('--dry-run', 'let the daemon validate the objects without storing them', false)
-    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
+    .addOption(namespaceOption(`namespace of objects without one ${CURRENT}`))
     .addOption(outputOption('name', 'json'))
     .addHelpText('after', `\n${HOW_IT_MERGES}`)
     .action(async (options: Options) => {

@@ -18,7 +18,7 @@ import {
   readValues,
   type ValueOptions,
 } from '../objects/create-object.ts';
-import { collect, durationArgument, namespaceOption } from '../options.ts';
+import { collect, durationArgument, type NamespaceOptions, namespaceOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 export function createCommand(command: Command, cli: Cli): void {
@@ -51,7 +51,7 @@ function createConfigMapCommand(cli: Cli): Command {
 function configMapDraft(
   name: string,
   values: ReadonlyMap<string, Uint8Array>,
-  { appendHash, namespace = 'default' }: CreateOptions,
+  { appendHash, currentNamespace: namespace }: CreateOptions,
 ): ObjectDraft {
   const texts = [...values].filter(([, value]) => isUtf8(value));
   const data = new Map(texts.map(([key, value]) => [key, Buffer.from(value).toString('utf8')]));
@@ -160,7 +160,7 @@ function secretDraft(
   name: string,
   type: string,
   data: ReadonlyMap<string, Uint8Array>,
-  { appendHash, namespace = 'default' }: CreateOptions,
+  { appendHash, currentNamespace: namespace }: CreateOptions,
 ): ObjectDraft {
   const fullName = appendHash ? `${name}-${nameSuffix({ kind: 'Secret', name, type, data })}` : name;
   const metadata = { name: fullName, namespace, labels: new Map(), annotations: new Map() };
@@ -176,14 +176,13 @@ function createServiceAccountCommand(cli: Cli): Command {
     .alias('sa')
     .argument('<NAME>', 'name of the ServiceAccount');
   return addPlainCreateOptions(command).action(async (name: string, options: PlainCreateOptions) => {
-    const metadata = { name, namespace: options.namespace ?? 'default', labels: new Map(), annotations: new Map() };
+    const metadata = { name, namespace: options.currentNamespace, labels: new Map(), annotations: new Map() };
     const body = { secrets: [], imagePullSecrets: [], automountServiceAccountToken: undefined };
     await createObject(cli, command, { kind: 'ServiceAccount', metadata, ...body }, options);
   });
 }
 
-type TokenOptions = {
-  readonly namespace?: string;
+type TokenOptions = NamespaceOptions & {
   readonly audience?: readonly string[];
   readonly duration?: number;
   readonly boundObjectKind?: 'Pod';
@@ -204,7 +203,7 @@ function createTokenCommand(cli: Cli): Command {
     .option('--bound-object-uid <UID>', 'UID of the object to bind the token to')
     .addOption(namespaceOption())
     .action(async (name: string, options: TokenOptions, command: Command) => {
-      const { namespace = '', audience = [], duration } = options;
+      const { currentNamespace: namespace, audience = [], duration } = options;
       const request = {
         namespace,
         serviceAccountName: name,

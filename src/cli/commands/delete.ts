@@ -55,7 +55,7 @@ async function refsOf(cli: Cli, words: readonly string[], options: Options): Pro
     if (words.length > 0) throw wrongUsage('arguments cannot be combined with -f or -k');
     return (await readObjects(cli, options)).map(({ draft }) => refOf(draft));
   }
-  const namespace = options.namespace ?? 'default';
+  const namespace = options.currentNamespace;
   return parseSelections(words).flatMap(({ kind: { kind, plural }, names }) => {
     if (names.length === 0) throw wrongUsage(`name the ${plural} to delete, or use -l or --all`);
     return names.map((name) => ({ kind, namespace, name }));
@@ -67,7 +67,7 @@ function selectionOf(
   words: readonly string[],
   options: Options,
 ): (daemon: LanternClient, signal: AbortSignal) => Promise<ObjectRef[]> {
-  const { filename, kustomize, selector, all, namespace = 'default' } = options;
+  const { filename, kustomize, selector, all, currentNamespace: namespace } = options;
   if (filename !== undefined || kustomize !== undefined)
     throw wrongUsage('-l and --all cannot be combined with -f or -k');
   if (selector?.trim() === '') throw wrongUsage('an empty selector matches all objects; use --all for that');

@@ -10,12 +10,10 @@ import { abandonedDirectories, holdDirectory, memoryParents } from '../exec/memo
 import { wrongUsage } from '../exit.ts';
 import { type KindName, parseSelections } from '../kinds.ts';
 import { editorOf, manifestIn, parseEdited, runEditor, textToEdit } from '../objects/edited-object.ts';
-import { KINDS_HELP, namespaceOption } from '../options.ts';
+import { KINDS_HELP, type NamespaceOptions, namespaceOption } from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
-
-type Options = { readonly namespace?: string };
 
 /** Part of the directory's name. */
 const PURPOSE = 'edit';
@@ -28,7 +26,7 @@ export function editCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern edit secret mysecret', 'EDITOR=nano lantern edit configmap/settings -n team-a'])
     .argument('<KIND NAME|KIND/NAME...>', KINDS_HELP)
     .addOption(namespaceOption())
-    .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
+    .action(async (words: readonly string[], { currentNamespace: namespace }: NamespaceOptions) => {
       const { kind, name } = parseOne(words);
       await withDaemon(cli, command, async (daemon) => {
         const original = await fetchObject(cli, daemon, kind, namespace, name);

@@ -2,6 +2,7 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../command.ts';
 import { KIND_NAMES, type KindName } from '../kinds.ts';
 import { printable } from '../output/text.ts';
+import { settingOf } from '../settings.ts';
 import { allPages } from '../with-daemon.ts';
 import type { KnownNames } from './candidates.ts';
 
@@ -10,13 +11,21 @@ const TIMEOUT_MS = 500;
 
 /** Connects only when a name is asked for. Values of Secrets are not fetched. */
 export class DaemonNames implements KnownNames {
+  readonly #cli: Cli;
   readonly #socket: () => string;
-  readonly #signal: AbortSignal;
 
   /** `socket` may throw: then no names are known. */
-  constructor({ signal }: Pick<Cli, 'signal'>, socket: () => string) {
+  constructor(cli: Cli, socket: () => string) {
+    this.#cli = cli;
     this.#socket = socket;
-    this.#signal = signal;
+  }
+
+  get currentNamespace(): string {
+    try {
+      return settingOf(this.#cli, 'namespace', undefined).value;
+    } catch {
+      return 'default';
+    }
   }
 
   objects(kind: KindName, namespace: string): Promise<readonly string[]> {
@@ -68,7 +77,7 @@ export class DaemonNames implements KnownNames {
       const socket = this.#socket();
       const { connect } = await import('../../rpc/client.ts');
       using daemon = connect(socket);
-      const names = await question(daemon, AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT_MS)]));
+      const names = await question(daemon, AbortSignal.any([this.#cli.signal, AbortSignal.timeout(TIMEOUT_MS)]));
       // Attack: a control character in a name would steer the terminal, or the shell's script.
       return [...new Set(names)].filter((name) => name !== '' && name === printable(name));
     } catch {
