@@ -4,9 +4,6 @@ import { parseDuration } from '../base/clock.ts';
 /** Part of the help. */
 export const CURRENT = '(default: that of "lantern config view")';
 
-/** For commands that take objects by kind. */
-export const KINDS_HELP = 'secret, configmap (cm), serviceaccount (sa), projectedvolume, unitcredentials';
-
 /** `settle` of a program fills in `currentNamespace`. */
 export type NamespaceOptions = {
   /** That of the flag. */

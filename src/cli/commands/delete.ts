@@ -5,11 +5,11 @@ import type { LanternClient } from '../../rpc/client.ts';
 import { callsInOrder, dependsOn } from '../calls-in-order.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { nameOfKind, parseSelections, selectorOf } from '../kinds.ts';
+import { listKinds, nameOfKind, parseSelections, selectorOf } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
 import { volumesInUse } from '../objects/volumes-in-use.ts';
-import { KINDS_HELP, namespaceOption, outputOption, selectorOption } from '../options.ts';
+import { namespaceOption, outputOption, selectorOption } from '../options.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -28,7 +28,7 @@ export function deleteCommand(command: Command, cli: Cli): void {
     'lantern delete -f secret.yaml',
     'lantern delete -k overlays/test',
     "lantern delete secrets -l 'tier in (web,db)'",
-  ]).argument('[KIND NAME|KIND/NAME...]', KINDS_HELP);
+  ]).argument('[KIND NAME|KIND/NAME...]', listKinds());
   addManifestOptions(command)
     .option('--ignore-not-found', 'treat an object that does not exist as deleted', false)
     .addOption(selectorOption())

@@ -2,7 +2,17 @@ import { type Command, InvalidArgumentError, type Option } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { isEventsWord, type KindName, oneByOne, parseSelections, selectorOf, type Wanted } from '../kinds.ts';
+import {
+  EVENTS_NAME,
+  isEventsWord,
+  KIND_NAMES,
+  type KindName,
+  listKinds,
+  oneByOne,
+  parseSelections,
+  selectorOf,
+  type Wanted,
+} from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from '../objects/manifest-text.ts';
 import { objectTable } from '../objects/object-table.ts';
@@ -35,10 +45,7 @@ export function getCommand(command: Command, cli: Cli): void {
     `lantern get secrets -o jsonpath='{.items[?(@.type=="Opaque")].metadata.name}'`,
     "lantern get secrets -A -l 'tier in (web,db),!draft'",
   ])
-    .argument(
-      '<KIND [NAME]|KIND/NAME...>',
-      'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes, unitcredentials, events (ev)',
-    )
+    .argument('<KIND [NAME]|KIND/NAME...>', listKinds([...KIND_NAMES, EVENTS_NAME], 'plural'))
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'list objects in all namespaces', false)
     .addOption(selectorOption())
