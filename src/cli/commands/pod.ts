@@ -187,7 +187,7 @@ async function requestsAt(
   root: string,
   namespace: string | undefined,
 ): Promise<readonly Request[]> {
-  const listed = await listPods(cli, daemon, namespace ?? '');
+  const listed = await listPods(daemon, namespace ?? '', cli.signal);
   const there = listed.filter(({ name, rootPath }) => rootPath === root || rootPath === join(root, name));
   if (there.length === 0) cli.terminal.complain(printable(`lantern: no pod is mounted at ${root}`));
   return there.map(({ namespace, name, rootPath }) => ({ namespace, name, rootPath }));
@@ -211,7 +211,7 @@ function podStatusCommand(cli: Cli): Command {
     .addOption(outputOption('json'))
     .action(async (name: string | undefined, options: StatusOptions, command: Command) => {
       const namespace = options.allNamespaces ? '' : options.currentNamespace;
-      const listed = await withDaemon(cli, command, (daemon) => listPods(cli, daemon, namespace));
+      const listed = await withDaemon(cli, command, (daemon) => listPods(daemon, namespace, cli.signal));
       const pods = listed.filter((pod) => name === undefined || pod.name === name);
       if (name !== undefined && pods.length === 0) {
         throw new LanternError('not-found', `pod "${printable(name)}" is not mounted on this node`);

@@ -1,9 +1,11 @@
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../command.ts';
 import { KIND_NAMES, type KindName } from '../kinds.ts';
+import { fetchObjects } from '../objects/fetch-objects.ts';
+import { listVolumes } from '../objects/list-volumes.ts';
 import { printable } from '../output/text.ts';
+import { listPods } from '../pods/pod-calls.ts';
 import { settingOf } from '../settings.ts';
-import { allPages } from '../with-daemon.ts';
 import type { KnownNames } from './candidates.ts';
 
 /** Somebody waits at a prompt. */
@@ -86,23 +88,6 @@ export class DaemonNames implements KnownNames {
   }
 }
 
-function listObjects(daemon: LanternClient, { kind }: KindName, namespace: string, signal: AbortSignal) {
-  return allPages(
-    (pageToken) => daemon.objects.list({ kind, namespace, pageToken }, { signal }),
-    (page) => page.objects,
-  );
-}
-
-function listVolumes(daemon: LanternClient, namespace: string, signal: AbortSignal) {
-  return allPages(
-    (pageToken) => daemon.projector.listVolumes({ namespace, pageToken }, { signal }),
-    (page) => page.volumes,
-  );
-}
-
-function listPods(daemon: LanternClient, namespace: string, signal: AbortSignal) {
-  return allPages(
-    (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal }),
-    (page) => page.pods,
-  );
+function listObjects(daemon: LanternClient, kind: KindName, namespace: string, signal: AbortSignal) {
+  return fetchObjects(daemon, { kind, name: undefined, namespace, withData: false }, signal);
 }
