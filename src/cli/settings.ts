@@ -47,8 +47,8 @@ export function settingsFile({ environment }: Pick<Cli, 'environment'>): string 
 }
 
 /**
- * The settings that `lantern config set` keeps; none without a file. `failed-precondition` for a file that others can write to:
- * it says which daemon gets the user's Secrets. `invalid-argument` has all faults of the file.
+ * The settings that `lantern config set` keeps; none without a file. `failed-precondition` for a file that others can
+ * write to: it says which daemon gets the user's Secrets. `invalid-argument` has all faults of the file.
  */
 export function readKeptSettings(cli: Pick<Cli, 'environment' | 'user'>): KeptSettings {
   const path = settingsFile(cli);

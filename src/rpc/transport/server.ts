@@ -184,7 +184,9 @@ export class RpcServer implements AsyncDisposable {
   }
 }
 
-/** Services of gRPC's (health, reflection) ignore a shutdown: a watch of health would delay every stop by `DRAIN_MS`. */
+/**
+ * Services of gRPC's (health, reflection) ignore a shutdown: a watch of health would delay every stop by `DRAIN_MS`.
+ */
 function endLibraryStreams(shutdown: AbortSignal): ServerInterceptor {
   return ({ path, responseStream }, call) => {
     // All others stay as they are. The declared type asks for a wrapper, which would slow down every call.
