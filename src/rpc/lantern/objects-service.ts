@@ -39,7 +39,10 @@ export function objectsService(store: Store, parser: Parser = parserHere): Objec
       if (value === undefined || mode === undefined || !reading.isGood) throw reading.error();
       const createOnly = request.createOnly || isUnstored(given);
       const applied = await store.apply(value, { dryRun: request.dryRun, createOnly, mode }, signal);
-      return { object: objectToWire(applied.object, { withData: false }), outcome: OUTCOMES[applied.outcome] };
+      return {
+        object: objectToWire(applied.object, { withData: request.withData }),
+        outcome: OUTCOMES[applied.outcome],
+      };
     },
 
     async get({ ref: wire, withData, withApplied }, signal) {
