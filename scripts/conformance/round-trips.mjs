@@ -65,8 +65,7 @@ const OBJECTS = [
 ];
 
 /**
- * Objects as kubectl prints them are applied; what `get -o yaml` then prints is decoded by Kubernetes, strictly, and
- * compared.
+ * Objects as kubectl prints them are applied; what `get -o yaml` then prints is decoded by Kubernetes, strictly, and compared.
  *
  * @param {string} program
  * @param {import('./fresh-daemon.mjs').FreshDaemon} daemon

@@ -12,6 +12,9 @@ export type Cli = {
   readonly signal: AbortSignal;
 };
 
+/** The command below another that is meant if none is named, as in `create -f FILE`. */
+export const IF_NONE_IS_NAMED = 'manifests';
+
 export function defineCommand(name: string, summary: string, examples: readonly string[]): Command {
   return withExamples(new Command(name).description(summary), examples);
 }

@@ -20,9 +20,15 @@ export const PARTLY_FAILED = new CommanderError(1, 'lantern.partlyFailed', '');
 
 const COMMAND_ENDED = 'lantern.commandEnded';
 
-/** For `lantern exec`, whose command has printed its own errors. */
+/** For `lantern exec`, whose command has printed its own errors, and for `lantern diff`. */
 export function commandEnded(exitCode: ExitCode): CommanderError {
   return new CommanderError(exitCode, COMMAND_ENDED, '');
+}
+
+/** For `lantern diff`, of which 1 says that there are differences: any error ends the process with 2. */
+export function asTrouble(error: unknown, interrupted: boolean): CommanderError {
+  const { message } = endingOf(error, interrupted);
+  return message === undefined ? commandEnded(2) : new CommanderError(2, 'lantern.trouble', message);
 }
 
 /** Errors that would meet every further item as well. */

@@ -1,23 +1,41 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/clock.ts';
 
-/** Part of the help. */
-export const CURRENT = '(default: that of "lantern config view")';
+/** For commands that take objects by kind. */
+export const KINDS_HELP = 'secret, configmap (cm), serviceaccount (sa), projectedvolume, unitcredentials';
 
-/** `settle` of a program fills in `currentNamespace`. */
-export type NamespaceOptions = {
-  /** That of the flag. */
-  readonly namespace?: string;
-  /** That of the flag, the environment, the settings, or `default`. */
-  readonly currentNamespace: string;
-};
-
-export function namespaceOption(help = `namespace ${CURRENT}`): Option {
+export function namespaceOption(help = 'namespace (default: "default")'): Option {
   return new Option('-n, --namespace <NAME>', help);
 }
 
 export function outputOption<Format extends string>(...formats: readonly Format[]): Option {
   return new Option('-o, --output <FORMAT>', 'output format').choices(formats);
+}
+
+/** `client` asks no daemon to check or store; `server` lets it check everything. */
+export type DryRun = 'none' | 'client' | 'server';
+
+/** As with kubectl the mode is attached: `--dry-run=server`. */
+export function dryRunOption(help: string, bare: 'client' | 'server' = 'client'): Option {
+  const modes = ['none', 'client', 'server'];
+  const option = new Option('--dry-run [MODE]', help).choices(modes).preset(bare).default('none');
+  return option.argParser((word: string) => {
+    if (modes.includes(word)) return word;
+    // A bare flag before a name takes the name for its mode.
+    throw new InvalidArgumentError(`Allowed choices are ${modes.join(', ')}, as in --dry-run=client.`);
+  });
+}
+
+/** Ends the line of an object that a dry run did not change. */
+export const DRY_RUN_REMARKS: Readonly<Record<DryRun, string>> = {
+  none: '',
+  client: ' (dry run)',
+  server: ' (server dry run)',
+};
+
+/** For kubectl's users: accepted, without an effect on objects that are kept here. */
+export function withoutEffect(flags: string): Option {
+  return new Option(flags, 'accepted for kubectl; has no effect').hideHelp();
 }
 
 export function filenameOption(help = 'manifest, directory of manifests, or stdin; may be repeated'): Option {

@@ -3,8 +3,7 @@ import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import type { Load } from './completion/command-line.ts';
 import { type Ending, endingOf, wrongUsage } from './exit.ts';
-import { CURRENT, type NamespaceOptions, withoutSigns } from './options.ts';
-import { settingOf } from './settings.ts';
+import { withoutSigns } from './options.ts';
 
 export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
 
@@ -28,7 +27,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       'create',
-      'Create a Secret or a ConfigMap from files and values, a ServiceAccount, or a token.',
+      'Create objects from manifests or from values, or request a token.',
       async () => (await import('./commands/create.ts')).createCommand,
     ],
     [
@@ -37,9 +36,30 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       async () => (await import('./commands/apply.ts')).applyCommand,
     ],
     [
+      'diff',
+      'Show which keys of objects an apply would change.',
+      async () => (await import('./commands/diff.ts')).diffCommand,
+    ],
+    [
       'edit',
       'Edit an object in $KUBE_EDITOR, $VISUAL or $EDITOR (default: vi).',
       async () => (await import('./commands/edit.ts')).editCommand,
+    ],
+    [
+      'patch',
+      'Change fields of an object with a merge patch or a JSON patch.',
+      async () => (await import('./commands/patch.ts')).patchCommand,
+    ],
+    ['label', 'Set or remove labels of objects.', async () => (await import('./commands/label.ts')).labelCommand],
+    [
+      'annotate',
+      'Set or remove annotations of objects.',
+      async () => (await import('./commands/label.ts')).annotateCommand,
+    ],
+    [
+      'replace',
+      'Replace objects that exist with manifests.',
+      async () => (await import('./commands/replace.ts')).replaceCommand,
     ],
     [
       'delete',
@@ -166,11 +186,6 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   ],
   Settings: [
     [
-      'config',
-      'Keep the namespace and the socket that commands use, or show them.',
-      async () => (await import('./commands/config.ts')).configCommand,
-    ],
-    [
       'completion',
       'Print a script that completes command lines in a shell.',
       async () => (await import('./commands/completion.ts')).completionCommand,
@@ -198,7 +213,7 @@ export function createProgram(cli: Cli, host: Host): Command {
   const program = new Command('lantern')
     .description('Secrets, ConfigMaps and pod facts as files in memory, kept up to date.')
     .version(host.version)
-    .option('--socket <PATH>', `the daemon's socket ${CURRENT}; environment: LANTERN_SOCKET`)
+    .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
     .configureHelp({ showGlobalOptions: true, optionDescription })
     .configureOutput({
       writeOut: (text) => cli.terminal.print(text.trimEnd()),
@@ -252,15 +267,7 @@ export function createProgram(cli: Cli, host: Host): Command {
   });
   program.hook('preSubcommand', async (_, command) => await load(command));
   // The daemon's configuration reports all of its faults at once, including these.
-  program.hook('preAction', (_, command) => {
-    if (command.name() === 'serve') return;
-    refuseEmpty(command);
-    if (command.options.some(({ long }) => long === '--namespace')) {
-      const given: unknown = command.getOptionValue('namespace');
-      const { value } = settingOf(cli, 'namespace', typeof given === 'string' ? given : undefined);
-      command.setOptionValue('currentNamespace' satisfies keyof NamespaceOptions, value);
-    }
-  });
+  program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
   return program;
 }
 

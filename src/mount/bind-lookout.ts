@@ -74,24 +74,24 @@ export class BindLookout implements ForeignBinds, Disposable {
     if (this.#timer !== undefined || this.#isServing || this.#waiting.length === 0) return;
     const { clock, slices } = this.#options;
     const pause = this.#isCurrent() ? 0 : this.#lastBegan + LOOK_PAUSE_MS - clock.monotonic();
-    const serve = () => {
+    if (pause <= 0) {
+      void slices.run(this.#serving());
+      return;
+    }
+    this.#timer = clock.after(pause, () => {
       this.#timer = undefined;
-      this.#isServing = true;
-      void slices.runLast(this.#serving());
-    };
-    if (pause <= 0) serve();
-    else this.#timer = clock.after(pause, serve);
+      void slices.run(this.#serving());
+    });
   }
 
   *#serving(): Steps<void> {
+    this.#isServing = true;
     try {
-      // Nothing waits after a disposal.
-      while (this.#waiting.length > 0) {
+      do {
         const batch = this.#waiting.splice(0);
         if (yield* this.looking()) for (const work of batch) yield* work();
         else this.#waiting.unshift(...batch);
-        if (!this.#isCurrent()) break;
-      }
+      } while (this.#waiting.length > 0 && this.#isCurrent());
     } finally {
       this.#isServing = false;
     }

@@ -29,7 +29,7 @@ describe('a manifest with Pods in it', () => {
 
   test.each([
     ['apply', ''],
-    ['apply', '[]\n', '-o', 'json'],
+    ['apply', 'apiVersion: v1\nitems: []\nkind: List\nmetadata: {}\n', '-o', 'yaml'],
     ['delete', ''],
   ])('%s of a List of Pods: nothing is done, and it says what to do instead', async (command, stdout, ...flags) => {
     const items = ['prod', 'test'].map((name) => `{apiVersion: v1, kind: Pod, metadata: {name: ${name}}}`).join(', ');

@@ -35,7 +35,7 @@ describe('apply', () => {
       'x',
       ', resourceVersion: "4711", uid: u, creationTimestamp: "2026-11-23T19:24:08Z"',
     );
-    expect(await apply(foreign, '--dry-run')).toBe('secret/moved created (dry run)\n');
+    expect(await apply(foreign, '--dry-run')).toBe('secret/moved created (server dry run)\n');
     expect(await apply(foreign)).toBe('secret/moved created\n');
     const { code, stderr } = await shell.runWithInput(foreign, 'apply', '-f', '-');
     expect(code).toBe(1);
@@ -57,13 +57,16 @@ describe('apply', () => {
     expect(await shell.output('apply', '-f', file)).toBe('secret/a unchanged\nconfigmap/settings unchanged\n');
     expect(await apply(secret('a', 'other'))).toBe('secret/a configured\n');
     expect(await apply(secret('a', 'other'), '-o', 'name')).toBe('secret/a\n');
-    expect(JSON.parse(await apply(secret('a', 'third'), '-o', 'json'))).toEqual([
-      { kind: 'Secret', namespace: 'default', name: 'a', outcome: 'configured' },
-    ]);
+    expect(JSON.parse(await apply(secret('a', 'third'), '-o', 'json'))).toMatchObject({
+      kind: 'Secret',
+      metadata: { name: 'a', namespace: 'default', uid: expect.stringMatching(/./) },
+      data: { password: Buffer.from('third').toString('base64') },
+    });
   });
 
   test('a dry run stores nothing', async () => {
-    expect(await apply(secret('dry'), '--dry-run')).toBe('secret/dry created (dry run)\n');
+    expect(await apply(secret('dry'), '--dry-run=server')).toBe('secret/dry created (server dry run)\n');
+    expect(await apply(secret('dry'), '--dry-run=client')).toBe('secret/dry valid (dry run)\n');
     expect((await shell.run('get', 'secret', 'dry')).code).toBe(1);
   });
 

@@ -1,103 +1,121 @@
 import type { Command } from 'commander';
-import { hasCode } from '../../base/errors.ts';
+import { orThrow } from '../../base/parsed.ts';
 import type { Declared } from '../../objects/declared.ts';
-import { describeRef, type ObjectKind, refOf } from '../../objects/object.ts';
+import { refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
-import { mergeRequest } from '../../rpc/lantern/object-messages.ts';
 import { callsInOrder, dependsOn } from '../calls-in-order.ts';
+import { applyObject, namingObject } from '../changing/apply-object.ts';
+import { type ResultOptions, Results, resultOption } from '../changing/results.ts';
 import { type Cli, withExamples } from '../command.ts';
-import { PARTLY_FAILED } from '../exit.ts';
-import { nameOfKind } from '../kinds.ts';
-import { readObject } from '../objects/collect-objects.ts';
-import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
-import { CURRENT, namespaceOption, outputOption } from '../options.ts';
-import { formatJson } from '../output/structured.ts';
+import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { nameOfKind, selectorOf } from '../kinds.ts';
+import { addManifestOptions, type ManifestOptions, readSelectedObjects } from '../objects/read-objects.ts';
+import { DRY_RUN_REMARKS, dryRunOption, namespaceOption, selectorOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = ManifestOptions & {
-  readonly dryRun: boolean;
-  readonly output?: 'name' | 'json';
-};
-
-type Answer = {
-  readonly kind: ObjectKind;
-  readonly namespace: string;
-  readonly name: string;
-  readonly outcome: string;
-};
+type Options = ManifestOptions &
+  ResultOptions & { readonly prune: boolean; readonly selector?: string; readonly all: boolean };
 
 /** Reads and checks every file before the first object is stored. The store merges (`mergedObject`). */
 export function applyCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern apply -f secret.yaml',
     'lantern apply -f manifests/ -f more.yaml -n team-a',
-    'lantern apply -k overlays/test',
+    'lantern apply -k overlays/test --dry-run=server -o yaml',
+    'lantern apply -f manifests/ --prune -l app=shop',
     'generate-secret | lantern apply -f -',
   ]);
   addManifestOptions(command)
-    .option('--dry-run', 'let the daemon validate the objects without storing them', false)
-    .addOption(namespaceOption(`namespace of objects without one ${CURRENT}`))
-    .addOption(outputOption('name', 'json'))
+    .addOption(
+      dryRunOption(
+        'store nothing; "server" (also if no mode is given) lets the daemon validate and merge, "client" only checks ' +
+          'the manifests and needs no daemon',
+        'server',
+      ),
+    )
+    .addOption(selectorOption())
+    .option('--prune', 'delete what apply made, these manifests lack, and -l or --all selects', false)
+    .option('--all', 'with --prune: all objects of the namespaces in the manifests', false)
+    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
+    .addOption(resultOption())
     .addHelpText('after', `\n${HOW_IT_MERGES}`)
     .action(async (options: Options) => {
-      const objects = await readObjects(cli, options);
-      await withDaemon(cli, command, (daemon) => applyAll(cli, daemon, objects, options));
+      checkPruning(options);
+      const objects = await readSelectedObjects(cli, options);
+      const allWell = await applyAll(cli, command, objects, options);
+      if (!allWell && options.prune) cli.terminal.complain('lantern: nothing was pruned because of these objects');
+      const isPruned = !allWell || !options.prune || (await prune(cli, command, objects, options));
+      if (!allWell || !isPruned) throw PARTLY_FAILED;
     });
 }
 
 const HOW_IT_MERGES = [
   'An object that exists is merged, as with kubectl: what the last manifest set and',
   'this one does not is removed, and so is what this one sets to null. What others',
-  'set stays.',
+  'set stays. With -l, objects of the manifests that do not match are left out.',
 ].join('\n');
 
-async function applyAll(
+function checkPruning({ prune, selector, all }: Options): void {
+  if (selector !== undefined && all) throw wrongUsage('-l and --all cannot be combined');
+  if (all && !prune) throw wrongUsage('--all needs --prune: all objects of the manifests are applied anyway');
+  if (!prune || selector !== undefined || all) return;
+  throw wrongUsage(
+    '--prune deletes what the manifests lack: choose from which objects, with -l SELECTOR or with --all',
+  );
+}
+
+async function applyAll(cli: Cli, command: Command, objects: readonly Declared[], options: Options): Promise<boolean> {
+  const results = new Results(cli.terminal, options);
+  const allWell =
+    options.dryRun === 'client'
+      ? await checkAll(cli, objects, results)
+      : await withDaemon(cli, command, (daemon) => storeAll(cli, daemon, objects, results, options));
+  await results.end();
+  return allWell;
+}
+
+async function checkAll({ terminal }: Cli, objects: readonly Declared[], results: Results): Promise<boolean> {
+  // Loads the schemas of volumes, which the daemon applies otherwise.
+  const { admitObject } = await import('../../spec/admit-object.ts');
+  return await forEach(terminal, objects, async (object) => {
+    try {
+      results.add(orThrow(admitObject(object.draft)), 'valid');
+    } catch (error) {
+      throw namingObject(error, object);
+    }
+  });
+}
+
+async function storeAll(
   cli: Cli,
   daemon: LanternClient,
   objects: readonly Declared[],
-  options: Options,
-): Promise<void> {
-  const answers: Answer[] = [];
-  const allWell = await callsInOrder(cli.terminal, objects, {
-    call: async (object) => {
-      return await applyOne(cli, daemon, object, options.dryRun).catch((error: unknown) => {
-        throw namingObject(error, object);
-      });
-    },
-    tell: (answer) => {
-      answers.push(answer);
-      if (options.output !== 'json') cli.terminal.print(lineFor(answer, options));
-    },
+  results: Results,
+  { dryRun }: Options,
+): Promise<boolean> {
+  const asked = { dryRun: dryRun !== 'none', withData: results.withData };
+  return await callsInOrder(cli.terminal, objects, {
+    call: (object) => applyObject(cli, daemon, object, asked),
+    tell: ({ object, outcome }) => results.add(object, outcome),
     follows: (object, earlier) => dependsOn(refOf(object.draft), refOf(earlier.draft)),
   });
-  if (options.output === 'json') cli.terminal.print(formatJson(answers));
-  if (!allWell) throw PARTLY_FAILED;
 }
 
-async function applyOne(cli: Cli, daemon: LanternClient, declared: Declared, dryRun: boolean): Promise<Answer> {
-  const { signal } = cli;
-  const { draft } = declared;
-  const { resourceVersion, ...metadata } = draft.metadata;
-  const request = { ...mergeRequest(declared), dryRun };
-  const { outcome } = await daemon.objects.apply(request, { signal }).catch(async (error: unknown) => {
-    if (resourceVersion === undefined || !hasCode(error, 'aborted')) throw error;
-    if ((await readObject(daemon, refOf(draft), signal)) !== undefined) throw error;
-    // The object was deleted, or its manifest comes from another cluster. Create it, as kubectl does.
-    const creation = mergeRequest({ ...declared, draft: { ...draft, metadata } });
-    return await daemon.objects.apply({ ...creation, dryRun, createOnly: true }, { signal });
-  });
-  const { namespace, name } = metadata;
-  return { kind: draft.kind, namespace, name, outcome: outcome.toLowerCase() };
-}
-
-/** Faults name fields. With several objects the error must name the object too. */
-function namingObject(error: unknown, { draft }: Declared): unknown {
-  const what = `apply ${describeRef(refOf(draft))}`;
-  return hasCode(error, 'invalid-argument') && !error.message.startsWith(`${what}: `) ? error.within(what) : error;
-}
-
-function lineFor(answer: Answer, options: Options): string {
-  const name = `${nameOfKind(answer.kind).singular}/${answer.name}`;
-  if (options.output === 'name') return name;
-  return `${name} ${answer.outcome}${options.dryRun ? ' (dry run)' : ''}`;
+/** Asks the daemon also with --dry-run=client: only it knows what there is. */
+async function prune(cli: Cli, command: Command, declared: readonly Declared[], options: Options): Promise<boolean> {
+  const { pruneObjects } = await import('../changing/prune-objects.ts');
+  const { output, dryRun, selector } = options;
+  const isText = output === undefined || output === 'name';
+  return await withDaemon(cli, command, (daemon) =>
+    pruneObjects(cli, daemon, declared, {
+      isSelected: selectorOf(selector),
+      isDryRun: dryRun !== 'none',
+      tell: ({ kind, name }) => {
+        const object = `${nameOfKind(kind).singular}/${name}`;
+        const line = output === 'name' ? object : `${object} pruned${DRY_RUN_REMARKS[dryRun]}`;
+        if (isText) cli.terminal.print(line);
+        else cli.terminal.complain(line);
+      },
+    }),
+  );
 }

@@ -4,9 +4,6 @@ import { invalid } from '../../base/errors.ts';
 import { nameSuffix } from '../../objects/kustomize/name-suffix.ts';
 import type { ObjectDraft } from '../../objects/object.ts';
 import { DOCKER_CONFIG_KEY, problemOfTlsPair, registryConfig } from '../../objects/secret-types.ts';
-import { type Cli, defineCommand, withExamples } from '../command.ts';
-import { wrongUsage } from '../exit.ts';
-import { readBytes } from '../input-files.ts';
 import {
   addCreateOptions,
   addPlainCreateOptions,
@@ -17,12 +14,18 @@ import {
   readableArgument,
   readValues,
   type ValueOptions,
-} from '../objects/create-object.ts';
-import { collect, durationArgument, type NamespaceOptions, namespaceOption } from '../options.ts';
+} from '../changing/create-object.ts';
+import { type ResultOptions, resultOption } from '../changing/results.ts';
+import { type Cli, defineCommand, IF_NONE_IS_NAMED, withExamples } from '../command.ts';
+import { wrongUsage } from '../exit.ts';
+import { readBytes } from '../input-files.ts';
+import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
+import { collect, dryRunOption, durationArgument, namespaceOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 export function createCommand(command: Command, cli: Cli): void {
   withExamples(command, [
+    'lantern create -f secret.yaml',
     'lantern create secret generic db-user-pass --from-file=./username.txt --from-file=./password.txt',
     'lantern create secret tls web --cert=tls.crt --key=tls.key',
     'lantern create configmap settings --from-literal=colour=blue --dry-run=client -o yaml',
@@ -30,7 +33,8 @@ export function createCommand(command: Command, cli: Cli): void {
     .addCommand(createSecretCommand(cli))
     .addCommand(createConfigMapCommand(cli))
     .addCommand(createServiceAccountCommand(cli))
-    .addCommand(createTokenCommand(cli));
+    .addCommand(createTokenCommand(cli))
+    .addCommand(createManifestsCommand(cli), { isDefault: true });
 }
 
 /** As with kubectl, values that are not UTF-8 go to binaryData. */
@@ -51,7 +55,7 @@ function createConfigMapCommand(cli: Cli): Command {
 function configMapDraft(
   name: string,
   values: ReadonlyMap<string, Uint8Array>,
-  { appendHash, currentNamespace: namespace }: CreateOptions,
+  { appendHash, namespace = 'default' }: CreateOptions,
 ): ObjectDraft {
   const texts = [...values].filter(([, value]) => isUtf8(value));
   const data = new Map(texts.map(([key, value]) => [key, Buffer.from(value).toString('utf8')]));
@@ -160,7 +164,7 @@ function secretDraft(
   name: string,
   type: string,
   data: ReadonlyMap<string, Uint8Array>,
-  { appendHash, currentNamespace: namespace }: CreateOptions,
+  { appendHash, namespace = 'default' }: CreateOptions,
 ): ObjectDraft {
   const fullName = appendHash ? `${name}-${nameSuffix({ kind: 'Secret', name, type, data })}` : name;
   const metadata = { name: fullName, namespace, labels: new Map(), annotations: new Map() };
@@ -176,13 +180,14 @@ function createServiceAccountCommand(cli: Cli): Command {
     .alias('sa')
     .argument('<NAME>', 'name of the ServiceAccount');
   return addPlainCreateOptions(command).action(async (name: string, options: PlainCreateOptions) => {
-    const metadata = { name, namespace: options.currentNamespace, labels: new Map(), annotations: new Map() };
+    const metadata = { name, namespace: options.namespace ?? 'default', labels: new Map(), annotations: new Map() };
     const body = { secrets: [], imagePullSecrets: [], automountServiceAccountToken: undefined };
     await createObject(cli, command, { kind: 'ServiceAccount', metadata, ...body }, options);
   });
 }
 
-type TokenOptions = NamespaceOptions & {
+type TokenOptions = {
+  readonly namespace?: string;
   readonly audience?: readonly string[];
   readonly duration?: number;
   readonly boundObjectKind?: 'Pod';
@@ -203,7 +208,7 @@ function createTokenCommand(cli: Cli): Command {
     .option('--bound-object-uid <UID>', 'UID of the object to bind the token to')
     .addOption(namespaceOption())
     .action(async (name: string, options: TokenOptions, command: Command) => {
-      const { currentNamespace: namespace, audience = [], duration } = options;
+      const { namespace = '', audience = [], duration } = options;
       const request = {
         namespace,
         serviceAccountName: name,
@@ -224,4 +229,33 @@ function podOf({ boundObjectKind: kind, boundObjectName: podName, boundObjectUid
     throw wrongUsage('--bound-object-kind, --bound-object-name and --bound-object-uid must be set together');
   }
   return { podName, podUid };
+}
+
+type FileOptions = ManifestOptions & ResultOptions;
+
+/** For `create -f FILE`. */
+function createManifestsCommand(cli: Cli): Command {
+  const command = defineCommand(IF_NONE_IS_NAMED, 'Create what manifests declare. The word may be left out.', [
+    'lantern create -f secret.yaml',
+  ])
+    // For a better message about a mistaken command.
+    .argument('[WORD...]')
+    .usage('[options]');
+  return addManifestOptions(command)
+    .addOption(dryRunOption('store nothing; "client" needs no daemon, "server" lets the daemon validate'))
+    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
+    .addOption(resultOption())
+    .action(async ([word]: readonly string[], options: FileOptions) => {
+      const create = command.parent;
+      if (word !== undefined) throw wrongUsage(problemOf(word, create));
+      if (options.filename === undefined && options.kustomize === undefined) create?.help({ error: true });
+      // Loads parsers and schemas, which the other commands do not need.
+      const { createFromManifests } = await import('../changing/store-manifests.ts');
+      await createFromManifests(cli, command, await readObjects(cli, options), options);
+    });
+}
+
+function problemOf(word: string, create: Command | null): string {
+  const isKnown = create?.commands.some((one) => [one.name(), ...one.aliases()].includes(word)) ?? false;
+  return isKnown ? `flags must come after "create ${word}"` : `unknown command '${word}'; see "lantern create --help"`;
 }

@@ -4,10 +4,10 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED } from '../exit.ts';
-import { listKinds, nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
+import { nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { fetchEvents } from '../objects/show-events.ts';
-import { type NamespaceOptions, namespaceOption } from '../options.ts';
+import { KINDS_HELP, namespaceOption } from '../options.ts';
 import {
   describeConfigMap,
   describeProjectedVolume,
@@ -16,6 +16,8 @@ import {
   describeUnitCredentials,
 } from '../output/describe-object.ts';
 import { withDaemon } from '../with-daemon.ts';
+
+type Options = { readonly namespace?: string };
 
 /** kubectl prints two empty lines between objects. */
 const BETWEEN = '\n\n\n';
@@ -27,9 +29,9 @@ export function describeCommand(command: Command, cli: Cli): void {
     'lantern describe secrets/db-user-pass configmap/settings',
     'lantern describe sa,projectedvolumes -n team-a',
   ])
-    .argument('<KIND [NAME]|KIND/NAME...>', listKinds())
+    .argument('<KIND [NAME]|KIND/NAME...>', KINDS_HELP)
     .addOption(namespaceOption())
-    .action(async (words: readonly string[], { currentNamespace: namespace }: NamespaceOptions) => {
+    .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
       const wanted = parseSelections(words).flatMap(oneByOne);
       await withDaemon(cli, command, async (daemon) => {
         const describer = new Describer(cli, daemon, namespace);

@@ -4,10 +4,11 @@ import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { KIND_NAMES } from '../kinds.ts';
 import { type EventQuery, type EventView, showEvents } from '../objects/show-events.ts';
-import { type NamespaceOptions, namespaceOption, outputOption } from '../options.ts';
+import { namespaceOption, outputOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = NamespaceOptions & {
+type Options = {
+  readonly namespace?: string;
   readonly allNamespaces: boolean;
   readonly for?: string;
   readonly types?: ReadonlySet<string>;
@@ -30,7 +31,7 @@ export function eventsCommand(command: Command, cli: Cli): void {
     .option('--no-headers', 'do not print headings')
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
     .action(async (options: Options) => {
-      const namespace = options.allNamespaces ? '' : options.currentNamespace;
+      const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
       const view: EventView = {
         query: { namespace, ...parseInvolved(options.for) },
         types: options.types,

@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander';
+import { IF_NONE_IS_NAMED } from '../command.ts';
 
 /** A command line before the word to complete. */
 export type CommandLine = {
@@ -48,9 +49,14 @@ function findChild(command: Command, word: string): Command | undefined {
   return command.commands.find((child) => child.name() === word || child.aliases().includes(word));
 }
 
-/** Options of the command and of those above it. */
+/** Options of the command, of the one below it that need not be named, and of those above it. */
 export function optionsOf(command: Command): readonly Option[] {
-  return [...command.options, ...(command.parent === null ? [] : optionsOf(command.parent))];
+  const above = command.parent === null ? [] : optionsOf(command.parent);
+  return [...command.options, ...(unnamedBelow(command)?.options ?? []), ...above];
+}
+
+export function unnamedBelow(command: Command): Command | undefined {
+  return command.commands.find((below) => below.name() === IF_NONE_IS_NAMED);
 }
 
 /** The last value given for the flag, such as `--namespace`. */

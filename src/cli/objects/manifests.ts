@@ -5,7 +5,6 @@ import { type ManifestDocument, parseManifest } from '../../objects/manifest/par
 import { parseYamlDocuments } from '../../objects/manifest/yaml.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
 import { inFile, nameOfFile, readText } from '../input-files.ts';
-import type { NamespaceOptions } from '../options.ts';
 import { printable } from '../output/text.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -26,12 +25,12 @@ export type Manifests = { readonly objects: readonly Declared[]; readonly pods: 
  */
 export async function readManifests(
   files: readonly string[],
-  { namespace, currentNamespace }: NamespaceOptions,
+  namespace: string | undefined,
   terminal: Terminal,
 ): Promise<Manifests> {
   const sources: DocumentSource[] = [];
   for (const file of files) {
-    const documents = parseManifest(await readText(file, terminal), { defaultNamespace: currentNamespace });
+    const documents = parseManifest(await readText(file, terminal), { defaultNamespace: namespace ?? 'default' });
     sources.push({ place: file, documents });
   }
   return sortDocuments(sources, namespace, terminal);

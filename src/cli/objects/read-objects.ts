@@ -1,19 +1,22 @@
 import { type Command, Option } from 'commander';
 import { invalid } from '../../base/errors.ts';
+import { orThrow } from '../../base/parsed.ts';
 import type { Declared } from '../../objects/declared.ts';
 import { SUFFIX_RULES, type SuffixRule } from '../../objects/kustomize/name-suffix.ts';
+import { parseLabelSelector } from '../../objects/label-selector.ts';
 import { podFieldFaults } from '../../spec/pod/pod-fields.ts';
 import type { Cli } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { inFile, manifestFiles } from '../input-files.ts';
-import { filenameOption, type NamespaceOptions } from '../options.ts';
+import { filenameOption } from '../options.ts';
 import type { Manifests, PodDocument } from './manifests.ts';
 
-export type ManifestOptions = NamespaceOptions & {
+export type ManifestOptions = {
   readonly filename?: readonly string[];
   readonly recursive: boolean;
   readonly kustomize?: string;
   readonly suffixHash: SuffixRule;
+  readonly namespace?: string;
 };
 
 export function addManifestOptions(command: Command): Command {
@@ -47,6 +50,19 @@ export async function readObjects(cli: Cli, options: ManifestOptions): Promise<r
   return objects;
 }
 
+/** As with kubectl, -l chooses among the objects of the manifests. */
+export async function readSelectedObjects(
+  cli: Cli,
+  { selector, ...options }: ManifestOptions & { readonly selector?: string },
+): Promise<readonly Declared[]> {
+  if (selector === undefined) return await readObjects(cli, options);
+  if (selector.trim() === '') throw wrongUsage('an empty selector matches all objects; leave it out');
+  const isSelected = orThrow(parseLabelSelector(selector, '--selector'));
+  const selected = (await readObjects(cli, options)).filter(({ draft }) => isSelected(draft.metadata.labels));
+  if (selected.length === 0) cli.terminal.complain('lantern: -l selects no object of the manifests');
+  return selected;
+}
+
 const ONLY_PODS = 'no objects beside the Pods; to mount what the Pods use, run "lantern pod mount -f FILE ROOT"';
 
 /** Checks only for misspelt fields. The Pods are not mounted, so no later check finds these. */
@@ -62,14 +78,14 @@ function checkFields(pods: readonly PodDocument[]): void {
 
 /** Throws `wrongUsage` unless exactly one of -f and -k is given. */
 export async function readFilesOrKustomization(cli: Cli, options: ManifestOptions): Promise<Manifests> {
-  const { filename, kustomize, suffixHash } = options;
+  const { filename, kustomize, namespace, suffixHash } = options;
   if (filename !== undefined && kustomize !== undefined) throw wrongUsage('-f and -k cannot be combined');
   // Loads parsers and schemas, which `lantern delete secret NAME` does not need.
   if (kustomize !== undefined) {
     const { readKustomization } = await import('./kustomize.ts');
-    return readKustomization(cli, kustomize, options, suffixHash);
+    return readKustomization(cli, kustomize, namespace, suffixHash);
   }
   if (filename === undefined) throw wrongUsage('one of -f FILE and -k DIR is required');
   const { readManifests } = await import('./manifests.ts');
-  return readManifests(await manifestFiles(filename, options.recursive), options, cli.terminal);
+  return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
 }

@@ -48,9 +48,9 @@ async function mountPatiently(
 }
 
 /** An empty namespace means all. */
-export function listPods(daemon: LanternClient, namespace: string, signal: AbortSignal): Promise<Pod[]> {
+export function listPods(cli: Cli, daemon: LanternClient, namespace: string): Promise<Pod[]> {
   return allPages(
-    (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal }),
+    (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal: cli.signal }),
     (page) => page.pods,
   );
 }

@@ -21,11 +21,19 @@ export function parseJsonPatch(raw: unknown): Parsed<JsonPatch> {
   return parseBy(z.array(operation).max(MAX_OPERATIONS), raw);
 }
 
-/** As in kustomize, `replace` also creates a member. A fault's field is the operation, `[2]`; values are not quoted. */
-export function applyJsonPatch(document: unknown, patch: JsonPatch): Parsed<unknown> {
+/**
+ * As in kustomize, `replace` also creates a member; as in the RFC and an API server, it does not with `isStrict`. A
+ * fault's field is the operation, `[2]`; values are not quoted.
+ */
+export function applyJsonPatch(
+  document: unknown,
+  patch: JsonPatch,
+  { isStrict = false }: { readonly isStrict?: boolean } = {},
+): Parsed<unknown> {
   let now = document;
   for (const [at, step] of patch.entries()) {
     try {
+      if (isStrict && step.op === 'replace') valueAt(now, stepsOf(step.path));
       now = apply(now, step);
     } catch (error) {
       if (!(error instanceof Inapplicable)) throw error;

@@ -16,7 +16,7 @@ const FOLDERS = `
   config
   rpc rpc/transport rpc/csi rpc/docker rpc/lantern rpc/systemd
   operations operations/doctor
-  cli/output cli cli/objects cli/pods cli/exec cli/moving cli/completion cli/commands
+  cli/output cli cli/objects cli/changing cli/pods cli/exec cli/moving cli/completion cli/commands
 `
   .trim()
   .split(/\s+/);
@@ -95,9 +95,7 @@ function wrongImports({ path, imports }: SourceFile): string[] {
     .map((imported) => `${path} imports ${imported}`);
 }
 
-/**
- * The files of one cycle, first and last the same; empty without any. Imports of types count: they tie readers as well.
- */
+/** The files of one cycle, first and last the same; empty without any. Imports of types count: they tie readers as well. */
 function findCycle(all: readonly SourceFile[]): readonly string[] {
   const importsByPath = new Map(all.map(({ path, imports }) => [path, imports]));
   const finished = new Set<string>();

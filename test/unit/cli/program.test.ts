@@ -9,13 +9,16 @@ import { RecordedTerminal } from '../../support/suite/recorded-terminal.ts';
 
 /** By heading, in the order of the help. */
 const GROUPS = {
-  Objects: ['get', 'describe', 'create', 'apply', 'edit', 'delete', 'kustomize'],
+  Objects: [
+    ...['get', 'describe', 'create', 'apply', 'diff', 'edit', 'patch', 'label', 'annotate', 'replace', 'delete'],
+    'kustomize',
+  ],
   Volumes: ['mount', 'unmount', 'volumes', 'volume', 'refresh', 'render'],
   Pods: ['pod', 'env', 'exec', 'registry-auth'],
   Events: ['watch', 'events'],
   Daemon: ['serve', 'health', 'doctor', 'jwks', 'rotate-signing-key'],
   Store: ['export', 'import', 'backup', 'restore', 'rekey'],
-  Settings: ['config', 'completion', 'version', 'help'],
+  Settings: ['completion', 'version', 'help'],
 };
 const COMMANDS = Object.values(GROUPS)
   .flat()
@@ -192,7 +195,7 @@ describe('wrong usage', () => {
     ['get secrets --socket=', /^--socket must not be empty/],
     ['create cm x --from-literal a=\uFFFD', /--from-literal has bytes that are not UTF-8.*--from-file/],
     ['create secret docker-registry x --docker-username u --docker-password \uFFFD', /^--docker-password has bytes/],
-    ['create cm x --dry-run=never', /Allowed choices are client, server/],
+    ['create cm x --dry-run=never', /Allowed choices are none, client, server/],
     ['describe pods', /there is no resource type "pods"/],
     ['edit secret', /^specify one object to edit$/],
     ['edit secret a b', /^specify one object to edit$/],

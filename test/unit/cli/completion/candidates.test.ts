@@ -9,7 +9,6 @@ const cli = { terminal: new RecordedTerminal(), environment: {}, user: { uid: 0 
 
 /** Names say what was asked for. */
 const NAMES: KnownNames = {
-  currentNamespace: 'default',
   objects: async ({ kind }, namespace) => [`${kind}@${namespace}`],
   namespaces: async () => ['team-a'],
   volumes: async (namespace) => [`volume@${namespace}`],
@@ -50,7 +49,20 @@ test.each<[string, string[]]>([
   ['pod mount ', ['<directories>']],
   ['create token ', ['ServiceAccount@default']],
   ['create cm ', []],
-  ['create sa x --dry-run ', ['client', 'server']],
+  ['create sa x --dry-run ', ['none', 'client', 'server']],
+  ['create -f ', ['<files>']],
+  ['create -k ', ['<directories>']],
+  ['apply --dry-run=', ['--dry-run=none', '--dry-run=client', '--dry-run=server']],
+  ['apply -o ', ['name', 'yaml', 'json', 'jsonpath=']],
+  ['delete secret --cascade ', ['background', 'orphan', 'foreground', 'true', 'false']],
+  ['label cm ', ['ConfigMap@default']],
+  ['label -n x secret/', ['secret/Secret@x']],
+  ['annotate sa -n x a ', ['ServiceAccount@x']],
+  ['patch secret ', ['Secret@default']],
+  ['patch secret x --type ', ['merge', 'json', 'strategic']],
+  ['patch secret x --patch-file ', ['<files>']],
+  ['replace -f ', ['<files>']],
+  ['diff -k ', ['<directories>']],
   ['serve --isolation ', ['namespace', 'volume']],
   ['serve --key-file ', ['<files>']],
   ['events --types ', ['Normal', 'Warning']],
@@ -60,13 +72,14 @@ test.each<[string, string[]]>([
   ['exec -f x -- ', ['<commands>']],
   ['exec -f x -- a -', ['<files>']],
   ['help pod ', ['mount', 'unmount', 'status', 'help']],
-  ['config set ', ['namespace', 'socket']],
-  ['config set namespace ', ['team-a']],
-  ['config set socket ', ['<files>']],
-  ['config unset ', ['namespace', 'socket']],
   ['nope ', []],
 ])('lantern %s', async (line, expected) => {
   expect(await completionOf(line)).toEqual(expected);
+});
+
+test('flags of a command that need not be named are offered, but not behind another', async () => {
+  expect(await completionOf('create -')).toContain('--kustomize');
+  expect(await completionOf('create secret tls x -')).not.toContain('--kustomize');
 });
 
 test('flags are offered once, unless they can be repeated', async () => {

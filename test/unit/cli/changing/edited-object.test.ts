@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { editorOf, manifestIn, parseEdited, textToEdit } from '../../../../src/cli/objects/edited-object.ts';
+import { editorOf, manifestIn, parseEdited, textToEdit } from '../../../../src/cli/changing/edited-object.ts';
 import type { StoredObject } from '../../../../src/objects/object.ts';
 
 const ORIGINAL: StoredObject = {

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { invalid, toLanternError } from '../../base/errors.ts';
 import { orThrow } from '../../base/parsed.ts';
 import { parseEnvFile } from '../../objects/env-names.ts';
@@ -12,14 +12,15 @@ import type { Cli } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { inFile, isDirectory, readBytes } from '../input-files.ts';
 import { nameOfKind } from '../kinds.ts';
-import { collect, type NamespaceOptions, namespaceOption, outputOption } from '../options.ts';
+import { collect, DRY_RUN_REMARKS, type DryRun, dryRunOption, namespaceOption, outputOption } from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
 import { formatJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-export type PlainCreateOptions = NamespaceOptions & {
-  readonly dryRun?: 'client' | 'server';
+export type PlainCreateOptions = {
+  readonly namespace?: string;
+  readonly dryRun: DryRun;
   readonly output?: 'yaml' | 'json' | 'name';
 };
 
@@ -32,14 +33,7 @@ export function addCreateOptions(command: Command): Command {
 
 export function addPlainCreateOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option(
-        '--dry-run [MODE]',
-        'do not store the object; "client" needs no daemon, "server" lets the daemon validate it',
-      )
-        .choices(['client', 'server'])
-        .preset('client'),
-    )
+    .addOption(dryRunOption('do not store the object; "client" needs no daemon, "server" lets the daemon validate it'))
     .addOption(namespaceOption())
     .addOption(outputOption('yaml', 'json', 'name'));
 }
@@ -82,11 +76,9 @@ function answerFor(object: ObjectDraft, options: PlainCreateOptions): string {
     case 'yaml':
       return printYaml(manifestOf(object, options));
     default:
-      return `${name} created${MODES[options.dryRun ?? 'none']}`;
+      return `${name} created${DRY_RUN_REMARKS[options.dryRun]}`;
   }
 }
-
-const MODES = { none: '', client: ' (dry run)', server: ' (server dry run)' } as const;
 
 /** Without -n the manifest of a dry run has no namespace, so that it can be applied to any. */
 function manifestOf(object: ObjectDraft, options: PlainCreateOptions): Record<string, unknown> {

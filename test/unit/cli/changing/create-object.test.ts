@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
-import { readValues, type ValueOptions } from '../../../../src/cli/objects/create-object.ts';
+import { readValues, type ValueOptions } from '../../../../src/cli/changing/create-object.ts';
 import { RecordedTerminal } from '../../../support/suite/recorded-terminal.ts';
 import { TempDir } from '../../../support/suite/temp-dir.ts';
 

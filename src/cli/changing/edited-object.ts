@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { type Fault, LanternError, toLanternError } from '../../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
-import { withoutNulls } from '../../objects/declared.ts';
+import { type Declared, withoutNulls } from '../../objects/declared.ts';
 import { parseManifest } from '../../objects/manifest/parse-manifest.ts';
 import type { ObjectDraft, StoredObject } from '../../objects/object.ts';
 import { printable } from '../output/text.ts';
@@ -27,13 +27,19 @@ export function manifestIn(text: string): string {
 
 /** Keeps the revision that was read unless the text has another: a concurrent change must not be overwritten. */
 export function parseEdited(manifest: string, original: StoredObject): Parsed<ObjectDraft> {
-  const { namespace, name, resourceVersion } = original.metadata;
+  const { namespace } = original.metadata;
   const documents = parseManifest(manifest, { defaultNamespace: namespace });
   if (!documents.ok) return documents;
   const [document, ...more] = documents.value;
   if (document === undefined || more.length > 0) return faulty([{ field: '', message: 'must be one object' }]);
   if (document.kind === 'other') return faulty([mustStay('kind', original.kind)]);
-  const whole = withoutNulls(document);
+  return changedObject(document, original);
+}
+
+/** Refuses another kind or name. Keeps the revision of `original`, like `parseEdited`. */
+export function changedObject(declared: Declared, original: StoredObject): Parsed<ObjectDraft> {
+  const { namespace, name, resourceVersion } = original.metadata;
+  const whole = withoutNulls(declared);
   if (!whole.ok) return whole;
   const draft = whole.value;
   const faults: Fault[] = [];
