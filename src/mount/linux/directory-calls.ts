@@ -3,7 +3,16 @@ import { arch, constants } from 'node:os';
 import koffi from 'koffi';
 import { LanternError, SystemCallError } from '../../base/errors.ts';
 import type { FileStamp, FileStatus, FileType } from '../../volume/file-system.ts';
-import { AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, checked, libc, OPENAT2, stampAt, statx } from './system-calls.ts';
+import {
+  AT_NO_AUTOMOUNT,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  checked,
+  libc,
+  OPENAT2,
+  stampAt,
+  statx,
+} from './system-calls.ts';
 
 /** Device and inode identify the file as long as it is held open. */
 export type EntryStatus = FileStatus & { readonly device: string; readonly inode: bigint };
@@ -30,7 +39,6 @@ export interface DirectoryCalls {
   stamp(directory: number, name: string): FileStamp | undefined;
 }
 
-const AT_REMOVEDIR = 0x200;
 const O_CLOEXEC = 0o2000000;
 
 /** RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS and RESOLVE_BENEATH. */

@@ -3,15 +3,13 @@ import {
   constants as fs,
   fstatSync,
   lstatSync,
-  mkdirSync,
   opendirSync,
   openSync,
-  rmdirSync,
   type Stats,
   unlinkSync,
 } from 'node:fs';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
-import { O_PATH } from './system-calls.ts';
+import { AT_REMOVEDIR, checked, libc, O_PATH, openEntry } from './system-calls.ts';
 
 /** Owns a descriptor and closes it only once: after that, its number may be another file's. */
 abstract class Opened implements Disposable {
@@ -48,12 +46,6 @@ export class OpenedParent extends Opened {
 
   /** Opens what is at the target, mounts included; undefined for nothing. `failed-precondition` for a symbolic link. */
   openExisting(): OpenedTarget | undefined {
-    try {
-      // Most targets do not exist yet, and this costs less than an open that fails.
-      if (lstatSync(this.path, { throwIfNoEntry: false }) === undefined) return undefined;
-    } catch (error) {
-      throw toLanternError(error, `look at the target "${this.target}"`);
-    }
     return this.#open('refuse link');
   }
 
@@ -68,13 +60,14 @@ export class OpenedParent extends Opened {
   }
 
   #open(mode: 'refuse link' | 'ignore link' | 'open link'): OpenedTarget | undefined {
-    let opened: OpenedTarget;
+    let fd: number | undefined;
     try {
-      opened = new OpenedTarget(openSync(this.path, O_PATH | fs.O_NOFOLLOW), this.target);
+      fd = openEntry(this.fd, this.name);
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
       throw toLanternError(error, `open the target "${this.target}"`);
     }
+    if (fd === undefined) return undefined;
+    const opened = new OpenedTarget(fd, this.target);
     if (mode === 'open link' || !opened.stats.isSymbolicLink()) return opened;
     opened[Symbol.dispose]();
     if (mode === 'refuse link') throw symbolicLinkAt(this.target);
@@ -87,7 +80,7 @@ export class OpenedParent extends Opened {
    */
   createDirectory(): OpenedTarget {
     try {
-      mkdirSync(this.path, 0o750);
+      checked(libc().mkdirat(this.fd, this.name, 0o750), 'mkdirat', this.name);
     } catch (error) {
       throw this.#notCreated(error);
     }
@@ -132,31 +125,26 @@ export class OpenedParent extends Opened {
 
   /** Removes an empty directory or file. Contents, links, mounts and devices stay. True if nothing is there now. */
   removeEmpty(): boolean {
-    return this.#remove(() => {
+    return this.#remove('directory or file');
+  }
+
+  /** The same where no publication is known: an empty file stays too, since it may be somebody's lock or marker. */
+  removeEmptyDirectory(): boolean {
+    return this.#remove('directory');
+  }
+
+  #remove(what: 'directory' | 'directory or file'): boolean {
+    try {
       try {
         // Most targets are directories.
-        rmdirSync(this.path);
+        checked(libc().unlinkat(this.fd, this.name, AT_REMOVEDIR), 'unlinkat', this.name);
       } catch (error) {
-        if (errnoOf(error) !== 'ENOTDIR') throw error;
+        if (what === 'directory' || errnoOf(error) !== 'ENOTDIR') throw error;
         const stats = lstatSync(this.path);
         if (!stats.isFile() || stats.size > 0) return false;
         unlinkSync(this.path);
       }
       return true;
-    });
-  }
-
-  /** The same where no publication is known: an empty file stays too, since it may be somebody's lock or marker. */
-  removeEmptyDirectory(): boolean {
-    return this.#remove(() => {
-      rmdirSync(this.path);
-      return true;
-    });
-  }
-
-  #remove(action: () => boolean): boolean {
-    try {
-      return action();
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'ENOENT') return true;

@@ -19,6 +19,7 @@ const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
 export const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
 export const AT_NO_AUTOMOUNT = 0x800;
 
 /** Opens a file for naming only. The same value on x86-64 and arm64, as is O_CLOEXEC. */
@@ -148,6 +149,18 @@ export function openDirectoryWithoutLinks(path: string): number {
     }
   }
   return fd;
+}
+
+const NAMING_ENTRY = Buffer.alloc(24);
+NAMING_ENTRY.writeUInt32LE(O_PATH | O_CLOEXEC | fs.O_NOFOLLOW, 0);
+
+/** Opens an entry of a directory for naming (O_PATH): a link itself, or what is mounted there. Undefined for nothing. */
+export function openEntry(directory: number, name: string): number | undefined {
+  const fd = libc().openat2(OPENAT2, directory, name, NAMING_ENTRY, NAMING_ENTRY.length);
+  if (fd >= 0) return fd;
+  const errno = koffi.errno();
+  if (errno === constants.errno.ENOENT) return undefined;
+  throw new SystemCallError(errno, 'openat2', name);
 }
 
 const OPEN_TREE_CLONE = 1;

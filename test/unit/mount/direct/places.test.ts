@@ -14,6 +14,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { describe, expect, test, vi } from 'vitest';
 import { writeFileCopy } from '../../../../src/mount/direct/sub-path.ts';
 import { DirectTargets, type DirectTargetsOptions, opennessOf } from '../../../../src/mount/direct/targets.ts';
+import { libc } from '../../../../src/mount/linux/system-calls.ts';
 import { TargetDirectories } from '../../../../src/mount/targets/target-directories.ts';
 import { TargetRoots } from '../../../../src/mount/targets/target-roots.ts';
 import { listTree } from '../../../support/host/list-tree.ts';
@@ -121,19 +122,22 @@ describe.runIf(isRoot)('directories that others can write to (needs root)', () =
   });
 });
 
-/** Lets something happen right after the next call of node:fs that makes a directory, or a file that was not there. */
-function after(call: 'mkdirSync' | 'openSync', happen: () => void): Disposable {
-  const original = fs[call] as (...values: unknown[]) => unknown;
+type Calls = Record<string, (...values: unknown[]) => unknown>;
+
+/** Lets something happen right after the next call that makes a directory, or a file that was not there. */
+function after(call: 'mkdirat' | 'openSync', happen: () => void): Disposable {
+  const calls = (call === 'mkdirat' ? libc() : fs) as unknown as Calls;
+  const original = calls[call];
   let isDone = false;
-  const spy = vi.spyOn(fs, call).mockImplementation(((...values: unknown[]) => {
-    const result = original(...values);
-    const isMaking = call === 'mkdirSync' || (Number(values[1]) & fs.constants.O_EXCL) !== 0;
+  const spy = vi.spyOn(calls, call).mockImplementation((...values) => {
+    const result = original?.(...values);
+    const isMaking = call === 'mkdirat' || (Number(values[1]) & fs.constants.O_EXCL) !== 0;
     if (isMaking && !isDone) {
       isDone = true;
       happen();
     }
     return result;
-  }) as never);
+  });
   syncBuiltinESMExports();
   return {
     [Symbol.dispose]: () => {
@@ -170,7 +174,7 @@ describe.runIf(isRoot)('what is exchanged right after it was made (needs root)',
     const before = openDescriptors();
     let planted: fs.Stats | undefined;
     {
-      using _ = after('mkdirSync', () => {
+      using _ = after('mkdirat', () => {
         renameSync(path, dir.at('moved'));
         plant(path, dir.at('full'));
         planted = lstatSync(path, { throwIfNoEntry: false });
