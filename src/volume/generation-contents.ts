@@ -96,6 +96,7 @@ type Files = GenerationContents['files'];
 
 /** Paths that are in only one of the two, or differ in bytes, mode or owner; in byte order. */
 export function* changedPaths(before: Files, after: Files): Steps<readonly string[]> {
+  if (before.size === 0) return [...after.keys()];
   // Files on disk may have other bytes the next time.
   const areFixed = filesOfPayloads.has(before) && filesOfPayloads.has(after);
   const known = areFixed ? latestChanges.get(before) : undefined;

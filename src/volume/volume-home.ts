@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { errnoOf, obstacleOf } from '../base/errors.ts';
 import type { Parsed } from '../base/parsed.ts';
 import { finish, type Steps } from '../base/steps.ts';
-import { removingTree, replaceFile, type VolumeFs } from './file-system.ts';
+import { createFile, removingTree, replaceFile, type VolumeFs } from './file-system.ts';
 import { DATA_DIRECTORY, INPUTS_FILE, RECORD_FILE, volumeDirectoryName } from './layout.ts';
 import {
   type KeptInputs,
@@ -13,6 +13,8 @@ import {
   serializeRecord,
   type VolumeRecord,
 } from './record.ts';
+
+const FILE_MODE = 0o600;
 
 type LoadedRecord =
   | { readonly ok: true; readonly value: VolumeRecord }
@@ -109,11 +111,14 @@ export class VolumeHome {
   #save(name: string, text: string | undefined): void {
     const bytes = text === undefined ? undefined : Buffer.from(text);
     const digest = bytes === undefined ? null : hash('sha256', bytes, 'hex');
-    if (this.#saved.get(name) === digest) return;
+    const saved = this.#saved.get(name);
+    if (saved === digest) return;
     this.#saved.delete(name);
     const path = `${this.#directory}/${name}`;
     try {
       if (bytes === undefined) this.#fs.unlink(path);
+      // Half of a first file is as good as none: nothing is published yet, or the inputs have to be sent again.
+      else if (saved === null) createFile(this.#fs, path, bytes, {}, FILE_MODE, 0);
       else replaceFile(this.#fs, path, bytes);
     } catch (error) {
       if (bytes !== undefined || errnoOf(error) !== 'ENOENT') throw error;

@@ -58,6 +58,26 @@ test('what is saved already costs no file system call', () => {
   expect(home.loadInputs()).toBeUndefined();
 });
 
+test('a crash at any call of the first save leaves no record that can be read, or the whole one', () => {
+  for (let dieAfter = 0, isDone = false; !isDone; dieAfter++) {
+    const { memory, home } = scene(2 + dieAfter);
+    home.create();
+    try {
+      home.saveRecord(RECORD);
+      isDone = true;
+    } catch (error) {
+      expect(error).toBeInstanceOf(Crash);
+    }
+    const after = scene(undefined, memory).home;
+    const found = after.loadRecord();
+    if (found.ok) expect(found.value).toEqual(RECORD);
+    else expect(isDone).toBe(false);
+    after.saveRecord(CHANGED);
+    expect(after.loadRecord()).toEqual({ ok: true, value: CHANGED });
+    expect(names(memory)).toEqual(['data', 'record.json']);
+  }
+});
+
 test('a crash at any call of a save leaves the old record or the new one, and is no obstacle to the next', () => {
   for (let dieAfter = 0, isDone = false; !isDone; dieAfter++) {
     const { memory, home } = scene();
