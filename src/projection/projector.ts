@@ -23,6 +23,8 @@ export interface Projector {
    * key, and `publish` would read, write and mount nothing new. Anything else has to be published.
    */
   republish(volumeId: string, requestKey: string): Published | undefined;
+  /** If not, a publish needs no key: its first repeat looks at the files, which is not the short way. */
+  isMounted(volumeId: string): boolean;
   /** `target` undefined: all targets of the volume. Unknown volumes and targets are not an error. */
   unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void>;
   /** Throws `not-found` for an unknown volume. */

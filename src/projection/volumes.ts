@@ -136,6 +136,10 @@ export class Volumes implements Projector, AsyncDisposable {
     return volume?.isRepeated(requestKey) === true ? volume : undefined;
   }
 
+  isMounted(volumeId: string): boolean {
+    return this.#volumes.get(volumeDirectoryName(volumeId))?.isMounted === true;
+  }
+
   async unpublish(request: UnpublishRequest, signal: AbortSignal): Promise<void> {
     await this.#at(this.#keyOf(request.volumeId)).unpublish(request, signal);
   }

@@ -41,7 +41,7 @@ export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOp
   return {
     async nodePublishVolume(request, signal) {
       // Everything that `readPublish` depends on, except for what this process never changes.
-      const key = requestKey('NodePublishVolume', request);
+      const key = projector.isMounted(request.volumeId) ? requestKey('NodePublishVolume', request) : undefined;
       if (key !== undefined && projector.republish(request.volumeId, key) !== undefined) return {};
       await projector.publish({ ...readPublish(request, host), requestKey: key }, signal);
       return {};

@@ -49,7 +49,7 @@ export function projectorService(
 function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMethods, 'mount' | 'unmount' | 'update'> {
   return {
     async mount(request, signal) {
-      const key = requestKey('Mount', request);
+      const key = projector.isMounted(request.volumeId) ? requestKey('Mount', request) : undefined;
       const repeated = key === undefined ? undefined : projector.republish(request.volumeId, key);
       if (repeated !== undefined) return { volume: volumeToWire(repeated.status) };
       const reading = new Reading();
