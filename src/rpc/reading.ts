@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { isAbsolute } from 'node:path';
 import { type Fault, invalid, type LanternError } from '../base/errors.ts';
 import { faulty, type Parsed, parsed } from '../base/parsed.ts';
+import { parseNamespace } from '../objects/names.ts';
 
 /** Collects the faults of a request, so that the answer has all of them. */
 export class Reading {
@@ -34,6 +35,11 @@ export class Reading {
   error(): LanternError {
     return invalid(this.#faults);
   }
+}
+
+/** Of a list or a watch. Empty text means all namespaces: undefined. */
+export function readNamespace(reading: Reading, namespace: string): string | undefined {
+  return namespace === '' ? undefined : reading.take(parseNamespace(namespace, 'namespace'));
 }
 
 /** The publisher checks where it may be. */

@@ -1,11 +1,10 @@
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
 import { INVOLVED_KINDS } from '../../objects/event.ts';
-import { parseNamespace } from '../../objects/names.ts';
 import type { EventFilter, EventLog, RecordedEvent } from '../../projection/events/event-log.ts';
 import type { Event as WireEvent } from '../generated/lantern/v1/Event.ts';
 import type { WatchEventsRequest__Output as FilterFields } from '../generated/lantern/v1/WatchEventsRequest.ts';
 import { checkPage, pageOf } from '../pages.ts';
-import { Reading } from '../reading.ts';
+import { Reading, readNamespace } from '../reading.ts';
 import type { EventsMethods } from '../services.ts';
 
 /** `host` is the name of this node. */
@@ -42,7 +41,7 @@ function readFilter(
   { namespace, involvedKind, involvedName }: Pick<FilterFields, 'namespace' | 'involvedKind' | 'involvedName'>,
 ): EventFilter {
   return {
-    namespace: namespace === '' ? undefined : reading.take(parseNamespace(namespace, 'namespace')),
+    namespace: readNamespace(reading, namespace),
     kind: reading.take(parseInvolvedKind(involvedKind, 'involved_kind')),
     name: involvedName === '' ? undefined : involvedName,
   };

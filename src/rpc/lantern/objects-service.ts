@@ -18,7 +18,7 @@ import type { Store, WatchFilter } from '../../stores/store.ts';
 import type { Object__Output as WireObject } from '../generated/lantern/v1/Object.ts';
 import type { ObjectReference__Output as WireReference } from '../generated/lantern/v1/ObjectReference.ts';
 import { checkPage, pageOf } from '../pages.ts';
-import { Reading } from '../reading.ts';
+import { Reading, readNamespace } from '../reading.ts';
 import type { ObjectsMethods } from '../services.ts';
 import { draftFromWire, objectToWire, parseApplyMode, parseKind, sizeOfObject } from './object-messages.ts';
 
@@ -156,11 +156,6 @@ function parseReference(wire: WireReference | null): ObjectRef {
   const name = reading.take(parseObjectName(wire.name, 'ref.name'));
   if (kind === undefined || namespace === undefined || name === undefined) throw reading.error();
   return { kind, namespace, name };
-}
-
-/** Empty text means all namespaces: undefined. */
-function readNamespace(reading: Reading, namespace: string): string | undefined {
-  return namespace === '' ? undefined : reading.take(parseNamespace(namespace, 'namespace'));
 }
 
 function parseRevision(text: string): Parsed<number> {

@@ -11,7 +11,7 @@ import { MAX_GROUP, parseVolumeId } from '../../spec/volume-spec.ts';
 import type { MountRequest__Output as MountRequest } from '../generated/lantern/v1/MountRequest.ts';
 import { MAX_USER } from '../limits.ts';
 import { checkPage, firstPage, lastKeyOf, pageOf } from '../pages.ts';
-import { parseTarget, Reading, requestKey } from '../reading.ts';
+import { parseTarget, Reading, readNamespace, requestKey } from '../reading.ts';
 import type { ProjectorMethods } from '../services.ts';
 import { readByteMap } from './object-messages.ts';
 import {
@@ -120,10 +120,10 @@ function volumeMethods(
 
     listVolumes(request) {
       const reading = new Reading();
-      if (request.namespace !== '') reading.take(parseNamespace(request.namespace, 'namespace'));
+      const namespace = readNamespace(reading, request.namespace);
       reading.take(checkPage(request));
       if (!reading.isGood) throw reading.error();
-      const rest = projector.listAfter(lastKeyOf(request.pageToken), request.namespace || undefined);
+      const rest = projector.listAfter(lastKeyOf(request.pageToken), namespace);
       const { items, nextPageToken } = firstPage(rest, ({ volumeId }) => volumeId, weightOfVolume, request.pageSize);
       return { volumes: items.map(volumeToWire), nextPageToken };
     },
@@ -273,10 +273,10 @@ export function podMethods(
 
     listPods(request) {
       const reading = new Reading();
-      if (request.namespace !== '') reading.take(parseNamespace(request.namespace, 'namespace'));
+      const namespace = readNamespace(reading, request.namespace);
       reading.take(checkPage(request));
       if (!reading.isGood) throw reading.error();
-      const all = pods.list().filter(({ namespace }) => request.namespace === '' || namespace === request.namespace);
+      const all = pods.list().filter((pod) => namespace === undefined || pod.namespace === namespace);
       const { items, nextPageToken } = pageOf(all, pageKeyOfPod, sizeOfPod, request);
       return { pods: items.map(podToWire), nextPageToken };
     },
