@@ -8,7 +8,7 @@ import { isSameTokens, type Notice } from '../payload/payload.ts';
 import type { Source, Staleness } from '../stores/store.ts';
 import type { WriteOutcome } from '../volume/atomic-writer.ts';
 import { timeOfGeneration } from '../volume/layout.ts';
-import type { KeptToken, RecordedPublication, RequestInputs } from '../volume/record.ts';
+import { type KeptToken, type RecordedPublication, type RequestInputs, USUAL_ACCESS } from '../volume/record.ts';
 import { requireAgreement, type Wanted } from './agreement.ts';
 import type { EventLog, VolumeEvent, VolumeIncident } from './events/event-log.ts';
 import type { Freshness, Refreshable, Trigger } from './freshness/freshness.ts';
@@ -297,8 +297,7 @@ export class Volume implements Refreshable, Disposable {
         this.#lastError = `its record cannot be read (${record.problem}); mount it again to have it updated`;
         this.#problemSince = clock.now();
         for (const live of liveTargets) {
-          const request = { accessMode: 'SINGLE_NODE_MULTI_WRITER', readonly: true, mountFlags: [] } as const;
-          this.#publications.set(live.target, { ...live, ...request, isAssumed: true });
+          this.#publications.set(live.target, { ...live, ...USUAL_ACCESS, isAssumed: true });
         }
       }
       if (this.#publications.size === 0) return await this.#discard();

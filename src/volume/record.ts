@@ -55,6 +55,13 @@ export type RecordedPublication = {
   readonly mountFlags: readonly MountFlag[];
 };
 
+/** For requests that cannot say how, and for publications whose request is unknown. */
+export const USUAL_ACCESS = {
+  accessMode: 'SINGLE_NODE_MULTI_WRITER',
+  readonly: true,
+  mountFlags: [],
+} as const satisfies Partial<RecordedPublication>;
+
 /**
  * Mount flags a request may ask for, besides those of every publication (read-only, nosuid, nodev). `nosymfollow` is
  * only for a subPath: a whole volume is reached through its own links.

@@ -13,6 +13,7 @@ import {
 import { isBelow } from '../../mount/targets/target-roots.ts';
 import type { Notice } from '../../payload/payload.ts';
 import type { VolumeDefinition, VolumeId } from '../../spec/volume-spec.ts';
+import { USUAL_ACCESS } from '../../volume/record.ts';
 import type { Projector, PublishRequest } from '../projector.ts';
 import type { FileGiver } from './admission.ts';
 import { type PodVolume, podVolumeId, podVolumes } from './pod-volumes.ts';
@@ -127,9 +128,7 @@ export class PodPublications {
       definition,
       target,
       subPath,
-      accessMode: 'SINGLE_NODE_MULTI_WRITER',
-      readonly: true,
-      mountFlags: [],
+      ...USUAL_ACCESS,
       mountGroup: pod.fsGroup,
       pod: pod.facts,
       inputs: { data: new Map(), tokens },

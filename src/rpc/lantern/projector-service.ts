@@ -8,6 +8,7 @@ import { parseImageReference } from '../../spec/image-reference.ts';
 import { type Parser, parserHere } from '../../spec/parser/parse-tasks.ts';
 import { parseSubPath } from '../../spec/relative-path.ts';
 import { MAX_GROUP, parseVolumeId } from '../../spec/volume-spec.ts';
+import { USUAL_ACCESS } from '../../volume/record.ts';
 import type { MountRequest__Output as MountRequest } from '../generated/lantern/v1/MountRequest.ts';
 import { MAX_USER } from '../limits.ts';
 import { checkPage, firstPage, lastKeyOf, pageOf } from '../pages.ts';
@@ -68,9 +69,7 @@ function mountMethods(projector: Projector, parser: Parser): Pick<ProjectorMetho
           volumeId,
           target,
           subPath,
-          accessMode: 'SINGLE_NODE_MULTI_WRITER',
-          readonly: true,
-          mountFlags: [],
+          ...USUAL_ACCESS,
           podVolume: undefined,
           waitForObjects: request.waitForObjects,
           requestKey: key,
