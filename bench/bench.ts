@@ -1,8 +1,8 @@
 // Ratios within one run, since machines are noisy. A figure that misses its aim is marked, not failed: CI runs this to
 // see that it still works, people run it to see by how much something changed. Names of sections choose some of them.
 //
-// Instead of that, `--volumes N[,M]` runs daemons with so many volumes, `--profile NAME` shows where a daemon spends its
-// time, and `--scale [N,N]` simulates nodes on a real etcd: docs/scale.md.
+// Instead of that, `--volumes N[,M]` runs daemons with so many volumes, `--profile NAME` shows where a daemon spends
+// its time, and `--scale [N,N]` simulates nodes on a real etcd: docs/scale.md.
 import { benchCalls } from './calls.ts';
 import { benchCommands } from './commands.ts';
 import { benchDelay } from './etcd-delay.ts';

@@ -21,7 +21,9 @@ export const EMPTY_CALL = wireCall(csi.Identity.service.Probe, {});
 
 const WINDOW_BYTES = 2 ** 24;
 
-/** A gRPC client that costs less than grpc-js' own, so that the times are those of the server. Any status but OK throws. */
+/**
+ * A gRPC client that costs less than grpc-js' own, so that the times are those of the server. Any status but OK throws.
+ */
 export class Caller implements Disposable {
   readonly #session: ClientHttp2Session;
 

@@ -23,7 +23,7 @@ async function start(task: Extract<NodesTask, { readonly do: 'start' }>): Promis
   await Promise.all(nodes.map((store, index) => settle(store, task.first + index)));
 }
 
-/** As a daemon does for the volumes that it finds at its start: once in touch follow, then read; what fails is asked again. */
+/** As a daemon does for the volumes that it finds at its start: once in touch follow, then read, and retry. */
 async function settle(store: EtcdStore, node: number): Promise<void> {
   // One signal for all nodes would have as many listeners, and each addition looks through all of them.
   const { signal } = new AbortController();

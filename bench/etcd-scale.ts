@@ -10,7 +10,9 @@ import { isQuick } from './measure.ts';
 
 const PREFIX = '/lantern';
 const PROCESSES = 2;
-/** Few nodes start within the default spread; more of them over longer, for this machine's processors are those of all. */
+/**
+ * Few nodes start within the default spread; more of them over longer, for this machine's processors are those of all.
+ */
 const AT_ONCE = 200;
 const MS_PER_NODE = 60;
 const IDLE_MS = isQuick ? 3_000 : 20_000;

@@ -14,8 +14,8 @@ import { Daemon } from '../src/daemon.ts';
 import { connect } from '../src/rpc/client.ts';
 
 /**
- * With the bind publisher, as root. Functions have a margin of five, because timers may run. Never raised: a change that
- * needs more is simplified first.
+ * With the bind publisher, as root. Functions have a margin of five, because timers may run. Never raised: a change
+ * that needs more is simplified first.
  */
 const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
   'NodePublishVolume, the first of a volume': { files: 51, functions: 264 },

@@ -13,8 +13,8 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /**
- * Medians, in microseconds per call, of several actions measured in turns within one run, so that a noisy machine disturbs
- * all of them alike. Only their ratios mean something.
+ * Medians, in microseconds per call, of several actions measured in turns within one run, so that a noisy machine
+ * disturbs all of them alike. Only their ratios mean something.
  */
 export async function inTurns<Name extends string>(
   rounds: number,

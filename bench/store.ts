@@ -9,7 +9,9 @@ const VALUE_BYTES = 2048;
 const OPTIONS = { createOnly: false, dryRun: false };
 const NEVER = new AbortController().signal;
 
-/** A store of many Secrets, on the disk that temporary files are on: how long it takes to fill, open, list and watch. */
+/**
+ * A store of many Secrets, on the disk that temporary files are on: how long it takes to fill, open, list and watch.
+ */
 export async function benchStore(): Promise<Figure[]> {
   const count = isQuick ? 500 : 10_000;
   const { name: top, removeCallback } = dirSync({ template: 'lantern-bench-XXXXXX', unsafeCleanup: true });

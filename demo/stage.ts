@@ -20,8 +20,8 @@ type StageOptions = {
 const stages = new Set<Stage>();
 
 /**
- * A directory of the demo's own in memory, a daemon that can be killed and started again, and the command line. A signal
- * ends this process and leaves no daemon, mount or file behind.
+ * A directory of the demo's own in memory, a daemon that can be killed and started again, and the command line. A
+ * signal ends this process and leaves no daemon, mount or file behind.
  */
 export class Stage implements AsyncDisposable {
   readonly #temporary = dirSync({ tmpdir: '/dev/shm', template: 'lantern-demo-XXXXXX', unsafeCleanup: true });

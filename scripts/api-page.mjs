@@ -1,4 +1,5 @@
-// `npm run api`: generates docs/api.md from the comments of the protos. `npm run check` fails if the page is not up to date.
+// `npm run api`: generates docs/api.md from the comments of the protos. `npm run check` fails if the page is not up to
+// date.
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';

@@ -1,6 +1,6 @@
 // Makes a checkout ready to run: dependencies, wire types, the command (dist) and the compiled tools (.cache/tools).
-// Does nothing when all of it is fresh, needs nothing but Node and npm, and writes nothing outside the checkout (npm keeps
-// its own download cache where it is set to).
+// Does nothing when all of it is fresh, needs nothing but Node and npm, and writes nothing outside the checkout (npm
+// keeps its own download cache where it is set to).
 import { spawnSync } from 'node:child_process';
 import { realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';

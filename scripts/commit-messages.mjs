@@ -9,7 +9,8 @@ const MAX_SUBJECT = 72;
  */
 
 /**
- * Faults of the commits since the rule, a line each; undefined where the history is not there to be read (an archive, a shallow clone).
+ * Faults of the commits since the rule, a line each; undefined where the history is not there to be read (an archive, a
+ * shallow clone).
  *
  * @param {string} top the checkout
  * @returns {readonly string[] | undefined}

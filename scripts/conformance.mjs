@@ -1,7 +1,8 @@
-// `npm run test:conformance`: other people's tools against the compiled daemon. csi-sanity, the public conformance suite of
-// the Container Storage Interface, once per publisher; grpcurl, which knows our services by reflection only; kustomize, which
-// builds what we build; and in small programs in Go, Kubernetes' own readers and printer of YAML, and kubectl's `create` and
-// jsonpath; and promtool, which reads the alerts and the dashboard's queries. It prints which tools are missing; with CI=true a missing tool or publisher is a failure.
+// `npm run test:conformance`: other people's tools against the compiled daemon. csi-sanity, the public conformance
+// suite of the Container Storage Interface, once per publisher; grpcurl, which knows our services by reflection only;
+// kustomize, which builds what we build; and in small programs in Go, Kubernetes' own readers and printer of YAML, and
+// kubectl's `create` and jsonpath; and promtool, which reads the alerts and the dashboard's queries. It prints which
+// tools are missing; with CI=true a missing tool or publisher is a failure.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';

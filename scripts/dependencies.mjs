@@ -6,7 +6,8 @@ import { join } from 'node:path';
 
 /**
  * True if node_modules contains what package-lock.json requires on this machine. npm records what it installed in
- * node_modules/.package-lock.json, as the last thing it does, so an interrupted or manual installation is judged rightly too.
+ * node_modules/.package-lock.json, as the last thing it does, so an interrupted or manual installation is judged
+ * rightly too.
  *
  * @param {string} top the checkout
  */
@@ -44,8 +45,8 @@ function packagesOf(file) {
 }
 
 /**
- * True if an optional package is a binary for this kind of machine. The others may be absent: binaries for other machines, what
- * those need, and of those that come per C library one.
+ * True if an optional package is a binary for this kind of machine. The others may be absent: binaries for other
+ * machines, what those need, and of those that come per C library one.
  *
  * @param {LockedPackage} locked
  */

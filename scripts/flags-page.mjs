@@ -1,5 +1,5 @@
-// `npm run flags`: generates docs/flags.md from the daemon's table of options. `npm run check` fails if the page is not up to
-// date.
+// `npm run flags`: generates docs/flags.md from the daemon's table of options. `npm run check` fails if the page is not
+// up to date.
 import { realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';

@@ -1,4 +1,5 @@
-// `npm run test:hostile`: a daemon that gets every request with every kind of value, and one that is killed over and over.
+// `npm run test:hostile`: a daemon that gets every request with every kind of value, and one that is killed over and
+// over.
 //
 //   npm run test:hostile -- --seed 7 --seconds 600
 //

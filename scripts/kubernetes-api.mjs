@@ -1,6 +1,6 @@
-// `npm run kubernetes-api`: makes src/objects/kubernetes-api.ts, what a Pod's manifest may say and which kinds core/v1 has, of the OpenAPI
-// schema in Kubernetes' published module. The schema has 2 MB, which no daemon needs; the file is committed, and the conformance suite
-// notices when it is not what this makes. Needs Go.
+// `npm run kubernetes-api`: makes src/objects/kubernetes-api.ts, what a Pod's manifest may say and which kinds core/v1
+// has, of the OpenAPI schema in Kubernetes' published module. The schema has 2 MB, which no daemon needs; the file is
+// committed, and the conformance suite notices when it is not what this makes. Needs Go.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

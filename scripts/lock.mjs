@@ -8,8 +8,9 @@ const RETRY_MS = 100;
 const PATIENCE_MS = 10 * 60_000;
 
 /**
- * Runs `work` while no other process on this machine does so for the same checkout. The lock is a name in Linux' abstract
- * socket namespace: the kernel frees it when its holder ends in any way, so that no stale lock and no file can remain.
+ * Runs `work` while no other process on this machine does so for the same checkout. The lock is a name in Linux'
+ * abstract socket namespace: the kernel frees it when its holder ends in any way, so that no stale lock and no file can
+ * remain.
  *
  * @template T
  * @param {string} top the checkout

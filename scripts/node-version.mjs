@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Refuses a Node that is older than package.json's `engines` allows, before anything fails in a way that is hard to read.
+ * Refuses a Node that is older than package.json's `engines` allows, before anything fails in a way that is hard to
+ * read.
  *
  * @param {URL} packageFile
  * @param {string} running e.g. "20.19.0"

@@ -1,5 +1,5 @@
-// `npm run test:node`: the demo and a suite on the long-term versions of Node after the oldest one that is supported. The binaries
-// come from the npm registry, and stay in .cache; the system is not changed.
+// `npm run test:node`: the demo and a suite on the long-term versions of Node after the oldest one that is supported.
+// The binaries come from the npm registry, and stay in .cache; the system is not changed.
 //
 //   npm run test:node -- 24 26
 import { spawnSync } from 'node:child_process';

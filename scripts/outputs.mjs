@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { dirname, join } from 'node:path';
 
 /**
- * A directory that is made from other files. Paths are relative to the checkout; `inputs` are files or directories. `make`
- * fills the directory it is given.
+ * A directory that is made from other files. Paths are relative to the checkout; `inputs` are files or directories.
+ * `make` fills the directory it is given.
  *
  * @typedef {{ name: string, path: string, inputs: string[], make: (directory: string) => void }} Output
  */

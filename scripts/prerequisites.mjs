@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { canCompose } from './docker.mjs';
 
 /**
- * A requirement of a suite beyond Node. Its tests check for it and name it in their titles: "(needs root)". A suite is a
- * folder of tests, or all tests whose titles name the requirement: "(needs etcd)".
+ * A requirement of a suite beyond Node. Its tests check for it and name it in their titles: "(needs root)". A suite is
+ * a folder of tests, or all tests whose titles name the requirement: "(needs etcd)".
  *
  * A heavy suite has a command of its own, which CI runs besides `npm test`. Only that command requires it.
  *

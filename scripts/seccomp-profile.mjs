@@ -1,7 +1,7 @@
-// `npm run seccomp`: makes deploy/security/seccomp.json, the system calls that the daemon's container may use, of the engine's
-// default and the named calls below. The default comes from a published module of the engine's, through Go; the conformance
-// suite notices when the file is not what this makes. What is only observed to be called is not the measure: the next
-// Node calls something else.
+// `npm run seccomp`: makes deploy/security/seccomp.json, the system calls that the daemon's container may use, of the
+// engine's default and the named calls below. The default comes from a published module of the engine's, through Go;
+// the conformance suite notices when the file is not what this makes. What is only observed to be called is not the
+// measure: the next Node calls something else.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -31,8 +31,9 @@ const PROCESSORS = new Map([
  */
 
 /**
- * Without conditions, which only the engine knows: containerd reads the same file and would take what goes with any capability
- * for allowed. What the default gives to those who have CAP_SYS_ADMIN (bpf, perf_event_open, new namespaces by clone, …) stays out.
+ * Without conditions, which only the engine knows: containerd reads the same file and would take what goes with any
+ * capability for allowed. What the default gives to those who have CAP_SYS_ADMIN (bpf, perf_event_open, new namespaces
+ * by clone, …) stays out.
  *
  * @param {EngineProfile} standard
  */

@@ -35,8 +35,8 @@ export function countProgress(letters) {
 }
 
 /**
- * The tests that did not run: one line for each suite or file and reason. The reason is the suite's missing prerequisite, or
- * what the titles say in parentheses, e.g. "(needs root)".
+ * The tests that did not run: one line for each suite or file and reason. The reason is the suite's missing
+ * prerequisite, or what the titles say in parentheses, e.g. "(needs root)".
  *
  * @param {Report} report
  * @param {string} top the checkout
@@ -80,8 +80,8 @@ export function hasUnmetNeeds({ testResults }, top, excused) {
 }
 
 /**
- * True if a test may be skipped: it names no need, or an excused one while its other needs are met. A need is met if another
- * test with it has passed.
+ * True if a test may be skipped: it names no need, or an excused one while its other needs are met. A need is met if
+ * another test with it has passed.
  *
  * @param {readonly string[]} needs
  * @param {ReadonlySet<string>} excused

@@ -1,7 +1,7 @@
-// `npm test`: prepares the checkout, says which suites cannot run here and why, runs the others, and ends with a summary line.
-// Further arguments go to vitest. With CI=true a missing prerequisite is a failure.
-// When the run ends, also by a signal, every process that it started ends. package.json starts this script with `exec`,
-// because npm passes signals to its shell only.
+// `npm test`: prepares the checkout, says which suites cannot run here and why, runs the others, and ends with a
+// summary line. Further arguments go to vitest. With CI=true a missing prerequisite is a failure. When the run ends,
+// also by a signal, every process that it started ends. package.json starts this script with `exec`, because npm passes
+// signals to its shell only.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -94,7 +94,9 @@ async function runVitest(report, env) {
   return status;
 }
 
-/** Kills vitest and its workers, which would continue with the next test. Processes that they started get time to stop. */
+/**
+ * Kills vitest and its workers, which would continue with the next test. Processes that they started get time to stop.
+ */
 function stopVitest() {
   if (vitest?.pid === undefined || vitest.exitCode !== null || vitest.signalCode !== null) return;
   const workers = descendantsOf(vitest.pid).filter(({ command }) => command.includes('/vitest/dist/'));

@@ -1,5 +1,6 @@
-// `npm run test:validation`: thousands of Pods and objects before an API server's decoder and validation, and before Lantern's parsers. A
-// run of its own, since the program in Go takes minutes to build the first time. Without Go it prints that; with CI=true that is a failure.
+// `npm run test:validation`: thousands of Pods and objects before an API server's decoder and validation, and before
+// Lantern's parsers. A run of its own, since the program in Go takes minutes to build the first time. Without Go it
+// prints that; with CI=true that is a failure.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';

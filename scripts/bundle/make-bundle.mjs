@@ -1,5 +1,5 @@
-// Makes the command: `main.js`, which loads `lantern.js`, all of `src` and of the libraries that can be bundled, with what V8
-// compiled of it (`*.compiled`), and a file for the thread that parses. `node make-bundle.mjs DIRECTORY`
+// Makes the command: `main.js`, which loads `lantern.js`, all of `src` and of the libraries that can be bundled, with
+// what V8 compiled of it (`*.compiled`), and a file for the thread that parses. `node make-bundle.mjs DIRECTORY`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -101,7 +101,8 @@ function licensesOf(files) {
 }
 
 /**
- * Latin-1 is read four times as fast as UTF-8. esbuild escapes what is in strings; what is left are comments and expressions.
+ * Latin-1 is read four times as fast as UTF-8. esbuild escapes what is in strings; what is left are comments and
+ * expressions.
  *
  * @param {string} path
  */
@@ -114,8 +115,8 @@ function makeAscii(path) {
 }
 
 /**
- * Runs what is run most often, so that V8 compiles what that takes, and no more. Where no daemon can run, the commands fail
- * and less is compiled, which costs a user time, but nothing else.
+ * Runs what is run most often, so that V8 compiles what that takes, and no more. Where no daemon can run, the commands
+ * fail and less is compiled, which costs a user time, but nothing else.
  */
 async function compile() {
   const { name: place, removeCallback } = dirSync({ template: 'lantern-build-XXXXXX', unsafeCleanup: true });

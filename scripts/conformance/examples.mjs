@@ -71,8 +71,8 @@ export async function prepareExamples(cache, signal) {
 }
 
 /**
- * Runs the commands at the head of each example as they stand there, with the daemon's socket and a directory of the run in
- * place of theirs.
+ * Runs the commands at the head of each example as they stand there, with the daemon's socket and a directory of the
+ * run in place of theirs.
  *
  * @param {Kit} kit
  * @param {import('./fresh-daemon.mjs').FreshDaemon} daemon

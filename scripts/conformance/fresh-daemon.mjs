@@ -16,8 +16,8 @@ const STOP_MS = 20_000;
  */
 
 /**
- * Starts the compiled daemon, hands it to `use`, and takes it and all it left away again. Throws when the daemon does not
- * start, does not end by itself, or leaves a mount.
+ * Starts the compiled daemon, hands it to `use`, and takes it and all it left away again. Throws when the daemon does
+ * not start, does not end by itself, or leaves a mount.
  *
  * @template T
  * @param {'bind' | 'direct'} publisher

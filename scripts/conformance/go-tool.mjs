@@ -6,8 +6,8 @@ import { runTool } from './run-tool.mjs';
 const BUILD_MS = 900_000;
 
 /**
- * A command written in Go that tests us, or does what we do. `variable` names an environment variable that may hold its path; `go` is the
- * oldest Go that compiles it.
+ * A command written in Go that tests us, or does what we do. `variable` names an environment variable that may hold its
+ * path; `go` is the oldest Go that compiles it.
  *
  * @typedef {{ name: string, variable: string, module: string, version: string, go: readonly [number, number] }} GoTool
  */

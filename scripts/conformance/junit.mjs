@@ -9,8 +9,8 @@ const CASE = /<testcase name="([^"]*)"[^>]*? status="([^"]*)"[^>]*?(?:\/>|>(.*?)
 const NOT_A_SPEC = /^\[(?!It\])/;
 
 /**
- * Reads a JUnit report of Ginkgo's. A skipped spec counts by its reason, since it says which capability it is about; every
- * other outcome but "passed" is a failure.
+ * Reads a JUnit report of Ginkgo's. A skipped spec counts by its reason, since it says which capability it is about;
+ * every other outcome but "passed" is a failure.
  *
  * @param {string} xml
  * @returns {Results}

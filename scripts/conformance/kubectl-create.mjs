@@ -21,8 +21,8 @@ export const KUBECTL_CREATE = {
 /** @typedef {{ passed: number, problems: readonly string[] }} Results */
 /** What was printed; undefined where it was refused. `why`: what was said. @typedef {{ text: string | undefined, why: string }} Said */
 /**
- * Without `decided`, both must say the same. With it they differ: the words in docs/differences.md that tell so, and what
- * Lantern does.
+ * Without `decided`, both must say the same. With it they differ: the words in docs/differences.md that tell so, and
+ * what Lantern does.
  *
  * @typedef {{ decided?: string, ours?: 'refused' | unknown }} Decision
  */

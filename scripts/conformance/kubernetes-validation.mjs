@@ -31,8 +31,8 @@ export function checkKubernetesApi() {
 }
 
 /**
- * Pods and objects, some that are well, each with every slip that can be made in it, and tables of what is at the edge of a
- * rule: both must take them, or both refuse. A difference must be one that docs/differences.md tells.
+ * Pods and objects, some that are well, each with every slip that can be made in it, and tables of what is at the edge
+ * of a rule: both must take them, or both refuse. A difference must be one that docs/differences.md tells.
  *
  * @param {string} program
  * @param {AbortSignal} signal

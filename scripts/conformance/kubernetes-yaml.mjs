@@ -21,7 +21,7 @@ const VALUES = 4_000;
 const NUMBERS = 4_000;
 
 /**
- * `read`: one document, strictly. `stream`: a manifest's documents. `print`: an object of `core/v1` as kubectl prints it.
+ * `read`: one document, strictly. `stream`: a manifest's documents. `print`: an object of `core/v1`, as by kubectl.
  *
  * @typedef {{ do: 'read' | 'stream' | 'print', text: string | Uint8Array }} Question
  */

@@ -1,7 +1,7 @@
 /**
- * A tree of files, and the directory in it that is built. Without `decided` both must build the same objects, or both refuse
- * it. With `decided` they differ because that was decided: the words in docs/differences.md that say so, and `ours`, what
- * Lantern prints instead.
+ * A tree of files, and the directory in it that is built. Without `decided` both must build the same objects, or both
+ * refuse it. With `decided` they differ because that was decided: the words in docs/differences.md that say so, and
+ * `ours`, what Lantern prints instead.
  *
  * @typedef {{ name: string, at?: string, files: Readonly<Record<string, string>>,
  *   outcome?: 'same' | 'both refuse', decided?: string, ours?: string | 'refused' }} KustomizeCase

@@ -13,8 +13,8 @@ const MAIN = join(TOP, 'dist/main.js');
 /** @typedef {Record<string, any>} Manifest */
 
 /**
- * Builds every case with kustomize and with `lantern kustomize`, and compares the objects. A difference must be one that
- * docs/differences.md tells.
+ * Builds every case with kustomize and with `lantern kustomize`, and compares the objects. A difference must be one
+ * that docs/differences.md tells.
  *
  * @param {string} path of kustomize
  * @param {AbortSignal} signal

@@ -65,7 +65,8 @@ const OBJECTS = [
 ];
 
 /**
- * Objects as kubectl prints them are applied; what `get -o yaml` then prints is decoded by Kubernetes, strictly, and compared.
+ * Objects as kubectl prints them are applied; what `get -o yaml` then prints is decoded by Kubernetes, strictly, and
+ * compared.
  *
  * @param {string} program
  * @param {import('./fresh-daemon.mjs').FreshDaemon} daemon

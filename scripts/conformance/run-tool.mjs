@@ -8,8 +8,8 @@ const LONGEST_MS = 240_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Runs a program to its end. Resolves with what it printed and its exit code, whatever that is; rejects when it cannot be
- * started, or is stopped by `signal`.
+ * Runs a program to its end. Resolves with what it printed and its exit code, whatever that is; rejects when it cannot
+ * be started, or is stopped by `signal`.
  *
  * @param {string} path
  * @param {readonly string[]} args

@@ -1,6 +1,6 @@
 /**
- * A manifest that Kubernetes and Lantern read alike, or both refuse. With `decided` they differ because that was decided: the words in
- * docs/differences.md that say so, and `ours`, the documents that Lantern reads.
+ * A manifest that Kubernetes and Lantern read alike, or both refuse. With `decided` they differ because that was
+ * decided: the words in docs/differences.md that say so, and `ours`, the documents that Lantern reads.
  *
  * @typedef {{ name: string, text: string | Uint8Array, decided?: string, ours?: unknown[] | 'refused' }} YamlStream
  */

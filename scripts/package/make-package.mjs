@@ -1,4 +1,5 @@
-// `npm run package`: makes `lantern-VERSION.tgz`, which `npm install -g` takes. Nothing in it is compiled by the installation.
+// `npm run package`: makes `lantern-VERSION.tgz`, which `npm install -g` takes. Nothing in it is compiled by the
+// installation.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,8 +41,8 @@ console.log(
 );
 
 /**
- * Without what only the checkout needs. The bundle has the dependencies inside: several of them have install scripts, about
- * which npm warns. The types of `lantern/client` name those of gRPC.
+ * Without what only the checkout needs. The bundle has the dependencies inside: several of them have install scripts,
+ * about which npm warns. The types of `lantern/client` name those of gRPC.
  */
 function manifest() {
   const { scripts, devDependencies, dependencies, ...rest } = readJson('package.json');
@@ -57,7 +58,10 @@ function manifest() {
   };
 }
 
-/** `npm sbom --omit=dev` omits also what a development tool happens to need: a lock without these tools does not have them. */
+/**
+ * `npm sbom --omit=dev` omits also what a development tool happens to need: a lock without these tools does not have
+ * them.
+ */
 function listOfComponents() {
   const { devDependencies, ...rest } = readJson('package.json');
   const aside = join(TOP, '.cache/components');

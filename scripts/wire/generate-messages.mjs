@@ -1,5 +1,5 @@
-// Writes the code that encodes and decodes messages, and the descriptors that reflection shows. A command that parsed the
-// .proto files itself would take three times as long to answer.
+// Writes the code that encodes and decodes messages, and the descriptors that reflection shows. A command that parsed
+// the .proto files itself would take three times as long to answer.
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { protoPath as healthProto } from 'grpc-health-check';
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const require = createRequire(import.meta.url);
@@ -31,6 +32,7 @@ execFileSync(
     'lantern/v1/objects.proto',
     'lantern/v1/events.proto',
     'lantern/v1/tokens.proto',
+    healthProto,
   ],
   { stdio: ['ignore', 'ignore', 'inherit'] },
 );

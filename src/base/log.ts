@@ -19,8 +19,8 @@ const SECRET_FIELDS = [
 ];
 
 /**
- * Logs to stderr by default; text for systemd's journal begins with the priority instead of time and level. Errors are logged without their
- * `cause`, which may quote secrets in a parser's input.
+ * Logs to stderr by default; text for systemd's journal begins with the priority instead of time and level. Errors are
+ * logged without their `cause`, which may quote secrets in a parser's input.
  */
 export function createLog(
   level: LogLevel,

@@ -1,6 +1,6 @@
 /**
- * The keys of a map or set in the order of insertion, for a caller that deletes each. A new iterator would step over all
- * that were deleted at the front: with thousands of keys, that takes longer than all other work on them.
+ * The keys of a map or set in the order of insertion, for a caller that deletes each. A new iterator would step over
+ * all that were deleted at the front: with thousands of keys, that takes longer than all other work on them.
  */
 export class OldestKeys<Key> {
   readonly #keyed: { keys(): Iterator<Key> };

@@ -31,6 +31,9 @@ export function finish<T>(steps: Steps<T>): T {
 /** Milliseconds for which work may block the event loop. An answer to a call takes several turns of it. */
 export const SLICE_MS = 2;
 
+/** Milliseconds for which work that nobody waits for gives way to the rest. */
+export const PATIENCE_MS = 5_000;
+
 /** Shares slices of time among all workers; the event loop serves others between slices. */
 export class Slices {
   readonly #clock: Clock;
@@ -56,6 +59,17 @@ export class Slices {
   run<T>(steps: Steps<T>): Awaitable<T> {
     const step = this.#runUntil(this.#clock.monotonic() + SLICE_MS, steps);
     return step.done === true ? step.value : this.#continue(steps);
+  }
+
+  /** As `run`, for work that nobody waits for: it begins when nobody else wants a slice, or after `PATIENCE_MS`. */
+  runLast<T>(steps: Steps<T>): Awaitable<T> {
+    return this.#waiting.length === 0 ? this.run(steps) : this.#runLater(steps);
+  }
+
+  async #runLater<T>(steps: Steps<T>): Promise<T> {
+    const end = this.#clock.monotonic() + PATIENCE_MS;
+    while (this.#waiting.length > 0 && this.#clock.monotonic() < end) await this.next();
+    return await this.run(steps);
   }
 
   async #continue<T>(steps: Steps<T>): Promise<T> {

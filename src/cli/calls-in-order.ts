@@ -13,8 +13,8 @@ type Calls<Item, Answer> = {
 };
 
 /**
- * Like `forEach`, with several calls under way; what they answer, and their errors, come in the order of the items. After
- * an error that would meet every further item no call is begun, and it is thrown when those under way have told.
+ * Like `forEach`, with several calls under way; what they answer, and their errors, come in the order of the items.
+ * After an error that would meet every further item no call is begun, and it is thrown when those under way have told.
  */
 export async function callsInOrder<Item, Answer>(
   { complain }: { readonly complain: (text: string) => void },

@@ -25,6 +25,14 @@ export const KIND_NAMES: readonly KindName[] = [
 /** `get` shows events like objects, although the store does not keep them. */
 export const EVENTS_NAME: Omit<KindName, 'kind'> = { singular: 'event', plural: 'events', short: 'ev' };
 
+/** For help: `secret, configmap (cm)` and so on. */
+export function listKinds(
+  names: readonly Omit<KindName, 'kind'>[] = KIND_NAMES,
+  number: 'singular' | 'plural' = 'singular',
+): string {
+  return names.map((name) => (name.short === undefined ? name[number] : `${name[number]} (${name.short})`)).join(', ');
+}
+
 /** For example of `secrets`, `cm` or `ConfigMap`. */
 export function kindNamed(word: string): KindName | undefined {
   return KIND_NAMES.find((name) => isNameOf(name, word));

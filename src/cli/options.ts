@@ -1,10 +1,18 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/clock.ts';
 
-/** For commands that take objects by kind. */
-export const KINDS_HELP = 'secret, configmap (cm), serviceaccount (sa), projectedvolume, unitcredentials';
+/** Part of the help. */
+export const CURRENT = '(default: that of "lantern config view")';
 
-export function namespaceOption(help = 'namespace (default: "default")'): Option {
+/** `settle` of a program fills in `currentNamespace`. */
+export type NamespaceOptions = {
+  /** That of the flag. */
+  readonly namespace?: string;
+  /** That of the flag, the environment, the settings, or `default`. */
+  readonly currentNamespace: string;
+};
+
+export function namespaceOption(help = `namespace ${CURRENT}`): Option {
   return new Option('-n, --namespace <NAME>', help);
 }
 

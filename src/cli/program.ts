@@ -3,7 +3,8 @@ import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import type { Load } from './completion/command-line.ts';
 import { type Ending, endingOf, wrongUsage } from './exit.ts';
-import { withoutSigns } from './options.ts';
+import { CURRENT, type NamespaceOptions, withoutSigns } from './options.ts';
+import { settingOf } from './settings.ts';
 
 export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
 
@@ -186,6 +187,11 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   ],
   Settings: [
     [
+      'config',
+      'Keep the namespace and the socket that commands use, or show them.',
+      async () => (await import('./commands/config.ts')).configCommand,
+    ],
+    [
       'completion',
       'Print a script that completes command lines in a shell.',
       async () => (await import('./commands/completion.ts')).completionCommand,
@@ -213,7 +219,7 @@ export function createProgram(cli: Cli, host: Host): Command {
   const program = new Command('lantern')
     .description('Secrets, ConfigMaps and pod facts as files in memory, kept up to date.')
     .version(host.version)
-    .option('--socket <PATH>', "the daemon's socket (default: RUN-DIR/lantern.sock, environment: LANTERN_SOCKET)")
+    .option('--socket <PATH>', `the daemon's socket ${CURRENT}; environment: LANTERN_SOCKET`)
     .configureHelp({ showGlobalOptions: true, optionDescription })
     .configureOutput({
       writeOut: (text) => cli.terminal.print(text.trimEnd()),
@@ -267,7 +273,15 @@ export function createProgram(cli: Cli, host: Host): Command {
   });
   program.hook('preSubcommand', async (_, command) => await load(command));
   // The daemon's configuration reports all of its faults at once, including these.
-  program.hook('preAction', (_, command) => void (command.name() === 'serve' || refuseEmpty(command)));
+  program.hook('preAction', (_, command) => {
+    if (command.name() === 'serve') return;
+    refuseEmpty(command);
+    if (command.options.some(({ long }) => long === '--namespace')) {
+      const given: unknown = command.getOptionValue('namespace');
+      const { value } = settingOf(cli, 'namespace', typeof given === 'string' ? given : undefined);
+      command.setOptionValue('currentNamespace' satisfies keyof NamespaceOptions, value);
+    }
+  });
   return program;
 }
 

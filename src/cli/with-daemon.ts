@@ -1,12 +1,11 @@
 import { connect as connectSocket } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { invalid, LanternError } from '../base/errors.ts';
-import { checkRunDirectory, defaultRunDirectory } from '../config/run-directory.ts';
+import { LanternError } from '../base/errors.ts';
 import { socketProblem } from '../operations/check-health.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import type { Cli } from './command.ts';
+import { settingOf } from './settings.ts';
 
 export async function withDaemon<T>(
   cli: Cli,
@@ -27,14 +26,8 @@ export async function withDaemon<T>(
   }
 }
 
-/** From `--socket`, LANTERN_SOCKET, or the default run directory. */
 export function socketOf(cli: Cli, command: Command): string {
-  const named = command.optsWithGlobals<{ socket?: string }>().socket ?? (cli.environment.LANTERN_SOCKET || undefined);
-  if (named !== undefined) return named;
-  const directory = defaultRunDirectory(cli.user, cli.environment);
-  const faults = checkRunDirectory(directory, cli.user);
-  if (faults.length > 0) throw invalid(faults);
-  return join(directory, 'lantern.sock');
+  return settingOf(cli, 'socket', command.optsWithGlobals<{ socket?: string }>().socket).value;
 }
 
 /** Adds cause and advice if nothing listens at the socket. The daemon's own "unavailable" passes unchanged. */

@@ -74,24 +74,24 @@ export class BindLookout implements ForeignBinds, Disposable {
     if (this.#timer !== undefined || this.#isServing || this.#waiting.length === 0) return;
     const { clock, slices } = this.#options;
     const pause = this.#isCurrent() ? 0 : this.#lastBegan + LOOK_PAUSE_MS - clock.monotonic();
-    if (pause <= 0) {
-      void slices.run(this.#serving());
-      return;
-    }
-    this.#timer = clock.after(pause, () => {
+    const serve = () => {
       this.#timer = undefined;
-      void slices.run(this.#serving());
-    });
+      this.#isServing = true;
+      void slices.runLast(this.#serving());
+    };
+    if (pause <= 0) serve();
+    else this.#timer = clock.after(pause, serve);
   }
 
   *#serving(): Steps<void> {
-    this.#isServing = true;
     try {
-      do {
+      // Nothing waits after a disposal.
+      while (this.#waiting.length > 0) {
         const batch = this.#waiting.splice(0);
         if (yield* this.looking()) for (const work of batch) yield* work();
         else this.#waiting.unshift(...batch);
-      } while (this.#waiting.length > 0 && this.#isCurrent());
+        if (!this.#isCurrent()) break;
+      }
     } finally {
       this.#isServing = false;
     }

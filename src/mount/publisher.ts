@@ -113,7 +113,9 @@ export interface HostedVolume {
   isInPlace(): boolean;
   /** True if the target still shows this volume. */
   isPublished(target: string): boolean;
-  /** True if `look` would find nothing, and `publish` this publication. An error of the system means that it would not. */
+  /**
+   * True if `look` would find nothing, and `publish` this publication. An error of the system means that it would not.
+   */
   isUntouched(target: string): boolean;
   saveRecord(record: VolumeRecord): void;
   /**

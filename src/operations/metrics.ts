@@ -51,12 +51,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
   readonly #watchRestarts: Counter<'reason'>;
   readonly #connections: Gauge<'listener'>;
   readonly #refusedConnections: Counter<'listener' | 'reason'>;
-  readonly #credentials = new Counter({
-    name: 'lantern_credentials_total',
-    help: 'Credentials that units of systemd asked for, by result: served, empty (an optional one), missing, ambiguous or failed.',
-    labelNames: ['result'],
-    registers: [this.registry],
-  });
+  readonly #credentials: Counter<'result'>;
   readonly #dockerCalls: Counter<'method' | 'code'>;
   readonly #labels = new Map<string, MethodLabels>();
 
@@ -136,14 +131,23 @@ export class Metrics implements CallObserver, ConnectionObserver {
       'listener',
       'reason',
     );
+    this.#credentials = counter(
+      'lantern_credentials_total',
+      'Credentials that units of systemd asked for, by result: served, empty (an optional one), missing, ambiguous or failed.',
+      'result',
+    );
+    this.#dockerCalls = counter('lantern_docker_calls_total', 'Calls of a Docker engine.', 'method', 'code');
+    this.#beginAtZero();
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Without a sample at 0 Prometheus does not see the first of these as an increase. */
+  #beginAtZero(): void {
     for (const result of ['missing', 'ambiguous', 'failed']) this.#credentials.inc({ result }, 0);
-    // Without a sample at 0 Prometheus does not see the first of them as an increase.
     for (const reason of ['FailedMount', 'FailedUpdate']) this.#failures.inc({ reason }, 0);
     for (const reason of ['SourceStale', 'TokenRefreshFailed', 'VolumeDamaged', 'VolumeRepaired']) {
       this.#warnings.inc({ reason }, 0);
     }
-    this.#dockerCalls = counter('lantern_docker_calls_total', 'Calls of a Docker engine.', 'method', 'code');
-    collectDefaultMetrics({ register: this.registry });
   }
 
   readonly hear = (event: VolumeEvent): void => {

@@ -4,7 +4,9 @@ import type { Log } from '../base/log.ts';
 import { DatagramSocket } from '../mount/linux/socket-calls.ts';
 
 type ServiceManagerOptions = {
-  /** NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, as systemd sets them; see sd_notify(3) and sd_watchdog_enabled(3). */
+  /**
+   * NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, as systemd sets them; see sd_notify(3) and sd_watchdog_enabled(3).
+   */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   readonly clock: Clock;
@@ -98,7 +100,9 @@ export class ServiceManager implements Disposable {
   }
 }
 
-/** Half of the watchdog's time, as sd_watchdog_enabled(3) advises. Undefined if it is off or watches another process. */
+/**
+ * Half of the watchdog's time, as sd_watchdog_enabled(3) advises. Undefined if it is off or watches another process.
+ */
 function watchdogInterval(
   { WATCHDOG_USEC: usec = '', WATCHDOG_PID: watched = '' }: ServiceManagerOptions['environment'],
   pid: number,

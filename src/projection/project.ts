@@ -78,8 +78,8 @@ export async function project(
   const definition = renderings?.sharedDefinition(wanted.definition) ?? wanted.definition;
   let refs: readonly ObjectRef[] = [];
   const objects = new Map<string, StoredObject>();
-  const read = async (needed: readonly NeededObject[]) => {
-    refs = refs.length === 0 ? refsIn(needed) : [...refs, ...refsIn(needed)];
+  const read = async (needed: readonly NeededObject[], theirs: readonly ObjectRef[] = needed.map(({ ref }) => ref)) => {
+    refs = refs.length === 0 ? theirs : [...refs, ...theirs];
     target.follow(refs);
     for (const [key, object] of await resolveObjects(source, needed, signal)) objects.set(key, object);
   };
@@ -93,7 +93,7 @@ export async function project(
   const shelf = renderings?.shelfOf(spec, namespace, mountGroup);
   const missing = shelf === undefined ? tokensToIssue(spec, wanted, inputs.tokens, issuer) : undefined;
   const needed = shelf?.needed ?? objectRefsOf(spec, namespace);
-  await read(missing === undefined ? needed : [...needed, missing.account]);
+  await read(missing === undefined ? needed : [...needed, missing.account], shelf?.refs);
   const { storeId } = source;
   const known = shelf && findRendering(shelf, storeId, refs, objects);
   const provenance = known?.provenance ?? provenanceOf(storeId, refs, objects);
@@ -118,18 +118,6 @@ export async function project(
   const rendering = { payload: rendered.payload, provenance, notices: rendered.notices };
   if (shelf !== undefined) keepRendering(shelf, rendering, objects);
   return { definition, ...rendering, issued, problem };
-}
-
-/** By the list itself, so that a volume whose objects stay the same is seen to follow them already. */
-const refsOfNeeded = new WeakMap<readonly NeededObject[], readonly ObjectRef[]>();
-
-function refsIn(needed: readonly NeededObject[]): readonly ObjectRef[] {
-  let refs = refsOfNeeded.get(needed);
-  if (refs === undefined) {
-    refs = needed.map(({ ref }) => ref);
-    refsOfNeeded.set(needed, refs);
-  }
-  return refs;
 }
 
 async function parseStoredSpec(

@@ -14,6 +14,8 @@ type Rendering = { readonly payload: Payload; readonly provenance: Provenance; r
 /** Inputs besides the objects, of a spec that takes nothing from the pod, the request or an issuer. */
 type Shelf = {
   readonly needed: readonly NeededObject[];
+  /** Of `needed`. Always the same list, so that a volume that renders again is seen to follow these objects already. */
+  readonly refs: readonly ObjectRef[];
   last: Kept | undefined;
 };
 
@@ -62,7 +64,8 @@ export class Renderings {
     if (shelf === undefined) {
       const [oldest] = shelves.size < MAX_SHELVES ? [] : shelves.keys();
       if (oldest !== undefined) shelves.delete(oldest);
-      shelf = { needed: objectRefsOf(spec, namespace), last: undefined };
+      const needed = objectRefsOf(spec, namespace);
+      shelf = { needed, refs: needed.map(({ ref }) => ref), last: undefined };
       shelves.set(key, shelf);
     }
     return shelf;

@@ -12,17 +12,14 @@ import {
 import type { ControllerClient } from './generated/csi/v1/Controller.ts';
 import type { IdentityClient } from './generated/csi/v1/Identity.ts';
 import type { NodeClient } from './generated/csi/v1/Node.ts';
+import type { HealthClient } from './generated/grpc/health/v1/Health.ts';
 import type { EventsClient } from './generated/lantern/v1/Events.ts';
 import type { ObjectsClient } from './generated/lantern/v1/Objects.ts';
 import type { ProjectorClient } from './generated/lantern/v1/Projector.ts';
 import type { TokensClient } from './generated/lantern/v1/Tokens.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
-import { csi, healthService, lantern } from './protos.ts';
+import { csi, health, lantern } from './protos.ts';
 import { fromServiceError } from './status.ts';
-
-type HealthClient = {
-  check(request: { service: string }): Promise<{ status: string }>;
-};
 
 /** Calls throw a LanternError with the code and message of the status. */
 export type LanternClient = Disposable & {
@@ -33,7 +30,7 @@ export type LanternClient = Disposable & {
   readonly identity: AsyncClient<IdentityClient>;
   readonly controller: AsyncClient<ControllerClient>;
   readonly node: AsyncClient<NodeClient>;
-  readonly health: HealthClient;
+  readonly health: AsyncClient<HealthClient>;
   /** Calls under way fail. */
   close(): void;
 };
@@ -54,7 +51,7 @@ export function connect(socketPath: string, { authority = 'localhost' } = {}): L
     identity: asyncClient(channel, csi.Identity.service),
     controller: asyncClient(channel, csi.Controller.service),
     node: asyncClient(channel, csi.Node.service),
-    health: asyncClient(channel, healthService) as unknown as HealthClient,
+    health: asyncClient(channel, health.service),
     close,
     [Symbol.dispose]: close,
   };

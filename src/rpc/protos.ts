@@ -3,6 +3,7 @@ import type { IConversionOptions, Reader, Writer } from 'protobufjs/minimal.js';
 import type { ControllerDefinition } from './generated/csi/v1/Controller.ts';
 import type { IdentityDefinition } from './generated/csi/v1/Identity.ts';
 import type { NodeDefinition } from './generated/csi/v1/Node.ts';
+import type { HealthDefinition } from './generated/grpc/health/v1/Health.ts';
 import type { EventsDefinition } from './generated/lantern/v1/Events.ts';
 import type { ObjectsDefinition } from './generated/lantern/v1/Objects.ts';
 import type { ProjectorDefinition } from './generated/lantern/v1/Projector.ts';
@@ -109,8 +110,8 @@ export const lantern = {
   Tokens: service<TokensDefinition>('lantern.v1.Tokens'),
 };
 
-/** Services whose protos are gRPC's. */
-export const healthService: ServiceDefinition = definitionOf('grpc.health.v1.Health');
+export const health = service<HealthDefinition>('grpc.health.v1.Health');
+
 export const reflectionServices: readonly ServiceDefinition[] = ['v1', 'v1alpha'].map((version) =>
   definitionOf(`grpc.reflection.${version}.ServerReflection`),
 );

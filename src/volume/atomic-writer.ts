@@ -44,7 +44,7 @@ type AtomicWriteOptions = {
  *  5. Make its directories, closed to others, and its files: written, given to their owners, then their modes.
  *  6. Give the directories to the mount group, and set their modes whatever the umask.
  *  7. Make the link `..data_tmp` to the new generation.
- *  8. Rename it over `..data`. This is the one atomic point. The first `..data` is made in its place: nothing was shown.
+ *  8. Rename it over `..data`. This is the one atomic point. The first `..data` is made in place: nothing was shown.
  *  9. Make the visible links that are missing.
  * 10. Remove the visible links whose element is gone.
  * 11. Retire the old generation.

@@ -35,6 +35,7 @@ export class Retirement implements Disposable {
   /** Undefined instead of an empty map, here and below: thousands of volumes have nothing to retire. */
   #pins: Map<string, number> | undefined;
   #replaced: Map<string, Replaced> | undefined;
+  /** Replaced last: somebody may have begun to read it a moment ago. */
   #last: string | undefined;
 
   constructor(options: RetirementOptions) {
@@ -76,9 +77,11 @@ export class Retirement implements Disposable {
   retire(generation: string, bytes?: number): void {
     const before = this.#replaced?.get(generation);
     if (before !== undefined) this.#stopCounting(before);
+    const { queue, room } = this.#options;
+    const superseded = this.#last === undefined ? undefined : this.#replaced?.get(this.#last);
+    if (superseded !== undefined) room.supersede(superseded);
     const replaced = this.#add(generation, bytes ?? before?.bytes ?? 0, before?.removal);
     this.#last = generation;
-    const { queue, room } = this.#options;
     queue.add(replaced);
     if (!this.#isPinned(generation)) room.add(replaced);
   }
@@ -135,11 +138,6 @@ export class Retirement implements Disposable {
   [Symbol.dispose](): void {
     this.retireNow();
     this.stop();
-  }
-
-  /** True if the volume replaced it last: somebody may have begun to read it a moment ago. */
-  isLast({ generation }: Replaced): boolean {
-    return this.#last === generation;
   }
 
   /** Ends the time of a generation before it is over. */
@@ -298,7 +296,7 @@ export interface ForeignBinds {
 /** For a directory that nobody else binds. */
 export function noForeignBinds(slices: Slices): ForeignBinds {
   return {
-    afterLook: (work) => void slices.run(work()),
+    afterLook: (work) => void slices.runLast(work()),
     looking: () => inOneStep(() => true),
     showAny: () => false,
   };
@@ -315,8 +313,9 @@ const MIN_KEPT_MS = 500;
 export class RetiredRoom {
   readonly #limit: number;
   readonly #minKeptMs: number;
-  /** Oldest first. */
   readonly #held = new Set<Replaced>();
+  /** Those whose volumes have replaced another since, which may end early; the longest superseded first. */
+  readonly #superseded = new Set<Replaced>();
   /** Of the volumes that have replaced generations on disk. */
   readonly #retirements = new Set<Retirement>();
   #bytes = 0;
@@ -330,11 +329,15 @@ export class RetiredRoom {
   add(replaced: Replaced): void {
     this.#held.add(replaced);
     this.#bytes += replaced.bytes;
-    for (const oldest of this.#held) {
+    for (const oldest of this.#superseded) {
       if (this.#bytes <= this.#limit || replaced.since - oldest.since < this.#minKeptMs) break;
-      if (oldest.retirement.isLast(oldest)) continue;
       oldest.retirement.endEarly(oldest);
     }
+  }
+
+  /** Notes that it is no more the last one that its volume replaced. */
+  supersede(replaced: Replaced): void {
+    if (this.#held.has(replaced)) this.#superseded.add(replaced);
   }
 
   /** Notes that the volume has a replaced generation. */
@@ -352,6 +355,8 @@ export class RetiredRoom {
   }
 
   remove(replaced: Replaced): void {
-    if (this.#held.delete(replaced)) this.#bytes -= replaced.bytes;
+    if (!this.#held.delete(replaced)) return;
+    this.#superseded.delete(replaced);
+    this.#bytes -= replaced.bytes;
   }
 }

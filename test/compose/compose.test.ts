@@ -66,8 +66,8 @@ describe.runIf(canCompose())('docker-compose (needs root and a Docker engine)', 
   };
 
   /**
-   * How long after `update` was done a container saw the contents, in milliseconds. It looks all the time, and has begun
-   * to before the update, so that beginning does not count.
+   * How long after `update` was done a container saw the contents, in milliseconds. It looks all the time, and has
+   * begun to before the update, so that beginning does not count.
    */
   async function delayOf(update: () => unknown, service: string, path: string, contents: string): Promise<number> {
     const look = `echo looking; until [ "$(cat ${path})" = "${contents}" ]; do :; done; echo seen`;

@@ -12,7 +12,9 @@ export interface PublisherWorld extends Disposable {
   readonly targets: string;
   /** A publisher on the world's run directory; one after another, never two that live. */
   start(): Publisher;
-  /** Every mount and file that is there, but for the targets' directory: equal before and after means nothing is left. */
+  /**
+   * Every mount and file that is there, but for the targets' directory: equal before and after means nothing is left.
+   */
   inventory(): readonly string[];
   /** Where the record of a volume is. */
   recordFile(volume: HostedVolume): string;

@@ -11,9 +11,9 @@ import { Victim } from './victim.ts';
 const CLIENTS_PER_SOCKET = 4;
 const WORKERS = 16;
 /**
- * What one turn of the event loop may keep the processor. One request may have 50 ms; a turn is several of them here, since all
- * that came while the one before was dealt with are dealt with in one, and a processor that others use as well is
- * slower. The figure is printed, with what was under way.
+ * What one turn of the event loop may keep the processor. One request may have 50 ms; a turn is several of them here,
+ * since all that came while the one before was dealt with are dealt with in one, and a processor that others use as
+ * well is slower. The figure is printed, with what was under way.
  */
 const LONGEST_TURN_MS = 250;
 /** Descriptors that the daemon opens once, when it first needs them. */

@@ -14,7 +14,10 @@ const KEYS_OF_CONTEXT = [
   ...['podLabels', 'podAnnotations', 'mountGroup', 'user', '__proto__', 'constructor'],
 ];
 
-/** Text that parsers, paths, logs and terminals have stumbled over. No secret is among it: what is named wrongly is named in the error. */
+/**
+ * Text that parsers, paths, logs and terminals have stumbled over. No secret is among it: what is named wrongly is
+ * named in the error.
+ */
 const ODD = [
   ...['', '.', '..', '../..', '/', '//', 'a/../b', '..data', '..data/k', '...', '..2026', 'a/b/c', '~', '-rf'],
   ...['\0', 'a\0b', '\u202e', '\ud800', '\x1b[31mred', 'a\nlevel=error forged', '%2e%2e', '$(id)', '`id`'],

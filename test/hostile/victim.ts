@@ -71,7 +71,7 @@ export class Victim implements AsyncDisposable {
     writeFileSync(this.directory.at('loop'), '0');
   }
 
-  /** The longest that one turn of the event loop has kept the processor, in milliseconds, and between which times it was. */
+  /** The longest that one turn of the event loop kept the processor, in milliseconds, and between which times. */
   get longestTurn(): { readonly ms: number; readonly from: number; readonly to: number } {
     const [ms = 0, from = 0, to = 0] = readFileSync(this.directory.at('loop'), 'utf8').split(' ').map(Number);
     return { ms, from, to };

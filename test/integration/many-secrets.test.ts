@@ -154,7 +154,9 @@ async function leastTimes(
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
-/** What this process holds, client and server, in bytes. A second collection waits for what the first one frees aside. */
+/**
+ * What this process holds, client and server, in bytes. A second collection waits for what the first one frees aside.
+ */
 function held(): number {
   collectGarbage();
   collectGarbage();
@@ -217,8 +219,8 @@ describe(`${MANY} Secrets in the embedded store, beside ${FEW}`, () => {
       for (let heard = 0; heard < 100; heard += 1) expect((await quick.next()).done).toBe(false);
       if (done >= changes / 2 && done % 500 === 0) least = Math.min(least, held() - before);
     }
-    // Kept without bound it would be half of the changes and more at every look; the history is a tenth of them. What is
-    // under way, or not yet collected, comes and goes, so the least of the looks counts.
+    // Kept without bound it would be half of the changes and more at every look; the history is a tenth of them. What
+    // is under way, or not yet collected, comes and goes, so the least of the looks counts.
     expect(least).toBeLessThan((changes * valueBytes) / 4);
     const readOn = async () => {
       for (let heard = 0; heard < changes; heard += 1) await slow.next();

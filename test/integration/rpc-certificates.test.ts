@@ -62,7 +62,10 @@ class TlsWorld implements AsyncDisposable {
     this.replace('key', key);
   }
 
-  /** Says hello as a client of gRPC does; gives the issuer of the daemon's certificate, or undefined for whom it does not let in. */
+  /**
+   * Says hello as a client of gRPC does; gives the issuer of the daemon's certificate, or undefined for whom it does
+   * not let in.
+   */
   async greet(client: Identity, session?: Buffer): Promise<string | undefined> {
     const socket = this.#connect(client, session);
     const frames = new ServerFrames(socket);

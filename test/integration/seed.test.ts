@@ -1,4 +1,5 @@
-// The examples of the Kubernetes 1.15 page on Secrets, with `lantern` for `kubectl`: each test is named after its section.
+// The examples of the Kubernetes 1.15 page on Secrets, with `lantern` for `kubectl`: each test is named after its
+// section.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';

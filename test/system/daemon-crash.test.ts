@@ -111,8 +111,8 @@ describe.runIf(mayMount)('invariants 3, 4 and 5: a daemon that is killed under l
       expect(readFileSync(pinned, 'utf8')).toBe('first');
       expect({ inode: statSync(whole).ino, mounts: mountsBelow(daemon.directory.path).length }).toEqual(before);
     }
-    // What the crashes left is swept by the next write, and what was replaced goes after its time: the current generation
-    // and the pinned one stay.
+    // What the crashes left is swept by the next write, and what was replaced goes after its time: the current
+    // generation and the pinned one stay.
     await vi.waitFor(() => expect(readdirSync(whole).filter((name) => /^\.\.\d/.test(name))).toHaveLength(2), {
       timeout: 20_000,
       interval: 100,

@@ -13,7 +13,9 @@ const PER_SECOND = 150;
 const NODES = 3;
 /** For the daemons' turn: 2,000 updates. */
 const FEW_OBJECTS = 40;
-/** A member that falls silent without a word is found out after 15 seconds; then the nodes come back at random times. */
+/**
+ * A member that falls silent without a word is found out after 15 seconds; then the nodes come back at random times.
+ */
 const LONGEST_STALENESS_MS = 30_000;
 const TIMEOUT_MS = 240_000;
 

@@ -12,14 +12,21 @@ import type { Cli } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { inFile, isDirectory, readBytes } from '../input-files.ts';
 import { nameOfKind } from '../kinds.ts';
-import { collect, DRY_RUN_REMARKS, type DryRun, dryRunOption, namespaceOption, outputOption } from '../options.ts';
+import {
+  collect,
+  DRY_RUN_REMARKS,
+  type DryRun,
+  dryRunOption,
+  type NamespaceOptions,
+  namespaceOption,
+  outputOption,
+} from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
 import { formatJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-export type PlainCreateOptions = {
-  readonly namespace?: string;
+export type PlainCreateOptions = NamespaceOptions & {
   readonly dryRun: DryRun;
   readonly output?: 'yaml' | 'json' | 'name';
 };

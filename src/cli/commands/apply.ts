@@ -10,7 +10,7 @@ import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { nameOfKind, selectorOf } from '../kinds.ts';
 import { addManifestOptions, type ManifestOptions, readSelectedObjects } from '../objects/read-objects.ts';
-import { DRY_RUN_REMARKS, dryRunOption, namespaceOption, selectorOption } from '../options.ts';
+import { CURRENT, DRY_RUN_REMARKS, dryRunOption, namespaceOption, selectorOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions &
@@ -36,7 +36,7 @@ export function applyCommand(command: Command, cli: Cli): void {
     .addOption(selectorOption())
     .option('--prune', 'delete what apply made, these manifests lack, and -l or --all selects', false)
     .option('--all', 'with --prune: all objects of the namespaces in the manifests', false)
-    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
+    .addOption(namespaceOption(`namespace of objects without one ${CURRENT}`))
     .addOption(resultOption())
     .addHelpText('after', `\n${HOW_IT_MERGES}`)
     .action(async (options: Options) => {

@@ -20,7 +20,14 @@ import { type Cli, defineCommand, IF_NONE_IS_NAMED, withExamples } from '../comm
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
-import { collect, dryRunOption, durationArgument, namespaceOption } from '../options.ts';
+import {
+  CURRENT,
+  collect,
+  dryRunOption,
+  durationArgument,
+  type NamespaceOptions,
+  namespaceOption,
+} from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 export function createCommand(command: Command, cli: Cli): void {
@@ -55,7 +62,7 @@ function createConfigMapCommand(cli: Cli): Command {
 function configMapDraft(
   name: string,
   values: ReadonlyMap<string, Uint8Array>,
-  { appendHash, namespace = 'default' }: CreateOptions,
+  { appendHash, currentNamespace: namespace }: CreateOptions,
 ): ObjectDraft {
   const texts = [...values].filter(([, value]) => isUtf8(value));
   const data = new Map(texts.map(([key, value]) => [key, Buffer.from(value).toString('utf8')]));
@@ -164,7 +171,7 @@ function secretDraft(
   name: string,
   type: string,
   data: ReadonlyMap<string, Uint8Array>,
-  { appendHash, namespace = 'default' }: CreateOptions,
+  { appendHash, currentNamespace: namespace }: CreateOptions,
 ): ObjectDraft {
   const fullName = appendHash ? `${name}-${nameSuffix({ kind: 'Secret', name, type, data })}` : name;
   const metadata = { name: fullName, namespace, labels: new Map(), annotations: new Map() };
@@ -180,14 +187,13 @@ function createServiceAccountCommand(cli: Cli): Command {
     .alias('sa')
     .argument('<NAME>', 'name of the ServiceAccount');
   return addPlainCreateOptions(command).action(async (name: string, options: PlainCreateOptions) => {
-    const metadata = { name, namespace: options.namespace ?? 'default', labels: new Map(), annotations: new Map() };
+    const metadata = { name, namespace: options.currentNamespace, labels: new Map(), annotations: new Map() };
     const body = { secrets: [], imagePullSecrets: [], automountServiceAccountToken: undefined };
     await createObject(cli, command, { kind: 'ServiceAccount', metadata, ...body }, options);
   });
 }
 
-type TokenOptions = {
-  readonly namespace?: string;
+type TokenOptions = NamespaceOptions & {
   readonly audience?: readonly string[];
   readonly duration?: number;
   readonly boundObjectKind?: 'Pod';
@@ -208,7 +214,7 @@ function createTokenCommand(cli: Cli): Command {
     .option('--bound-object-uid <UID>', 'UID of the object to bind the token to')
     .addOption(namespaceOption())
     .action(async (name: string, options: TokenOptions, command: Command) => {
-      const { namespace = '', audience = [], duration } = options;
+      const { currentNamespace: namespace, audience = [], duration } = options;
       const request = {
         namespace,
         serviceAccountName: name,
@@ -243,7 +249,7 @@ function createManifestsCommand(cli: Cli): Command {
     .usage('[options]');
   return addManifestOptions(command)
     .addOption(dryRunOption('store nothing; "client" needs no daemon, "server" lets the daemon validate'))
-    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
+    .addOption(namespaceOption(`namespace of objects without one ${CURRENT}`))
     .addOption(resultOption())
     .action(async ([word]: readonly string[], options: FileOptions) => {
       const create = command.parent;

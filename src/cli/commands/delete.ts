@@ -3,9 +3,9 @@ import type { ObjectRef } from '../../objects/object.ts';
 import { deleteObjects, removeObject } from '../changing/delete-objects.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
-import { nameOfKind } from '../kinds.ts';
+import { listKinds, nameOfKind } from '../kinds.ts';
 import { addChoiceOptions, type ChoiceOptions, chooseObjects } from '../objects/chosen-objects.ts';
-import { DRY_RUN_REMARKS, type DryRun, dryRunOption, KINDS_HELP, outputOption, withoutEffect } from '../options.ts';
+import { DRY_RUN_REMARKS, type DryRun, dryRunOption, outputOption, withoutEffect } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ChoiceOptions & {
@@ -22,7 +22,7 @@ export function deleteCommand(command: Command, cli: Cli): void {
     'lantern delete -f secret.yaml',
     'lantern delete -k overlays/test',
     "lantern delete secrets -l 'tier in (web,db)' --dry-run=client",
-  ]).argument('[KIND NAME|KIND/NAME...]', KINDS_HELP);
+  ]).argument('[KIND NAME|KIND/NAME...]', listKinds());
   addChoiceOptions(command, 'delete')
     .option('--ignore-not-found', 'treat an object that does not exist as deleted', false)
     .addOption(dryRunOption('look for the objects without deleting them; both modes ask the daemon'))

@@ -4,10 +4,10 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED } from '../exit.ts';
-import { nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
+import { listKinds, nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { fetchEvents } from '../objects/show-events.ts';
-import { KINDS_HELP, namespaceOption } from '../options.ts';
+import { type NamespaceOptions, namespaceOption } from '../options.ts';
 import {
   describeConfigMap,
   describeProjectedVolume,
@@ -16,8 +16,6 @@ import {
   describeUnitCredentials,
 } from '../output/describe-object.ts';
 import { withDaemon } from '../with-daemon.ts';
-
-type Options = { readonly namespace?: string };
 
 /** kubectl prints two empty lines between objects. */
 const BETWEEN = '\n\n\n';
@@ -29,9 +27,9 @@ export function describeCommand(command: Command, cli: Cli): void {
     'lantern describe secrets/db-user-pass configmap/settings',
     'lantern describe sa,projectedvolumes -n team-a',
   ])
-    .argument('<KIND [NAME]|KIND/NAME...>', KINDS_HELP)
+    .argument('<KIND [NAME]|KIND/NAME...>', listKinds())
     .addOption(namespaceOption())
-    .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
+    .action(async (words: readonly string[], { currentNamespace: namespace }: NamespaceOptions) => {
       const wanted = parseSelections(words).flatMap(oneByOne);
       await withDaemon(cli, command, async (daemon) => {
         const describer = new Describer(cli, daemon, namespace);

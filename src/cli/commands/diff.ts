@@ -9,7 +9,7 @@ import { type Cli, withExamples } from '../command.ts';
 import { asTrouble, commandEnded, PARTLY_FAILED } from '../exit.ts';
 import { readObject } from '../objects/collect-objects.ts';
 import { addManifestOptions, type ManifestOptions, readSelectedObjects } from '../objects/read-objects.ts';
-import { namespaceOption, selectorOption } from '../options.ts';
+import { CURRENT, namespaceOption, selectorOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions & { readonly selector?: string; readonly showValues: boolean };
@@ -23,7 +23,7 @@ export function diffCommand(command: Command, cli: Cli): void {
   ]);
   addManifestOptions(command)
     .addOption(selectorOption())
-    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
+    .addOption(namespaceOption(`namespace of objects without one ${CURRENT}`))
     .option('--show-values', 'print a unified diff of the manifests, with the values of Secrets', false)
     .addHelpText('after', `\n${EXIT_CODES}`)
     .action(async (options: Options) => {

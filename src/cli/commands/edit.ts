@@ -9,13 +9,11 @@ import { editorOf, manifestIn, parseEdited, runEditor, textToEdit } from '../cha
 import { type Cli, withExamples } from '../command.ts';
 import { abandonedDirectories, holdDirectory, memoryParents } from '../exec/memory-directory.ts';
 import { wrongUsage } from '../exit.ts';
-import { type KindName, parseSelections } from '../kinds.ts';
-import { KINDS_HELP, namespaceOption } from '../options.ts';
+import { type KindName, listKinds, parseSelections } from '../kinds.ts';
+import { type NamespaceOptions, namespaceOption } from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
-
-type Options = { readonly namespace?: string };
 
 /** Part of the directory's name. */
 const PURPOSE = 'edit';
@@ -26,9 +24,9 @@ const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 /** The object's text is in a file in memory, which is removed when the command ends. */
 export function editCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern edit secret mysecret', 'EDITOR=nano lantern edit configmap/settings -n team-a'])
-    .argument('<KIND NAME|KIND/NAME...>', KINDS_HELP)
+    .argument('<KIND NAME|KIND/NAME...>', listKinds())
     .addOption(namespaceOption())
-    .action(async (words: readonly string[], { namespace = 'default' }: Options) => {
+    .action(async (words: readonly string[], { currentNamespace: namespace }: NamespaceOptions) => {
       const { kind, name } = parseOne(words);
       await withDaemon(cli, command, async (daemon) => {
         const original = await fetchObject(cli, daemon, kind, namespace, name);

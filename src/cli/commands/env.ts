@@ -2,16 +2,15 @@ import { type Command, Option } from 'commander';
 import { containerEnvToWire } from '../../rpc/lantern/projector-messages.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { readDocument } from '../objects/manifests.ts';
-import { containerOption, namespaceOption } from '../options.ts';
+import { containerOption, type NamespaceOptions, namespaceOption } from '../options.ts';
 import { ENVIRONMENT_FORMATS, type EnvironmentFormat, formatEnvironment } from '../output/environment-text.ts';
 import { noticeLine } from '../output/text.ts';
 import { parsePodContainer } from '../pods/pod-file.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
+type Options = NamespaceOptions & {
   readonly filename: string;
   readonly container?: string;
-  readonly namespace?: string;
   readonly output: EnvironmentFormat;
 };
 
@@ -30,7 +29,7 @@ export function envCommand(command: Command, cli: Cli): void {
       const { nodeName, hostIPs, podIPs } = pod.placement;
       const request = {
         ...containerEnvToWire(pod.container),
-        namespace: options.namespace ?? pod.namespace ?? 'default',
+        namespace: options.namespace ?? pod.namespace ?? options.currentNamespace,
         pod: pod.facts,
         placement: { nodeName, hostIps: [...hostIPs], podIps: [...podIPs] },
       };

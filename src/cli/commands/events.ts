@@ -4,11 +4,10 @@ import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { KIND_NAMES } from '../kinds.ts';
 import { type EventQuery, type EventView, showEvents } from '../objects/show-events.ts';
-import { namespaceOption, outputOption } from '../options.ts';
+import { type NamespaceOptions, namespaceOption, outputOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
-  readonly namespace?: string;
+type Options = NamespaceOptions & {
   readonly allNamespaces: boolean;
   readonly for?: string;
   readonly types?: ReadonlySet<string>;
@@ -31,7 +30,7 @@ export function eventsCommand(command: Command, cli: Cli): void {
     .option('--no-headers', 'do not print headings')
     .addOption(outputOption('yaml', 'json', 'name', 'wide'))
     .action(async (options: Options) => {
-      const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
+      const namespace = options.allNamespaces ? '' : options.currentNamespace;
       const view: EventView = {
         query: { namespace, ...parseInvolved(options.for) },
         types: options.types,

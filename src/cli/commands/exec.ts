@@ -3,15 +3,14 @@ import { LanternError } from '../../base/errors.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { execInPod } from '../exec/exec-in-pod.ts';
 import { commandEnded, wrongUsage } from '../exit.ts';
-import { containerOption, namespaceOption, waitOption } from '../options.ts';
+import { CURRENT, containerOption, type NamespaceOptions, namespaceOption, waitOption } from '../options.ts';
 import { printable } from '../output/text.ts';
 import { type PodInFile, readPods } from '../pods/pods-in-files.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
+type Options = NamespaceOptions & {
   readonly filename: string;
   readonly container?: string;
-  readonly namespace?: string;
   readonly wait: number;
   readonly cleanEnv: boolean;
 };
@@ -25,7 +24,7 @@ export function execCommand(command: Command, cli: Cli): void {
     .argument('<COMMAND...>', 'the command and its arguments, after "--"')
     .requiredOption('-f, --filename <FILE|->', 'manifest with one Pod, or stdin')
     .addOption(containerOption())
-    .addOption(namespaceOption('namespace of a pod without one (default: "default")'))
+    .addOption(namespaceOption(`namespace of a pod without one ${CURRENT}`))
     .addOption(waitOption().default(0, '0s'))
     .option('--clean-env', "do not pass the caller's own variables on", false)
     .addHelpText('after', `\n${WHERE_VOLUMES_ARE}`)
@@ -49,11 +48,11 @@ const WHERE_VOLUMES_ARE = [
   'executed, 128 plus the number of the signal that ended it.',
 ].join('\n');
 
-async function onlyPod(cli: Cli, { filename, namespace }: Options): Promise<PodInFile> {
-  const { pods } = await readPods([filename], namespace, cli.terminal);
+async function onlyPod(cli: Cli, options: Options): Promise<PodInFile> {
+  const { pods } = await readPods([options.filename], options, cli.terminal);
   const [pod, ...more] = pods;
   if (pod !== undefined && more.length === 0) return pod;
-  throw new LanternError('invalid-argument', `"${filename}" must have one Pod, not ${more.length + 1}`);
+  throw new LanternError('invalid-argument', `"${options.filename}" must have one Pod, not ${more.length + 1}`);
 }
 
 function chooseContainer(cli: Cli, { containers }: PodInFile, name: string | undefined): string {

@@ -2,18 +2,27 @@ import { type Command, InvalidArgumentError, type Option } from 'commander';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
-import { isEventsWord, type KindName, oneByOne, parseSelections, selectorOf, type Wanted } from '../kinds.ts';
+import {
+  EVENTS_NAME,
+  isEventsWord,
+  KIND_NAMES,
+  type KindName,
+  listKinds,
+  oneByOne,
+  parseSelections,
+  selectorOf,
+  type Wanted,
+} from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from '../objects/manifest-text.ts';
 import { objectTable } from '../objects/object-table.ts';
 import { showEvents } from '../objects/show-events.ts';
 import { type ObjectFormat, type ObjectView, watchObjects } from '../objects/watch-objects.ts';
-import { namespaceOption, outputOption, selectorOption } from '../options.ts';
+import { type NamespaceOptions, namespaceOption, outputOption, selectorOption } from '../options.ts';
 import { parseJsonPath } from '../output/parse-json-path.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
-  readonly namespace?: string;
+type Options = NamespaceOptions & {
   readonly allNamespaces: boolean;
   readonly selector?: string;
   readonly watch: boolean;
@@ -36,10 +45,7 @@ export function getCommand(command: Command, cli: Cli): void {
     `lantern get secrets -o jsonpath='{.items[?(@.type=="Opaque")].metadata.name}'`,
     "lantern get secrets -A -l 'tier in (web,db),!draft'",
   ])
-    .argument(
-      '<KIND [NAME]|KIND/NAME...>',
-      'secrets, configmaps (cm), serviceaccounts (sa), projectedvolumes, unitcredentials, events (ev)',
-    )
+    .argument('<KIND [NAME]|KIND/NAME...>', listKinds([...KIND_NAMES, EVENTS_NAME], 'plural'))
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'list objects in all namespaces', false)
     .addOption(selectorOption())
@@ -56,7 +62,7 @@ export function getCommand(command: Command, cli: Cli): void {
         throw wrongUsage('names cannot be combined with --all-namespaces');
       }
       const isSelected = selectorFor(options, hasNames);
-      const namespace = options.allNamespaces ? '' : (options.namespace ?? 'default');
+      const namespace = options.allNamespaces ? '' : options.currentNamespace;
       const withData = isManifestFormat(options.output);
       const wanted = selections.flatMap(oneByOne);
       if (options.watch) {
@@ -81,13 +87,13 @@ export function getCommand(command: Command, cli: Cli): void {
 async function getEvents(
   cli: Cli,
   words: readonly string[],
-  { allNamespaces, namespace = 'default', selector, watch, showLabels, headers, output }: Options,
+  { allNamespaces, currentNamespace, selector, watch, showLabels, headers, output }: Options,
   command: Command,
 ): Promise<void> {
   if (words.length > 1) throw wrongUsage('"get events" takes no names; use "lantern events --for KIND/NAME"');
   if (selector !== undefined) throw wrongUsage('events have no labels; remove --selector');
   if (showLabels) throw wrongUsage('events have no labels; remove --show-labels');
-  const query = { namespace: allNamespaces ? '' : namespace, involvedKind: '', involvedName: '' };
+  const query = { namespace: allNamespaces ? '' : currentNamespace, involvedKind: '', involvedName: '' };
   const view = { query, types: undefined, watch, output, withHeadings: headers };
   await withDaemon(cli, command, (daemon) => showEvents(cli, daemon, view));
 }
@@ -154,7 +160,7 @@ async function showManifests(
 }
 
 function sayNothingFound(cli: Cli, options: Options): void {
-  const where = options.allNamespaces ? '' : ` in ${options.namespace ?? 'default'} namespace`;
+  const where = options.allNamespaces ? '' : ` in ${options.currentNamespace} namespace`;
   cli.terminal.complain(`No resources found${where}.`);
 }
 

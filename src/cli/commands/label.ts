@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { changeMetadata, type MetadataOptions } from '../changing/change-metadata.ts';
 import { resultOption } from '../changing/results.ts';
 import { type Cli, withExamples } from '../command.ts';
+import { listKinds } from '../kinds.ts';
 import { addChoiceOptions } from '../objects/chosen-objects.ts';
-import { dryRunOption, KINDS_HELP } from '../options.ts';
+import { dryRunOption } from '../options.ts';
 
 export function labelCommand(command: Command, cli: Cli): void {
   withExamples(command, [
@@ -27,7 +28,7 @@ export function annotateCommand(command: Command, cli: Cli): void {
 function addMetadataOptions(command: Command, cli: Cli, field: 'labels' | 'annotations'): void {
   command.argument(
     '[KIND NAME|KIND/NAME KEY=VALUE|KEY-...]',
-    `${KINDS_HELP}; then ${field} to set, or with "-" to remove`,
+    `${listKinds()}; then ${field} to set, or with "-" to remove`,
   );
   addChoiceOptions(command, command.name())
     .option('--overwrite', `change ${field} that have another value`, false)

@@ -12,9 +12,10 @@ import { type ResultOptions, Results, resultOption } from '../changing/results.t
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { inFile, readText } from '../input-files.ts';
+import { listKinds } from '../kinds.ts';
 import { chooseObjects } from '../objects/chosen-objects.ts';
 import { addManifestOptions, type ManifestOptions } from '../objects/read-objects.ts';
-import { dryRunOption, KINDS_HELP, namespaceOption } from '../options.ts';
+import { dryRunOption, namespaceOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions &
@@ -30,7 +31,7 @@ export function patchCommand(command: Command, cli: Cli): void {
     `lantern patch configmap settings -p '{"data": {"colour": "blue", "old": null}}'`,
     `lantern patch secret mysecret --type=json -p '[{"op": "remove", "path": "/data/old"}]'`,
     `read -rs PW && printf 'stringData: {password: "%s"}' "$PW" | lantern patch secret mysecret --patch-file=-`,
-  ]).argument('[KIND NAME|KIND/NAME...]', KINDS_HELP);
+  ]).argument('[KIND NAME|KIND/NAME...]', listKinds());
   addManifestOptions(command)
     .option('-p, --patch <PATCH>', 'the patch, as JSON or YAML')
     .option('--patch-file <FILE|->', 'file with the patch, or stdin')

@@ -8,7 +8,15 @@ import type { UnmountPodRequest } from '../../rpc/generated/lantern/v1/UnmountPo
 import { type Cli, defineCommand, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { addKustomizeOptions, type ManifestOptions, readFilesOrKustomization } from '../objects/read-objects.ts';
-import { collect, filenameOption, namespaceOption, outputOption, waitOption } from '../options.ts';
+import {
+  CURRENT,
+  collect,
+  filenameOption,
+  type NamespaceOptions,
+  namespaceOption,
+  outputOption,
+  waitOption,
+} from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { noticeLine, printable } from '../output/text.ts';
 import { mountedPodJson, mountedPodText, podTable } from '../output/volume-text.ts';
@@ -56,7 +64,7 @@ function podMountCommand(cli: Cli): Command {
     .addOption(filenameOption(FILE_HELP));
   return addKustomizeOptions(command)
     .option('-c, --container <NAME>', 'mount only this container; may be repeated', collect)
-    .addOption(namespaceOption('namespace of pods without one (default: "default")'))
+    .addOption(namespaceOption(`namespace of pods without one ${CURRENT}`))
     .addOption(waitOption().default(DEFAULT_WAIT_MS, '2m'))
     .option('--open', "let everybody read, not only the pod's users: directories 0755, tokens 0644", false)
     .addOption(outputOption('json'))
@@ -64,7 +72,7 @@ function podMountCommand(cli: Cli): Command {
       const manifests = await readFilesOrKustomization(cli, { ...options, recursive: false });
       const place = options.kustomize ?? options.filename?.join(', ') ?? '';
       const { podsOf } = await podFiles();
-      const { pods, others } = podsOf(manifests, place, options.namespace);
+      const { pods, others } = podsOf(manifests, place, options);
       if (others > 0) {
         const apply = options.kustomize === undefined ? 'apply -f FILE' : 'apply -k DIR';
         cli.terminal.complain(
@@ -116,7 +124,7 @@ function warnIfClosed({ terminal, user }: Cli, root: string): void {
   }
 }
 
-type UnmountOptions = { readonly filename?: readonly string[]; readonly namespace?: string };
+type UnmountOptions = NamespaceOptions & { readonly filename?: readonly string[] };
 
 /** Succeeds if nothing is mounted. */
 function podUnmountCommand(cli: Cli): Command {
@@ -146,19 +154,20 @@ type Request = Required<UnmountPodRequest>;
 /** Finds the pods to unmount. May ask the daemon. */
 type Find = (daemon: LanternClient) => Promise<readonly Request[]>;
 
-async function finderFor(cli: Cli, words: readonly string[], { filename, namespace }: UnmountOptions): Promise<Find> {
+async function finderFor(cli: Cli, words: readonly string[], options: UnmountOptions): Promise<Find> {
+  const { filename, namespace, currentNamespace } = options;
   const [first, second, ...more] = words;
   if (filename === undefined) {
     if (first === undefined) throw wrongUsage('one of POD, ROOT and -f FILE is required');
     if (more.length > 0) throw wrongUsage('at most one POD and one ROOT are allowed');
     // The name of a pod cannot have a slash.
-    if (!first.includes('/')) return async () => [requestFor(namespace, first, second)];
+    if (!first.includes('/')) return async () => [requestFor(currentNamespace, first, second)];
     if (second !== undefined) throw wrongUsage('POD comes before ROOT');
     return (daemon) => requestsAt(cli, daemon, absoluteTarget(first), namespace);
   }
   if (second !== undefined) throw wrongUsage('with -f at most one ROOT is allowed, and no POD');
   const { readPods } = await podFiles();
-  const { pods } = await readPods(filename, namespace, cli.terminal);
+  const { pods } = await readPods(filename, options, cli.terminal);
   return async () =>
     pods.map((pod) => ({
       namespace: pod.namespace,
@@ -167,8 +176,8 @@ async function finderFor(cli: Cli, words: readonly string[], { filename, namespa
     }));
 }
 
-function requestFor(namespace: string | undefined, name: string, root: string | undefined): Request {
-  return { namespace: namespace ?? 'default', name, rootPath: root === undefined ? '' : absoluteTarget(root) };
+function requestFor(namespace: string, name: string, root: string | undefined): Request {
+  return { namespace, name, rootPath: root === undefined ? '' : absoluteTarget(root) };
 }
 
 /** Finds the pods mounted at `root` or below it. Without a namespace it searches all. */
@@ -178,7 +187,7 @@ async function requestsAt(
   root: string,
   namespace: string | undefined,
 ): Promise<readonly Request[]> {
-  const listed = await listPods(cli, daemon, namespace ?? '');
+  const listed = await listPods(daemon, namespace ?? '', cli.signal);
   const there = listed.filter(({ name, rootPath }) => rootPath === root || rootPath === join(root, name));
   if (there.length === 0) cli.terminal.complain(printable(`lantern: no pod is mounted at ${root}`));
   return there.map(({ namespace, name, rootPath }) => ({ namespace, name, rootPath }));
@@ -189,7 +198,7 @@ function rootOf({ name }: PodInFile, pods: readonly PodInFile[], root: string): 
   return absoluteTarget(pods.length === 1 ? root : join(root, name));
 }
 
-type StatusOptions = { readonly namespace: string; readonly allNamespaces: boolean; readonly output?: 'json' };
+type StatusOptions = NamespaceOptions & { readonly allNamespaces: boolean; readonly output?: 'json' };
 
 function podStatusCommand(cli: Cli): Command {
   return defineCommand('status', 'List the mounted pods with their roots and the state of their volumes.', [
@@ -197,12 +206,12 @@ function podStatusCommand(cli: Cli): Command {
     'lantern pod status mypod -n team-a -o json',
   ])
     .argument('[POD]', 'only this pod')
-    .addOption(namespaceOption('namespace').default('default'))
+    .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'list pods in all namespaces', false)
     .addOption(outputOption('json'))
     .action(async (name: string | undefined, options: StatusOptions, command: Command) => {
-      const namespace = options.allNamespaces ? '' : options.namespace;
-      const listed = await withDaemon(cli, command, (daemon) => listPods(cli, daemon, namespace));
+      const namespace = options.allNamespaces ? '' : options.currentNamespace;
+      const listed = await withDaemon(cli, command, (daemon) => listPods(daemon, namespace, cli.signal));
       const pods = listed.filter((pod) => name === undefined || pod.name === name);
       if (name !== undefined && pods.length === 0) {
         throw new LanternError('not-found', `pod "${printable(name)}" is not mounted on this node`);

@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
 import type { RegistryCredential__Output as Credential } from '../../rpc/generated/lantern/v1/RegistryCredential.ts';
 import { type Cli, withExamples } from '../command.ts';
-import { collect, namespaceOption, outputOption } from '../options.ts';
+import { collect, type NamespaceOptions, namespaceOption, outputOption } from '../options.ts';
 import { formatJson } from '../output/structured.ts';
 import { noticeLine } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = {
+type Options = NamespaceOptions & {
   readonly secret?: readonly string[];
   readonly serviceAccount?: string;
-  readonly namespace?: string;
   readonly output?: 'json';
 };
 
@@ -27,7 +26,7 @@ export function registryAuthCommand(command: Command, cli: Cli): void {
     .action(async (image: string, options: Options) => {
       const request = {
         image,
-        namespace: options.namespace ?? '',
+        namespace: options.currentNamespace,
         imagePullSecrets: [...(options.secret ?? [])],
         serviceAccountName: options.serviceAccount ?? '',
       };

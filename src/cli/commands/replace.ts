@@ -3,7 +3,7 @@ import { type ResultOptions, resultOption } from '../changing/results.ts';
 import { replaceFromManifests } from '../changing/store-manifests.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
-import { dryRunOption, namespaceOption } from '../options.ts';
+import { CURRENT, dryRunOption, namespaceOption } from '../options.ts';
 
 type Options = ManifestOptions & ResultOptions & { readonly force: boolean };
 
@@ -16,7 +16,7 @@ export function replaceCommand(command: Command, cli: Cli): void {
   addManifestOptions(command)
     .option('--force', 'delete and create the objects, to change what is immutable', false)
     .addOption(dryRunOption('store nothing; "client" needs no daemon, "server" lets the daemon validate'))
-    .addOption(namespaceOption('namespace of objects without one (default: "default")'))
+    .addOption(namespaceOption(`namespace of objects without one ${CURRENT}`))
     .addOption(resultOption())
     .addHelpText(
       'after',

@@ -4,10 +4,10 @@ import type { LanternClient } from '../../rpc/client.ts';
 import { callsInOrder } from '../calls-in-order.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { listVolumes } from '../objects/list-volumes.ts';
 import { printable } from '../output/text.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
-import { listVolumes } from './volumes.ts';
 
 type Options = { readonly id?: string; readonly all: boolean };
 
@@ -63,7 +63,7 @@ async function find(
       : given.map((target) => ({ volumeId: id, target: absoluteTarget(target) }));
   }
   const idAt = new Map<string, string>();
-  for (const { volumeId, publications } of await listVolumes(cli, daemon)) {
+  for (const { volumeId, publications } of await listVolumes(daemon, '', cli.signal)) {
     for (const { targetPath } of publications) idAt.set(targetPath, volumeId);
   }
   return given.map((named) => {

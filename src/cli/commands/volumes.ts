@@ -4,6 +4,7 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
 import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v1/Volume.ts';
 import { type Cli, withExamples } from '../command.ts';
+import { listVolumes } from '../objects/list-volumes.ts';
 import { fetchEvents } from '../objects/show-events.ts';
 import { namespaceOption, outputOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
@@ -15,7 +16,7 @@ import {
   volumeTable,
   wideVolumeTable,
 } from '../output/volume-text.ts';
-import { allPages, withDaemon } from '../with-daemon.ts';
+import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly namespace?: string; readonly output?: 'json' | 'name' | 'wide' };
 
@@ -23,22 +24,14 @@ export function volumesCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern volumes', 'lantern volumes -n team-a -o wide'])
     .addOption(namespaceOption('list only volumes of this namespace'))
     .addOption(outputOption('json', 'name', 'wide'))
-    .action(async ({ namespace, output }: Options) => {
-      const volumes = await withDaemon(cli, command, (daemon) => listVolumes(cli, daemon, namespace));
+    .action(async ({ namespace = '', output }: Options) => {
+      const volumes = await withDaemon(cli, command, (daemon) => listVolumes(daemon, namespace, cli.signal));
       if (output === 'json') return cli.terminal.print(formatJson(wireToJson({ volumes })));
       if (volumes.length === 0) return cli.terminal.complain('No volumes are mounted.');
       if (output === 'wide') return cli.terminal.print(wideVolumeTable(volumes, viewOf(cli)));
       if (output === undefined) return cli.terminal.print(volumeTable(volumes, viewOf(cli)));
       for (const { volumeId } of volumes) cli.terminal.print(volumeId);
     });
-}
-
-/** Sorted by id. An empty namespace means all. */
-export function listVolumes(cli: Cli, daemon: LanternClient, namespace = ''): Promise<WireVolume[]> {
-  return allPages(
-    (pageToken) => daemon.projector.listVolumes({ namespace, pageToken }, { signal: cli.signal }),
-    (page) => page.volumes,
-  );
 }
 
 export function volumeCommand(command: Command, cli: Cli): void {

@@ -24,6 +24,8 @@ export type Completion = {
 
 /** The names that a daemon knows. An empty namespace means all. */
 export type KnownNames = {
+  /** That of a command without --namespace. */
+  readonly currentNamespace: string;
   objects(kind: KindName, namespace: string): Promise<readonly string[]>;
   namespaces(): Promise<readonly string[]>;
   volumes(namespace: string): Promise<readonly string[]>;
@@ -107,7 +109,7 @@ function valuesOfOption(option: Option, line: CommandLine, word: string, names: 
   if (option.long === '--namespace') return named(names.namespaces(), 'namespace');
   if (placeholder === 'NAME') {
     const kind = kindNamed(option.long?.replaceAll('-', '') ?? '');
-    return kind === undefined ? NOTHING : named(names.objects(kind, namespaceOf(line)), kind.kind);
+    return kind === undefined ? NOTHING : named(names.objects(kind, namespaceOf(line, names)), kind.kind);
   }
   return valuesFor(placeholder, line, word, names);
 }
@@ -170,7 +172,7 @@ async function valuesFor(
   if (placeholder === 'KIND/NAME') return await involved(line, word, names);
   const lists = placeholder.split('|').map(async (alternative): Promise<Values> => {
     const kind = kindNamed(alternative);
-    if (kind !== undefined) return await named(names.objects(kind, namespaceOf(line)), kind.kind);
+    if (kind !== undefined) return await named(names.objects(kind, namespaceOf(line, names)), kind.kind);
     const inAll = givenValue(line, '--namespace') ?? '';
     switch (alternative.replace(/^\[?KEY=\]?/, '')) {
       case 'VOLUME':
@@ -179,7 +181,7 @@ async function valuesFor(
       case 'TARGET':
         return await named(names.targets(inAll), 'target', 'directories');
       case 'POD':
-        return await named(names.pods(namespaceOf(line)), 'pod');
+        return await named(names.pods(namespaceOf(line, names)), 'pod');
       case 'ROOT':
         return await named(names.roots(inAll), 'root', 'directories');
       case 'FILE':
@@ -187,6 +189,8 @@ async function valuesFor(
         return { candidates: [], fallback: 'files' };
       case 'DIR':
         return { candidates: [], fallback: 'directories' };
+      case 'VALUE':
+        return await valueOfSetting(line, names);
       case 'COMMAND':
         return { candidates: [], fallback: line.operands.length === 0 ? 'commands' : 'files' };
       default:
@@ -199,20 +203,26 @@ async function valuesFor(
   return { candidates: values.flatMap(({ candidates }) => candidates), fallback };
 }
 
+/** Of `config set`. */
+async function valueOfSetting({ operands: [setting] }: CommandLine, names: KnownNames): Promise<Values> {
+  if (setting === 'socket') return { candidates: [], fallback: 'files' };
+  return setting === 'namespace' ? await named(names.namespaces(), 'namespace') : NOTHING;
+}
+
 /** Completes KIND[,KIND...] [NAME...] and KIND/NAME. */
 async function selected(line: CommandLine, word: string, names: KnownNames, argument: Argument): Promise<Values> {
   const [first] = line.operands;
   const [, before = ''] = /^(.*[/,])?/s.exec(word) ?? [];
   const kindsBefore = (text: string) => text.split(',').flatMap((one) => kindNamed(one) ?? []);
   if (first !== undefined && !first.includes('/')) {
-    const lists = kindsBefore(first).map((kind) => named(names.objects(kind, namespaceOf(line)), kind.kind));
+    const lists = kindsBefore(first).map((kind) => named(names.objects(kind, namespaceOf(line, names)), kind.kind));
     return { candidates: (await Promise.all(lists)).flatMap(({ candidates }) => candidates), fallback: 'none' };
   }
   if (before.endsWith('/')) {
     const kind = kindNamed(before.slice(0, -1));
     return kind === undefined
       ? NOTHING
-      : prefixed(before, await named(names.objects(kind, namespaceOf(line)), kind.kind));
+      : prefixed(before, await named(names.objects(kind, namespaceOf(line, names)), kind.kind));
   }
   if (first !== undefined) return { ...prefixed('', kindWords(KIND_NAMES, '/')), isOpen: true };
   // Events have no names, and cannot be listed together with objects.
@@ -231,7 +241,8 @@ async function involved(line: CommandLine, word: string, names: KnownNames): Pro
     return { candidates: words, fallback: 'none', isOpen: true };
   }
   const kind = kindNamed(before);
-  if (kind !== undefined) return prefixed(`${before}/`, await named(names.objects(kind, namespaceOf(line)), kind.kind));
+  if (kind !== undefined)
+    return prefixed(`${before}/`, await named(names.objects(kind, namespaceOf(line, names)), kind.kind));
   return prefixed(`${before}/`, await valuesFor(before.replace(/s$/, '').toUpperCase(), line, word, names));
 }
 
@@ -251,7 +262,7 @@ async function named(names: Promise<readonly string[]>, help: string, fallback: 
   return { candidates: (await names).map((value) => ({ value, help })), fallback };
 }
 
-function namespaceOf(line: CommandLine): string {
+function namespaceOf(line: CommandLine, { currentNamespace }: KnownNames): string {
   const isInAll = [...line.options.keys()].some(({ long }) => long === '--all-namespaces');
-  return isInAll ? '' : (givenValue(line, '--namespace') ?? 'default');
+  return isInAll ? '' : (givenValue(line, '--namespace') ?? currentNamespace);
 }

@@ -1,8 +1,11 @@
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Cli } from '../command.ts';
 import { KIND_NAMES, type KindName } from '../kinds.ts';
+import { fetchObjects } from '../objects/fetch-objects.ts';
+import { listVolumes } from '../objects/list-volumes.ts';
 import { printable } from '../output/text.ts';
-import { allPages } from '../with-daemon.ts';
+import { listPods } from '../pods/pod-calls.ts';
+import { settingOf } from '../settings.ts';
 import type { KnownNames } from './candidates.ts';
 
 /** Somebody waits at a prompt. */
@@ -10,13 +13,21 @@ const TIMEOUT_MS = 500;
 
 /** Connects only when a name is asked for. Values of Secrets are not fetched. */
 export class DaemonNames implements KnownNames {
+  readonly #cli: Cli;
   readonly #socket: () => string;
-  readonly #signal: AbortSignal;
 
   /** `socket` may throw: then no names are known. */
-  constructor({ signal }: Pick<Cli, 'signal'>, socket: () => string) {
+  constructor(cli: Cli, socket: () => string) {
+    this.#cli = cli;
     this.#socket = socket;
-    this.#signal = signal;
+  }
+
+  get currentNamespace(): string {
+    try {
+      return settingOf(this.#cli, 'namespace', undefined).value;
+    } catch {
+      return 'default';
+    }
   }
 
   objects(kind: KindName, namespace: string): Promise<readonly string[]> {
@@ -68,7 +79,7 @@ export class DaemonNames implements KnownNames {
       const socket = this.#socket();
       const { connect } = await import('../../rpc/client.ts');
       using daemon = connect(socket);
-      const names = await question(daemon, AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT_MS)]));
+      const names = await question(daemon, AbortSignal.any([this.#cli.signal, AbortSignal.timeout(TIMEOUT_MS)]));
       // Attack: a control character in a name would steer the terminal, or the shell's script.
       return [...new Set(names)].filter((name) => name !== '' && name === printable(name));
     } catch {
@@ -77,23 +88,6 @@ export class DaemonNames implements KnownNames {
   }
 }
 
-function listObjects(daemon: LanternClient, { kind }: KindName, namespace: string, signal: AbortSignal) {
-  return allPages(
-    (pageToken) => daemon.objects.list({ kind, namespace, pageToken }, { signal }),
-    (page) => page.objects,
-  );
-}
-
-function listVolumes(daemon: LanternClient, namespace: string, signal: AbortSignal) {
-  return allPages(
-    (pageToken) => daemon.projector.listVolumes({ namespace, pageToken }, { signal }),
-    (page) => page.volumes,
-  );
-}
-
-function listPods(daemon: LanternClient, namespace: string, signal: AbortSignal) {
-  return allPages(
-    (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal }),
-    (page) => page.pods,
-  );
+function listObjects(daemon: LanternClient, kind: KindName, namespace: string, signal: AbortSignal) {
+  return fetchObjects(daemon, { kind, name: undefined, namespace, withData: false }, signal);
 }

@@ -14,8 +14,8 @@ type Request = {
 };
 
 /**
- * Prints a line `FALLBACK OFFSET open|closed`, then a line for each candidate. For bash it is quoted; for other shells a
- * tab and a description follow. Prints nothing if nothing can be completed.
+ * Prints a line `FALLBACK OFFSET open|closed`, then a line for each candidate. For bash it is quoted; for other shells
+ * a tab and a description follow. Prints nothing if nothing can be completed.
  */
 export async function printCompletions(cli: Cli, program: Command, { shell, words, load }: Request): Promise<void> {
   const namesFor = (line: CommandLine) => new DaemonNames(cli, () => socketFor(cli, program, line));

@@ -63,7 +63,9 @@ export async function execInPod(cli: Cli, daemon: LanternClient, execution: Exec
 async function removeAbandoned(cli: Cli, daemon: LanternClient, left: MemoryDirectory): Promise<void> {
   const root = rootIn(left);
   if (existsSync(root)) {
-    for (const pod of await listPods(cli, daemon, '')) if (pod.rootPath === root) await unmount(cli, daemon, pod, root);
+    for (const pod of await listPods(daemon, '', cli.signal)) {
+      if (pod.rootPath === root) await unmount(cli, daemon, pod, root);
+    }
     if (existsSync(root)) return;
   }
   left[Symbol.dispose]();

@@ -49,7 +49,7 @@ async function namedObjects(
     if (words.length > 0) throw wrongUsage('arguments cannot be combined with -f or -k');
     return (await readObjects(cli, options)).map(({ draft }) => refOf(draft));
   }
-  const namespace = options.namespace ?? 'default';
+  const namespace = options.currentNamespace;
   return parseSelections(words).flatMap(({ kind: { kind, plural }, names }) => {
     if (names.length === 0) throw wrongUsage(`name the ${plural} to ${verb}, or use -l or --all`);
     return names.map((name) => ({ kind, namespace, name }));
@@ -58,7 +58,7 @@ async function namedObjects(
 
 /** Checks -l and --all, and returns the function that lists the objects. */
 function listingOf(cli: Cli, words: readonly string[], options: ChoiceOptions): Chosen['refs'] {
-  const { filename, kustomize, selector, all, namespace = 'default' } = options;
+  const { filename, kustomize, selector, all, currentNamespace: namespace } = options;
   if (filename !== undefined || kustomize !== undefined)
     throw wrongUsage('-l and --all cannot be combined with -f or -k');
   if (selector?.trim() === '') throw wrongUsage('an empty selector matches all objects; use --all for that');

@@ -8,6 +8,7 @@ import type { Finished } from '../../objects/kustomize/finish.ts';
 import type { KustomizeDirectory } from '../../objects/kustomize/kustomization.ts';
 import type { SuffixRule } from '../../objects/kustomize/name-suffix.ts';
 import type { Cli } from '../command.ts';
+import type { NamespaceOptions } from '../options.ts';
 import { printable } from '../output/text.ts';
 import { isLeftOut, type Manifests, nameOfOther, sortDocuments } from './manifests.ts';
 
@@ -15,12 +16,12 @@ import { isLeftOut, type Manifests, nameOfOther, sortDocuments } from './manifes
 export async function readKustomization(
   cli: Cli,
   directory: string,
-  namespace: string | undefined,
+  namespaces: NamespaceOptions,
   suffixRule: SuffixRule,
 ): Promise<Manifests> {
-  const built = await buildDocuments(cli, directory, namespace ?? 'default', suffixRule);
+  const built = await buildDocuments(cli, directory, namespaces.currentNamespace, suffixRule);
   const documents = parsed(built.map(({ document }) => document));
-  return sortDocuments([{ place: directory, documents }], namespace, cli.terminal);
+  return sortDocuments([{ place: directory, documents }], namespaces.namespace, cli.terminal);
 }
 
 /** Prints what the build left out on stderr. `invalid-argument` has all faults. */

@@ -5,6 +5,7 @@ import { type ManifestDocument, parseManifest } from '../../objects/manifest/par
 import { parseYamlDocuments } from '../../objects/manifest/yaml.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
 import { inFile, nameOfFile, readText } from '../input-files.ts';
+import type { NamespaceOptions } from '../options.ts';
 import { printable } from '../output/text.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -25,12 +26,12 @@ export type Manifests = { readonly objects: readonly Declared[]; readonly pods: 
  */
 export async function readManifests(
   files: readonly string[],
-  namespace: string | undefined,
+  { namespace, currentNamespace }: NamespaceOptions,
   terminal: Terminal,
 ): Promise<Manifests> {
   const sources: DocumentSource[] = [];
   for (const file of files) {
-    const documents = parseManifest(await readText(file, terminal), { defaultNamespace: namespace ?? 'default' });
+    const documents = parseManifest(await readText(file, terminal), { defaultNamespace: currentNamespace });
     sources.push({ place: file, documents });
   }
   return sortDocuments(sources, namespace, terminal);

@@ -8,15 +8,14 @@ import { podFieldFaults } from '../../spec/pod/pod-fields.ts';
 import type { Cli } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { inFile, manifestFiles } from '../input-files.ts';
-import { filenameOption } from '../options.ts';
+import { filenameOption, type NamespaceOptions } from '../options.ts';
 import type { Manifests, PodDocument } from './manifests.ts';
 
-export type ManifestOptions = {
+export type ManifestOptions = NamespaceOptions & {
   readonly filename?: readonly string[];
   readonly recursive: boolean;
   readonly kustomize?: string;
   readonly suffixHash: SuffixRule;
-  readonly namespace?: string;
 };
 
 export function addManifestOptions(command: Command): Command {
@@ -78,14 +77,14 @@ function checkFields(pods: readonly PodDocument[]): void {
 
 /** Throws `wrongUsage` unless exactly one of -f and -k is given. */
 export async function readFilesOrKustomization(cli: Cli, options: ManifestOptions): Promise<Manifests> {
-  const { filename, kustomize, namespace, suffixHash } = options;
+  const { filename, kustomize, suffixHash } = options;
   if (filename !== undefined && kustomize !== undefined) throw wrongUsage('-f and -k cannot be combined');
   // Loads parsers and schemas, which `lantern delete secret NAME` does not need.
   if (kustomize !== undefined) {
     const { readKustomization } = await import('./kustomize.ts');
-    return readKustomization(cli, kustomize, namespace, suffixHash);
+    return readKustomization(cli, kustomize, options, suffixHash);
   }
   if (filename === undefined) throw wrongUsage('one of -f FILE and -k DIR is required');
   const { readManifests } = await import('./manifests.ts');
-  return readManifests(await manifestFiles(filename, options.recursive), namespace, cli.terminal);
+  return readManifests(await manifestFiles(filename, options.recursive), options, cli.terminal);
 }

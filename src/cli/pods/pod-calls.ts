@@ -48,9 +48,9 @@ async function mountPatiently(
 }
 
 /** An empty namespace means all. */
-export function listPods(cli: Cli, daemon: LanternClient, namespace: string): Promise<Pod[]> {
+export function listPods(daemon: LanternClient, namespace: string, signal: AbortSignal): Promise<Pod[]> {
   return allPages(
-    (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal: cli.signal }),
+    (pageToken) => daemon.projector.listPods({ namespace, pageToken }, { signal }),
     (page) => page.pods,
   );
 }

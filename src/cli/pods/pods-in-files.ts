@@ -2,6 +2,7 @@ import { type Fault, invalid } from '../../base/errors.ts';
 import { parsePod } from '../../spec/pod/pod.ts';
 import { inFile, manifestFiles } from '../input-files.ts';
 import { type Manifests, type PodDocument, readManifests } from '../objects/manifests.ts';
+import type { NamespaceOptions } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 
 export type PodInFile = {
@@ -19,30 +20,30 @@ type PodsInFiles = { readonly pods: readonly PodInFile[]; readonly others: numbe
 /** `invalid-argument` has every fault. No Pod is one, and so are two of one name: each is mounted under its name. */
 export async function readPods(
   paths: readonly string[],
-  namespace: string | undefined,
+  namespaces: NamespaceOptions,
   terminal: Terminal,
 ): Promise<PodsInFiles> {
-  const manifests = await readManifests(await manifestFiles(paths, false), namespace, terminal);
-  return podsOf(manifests, paths.join(', '), namespace);
+  const manifests = await readManifests(await manifestFiles(paths, false), namespaces, terminal);
+  return podsOf(manifests, paths.join(', '), namespaces);
 }
 
 /** Errors as `readPods`. */
 export function podsOf(
   { objects, pods: documents }: Manifests,
   place: string,
-  namespace: string | undefined,
+  namespaces: NamespaceOptions,
 ): PodsInFiles {
-  const pods = checkPods(documents, namespace);
+  const pods = checkPods(documents, namespaces);
   if (pods.length === 0) throw invalid([{ field: place, message: 'no Pod found' }]);
   return { pods, others: objects.length };
 }
 
-function checkPods(documents: readonly PodDocument[], namespace: string | undefined): PodInFile[] {
+function checkPods(documents: readonly PodDocument[], { namespace, currentNamespace }: NamespaceOptions): PodInFile[] {
   const pods = new Map<string, PodInFile>();
   const faults: Fault[] = [];
   for (const { place, raw } of documents) {
     // The daemon decides which names of variables are valid on its node.
-    const result = parsePod(raw, namespace ?? 'default', 'relaxed');
+    const result = parsePod(raw, currentNamespace, 'relaxed');
     if (!result.ok) {
       faults.push(...result.faults.map(({ field, message }) => ({ field: inFile(place, field), message })));
       continue;

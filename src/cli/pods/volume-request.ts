@@ -4,15 +4,14 @@ import type { VolumeDefinition } from '../../rpc/generated/lantern/v1/VolumeDefi
 import { MAX_GROUP } from '../../spec/volume-spec.ts';
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
-import { collect, namespaceOption } from '../options.ts';
+import { collect, type NamespaceOptions, namespaceOption } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 
-export type VolumeOptions = {
+export type VolumeOptions = NamespaceOptions & {
   readonly filename?: string;
   readonly secret?: string;
   readonly configMap?: string;
   readonly projectedVolume?: string;
-  readonly namespace?: string;
   readonly mountGroup?: number;
   readonly podFile?: string;
   readonly dataFile?: readonly string[];
@@ -32,7 +31,7 @@ export function addVolumeOptions(command: Command): Command {
     .option('--secret <NAME>', 'all keys of this Secret')
     .option('--config-map <NAME>', 'all keys of this ConfigMap')
     .option('--projected-volume <NAME>', 'the contents of this ProjectedVolume')
-    .addOption(namespaceOption('namespace of the objects (default: that of --pod-file, or "default")'))
+    .addOption(namespaceOption('namespace of the objects (default: that of --pod-file, or of "lantern config view")'))
     .addOption(new Option('--mount-group <GID>', 'group that may read every file').argParser(parseGroup))
     .option('--pod-file <FILE>', 'Pod manifest, for downwardAPI items')
     .option('--data-file <KEY=PATH>', 'data of a `request` source, read from a file; may be repeated', collect);
@@ -43,7 +42,7 @@ export async function volumeRequest(options: VolumeOptions, terminal: Terminal):
   const definition = await definitionFor(options, terminal);
   const pod = options.podFile === undefined ? undefined : await (await files()).readPodFile(options.podFile, terminal);
   return {
-    namespace: options.namespace ?? pod?.namespace ?? 'default',
+    namespace: options.namespace ?? pod?.namespace ?? options.currentNamespace,
     definition,
     data: await readData(options.dataFile ?? [], terminal),
     ...(options.mountGroup === undefined ? {} : { mountGroup: options.mountGroup }),

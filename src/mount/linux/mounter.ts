@@ -34,7 +34,9 @@ export interface Mounter {
   unbindInThread(target: OpenedTarget): Promise<void>;
   /** Binds the publication's contents, writable, on a directory of the daemon's own. The publication stays as it is. */
   adopt(publication: OpenedTarget, directory: string): void;
-  /** Identifies what is at the target, at the name in its parent, or at the path, mounts included. ENOENT for nothing. */
+  /**
+   * Identifies what is at the target, at the name in its parent, or at the path, mounts included. ENOENT for nothing.
+   */
   identify(place: OpenedTarget | OpenedParent | string): FileIdentity;
   /** Takes time proportional to all mounts of the host: only for the start and rare occasions, never per request. */
   table(): readonly MountEntry[];

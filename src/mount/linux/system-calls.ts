@@ -154,7 +154,7 @@ export function openDirectoryWithoutLinks(path: string): number {
 const NAMING_ENTRY = Buffer.alloc(24);
 NAMING_ENTRY.writeUInt32LE(O_PATH | O_CLOEXEC | fs.O_NOFOLLOW, 0);
 
-/** Opens an entry of a directory for naming (O_PATH): a link itself, or what is mounted there. Undefined for nothing. */
+/** Opens an entry of a directory for naming (O_PATH): a link itself, or the mount on it. Undefined for nothing. */
 export function openEntry(directory: number, name: string): number | undefined {
   const fd = libc().openat2(OPENAT2, directory, name, NAMING_ENTRY, NAMING_ENTRY.length);
   if (fd >= 0) return fd;

@@ -49,7 +49,10 @@ export class KeptVolumes implements Disposable {
     this.#lock = lockFile(join(directory, 'lock'));
   }
 
-  /** Makes the directory, 0700. Uses before a reboot are over. A damaged file is left alone and reported. `failed-precondition` if it is in use. */
+  /**
+   * Makes the directory, 0700. Uses before a reboot are over. A damaged file is left alone and reported.
+   * `failed-precondition` if it is in use.
+   */
   static async open(directory: string, log: Log): Promise<KeptVolumes> {
     try {
       makeDirectories(directory, 0o700);

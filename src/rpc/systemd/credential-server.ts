@@ -27,8 +27,8 @@ const DRAIN_MS = 2_000;
 const PEER_NAME = /^\0[0-9a-f]{1,16}\/unit\/([A-Za-z0-9:_.\\@-]+)\/([!-.0-9;-~]+)$/;
 
 /**
- * A refusal is more than systemd accepts as one credential (1 MiB): the unit fails, with the status 243/CREDENTIALS. The
- * protocol has no other refusal, and an empty answer would start the unit without its secret.
+ * A refusal is more than systemd accepts as one credential (1 MiB): the unit fails, with the status 243/CREDENTIALS.
+ * The protocol has no other refusal, and an empty answer would start the unit without its secret.
  */
 const REFUSAL_BYTES = 4 * 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;

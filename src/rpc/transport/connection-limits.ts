@@ -69,8 +69,8 @@ function part(whole: number, by: number): number {
 
 /**
  * A limit, `displaced` (it had sent nothing and made room for another), `silent` (it sent nothing in time),
- * `unresponsive` (it did not answer a ping, or read its answer), `handshake` (TLS failed), `resets` (it reset streams too
- * fast), `permission` (the user may not connect), `name` (it is not bound to a name of systemd's).
+ * `unresponsive` (it did not answer a ping, or read its answer), `handshake` (TLS failed), `resets` (it reset streams
+ * too fast), `permission` (the user may not connect), `name` (it is not bound to a name of systemd's).
  */
 export type RefusalReason =
   | AdmissionRefusal

@@ -1,15 +1,8 @@
-import {
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-  status,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { HealthHandlers } from '../generated/grpc/health/v1/Health.ts';
 
 export type Health = 'SERVING' | 'NOT_SERVING';
-type Request = { readonly service: string };
-type Answer = { readonly status: Health | 'SERVICE_UNKNOWN' };
-type Watch = ServerWritableStream<Request, Answer>;
+type Watch = Parameters<HealthHandlers['Watch']>[0];
 
 /** grpc.health.v1.Health. The library's would load the parser of .proto files at every start. */
 export class HealthService {
@@ -26,17 +19,17 @@ export class HealthService {
     for (const watch of this.#watches) if (watch.request.service === service) watch.write({ status: health });
   }
 
-  readonly methods: UntypedServiceImplementation = {
-    Check: ({ request }: ServerUnaryCall<Request, Answer>, callback: sendUnaryData<Answer>) => {
+  readonly methods: HealthHandlers = {
+    Check: ({ request }, callback) => {
       const health = this.#statuses.get(request.service);
       if (health === undefined) callback({ code: status.NOT_FOUND, details: 'no such service' });
       else callback(null, { status: health });
     },
-    List: (_call: ServerUnaryCall<object, object>, callback: sendUnaryData<object>) => {
+    List: (_call, callback) => {
       const statuses = [...this.#statuses].map(([service, health]) => [service, { status: health }]);
       callback(null, { statuses: Object.fromEntries(statuses) });
     },
-    Watch: (watch: Watch) => {
+    Watch: (watch) => {
       this.#watches.add(watch);
       watch.on('cancelled', () => this.#watches.delete(watch));
       watch.write({ status: this.#statuses.get(watch.request.service) ?? 'SERVICE_UNKNOWN' });

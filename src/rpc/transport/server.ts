@@ -9,7 +9,7 @@ import type { TcpConfig } from '../../config/rules.ts';
 import { boundedDefinition } from '../bounded-messages.ts';
 import { CallDesk, type CallObserver } from '../handler.ts';
 import { MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES } from '../limits.ts';
-import { csi, healthService, lantern } from '../protos.ts';
+import { csi, health, lantern } from '../protos.ts';
 import {
   type ControllerMethods,
   type EventsMethods,
@@ -104,7 +104,7 @@ export class RpcServer implements AsyncDisposable {
       if (csiServices.includes(service)) this.#csi.addService(definition, methods);
       this.#all.addService(definition, methods);
     }
-    this.#all.addService(healthService, this.#health.methods);
+    this.#all.addService(health.service, this.#health.methods);
     addReflection(this.#all);
   }
 
@@ -184,7 +184,9 @@ export class RpcServer implements AsyncDisposable {
   }
 }
 
-/** Services of gRPC's (health, reflection) ignore a shutdown: a watch of health would delay every stop by `DRAIN_MS`. */
+/**
+ * Services of gRPC's (health, reflection) ignore a shutdown: a watch of health would delay every stop by `DRAIN_MS`.
+ */
 function endLibraryStreams(shutdown: AbortSignal): ServerInterceptor {
   return ({ path, responseStream }, call) => {
     // All others stay as they are. The declared type asks for a wrapper, which would slow down every call.

@@ -31,6 +31,10 @@ export class HabitWorld implements AsyncDisposable {
     return new HabitWorld(await DaemonHarness.start());
   }
 
+  get #home(): string {
+    return this.#daemon.directory.at('home');
+  }
+
   async reset(): Promise<void> {
     const { objects } = this.#daemon.client;
     for (const kind of OBJECT_KINDS) {
@@ -44,7 +48,7 @@ export class HabitWorld implements AsyncDisposable {
     }
     const directory = this.#daemon.directory.at('files');
     process.chdir(this.#before);
-    rmSync(directory, { recursive: true, force: true });
+    for (const old of [directory, this.#home]) rmSync(old, { recursive: true, force: true });
     mkdirSync(directory);
     process.chdir(directory);
     for (const [name, text] of Object.entries(HABIT_FILES)) writeFileSync(name, text);
@@ -55,7 +59,7 @@ export class HabitWorld implements AsyncDisposable {
     const terminal = new RecordedTerminal(input);
     const cli: Cli = {
       terminal,
-      environment: { LANTERN_SOCKET: this.#daemon.lanternSocket, HOME: this.#daemon.directory.at('home') },
+      environment: { LANTERN_SOCKET: this.#daemon.lanternSocket, HOME: this.#home },
       user: { uid: process.getuid?.() ?? 0 },
       clock: { ...systemClock, now: () => 0 },
       signal: new AbortController().signal,

@@ -1,5 +1,5 @@
-// Loaded while the process may still read the work tree, which can lie below a private home: what is native, and what is CommonJS,
-// whose files are read only when it is evaluated.
+// Loaded while the process may still read the work tree, which can lie below a private home: what is native, and what
+// is CommonJS, whose files are read only when it is evaluated.
 import 'koffi';
 import 'yaml';
 import { NOBODY } from './privileges.ts';

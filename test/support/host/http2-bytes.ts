@@ -14,7 +14,9 @@ export const PREFACE = Buffer.concat([
   frame(SETTINGS, 0, 0, Buffer.alloc(0)),
 ]);
 
-/** A whole call with an empty message on the stream of that number, 0 and up; reset in the same breath where asked for. */
+/**
+ * A whole call with an empty message on the stream of that number, 0 and up; reset in the same breath where asked for.
+ */
 export function call(path: string, number: number, isReset: boolean): Buffer {
   const id = 2 * number + 1;
   const headers = [

@@ -40,8 +40,8 @@ const ALWAYS: readonly string[] = ['SINGLE_NODE_MULTI_WRITER'];
 export type TokensIn = 'secrets' | 'volumeContext';
 
 /**
- * Does what a kubelet does for inline volumes, by its sources (pkg/volume/csi): the paths, the keys, the order of calls,
- * and a new connection for each of them.
+ * Does what a kubelet does for inline volumes, by its sources (pkg/volume/csi): the paths, the keys, the order of
+ * calls, and a new connection for each of them.
  */
 export class Kubelet {
   readonly #csiSocket: string;

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /**
- * Preloaded into a daemon: how long one turn of its event loop has kept the processor. Only the main thread's own processor
- * time counts, so that a busy machine, the garbage collector's threads and waiting do not. The file that
- * LANTERN_LOOP_FILE names always holds the longest in milliseconds, and between which times of day it was, since somebody made
- * that file: starting takes longer, and nobody waits for it yet.
+ * Preloaded into a daemon: how long one turn of its event loop has kept the processor. Only the main thread's own
+ * processor time counts, so that a busy machine, the garbage collector's threads and waiting do not. The file that
+ * LANTERN_LOOP_FILE names always holds the longest in milliseconds, and between which times of day it was, since
+ * somebody made that file: starting takes longer, and nobody waits for it yet.
  */
 const file = process.env.LANTERN_LOOP_FILE;
 /** Of the wall, between two looks: a turn is measured too long by as much at most. */

@@ -37,7 +37,10 @@ export function mountTable(): readonly MountEntry[] {
   return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
-/** A tmpfs of the test's own on a shared mount, as /run is under systemd: what is mounted in one namespace shows in the others. */
+/**
+ * A tmpfs of the test's own on a shared mount, as /run is under systemd: what is mounted in one namespace shows in the
+ * others.
+ */
 export class SharedMount implements Disposable {
   readonly #directory = new TempDir();
 

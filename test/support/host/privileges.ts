@@ -32,7 +32,10 @@ export function looks(path: string): string {
   return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
 }
 
-/** Whatever is made in the directory from now on can be read and written by this user, as far as its mode lets the group. */
+/**
+ * Whatever is made in the directory from now on can be read and written by this user, as far as its mode lets the
+ * group.
+ */
 export function setDefaultAccessList(directory: string, user: number): void {
   const everybody = 0xffffffff;
   const entries = [

@@ -13,7 +13,8 @@ import { type ContentFile, payloadOf, recordOf, volumeId } from '../volume/volum
 
 /**
  * A process without privileges that holds a DirectPublisher, for DirectDaemon. Arguments: the run directory, and
- * `--allow-disk` or `--direct-in-shared-directories`. One JSON array per line on stdin, command and arguments; one JSON answer per line on stdout.
+ * `--allow-disk` or `--direct-in-shared-directories`. One JSON array per line on stdin, command and arguments; one JSON
+ * answer per line on stdout.
  */
 const [, , runDirectory = '', ...flags] = process.argv;
 

@@ -64,7 +64,9 @@ let driver: string | undefined;
 
 type CommandName = keyof DirectCommands;
 
-/** A process without privileges that holds a DirectPublisher; see direct-driver.ts for the commands. Killed by `using`. */
+/**
+ * A process without privileges that holds a DirectPublisher; see direct-driver.ts for the commands. Killed by `using`.
+ */
 export class DirectDaemon implements AsyncDisposable {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;

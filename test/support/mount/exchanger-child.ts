@@ -1,9 +1,9 @@
 import { lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 
 /**
- * A user who owns a directory: whatever somebody else makes there under one of the names is moved aside, and something of
- * the user's own put in its place, until this process is killed. Arguments: the user, the directory, `directory` or `file`.
- * A line is printed when it begins, and one for each exchange.
+ * A user who owns a directory: whatever somebody else makes there under one of the names is moved aside, and something
+ * of the user's own put in its place, until this process is killed. Arguments: the user, the directory, `directory` or
+ * `file`. A line is printed when it begins, and one for each exchange.
  */
 const [, , user = '', directory = '', kind = ''] = process.argv;
 process.setgroups?.([]);

@@ -17,8 +17,8 @@ type MountAction =
   | { readonly type: 'adopt'; readonly target: string; readonly directory: string };
 
 /**
- * A mount table in memory: it answers as if the mounts existed, while pools are plain directories and targets stay empty.
- * Needs no privilege. Records its calls, and can be made to fail.
+ * A mount table in memory: it answers as if the mounts existed, while pools are plain directories and targets stay
+ * empty. Needs no privilege. Records its calls, and can be made to fail.
  */
 export class RecordingMounter implements Mounter {
   readonly #mounts: RecordedMount[] = [];

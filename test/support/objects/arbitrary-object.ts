@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { type ObjectDraft, refKey, refOf } from '../../../src/objects/object.ts';
 
-/** Objects as a store may hold them, with what makes copies go wrong: odd keys, no values, every byte, every character. */
+/**
+ * Objects as a store may hold them, with what makes copies go wrong: odd keys, no values, every byte, every character.
+ */
 
 const name = fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,6}[a-z0-9])?$/).filter((text) => !/\.[-.]|-\./.test(text));
 const namespace = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,4}[a-z0-9])?$/);

@@ -71,7 +71,8 @@ export class CommandLine implements AsyncDisposable {
 
   /** A command that runs until it is stopped. */
   start(...args: readonly string[]): ChildProcess {
-    const env = { ...process.env, LANTERN_SOCKET: this.socket, LANTERN_DATA_DIR: this.at('data') };
+    const own = { LANTERN_SOCKET: this.socket, LANTERN_DATA_DIR: this.at('data'), XDG_CONFIG_HOME: this.at('config') };
+    const env = { ...process.env, ...own };
     return spawn(process.execPath, [...this.#nodeFlags, this.#program, ...args], { env });
   }
 

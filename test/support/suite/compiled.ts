@@ -9,8 +9,9 @@ let isPrepared = false;
 
 /**
  * The JavaScript of a source file, for a process of its own, since Node 20 cannot run TypeScript: given
- * `test/support/volume/writer-child.ts`, or any file below src, demo, bench and test/support, the absolute path of what it was compiled
- * to; of `src/main.ts`, the command itself, which is bundled. Compiles when something changed, once also when many tests ask at the same time.
+ * `test/support/volume/writer-child.ts`, or any file below src, demo, bench and test/support, the absolute path of what
+ * it was compiled to; of `src/main.ts`, the command itself, which is bundled. Compiles when something changed, once
+ * also when many tests ask at the same time.
  *
  * @throws Error with the compiler's output
  */

@@ -31,7 +31,10 @@ export default function checkForLeaks(): () => Promise<void> {
   };
 }
 
-/** Traces of this run (see TEST_RUN) on the machine, a line each. `mountsBefore`: the mount table's lines before it began. */
+/**
+ * Traces of this run (see TEST_RUN) on the machine, a line each. `mountsBefore`: the mount table's lines before it
+ * began.
+ */
 export function findLeaks(mountsBefore: ReadonlySet<string>): readonly string[] {
   const prefix = tempDirPrefix(process.env);
   return [
@@ -54,7 +57,10 @@ function newMounts(before: ReadonlySet<string>, prefix: string): string[] {
 
 type RunningProcess = { readonly pid: number; readonly command: string };
 
-/** The processes that carry this run's name, but for vitest and its workers. Those that hide their environment stay unseen. */
+/**
+ * The processes that carry this run's name, but for vitest and its workers. Those that hide their environment stay
+ * unseen.
+ */
 function runningProcesses(): RunningProcess[] {
   const mark = `${TEST_RUN}=${process.env[TEST_RUN]}\0`;
   return readdirSync('/proc')

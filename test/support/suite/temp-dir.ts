@@ -5,8 +5,8 @@ import { dirSync } from 'tmp';
 import { tempDirPrefix } from '../../../scripts/test-run.mjs';
 
 /**
- * A directory of the test's own; `using` removes it. On disk by default; `/dev/shm` for a memory file system. The package
- * removes nothing in a worker of vitest, which ends without the event `exit`: each test disposes of its own.
+ * A directory of the test's own; `using` removes it. On disk by default; `/dev/shm` for a memory file system. The
+ * package removes nothing in a worker of vitest, which ends without the event `exit`: each test disposes of its own.
  */
 export class TempDir implements Disposable {
   readonly path: string;

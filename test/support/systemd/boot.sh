@@ -1,7 +1,7 @@
 #!/bin/sh
-# Boots this machine's own systemd, unharmed by it: boot.sh DIRECTORY CGROUP, in a mount namespace of its own, whose end is the
-# end of all that is mounted here. The root is this machine's file system below a layer in memory; devices, processes, cgroups
-# and the network are new ones. None of the machine's own units starts.
+# Boots this machine's own systemd, unharmed by it: boot.sh DIRECTORY CGROUP, in a mount namespace of its own, whose end
+# is the end of all that is mounted here. The root is this machine's file system below a layer in memory; devices,
+# processes, cgroups and the network are new ones. None of the machine's own units starts.
 set -eu
 directory=$1
 cgroup=$directory/cgroups/$2

@@ -14,8 +14,8 @@ const SCRIPT = join(import.meta.dirname, 'boot.sh');
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * A systemd that boots in namespaces, on a copy of this machine in memory (see `boot.sh`), with this checkout in the place of
- * the package that npm would install. Its end leaves nothing.
+ * A systemd that boots in namespaces, on a copy of this machine in memory (see `boot.sh`), with this checkout in the
+ * place of the package that npm would install. Its end leaves nothing.
  */
 export class BootedSystemd implements AsyncDisposable {
   readonly #directory: TempDir;

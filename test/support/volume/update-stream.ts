@@ -97,7 +97,9 @@ export class UpdateStream {
   }
 }
 
-/** How long after its acknowledgement a write was not to be seen yet at some place that should show it; milliseconds. */
+/**
+ * How long after its acknowledgement a write was not to be seen yet at some place that should show it; milliseconds.
+ */
 export type Staleness = { readonly place: string; readonly at: number; readonly ms: number };
 
 /** One for each write and each place that shows its object, which is `objectAt(place)`. Never is Infinity. */

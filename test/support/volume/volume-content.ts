@@ -48,7 +48,9 @@ export function recordOf(id: VolumeId, publications: readonly Partial<RecordedPu
   };
 }
 
-/** The entries that a reader finds: a file as `0644 user:group bytes`, a directory (path and slash) as `2755 :group`. */
+/**
+ * The entries that a reader finds: a file as `0644 user:group bytes`, a directory (path and slash) as `2755 :group`.
+ */
 export type View = Readonly<Record<string, string>>;
 
 /** The expected view of a payload: modes and owners as given, directories 0755, or 2755 with the mount group. */

@@ -7,11 +7,17 @@ import { filesBelow, sourceFiles } from './source-files.ts';
 const MAX_COLUMNS = 120;
 const THIS_FILE = relative(TOP, import.meta.filename);
 
+/** The formatter wraps the code, but no comment. */
+const COMMENT_LINE = /^ *(?:\/\/|\/?\*).*$/gm;
+
 const source = sourceFiles('src');
 const code = ['src', 'test', 'demo', 'bench'].flatMap(sourceFiles);
 
 const matching = (files: typeof source, pattern: RegExp, ...allowed: readonly string[]) =>
   files.filter(({ path, text }) => pattern.test(text) && !allowed.includes(path)).map(({ path }) => path);
+
+const longLines = (path: string, text: string) =>
+  text.split('\n').flatMap((line) => (line.length > MAX_COLUMNS ? [`${path}: ${line}`] : []));
 
 test('only main.ts ends the process', () => {
   expect(matching(source, /\bprocess\.(?:exit|abort)\b/, 'src/main.ts')).toEqual([]);
@@ -58,8 +64,13 @@ test(`prose has at most ${MAX_COLUMNS} columns`, () => {
   );
   const long = pages.flatMap((page) => {
     const prose = readFileSync(join(TOP, page), 'utf8').replaceAll(/^ *```[\s\S]*?^ *```$|^\|.*$/gm, '');
-    return prose.split('\n').flatMap((line) => (line.length > MAX_COLUMNS ? [`${page}: ${line}`] : []));
+    return longLines(page, prose);
   });
+  expect(long).toEqual([]);
+});
+
+test(`comments have at most ${MAX_COLUMNS} columns`, () => {
+  const long = code.flatMap(({ path, text }) => longLines(path, (text.match(COMMENT_LINE) ?? []).join('\n')));
   expect(long).toEqual([]);
 });
 

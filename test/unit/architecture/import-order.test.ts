@@ -95,7 +95,9 @@ function wrongImports({ path, imports }: SourceFile): string[] {
     .map((imported) => `${path} imports ${imported}`);
 }
 
-/** The files of one cycle, first and last the same; empty without any. Imports of types count: they tie readers as well. */
+/**
+ * The files of one cycle, first and last the same; empty without any. Imports of types count: they tie readers as well.
+ */
 function findCycle(all: readonly SourceFile[]): readonly string[] {
   const importsByPath = new Map(all.map(({ path, imports }) => [path, imports]));
   const finished = new Set<string>();

@@ -25,7 +25,10 @@ export function filesBelow(directory: string): readonly string[] {
     });
 }
 
-/** Relative imports and re-exports, types included, as paths from the top. The formatter sees to it that one pattern fits all. */
+/**
+ * Relative imports and re-exports, types included, as paths from the top. The formatter sees to it that one pattern
+ * fits all.
+ */
 export function importsOf(path: string, text: string): readonly string[] {
   const specifiers = text.matchAll(
     /^(?:import|export)\b[^;'"]*?\bfrom '(\.[^']*)'|\bimport\('(\.[^']*)'\)|^import '(\.[^']*)'/gm,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { finish, guarded, SLICE_MS, Slices, type Steps } from '../../../src/base/steps.ts';
+import { finish, guarded, PATIENCE_MS, SLICE_MS, Slices, type Steps } from '../../../src/base/steps.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
 
 /** Work of so many steps, each of which takes a millisecond. */
@@ -53,6 +53,35 @@ describe('work in slices', () => {
     expect(done.length).toBe(60);
     // Between two looks of the test there may be the end of one turn and the beginning of the next.
     expect(Math.max(...turns)).toBeLessThanOrEqual(2 * SLICE_MS);
+  });
+
+  test('what nobody waits for begins at once if nobody else waits, otherwise after them', async () => {
+    const clock = new ManualClock();
+    const slices = new Slices(clock);
+    expect(slices.runLast(work(clock, 1))).toBe('done');
+    const ends: string[] = [];
+    const others = [1, 2, 3].map(async (nth) => ends.push(`${await slices.run(work(clock, 20))} ${nth}`));
+    const last = Promise.resolve(slices.runLast(work(clock, 1))).then((end) => ends.push(`${end} last`));
+    await Promise.all([...others, last]);
+    expect(ends.at(-1)).toBe('done last');
+    expect(ends).toHaveLength(4);
+  });
+
+  test('what nobody waits for begins in time, however much the others have to do', async () => {
+    const clock = new ManualClock();
+    const slices = new Slices(clock);
+    const done: number[] = [];
+    let isOver = false;
+    const endless = function* (): Steps<void> {
+      while (!isOver) yield* work(clock, 1, done);
+    };
+    const others = [1, 2].map(() => slices.run(endless()));
+    await slices.runLast(work(clock, 1));
+    isOver = true;
+    await Promise.all(others);
+    // Each step of the others took a millisecond; a slice may have been under way.
+    expect(done.length).toBeGreaterThan(PATIENCE_MS / 2);
+    expect(done.length).toBeLessThan(PATIENCE_MS + 10 * SLICE_MS);
   });
 
   test('a failure comes as it is, thrown at once or rejected later', async () => {

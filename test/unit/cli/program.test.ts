@@ -18,7 +18,7 @@ const GROUPS = {
   Events: ['watch', 'events'],
   Daemon: ['serve', 'health', 'doctor', 'jwks', 'rotate-signing-key'],
   Store: ['export', 'import', 'backup', 'restore', 'rekey'],
-  Settings: ['completion', 'version', 'help'],
+  Settings: ['config', 'completion', 'version', 'help'],
 };
 const COMMANDS = Object.values(GROUPS)
   .flat()

@@ -10,8 +10,8 @@ const TOKENS = { data: new Map(), tokens: new Map([['a', { token: 't', expiratio
 
 type Case = readonly [what: string, change: Partial<PublishRequest>, code: string | undefined];
 
-// The CSI specification's answers to a repeated NodePublishVolume: a difference in what is wanted is an update, one in how
-// it is mounted is refused.
+// The CSI specification's answers to a repeated NodePublishVolume: a difference in what is wanted is an update, one in
+// how it is mounted is refused.
 const SAME_TARGET: readonly Case[] = [
   ['nothing', {}, undefined],
   ['the spec', { definition: inline({ secret: { secretName: 'db', items: [{ key: 'a', path: 'b' }] } }) }, undefined],

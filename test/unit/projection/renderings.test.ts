@@ -144,5 +144,5 @@ test('an object that was rendered, deleted and collected is not the absent one o
   const collected = { deref: () => undefined, [Symbol.toStringTag]: 'WeakRef' } as const;
   const last = { payload: new WeakRef(payload), provenance, notices: [], objects: new Map([[key, collected]]) };
   const refs = [{ kind: 'Secret', namespace: 'default', name: 'b' }] as const;
-  expect(findRendering({ needed: [], last }, provenance.storeId, refs, new Map())).toBeUndefined();
+  expect(findRendering({ needed: [], refs, last }, provenance.storeId, refs, new Map())).toBeUndefined();
 });

@@ -9,6 +9,7 @@ const cli = { terminal: new RecordedTerminal(), environment: {}, user: { uid: 0 
 
 /** Names say what was asked for. */
 const NAMES: KnownNames = {
+  currentNamespace: 'default',
   objects: async ({ kind }, namespace) => [`${kind}@${namespace}`],
   namespaces: async () => ['team-a'],
   volumes: async (namespace) => [`volume@${namespace}`],
@@ -72,6 +73,10 @@ test.each<[string, string[]]>([
   ['exec -f x -- ', ['<commands>']],
   ['exec -f x -- a -', ['<files>']],
   ['help pod ', ['mount', 'unmount', 'status', 'help']],
+  ['config set ', ['namespace', 'socket']],
+  ['config set namespace ', ['team-a']],
+  ['config set socket ', ['<files>']],
+  ['config unset ', ['namespace', 'socket']],
   ['nope ', []],
 ])('lantern %s', async (line, expected) => {
   expect(await completionOf(line)).toEqual(expected);

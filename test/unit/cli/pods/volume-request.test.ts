@@ -7,21 +7,27 @@ import { TempDir } from '../../../support/suite/temp-dir.ts';
 const POD =
   'apiVersion: v1\nkind: Pod\nmetadata: {name: app, namespace: team}\nspec: {containers: [{name: c, image: i}]}\n';
 
+const currentNamespace = 'shop';
+
 describe('what a volume holds', () => {
   test.each([
     [{ secret: 's' }, { source: { secret: { secretName: 's' } } }],
     [{ configMap: 'c' }, { source: { configMap: { name: 'c' } } }],
     [{ projectedVolume: 'p' }, { projectedVolume: 'p' }],
   ])('%j', async (options, definition) => {
-    const request = await volumeRequest(options, new RecordedTerminal());
-    expect(request).toEqual({ namespace: 'default', definition, data: {} });
+    const request = await volumeRequest({ ...options, currentNamespace }, new RecordedTerminal());
+    expect(request).toEqual({ namespace: 'shop', definition, data: {} });
   });
 });
 
 test('data comes from files and stdin, byte by byte', async () => {
   using dir = new TempDir();
   writeFileSync(dir.at('binary'), Buffer.from([0, 255, 10]));
-  const options = { secret: 's', dataFile: [`a=${dir.at('binary')}`, 'b=-', `__proto__=${dir.at('binary')}`] };
+  const options = {
+    currentNamespace,
+    secret: 's',
+    dataFile: [`a=${dir.at('binary')}`, 'b=-', `__proto__=${dir.at('binary')}`],
+  };
   const { data } = await volumeRequest(options, new RecordedTerminal('typed'));
   expect(Object.entries(data).map(([key, bytes]) => [key, Buffer.from(bytes).toString('latin1')])).toEqual([
     ['a', '\0\xff\n'],
@@ -30,10 +36,10 @@ test('data comes from files and stdin, byte by byte', async () => {
   ]);
 });
 
-test("the namespace is the option's, else the pod's", async () => {
+test("the namespace is the option's, else the pod's, else the current one", async () => {
   using dir = new TempDir();
   writeFileSync(dir.at('pod.yaml'), POD);
-  const options = { secret: 's', podFile: dir.at('pod.yaml'), mountGroup: 0 };
+  const options = { currentNamespace, secret: 's', podFile: dir.at('pod.yaml'), mountGroup: 0 };
   expect(await volumeRequest(options, new RecordedTerminal())).toMatchObject({
     namespace: 'team',
     mountGroup: 0,
@@ -55,7 +61,9 @@ describe('faults name file and field, and show no contents', () => {
     ['secret: {secretName: a}\n---\nsecret: {secretName: b}\n', /^stdin: must be one document, not 2/],
     [planted, /^stdin: /],
   ])('%j', async (text, expected) => {
-    const error = await volumeRequest({ filename: '-' }, new RecordedTerminal(text)).catch((thrown: unknown) => thrown);
+    const error = await volumeRequest({ currentNamespace, filename: '-' }, new RecordedTerminal(text)).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ code: 'invalid-argument', message: expect.stringMatching(expected) });
     expect(String(error)).not.toContain(planted);
   });

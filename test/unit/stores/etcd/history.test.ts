@@ -92,7 +92,8 @@ test.each([
 ])('%s than an earlier process had seen: another store, which needs another id', (_, answer) => {
   const { history, isSame, restarts } = arrangeLater(answer);
   expect([isSame, restarts(), history.wentBackUnder('the-id')]).toEqual([false, 1, true]);
-  // What is kept for the next process stays, until etcd keeps an id that tells the two apart; others may write meanwhile.
+  // What is kept for the next process stays, until etcd keeps an id that tells the two apart; others may write
+  // meanwhile.
   expect(history.answer(header(900), history.mark())).toBe(true);
   expect([history.seen, history.wentBackUnder('the-id')]).toEqual([undefined, true]);
   history.identify('another');
