@@ -4,20 +4,25 @@
  */
 export class OldestKeys<Key> {
   readonly #keyed: { keys(): Iterator<Key> };
-  #keys: Iterator<Key>;
+  /** Weak: an iterator keeps all tables that the map or set has outgrown since its last step, without a limit. */
+  #keys: WeakRef<Iterator<Key>> | undefined;
 
   constructor(keyed: { keys(): Iterator<Key> }) {
     this.#keyed = keyed;
-    this.#keys = keyed.keys();
   }
 
   /** The oldest key, which must be deleted before the next call; undefined if there is none. */
   next(): Key | undefined {
-    const next = this.#keys.next();
+    const next = (this.#keys?.deref() ?? this.#begin()).next();
     if (next.done !== true) return next.value;
     // An iterator that has reached the end stays there.
-    this.#keys = this.#keyed.keys();
-    const first = this.#keys.next();
+    const first = this.#begin().next();
     return first.done === true ? undefined : first.value;
+  }
+
+  #begin(): Iterator<Key> {
+    const keys = this.#keyed.keys();
+    this.#keys = new WeakRef(keys);
+    return keys;
   }
 }
