@@ -36,7 +36,7 @@ export class Observation implements AsyncDisposable {
       ['/readyz', () => readyPage(readiness.check())],
     ]);
     const { pages: limits } = connectionLimits(descriptorLimit());
-    const gate = { limits, refused: new RefusedConnections(log, clock, metrics), clock };
+    const gate = { listener: 'pages', limits, refused: new RefusedConnections(log, clock, metrics), clock } as const;
     return new Observation(metrics, await PageServer.listen(address, pages, gate), readiness);
   }
 

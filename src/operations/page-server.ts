@@ -1,31 +1,53 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { Admission, type Admitted, tcpPeer } from '../rpc/transport/admission.ts';
-import { admitSocket, type Gate } from '../rpc/transport/connection-limits.ts';
+import { admitSocket, type Gate, type Listener, type RefusalReason } from '../rpc/transport/connection-limits.ts';
 import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
 
-/** `type` is the media type. */
-export type Page = { readonly status: number; readonly type: string; readonly body: string };
+/** `type` is the media type. `headers` are added to those of all pages. */
+export type Page = {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
-/** By path. A page that throws becomes a 500 without a reason. */
-type Pages = ReadonlyMap<string, () => Promise<Page> | Page>;
+/** Its pieces are read when the client has room for them, until the client leaves. */
+export type StreamedPage = Omit<Page, 'body'> & { readonly pieces: (signal: AbortSignal) => AsyncIterable<string> };
+
+export type Answer = (headers: IncomingHttpHeaders) => Promise<Page | StreamedPage> | Page | StreamedPage;
+
+/** By path; `POST /path` for another method than GET. A page that throws becomes a 500 without a reason. */
+export type Pages = ReadonlyMap<string, Answer>;
 
 const PLAIN = 'text/plain; charset=utf-8';
 
 const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_MS = 5_000;
 const IDLE_MS = 30_000;
+/** Milliseconds that a client may leave a piece of a stream unread. */
+const UNREAD_MS = 30_000;
 
-/** Serves a few pages over plain HTTP: only GET, without a body, limited in size and time. */
+export type PageGate = Gate & { readonly listener: Extract<Listener, 'pages' | 'live'> };
+
+type Connection = { readonly admitted: Admitted; readonly end: (reason: RefusalReason) => void };
+
+/** Serves a few pages over plain HTTP: requests without a body, limited in size and time. */
 export class PageServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #pages: Pages;
-  readonly #gate: Gate;
+  readonly #gate: PageGate;
   readonly #admission: Admission;
-  readonly #admitted = new WeakMap<Socket, Admitted>();
+  readonly #connections = new WeakMap<Socket, Connection>();
 
-  private constructor(pages: Pages, gate: Gate) {
+  private constructor(pages: Pages, gate: PageGate) {
     this.#pages = pages;
     this.#gate = gate;
     this.#admission = new Admission(gate.limits, gate.clock);
@@ -43,7 +65,7 @@ export class PageServer implements AsyncDisposable {
   }
 
   /** `address` is `HOST:PORT`, an IPv6 host in brackets. `failed-precondition` if it cannot be bound. */
-  static async listen(address: string, pages: Pages, gate: Gate): Promise<PageServer> {
+  static async listen(address: string, pages: Pages, gate: PageGate): Promise<PageServer> {
     const made = new PageServer(pages, gate);
     try {
       made.#server.listen(hostAndPortOf(address));
@@ -68,39 +90,62 @@ export class PageServer implements AsyncDisposable {
 
   /** A connection that waits for a request makes room for a new one, so that a probe is always answered. */
   #accept(socket: Socket): void {
-    const entry = admitSocket(socket, tcpPeer(socket), 'pages', this.#admission, this.#gate.refused);
-    if (entry !== undefined) this.#admitted.set(socket, entry.admitted);
+    const { listener, refused } = this.#gate;
+    const connection = admitSocket(socket, tcpPeer(socket), listener, this.#admission, refused);
+    if (connection !== undefined) this.#connections.set(socket, connection);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const admitted = this.#admitted.get(request.socket);
-    admitted?.engage();
+    const connection = this.#connections.get(request.socket);
+    connection?.admitted.engage();
     // Otherwise Node reads the body to its end before the next request of the connection.
     if (hasBody(request)) response.shouldKeepAlive = false;
-    const { status, type, body } = await pageFor(request, this.#pages);
-    const bytes = Buffer.from(body);
-    response.writeHead(status, {
-      'content-type': type,
-      'content-length': bytes.length,
+    const page = await pageFor(request, this.#pages);
+    const headers = {
+      'content-type': page.type,
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
-      ...(status === 405 ? { allow: 'GET' } : {}),
-    });
-    response.end(bytes);
-    admitted?.wait();
+      ...page.headers,
+    };
+    if ('pieces' in page) {
+      response.writeHead(page.status, headers);
+      await this.#stream(page, response, connection);
+    } else {
+      const bytes = Buffer.from(page.body);
+      response.writeHead(page.status, { ...headers, 'content-length': bytes.length });
+      response.end(bytes);
+    }
+    connection?.admitted.wait();
+  }
+
+  async #stream({ pieces }: StreamedPage, response: ServerResponse, connection: Connection | undefined): Promise<void> {
+    const left = new AbortController();
+    response.once('close', () => left.abort());
+    if (response.destroyed) return;
+    try {
+      for await (const piece of pieces(left.signal)) {
+        if (left.signal.aborted) break;
+        if (response.write(piece)) continue;
+        using _timer = this.#gate.clock.after(UNREAD_MS, () => connection?.end('unresponsive'));
+        await once(response, 'drain', { signal: left.signal });
+      }
+    } catch {
+      // The client has left, or sees from a cut answer that the rest is missing.
+      response.destroy();
+    }
+    response.end();
   }
 }
 
-async function pageFor(request: IncomingMessage, pages: Pages): Promise<Page> {
+async function pageFor(request: IncomingMessage, pages: Pages): Promise<Page | StreamedPage> {
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  const page = pages.get(path);
-  if (page === undefined) return refusal(404, `the pages are ${[...pages.keys()].join(', ')}`);
-  if (request.method !== 'GET') return refusal(405, 'only GET is allowed');
-  if (hasBody(request)) return refusal(413, 'a body is not allowed');
+  const page = pages.get(request.method === 'GET' ? path : `${request.method} ${path}`);
+  if (page === undefined) return refusalOf(path, [...pages.keys()]);
+  if (hasBody(request)) return plainPage(413, 'a body is not allowed\n');
   try {
-    return await page();
+    return await page(request.headers);
   } catch {
-    return refusal(500, 'this page failed');
+    return plainPage(500, 'this page failed\n');
   }
 }
 
@@ -108,8 +153,12 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 }
 
-function refusal(status: number, why: string): Page {
-  return { status, type: PLAIN, body: `${why}\n` };
+/** Of a path that is not there, or not with this method. */
+function refusalOf(path: string, keys: readonly string[]): Page {
+  const other = keys.find((key) => key.replace(/^[A-Z]+ /, '') === path);
+  if (other === undefined) return plainPage(404, `the pages are ${keys.join(', ')}\n`);
+  const method = other === path ? 'GET' : other.slice(0, other.indexOf(' '));
+  return { ...plainPage(405, `only ${method} is allowed\n`), headers: { allow: method } };
 }
 
 export function plainPage(status: number, body: string): Page {

@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import type { Admission, AdmissionLimits, AdmissionRefusal, Admitted, ConnectingPeer } from './admission.ts';
 
 export type GrpcListener = 'lantern' | 'csi' | 'tcp';
-export type Listener = GrpcListener | 'credentials' | 'docker' | 'pages';
+export type Listener = GrpcListener | 'credentials' | 'docker' | 'pages' | 'live';
 
 /** Milliseconds for a peer to begin the protocol, including TLS. */
 export const FIRST_WORD_MS = 10_000;
@@ -13,6 +13,7 @@ export const FIRST_WORD_MS = 10_000;
 const MAX_CONNECTIONS = 1_024;
 const MAX_PAGE_CONNECTIONS = 128;
 const MAX_ENGINE_CONNECTIONS = 64;
+const MAX_LIVE_CONNECTIONS = 64;
 
 /** Stream resets of a peer, in addition to those of its sessions. */
 const RESETS = { burst: 256, perSecond: 64 };
@@ -21,14 +22,13 @@ export type ConnectionLimits = Readonly<Record<Listener, AdmissionLimits>>;
 
 /**
  * Shares the `descriptors` of this process: a quarter for TCP, an eighth for each socket of gRPC, a sixteenth for the
- * pages and for credentials each, a thirty-second for Docker. No listener can use up those of another, and more than a
- * third are left for files.
+ * pages and for credentials each, a thirty-second for Docker, a sixty-fourth for the live page. No listener can use up
+ * those of another, and almost a third are left for files.
  */
 export function connectionLimits(descriptors: number): ConnectionLimits {
-  const share = (part: number, max: number) => Math.max(4, Math.min(max, Math.floor(descriptors / part)));
+  const share = (part: number, max: number, min = 4) => Math.max(min, Math.min(max, Math.floor(descriptors / part)));
   const unix = unixLimits(share(8, MAX_CONNECTIONS));
   const tcp = share(4, MAX_CONNECTIONS);
-  const pages = share(16, MAX_PAGE_CONNECTIONS);
   return {
     lantern: unix,
     csi: unix,
@@ -41,12 +41,9 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
       resets: RESETS,
     },
     // Needs no rate: a probe takes milliseconds, and a new connection displaces one that waits.
-    pages: {
-      all: pages,
-      others: { connections: pages, rate: undefined },
-      peer: { connections: part(pages, 2), rate: undefined },
-      resets: RESETS,
-    },
+    pages: pageLimits(share(16, MAX_PAGE_CONNECTIONS), 2),
+    // Mostly one person, on this machine or behind one tunnel.
+    live: pageLimits(share(64, MAX_LIVE_CONNECTIONS, 2), 1),
   };
 }
 
@@ -59,6 +56,16 @@ function unixLimits(all: number): AdmissionLimits {
     all,
     others: { connections: part(all, 2), rate: { perSecond: 200, burst: 400 } },
     peer: { connections: part(all, 2), rate: { perSecond: 500, burst: 2_000 } },
+    resets: RESETS,
+  };
+}
+
+/** `peers` share the connections. */
+function pageLimits(all: number, peers: number): AdmissionLimits {
+  return {
+    all,
+    others: { connections: all, rate: undefined },
+    peer: { connections: part(all, peers), rate: undefined },
     resets: RESETS,
   };
 }

@@ -4,8 +4,9 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLog } from '../../../src/base/log.ts';
-import { type Page, PageServer, plainPage } from '../../../src/operations/page-server.ts';
-import { connectionLimits, type Gate, RefusedConnections } from '../../../src/rpc/transport/connection-limits.ts';
+import { type Answer, type Page, type PageGate, PageServer, plainPage } from '../../../src/operations/page-server.ts';
+import { connectionLimits, RefusedConnections } from '../../../src/rpc/transport/connection-limits.ts';
+import { ManualClock } from '../../support/suite/clocks.ts';
 import { rejectionOf } from '../../support/suite/expectations.ts';
 
 const PAGES = new Map<string, () => Promise<Page> | Page>([
@@ -22,10 +23,15 @@ const PAGES = new Map<string, () => Promise<Page> | Page>([
 const refused: string[] = [];
 
 /** Eight connections at most. */
-function gate(): Gate {
+function gate(): PageGate {
   const observer = { opened: () => {}, closed: () => {}, refused: (_: string, reason: string) => refused.push(reason) };
   const { pages } = connectionLimits(128);
-  return { limits: pages, refused: new RefusedConnections(silentLog, systemClock, observer), clock: systemClock };
+  return {
+    listener: 'pages',
+    limits: pages,
+    refused: new RefusedConnections(silentLog, systemClock, observer),
+    clock: systemClock,
+  };
 }
 
 let server: PageServer;
@@ -39,8 +45,8 @@ afterEach(async () => {
 });
 
 /** Sends these bytes as they are, and gives all that comes back until the server ends the connection. */
-async function exchange(bytes: string): Promise<string> {
-  const socket = connect(server.port, '127.0.0.1');
+async function exchange(bytes: string, { port }: PageServer = server): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
   socket.end(bytes);
   return await text(socket);
 }
@@ -129,6 +135,76 @@ test('who is being answered does not make room', async () => {
   await Promise.all(others.slice(0, 10).map((socket) => once(socket, 'close')));
   answer();
   expect(await (await asked).text()).toBe('at last\n');
+});
+
+describe('a stream', () => {
+  const stream = (pieces: (signal: AbortSignal) => AsyncIterable<string>) => {
+    return new Map<string, Answer>([['/stream', () => ({ status: 200, type: 'text/plain', pieces })]]);
+  };
+
+  test('comes piece by piece, and ends with the last', async () => {
+    const pages = stream(async function* () {
+      yield 'one ';
+      yield 'two';
+    });
+    await using streaming = await PageServer.listen('127.0.0.1:0', pages, gate());
+    const response = await fetch(`http://127.0.0.1:${streaming.port}/stream`);
+    expect(await response.text()).toBe('one two');
+  });
+
+  test('is told when the client has left', async () => {
+    let tell: () => void = () => {};
+    const told = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    const pages = stream(async function* (signal) {
+      yield 'first';
+      await once(signal, 'abort');
+      tell();
+    });
+    await using streaming = await PageServer.listen('127.0.0.1:0', pages, gate());
+    const socket = connect(streaming.port, '127.0.0.1');
+    socket.write('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    await told;
+  });
+
+  test('that fails is cut off, without a reason', async () => {
+    const pages = stream(async function* () {
+      yield 'first';
+      throw new Error('hunter2');
+    });
+    await using streaming = await PageServer.listen('127.0.0.1:0', pages, gate());
+    const answer = await exchange('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n', streaming);
+    // The last chunk would have a length of 0.
+    expect(answer).not.toMatch(/hunter2|\r\n0\r\n/);
+  });
+
+  test('that nobody reads takes a bounded part of the memory, and is cut off after 30 s', async () => {
+    refused.length = 0;
+    const clock = new ManualClock();
+    let pieces = 0;
+    const pages = stream(async function* () {
+      for (;;) {
+        pieces += 1;
+        yield 'x'.repeat(64 * 1024);
+      }
+    });
+    await using streaming = await PageServer.listen('127.0.0.1:0', pages, { ...gate(), clock });
+    const socket = connect(streaming.port, '127.0.0.1');
+    socket.write('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n');
+    // The kernel takes some megabytes; then the stream waits for its reader.
+    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    const made = pieces;
+    clock.advance(29_999);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([pieces, refused]).toEqual([made, []]);
+    clock.advance(1);
+    expect(refused).toEqual(['unresponsive']);
+    socket.resume();
+    await once(socket, 'close');
+  });
 });
 
 test('the end closes connections that wait for a request, or for the rest of one, and comes once', async () => {
