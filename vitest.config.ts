@@ -35,6 +35,8 @@ export default defineConfig({
       suite('package', 120_000, { fileParallelism: false }),
       // They start the machine's own systemd, in namespaces.
       suite('systemd', 120_000, { fileParallelism: false }),
+      // They start a browser.
+      suite('browser', 60_000, { fileParallelism: false }),
       // They compare the mounts of the whole machine. The time is that of the command, with a margin.
       suite('hostile', Number(process.env.LANTERN_HOSTILE_SECONDS ?? 0) * 1_000 + 240_000, { fileParallelism: false }),
     ],

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 
 export const API_PAGE = fileURLToPath(new URL('../docs/api.md', import.meta.url));
-const FILES = ['projector', 'objects', 'events', 'tokens'];
+const FILES = ['projector', 'objects', 'events', 'tokens', 'page'];
 
 const INTRODUCTION = `# The gRPC API
 

@@ -26,7 +26,7 @@ const OUTPUTS = [
   {
     name: 'the lantern command',
     path: 'dist',
-    inputs: ['src', 'scripts/bundle', 'tsconfig.json', 'package-lock.json'],
+    inputs: ['src', 'page', 'scripts/bundle', 'tsconfig.json', 'package-lock.json'],
     make: (directory) => run(process.execPath, 'scripts/bundle/make-bundle.mjs', directory),
   },
   {

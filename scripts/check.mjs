@@ -9,6 +9,7 @@ const TOP = fileURLToPath(new URL('..', import.meta.url));
 /** Name, tool below node_modules, arguments. @type {readonly [string, string, ...string[]][]} */
 const CHECKS = [
   ['types', 'typescript/bin/tsc', '-p', 'tsconfig.json'],
+  ['types of the page', 'typescript/bin/tsc', '-p', 'page/tsconfig.json'],
   ['lint and format', '@biomejs/biome/bin/biome', 'ci', '--error-on-warnings'],
   ['structure', 'vitest/vitest.mjs', 'run', '--project', 'unit', 'test/unit/architecture'],
 ];

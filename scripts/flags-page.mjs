@@ -14,7 +14,7 @@ const FURTHER_READING = {
   Docker: 'See [docker-compose.md](docker-compose.md).',
   Store: 'See [store.md](store.md).',
   etcd: 'With `--store etcd` only; see [etcd.md](etcd.md).',
-  Observation: 'See [metrics.md](metrics.md).',
+  Observation: 'See [metrics.md](metrics.md) and [page.md](page.md).',
 };
 
 const INTRODUCTION = `# Flags of \`lantern serve\`

@@ -33,6 +33,12 @@ export const PREREQUISITES = [
     isHeavy: true,
   },
   {
+    suite: 'browser',
+    reason: "needs Debian's chromium",
+    isThere: hasChromium,
+    isHeavy: true,
+  },
+  {
     suite: 'hostile',
     reason: 'needs root that may mount, and "npm run test:hostile"',
     isThere: () => process.env.LANTERN_HOSTILE_SEED !== undefined && mayMount(),
@@ -101,6 +107,14 @@ export function hasAppArmor() {
 /** True if profiles can be parsed here, which needs no AppArmor in the kernel. */
 export function hasAppArmorParser() {
   return spawnSync('apparmor_parser', ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+/** Where Debian's package has the browser. */
+export const CHROMIUM = '/usr/bin/chromium';
+
+/** True if there is a browser for the live page. */
+export function hasChromium() {
+  return existsSync(CHROMIUM);
 }
 
 /** True if etcd and etcdctl are installed. */

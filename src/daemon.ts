@@ -13,8 +13,11 @@ import { hardenProcess, lockFile } from './mount/linux/process-calls.ts';
 import type { Publisher } from './mount/publisher.ts';
 import { TargetDirectories } from './mount/targets/target-directories.ts';
 import { ownPlaces, TargetRoots } from './mount/targets/target-roots.ts';
+import type { Shown } from './operations/live/follower.ts';
+import type { LivePage } from './operations/live/live-page.ts';
+import type { Readings } from './operations/metrics.ts';
 import type { Observation } from './operations/observation.ts';
-import { EventLog } from './projection/events/event-log.ts';
+import { EventLog, type VolumeEvent } from './projection/events/event-log.ts';
 import { PodProjector } from './projection/pods/pod-projector.ts';
 import { Volumes, type VolumesDependencies } from './projection/volumes.ts';
 import { controllerService } from './rpc/csi/controller-service.ts';
@@ -23,6 +26,7 @@ import { nodeService } from './rpc/csi/node-service.ts';
 import type { DockerPlugin } from './rpc/docker/docker-plugin.ts';
 import { eventsService } from './rpc/lantern/events-service.ts';
 import { objectsService } from './rpc/lantern/objects-service.ts';
+import { pageService } from './rpc/lantern/page-service.ts';
 import { projectorService } from './rpc/lantern/projector-service.ts';
 import { tokensService } from './rpc/lantern/tokens-service.ts';
 import { connectionLimits, RefusedConnections } from './rpc/transport/connection-limits.ts';
@@ -44,6 +48,8 @@ type Surroundings = {
   readonly log: Log;
   /** The compiled `spec/parser/parse-thread.js`, if it is not beside this file. */
   readonly parseThread?: () => URL;
+  /** The directory of the built page, if it is not beside this file. */
+  readonly pageFiles?: () => URL;
   /** Ends waits of the start. */
   readonly signal: AbortSignal;
 };
@@ -115,20 +121,19 @@ export class Daemon implements AsyncDisposable {
 }
 
 /** Makes the daemon's parts, in the order in which they need each other. None of them serves calls yet. */
-async function assemble(
-  config: Config,
-  { version, log, signal, parseThread = () => new URL('./spec/parser/parse-thread.js', import.meta.url) }: Surroundings,
-  parts: DisposalStack,
-) {
+async function assemble(config: Config, surroundings: Surroundings, parts: DisposalStack) {
+  const { version, log, signal } = surroundings;
+  const { parseThread = () => new URL('./spec/parser/parse-thread.js', import.meta.url) } = surroundings;
   const clock = systemClock;
   const publisher = parts.use(makePublisher(config, log, parts));
   for (const caution of publisher.cautions) log.warn(caution);
   const observation = await startObservation(config, log, parts);
+  const page = await startPage(config, surroundings, observation, parts);
   if (config.unmountOnExit) parts.defer(() => publisher.removeAll());
   const parser = parts.use(new ThreadParser({ script: parseThread, clock }));
   const store = await openStore(config, log, parts);
   const { staleness, writability } = store;
-  const events = new EventLog({ clock, listener: observation?.metrics.hear });
+  const events = new EventLog({ clock, listener: listenerOf(observation, page) });
   const keys = parts.use(new SigningKeys({ store, clock }));
   const signer = new TokenSigner({ keys, issuer: config.tokenIssuer, clock });
   const { syncPeriodMs, environmentNames, isolation } = config;
@@ -156,6 +161,7 @@ async function assemble(
     objects: objectsService(store, parser),
     events: eventsService(events, config.nodeId),
     tokens: tokensService(signer, store),
+    page: pageService(page),
   };
   const observers = { calls: observation?.metrics, connections: observation?.metrics };
   const server = parts.use(new RpcServer({ ...config, methods, ...observers, clock, log }));
@@ -172,6 +178,7 @@ async function assemble(
     store: config.store,
     writability,
   };
+  page?.show({ projector: volumes, events, ...pageReadings(config, readings, store) });
   observation?.observe(readings, { source: store, projector: volumes, server, writability }, signal);
   if (writability !== undefined) parts.use(reportWritability(writability, server, log));
   const serveCredentials = await makeCredentialServer(config, { store, events, observation, log }, parts);
@@ -282,6 +289,46 @@ async function startObservation(config: Config, log: Log, parts: DisposalStack):
   if (config.metricsAddress === undefined) return undefined;
   const { Observation } = await import('./operations/observation.ts');
   return parts.use(await Observation.start(config.metricsAddress, systemClock, log));
+}
+
+/** Its code is loaded only if it is configured. */
+async function startPage(
+  { pageAddress: address }: Config,
+  { log, pageFiles = () => new URL('./beside/page/', import.meta.url) }: Surroundings,
+  observation: Observation | undefined,
+  parts: DisposalStack,
+): Promise<LivePage | undefined> {
+  if (address === undefined) return undefined;
+  const { LivePage } = await import('./operations/live/live-page.ts');
+  const settings = { address, files: pageFiles(), clock: systemClock, log, observer: observation?.metrics };
+  return parts.use(await LivePage.start(settings));
+}
+
+function listenerOf(observation: Observation | undefined, page: LivePage | undefined): (event: VolumeEvent) => void {
+  return (event) => {
+    observation?.metrics.hear(event);
+    page?.hear(event);
+  };
+}
+
+function pageReadings(
+  { nodeId: node }: Config,
+  { census, pools, version, publisher, store }: Readings,
+  { staleness, writability }: Store,
+): Pick<Shown, 'start' | 'summary'> {
+  return {
+    start: () => ({ now: systemClock.now(), node, version, publisher, store }),
+    summary: () => {
+      const { volumes, publications } = census();
+      return {
+        volumes,
+        targets: publications.whole + publications.subPath,
+        pools: pools(),
+        contact: staleness && { lostSince: staleness.staleSince, problem: staleness.problem },
+        writeProblem: writability?.problem,
+      };
+    },
+  };
 }
 
 /** A store that can be filled first, and whose newest revision is known. */

@@ -1,5 +1,6 @@
 // Makes the command: `main.js`, which loads `lantern.js`, all of `src` and of the libraries that can be bundled, with
-// what V8 compiled of it (`*.compiled`), and a file for the thread that parses. `node make-bundle.mjs DIRECTORY`
+// what V8 compiled of it (`*.compiled`), a file for the thread that parses, and the live page.
+// `node make-bundle.mjs DIRECTORY`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -70,6 +71,7 @@ const builds = await Promise.all([
   }),
 ]);
 makeAscii(join(directory, 'lantern.js'));
+await makePage();
 writeFileSync(
   join(directory, 'THIRD-PARTY.txt'),
   licensesOf(builds.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}))),
@@ -83,6 +85,22 @@ for (const [name, paths] of Object.entries(FILES_BESIDE)) {
 writeFileSync(join(directory, 'package.json'), '{ "type": "commonjs" }\n');
 chmodSync(join(directory, 'main.js'), 0o755);
 await compile();
+
+/** What a browser gets. Readable: it comes from the same machine, and somebody may want to read it. */
+async function makePage() {
+  const place = join(directory, 'beside/page');
+  await build({
+    absWorkingDir: TOP,
+    outdir: place,
+    entryPoints: { page: 'page/main.ts' },
+    bundle: true,
+    format: 'esm',
+    charset: 'utf8',
+    target: 'es2023',
+    logLevel: 'warning',
+  });
+  for (const name of ['index.html', 'style.css', 'icon.svg']) cpSync(join(TOP, 'page', name), join(place, name));
+}
 
 /**
  * The licenses of the packages that the files come from, which ask to go with their code.

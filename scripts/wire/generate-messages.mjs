@@ -19,6 +19,7 @@ const OWN_FILES = [
   'lantern/v1/objects.proto',
   'lantern/v1/events.proto',
   'lantern/v1/tokens.proto',
+  'lantern/v1/page.proto',
   'google/rpc/error_details.proto',
 ];
 

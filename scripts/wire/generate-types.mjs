@@ -32,6 +32,7 @@ execFileSync(
     'lantern/v1/objects.proto',
     'lantern/v1/events.proto',
     'lantern/v1/tokens.proto',
+    'lantern/v1/page.proto',
     healthProto,
   ],
   { stdio: ['ignore', 'ignore', 'inherit'] },

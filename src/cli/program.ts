@@ -134,6 +134,11 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       'List recent events: waiting mounts, updates, skipped values.',
       async () => (await import('./commands/events.ts')).eventsCommand,
     ],
+    [
+      'page',
+      'Print an address that opens the live page of volumes and events in a browser.',
+      async () => (await import('./commands/page.ts')).pageCommand,
+    ],
   ],
   Daemon: [
     ['serve', 'Run the daemon in the foreground.', async () => (await import('./commands/serve.ts')).serveCommand],

@@ -286,6 +286,20 @@ export const OPTIONS = {
     unset('off'),
     'address that serves metrics and health over HTTP, without authentication; they contain no names of objects',
   ),
+  pageAddress: option(
+    'Observation',
+    '--page-address',
+    address,
+    unset('off'),
+    'address that serves a page with volumes, events and pools to the browser that opens what "lantern page" prints',
+  ),
+  insecurePage: option(
+    'Observation',
+    '--insecure-page',
+    toggle,
+    false,
+    'allow --page-address outside of loopback: everybody on the way can read the page and take over a session',
+  ),
   logLevel: option(
     'Observation',
     '--log-level',

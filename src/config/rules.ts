@@ -1,5 +1,5 @@
-import { BlockList, isIP } from 'node:net';
 import { dirname, join } from 'node:path';
+import { isLoopback } from '../base/loopback.ts';
 import type { EtcdConfig } from '../stores/etcd/identity.ts';
 import { type GivenOptions, type NamesIn, namesIn, type OptionName } from './given-options.ts';
 import { MAX_SOCKET_PATH_BYTES } from './option.ts';
@@ -85,6 +85,7 @@ export function checkTogether(given: GivenOptions<OptionName>, sockets: { lanter
     const example = join(values.runDirectory, 'csi', 'csi.sock');
     given.refuse('csiSocket', `must lie in a directory of its own, e.g. "${example}"`);
   }
+  checkPage(given);
   if (values.dockerSocket === undefined && given.isGiven('dockerNamespaces')) {
     given.refuse('dockerNamespaces', 'needs --docker-plugin-socket PATH as well');
   }
@@ -136,7 +137,8 @@ function checkEtcdTransport(given: GivenOptions<NamesIn<'etcd'>>, endpoints: rea
   for (const [name, value] of Object.entries({ etcdCa, etcdCert, etcdKey })) {
     if (value !== undefined) given.refuse(name as NamesIn<'etcd'>, 'has no effect with http endpoints; use https');
   }
-  const exposed = etcdUser !== undefined ? endpoints : endpoints.filter((endpoint) => !isLoopback(endpoint));
+  const exposed =
+    etcdUser !== undefined ? endpoints : endpoints.filter((endpoint) => !isLoopback(hostOf(new URL(endpoint).host)));
   if (exposed.length === 0 || insecureEtcd) return;
   const what = etcdUser !== undefined ? 'the password' : 'objects';
   given.refuse(
@@ -145,13 +147,19 @@ function checkEtcdTransport(given: GivenOptions<NamesIn<'etcd'>>, endpoints: rea
   );
 }
 
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
+function checkPage(given: GivenOptions<OptionName>): void {
+  const { pageAddress, insecurePage } = given.values;
+  const isExposed = pageAddress !== undefined && !isLoopback(hostOf(pageAddress));
+  if (insecurePage && !isExposed) given.refuse('insecurePage', 'has no effect without a --page-address of the network');
+  if (!isExposed || insecurePage) return;
+  given.refuse(
+    'pageAddress',
+    `"${pageAddress}" is not on loopback, and the page would cross the network unprotected; ` +
+      'use 127.0.0.1 and a tunnel such as "ssh -L" (or, on a network of your own, --insecure-page)',
+  );
+}
 
-function isLoopback(endpoint: string): boolean {
-  const host = new URL(endpoint).hostname.replace(/^\[|\]$/g, '');
-  if (host === 'localhost') return true;
-  const version = isIP(host);
-  return version !== 0 && LOOPBACK.check(host, version === 4 ? 'ipv4' : 'ipv6');
+/** Without port and brackets. */
+function hostOf(hostAndPort: string): string {
+  return hostAndPort.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 }

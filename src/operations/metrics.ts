@@ -121,7 +121,7 @@ export class Metrics implements CallObserver, ConnectionObserver {
     );
     this.#connections = new Gauge({
       name: 'lantern_connections',
-      help: 'Open connections by listener: lantern.sock, csi.sock, credentials, Docker, TCP, or these pages.',
+      help: 'Open connections by listener: lantern.sock, csi.sock, credentials, Docker, TCP, these pages, or the live page.',
       labelNames: ['listener'],
       registers,
     });

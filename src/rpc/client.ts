@@ -15,6 +15,7 @@ import type { NodeClient } from './generated/csi/v1/Node.ts';
 import type { HealthClient } from './generated/grpc/health/v1/Health.ts';
 import type { EventsClient } from './generated/lantern/v1/Events.ts';
 import type { ObjectsClient } from './generated/lantern/v1/Objects.ts';
+import type { PageClient } from './generated/lantern/v1/Page.ts';
 import type { ProjectorClient } from './generated/lantern/v1/Projector.ts';
 import type { TokensClient } from './generated/lantern/v1/Tokens.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
@@ -27,6 +28,7 @@ export type LanternClient = Disposable & {
   readonly objects: AsyncClient<ObjectsClient>;
   readonly events: AsyncClient<EventsClient>;
   readonly tokens: AsyncClient<TokensClient>;
+  readonly page: AsyncClient<PageClient>;
   readonly identity: AsyncClient<IdentityClient>;
   readonly controller: AsyncClient<ControllerClient>;
   readonly node: AsyncClient<NodeClient>;
@@ -48,6 +50,7 @@ export function connect(socketPath: string, { authority = 'localhost' } = {}): L
     objects: asyncClient(channel, lantern.Objects.service),
     events: asyncClient(channel, lantern.Events.service),
     tokens: asyncClient(channel, lantern.Tokens.service),
+    page: asyncClient(channel, lantern.Page.service),
     identity: asyncClient(channel, csi.Identity.service),
     controller: asyncClient(channel, csi.Controller.service),
     node: asyncClient(channel, csi.Node.service),

@@ -6,6 +6,7 @@ import type { NodeDefinition } from './generated/csi/v1/Node.ts';
 import type { HealthDefinition } from './generated/grpc/health/v1/Health.ts';
 import type { EventsDefinition } from './generated/lantern/v1/Events.ts';
 import type { ObjectsDefinition } from './generated/lantern/v1/Objects.ts';
+import type { PageDefinition } from './generated/lantern/v1/Page.ts';
 import type { ProjectorDefinition } from './generated/lantern/v1/Projector.ts';
 import type { TokensDefinition } from './generated/lantern/v1/Tokens.ts';
 import { MESSAGES, SERVICES } from './generated/messages.ts';
@@ -108,6 +109,7 @@ export const lantern = {
   Objects: service<ObjectsDefinition>('lantern.v1.Objects'),
   Events: service<EventsDefinition>('lantern.v1.Events'),
   Tokens: service<TokensDefinition>('lantern.v1.Tokens'),
+  Page: service<PageDefinition>('lantern.v1.Page'),
 };
 
 export const health = service<HealthDefinition>('grpc.health.v1.Health');

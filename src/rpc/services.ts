@@ -9,6 +9,7 @@ import type { IdentityHandlers } from './generated/csi/v1/Identity.ts';
 import type { NodeHandlers } from './generated/csi/v1/Node.ts';
 import type { EventsHandlers } from './generated/lantern/v1/Events.ts';
 import type { ObjectsHandlers } from './generated/lantern/v1/Objects.ts';
+import type { PageHandlers } from './generated/lantern/v1/Page.ts';
 import type { ProjectorHandlers } from './generated/lantern/v1/Projector.ts';
 import type { TokensHandlers } from './generated/lantern/v1/Tokens.ts';
 import type { CallDesk, Streaming, Unary } from './handler.ts';
@@ -35,6 +36,7 @@ export type ProjectorMethods = Methods<ProjectorHandlers>;
 export type ObjectsMethods = Methods<ObjectsHandlers>;
 export type EventsMethods = Methods<EventsHandlers>;
 export type TokensMethods = Methods<TokensHandlers>;
+export type PageMethods = Methods<PageHandlers>;
 
 export type Service = { readonly definition: ServiceDefinition; readonly methods: object };
 

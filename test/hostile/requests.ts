@@ -30,7 +30,10 @@ export type Method = {
 const DEEPEST = 7;
 const LARGEST_BYTES = 3_000_000;
 const definitions = loadSync(
-  ['csi/v1/csi.proto', ...['projector', 'objects', 'events', 'tokens'].map((name) => `lantern/v1/${name}.proto`)],
+  [
+    'csi/v1/csi.proto',
+    ...['projector', 'objects', 'events', 'tokens', 'page'].map((name) => `lantern/v1/${name}.proto`),
+  ],
   { keepCase: true, longs: Number, includeDirs: [join(TOP, 'proto')] },
 );
 

@@ -156,8 +156,10 @@ describe.runIf(mayInstall())('the package (needs the npm registry)', () => {
     }
   });
 
-  it('has the unit for systemd and the protos', () => {
-    const files = filesOf('.service', '.proto').map((path) => basename(path));
-    expect(files).toEqual(expect.arrayContaining(['lantern.service', 'csi.proto', 'projector.proto']));
+  it('has the unit for systemd, the protos and the live page', () => {
+    const files = filesOf('.service', '.proto', '.html', '.css').map((path) => basename(path));
+    expect(files).toEqual(
+      expect.arrayContaining(['lantern.service', 'csi.proto', 'projector.proto', 'index.html', 'style.css']),
+    );
   });
 });

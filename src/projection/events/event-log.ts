@@ -99,6 +99,11 @@ export class EventLog implements EventRecorder {
     this.#listener = listener;
   }
 
+  /** Of the newest record; 0 without any. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Does not wait for readers. */
   emit(event: VolumeEvent): void {
     const { volumeId, namespace, pod } = event;

@@ -17,6 +17,7 @@ import {
   implementationOf,
   type NodeMethods,
   type ObjectsMethods,
+  type PageMethods,
   type ProjectorMethods,
   type Service,
   STORE_SERVICE,
@@ -45,6 +46,7 @@ export type RpcServerOptions = Pick<Config, 'csiSocket' | 'lanternSocket' | 'soc
     readonly objects: ObjectsMethods;
     readonly events: EventsMethods;
     readonly tokens: TokensMethods;
+    readonly page: PageMethods;
   };
   readonly calls?: CallObserver | undefined;
   readonly connections?: ConnectionObserver | undefined;
@@ -85,7 +87,7 @@ export class RpcServer implements AsyncDisposable {
     this.#refused = new RefusedConnections(options.log, options.clock, options.connections);
     // Not a leak: every watch of health listens to it.
     setMaxListeners(0, this.#shutdown.signal);
-    const { identity, controller, node, projector, objects, events, tokens } = options.methods;
+    const { identity, controller, node, projector, objects, events, tokens, page } = options.methods;
     const csiServices: Service[] = [
       { definition: csi.Identity.service, methods: identity },
       { definition: csi.Controller.service, methods: controller },
@@ -96,6 +98,7 @@ export class RpcServer implements AsyncDisposable {
       { definition: lantern.Objects.service, methods: objects },
       { definition: lantern.Events.service, methods: events },
       { definition: lantern.Tokens.service, methods: tokens },
+      { definition: lantern.Page.service, methods: page },
     ];
     const desk = new CallDesk(options.log, this.#shutdown.signal, options.calls);
     for (const service of [...csiServices, ...ownServices]) {

@@ -4,7 +4,7 @@ import { createLog } from '../../../src/base/log.ts';
 import { type Config, parseConfig } from '../../../src/config/config.ts';
 import { Daemon } from '../../../src/daemon.ts';
 import { connect, type LanternClient } from '../../../src/rpc/client.ts';
-import { compiled } from '../suite/compiled.ts';
+import { builtPage, compiled } from '../suite/compiled.ts';
 import { TempDir } from '../suite/temp-dir.ts';
 
 /**
@@ -71,6 +71,7 @@ export class DaemonHarness implements AsyncDisposable {
       log: createLog('trace', 'json', { write: (line) => void this.logLines.push(line) }),
       // Its script is a process of its own, as far as Node 20 is concerned.
       parseThread: () => pathToFileURL(compiled('src/spec/parser/parse-thread.ts')),
+      pageFiles: builtPage,
       signal: this.#stop.signal,
     });
     this.#client = connect(result.value.lanternSocket);

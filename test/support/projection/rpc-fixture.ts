@@ -8,6 +8,7 @@ import type {
   IdentityMethods,
   NodeMethods,
   ObjectsMethods,
+  PageMethods,
   ProjectorMethods,
   TokensMethods,
 } from '../../../src/rpc/services.ts';
@@ -24,6 +25,7 @@ export type RpcFixtureOptions = Partial<Omit<RpcServerOptions, 'methods' | 'log'
   readonly objects?: Partial<ObjectsMethods>;
   readonly events?: Partial<EventsMethods>;
   readonly tokens?: Partial<TokensMethods>;
+  readonly page?: Partial<PageMethods>;
 };
 
 /** The daemon's gRPC servers over real sockets, with methods of the test's own; those left out are `unimplemented`. */
@@ -39,7 +41,7 @@ export class RpcFixture implements AsyncDisposable {
   constructor(options: RpcFixtureOptions = {}) {
     this.csiSocket = options.csiSocket ?? this.directory.at('run', 'csi', 'csi.sock');
     this.lanternSocket = options.lanternSocket ?? this.directory.at('run', 'lantern.sock');
-    const { identity, controller, node, projector, objects, events, tokens, ...rest } = options;
+    const { identity, controller, node, projector, objects, events, tokens, page, ...rest } = options;
     this.server = new RpcServer({
       socketGroup: undefined,
       tcp: undefined,
@@ -56,6 +58,7 @@ export class RpcFixture implements AsyncDisposable {
         objects: { ...refusals(lantern.Objects.service), ...objects } as ObjectsMethods,
         events: { ...refusals(lantern.Events.service), ...events } as EventsMethods,
         tokens: { ...refusals(lantern.Tokens.service), ...tokens } as TokensMethods,
+        page: { ...refusals(lantern.Page.service), ...page } as PageMethods,
       },
     });
     this.client = connect(this.lanternSocket);

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 /** The checkout. */
 export const TOP = resolve(import.meta.dirname, '../../..');
@@ -24,4 +25,10 @@ export function compiled(source: `${string}.ts`): string {
   }
   if (source === 'src/main.ts') return join(TOP, 'dist/main.js');
   return join(TOP, '.cache/tools', source.replace(/\.ts$/, '.js'));
+}
+
+/** The directory of the live page as the command ships it. */
+export function builtPage(): URL {
+  compiled('src/main.ts');
+  return pathToFileURL(join(TOP, 'dist/beside/page/'));
 }

@@ -15,7 +15,7 @@ const FOLDERS = `
   projection/events projection/freshness projection projection/pods
   config
   rpc rpc/transport rpc/csi rpc/docker rpc/lantern rpc/systemd
-  operations operations/doctor
+  operations operations/doctor operations/live
   cli/output cli cli/objects cli/changing cli/pods cli/exec cli/moving cli/completion cli/commands
 `
   .trim()

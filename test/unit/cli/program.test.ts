@@ -15,7 +15,7 @@ const GROUPS = {
   ],
   Volumes: ['mount', 'unmount', 'volumes', 'volume', 'refresh', 'render'],
   Pods: ['pod', 'env', 'exec', 'registry-auth'],
-  Events: ['watch', 'events'],
+  Events: ['watch', 'events', 'page'],
   Daemon: ['serve', 'health', 'doctor', 'jwks', 'rotate-signing-key'],
   Store: ['export', 'import', 'backup', 'restore', 'rekey'],
   Settings: ['config', 'completion', 'version', 'help'],

@@ -54,6 +54,8 @@ describe('defaults', () => {
       driverName: 'lantern.csi.dev',
       nodeId: 'node-1',
       metricsAddress: undefined,
+      pageAddress: undefined,
+      insecurePage: false,
       logLevel: 'info',
       logFormat: 'text',
       unmountOnExit: false,
@@ -238,6 +240,13 @@ describe('bad values', () => {
     [{ nodeId: '' }, /^--node-id: must not be empty/],
     [{ nodeId: 'n'.repeat(257) }, /^--node-id: must be at most 256 bytes, not 257/],
     [{ metricsAddress: '9090' }, /^--metrics-address: "9090" must be HOST:PORT/],
+    [
+      { pageAddress: '0.0.0.0:9465' },
+      /^--page-address: "0.0.0.0:9465" is not on loopback, .* "ssh -L" .* --insecure-page/,
+    ],
+    [{ pageAddress: 'node.example:9465' }, /^--page-address: .* is not on loopback/],
+    [{ insecurePage: true }, /^--insecure-page: has no effect without/],
+    [{ pageAddress: '[::1]:9465', insecurePage: true }, /^--insecure-page: has no effect without/],
     [{ logFormat: 'xml' }, /^--log-format: /],
     [{ listen: '7443' }, /^--listen: "7443" must be HOST:PORT/],
     [{ listen: 'h:65536' }, /^--listen: /],
@@ -276,6 +285,16 @@ describe('bad values', () => {
     [{ tlsCert: '/c' }, /^--tls-cert: needs --listen/],
   ])('%j', (flags, expected) => {
     expect(faultsOf(flags)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test.each([
+    { pageAddress: '127.0.0.1:9465' },
+    { pageAddress: '127.8.8.8:1' },
+    { pageAddress: '[::1]:9465' },
+    { pageAddress: 'localhost:9465' },
+    { pageAddress: '0.0.0.0:9465', insecurePage: true },
+  ])('none in %j', (flags) => {
+    expect(faultsOf(flags)).toEqual([]);
   });
 
   test('all faults at once, each once', () => {

@@ -235,7 +235,10 @@ describe('generated code', () => {
     Object.values(service),
   );
   const loaded = loadSync(
-    ['csi/v1/csi.proto', ...['projector', 'objects', 'events', 'tokens'].map((name) => `lantern/v1/${name}.proto`)],
+    [
+      'csi/v1/csi.proto',
+      ...['projector', 'objects', 'events', 'tokens', 'page'].map((name) => `lantern/v1/${name}.proto`),
+    ],
     { ...CONVERSION, includeDirs: [fileURLToPath(new URL('../../../proto', import.meta.url))] },
   );
   const theirs = Object.values(loaded).flatMap((each): Method[] => ('format' in each ? [] : Object.values(each)));
