@@ -1,10 +1,14 @@
 import { type ObjectRef, refKey } from '../objects/object.ts';
+import type { Cli } from './command.ts';
 import { toComplaint } from './exit.ts';
+import { ShownProgress } from './shown-progress.ts';
 
 /** As many writes as one batch of the store takes without a caller noticing. */
 const MAX_UNDER_WAY = 32;
 
 type Calls<Item, Answer> = {
+  /** For the progress, such as `applying objects`. */
+  readonly doing: string;
   readonly call: (item: Item) => Promise<Answer>;
   /** Called in the order of the items. */
   readonly tell: (answer: Answer, item: Item) => void;
@@ -17,10 +21,12 @@ type Calls<Item, Answer> = {
  * After an error that would meet every further item no call is begun, and it is thrown when those under way have told.
  */
 export async function callsInOrder<Item, Answer>(
-  { complain }: { readonly complain: (text: string) => void },
-  items: Iterable<Item>,
-  { call, tell, follows }: Calls<Item, Answer>,
+  cli: Pick<Cli, 'terminal' | 'clock'>,
+  items: readonly Item[],
+  { doing, call, tell, follows }: Calls<Item, Answer>,
 ): Promise<boolean> {
+  using progress = new ShownProgress(cli);
+  progress.begin(doing, items.length);
   const underWay: { readonly item: Item; readonly told: () => Promise<void> }[] = [];
   let allWell = true;
   let general: unknown;
@@ -30,9 +36,10 @@ export async function callsInOrder<Item, Answer>(
     } catch (error) {
       const complaint = toComplaint(error);
       if (complaint === undefined) general ??= error;
-      else complain(complaint);
+      else cli.terminal.complain(complaint);
       allWell = false;
     }
+    progress.step();
   };
   for (const item of items) {
     while (underWay.length === MAX_UNDER_WAY || underWay.some((earlier) => follows(item, earlier.item)))

@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { wrongUsage } from './exit.ts';
 import { type Style, styleFor } from './output/text.ts';
+import { LinesAboveStatus, type StatusLine } from './status-line.ts';
 
 export type Terminal = {
   /** One or more lines on stdout. */
@@ -15,6 +16,8 @@ export type Terminal = {
   readonly style: Style;
   /** The width of stdout in characters; undefined if it is not a terminal. */
   readonly columns: number | undefined;
+  /** For progress, on stderr, if that is a terminal. There is at most one at a time. */
+  readonly openStatus?: () => Promise<StatusLine>;
 };
 
 /** For a terminal that does not know its size. */
@@ -23,10 +26,17 @@ const DEFAULT_COLUMNS = 80;
 export function processTerminal(environment: Readonly<Record<string, string | undefined>>): Terminal {
   const noColour = environment.NO_COLOR !== undefined && environment.NO_COLOR !== '';
   let isRead = false;
+  const { stdout, stderr } = process;
+  const lines = new LinesAboveStatus();
+  // A dumb terminal cannot erase a line, and one that does not know its size may wrap it.
+  const canErase = stderr.isTTY === true && stderr.columns > 0 && environment.TERM !== 'dumb';
   return {
-    print: (text) => void process.stdout.write(`${text}\n`),
-    write: (bytes) => new Promise((resolve) => process.stdout.write(bytes, () => resolve())),
-    complain: (text) => void process.stderr.write(`${text}\n`),
+    print: (text) => lines.write(stdout, `${text}\n`),
+    write: (bytes) => {
+      lines.flush();
+      return new Promise((resolve) => stdout.write(bytes, () => resolve()));
+    },
+    complain: (text) => lines.write(stderr, `${text}\n`),
     readInput: async () => {
       if (isRead) throw wrongUsage('stdin ("-") can be read only once');
       isRead = true;
@@ -37,5 +47,13 @@ export function processTerminal(environment: Readonly<Record<string, string | un
       return process.stdout.isTTY === true ? process.stdout.columns || DEFAULT_COLUMNS : undefined;
     },
     style: styleFor(process.stdout.isTTY === true && !noColour),
+    ...(canErase && {
+      openStatus: async () => {
+        // Loads a library, which only long work on a terminal needs.
+        const { createLogUpdate } = await import('log-update');
+        // To hide the cursor it would handle signals, and end the process at the first.
+        return lines.open(createLogUpdate(stderr, { showCursor: true }));
+      },
+    }),
   };
 }

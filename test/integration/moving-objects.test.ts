@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { UNSEEN } from '../../src/base/progress.ts';
 import type { Cli } from '../../src/cli/command.ts';
 import { checkArchive, importObjects } from '../../src/cli/moving/import-objects.ts';
 import { Spool } from '../../src/cli/moving/spool.ts';
@@ -100,14 +101,14 @@ function expectSame(found: readonly StoredObject[], wanted: readonly (ObjectDraf
 }
 
 async function exported(): Promise<StoredObject[]> {
-  await using spool = await Spool.fill(directory.path, from.client, NEVER);
+  await using spool = await Spool.fill(directory.path, from.client, UNSEEN, NEVER);
   const objects: StoredObject[] = [];
   for await (const object of spool.objects()) objects.push(object);
   expect(objects).toHaveLength(spool.count);
   return objects;
 }
 
-type Options = Parameters<typeof importObjects>[3];
+type Options = Omit<Parameters<typeof importObjects>[3], 'progress'>;
 
 /** Imports an archive of these objects; the terminal tells what was said. */
 async function imported(objects: readonly StoredObject[], options: Options): Promise<RecordedTerminal> {
@@ -118,8 +119,8 @@ async function imported(objects: readonly StoredObject[], options: Options): Pro
     const writer = await ArchiveWriter.begin(file, KEY);
     for (const object of objects) await writer.append(object);
     await writer.finish();
-    const checked = await checkArchive(await Archive.open(file, KEYS, 'import'));
-    await importObjects(cli, to.client, checked, options);
+    const checked = await checkArchive(await Archive.open(file, KEYS, 'import'), UNSEEN);
+    await importObjects(cli, to.client, checked, { ...options, progress: UNSEEN });
   } finally {
     await file.close();
   }
@@ -185,7 +186,7 @@ describe('an export while objects change', () => {
     const place = directory.at('spool');
     mkdirSync(place);
     from.onList = async () => expect(readdirSync(place)).toEqual([]);
-    await using _ = await Spool.fill(place, from.client, NEVER);
+    await using _ = await Spool.fill(place, from.client, UNSEEN, NEVER);
     from.onList = async () => {};
   });
 });
@@ -247,7 +248,9 @@ describe('an import', () => {
     }
     writeFileSync(directory.at('nested'), Buffer.concat([cipher.header, ...frames]));
     const file = await open(directory.at('nested'));
-    const error = await rejectionOf(Archive.open(file, KEYS, 'import').then(checkArchive));
+    const error = await rejectionOf(
+      Archive.open(file, KEYS, 'import').then((archive) => checkArchive(archive, UNSEEN)),
+    );
     await file.close();
     expect(error.message).toMatch(/ProjectedVolume default\/p: spec|damaged/);
   });

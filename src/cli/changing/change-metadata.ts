@@ -46,7 +46,8 @@ export async function changeMetadata(
       throw wrongUsage('--resource-version can only be used with a single object');
     }
     const results = new Results(cli.terminal, options);
-    const allWell = await callsInOrder(cli.terminal, refs, {
+    const allWell = await callsInOrder(cli, refs, {
+      doing: changes.size > 0 ? `changing ${field}` : `reading ${field}`,
       call: async (ref) => {
         if (changes.size > 0) return await changeOne(cli, daemon, ref, field, changes, options, results.withData);
         return { object: await currentObject(cli, daemon, ref), verb: '' };

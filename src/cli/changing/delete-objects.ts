@@ -22,7 +22,8 @@ export async function deleteObjects(
   { remove, tell, isDryRun }: Deleting,
 ): Promise<boolean> {
   const inUse = await volumesInUse(daemon, refs, cli.signal);
-  return await callsInOrder(cli.terminal, refs, {
+  return await callsInOrder(cli, refs, {
+    doing: 'deleting objects',
     call: remove,
     tell: (wasThere, ref) => {
       if (!wasThere) return;

@@ -27,7 +27,7 @@ export async function createFromManifests(
   options: ResultOptions,
 ): Promise<void> {
   const create: Store = (daemon, draft, asked) => store(cli, daemon, draft, { ...asked, createOnly: true });
-  await storeEach(cli, command, declared, options, 'created', create);
+  await storeEach(cli, command, declared, options, ['creating', 'created'], create);
 }
 
 /**
@@ -53,7 +53,7 @@ export async function replaceFromManifests(
       return await store(cli, daemon, { ...draft, metadata: { ...draft.metadata, resourceVersion } }, asked);
     });
   };
-  await storeEach(cli, command, declared, options, 'replaced', replace);
+  await storeEach(cli, command, declared, options, ['replacing', 'replaced'], replace);
 }
 
 async function versionOf({ signal }: Cli, daemon: LanternClient, draft: ObjectDraft): Promise<string> {
@@ -77,7 +77,7 @@ async function storeEach(
   command: Command,
   declared: readonly Declared[],
   options: ResultOptions,
-  verb: string,
+  [doing, verb]: readonly [doing: string, verb: string],
   store: Store,
 ): Promise<void> {
   const drafts = declared.map((each) => orThrow(withoutNulls(each)));
@@ -87,7 +87,8 @@ async function storeEach(
     options.dryRun === 'client'
       ? await forEach(cli.terminal, drafts, async (draft) => results.add(orThrow(admitObject(draft)), verb))
       : await withDaemon(cli, command, (daemon) =>
-          callsInOrder(cli.terminal, drafts, {
+          callsInOrder(cli, drafts, {
+            doing: `${doing} objects`,
             call: (draft) => store(daemon, draft, asked),
             tell: (object) => results.add(object, verb),
             follows: (draft, earlier) => dependsOn(refOf(draft), refOf(earlier)),

@@ -94,7 +94,8 @@ async function storeAll(
   { dryRun }: Options,
 ): Promise<boolean> {
   const asked = { dryRun: dryRun !== 'none', withData: results.withData };
-  return await callsInOrder(cli.terminal, objects, {
+  return await callsInOrder(cli, objects, {
+    doing: 'applying objects',
     call: (object) => applyObject(cli, daemon, object, asked),
     tell: ({ object, outcome }) => results.add(object, outcome),
     follows: (object, earlier) => dependsOn(refOf(object.draft), refOf(earlier.draft)),

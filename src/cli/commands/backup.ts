@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { backUp, restore } from '../../stores/embedded/backup.ts';
 import { type Cli, withExamples } from '../command.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { addStoreOptions, countOfObjects, storeLocation } from '../store-options.ts';
 
 /** Opens the files of a stopped daemon. */
@@ -11,7 +12,8 @@ export function backupCommand(command: Command, cli: Cli): void {
     'replaced if it exists; keep the key file elsewhere',
   );
   addStoreOptions(command).action(async (file: string, flags: Record<string, unknown>) => {
-    const count = await backUp(storeLocation(cli, flags), resolve(file));
+    using progress = new ShownProgress(cli);
+    const count = await backUp(storeLocation(cli, flags), resolve(file), progress);
     cli.terminal.print(`${countOfObjects(count)} backed up to ${resolve(file)}`);
   });
 }
@@ -22,7 +24,8 @@ export function restoreCommand(command: Command, cli: Cli): void {
     'a file from "lantern backup", encrypted with the same key',
   );
   addStoreOptions(command).action(async (file: string, flags: Record<string, unknown>) => {
-    const { count, replaced } = await restore(storeLocation(cli, flags), resolve(file), cli.clock.now());
+    using progress = new ShownProgress(cli);
+    const { count, replaced } = await restore(storeLocation(cli, flags), resolve(file), cli.clock.now(), progress);
     cli.terminal.print(`${countOfObjects(count)} restored from ${resolve(file)}`);
     if (replaced !== undefined) cli.terminal.print(`the old store is in ${replaced}`);
   });

@@ -47,7 +47,8 @@ async function compareAll(
   { showValues }: Options,
 ): Promise<boolean> {
   let isSame = true;
-  const allWell = await callsInOrder(cli.terminal, objects, {
+  const allWell = await callsInOrder(cli, objects, {
+    doing: 'comparing objects',
     call: async (declared) => {
       const before = await readObject(daemon, refOf(declared.draft), cli.signal);
       const { object: after } = await applyObject(cli, daemon, declared, { dryRun: true, withData: true });

@@ -4,12 +4,14 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
 import { writePrivateFile } from '../../base/files.ts';
+import { counted } from '../../base/progress.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import { ArchiveWriter } from '../../stores/archive/archive.ts';
 import { createKeyFile, readKeyRing } from '../../stores/sealed/key-file.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { manifestTexts, Spool } from '../moving/spool.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { countOfObjects } from '../store-options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -69,12 +71,14 @@ async function exportArchive(
     await requireOtherFile(path, keyFile);
   }
   const { first: key } = await readKeyRing([keyFile]);
+  using progress = new ShownProgress(cli);
   const count = await describing(path, async () => {
     let count = 0;
     await writePrivateFile(path, { replace: force }, async (file) => {
-      await using spool = await Spool.fill(dirname(path), daemon, cli.signal);
+      await using spool = await Spool.fill(dirname(path), daemon, progress, cli.signal);
+      progress.begin('writing objects', spool.count);
       const writer = await ArchiveWriter.begin(file, key);
-      for await (const object of spool.objects()) await writer.append(object);
+      for await (const object of counted(spool.objects(), progress)) await writer.append(object);
       await writer.finish();
       count = spool.count;
     });
@@ -84,12 +88,15 @@ async function exportArchive(
 }
 
 async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { force }: Options): Promise<void> {
+  using progress = new ShownProgress(cli);
   if (file === '-') {
-    await using spool = await describing('stdout', () => Spool.fill(tmpdir(), daemon, cli.signal));
+    await using spool = await describing('stdout', () => Spool.fill(tmpdir(), daemon, progress, cli.signal));
+    progress.begin('writing objects', spool.count);
     // If the reader of the pipe leaves early, the process fails: a partial export is not an export.
     process.exitCode = 1;
     try {
-      for await (const text of manifestTexts(spool.objects())) await cli.terminal.write(Buffer.from(text));
+      for await (const text of manifestTexts(counted(spool.objects(), progress)))
+        await cli.terminal.write(Buffer.from(text));
     } finally {
       process.exitCode = 0;
     }
@@ -98,8 +105,9 @@ async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { forc
   const path = resolve(file);
   await describing(path, () =>
     writePrivateFile(path, { replace: force }, async (handle) => {
-      await using spool = await Spool.fill(dirname(path), daemon, cli.signal);
-      for await (const text of manifestTexts(spool.objects())) await handle.writeFile(text);
+      await using spool = await Spool.fill(dirname(path), daemon, progress, cli.signal);
+      progress.begin('writing objects', spool.count);
+      for await (const text of manifestTexts(counted(spool.objects(), progress))) await handle.writeFile(text);
       cli.terminal.complain(`lantern: ${countOfObjects(spool.count)} written to ${path}, not encrypted`);
     }),
   );

@@ -9,6 +9,7 @@ import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { checkArchive, type ImportMode, importObjects } from '../moving/import-objects.ts';
 import { collect } from '../options.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -42,8 +43,9 @@ export function importCommand(command: Command, cli: Cli): void {
         const handle = await open(path, fs.O_RDONLY | fs.O_NONBLOCK);
         await using _ = { [Symbol.asyncDispose]: () => handle.close() };
         await requireRegular(handle, what);
-        const checked = await checkArchive(await Archive.open(handle, keys, what));
-        await withDaemon(cli, command, (daemon) => importObjects(cli, daemon, checked, { mode, dryRun }));
+        using progress = new ShownProgress(cli);
+        const checked = await checkArchive(await Archive.open(handle, keys, what), progress);
+        await withDaemon(cli, command, (daemon) => importObjects(cli, daemon, checked, { mode, dryRun, progress }));
       } catch (error) {
         throw errnoOf(error) === undefined ? error : toLanternError(error, what);
       }

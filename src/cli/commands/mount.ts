@@ -6,8 +6,10 @@ import type { Volume__Output as WireVolume } from '../../rpc/generated/lantern/v
 import { type Cli, withExamples } from '../command.ts';
 import { outputOption, waitOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
+import { formatAge } from '../output/table.ts';
 import { printable } from '../output/text.ts';
 import { addVolumeOptions, type VolumeOptions, volumeRequest } from '../pods/volume-request.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { absoluteTarget, volumeIdFor } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -48,15 +50,17 @@ export function mountCommand(command: Command, cli: Cli): void {
 }
 
 /** With `waitMs` it waits for missing objects. At the deadline the daemon names them. */
-function mount(
+async function mount(
   cli: Cli,
   daemon: LanternClient,
   request: MountRequest,
   waitMs: number | undefined,
 ): Promise<MountResponse> {
-  if (waitMs === undefined) return daemon.projector.mount(request, { signal: cli.signal });
+  if (waitMs === undefined) return await daemon.projector.mount(request, { signal: cli.signal });
+  using progress = new ShownProgress(cli);
+  progress.begin(`waiting for missing objects, ${formatAge(waitMs)} at most`);
   const patient = { ...request, waitForObjects: true };
-  return daemon.projector.mount(patient, { signal: cli.signal, deadlineMs: waitMs });
+  return await daemon.projector.mount(patient, { signal: cli.signal, deadlineMs: waitMs });
 }
 
 function mountedLine({ volumeId, targetPath }: Mounting, volume: WireVolume | null): string {

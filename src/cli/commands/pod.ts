@@ -22,6 +22,7 @@ import { noticeLine, printable } from '../output/text.ts';
 import { mountedPodJson, mountedPodText, podTable } from '../output/volume-text.ts';
 import { listPods, mountPod } from '../pods/pod-calls.ts';
 import type { PodInFile } from '../pods/pods-in-files.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { absoluteTarget } from '../target.ts';
 import { withDaemon } from '../with-daemon.ts';
 
@@ -91,12 +92,16 @@ async function mountAll(
   root: string,
   options: MountOptions,
 ): Promise<void> {
+  using progress = new ShownProgress(cli);
+  progress.begin('mounting pods', pods.length);
   const answers = await Promise.allSettled(
-    pods.map((pod) => {
+    pods.map(async (pod) => {
       const { namespace, manifest } = pod;
       const containers = [...(options.container ?? [])];
       const request = { manifest, namespace, rootPath: rootOf(pod, pods, root), containers, open: options.open };
-      return mountPod(cli, daemon, request, options.wait, cli.signal);
+      const answer = await mountPod(cli, daemon, request, options.wait, cli.signal);
+      progress.step();
+      return answer;
     }),
   );
   const mounted: MountPodResponse[] = [];

@@ -6,6 +6,7 @@ import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { outputOption } from '../options.ts';
 import { formatJson, wireToJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly all: boolean; readonly output?: 'json' };
@@ -18,11 +19,14 @@ export function refreshCommand(command: Command, cli: Cli): void {
     .addOption(outputOption('json'))
     .action(async (ids: readonly string[], options: Options) => {
       if (options.all === ids.length > 0) throw wrongUsage('specify the volumes to refresh, or --all');
+      using progress = new ShownProgress(cli);
+      progress.begin('refreshing volumes', options.all ? undefined : ids.length);
       const { results, allWell } = await withDaemon(cli, command, async (daemon) => {
         const results: WireResult[] = [];
         const requests: RefreshRequest[] = options.all ? [{ all: true }] : ids.map((volumeId) => ({ volumeId }));
         const allWell = await forEach(cli.terminal, requests, async (request) => {
           results.push(...(await daemon.projector.refresh(request, { signal: cli.signal })).results);
+          progress.step();
         });
         return { results, allWell };
       });

@@ -3,6 +3,7 @@ import type { EtcdConfig } from '../../stores/etcd/identity.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { printable } from '../output/text.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { addStoreChoice, countOfObjects, storeChoice } from '../store-options.ts';
 
 /** For the store of a stopped daemon, or for etcd while daemons use it. */
@@ -18,23 +19,23 @@ export function rekeyCommand(command: Command, cli: Cli): void {
     if (store === 'memory') throw wrongUsage('--store memory keeps nothing, so there is nothing to rekey');
     if (etcd !== undefined) return await rekeyShared(cli, etcd, first, keyFiles);
     const { rekey } = await import('../../stores/embedded/backup.ts');
-    const count = await rekey({ directory: dataDirectory, keyFiles });
+    using progress = new ShownProgress(cli);
+    const count = await rekey({ directory: dataDirectory, keyFiles }, progress);
     cli.terminal.print(`${countOfObjects(count)} encrypted with ${first}; the other keys are no longer needed`);
   });
 }
 
 /** Prints the number of rewritten values also after a failure. */
-async function rekeyShared(
-  { terminal, clock, signal }: Cli,
-  etcd: EtcdConfig,
-  first: string,
-  keyFiles: readonly string[],
-) {
+async function rekeyShared(cli: Cli, etcd: EtcdConfig, first: string, keyFiles: readonly string[]) {
+  const { terminal, clock, signal } = cli;
   const { rekeyEtcd } = await import('../../stores/etcd/rekey.ts');
+  using progress = new ShownProgress(cli);
+  progress.begin('encrypting values');
   let rewritten = 0;
   let left = 0;
   const onRewritten = () => {
     rewritten += 1;
+    progress.step();
   };
   const onLeft = ({ message }: Error) => {
     left += 1;

@@ -28,7 +28,8 @@ export function unmountCommand(command: Command, cli: Cli): void {
       checkUsage(targets, options);
       await withDaemon(cli, command, async (daemon) => {
         const unmountings = await find(cli, daemon, targets, options);
-        const allWell = await callsInOrder(cli.terminal, unmountings, {
+        const allWell = await callsInOrder(cli, unmountings, {
+          doing: 'unmounting volumes',
           call: ({ volumeId, target }) =>
             daemon.projector.unmount({ volumeId, targetPath: target ?? '' }, { signal: cli.signal }),
           tell: (_answer, { volumeId, target }) => {

@@ -1,4 +1,5 @@
 import { type Fault, hasCode, invalid, LanternError } from '../../base/errors.ts';
+import { counted, type Progress } from '../../base/progress.ts';
 import { namesIn } from '../../objects/declared.ts';
 import {
   describeRef,
@@ -25,16 +26,17 @@ import { isKeptByDaemon, isSigningKeys, keyIdsOf, keySetIn, moveOf } from './mov
 const CONCURRENCY = 8;
 const MAX_FAULTS = 100;
 
-type CheckedArchive = { readonly archive: Archive; readonly keyIds: readonly string[] };
+type CheckedArchive = { readonly archive: Archive; readonly keyIds: readonly string[]; readonly count: number };
 
 type Summary = Map<ObjectKind, Map<ImportOutcome, number>>;
 
 /** Keeps only a name per object. `data-loss` if it is damaged, `invalid-argument` with all faults of its objects. */
-export async function checkArchive(archive: Archive): Promise<CheckedArchive> {
+export async function checkArchive(archive: Archive, progress: Progress): Promise<CheckedArchive> {
+  progress.begin('checking objects');
   const seen = new Set<string>();
   const faults: Fault[] = [];
   let keyIds: readonly string[] = [];
-  for await (const object of archive.objects()) {
+  for await (const object of counted(archive.objects(), progress)) {
     const ref = refOf(object);
     const admitted = admit(object);
     const isTwice = seen.has(refKey(ref));
@@ -47,7 +49,7 @@ export async function checkArchive(archive: Archive): Promise<CheckedArchive> {
     if (isSigningKeys(ref)) keyIds = keyIdsOf(await keySetIn(object));
   }
   if (faults.length > 0) throw invalid(faults);
-  return { archive, keyIds };
+  return { archive, keyIds, count: seen.size };
 }
 
 function admit(object: StoredObject): readonly Fault[] {
@@ -65,19 +67,21 @@ function admit(object: StoredObject): readonly Fault[] {
 export async function importObjects(
   cli: Cli,
   daemon: LanternClient,
-  { archive, keyIds }: CheckedArchive,
-  { mode, dryRun }: { readonly mode: ImportMode; readonly dryRun: boolean },
+  { archive, keyIds, count }: CheckedArchive,
+  { mode, dryRun, progress }: { readonly mode: ImportMode; readonly dryRun: boolean; readonly progress: Progress },
 ): Promise<void> {
   const known = await currentKeyIds(daemon, cli.signal);
   const importer = new Importer(daemon, { mode, keyIds: [...keyIds, ...known], now: cli.clock.now() }, cli.signal);
   if (dryRun || mode === 'refuse') {
-    const plan = await inTurn(cli, archive, (object) => importer.plan(object));
+    progress.begin('comparing objects', count);
+    const plan = await inTurn(cli, archive, progress, (object) => importer.plan(object));
     if (dryRun) printSummary(cli, plan.summary, ' (dry run)');
     if (!plan.isWell && mode === 'refuse') throw refusal(plan.summary);
     if (!plan.isWell) throw PARTLY_FAILED;
     if (dryRun) return;
   }
-  const { summary, isWell } = await inTurn(cli, archive, (object) => importer.carryOut(object));
+  progress.begin('storing objects', count);
+  const { summary, isWell } = await inTurn(cli, archive, progress, (object) => importer.carryOut(object));
   printSummary(cli, summary, '');
   if (!isWell) throw PARTLY_FAILED;
 }
@@ -95,6 +99,7 @@ async function currentKeyIds(daemon: LanternClient, signal: AbortSignal): Promis
 async function inTurn(
   cli: Cli,
   archive: Archive,
+  progress: Progress,
   action: (object: StoredObject) => Promise<ImportOutcome>,
 ): Promise<{ readonly summary: Summary; readonly isWell: boolean }> {
   const summary: Summary = new Map();
@@ -113,6 +118,7 @@ async function inTurn(
       if (!(error instanceof LanternError) || isGeneral(error)) throw error;
       complain(`import ${describeRef(refOf(object))}: ${error.message}`);
     }
+    progress.step();
   };
   for (const turn of [0, 1, 2]) {
     let batch: StoredObject[] = [];

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { openTemporaryFile } from '../../base/files.ts';
+import type { Progress } from '../../base/progress.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import { draftOf, refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
@@ -25,7 +26,8 @@ export class Spool implements AsyncDisposable {
   }
 
   /** `directory` must have room for all objects. Errors as `collectObjects`. */
-  static async fill(directory: string, daemon: LanternClient, signal: AbortSignal): Promise<Spool> {
+  static async fill(directory: string, daemon: LanternClient, progress: Progress, signal: AbortSignal): Promise<Spool> {
+    progress.begin('reading objects');
     const file = await openTemporaryFile(directory);
     try {
       const key = passingKey();
@@ -37,6 +39,7 @@ export class Spool implements AsyncDisposable {
         async (object) => {
           await writer.append(object);
           numbers.set(refKey(refOf(object)), written++);
+          progress.step();
         },
         signal,
       );

@@ -4,6 +4,7 @@ import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/prom
 import { join } from 'node:path';
 import { hasCode, LanternError, toLanternError } from '../../base/errors.ts';
 import { openTemporaryFile, replaceFile, syncDirectory, writePrivateFile } from '../../base/files.ts';
+import { counted, type Progress, UNSEEN } from '../../base/progress.ts';
 import { refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import { Archive, ArchiveWriter } from '../archive/archive.ts';
 import { createKeyFile, type KeyRing, readKeyRing } from '../sealed/key-file.ts';
@@ -19,14 +20,15 @@ import { digestOf, HEAD_KEY, type Head, objectRecord, revisionsOf, sealHead } fr
 type Backup = { readonly objects: ReadonlyMap<string, StoredObject>; readonly revision: number };
 
 /** Writes all objects into an archive, mode 0600, sealed with the store's first key. Returns their number. */
-export async function backUp(location: EmbeddedLocation, path: string): Promise<number> {
+export async function backUp(location: EmbeddedLocation, path: string, progress: Progress = UNSEEN): Promise<number> {
   await requireUsed(location, 'back up');
-  const { database, objects } = await EmbeddedDatabase.open(location, 0);
+  const { database, objects } = await EmbeddedDatabase.open(location, 0, progress);
   await using _ = database;
   try {
+    progress.begin('writing objects', objects.size);
     await writePrivateFile(path, { replace: true }, async (file) => {
       const writer = await ArchiveWriter.begin(file, database.key);
-      for (const object of objects.values()) await writer.append(object);
+      for await (const object of counted(objects.values(), progress)) await writer.append(object);
       await writer.finish();
     });
   } catch (error) {
@@ -44,13 +46,14 @@ export async function restore(
   { directory, keyFiles }: EmbeddedLocation,
   path: string,
   now: number,
+  progress: Progress = UNSEEN,
 ): Promise<{ readonly count: number; readonly replaced: string | undefined }> {
   const what = `restore "${path}"`;
   await prepareDataDirectory(directory);
   const keys = await readKeyRing(keyFiles);
   const paths = dataPaths(directory);
   try {
-    const { objects, revision } = await readBackup(path, { keys, spoolDirectory: directory, what });
+    const { objects, revision } = await readBackup(path, { keys, spoolDirectory: directory, what, progress });
     await using _ = await holdDatabase(paths, what);
     const head = {
       storeId: randomUUID(),
@@ -58,6 +61,7 @@ export async function restore(
       count: objects.size,
       digest: digestOf(keys.first, revisionsOf(objects)),
     };
+    progress.begin(`writing ${objects.size} objects`);
     const replaced = await putInPlace(paths, objects, keys, head, new Date(now));
     return { count: objects.size, replaced };
   } catch (error) {
@@ -67,8 +71,19 @@ export async function restore(
 
 async function readBackup(
   path: string,
-  { keys, spoolDirectory, what }: { readonly keys: KeyRing; readonly spoolDirectory: string; readonly what: string },
+  {
+    keys,
+    spoolDirectory,
+    what,
+    progress,
+  }: {
+    readonly keys: KeyRing;
+    readonly spoolDirectory: string;
+    readonly what: string;
+    readonly progress: Progress;
+  },
 ): Promise<Backup> {
+  progress.begin('reading objects');
   await using file = await openSeekable(path, spoolDirectory);
   if (await isOldBackup(file)) return await readOldBackup(file, keys, what);
   const archive = await Archive.open(file, keys, what).catch((error: unknown) => {
@@ -77,7 +92,7 @@ async function readBackup(
   });
   const objects = new Map<string, StoredObject>();
   let revision = 0;
-  for await (const object of archive.objects()) {
+  for await (const object of counted(archive.objects(), progress)) {
     const own = Number(object.metadata.resourceVersion);
     if (objects.has(refKey(refOf(object))) || !Number.isSafeInteger(own)) {
       throw new LanternError('data-loss', `${what}: it holds what no store can; use another`);
@@ -103,12 +118,13 @@ async function openSeekable(path: string, spoolDirectory: string): Promise<FileH
 }
 
 /** Seals everything with the first key, creating its file if missing. Returns the number of objects. */
-export async function rekey(location: EmbeddedLocation): Promise<number> {
+export async function rekey(location: EmbeddedLocation, progress: Progress = UNSEEN): Promise<number> {
   await requireUsed(location, 'rekey');
   const [first, ...others] = location.keyFiles;
   if (first !== undefined && others.length > 0) await createKeyFile(first);
-  const { database, objects } = await EmbeddedDatabase.open(location, 0);
+  const { database, objects } = await EmbeddedDatabase.open(location, 0, progress);
   await using _ = database;
+  progress.begin(`encrypting ${objects.size} objects`);
   await database.reseal(objects.values());
   return objects.size;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
+import { counted, type Progress, UNSEEN } from '../../base/progress.ts';
 import { refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import { createKeyFile, type KeyRing, readKeyRing, type StoreKey } from '../sealed/key-file.ts';
 import type { ObjectEvent } from '../store.ts';
@@ -56,6 +57,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
   static async open(
     { directory, keyFiles }: EmbeddedLocation,
     firstRevision: number,
+    progress: Progress = UNSEEN,
   ): Promise<{ readonly database: EmbeddedDatabase; readonly objects: Map<string, StoredObject> }> {
     const what = `open the store in "${directory}"`;
     const paths = dataPaths(directory);
@@ -65,8 +67,9 @@ export class EmbeddedDatabase implements AsyncDisposable {
     if (isFirstStart && firstKeyFile !== undefined) await createKeyFile(firstKeyFile);
     const keys = await readKeyRing(keyFiles);
     const level = await openLevel(paths.database, isFirstStart, what);
+    progress.begin('reading objects');
     try {
-      const contents = await readRecords(recordsOf(level, what), keys, what);
+      const contents = await readRecords(counted(recordsOf(level, what), progress), keys, what);
       await requireCurrent(contents, await readHeadFile(paths.head), keys, what);
       const head = {
         ...(contents.head?.head ?? { storeId: randomUUID(), revision: firstRevision, count: 0 }),

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
 import { LanternError } from '../../../src/base/errors.ts';
 import { callsInOrder, dependsOn } from '../../../src/cli/calls-in-order.ts';
 import type { ObjectKind } from '../../../src/objects/object.ts';
+import { RecordedTerminal } from '../../support/suite/recorded-terminal.ts';
 
 type Item = { readonly key: number; readonly ends: 'well' | 'badly' };
 const items = fc.array(
@@ -13,10 +15,12 @@ const items = fc.array(
 /** Runs the calls, which end in an order of the scheduler's. */
 async function run(scheduler: fc.Scheduler, all: readonly Item[], broken = Number.POSITIVE_INFINITY) {
   const said: string[] = [];
+  const terminal = Object.assign(new RecordedTerminal(), { complain: (text: string) => void said.push(text) });
   const begun: number[] = [];
   const underWay = new Set<Item>();
   let most = 0;
-  const done = callsInOrder({ complain: (text) => said.push(text) }, all, {
+  const done = callsInOrder({ terminal, clock: systemClock }, all, {
+    doing: 'calling',
     call: async (item) => {
       const index = all.indexOf(item);
       begun.push(index);
