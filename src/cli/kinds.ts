@@ -66,14 +66,16 @@ export function nameOfKind(kind: ObjectKind): KindName {
 /** All objects of the kind if there are no names. */
 type Selection = { readonly kind: KindName; readonly names: readonly string[] };
 
-/** Parses `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl does. */
-export function parseSelections(words: readonly string[]): Selection[] {
+/** Parses `KIND[,KIND…] [NAME…]` or `KIND/NAME…`, as kubectl does. With `withAll`, the kind `all` stands for all. */
+export function parseSelections(words: readonly string[], { withAll = false } = {}): Selection[] {
   const [first, ...rest] = words;
   if (first === undefined) throw wrongUsage('specify the objects: KIND [NAME] or KIND/NAME');
   if (!first.includes('/')) {
     const mixed = rest.find((word) => word.includes('/'));
     if (mixed !== undefined) throw wrongUsage(`"${mixed}": KIND/NAME cannot follow KIND "${first}"`);
-    return [...new Set(first.split(',').map(parseKind))].map((kind) => ({ kind, names: rest }));
+    return [
+      ...new Set(first.split(',').flatMap((word) => (withAll && word === 'all' ? KIND_NAMES : parseKind(word)))),
+    ].map((kind) => ({ kind, names: rest }));
   }
   return words.map((word) => {
     const [kind = '', name = '', ...more] = word.split('/');

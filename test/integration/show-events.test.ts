@@ -56,7 +56,7 @@ test('a watch misses nothing that happens while it lists, shows nothing twice, a
   const stop = new AbortController();
   const terminal = new RecordedTerminal();
   const cli = { terminal, environment: {}, user: { uid: 0, gid: 0 }, clock: world.clock, signal: stop.signal };
-  const view = { query: EVERYTHING, types: undefined, watch: true, output: undefined };
+  const view = { query: EVERYTHING, isSelected: () => true, watch: true, output: undefined };
   const print = (text: string) => {
     terminal.print(text);
     if (terminal.printed.length === 5) world.record('last');

@@ -5,6 +5,7 @@ import { wrongUsage } from '../exit.ts';
 import { KIND_NAMES } from '../kinds.ts';
 import { type EventQuery, type EventView, showEvents } from '../objects/show-events.ts';
 import { type NamespaceOptions, namespaceOption, outputOption } from '../options.ts';
+import { eventType } from '../output/events-table.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = NamespaceOptions & {
@@ -33,7 +34,7 @@ export function eventsCommand(command: Command, cli: Cli): void {
       const namespace = options.allNamespaces ? '' : options.currentNamespace;
       const view: EventView = {
         query: { namespace, ...parseInvolved(options.for) },
-        types: options.types,
+        isSelected: (event) => options.types === undefined || options.types.has(eventType(event)),
         watch: options.watch,
         output: options.output,
         withHeadings: options.headers,

@@ -1,41 +1,53 @@
-import { type Command, InvalidArgumentError, type Option } from 'commander';
+import type { Command } from 'commander';
+import { hasCode } from '../../base/errors.ts';
+import { refOf } from '../../objects/object.ts';
+import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
+import { fieldSelectorOf } from '../field-selector.ts';
 import {
   EVENTS_NAME,
   isEventsWord,
   KIND_NAMES,
   type KindName,
   listKinds,
+  nameOfKind,
   oneByOne,
   parseSelections,
   selectorOf,
   type Wanted,
 } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
-import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from '../objects/manifest-text.ts';
-import { objectTable } from '../objects/object-table.ts';
+import { objectOutputOption } from '../objects/object-format.ts';
+import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
 import { showEvents } from '../objects/show-events.ts';
-import { type ObjectFormat, type ObjectView, watchObjects } from '../objects/watch-objects.ts';
-import { type NamespaceOptions, namespaceOption, outputOption, selectorOption } from '../options.ts';
-import { parseJsonPath } from '../output/parse-json-path.ts';
+import { needsValues, type ObjectsView, showObjects } from '../objects/show-objects.ts';
+import { watchObjects } from '../objects/watch-objects.ts';
+import { collect, namespaceOption, selectorOption } from '../options.ts';
+import { eventType } from '../output/events-table.ts';
+import type { JsonPath } from '../output/json-path.ts';
+import { parseRelaxedPath } from '../output/parse-json-path.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = NamespaceOptions & {
+type Options = ManifestOptions & {
   readonly allNamespaces: boolean;
   readonly selector?: string;
+  readonly fieldSelector?: string;
+  readonly sortBy?: JsonPath;
   readonly watch: boolean;
+  readonly ignoreNotFound: boolean;
   readonly showLabels: boolean;
+  readonly labelColumns?: readonly string[];
   /** Commander sets it to false for --no-headers. */
   readonly headers: boolean;
-  readonly output?: ObjectFormat;
+  readonly output?: ObjectsView['output'];
 };
 
-/** In the order requested. */
-type Found = ReadonlyMap<KindName, readonly WireObject[]>;
+/** An empty namespace means all namespaces. */
+type Place = Wanted & { readonly namespace: string };
 
-/** Fetches values only to show them, for -o yaml, json and jsonpath. */
+/** Fetches values only to show them, for -o yaml, json, jsonpath and custom columns. */
 export function getCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern get secrets',
@@ -44,141 +56,139 @@ export function getCommand(command: Command, cli: Cli): void {
     "lantern get secret mysecret -o jsonpath='{.data.password}' | base64 -d",
     `lantern get secrets -o jsonpath='{.items[?(@.type=="Opaque")].metadata.name}'`,
     "lantern get secrets -A -l 'tier in (web,db),!draft'",
-  ])
-    .argument('<KIND [NAME]|KIND/NAME...>', listKinds([...KIND_NAMES, EVENTS_NAME], 'plural'))
+    'lantern get all -A --sort-by .metadata.creationTimestamp -o custom-columns=KIND:.kind,NAME:.metadata.name',
+  ]).argument('[KIND [NAME]|KIND/NAME...]', `all, ${listKinds([...KIND_NAMES, EVENTS_NAME], 'plural')}`);
+  addManifestOptions(command)
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'list objects in all namespaces', false)
     .addOption(selectorOption())
+    .option('--field-selector <SELECTOR>', 'select by metadata.name, metadata.namespace or type, such as type!=Opaque')
+    .option('--sort-by <PATH>', 'sort by a field, such as .metadata.creationTimestamp', sortByArgument)
+    .option('--ignore-not-found', 'do not fail if an object does not exist', false)
     .option('-w, --watch', 'after listing, watch for changes until interrupted', false)
+    .option(
+      '-L, --label-columns <KEYS>',
+      'labels to show as columns of a table; commas between, or repeated',
+      collectKeys,
+    )
     .option('--show-labels', 'show labels as the last column of a table', false)
     .option('--no-headers', 'do not print headings')
     .addOption(objectOutputOption())
     .action(async (words: readonly string[], options: Options) => {
       refuseLabelsOutsideTables(options);
       if (isEventsWord(words[0])) return getEvents(cli, words, options, command);
-      const selections = parseSelections(words);
-      const hasNames = selections.some(({ names }) => names.length > 0);
-      if (options.allNamespaces && hasNames) {
-        throw wrongUsage('names cannot be combined with --all-namespaces');
-      }
-      const isSelected = selectorFor(options, hasNames);
-      const namespace = options.allNamespaces ? '' : options.currentNamespace;
-      const withData = isManifestFormat(options.output);
-      const wanted = selections.flatMap(oneByOne);
+      const wanted = await placesOf(cli, words, options);
+      const isSelected = selectorFor(options, wanted);
+      const withData = needsValues(options.output, options.sortBy);
       if (options.watch) {
-        const query = { ...onlyOne(wanted), namespace, withData };
-        return withDaemon(cli, command, (daemon) => watchObjects(cli, daemon, query, isSelected, viewOf(options)));
+        if (options.sortBy !== undefined) cli.terminal.complain('warning: --sort-by has no effect with --watch');
+        const query = { ...onlyOne(wanted), withData };
+        const view = viewOf(options);
+        return withDaemon(cli, command, (daemon) => watchObjects(cli, daemon, query, isSelected, view));
       }
       return withDaemon(cli, command, async (daemon) => {
-        const found = new Map(selections.map(({ kind }): [KindName, WireObject[]] => [kind, []]));
-        const allWell = await forEach(cli.terminal, wanted, async ({ kind, name }) => {
-          const objects = await fetchObjects(daemon, { kind, name, namespace, withData }, cli.signal);
-          found.get(kind)?.push(...objects.filter(isSelected));
+        const found = new Map(wanted.map(({ kind }): [KindName, WireObject[]] => [kind, []]));
+        const allWell = await forEach(cli.terminal, wanted, async (place) => {
+          const objects = await fetchObjects(daemon, { ...place, withData }, cli.signal).catch((error: unknown) => {
+            if (options.ignoreNotFound && hasCode(error, 'not-found')) return [];
+            throw error;
+          });
+          found.get(place.kind)?.push(...objects.filter(isSelected));
         });
         // A single object requested by name is printed as itself, everything else as a list.
-        const isOne = selections.length === 1 && selections[0]?.names.length === 1;
-        await show(cli, found, options, isOne);
+        const isOne = wanted.length === 1 && wanted[0]?.name !== undefined;
+        const ifNone = isOne || options.ignoreNotFound ? undefined : nothingFound(options);
+        await showObjects(cli, found, { ...viewOf(options), sortBy: options.sortBy, isOne, ifNone, withData });
         if (!allWell) throw PARTLY_FAILED;
       });
     });
 }
 
-/** Events are not objects of the store. The daemon keeps them, as for `lantern events`. */
-async function getEvents(
-  cli: Cli,
-  words: readonly string[],
-  { allNamespaces, currentNamespace, selector, watch, showLabels, headers, output }: Options,
-  command: Command,
-): Promise<void> {
-  if (words.length > 1) throw wrongUsage('"get events" takes no names; use "lantern events --for KIND/NAME"');
-  if (selector !== undefined) throw wrongUsage('events have no labels; remove --selector');
-  if (showLabels) throw wrongUsage('events have no labels; remove --show-labels');
-  const query = { namespace: allNamespaces ? '' : currentNamespace, involvedKind: '', involvedName: '' };
-  const view = { query, types: undefined, watch, output, withHeadings: headers };
-  await withDaemon(cli, command, (daemon) => showEvents(cli, daemon, view));
+/** Throws `wrongUsage` for names in all namespaces. */
+async function placesOf(cli: Cli, words: readonly string[], options: Options): Promise<readonly Place[]> {
+  const { filename, kustomize, allNamespaces, currentNamespace } = options;
+  if (filename === undefined && kustomize === undefined) {
+    const wanted = parseSelections(words, { withAll: true }).flatMap(oneByOne);
+    if (allNamespaces) refuseNames(wanted, '--all-namespaces');
+    return wanted.map((one) => ({ ...one, namespace: allNamespaces ? '' : currentNamespace }));
+  }
+  if (words.length > 0) throw wrongUsage('objects and -f or -k cannot be combined');
+  if (allNamespaces) throw wrongUsage('-f or -k and --all-namespaces cannot be combined');
+  const objects = await readObjects(cli, options);
+  return objects.map(({ draft }) => {
+    const { kind, namespace, name } = refOf(draft);
+    return { kind: nameOfKind(kind), namespace, name };
+  });
 }
+
+function refuseNames(wanted: readonly Wanted[], flag: string): void {
+  if (wanted.some(({ name }) => name !== undefined)) throw wrongUsage(`names cannot be combined with ${flag}`);
+}
+
+/** Events are not objects of the store. The daemon keeps them, as for `lantern events`. */
+async function getEvents(cli: Cli, words: readonly string[], options: Options, command: Command): Promise<void> {
+  if (words.length > 1) throw wrongUsage('"get events" takes no names; use "lantern events --for KIND/NAME"');
+  const { allNamespaces, currentNamespace, selector, showLabels, labelColumns, fieldSelector } = options;
+  const labels = { '--selector': selector, '--show-labels': showLabels || undefined, '--label-columns': labelColumns };
+  const given = Object.entries(labels).find(([, value]) => value !== undefined);
+  if (given !== undefined) throw wrongUsage(`events have no labels; remove ${given[0]}`);
+  const query = { namespace: allNamespaces ? '' : currentNamespace, involvedKind: '', involvedName: '' };
+  const { watch, sortBy, output, headers: withHeadings } = options;
+  const isSelected = fieldSelectorOf(fieldSelector, EVENT_FIELDS);
+  await withDaemon(cli, command, (daemon) =>
+    showEvents(cli, daemon, { query, isSelected, sortBy, watch, output, withHeadings }),
+  );
+}
+
+const EVENT_FIELDS: Readonly<Record<string, (event: WireEvent) => string>> = {
+  'metadata.name': ({ id }) => id,
+  'involvedObject.kind': ({ involvedObject }) => involvedObject?.kind ?? '',
+  'involvedObject.namespace': ({ involvedObject }) => involvedObject?.namespace ?? '',
+  'involvedObject.name': ({ involvedObject }) => involvedObject?.name ?? '',
+  reason: ({ reason }) => reason,
+  type: eventType,
+};
 
 /** As with kubectl: other formats show the labels anyway, or have no place for them. */
-function refuseLabelsOutsideTables({ showLabels, output }: Options): void {
-  if (showLabels && output !== undefined && output !== 'wide')
-    throw wrongUsage('--show-labels needs a table: no --output, or -o wide');
+function refuseLabelsOutsideTables({ showLabels, labelColumns, output }: Options): void {
+  const flag = showLabels ? '--show-labels' : labelColumns && '--label-columns';
+  if (flag !== undefined && output !== undefined && output !== 'wide')
+    throw wrongUsage(`${flag} needs a table: no --output, or -o wide`);
 }
 
-function viewOf({ output, showLabels, headers }: Options): ObjectView {
-  return { output, withLabels: showLabels, withHeadings: headers };
+function viewOf({ output, showLabels, labelColumns = [], headers, allNamespaces }: Options) {
+  return { output, withLabels: showLabels, labelColumns, withHeadings: headers, withNamespace: allNamespaces };
 }
 
-function onlyOne([first, ...more]: readonly Wanted[]): Wanted {
+function onlyOne([first, ...more]: readonly Place[]): Place {
   if (first !== undefined && more.length === 0) return first;
   throw wrongUsage('--watch takes one kind or one object');
 }
 
-function selectorFor({ selector }: Options, hasNames: boolean): (object: WireObject) => boolean {
-  if (selector !== undefined && hasNames) throw wrongUsage('a name and --selector cannot be combined');
-  return selectorOf(selector);
+function selectorFor({ selector, fieldSelector }: Options, wanted: readonly Wanted[]): (object: WireObject) => boolean {
+  if (selector !== undefined && wanted.some(({ name }) => name !== undefined))
+    throw wrongUsage('a name and --selector cannot be combined');
+  const hasLabels = selectorOf(selector);
+  const hasFields = fieldSelectorOf(fieldSelector, OBJECT_FIELDS);
+  return (object) => hasLabels(object) && hasFields(object);
 }
 
-async function show(cli: Cli, found: Found, options: Options, single: boolean): Promise<void> {
-  const objects = [...found.values()].flat();
-  if (single && objects.length === 0) return;
-  if (isManifestFormat(options.output)) return showManifests(cli, objects, options.output, single);
-  if (objects.length === 0) return sayNothingFound(cli, options);
-  for (const text of options.output === 'name' ? namesOf(found) : [tablesOf(cli, found, options)]) {
-    cli.terminal.print(text);
-  }
+const OBJECT_FIELDS: Readonly<Record<string, (object: WireObject) => string>> = {
+  'metadata.name': ({ metadata }) => metadata?.name ?? '',
+  'metadata.namespace': ({ metadata }) => metadata?.namespace ?? '',
+  type: ({ secret }) => secret?.type ?? '',
+};
+
+function nothingFound({ allNamespaces, currentNamespace }: Options): string {
+  return `No resources found${allNamespaces ? '' : ` in ${currentNamespace} namespace`}.`;
 }
 
-function namesOf(found: Found): string[] {
-  return [...found].flatMap(([{ singular }, objects]) =>
-    objects.map(({ metadata }) => `${singular}/${metadata?.name ?? ''}`),
-  );
+function sortByArgument(text: string): JsonPath {
+  const path = parseRelaxedPath(text, '--sort-by');
+  if (!path.ok) throw wrongUsage(listFaults(path.faults));
+  return path.value;
 }
 
-function tablesOf(cli: Cli, found: Found, options: Options): string {
-  const tableOptions = {
-    now: cli.clock.now(),
-    wide: options.output === 'wide',
-    withNamespace: options.allNamespaces,
-    withKind: found.size > 1,
-    ...viewOf(options),
-  };
-  return [...found]
-    .filter(([, objects]) => objects.length > 0)
-    .map(([kind, objects]) => objectTable(kind, objects, tableOptions))
-    .join(options.headers ? '\n\n' : '\n');
-}
-
-async function showManifests(
-  cli: Cli,
-  objects: readonly WireObject[],
-  format: ManifestFormat,
-  single: boolean,
-): Promise<void> {
-  const manifests = await toManifests(objects);
-  const document = single ? manifests[0] : { apiVersion: 'v1', kind: 'List', metadata: {}, items: manifests };
-  await showManifest(cli.terminal, document, format);
-}
-
-function sayNothingFound(cli: Cli, options: Options): void {
-  const where = options.allNamespaces ? '' : ` in ${options.currentNamespace} namespace`;
-  cli.terminal.complain(`No resources found${where}.`);
-}
-
-const WORDS = ['yaml', 'json', 'name', 'wide'] as const;
-const TEMPLATE = 'jsonpath=';
-
-function objectOutputOption(): Option {
-  return outputOption(...WORDS, `${TEMPLATE}TEMPLATE`).argParser(parseFormat);
-}
-
-function parseFormat(text: string): ObjectFormat {
-  const word = WORDS.find((known) => known === text);
-  if (word !== undefined) return word;
-  if (text === 'jsonpath') throw wrongUsage("-o jsonpath needs a template: -o jsonpath='{.metadata.name}'");
-  if (!text.startsWith(TEMPLATE)) {
-    throw new InvalidArgumentError(`Allowed choices are ${WORDS.join(', ')}, ${TEMPLATE}TEMPLATE.`);
-  }
-  const template = parseJsonPath(text.slice(TEMPLATE.length), '-o jsonpath');
-  if (!template.ok) throw wrongUsage(listFaults(template.faults));
-  return template.value;
+function collectKeys(value: string, before?: readonly string[]): readonly string[] {
+  return value.split(',').reduce((keys: readonly string[], key) => collect(key, keys), before ?? []);
 }

@@ -4,21 +4,21 @@ import { printYaml } from '../output/print-yaml.ts';
 import { formatJson } from '../output/structured.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** `objects` must have their values. */
-export async function toManifests(objects: readonly WireObject[]): Promise<Record<string, unknown>[]> {
+/** With `withData` the objects must have their values. */
+export async function toManifests(objects: readonly WireObject[], withData = true): Promise<Record<string, unknown>[]> {
   // Loads the parser of YAML, which tables do not need.
   const [{ objectFromWire }, { objectToManifest }] = await Promise.all([
     import('../../rpc/lantern/object-messages.ts'),
     import('../../objects/manifest/object-to-manifest.ts'),
   ]);
-  return objects.map((object) => objectToManifest(objectFromWire(object), { withData: true }));
+  return objects.map((object) => objectToManifest(objectFromWire(object), { withData }));
 }
 
 /** Formats that print manifests, or the result of a template on them. */
 export type ManifestFormat = 'json' | 'yaml' | JsonPathTemplate;
 
-export function isManifestFormat(format: string | JsonPathTemplate | undefined): format is ManifestFormat {
-  return format === 'json' || format === 'yaml' || typeof format === 'object';
+export function isManifestFormat(format: string | object | undefined): format is ManifestFormat {
+  return format === 'json' || format === 'yaml' || (typeof format === 'object' && 'parts' in format);
 }
 
 /** As with kubectl, the output of a template gets no final newline. */

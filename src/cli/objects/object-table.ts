@@ -10,6 +10,8 @@ type TableOptions = {
   readonly withNamespace: boolean;
   /** Prints names as `secret/db`, for output with several kinds. */
   readonly withKind: boolean;
+  /** Labels with a column of their own. */
+  readonly labelColumns: readonly string[];
   readonly withLabels: boolean;
   readonly withHeadings: boolean;
 };
@@ -41,6 +43,7 @@ function columnsFor({ kind, singular }: KindName, options: TableOptions): Column
     ...COLUMNS[kind],
     { heading: 'AGE', cell: (object) => ageSince(object.metadata?.creationTimestamp ?? '', options.now) },
     ...(options.wide ? WIDE_COLUMNS : []),
+    ...options.labelColumns.map(labelColumn),
     ...(options.withLabels ? [{ heading: 'LABELS', cell: labelsOf }] : []),
   ];
 }
@@ -64,6 +67,12 @@ const WIDE_COLUMNS: readonly Column[] = [
   { heading: 'SIZE', cell: sizeOf },
   { heading: 'REVISION', cell: (object) => object.metadata?.resourceVersion ?? '' },
 ];
+
+/** The heading lacks the label's prefix. */
+function labelColumn(key: string): Column {
+  const heading = key.slice(key.lastIndexOf('/') + 1).toUpperCase();
+  return { heading: printable(heading), cell: ({ metadata }) => metadata?.labels[key] ?? '<none>' };
+}
 
 function labelsOf({ metadata }: WireObject): string {
   const labels = Object.entries(metadata?.labels ?? {}).map(([key, value]) => `${key}=${value}`);

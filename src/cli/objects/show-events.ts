@@ -1,11 +1,15 @@
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Event__Output as WireEvent } from '../../rpc/generated/lantern/v1/Event.ts';
 import type { Cli } from '../command.ts';
-import { eventFit, eventHeadings, eventManifest, eventRows, eventType } from '../output/events-table.ts';
+import { customColumnsPrinter } from '../output/custom-columns.ts';
+import { eventFit, eventHeadings, eventManifest, eventRows } from '../output/events-table.ts';
+import type { JsonPath } from '../output/json-path.ts';
+import { sortedBy } from '../output/sort-by.ts';
 import { formatTable, GrowingTable } from '../output/table.ts';
 import { printable } from '../output/text.ts';
 import { allPages } from '../with-daemon.ts';
-import { isManifestFormat, type ManifestFormat, showManifest, showNextManifest } from './manifest-text.ts';
+import { isManifestFormat, showManifest, showNextManifest } from './manifest-text.ts';
+import { isCustomColumns, type ObjectFormat } from './object-format.ts';
 
 /** An empty field matches everything. */
 export type EventQuery = {
@@ -16,21 +20,20 @@ export type EventQuery = {
 
 export type EventView = {
   readonly query: EventQuery;
-  /** Undefined: all types. */
-  readonly types: ReadonlySet<string> | undefined;
+  readonly isSelected: (event: WireEvent) => boolean;
+  /** Undefined: by time. */
+  readonly sortBy?: JsonPath | undefined;
   readonly watch: boolean;
-  readonly output: EventFormat;
+  readonly output: ObjectFormat;
   /** Undefined: true. */
   readonly withHeadings?: boolean;
 };
 
-/** Undefined: a table. */
-type EventFormat = ManifestFormat | 'name' | 'wide' | undefined;
-
 /** With `watch` it also prints new events, until a signal. */
 export async function showEvents(cli: Cli, daemon: LanternClient, view: EventView): Promise<void> {
-  const isSelected = (event: WireEvent) => view.types === undefined || view.types.has(eventType(event));
-  const present = (await fetchEvents(daemon, view.query, cli.signal)).filter(isSelected);
+  const { isSelected, sortBy } = view;
+  const listed = (await fetchEvents(daemon, view.query, cli.signal)).filter(isSelected);
+  const present = sortBy === undefined ? listed : sortedBy(sortBy, listed, listed.map(eventManifest));
   if (!view.watch) return await showAll(cli, view, present);
   const show = printerFor(cli, view);
   if (present.length > 0) await show(present);
@@ -87,6 +90,8 @@ async function showAll(
     return complain(query.namespace === '' ? 'No events found.' : `No events found in ${query.namespace} namespace.`);
   }
   if (output === 'name') return printNames(cli, events);
+  if (isCustomColumns(output))
+    return print(customColumnsPrinter(output, withHeadings !== false)(events.map(eventManifest)));
   const columns = { wide: output === 'wide', withNamespace: query.namespace === '', width: cli.terminal.columns };
   const headings = withHeadings === false ? undefined : eventHeadings(columns);
   const fit = eventFit(columns);
@@ -99,6 +104,10 @@ function printerFor(
 ): (events: readonly WireEvent[]) => Promise<void> {
   const { print } = cli.terminal;
   if (output === 'name') return async (events) => printNames(cli, events);
+  if (isCustomColumns(output)) {
+    const rowsFor = customColumnsPrinter(output, withHeadings !== false);
+    return async (events) => print(rowsFor(events.map(eventManifest)));
+  }
   if (isManifestFormat(output)) {
     return async (events) => {
       for (const event of events) await showNextManifest(cli.terminal, eventManifest(event), output);

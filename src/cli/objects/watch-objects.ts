@@ -5,18 +5,18 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { ObjectEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/ObjectEvent.ts';
 import type { Cli } from '../command.ts';
+import { customColumnsPrinter } from '../output/custom-columns.ts';
 import { GrowingTable } from '../output/table.ts';
 import { allPages, PAUSE } from '../with-daemon.ts';
 import type { Query } from './fetch-objects.ts';
-import { isManifestFormat, type ManifestFormat, showNextManifest, toManifests } from './manifest-text.ts';
+import { isManifestFormat, showNextManifest, toManifests } from './manifest-text.ts';
+import { isCustomColumns, type ObjectFormat } from './object-format.ts';
 import { objectHeadings, objectRows } from './object-table.ts';
-
-/** Undefined: a table. */
-export type ObjectFormat = ManifestFormat | 'name' | 'wide' | undefined;
 
 export type ObjectView = {
   readonly output: ObjectFormat;
   readonly withLabels: boolean;
+  readonly labelColumns: readonly string[];
   readonly withHeadings: boolean;
 };
 
@@ -42,13 +42,17 @@ export async function watchObjects(
 
 type Show = (objects: readonly WireObject[]) => Promise<void>;
 
-function printerFor(cli: Cli, { kind, namespace }: Query, view: ObjectView): Show {
-  const { output: format, withLabels, withHeadings } = view;
+function printerFor(cli: Cli, { kind, namespace, withData }: Query, view: ObjectView): Show {
+  const { output: format, withLabels, labelColumns, withHeadings } = view;
   const { print } = cli.terminal;
   if (format === 'name') {
     return async (objects) => {
       for (const { metadata } of objects) print(`${kind.singular}/${metadata?.name ?? ''}`);
     };
+  }
+  if (isCustomColumns(format)) {
+    const rowsFor = customColumnsPrinter(format, withHeadings);
+    return async (objects) => print(rowsFor(await toManifests(objects, withData)));
   }
   if (isManifestFormat(format)) {
     return async (objects) => {
@@ -60,6 +64,7 @@ function printerFor(cli: Cli, { kind, namespace }: Query, view: ObjectView): Sho
     withNamespace: namespace === '',
     withKind: false,
     withLabels,
+    labelColumns,
     withHeadings,
   };
   const table = new GrowingTable(objectHeadings(kind, { ...options, now: 0 }));

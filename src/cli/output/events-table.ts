@@ -129,7 +129,7 @@ export function eventManifest(event: WireEvent): Record<string, unknown> {
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name: id, namespace },
+    metadata: { name: id, namespace, creationTimestamp: firstTimestamp },
     involvedObject: { kind, namespace, name, ...(uid !== '' && { uid }), ...(fieldPath !== '' && { fieldPath }) },
     type: eventType(event),
     reason,

@@ -28,6 +28,11 @@ export function renderJsonPath(template: JsonPathTemplate, root: unknown): strin
   return new Rendering().render(template.parts, root);
 }
 
+/** The values at one path. Errors as `renderJsonPath`. */
+export function valuesAt({ steps, source }: JsonPath, root: unknown): readonly unknown[] {
+  return followSteps(steps, [root], { tried: `show "${source}"`, budget: new StepBudget() });
+}
+
 class Rendering {
   readonly #budget = new StepBudget();
   #length = 0;

@@ -10,6 +10,7 @@ const PLAIN = {
   withNamespace: false,
   withKind: false,
   withLabels: false,
+  labelColumns: [],
   withHeadings: true,
 };
 

@@ -1,0 +1,67 @@
+import { readFileSync, statSync } from 'node:fs';
+import { InvalidArgumentError, type Option } from 'commander';
+import { LanternError, toLanternError } from '../../base/errors.ts';
+import type { Parsed } from '../../base/parsed.ts';
+import { listFaults, wrongUsage } from '../exit.ts';
+import { outputOption } from '../options.ts';
+import { type CustomColumns, parseColumnsFile, parseCustomColumns } from '../output/custom-columns.ts';
+import { parseJsonPath } from '../output/parse-json-path.ts';
+import type { ManifestFormat } from './manifest-text.ts';
+
+/** Undefined: a table. */
+export type ObjectFormat = ManifestFormat | CustomColumns | 'name' | 'wide' | undefined;
+
+export function isCustomColumns(format: ObjectFormat): format is CustomColumns {
+  return typeof format === 'object' && 'columns' in format;
+}
+
+type TemplateFormat = {
+  readonly placeholder: string;
+  readonly example: string;
+  readonly parse: (text: string, field: string) => Parsed<Exclude<ObjectFormat, undefined>>;
+};
+
+const WORDS = ['yaml', 'json', 'name', 'wide'] as const;
+
+/** By the word before the equals sign. */
+const TEMPLATES: Readonly<Record<string, TemplateFormat>> = {
+  jsonpath: { placeholder: 'TEMPLATE', example: "'{.metadata.name}'", parse: parseJsonPath },
+  'jsonpath-file': { placeholder: 'FILE', example: 'template.txt', parse: inFile(parseJsonPath) },
+  'custom-columns': { placeholder: 'COLUMNS', example: 'NAME:.metadata.name', parse: parseCustomColumns },
+  'custom-columns-file': { placeholder: 'FILE', example: 'columns.txt', parse: inFile(parseColumnsFile) },
+};
+
+export function objectOutputOption(): Option {
+  const templates = Object.entries(TEMPLATES).map(([word, { placeholder }]) => `${word}=${placeholder}`);
+  return outputOption(...WORDS, ...templates).argParser((text) => parseFormat(text, templates));
+}
+
+function parseFormat(text: string, templates: readonly string[]): ObjectFormat {
+  const word = WORDS.find((known) => known === text);
+  if (word !== undefined) return word;
+  const [, name = text, argument = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const template = Object.hasOwn(TEMPLATES, name) ? TEMPLATES[name] : undefined;
+  if (template === undefined) {
+    throw new InvalidArgumentError(`Allowed choices are ${[...WORDS, ...templates].join(', ')}.`);
+  }
+  if (argument === '') {
+    throw wrongUsage(`-o ${name} needs a value: -o ${name}=${template.example}`);
+  }
+  const format = template.parse(argument, `-o ${name}`);
+  if (!format.ok) throw wrongUsage(listFaults(format.faults));
+  return format.value;
+}
+
+const MAX_FILE = 64 * 1024;
+
+function inFile<T>(parse: (text: string, field: string) => Parsed<T>): (path: string, field: string) => Parsed<T> {
+  return (path) => {
+    try {
+      const { size } = statSync(path);
+      if (size > MAX_FILE) throw new LanternError('resource-exhausted', `read "${path}": it is longer than 64 KiB`);
+      return parse(readFileSync(path, 'utf8'), path);
+    } catch (error) {
+      throw toLanternError(error, `read "${path}"`);
+    }
+  };
+}
