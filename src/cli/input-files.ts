@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toLanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import { parseUtf8 } from '../base/text.ts';
+import { wrongUsage } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;
@@ -10,6 +11,7 @@ const MANIFEST_NAME = /\.(ya?ml|json)$/;
 /** `-` is stdin. */
 export async function readBytes(path: string, terminal: Terminal): Promise<Uint8Array> {
   if (path === '-') return terminal.readInput();
+  refuseUrl(path);
   try {
     return await readFile(path);
   } catch (error) {
@@ -26,10 +28,17 @@ export async function readText(path: string, terminal: Terminal): Promise<string
 export async function manifestFiles(paths: readonly string[], recursive: boolean): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths) {
+    refuseUrl(path);
     if (path !== '-' && (await isDirectory(path))) files.push(...(await filesIn(path, recursive)));
     else files.push(path);
   }
   return files;
+}
+
+/** Throws `wrongUsage`. */
+export function refuseUrl(path: string): void {
+  if (!/^https?:\/\//.test(path)) return;
+  throw wrongUsage(`"${path}": nothing is downloaded; fetch it first, with curl ("-f -" reads stdin) or with git`);
 }
 
 export async function isDirectory(path: string): Promise<boolean> {

@@ -75,6 +75,34 @@ export function durationArgument(text: string): number {
   throw new InvalidArgumentError(duration.faults.map(({ message }) => message).join());
 }
 
+/** Those of kubectl users that take a value. Others are taken for switches. */
+const VALUED = new Set([
+  ...['-n', '--namespace', '-o', '--output', '-l', '--selector', '-f', '--filename', '-k', '--kustomize', '--socket'],
+  ...['-s', '--server', '--context', '--kubeconfig', '--cluster', '--user', '--token', '--as', '--request-timeout'],
+]);
+
+/** The program's own, which end it. */
+const ENDING = new Set(['-h', '--help', '-V', '--version', '--']);
+
+/** The number of words before the command: flags with their values. */
+export function leadingFlags(args: readonly string[]): number {
+  let count = 0;
+  for (let word = args[0]; word?.startsWith('-'); word = args[count]) {
+    if (ENDING.has(word)) return 0;
+    count += VALUED.has(word) ? 2 : 1;
+  }
+  return count;
+}
+
+/** As with kubectl, flags may be before the command. Commander reads those of a command only behind it. */
+export function commandFirst(args: readonly string[]): readonly string[] {
+  const flags = leadingFlags(args);
+  if (flags === 0 || flags >= args.length) return args;
+  const rest = args.slice(flags);
+  const firstFlag = rest.findIndex((word) => word.startsWith('-'));
+  return rest.toSpliced(firstFlag < 0 ? rest.length : firstFlag, 0, ...args.slice(0, flags));
+}
+
 /** Rewrites kubectl's `-o=json`: commander keeps the equals sign. Arguments after `--` belong to another program. */
 export function withoutSigns(args: readonly string[]): string[] {
   const end = args.indexOf('--');

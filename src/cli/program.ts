@@ -3,7 +3,7 @@ import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import type { Load } from './completion/command-line.ts';
 import { type Ending, endingOf, wrongUsage } from './exit.ts';
-import { CURRENT, type NamespaceOptions, withoutSigns } from './options.ts';
+import { CURRENT, commandFirst, type NamespaceOptions, withoutSigns } from './options.ts';
 import { settingOf } from './settings.ts';
 
 export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
@@ -71,6 +71,16 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       'kustomize',
       'Build a kustomization and print its manifests, values included.',
       async () => (await import('./commands/kustomize.ts')).kustomizeCommand,
+    ],
+    [
+      'wait',
+      'Wait until objects or volumes are created, deleted, or in a condition.',
+      async () => (await import('./commands/wait.ts')).waitCommand,
+    ],
+    [
+      'api-resources',
+      'List the kinds of objects.',
+      async () => (await import('./commands/api-resources.ts')).apiResourcesCommand,
     ],
   ],
   Volumes: [
@@ -211,11 +221,15 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
 
 /** Runs a command line. The caller prints the message. */
 export async function runProgram(cli: Cli, host: Host, args: readonly string[]): Promise<Ending> {
+  const words = commandFirst(withoutSigns(args));
   try {
-    await createProgram(cli, host).parseAsync(withoutSigns(args), { from: 'user' });
+    await createProgram(cli, host).parseAsync(words, { from: 'user' });
     return { exitCode: 0, message: undefined };
   } catch (error) {
-    return endingOf(error, cli.signal.aborted);
+    const ending = endingOf(error, cli.signal.aborted);
+    if (ending.exitCode !== 2 || ending.message === undefined) return ending;
+    const { adviceFor } = await import('./habits.ts');
+    return { ...ending, message: adviceFor(words) ?? ending.message };
   }
 }
 

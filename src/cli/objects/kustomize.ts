@@ -8,6 +8,7 @@ import type { Finished } from '../../objects/kustomize/finish.ts';
 import type { KustomizeDirectory } from '../../objects/kustomize/kustomization.ts';
 import type { SuffixRule } from '../../objects/kustomize/name-suffix.ts';
 import type { Cli } from '../command.ts';
+import { refuseUrl } from '../input-files.ts';
 import type { NamespaceOptions } from '../options.ts';
 import { printable } from '../output/text.ts';
 import { isLeftOut, type Manifests, nameOfOther, sortDocuments } from './manifests.ts';
@@ -31,6 +32,7 @@ export async function buildDocuments(
   defaultNamespace: string,
   suffixRule: SuffixRule,
 ): Promise<readonly Finished[]> {
+  refuseUrl(directory);
   await using top = await HeldDirectory.open(directory);
   const built = await buildKustomization(top, { defaultNamespace, suffixRule, environment: cli.environment });
   if (!built.ok) throw invalid(built.faults);

@@ -23,6 +23,11 @@ test('only main.ts ends the process', () => {
   expect(matching(source, /\bprocess\.(?:exit|abort)\b/, 'src/main.ts')).toEqual([]);
 });
 
+test('one place of the command line knows the namespace of those who name none', () => {
+  const commands = source.filter(({ path }) => path.startsWith('src/cli/'));
+  expect(matching(commands, /\?\? 'default'|amespace = 'default'/)).toEqual([]);
+});
+
 // What the linter is told to overlook needs a reason in the same comment; biome itself sees to that.
 test('the compiler is never told to overlook something', () => {
   expect(matching(code, /@ts-(?:ignore|nocheck|expect-error)/, THIS_FILE)).toEqual([]);

@@ -24,7 +24,7 @@ test('the program starts with commander alone', () => {
   expect(packagesOf('main.ts')).toEqual(['commander']);
 });
 
-test.each(['create', 'delete', 'get', 'mount', 'pod', 'render', 'unmount', 'version', 'volumes'])(
+test.each(['config', 'create', 'delete', 'get', 'mount', 'pod', 'render', 'unmount', 'version', 'volumes', 'wait'])(
   'lantern %s loads no parser, schema, native part or gRPC before it needs them',
   (command) => {
     expect(packagesOf(`cli/commands/${command}.ts`).filter((name) => name !== 'commander')).toEqual([]);

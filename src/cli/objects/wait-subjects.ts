@@ -1,0 +1,69 @@
+import { hasCode } from '../../base/errors.ts';
+import type { LanternClient } from '../../rpc/client.ts';
+import type { KindName } from '../kinds.ts';
+import { wireToJson } from '../output/structured.ts';
+import { fetchObjects } from './fetch-objects.ts';
+import { toManifests } from './manifest-text.ts';
+import { followObjects } from './watch-objects.ts';
+
+/** Something to wait for. */
+export type WaitSubject = {
+  /** For example `secret/db`. */
+  readonly name: string;
+  /** For example `secrets/db`, as errors name it. */
+  readonly plural: string;
+  /** Yields it as JSON, undefined if it does not exist, at once and whenever it may have changed. */
+  readonly states: (daemon: LanternClient, signal: AbortSignal) => AsyncGenerator<unknown, void>;
+};
+
+type Place = { readonly kind: KindName; readonly namespace: string; readonly name: string };
+
+/** Waits for a daemon that restarts, and calls `onAway` then. */
+export function waitForObject(place: Place, withData: boolean, onAway: () => void): WaitSubject {
+  const { kind, namespace, name } = place;
+  return {
+    name: `${kind.singular}/${name}`,
+    plural: `${kind.plural}/${name}`,
+    async *states(daemon, signal) {
+      // The whole kind is followed: one object cannot be before it exists.
+      const query = { kind, namespace, name: undefined, withData: false };
+      let isFirst = true;
+      for await (const changed of followObjects(daemon, query, signal, onAway)) {
+        if (!isFirst && changed.every(({ metadata }) => metadata?.name !== name)) continue;
+        isFirst = false;
+        yield await existing(fetchObjects(daemon, { ...place, withData }, signal).then(firstManifest));
+      }
+    },
+  };
+
+  async function firstManifest(objects: Awaited<ReturnType<typeof fetchObjects>>): Promise<unknown> {
+    return (await toManifests(objects, withData))[0];
+  }
+}
+
+/** As `lantern volume -o json` shows it. */
+export function waitForVolume(volumeId: string): WaitSubject {
+  return {
+    name: `volume/${volumeId}`,
+    plural: `volumes/${volumeId}`,
+    async *states(daemon, signal) {
+      const events = daemon.projector.watchVolumes({ volumeId, includeExisting: true }, { signal });
+      const reader = events[Symbol.asyncIterator]();
+      for (let next = reader.next(); ; next = reader.next()) {
+        // It is awaited below. The watch begins before the volume is read, so that no change is missed.
+        next.catch(() => {});
+        const answer = await existing(daemon.projector.getVolume({ volumeId }, { signal }));
+        // It is gone as soon as it is nowhere mounted.
+        yield answer?.volume?.publications.length ? wireToJson(answer.volume) : undefined;
+        if ((await next).done) return;
+      }
+    },
+  };
+}
+
+async function existing<T>(answer: Promise<T>): Promise<T | undefined> {
+  return await answer.catch((error: unknown) => {
+    if (hasCode(error, 'not-found')) return undefined;
+    throw error;
+  });
+}
