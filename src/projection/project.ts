@@ -78,25 +78,33 @@ export async function project(
   const definition = renderings?.sharedDefinition(wanted.definition) ?? wanted.definition;
   let refs: readonly ObjectRef[] = [];
   const objects = new Map<string, StoredObject>();
-  const read = async (needed: readonly NeededObject[], theirs: readonly ObjectRef[] = needed.map(({ ref }) => ref)) => {
+  const follow = (needed: readonly NeededObject[], theirs: readonly ObjectRef[] = needed.map(({ ref }) => ref)) => {
     refs = refs.length === 0 ? theirs : [...refs, ...theirs];
     target.follow(refs);
+  };
+  const read = async (needed: readonly NeededObject[]) => {
     for (const [key, object] of await resolveObjects(source, needed, signal)) objects.set(key, object);
   };
   let spec: VolumeSpec;
   if (definition.kind === 'inline') spec = definition.spec;
   else {
     const ref: ObjectRef = { kind: 'ProjectedVolume', namespace, name: definition.projectedVolume };
-    await read([{ ref, optional: false }]);
+    const stored = [{ ref, optional: false }];
+    follow(stored);
+    await read(stored);
     spec = await parseStoredSpec(ref, objects.get(refKey(ref)), parser, signal);
   }
   const shelf = renderings?.shelfOf(spec, namespace, mountGroup);
   const missing = shelf === undefined ? tokensToIssue(spec, wanted, inputs.tokens, issuer) : undefined;
-  const needed = shelf?.needed ?? objectRefsOf(spec, namespace);
-  await read(missing === undefined ? needed : [...needed, missing.account], shelf?.refs);
+  const ofSpec = shelf?.needed ?? objectRefsOf(spec, namespace);
+  const needed = missing === undefined ? ofSpec : [...ofSpec, missing.account];
+  follow(needed, shelf?.refs);
+  // Most sources know the revisions without reading.
+  let known = shelf && findRendering(shelf, source.storeId, (key) => source.revisionOf(key));
+  if (known === undefined) await read(needed);
   const { storeId } = source;
-  const known = shelf && findRendering(shelf, storeId, refs, objects);
   const provenance = known?.provenance ?? provenanceOf(storeId, refs, objects);
+  known ??= shelf && findRendering(shelf, storeId, (key) => provenance.objects.get(key));
   if (target.provenance.objects.size > 0 && target.provenance.storeId !== storeId)
     refuseUnknownAbsence(target.provenance, provenance);
   if (known !== undefined) return { definition, ...known, issued: NO_TOKENS, problem: undefined };
@@ -116,7 +124,7 @@ export async function project(
   signal.throwIfAborted();
   const problem = inputs.tokens.size === 0 ? undefined : expiryProblem(spec, inputs.tokens, clock.now());
   const rendering = { payload: rendered.payload, provenance, notices: rendered.notices };
-  if (shelf !== undefined) keepRendering(shelf, rendering, objects);
+  if (shelf !== undefined) keepRendering(shelf, rendering);
   return { definition, ...rendering, issued, problem };
 }
 

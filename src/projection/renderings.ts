@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type ObjectRef, refKey, type StoredObject } from '../objects/object.ts';
+import type { ObjectRef } from '../objects/object.ts';
 import type { Notice, Payload } from '../payload/payload.ts';
 import { type NeededObject, objectRefsOf } from '../spec/object-refs.ts';
 import { definitionToJson } from '../spec/parse-volume-source.ts';
@@ -19,11 +19,8 @@ type Shelf = {
   last: Kept | undefined;
 };
 
-/** Of objects and bytes, only weak references: volumes and the store decide how long they live. */
-type Kept = Omit<Rendering, 'payload'> & {
-  readonly payload: WeakRef<Payload>;
-  readonly objects: ReadonlyMap<string, WeakRef<StoredObject>>;
-};
+/** Of the bytes, only a weak reference: volumes decide how long they live. */
+type Kept = Omit<Rendering, 'payload'> & { readonly payload: WeakRef<Payload> };
 
 /** Namespaces and mount groups of one spec. */
 const MAX_SHELVES = 64;
@@ -31,7 +28,7 @@ const FIRST_SWEEP = 128;
 
 /**
  * Lets volumes with equal inputs share one definition and one rendering, which saves time when their objects change,
- * and memory. A rendering is found only while a volume has its payload and the store its objects: no bytes are kept.
+ * and memory. A rendering is found only while a volume has its payload: no bytes are kept.
  */
 export class Renderings {
   readonly #definitions = new Map<string, WeakRef<VolumeDefinition>>();
@@ -77,32 +74,18 @@ export class Renderings {
   }
 }
 
-/** The shelf's rendering, if it was made of these very objects, by `refKey`, in this store. */
+/** The shelf's rendering, if it was made in this store of the objects at these revisions, by `refKey`. */
 export function findRendering(
   { last }: Shelf,
   storeId: string,
-  refs: readonly ObjectRef[],
-  objects: ReadonlyMap<string, StoredObject>,
+  revisionOf: (key: string) => number | null | undefined,
 ): Rendering | undefined {
   if (last === undefined || last.provenance.storeId !== storeId) return undefined;
+  for (const [key, revision] of last.provenance.objects) if (revisionOf(key) !== revision) return undefined;
   const payload = last.payload.deref();
-  if (payload === undefined || last.provenance.objects.size !== refs.length) return undefined;
-  for (const ref of refs) {
-    const key = refKey(ref);
-    const [kept, object] = [last.objects.get(key), objects.get(key)];
-    // A kept object that is gone from memory is not the same as one that was absent.
-    const isSame = object === undefined ? kept === undefined : kept?.deref() === object;
-    if (!last.provenance.objects.has(key) || !isSame) return undefined;
-  }
-  return { payload, provenance: last.provenance, notices: last.notices };
+  return payload && { payload, provenance: last.provenance, notices: last.notices };
 }
 
-export function keepRendering(
-  shelf: Shelf,
-  { payload, provenance, notices }: Rendering,
-  objects: ReadonlyMap<string, StoredObject>,
-): void {
-  const weakly = new Map<string, WeakRef<StoredObject>>();
-  for (const [key, object] of objects) weakly.set(key, new WeakRef(object));
-  shelf.last = { payload: new WeakRef(payload), provenance, notices, objects: weakly };
+export function keepRendering(shelf: Shelf, { payload, provenance, notices }: Rendering): void {
+  shelf.last = { payload: new WeakRef(payload), provenance, notices };
 }

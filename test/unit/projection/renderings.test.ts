@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { toLanternError } from '../../../src/base/errors.ts';
 import { Slices } from '../../../src/base/steps.ts';
 import type { ObjectDraft } from '../../../src/objects/object.ts';
 import { NOTHING, type ProjectionDependencies, project } from '../../../src/projection/project.ts';
-import { findRendering, Renderings } from '../../../src/projection/renderings.ts';
+import { Renderings } from '../../../src/projection/renderings.ts';
 import { parserHere } from '../../../src/spec/parser/parse-tasks.ts';
 import type { VolumeDefinition } from '../../../src/spec/volume-spec.ts';
 import { MemoryStore } from '../../../src/stores/kept/memory-store.ts';
@@ -134,15 +134,14 @@ test('equal definitions become one', () => {
   expect(renderings.sharedDefinition(other)).toBe(other);
 });
 
-test('an object that was rendered, deleted and collected is not the absent one of now', async () => {
-  await store.apply(secretDraft('b', { key: 'value' }), { createOnly: false, dryRun: false }, NEVER);
-  const asked = { definition: 'optional', namespace: 'default', mountGroup: undefined, value: '' };
-  const { projection } = await outcomeOf(asked, renderings);
-  if (projection === undefined) throw new Error('nothing was rendered');
-  const { payload, provenance } = projection;
-  const [key = ''] = provenance.objects.keys();
-  const collected = { deref: () => undefined, [Symbol.toStringTag]: 'WeakRef' } as const;
-  const last = { payload: new WeakRef(payload), provenance, notices: [], objects: new Map([[key, collected]]) };
-  const refs = [{ kind: 'Secret', namespace: 'default', name: 'b' }] as const;
-  expect(findRendering({ needed: [], refs, last }, provenance.storeId, refs, new Map())).toBeUndefined();
+test('objects are not read again while the source knows that they are the same', async () => {
+  const whole = { definition: 'whole', namespace: 'default', mountGroup: undefined, value: '' };
+  await make({ what: 'secret a', namespace: 'default', value: 'x' });
+  const first = await payloadOf(whole);
+  const reads = vi.spyOn(store, 'get');
+  expect(await payloadOf(whole)).toBe(first);
+  expect(reads).not.toHaveBeenCalled();
+  vi.spyOn(store, 'revisionOf').mockReturnValue(undefined);
+  expect(await payloadOf(whole)).toBe(first);
+  expect(reads).toHaveBeenCalledOnce();
 });
