@@ -40,6 +40,11 @@ export function* parentsOf(path: string): Generator<string, void> {
   for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) yield path.slice(0, end);
 }
 
+export function firstElement(path: string): string {
+  const end = path.indexOf('/');
+  return end < 0 ? path : path.slice(0, end);
+}
+
 /** The part of a volume that a publication shows. `.`, the whole volume, is refused, as is `..` (Kubernetes' rule). */
 export function parseSubPath(text: string, field: string): Parsed<RelativePath> {
   return parseRelativePath(text, field);

@@ -1,8 +1,8 @@
 import { errnoOf, type Fault, fallbackOnErrno, invalid, LanternError } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
-import { parentsOf, parseRelativePath } from '../spec/relative-path.ts';
-import { createFile, type FileSystemUsage, readUsage, removingTree, tryRemovingTree } from './file-system.ts';
+import { firstElement, parentsOf, parseRelativePath } from '../spec/relative-path.ts';
+import { createFile, removingTree, tryRemovingTree } from './file-system.ts';
 import {
   bytesHeld,
   changedPaths,
@@ -28,8 +28,8 @@ type AtomicWriteOptions = {
   readonly volume: KnownVolume;
   readonly names: GenerationNames;
   readonly retirement: Retirement;
-  /** True if the volume lies in a pool, where room has to be left for records. */
-  readonly isPooled: boolean;
+  /** Throws if the payload does not fit, before anything is written. */
+  readonly requireRoom: (payload: Payload) => void;
 };
 
 /**
@@ -54,7 +54,7 @@ type AtomicWriteOptions = {
  */
 export function* writeAtomically(
   payload: Payload,
-  { volume, names, retirement, isPooled }: AtomicWriteOptions,
+  { volume, names, retirement, requireRoom }: AtomicWriteOptions,
 ): Steps<WriteOutcome> {
   const { fs } = volume;
   yield* volume.reading();
@@ -91,7 +91,7 @@ export function* writeAtomically(
 
   // 4
   yield;
-  if (isPooled) requireRoom(payload, volume.directory);
+  requireRoom(payload);
   if (!isRootSettled) {
     // Set before anything is made inside, which would inherit a setgid bit of an earlier mount group.
     settleDirectory(volume, volume.at('.'), payload.mountGroup, root.mode);
@@ -236,51 +236,6 @@ function elementsOf(files: Files): ReadonlySet<string> {
     elementsOfFiles.set(files, elements);
   }
   return elements;
-}
-
-function firstElement(path: string): string {
-  const end = path.indexOf('/');
-  return end < 0 ? path : path.slice(0, end);
-}
-
-/** Records can always be written: this part of a pool, limited by the two maxima, stays free. */
-const RESERVED_PART = 1 / 8;
-const MAX_RESERVED_BYTES = 1024 * 1024;
-const MAX_RESERVED_INODES = 256;
-
-/** The generation's directory, and the new `..data`. */
-const OWN_INODES = 2;
-
-/** Throws `resource-exhausted` if the payload does not fit into the pool that `directory` lies in. */
-export function requireRoom(payload: Payload, directory: string, usage: FileSystemUsage = readUsage(directory)): void {
-  const { blockBytes, totalBytes, usedBytes, totalInodes, usedInodes } = usage;
-  let bytes = 0;
-  const links = new Set<string>();
-  for (const [path, file] of payload.files) {
-    // A file takes whole blocks. Directories and short links take none on tmpfs.
-    bytes += Math.ceil(file.bytes.byteLength / blockBytes) * blockBytes;
-    // Counted even if the link exists already.
-    links.add(firstElement(path));
-  }
-  const inodes = payload.entries + links.size + OWN_INODES;
-  const freeBytes = available(totalBytes, usedBytes, MAX_RESERVED_BYTES);
-  const freeInodes = available(totalInodes, usedInodes, MAX_RESERVED_INODES);
-  if (bytes > freeBytes) throw noRoom(directory, bytes, freeBytes, totalBytes, 'bytes');
-  if (inodes > freeInodes) throw noRoom(directory, inodes, freeInodes, totalInodes, 'files and directories');
-}
-
-function available(total: number, used: number, maxReserved: number): number {
-  if (total === 0) return Number.POSITIVE_INFINITY;
-  const reserved = Math.floor(Math.min(total * RESERVED_PART, maxReserved));
-  return Math.max(0, total - used - reserved);
-}
-
-function noRoom(directory: string, needed: number, free: number, total: number, unit: string): LanternError {
-  return new LanternError(
-    'resource-exhausted',
-    `write a new generation to "${directory}": it needs ${needed} ${unit}, and of the pool's ${total} only ${free} are left besides the reserve for records; the old contents stay; unmount other volumes or enlarge the pool`,
-    { reason: 'POOL_FULL' },
-  );
 }
 
 /** Makes a visible link, also where somebody put a file, such as an editor's copy. A directory there must be empty. */

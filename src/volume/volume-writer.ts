@@ -8,6 +8,7 @@ import type { VolumeFs } from './file-system.ts';
 import type { FileSummary } from './generation-contents.ts';
 import { findDamages, KnownVolume, PinnedStamps, VolumeStamp } from './known-volume.ts';
 import { GenerationNames } from './layout.ts';
+import type { PoolRoom } from './pool-room.ts';
 import { type FileSystemPlace, noForeignBinds, RetiredRoom, Retirement, RetirementQueue } from './retirement.ts';
 
 type VolumeWriterOptions = {
@@ -19,8 +20,8 @@ type VolumeWriterOptions = {
   readonly clock: Clock;
   /** Generations are named by this clock; `clock` by default. */
   readonly namesClock?: Pick<Clock, 'now'>;
-  /** True if the volume lies in a pool: no write takes the reserve that is kept for records. */
-  readonly isPooled?: boolean;
+  /** The room of the pool that the volume lies in: no write takes the reserve that is kept for records. */
+  readonly pool?: PoolRoom;
   /** The room for replaced generations, which the volumes of a pool share; an own one by default. */
   readonly room?: RetiredRoom;
   /** Shared by the volumes of a publisher; by default an own one, of a directory that nobody else binds. */
@@ -41,7 +42,7 @@ export class VolumeWriter implements Disposable {
   readonly #volume: KnownVolume;
   readonly #names: GenerationNames;
   readonly #retirement: Retirement;
-  readonly #isPooled: boolean;
+  readonly #requireRoom: (payload: Payload) => void;
   readonly #clock: Clock;
   /** Undefined before the first write, and after a restart. */
   #payload: Payload | undefined;
@@ -57,7 +58,7 @@ export class VolumeWriter implements Disposable {
   constructor({ fs, directory, isNew, clock, ...options }: VolumeWriterOptions) {
     const volume = new KnownVolume(fs, directory, isNew);
     this.#volume = volume;
-    this.#isPooled = options.isPooled === true;
+    this.#requireRoom = (payload) => options.pool?.take(payload, directory, clock.monotonic());
     this.#clock = clock;
     this.#pinned = new PinnedStamps(volume);
     this.#names = new GenerationNames(options.namesClock ?? clock);
@@ -123,7 +124,7 @@ export class VolumeWriter implements Disposable {
         volume: this.#volume,
         names: this.#names,
         retirement: this.#retirement,
-        isPooled: this.#isPooled,
+        requireRoom: this.#requireRoom,
       });
       const outcome = yield* guarded(writing, this.#requireLife);
       this.#payload = payload;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { requireRoom } from '../../src/volume/atomic-writer.ts';
 import { createFile, nodeFileSystem, replaceFile } from '../../src/volume/file-system.ts';
+import { PoolRoom } from '../../src/volume/pool-room.ts';
 import { VolumeWriter } from '../../src/volume/volume-writer.ts';
 import { mayMount } from '../support/host/privileges.ts';
 import { ManualClock } from '../support/suite/clocks.ts';
@@ -60,11 +60,13 @@ describe.skipIf(!mayMount)('invariant 7: a pool that is full (needs the right to
     using pool = new SmallPool();
     nodeFileSystem.mkdir(`${pool.path}/data`, 0o755);
     using writer = new VolumeWriter({ fs: nodeFileSystem, directory: `${pool.path}/data`, clock: new ManualClock() });
+    const room = new PoolRoom();
     let written = 0;
     const refused = lanternErrorOf(() => {
       for (; ; written++) {
         const payload = payloadOf({ a: String(written), 'b/c': 'x'.repeat(20 * KIB) });
-        requireRoom(payload, pool.path);
+        // At one moment, so that what was written is counted from the first look.
+        room.take(payload, pool.path, 0);
         writer.write(payload);
       }
     });

@@ -6,6 +6,7 @@ import type { RelativePath } from '../../spec/relative-path.ts';
 import type { WriteOutcome } from '../../volume/atomic-writer.ts';
 import { readUsage, type VolumeFs } from '../../volume/file-system.ts';
 import type { FileSummary } from '../../volume/generation-contents.ts';
+import { PoolRoom } from '../../volume/pool-room.ts';
 import type { KeptInputs, MountFlag, VolumeRecord } from '../../volume/record.ts';
 import type { RetirementQueue } from '../../volume/retirement.ts';
 import type { VolumeHome } from '../../volume/volume-home.ts';
@@ -285,7 +286,8 @@ export class BoundVolume implements HostedVolume {
     // A timer of the old writer must not act on the file system that covers its own.
     this.#writer[Symbol.dispose]();
     mounter.adopt(orphan, this.#home.dataDirectory);
-    const writer = this.#newWriter(false);
+    // The orphan is not in this pool.
+    const writer = this.#newWriter(false, new PoolRoom());
     try {
       if (this.#unpublished !== undefined) writer.write(this.#unpublished);
     } catch (error) {
@@ -295,7 +297,7 @@ export class BoundVolume implements HostedVolume {
     this.#writer = writer;
   }
 
-  #newWriter(isNew: boolean): VolumeWriter {
+  #newWriter(isNew: boolean, room = this.pool.room): VolumeWriter {
     const { fs, clock, retirements, mounter } = this.#dependencies;
     const directory = this.#home.dataDirectory;
     return new VolumeWriter({
@@ -303,7 +305,7 @@ export class BoundVolume implements HostedVolume {
       clock,
       directory,
       isNew,
-      isPooled: true,
+      pool: room,
       room: this.pool.retired,
       queue: retirements,
       isOwnPlace: (place) => isDataOf(this.directoryName, directory, place, mounter),

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories } from '../../base/files.ts';
 import { readUsage } from '../../volume/file-system.ts';
+import { PoolRoom } from '../../volume/pool-room.ts';
 import { RETIRED_PART, RetiredRoom } from '../../volume/retirement.ts';
 import type { MountEntry } from '../linux/mount-table.ts';
 import { type Mounter, POOL_SOURCE } from '../linux/mounter.ts';
@@ -216,10 +217,11 @@ export type Pool = {
   /** Directory names of the volumes in it. Without any, the pool is removed, at once or after a while. */
   readonly homes: Set<string>;
   readonly retired: RetiredRoom;
+  readonly room: PoolRoom;
 };
 
 function emptyPool(facts: Pick<Pool, 'directory' | 'device' | 'bytes'>): Pool {
-  return { ...facts, homes: new Set(), retired: new RetiredRoom(facts.bytes * RETIRED_PART) };
+  return { ...facts, homes: new Set(), retired: new RetiredRoom(facts.bytes * RETIRED_PART), room: new PoolRoom() };
 }
 
 export function poolIsGone(pool: Pool, tried: string): LanternError {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Payload } from '../../../src/payload/payload.ts';
-import { requireRoom } from '../../../src/volume/atomic-writer.ts';
 import { type FileSystemUsage, readUsage } from '../../../src/volume/file-system.ts';
+import { PoolRoom } from '../../../src/volume/pool-room.ts';
 import { lanternErrorOf } from '../../support/suite/expectations.ts';
 import { payloadOf } from '../../support/volume/volume-content.ts';
 
@@ -11,7 +11,7 @@ const EMPTY: FileSystemUsage = { usedBytes: 0, totalBytes: MIB, usedInodes: 0, t
 const ROOM = MIB - MIB / 8;
 
 const budget = (usage: Partial<FileSystemUsage> = {}) => ({
-  requireRoom: (payload: Payload) => requireRoom(payload, '/pool', { ...EMPTY, ...usage }),
+  requireRoom: (payload: Payload) => new PoolRoom(() => ({ ...EMPTY, ...usage })).take(payload, '/pool', 0),
 });
 const files = (count: number, bytes = 1) =>
   payloadOf(Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 'x'.repeat(bytes)])));
@@ -53,4 +53,25 @@ test('usage is read from the file system', () => {
   const usage = readUsage('/dev/shm');
   expect(usage.blockBytes).toBeGreaterThanOrEqual(4096);
   expect(usage.usedBytes).toBeLessThanOrEqual(usage.totalBytes);
+});
+
+test('one look serves the writes of a moment, which it counts, and a refusal comes from a new one', () => {
+  let looks = 0;
+  let usedBytes = ROOM - 4 * 4096;
+  const room = new PoolRoom(() => {
+    looks++;
+    return { ...EMPTY, usedBytes };
+  });
+  const two = files(2);
+  room.take(two, '/a', 0);
+  room.take(two, '/b', 1);
+  expect(looks).toBe(1);
+  // The look counted four of four blocks. A new one finds that the writes of others have come to nothing.
+  room.take(two, '/c', 1);
+  expect(looks).toBe(2);
+  usedBytes = ROOM - 4096;
+  room.take(files(0), '/d', 1);
+  expect(looks).toBe(2);
+  expect(lanternErrorOf(() => room.take(two, '/e', 60)).code).toBe('resource-exhausted');
+  expect(looks).toBe(3);
 });
