@@ -1,5 +1,5 @@
 import { errnoOf, type Fault, fallbackOnErrno, invalid, LanternError } from '../base/errors.ts';
-import type { Steps } from '../base/steps.ts';
+import { Pace, type Steps } from '../base/steps.ts';
 import type { Payload } from '../payload/payload.ts';
 import { firstElement, parentsOf, parseRelativePath } from '../spec/relative-path.ts';
 import { createFile, removingTree, tryRemovingTree } from './file-system.ts';
@@ -10,6 +10,7 @@ import {
   directoryAttributes,
   type GenerationContents,
   hasSameDirectories,
+  unitsOf,
 } from './generation-contents.ts';
 import type { KnownVolume } from './known-volume.ts';
 import { DATA_LINK, type GenerationNames, NEXT_DATA_LINK, visibleLinkTarget } from './layout.ts';
@@ -69,11 +70,12 @@ export function* writeAtomically(
   if (listing.strangers.size > 0) requireNoStrangers(payload, volume);
 
   // 2: `before`. Files that a crash left without a visible link are not shown yet.
-  yield;
+  const pace = new Pace();
+  if (pace.isDue(payload.files.size)) yield;
   const shown = shownOf(before.files, links);
 
   // 3
-  yield;
+  if (pace.isDue(payload.files.size)) yield;
   const after = contentsOf(payload, fs.owner);
   const root = directoryAttributes(payload.mountGroup, fs.owner);
   // Without a mount group, the volume does not set the group of its directory.
@@ -82,7 +84,7 @@ export function* writeAtomically(
   const elements = elementsOf(after.files);
   const missing = links === elements ? [] : [...elements].filter((name) => !links.has(name));
   const stale = links === elements ? [] : [...links].filter((name) => !elements.has(name));
-  yield;
+  if (pace.isDue(payload.files.size)) yield;
   const changed = yield* changedPaths(shown, after.files);
   const isSettled = isRootSettled && missing.length === 0 && stale.length === 0 && hasSameDirectories(before, after);
   if (previous !== undefined && changed.length === 0 && isSettled) {
@@ -90,7 +92,6 @@ export function* writeAtomically(
   }
 
   // 4
-  yield;
   requireRoom(payload);
   if (!isRootSettled) {
     // Set before anything is made inside, which would inherit a setgid bit of an earlier mount group.
@@ -106,18 +107,18 @@ export function* writeAtomically(
     // 5
     for (const path of after.directories.keys()) {
       if (path !== '') fs.mkdir(`${directory}/${path}`, 0o700);
-      yield;
+      if (pace.isDue()) yield;
     }
     const lost = fs.umask();
     for (const [path, { bytes, mode, user, group = payload.mountGroup }] of payload.files) {
       createFile(fs, `${directory}/${path}`, bytes, { user, group }, mode, lost);
-      yield;
+      if (pace.isDue(unitsOf(bytes.byteLength))) yield;
     }
 
     // 6
     for (const [path, { mode }] of after.directories) {
       settleDirectory(volume, path === '' ? directory : `${directory}/${path}`, payload.mountGroup, mode);
-      yield;
+      if (pace.isDue()) yield;
     }
 
     // 7
@@ -137,21 +138,8 @@ export function* writeAtomically(
   volume.showing(generation, after);
 
   try {
-    // 9
-    const present = missing.length + stale.length === 0 ? undefined : new Set(links);
-    if (present !== undefined) listing.links = present;
-    for (const name of missing) {
-      link(volume, name);
-      present?.add(name);
-      yield;
-    }
-
-    // 10
-    for (const name of stale) {
-      unlinkIfThere(volume, name);
-      present?.delete(name);
-      yield;
-    }
+    // 9, 10
+    yield* settleLinks(volume, missing, stale);
     listing.links = elements;
   } finally {
     // 11
@@ -183,6 +171,7 @@ function* requireWritable(payload: Payload): Steps<void> {
   if (writable.has(payload)) return;
   const faults: Fault[] = [];
   const files: ReadonlyMap<string, unknown> = payload.files;
+  const pace = new Pace();
   for (const path of payload.files.keys()) {
     const parsed = parseRelativePath(path, path);
     if (!parsed.ok) faults.push(...parsed.faults);
@@ -193,7 +182,7 @@ function* requireWritable(payload: Payload): Steps<void> {
         faults.push({ field: path, message: `excludes the file "${parent}", which would have to be a directory` });
       }
     }
-    yield;
+    if (pace.isDue()) yield;
   }
   if (faults.length > 0) throw invalid(faults);
   writable.add(payload);
@@ -236,6 +225,24 @@ function elementsOf(files: Files): ReadonlySet<string> {
     elementsOfFiles.set(files, elements);
   }
   return elements;
+}
+
+/** Makes the visible links that are missing, then removes those whose element is gone. */
+function* settleLinks(volume: KnownVolume, missing: readonly string[], stale: readonly string[]): Steps<void> {
+  if (missing.length + stale.length === 0) return;
+  const present = new Set(volume.listing.links);
+  volume.listing.links = present;
+  const pace = new Pace();
+  for (const name of missing) {
+    link(volume, name);
+    present.add(name);
+    if (pace.isDue()) yield;
+  }
+  for (const name of stale) {
+    unlinkIfThere(volume, name);
+    present.delete(name);
+    if (pace.isDue()) yield;
+  }
 }
 
 /** Makes a visible link, also where somebody put a file, such as an editor's copy. A directory there must be empty. */

@@ -1,5 +1,5 @@
 import { errnoOf } from '../base/errors.ts';
-import type { Steps } from '../base/steps.ts';
+import { Pace, type Steps } from '../base/steps.ts';
 import { byteOrderAmong, type Payload } from '../payload/payload.ts';
 import { parentsOf } from '../spec/relative-path.ts';
 import type { Owner, VolumeFs } from './file-system.ts';
@@ -92,6 +92,13 @@ export function bytesHeld({ files, directories }: GenerationContents): number {
   return bytes;
 }
 
+const BYTES_OF_UNIT = 16 * 1024;
+
+/** How much work a file of so many bytes is, for a `Pace`: its few calls, and its bytes. */
+export function unitsOf(bytes: number): number {
+  return 3 + bytes / BYTES_OF_UNIT;
+}
+
 type Files = GenerationContents['files'];
 
 /** Paths that are in only one of the two, or differ in bytes, mode or owner; in byte order. */
@@ -102,10 +109,11 @@ export function* changedPaths(before: Files, after: Files): Steps<readonly strin
   const known = areFixed ? latestChanges.get(before) : undefined;
   if (known?.after === after) return known.paths;
   const paths: string[] = [];
+  const pace = new Pace();
   for (const path of before.keys()) if (!after.has(path)) paths.push(path);
   for (const [path, file] of after) {
     if (!isSameFile(before.get(path), file)) paths.push(path);
-    yield;
+    if (pace.isDue(unitsOf(file.size))) yield;
   }
   paths.sort(byteOrderAmong(paths));
   if (areFixed) latestChanges.set(before, { after, paths });

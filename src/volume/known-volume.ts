@@ -1,5 +1,5 @@
 import { errnoOf, toLanternError } from '../base/errors.ts';
-import { finish, type Steps } from '../base/steps.ts';
+import { finish, Pace, type Steps } from '../base/steps.ts';
 import { type FileStamp, type FileStatus, tryRemovingTree, type VolumeFs } from './file-system.ts';
 import {
   changedPaths,
@@ -154,9 +154,10 @@ export class KnownVolume {
 
   *#removingPaths(generation: string, { files, directories }: GenerationPaths): Steps<void> {
     const root = this.at(generation);
+    const pace = new Pace();
     for (const path of files) {
       this.fs.unlink(`${root}/${path}`);
-      yield;
+      if (pace.isDue()) yield;
     }
     for (const path of directories) this.fs.rmdir(path === '' ? root : `${root}/${path}`);
   }
