@@ -56,7 +56,8 @@ export function getCommand(command: Command, cli: Cli): void {
     "lantern get secret mysecret -o jsonpath='{.data.password}' | base64 -d",
     `lantern get secrets -o jsonpath='{.items[?(@.type=="Opaque")].metadata.name}'`,
     "lantern get secrets -A -l 'tier in (web,db),!draft'",
-    'lantern get all -A --sort-by .metadata.creationTimestamp -o custom-columns=KIND:.kind,NAME:.metadata.name',
+    'lantern get secrets --sort-by .metadata.creationTimestamp -L app',
+    'lantern get all -o custom-columns=KIND:.kind,NAME:.metadata.name',
   ]).argument('[KIND [NAME]|KIND/NAME...]', `all, ${listKinds([...KIND_NAMES, EVENTS_NAME], 'plural')}`);
   addManifestOptions(command)
     .addOption(namespaceOption())

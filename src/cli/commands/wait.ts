@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { MAX_TIMER_MS } from '../../base/clock.ts';
 import { LanternError } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
@@ -31,7 +31,7 @@ export function waitCommand(command: Command, cli: Cli): void {
     'lantern wait --for=create secret/db',
     'lantern wait --for=delete secret/old --timeout=2m',
     "lantern wait --for=jsonpath='{.data.colour}'=blue configmap/settings",
-    'lantern wait --for=condition=Ready volume/dev/shm/app-secrets',
+    'lantern wait --for=condition=Ready volume /dev/shm/app-secrets',
   ])
     .argument('<KIND/NAME|KIND NAME...>', `volume, ${listKinds()}`)
     .requiredOption(
@@ -42,11 +42,10 @@ export function waitCommand(command: Command, cli: Cli): void {
     .addOption(namespaceOption())
     .addOption(selectorOption())
     .option('--all', 'wait for all objects of a kind in the namespace', false)
-    .option(
-      '--timeout <DURATION>',
-      '0s looks once; below zero is a week (default: 30s)',
-      timeoutArgument,
-      DEFAULT_TIMEOUT_MS,
+    .addOption(
+      new Option('--timeout <DURATION>', '0 looks once; below zero is a week')
+        .argParser(timeoutArgument)
+        .default(DEFAULT_TIMEOUT_MS, '30s'),
     )
     .action(async (words: readonly string[], options: Options) => {
       const find = finderFor(cli, words, options);

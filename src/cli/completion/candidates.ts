@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from 'commander';
 import { EVENTS_NAME, KIND_NAMES, type KindName, kindNamed } from '../kinds.ts';
-import { collect } from '../options.ts';
+import { collect, commandFirst, leadingFlags } from '../options.ts';
 import { type CommandLine, givenValue, type Load, optionsOf, readCommandLine, unnamedBelow } from './command-line.ts';
 
 export type Candidate = {
@@ -51,7 +51,9 @@ export async function complete(
   connect: (line: CommandLine) => KnownNames,
   load: Load,
 ): Promise<Completion> {
-  const line = await readCommandLine(program, words.slice(0, -1), load);
+  const before = words.slice(0, -1);
+  const isOnlyFlags = leadingFlags(before) === before.length;
+  const line = await readCommandLine(program, isOnlyFlags ? [] : commandFirst(before), load);
   const word = words.at(-1) ?? '';
   const names = connect(line);
   const attached = line.pending === undefined && !line.isPastOptions ? attachedValue(line.command, word) : undefined;
@@ -214,6 +216,7 @@ async function selected(line: CommandLine, word: string, names: KnownNames, argu
   const [first] = line.operands;
   const [, before = ''] = /^(.*[/,])?/s.exec(word) ?? [];
   const kindsBefore = (text: string) => text.split(',').flatMap((one) => kindNamed(one) ?? []);
+  if (first === VOLUME) return await named(names.volumes(''), VOLUME);
   if (first !== undefined && !first.includes('/')) {
     const lists = kindsBefore(first).map((kind) => named(names.objects(kind, namespaceOf(line, names)), kind.kind));
     return { candidates: (await Promise.all(lists)).flatMap(({ candidates }) => candidates), fallback: 'none' };
@@ -227,8 +230,15 @@ async function selected(line: CommandLine, word: string, names: KnownNames, argu
   if (first !== undefined) return { ...prefixed('', kindWords(KIND_NAMES, '/')), isOpen: true };
   // Events have no names, and cannot be listed together with objects.
   const isWithEvents = before === '' && argument.description.includes(EVENTS_NAME.plural);
-  return prefixed(before, kindWords(isWithEvents ? [...KIND_NAMES, EVENTS_NAME] : KIND_NAMES));
+  const kinds = kindWords(isWithEvents ? [...KIND_NAMES, EVENTS_NAME] : KIND_NAMES);
+  const others = before === '' ? (WITH_KINDS.exec(argument.description) ?? []) : [];
+  const more = others.map((value) => ({ value, help: '' }));
+  return prefixed(before, { ...kinds, candidates: [...kinds.candidates, ...more] });
 }
+
+const VOLUME = 'volume';
+/** Words that the help of an argument names before the kinds. */
+const WITH_KINDS = /^(?:all|volume)(?=, )/;
 
 /** Completes `--for KIND/NAME`, where pods and volumes count as objects. */
 async function involved(line: CommandLine, word: string, names: KnownNames): Promise<Values> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withoutSigns } from '../../../src/cli/options.ts';
+import { commandFirst, withoutSigns } from '../../../src/cli/options.ts';
 
 test.each([
   [
@@ -32,4 +32,22 @@ test.each([
   ],
 ])('%j', (given, expected) => {
   expect(withoutSigns(given)).toEqual(expected);
+});
+
+test.each([
+  ['get secrets -n shop', 'get secrets -n shop'],
+  ['-n shop get secrets', 'get secrets -n shop'],
+  ['-nshop --output=yaml get secret db -w', 'get secret db -nshop --output=yaml -w'],
+  ['-A get secrets', 'get secrets -A'],
+  ['--socket /s -n shop exec -f pod.yaml -- ls -n x', 'exec --socket /s -n shop -f pod.yaml -- ls -n x'],
+  ['-n shop exec -- ls', 'exec -n shop -- ls'],
+  // They end the program.
+  ['--version get', '--version get'],
+  ['-n shop --help get', '-n shop --help get'],
+  // There is no command.
+  ['-n shop', '-n shop'],
+  ['-n', '-n'],
+  ['', ''],
+])('%s', (given, expected) => {
+  expect(commandFirst(given.split(' ')).join(' ')).toBe(expected);
 });

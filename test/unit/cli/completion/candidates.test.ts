@@ -41,6 +41,9 @@ test.each<[string, string[]]>([
   ['get -n=x secret -- ', ['Secret@x']],
   ['get --namespace=', ['--namespace=team-a']],
   ['get secret -nt', ['-nteam-a']],
+  ['-n x get secret ', ['Secret@x']],
+  ['wait --for=delete volume ', ['volume@']],
+  ['wait --for=delete secret/', ['secret/Secret@default']],
   ['get pods ', []],
   ['mount --projected-volume ', ['ProjectedVolume@default']],
   ['mount ', ['<directories>']],
@@ -89,6 +92,7 @@ test('flags of a command that need not be named are offered, but not behind anot
 
 test('flags are offered once, unless they can be repeated', async () => {
   expect(await completionOf('get secrets -o yaml -')).not.toContain('--output');
+  expect(await completionOf('-n x get secrets -')).not.toContain('--namespace');
   expect(await completionOf('apply -f x -')).toContain('--filename');
   expect(await completionOf('doctor -')).not.toContain('--probe');
   expect(await completionOf('pod status -')).toEqual(
@@ -97,8 +101,16 @@ test('flags are offered once, unless they can be repeated', async () => {
 });
 
 test('every kind is offered with all of its names, and events only where they are taken', async () => {
-  expect(await completionOf('get ')).toEqual(expect.arrayContaining(['secrets', 'secret', 'cm', 'sa', 'events']));
-  expect(await completionOf('delete ')).not.toContain('events');
+  expect(await completionOf('get ')).toEqual(
+    expect.arrayContaining(['secrets', 'secret', 'cm', 'sa', 'events', 'all']),
+  );
+  expect(await completionOf('wait ')).toEqual(expect.arrayContaining(['secret', 'volume']));
+  for (const word of ['events', 'all', 'volume']) expect(await completionOf('delete ')).not.toContain(word);
+});
+
+test('commands are offered behind flags', async () => {
+  expect(await completionOf('-n x -A ')).toContain('get');
+  expect(await completionOf('--socket ')).toEqual(['<files>']);
 });
 
 test('hidden commands are not offered', async () => {
