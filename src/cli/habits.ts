@@ -27,6 +27,8 @@ export const ADVICE: readonly Advice[] = [
   [/^top\b/, 'memory and numbers of volumes are metrics: "lantern serve --metrics-address", docs/metrics.md'],
   [/^cluster-info\b/, 'there is no cluster; "lantern health" asks the daemon, "lantern config view" shows its socket'],
   [/^(?:auth|certificate)\b/, 'there are no roles: who may open the socket may do everything ("lantern serve --help")'],
+  [/^apply\b.* --force\b/, 'to change what is immutable, delete and create it: lantern replace --force -f FILE'],
+  [/^create\b.* --save-config\b/, 'what "lantern apply -f FILE" creates is recorded, and what "create" does is not'],
   [/^(?:cordon|uncordon|drain|taint)\b/, 'there are no nodes: each daemon serves its own machine'],
   [/^api-versions\b/, 'there is no "api-versions"; "lantern api-resources" shows the version of each kind'],
   [/^options\b/, 'there is no "options"; "lantern COMMAND --help" shows those of all commands, too'],

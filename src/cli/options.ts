@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/clock.ts';
 
 /** Part of the help. */
@@ -41,9 +41,10 @@ export const DRY_RUN_REMARKS: Readonly<Record<DryRun, string>> = {
   server: ' (server dry run)',
 };
 
-/** For kubectl's users: accepted, without an effect on objects that are kept here. */
-export function withoutEffect(flags: string): Option {
-  return new Option(flags, 'accepted for kubectl; has no effect').hideHelp();
+/** For kubectl's users: accepted, without an effect on the objects that are kept here. */
+export function addWithoutEffect(command: Command, ...flags: readonly string[]): Command {
+  for (const flag of flags) command.addOption(new Option(flag, 'has no effect').hideHelp());
+  return command;
 }
 
 export function filenameOption(help = 'manifest, directory of manifests, or stdin; may be repeated'): Option {

@@ -168,6 +168,12 @@ test('delete names the volumes that become stale, and no other', async () => {
   ];
   for (const [id, ...input] of volumes) await shell.output('mount', ...input, '--id', id, shell.target(id));
 
+  const users = 'volumes "both", "named", "projected", "required"';
+  expect(await shell.run('delete', 'secret', 'used', '--dry-run=client')).toEqual({
+    code: 0,
+    stdout: 'secret "used" deleted (dry run)\n',
+    stderr: `warning: secret "used" is in use: without it, stale until it exists again, with its last contents: ${users}\n`,
+  });
   const { code, stdout, stderr } = await shell.run('delete', 'secret', 'used');
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'secret "used" deleted\n' });
   const listed = async (): Promise<{ volumeId: string; state: string; objects: { resourceVersion: string }[] }[]> =>
@@ -175,7 +181,7 @@ test('delete names the volumes that become stale, and no other', async () => {
   const stale = async () => (await listed()).flatMap(({ volumeId, state }) => (state === 'STALE' ? [volumeId] : []));
   await expect.poll(stale, { timeout: 20_000 }).toEqual(['both', 'named', 'projected', 'required']);
   expect(stderr).toBe(
-    'warning: secret "used" was in use: stale until it exists again, with its last contents: volumes "both", "named", "projected", "required"\n',
+    `warning: secret "used" was in use: stale until it exists again, with its last contents: ${users}\n`,
   );
   const [row, reason] = [/^required +default +stale \(\d+s\) .*(Secret default\/used does not exist)/m, 1];
   expect(row.exec(await shell.output('volumes'))?.[reason]).toBeDefined();

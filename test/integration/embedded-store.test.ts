@@ -180,6 +180,26 @@ describe('rekey', () => {
   });
 });
 
+test('backup, rekey and restore tell how far they are', async () => {
+  using place = new Place();
+  await place.apply('one');
+  const told: string[] = [];
+  const progress = {
+    begin: (what: string, total?: number) => void told.push(total === undefined ? what : `${what} ${total}`),
+    step: () => void told.push('.'),
+  };
+  const keyFiles = [place.at('new-key'), ...place.location.keyFiles];
+  await backUp(place.location, place.at('backup'), progress);
+  await restore(place.location, place.at('backup'), Date.now(), progress);
+  await rekey({ ...place.location, keyFiles }, progress);
+  // A database has a record beside those of its objects.
+  expect(told).toEqual([
+    ...['reading records', '.', '.', 'writing objects 1', '.'],
+    ...['reading objects', '.', 'writing 1 objects'],
+    ...['reading records', '.', '.', 'encrypting 1 objects'],
+  ]);
+});
+
 describe('backup and restore', () => {
   test('a lost database comes back; revisions go on, and what was there is kept aside', async () => {
     using place = new Place();

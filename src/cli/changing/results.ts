@@ -1,33 +1,10 @@
-import { InvalidArgumentError, type Option } from 'commander';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import type { ObjectDraft, StoredObject } from '../../objects/object.ts';
-import { listFaults, wrongUsage } from '../exit.ts';
 import { nameOfKind } from '../kinds.ts';
-import { isManifestFormat, type ManifestFormat, showManifest } from '../objects/manifest-text.ts';
-import { DRY_RUN_REMARKS, type DryRun, outputOption } from '../options.ts';
-import { parseJsonPath } from '../output/parse-json-path.ts';
+import { isManifestFormat, showManifest } from '../objects/manifest-text.ts';
+import type { ResultFormat } from '../objects/object-format.ts';
+import { DRY_RUN_REMARKS, type DryRun } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
-
-export type ResultFormat = 'name' | ManifestFormat;
-
-const WORDS = ['name', 'yaml', 'json'] as const;
-const TEMPLATE = 'jsonpath=';
-
-/** For commands that change objects: they print what these are afterwards. */
-export function resultOption(): Option {
-  return outputOption(...WORDS, `${TEMPLATE}TEMPLATE`).argParser(parseFormat);
-}
-
-function parseFormat(text: string): ResultFormat {
-  const word = WORDS.find((known) => known === text);
-  if (word !== undefined) return word;
-  if (!text.startsWith(TEMPLATE)) {
-    throw new InvalidArgumentError(`Allowed choices are ${WORDS.join(', ')}, ${TEMPLATE}TEMPLATE.`);
-  }
-  const template = parseJsonPath(text.slice(TEMPLATE.length), '-o jsonpath');
-  if (!template.ok) throw wrongUsage(listFaults(template.faults));
-  return template.value;
-}
 
 export type ResultOptions = { readonly output?: ResultFormat; readonly dryRun: DryRun };
 

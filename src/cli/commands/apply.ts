@@ -5,12 +5,20 @@ import { refOf } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import { callsInOrder, dependsOn } from '../calls-in-order.ts';
 import { applyObject, namingObject } from '../changing/apply-object.ts';
-import { type ResultOptions, Results, resultOption } from '../changing/results.ts';
+import { type ResultOptions, Results } from '../changing/results.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { nameOfKind, selectorOf } from '../kinds.ts';
+import { resultOption } from '../objects/object-format.ts';
 import { addManifestOptions, type ManifestOptions, readSelectedObjects } from '../objects/read-objects.ts';
-import { CURRENT, DRY_RUN_REMARKS, dryRunOption, namespaceOption, selectorOption } from '../options.ts';
+import {
+  addWithoutEffect,
+  CURRENT,
+  DRY_RUN_REMARKS,
+  dryRunOption,
+  namespaceOption,
+  selectorOption,
+} from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions &
@@ -25,6 +33,8 @@ export function applyCommand(command: Command, cli: Cli): void {
     'lantern apply -f manifests/ --prune -l app=shop',
     'generate-secret | lantern apply -f -',
   ]);
+  // The daemon always merges and validates, and there is only one record of what was applied.
+  addWithoutEffect(command, '--server-side', '--force-conflicts', '--validate [MODE]', '--field-manager <NAME>');
   addManifestOptions(command)
     .addOption(
       dryRunOption(

@@ -15,10 +15,11 @@ import {
   readValues,
   type ValueOptions,
 } from '../changing/create-object.ts';
-import { type ResultOptions, resultOption } from '../changing/results.ts';
+import type { ResultOptions } from '../changing/results.ts';
 import { type Cli, defineCommand, IF_NONE_IS_NAMED, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { readBytes } from '../input-files.ts';
+import { resultOption } from '../objects/object-format.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
 import {
   CURRENT,

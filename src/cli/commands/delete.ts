@@ -5,7 +5,7 @@ import { type Cli, withExamples } from '../command.ts';
 import { PARTLY_FAILED } from '../exit.ts';
 import { listKinds, nameOfKind } from '../kinds.ts';
 import { addChoiceOptions, type ChoiceOptions, chooseObjects } from '../objects/chosen-objects.ts';
-import { DRY_RUN_REMARKS, type DryRun, dryRunOption, outputOption, withoutEffect } from '../options.ts';
+import { addWithoutEffect, DRY_RUN_REMARKS, type DryRun, dryRunOption, outputOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ChoiceOptions & {
@@ -26,9 +26,11 @@ export function deleteCommand(command: Command, cli: Cli): void {
   addChoiceOptions(command, 'delete')
     .option('--ignore-not-found', 'treat an object that does not exist as deleted', false)
     .addOption(dryRunOption('look for the objects without deleting them; both modes ask the daemon'))
-    .addOption(outputOption('name'));
-  for (const option of ofGracefulDeletion()) command.addOption(option);
-  command.addHelpText('after', `\n${NOTHING_TO_WAIT_FOR}`);
+    .addOption(outputOption('name'))
+    .addOption(new Option('--wait [BOOL]').choices(['true', 'false']).preset('true').hideHelp())
+    .addOption(new Option('--cascade [MODE]').choices(CASCADES).hideHelp())
+    .addHelpText('after', `\n${NOTHING_TO_WAIT_FOR}`);
+  addWithoutEffect(command, '--force', '--now', '--grace-period <SECONDS>', '--timeout <DURATION>');
   command.action(async (words: readonly string[], options: Options) => {
     const { isListed, refs } = await chooseObjects(cli, words, options, 'delete');
     const isDryRun = options.dryRun !== 'none';
@@ -44,19 +46,13 @@ export function deleteCommand(command: Command, cli: Cli): void {
   });
 }
 
+const CASCADES = ['background', 'orphan', 'foreground', 'true', 'false'];
+
+/** A deletion is done when it is answered, and nothing belongs to an object of these kinds. */
 const NOTHING_TO_WAIT_FOR = [
   "Nothing has to be waited for or ended before: kubectl's --wait, --force, --now,",
   '--grace-period, --cascade and --timeout are accepted and change nothing.',
 ].join('\n');
-
-/** A deletion is done when it is answered, and nothing depends on an object of these kinds. */
-function ofGracefulDeletion(): Option[] {
-  return [
-    new Option('--wait [BOOL]').choices(['true', 'false']).preset('true').hideHelp(),
-    new Option('--cascade [MODE]').choices(['background', 'orphan', 'foreground', 'true', 'false']).hideHelp(),
-    ...['--force', '--now', '--grace-period <SECONDS>', '--timeout <DURATION>'].map(withoutEffect),
-  ];
-}
 
 function lineFor({ kind, name }: ObjectRef, { output, dryRun }: Options): string {
   const { singular } = nameOfKind(kind);

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { changeMetadata, type MetadataOptions } from '../changing/change-metadata.ts';
-import { resultOption } from '../changing/results.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { listKinds } from '../kinds.ts';
 import { addChoiceOptions } from '../objects/chosen-objects.ts';
+import { resultOption } from '../objects/object-format.ts';
 import { dryRunOption } from '../options.ts';
 
 export function labelCommand(command: Command, cli: Cli): void {

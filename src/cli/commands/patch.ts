@@ -8,12 +8,13 @@ import {
   parseObjectPatch,
   patchedObject,
 } from '../changing/patch-object.ts';
-import { type ResultOptions, Results, resultOption } from '../changing/results.ts';
+import { type ResultOptions, Results } from '../changing/results.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { inFile, readText } from '../input-files.ts';
 import { listKinds } from '../kinds.ts';
 import { chooseObjects } from '../objects/chosen-objects.ts';
+import { resultOption } from '../objects/object-format.ts';
 import { addManifestOptions, type ManifestOptions } from '../objects/read-objects.ts';
 import { dryRunOption, namespaceOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';

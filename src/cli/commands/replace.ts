@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { type ResultOptions, resultOption } from '../changing/results.ts';
+import type { ResultOptions } from '../changing/results.ts';
 import { replaceFromManifests } from '../changing/store-manifests.ts';
 import { type Cli, withExamples } from '../command.ts';
+import { resultOption } from '../objects/object-format.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
 import { CURRENT, dryRunOption, namespaceOption } from '../options.ts';
 

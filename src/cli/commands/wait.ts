@@ -11,6 +11,7 @@ import { isMet, parseWaitCondition, type WaitCondition } from '../objects/wait-c
 import { type WaitSubject, waitForObject, waitForVolume } from '../objects/wait-subjects.ts';
 import { durationArgument, type NamespaceOptions, namespaceOption, selectorOption } from '../options.ts';
 import { printable } from '../output/text.ts';
+import { ShownProgress } from '../shown-progress.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = NamespaceOptions & {
@@ -51,11 +52,14 @@ export function waitCommand(command: Command, cli: Cli): void {
       const find = finderFor(cli, words, options);
       const allWell = await withDaemon(cli, command, async (daemon) => {
         const subjects = await find(daemon);
+        using progress = new ShownProgress(cli);
+        progress.begin('waiting', subjects.length);
         const waits = subjects.map((subject) => waitFor(cli, daemon, subject, options));
         // Each is awaited in its turn.
         for (const wait of waits) wait.catch(() => {});
         return await forEach(cli.terminal, [...subjects.entries()], async ([index, { name }]) => {
           await waits[index];
+          progress.step();
           cli.terminal.print(printable(`${name} condition met`));
         });
       });

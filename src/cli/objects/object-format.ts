@@ -8,6 +8,9 @@ import { type CustomColumns, parseColumnsFile, parseCustomColumns } from '../out
 import { parseJsonPath } from '../output/parse-json-path.ts';
 import type { ManifestFormat } from './manifest-text.ts';
 
+/** Of commands that change objects, and print these afterwards. */
+export type ResultFormat = ManifestFormat | 'name';
+
 /** Undefined: a table. */
 export type ObjectFormat = ManifestFormat | CustomColumns | 'name' | 'wide' | undefined;
 
@@ -21,28 +24,40 @@ type TemplateFormat = {
   readonly parse: (text: string, field: string) => Parsed<Exclude<ObjectFormat, undefined>>;
 };
 
-const WORDS = ['yaml', 'json', 'name', 'wide'] as const;
-
 /** By the word before the equals sign. */
-const TEMPLATES: Readonly<Record<string, TemplateFormat>> = {
+type Templates = Readonly<Record<string, TemplateFormat>>;
+
+const PATHS: Templates = {
   jsonpath: { placeholder: 'TEMPLATE', example: "'{.metadata.name}'", parse: parseJsonPath },
   'jsonpath-file': { placeholder: 'FILE', example: 'template.txt', parse: inFile(parseJsonPath) },
+};
+
+const COLUMNS: Templates = {
   'custom-columns': { placeholder: 'COLUMNS', example: 'NAME:.metadata.name', parse: parseCustomColumns },
   'custom-columns-file': { placeholder: 'FILE', example: 'columns.txt', parse: inFile(parseColumnsFile) },
 };
 
 export function objectOutputOption(): Option {
-  const templates = Object.entries(TEMPLATES).map(([word, { placeholder }]) => `${word}=${placeholder}`);
-  return outputOption(...WORDS, ...templates).argParser((text) => parseFormat(text, templates));
+  return formatOption(['yaml', 'json', 'name', 'wide'], { ...PATHS, ...COLUMNS });
 }
 
-function parseFormat(text: string, templates: readonly string[]): ObjectFormat {
-  const word = WORDS.find((known) => known === text);
-  if (word !== undefined) return word;
+/** Parses to a `ResultFormat`. */
+export function resultOption(): Option {
+  return formatOption(['yaml', 'json', 'name'], PATHS);
+}
+
+function formatOption(words: readonly ('yaml' | 'json' | 'name' | 'wide')[], templates: Templates): Option {
+  const choices = [...words, ...Object.entries(templates).map(([word, { placeholder }]) => `${word}=${placeholder}`)];
+  return outputOption(...choices).argParser((text) => {
+    return words.find((known) => known === text) ?? parseTemplate(text, templates, choices);
+  });
+}
+
+function parseTemplate(text: string, templates: Templates, choices: readonly string[]): ObjectFormat {
   const [, name = text, argument = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
-  const template = Object.hasOwn(TEMPLATES, name) ? TEMPLATES[name] : undefined;
+  const template = Object.hasOwn(templates, name) ? templates[name] : undefined;
   if (template === undefined) {
-    throw new InvalidArgumentError(`Allowed choices are ${[...WORDS, ...templates].join(', ')}.`);
+    throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`);
   }
   if (argument === '') {
     throw wrongUsage(`-o ${name} needs a value: -o ${name}=${template.example}`);

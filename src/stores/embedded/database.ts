@@ -67,7 +67,7 @@ export class EmbeddedDatabase implements AsyncDisposable {
     if (isFirstStart && firstKeyFile !== undefined) await createKeyFile(firstKeyFile);
     const keys = await readKeyRing(keyFiles);
     const level = await openLevel(paths.database, isFirstStart, what);
-    progress.begin('reading objects');
+    progress.begin('reading records');
     try {
       const contents = await readRecords(counted(recordsOf(level, what), progress), keys, what);
       await requireCurrent(contents, await readHeadFile(paths.head), keys, what);

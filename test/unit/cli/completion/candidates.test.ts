@@ -57,7 +57,7 @@ test.each<[string, string[]]>([
   ['create -f ', ['<files>']],
   ['create -k ', ['<directories>']],
   ['apply --dry-run=', ['--dry-run=none', '--dry-run=client', '--dry-run=server']],
-  ['apply -o ', ['name', 'yaml', 'json', 'jsonpath=']],
+  ['apply -o ', ['yaml', 'json', 'name', 'jsonpath=', 'jsonpath-file=']],
   ['delete secret --cascade ', ['background', 'orphan', 'foreground', 'true', 'false']],
   ['label cm ', ['ConfigMap@default']],
   ['label -n x secret/', ['secret/Secret@x']],
