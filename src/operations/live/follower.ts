@@ -32,7 +32,7 @@ const QUIET_LOOKS = 60;
  */
 export class Follower {
   readonly #parts: FollowerParts;
-  readonly #changed = new Set<string>();
+  #changed = new Set<string>();
   /** A volume without a record gets another name when it is mounted again, and nobody reports the end of this one. */
   readonly #unnamed = new Set<string>();
   #eventRevision = 0;
@@ -50,7 +50,7 @@ export class Follower {
   async *follow(signal: AbortSignal): AsyncGenerator<string, void> {
     const { shown, clock } = this.#parts;
     yield message('start', shown.start());
-    yield* this.#news(true);
+    yield* this.#rest(true);
     yield* this.#everyVolume();
     yield message('listed', null);
     let quiet = 0;
@@ -82,8 +82,18 @@ export class Follower {
     }
   }
 
+  /**
+   * Called from a timer: whoever reported one of these changes has finished by then. Changes that are reported while
+   * the client takes these are for the next look.
+   */
   *#news(withSummary: boolean): Generator<string, void> {
-    yield* this.#changes();
+    const changed = this.#changed;
+    this.#changed = new Set();
+    yield* this.#volumes(changed);
+    yield* this.#rest(withSummary);
+  }
+
+  *#rest(withSummary: boolean): Generator<string, void> {
     const events = this.#newEvents();
     if (events.length > 0) yield message('events', events);
     if (!withSummary) return;
@@ -92,15 +102,15 @@ export class Follower {
     this.#summary = summary;
   }
 
-  *#changes(): Generator<string, void> {
+  *#volumes(changed: Set<string>): Generator<string, void> {
     const { projector } = this.#parts.shown;
-    for (const id of this.#unnamed) if (projector.get(id) === undefined) this.#changed.add(id);
-    while (this.#changed.size > 0) {
+    for (const id of this.#unnamed) if (projector.get(id) === undefined) changed.add(id);
+    while (changed.size > 0) {
       const rows: VolumeRow[] = [];
       const gone: string[] = [];
-      for (const id of this.#changed) {
+      for (const id of changed) {
         if (rows.length + gone.length === PIECE) break;
-        this.#changed.delete(id);
+        changed.delete(id);
         const status = projector.get(id);
         if (status !== undefined) rows.push(this.#rowOf(status));
         else gone.push(id);

@@ -14,6 +14,8 @@ export class PageScene implements AsyncDisposable {
   readonly page: LivePage;
   readonly #volumes = new Map<string, VolumeStatus>();
   readonly #events: EventLog;
+  /** Called when the page reads a volume. */
+  onGet: (() => void) | undefined;
   /** Milliseconds since 1970 UTC: events happen then. Undefined: now. */
   time: number | undefined;
   /** Of the store; undefined without a server. */
@@ -24,7 +26,10 @@ export class PageScene implements AsyncDisposable {
     this.#events = new EventLog({ clock: { ...systemClock, now: () => this.time ?? Date.now() }, listener: page.hear });
     page.show({
       projector: {
-        get: (id) => this.#volumes.get(id),
+        get: (id) => {
+          this.onGet?.();
+          return this.#volumes.get(id);
+        },
         listAfter: (id) => [...this.#volumes.values()].filter(({ volumeId }) => volumeId > id),
       },
       events: this.#events,

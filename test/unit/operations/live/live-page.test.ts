@@ -191,6 +191,21 @@ describe('the stream', () => {
     expect(await stream.next('volumes')).toMatchObject([{ id: 'named' }]);
   });
 
+  test('does not tell that a volume is gone which is about to be mounted', async () => {
+    scene.put('first');
+    using stream = await client.follow(await newSession());
+    await stream.until('listed');
+    scene.onGet = () => {
+      scene.onGet = undefined;
+      scene.happen('late', { type: 'mounted', target: '/srv/late' });
+      queueMicrotask(() => scene.put('late'));
+    };
+    scene.swap('first');
+    const messages = [...(await stream.until('volumes')), ...(await stream.until('volumes'))];
+    expect(messages.filter(({ name }) => name === 'gone')).toEqual([]);
+    expect(messages.at(-1)?.data).toMatchObject([{ id: 'late' }]);
+  });
+
   test('is for half of the connections, and tells the others why', async () => {
     const session = await newSession();
     const streams: Disposable[] = [];
