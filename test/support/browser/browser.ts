@@ -2,6 +2,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { CHROMIUM } from '../../../scripts/prerequisites.mjs';
 
 export const DESKTOP = { width: 1280, height: 800 };
+export const TABLET = { width: 900, height: 700 };
 export const PHONE = { width: 390, height: 844 };
 
 /** Headless. Its sandbox needs what root and containers lack, and it sees nothing but this checkout's page. */

@@ -168,18 +168,23 @@ export function furnish(scene: PageScene): void {
           ...(part === 'tls' ? [publicationAt(`/srv/${name}/tls`)] : []),
         ],
       });
+      scene.time = mountedAt;
+      scene.happen(id, { type: 'mounted', target: `/srv/${id}` });
       const count = (index * 5 + part.length) % 7;
       for (let nth = 1; nth <= count; nth += 1)
         swaps.push([id, now - nth * (4 + ((index * 3) % 5)) * MINUTE + index * 9_000]);
     }
   }
+  const damagedAt = now - 34 * MINUTE;
   for (const [id, time] of swaps.sort(([, one], [, other]) => one - other)) {
+    if (id === 'reports-settings' && time > damagedAt) continue;
     scene.time = time;
     scene.swap(id);
   }
-  scene.time = now - 34 * MINUTE;
+  scene.time = damagedAt;
   const damage = 'its record cannot be read (unexpected end of JSON input); mount it again to have it updated';
-  scene.put('reports-settings', { state: 'degraded', lastError: damage, problemSince: scene.time });
+  scene.put('reports-settings', { state: 'degraded', lastError: damage, problemSince: damagedAt });
+  scene.happen('reports-settings', { type: 'warning', reason: 'VolumeDamaged', message: damage });
   scene.time = now - 11 * MINUTE;
   scene.fail(
     'payments-credentials',
