@@ -82,7 +82,7 @@ async function waitFor(
       if (subject === undefined && condition.kind !== 'create') {
         throw new LanternError('not-found', `wait for ${name}: it does not exist; --for=create waits for it`);
       }
-      if (timeout === 0) break;
+      if (timeout === 0) throw new LanternError('aborted', `condition not met for ${plural}`);
     }
   } catch (error) {
     if (!late.aborted) throw error;

@@ -68,10 +68,10 @@ const WIDE_COLUMNS: readonly Column[] = [
   { heading: 'REVISION', cell: (object) => object.metadata?.resourceVersion ?? '' },
 ];
 
-/** The heading lacks the label's prefix. */
+/** As in kubectl, the heading lacks the label's prefix, and an absent label is a blank. */
 function labelColumn(key: string): Column {
   const heading = key.slice(key.lastIndexOf('/') + 1).toUpperCase();
-  return { heading: printable(heading), cell: ({ metadata }) => metadata?.labels[key] ?? '<none>' };
+  return { heading: printable(heading), cell: ({ metadata }) => metadata?.labels[key] ?? '' };
 }
 
 function labelsOf({ metadata }: WireObject): string {

@@ -4,7 +4,6 @@ import { orThrow } from '../../base/parsed.ts';
 import type { Declared } from '../../objects/declared.ts';
 import { SUFFIX_RULES, type SuffixRule } from '../../objects/kustomize/name-suffix.ts';
 import { parseLabelSelector } from '../../objects/label-selector.ts';
-import { podFieldFaults } from '../../spec/pod/pod-fields.ts';
 import type { Cli } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { inFile, manifestFiles } from '../input-files.ts';
@@ -41,7 +40,7 @@ export function suffixHashOption(): Option {
 /** Prints a notice about each Pod. */
 export async function readObjects(cli: Cli, options: ManifestOptions): Promise<readonly Declared[]> {
   const { objects, pods } = await readFilesOrKustomization(cli, options);
-  checkFields(pods);
+  if (pods.length > 0) await checkFields(pods);
   for (const { name } of pods) {
     cli.terminal.complain(`lantern: pod/${name} skipped: Pods are not stored, only the objects they use`);
   }
@@ -65,7 +64,9 @@ export async function readSelectedObjects(
 const ONLY_PODS = 'no objects beside the Pods; to mount what the Pods use, run "lantern pod mount -f FILE ROOT"';
 
 /** Checks only for misspelt fields. The Pods are not mounted, so no later check finds these. */
-function checkFields(pods: readonly PodDocument[]): void {
+async function checkFields(pods: readonly PodDocument[]): Promise<void> {
+  // Loads the fields of a Pod, which objects do not need.
+  const { podFieldFaults } = await import('../../spec/pod/pod-fields.ts');
   const faults = pods.flatMap(({ place, name, raw }) => {
     return podFieldFaults(raw).map(({ field, message }) => ({
       field: inFile(place, `Pod "${name}": ${field}`),

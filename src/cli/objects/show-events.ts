@@ -4,7 +4,6 @@ import type { Cli } from '../command.ts';
 import { customColumnsPrinter } from '../output/custom-columns.ts';
 import { eventFit, eventHeadings, eventManifest, eventRows } from '../output/events-table.ts';
 import type { JsonPath } from '../output/json-path.ts';
-import { sortedBy } from '../output/sort-by.ts';
 import { formatTable, GrowingTable } from '../output/table.ts';
 import { printable } from '../output/text.ts';
 import { allPages } from '../with-daemon.ts';
@@ -33,7 +32,7 @@ export type EventView = {
 export async function showEvents(cli: Cli, daemon: LanternClient, view: EventView): Promise<void> {
   const { isSelected, sortBy } = view;
   const listed = (await fetchEvents(daemon, view.query, cli.signal)).filter(isSelected);
-  const present = sortBy === undefined ? listed : sortedBy(sortBy, listed, listed.map(eventManifest));
+  const present = sortBy === undefined ? listed : await sorted(listed, sortBy);
   if (!view.watch) return await showAll(cli, view, present);
   const show = printerFor(cli, view);
   if (present.length > 0) await show(present);
@@ -44,6 +43,11 @@ export async function showEvents(cli: Cli, daemon: LanternClient, view: EventVie
   } catch (error) {
     if (!cli.signal.aborted) throw error;
   }
+}
+
+async function sorted(events: readonly WireEvent[], path: JsonPath): Promise<readonly WireEvent[]> {
+  const { sortedBy } = await import('../output/sort-by.ts');
+  return sortedBy(path, events, events.map(eventManifest));
 }
 
 /** Fetches each event once, the latest last. */

@@ -3,7 +3,6 @@ import type { Cli } from '../command.ts';
 import type { KindName } from '../kinds.ts';
 import { customColumnsPrinter } from '../output/custom-columns.ts';
 import type { JsonPath } from '../output/json-path.ts';
-import { sortedBy } from '../output/sort-by.ts';
 import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from './manifest-text.ts';
 import { isCustomColumns, type ObjectFormat } from './object-format.ts';
 import { objectTable } from './object-table.ts';
@@ -57,6 +56,7 @@ export async function showObjects(cli: Cli, unsorted: Found, view: ObjectsView):
 
 async function sorted(found: Found, { sortBy, withData }: ObjectsView): Promise<Found> {
   if (sortBy === undefined) return found;
+  const { sortedBy } = await import('../output/sort-by.ts');
   const entries = [...found].map(async ([kind, objects]): Promise<[KindName, readonly WireObject[]]> => {
     return [kind, sortedBy(sortBy, objects, await toManifests(objects, withData))];
   });
