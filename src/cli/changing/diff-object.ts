@@ -1,6 +1,8 @@
+import { LanternError } from '../../base/errors.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import { describeRef, isSameMap, type ObjectDraft, refOf, type StoredObject } from '../../objects/object.ts';
 import { printYaml } from '../output/print-yaml.ts';
+import { formatTable } from '../output/table.ts';
 import { printable, type Style } from '../output/text.ts';
 
 type Compared = ObjectDraft | StoredObject;
@@ -11,24 +13,25 @@ type Part = { readonly value: string | Uint8Array; readonly hasSize: boolean };
 /** Undefined if nothing would change. Names the parts that differ, with the sizes of contents, and no values. */
 export function keyDifferences(before: Compared | undefined, after: Compared, style: Style): string | undefined {
   const [old, next] = [before === undefined ? new Map<string, Part>() : partsOf(before), partsOf(after)];
-  const lines = [...new Set([...old.keys(), ...next.keys()])].sort().flatMap((name) => {
+  const rows = [...new Set([...old.keys(), ...next.keys()])].sort().flatMap((name) => {
     const [was, is] = [old.get(name), next.get(name)];
-    const label = printable(name);
-    if (was === undefined) return is === undefined ? [] : [style.good(`  + ${label}${sizeOf(is)}`)];
-    if (is === undefined) return [style.bad(`  - ${label}${sizeOf(was)}`)];
+    const row = (paint: (text: string) => string, mark: string, size: string) => [
+      [`  ${mark} ${printable(name)}`, size].map(paint),
+    ];
+    if (was === undefined) return is === undefined ? [] : row(style.good, '+', sizeOf(is));
+    if (is === undefined) return row(style.bad, '-', sizeOf(was));
     if (isSameMap(new Map([['', was.value]]), new Map([['', is.value]]))) return [];
-    return [style.caution(`  ~ ${label}${sizeOf(was, is)}`)];
+    return row(style.caution, '~', sizeOf(was, is));
   });
-  if (before !== undefined && lines.length === 0) return undefined;
-  return [`${describeRef(refOf(after))} would be ${before === undefined ? 'created' : 'configured'}`, ...lines].join(
-    '\n',
-  );
+  if (before !== undefined && rows.length === 0) return undefined;
+  const heading = `${describeRef(refOf(after))} would be ${before === undefined ? 'created' : 'configured'}`;
+  return rows.length === 0 ? heading : `${heading}\n${formatTable(undefined, rows)}`;
 }
 
 function sizeOf(first: Part, second = first): string {
   if (!first.hasSize) return '';
   const [a, b] = [first, second].map(({ value }) => Buffer.byteLength(value));
-  return first === second ? `  ${a} bytes` : `  ${a} -> ${b} bytes`;
+  return first === second ? `${a} bytes` : `${a} -> ${b} bytes`;
 }
 
 function partsOf(object: Compared): Map<string, Part> {
@@ -46,14 +49,38 @@ function partsOf(object: Compared): Map<string, Part> {
   return parts;
 }
 
-/** A unified diff of the manifests, values included, as `kubectl diff` prints it. Undefined if nothing would change. */
-export async function valueDifferences(before: Compared | undefined, after: Compared): Promise<string | undefined> {
+/** Two long texts without a common line would take minutes. */
+const LONGEST_MS = 2_000;
+
+/**
+ * A unified diff of the manifests, values included, as `kubectl diff` prints it. Undefined if nothing would change.
+ * `resource-exhausted` if the texts differ too much.
+ */
+export async function valueDifferences(
+  before: Compared | undefined,
+  after: Compared,
+  style: Style,
+): Promise<string | undefined> {
   const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import('diff');
   const [old, next] = [before === undefined ? '' : textOf(before), textOf(after)];
   if (old === next) return undefined;
   const name = describeRef(refOf(after));
-  const options = { context: 3, headerOptions: FILE_HEADERS_ONLY };
-  return createTwoFilesPatch(`stored ${name}`, `applied ${name}`, old, next, undefined, undefined, options).trimEnd();
+  const options = { context: 3, headerOptions: FILE_HEADERS_ONLY, timeout: LONGEST_MS };
+  const diff = createTwoFilesPatch(`stored ${name}`, `applied ${name}`, old, next, undefined, undefined, options);
+  if (diff === undefined) {
+    throw new LanternError('resource-exhausted', `compare ${name}: it differs too much; leave out --show-values`);
+  }
+  return diff
+    .trimEnd()
+    .split('\n')
+    .map((line) => painted(line, style))
+    .join('\n');
+}
+
+function painted(line: string, style: Style): string {
+  if (line.startsWith('@@')) return style.faint(line);
+  if (line.startsWith('+')) return style.good(line);
+  return line.startsWith('-') ? style.bad(line) : line;
 }
 
 /** Without what the store adds. */

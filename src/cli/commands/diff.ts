@@ -52,7 +52,8 @@ async function compareAll(
     call: async (declared) => {
       const before = await readObject(daemon, refOf(declared.draft), cli.signal);
       const { object: after } = await applyObject(cli, daemon, declared, { dryRun: true, withData: true });
-      return showValues ? await valueDifferences(before, after) : keyDifferences(before, after, cli.terminal.style);
+      const { style } = cli.terminal;
+      return showValues ? await valueDifferences(before, after, style) : keyDifferences(before, after, style);
     },
     tell: (differences) => {
       if (differences === undefined) return;

@@ -31,7 +31,7 @@ export function patchCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     `lantern patch configmap settings -p '{"data": {"colour": "blue", "old": null}}'`,
     `lantern patch secret mysecret --type=json -p '[{"op": "remove", "path": "/data/old"}]'`,
-    `read -rs PW && printf 'stringData: {password: "%s"}' "$PW" | lantern patch secret mysecret --patch-file=-`,
+    'lantern patch secret mysecret --patch-file=new-password.yaml',
   ]).argument('[KIND NAME|KIND/NAME...]', listKinds());
   addManifestOptions(command)
     .option('-p, --patch <PATCH>', 'the patch, as JSON or YAML')
