@@ -478,8 +478,9 @@ export class Volume implements Refreshable, Disposable {
   ): Promise<void> {
     const before = this.#publications.get(target);
     try {
-      await hosted.publish(target, subPath, mountFlags, (shown) => {
-        this.#publications.set(target, { target, subPath, ...shown, accessMode, readonly, mountFlags });
+      await hosted.publish(target, subPath, mountFlags, ({ pinnedGeneration, mountId }) => {
+        const shown = { target, subPath, pinnedGeneration, mountId, accessMode, readonly, mountFlags };
+        this.#publications.set(target, shown);
         this.#save();
       });
     } catch (error) {
@@ -502,11 +503,21 @@ export class Volume implements Refreshable, Disposable {
   #save(): void {
     if (this.#wanted === undefined) return;
     this.#isSaved = false;
-    const { inputs, ...rest } = this.#wanted;
+    const { volumeId, namespace, definition, mountGroup, pod, podVolume, inputs } = this.#wanted;
     const isEmpty = inputs.data.size === 0 && inputs.tokens.size === 0 && this.#tokens.size === 0;
     this.#hosted?.saveInputs(isEmpty ? undefined : { ...inputs, issued: this.#tokens });
-    const publications = [...this.#publications.values()];
-    this.#hosted?.saveRecord({ ...rest, mountedAt: this.#mountedAt, publications, ...this.#provenance });
+    this.#hosted?.saveRecord({
+      volumeId,
+      namespace,
+      definition,
+      mountGroup,
+      pod,
+      podVolume,
+      mountedAt: this.#mountedAt,
+      publications: [...this.#publications.values()],
+      storeId: this.#provenance.storeId,
+      objects: this.#provenance.objects,
+    });
     this.#isSaved = true;
   }
 

@@ -83,14 +83,22 @@ export type AccessMode = (typeof ACCESS_MODES)[number];
 
 /** Equal records give equal texts. */
 export function serializeRecord(record: VolumeRecord): string {
-  const { definition, pod, objects } = record;
+  const { volumeId, namespace, definition, mountGroup, pod, podVolume } = record;
+  const { mountedAt, publications, storeId, objects } = record;
+  // Each field by its name: a spread takes several times as long as all else here.
   return JSON.stringify({
     version: FORMAT_VERSION,
-    ...record,
+    volumeId,
+    namespace,
     definition: definitionToJson(definition),
+    mountGroup,
     pod: pod && podFactsToJson(pod),
+    podVolume,
+    mountedAt,
+    publications,
+    storeId,
     objects: Object.fromEntries(objects),
-  });
+  } satisfies Record<keyof VolumeRecord | 'version', unknown>);
 }
 
 /** The inverse of `serializeRecord`. The text is not trusted; all faults are returned at once. */

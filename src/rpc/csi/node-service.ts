@@ -43,7 +43,7 @@ export function nodeService({ projector, nodeId, canChangeOwners, host }: NodeOp
       // Everything that `readPublish` depends on, except for what this process never changes.
       const key = projector.isMounted(request.volumeId) ? requestKey('NodePublishVolume', request) : undefined;
       if (key !== undefined && projector.republish(request.volumeId, key) !== undefined) return {};
-      await projector.publish({ ...readPublish(request, host), requestKey: key }, signal);
+      await projector.publish(readPublish(request, host, key), signal);
       return {};
     },
 
@@ -86,7 +86,11 @@ const CONTEXT = 'volume_context';
 const CONTEXT_KEYS = [...DEFINITION_KEYS, 'subPath', 'namespace'];
 
 /** Throws `invalid-argument` with all faults. None contains a value of `secrets`, or a token wherever it is. */
-export function readPublish(request: WirePublishRequest, host: NodeOptions['host']): PublishRequest {
+export function readPublish(
+  request: WirePublishRequest,
+  host: NodeOptions['host'],
+  requestKey?: string,
+): PublishRequest {
   const reading = new Reading();
   const volumeId = reading.take(parseVolumeId(request.volumeId));
   const target = reading.take(parseTarget(request.targetPath));
@@ -111,8 +115,11 @@ export function readPublish(request: WirePublishRequest, host: NodeOptions['host
   if (!volumeId || !target || !capability || !tokens || !definition || !namespace || !reading.isGood) {
     throw reading.error();
   }
+  // Each field by its name: two spreads would take as long as all else here.
   return {
-    ...capability,
+    accessMode: capability.accessMode,
+    mountFlags: capability.mountFlags,
+    mountGroup: capability.mountGroup,
     volumeId,
     target,
     namespace,
@@ -123,6 +130,7 @@ export function readPublish(request: WirePublishRequest, host: NodeOptions['host
     readonly: request.readonly,
     podVolume: undefined,
     waitForObjects: false,
+    requestKey,
   };
 }
 
