@@ -169,13 +169,14 @@ test('a signal ends the wait for a daemon too', async () => {
   expect(await endOf(child, 'SIGINT')).toBe(0);
 });
 
-test('a watch through a template, and one without headings', async () => {
+test('a watch through a template, one of columns, and one without headings', async () => {
   await using shell = new CommandLine();
   await shell.serve();
   await shell.output('create', 'configmap', 'before', '--from-literal=colour=blue');
   const views = [
     ['-o', 'jsonpath={.metadata.name}={.data.colour}{"\\n"}'],
     ['--no-headers', '--show-labels'],
+    ['--no-headers', '-o', 'custom-columns=NAME:.metadata.name,COLOUR:.data.colour'],
   ];
   const watches = views.map((view) => {
     const child = shell.start('get', 'cm', '--watch', ...view);
@@ -183,9 +184,13 @@ test('a watch through a template, and one without headings', async () => {
     return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
   });
   const next = () => Promise.all(watches.map(async ({ lines }) => (await lines.next()).value));
-  expect(await next()).toEqual(['before=blue', expect.stringMatching(/^before {3}1 {3}\d+s {3}<none>$/)]);
+  expect(await next()).toEqual([
+    'before=blue',
+    expect.stringMatching(/^before {3}1 {3}\d+s {3}<none>$/),
+    'before   blue',
+  ]);
   await shell.output('create', 'configmap', 'later', '--from-literal=colour=red');
-  expect(await next()).toEqual(['later=red', expect.stringMatching(/^later {4}1 {3}\d+s {3}<none>$/)]);
+  expect(await next()).toEqual(['later=red', expect.stringMatching(/^later {4}1 {3}\d+s {3}<none>$/), 'later    red']);
   const events = await shell.output('get', 'events', '--no-headers', '-o', 'jsonpath={.kind}');
   expect(events).toBe('List');
   for (const { child } of watches) expect(await endOf(child, 'SIGINT')).toBe(0);

@@ -37,7 +37,8 @@ export function parseJsonPath(template: string, field: string): Parsed<JsonPathT
 
 /** Parses one path, with or without braces and the first dot, as kubectl does for `--sort-by` and custom columns. */
 export function parseRelaxedPath(text: string, field: string): Parsed<JsonPath> {
-  const template = parseJsonPath(`{.${text.replace(/^\{(.*)\}$/s, '$1').replace(/^\.(?!\.)/, '')}}`, field);
+  const path = text.replace(/^\{(.*)\}$/s, '$1');
+  const template = parseJsonPath(/^[.[$@]/.test(path) ? `{${path}}` : `{.${path}}`, field);
   if (!template.ok) return template;
   const [part, ...more] = template.value.parts;
   if (part?.kind === 'path' && part.path.steps.length > 0 && more.length === 0) return parsed(part.path);

@@ -44,6 +44,12 @@ test('a flag wins over the environment, that over the file, and that over the de
   expect(settingOf(cli, 'socket', undefined)).toEqual({ value: '/kept.sock', from: 'file' });
 });
 
+test('a variable that is no namespace', () => {
+  using directory = new TempDir();
+  const cli = cliIn(directory, { LANTERN_NAMESPACE: 'No' });
+  expect(lanternErrorOf(() => settingOf(cli, 'namespace', undefined)).message).toMatch(/^LANTERN_NAMESPACE: must be/);
+});
+
 test.each([
   [{ XDG_CONFIG_HOME: '/x', HOME: '/h' }, '/x/lantern/config.json'],
   [{ XDG_CONFIG_HOME: 'x', HOME: '/h' }, '/h/.config/lantern/config.json'],
