@@ -31,6 +31,20 @@ export function bareWrite(directory: string, generation: string, bytes: (name: s
   if (previous !== undefined) removeGeneration(join(directory, previous));
 }
 
+/** What an update of a volume in a pool takes until it is shown: files with their modes, and the swap. */
+export function bareUpdate(directory: string, generation: string, bytes: (name: string) => Uint8Array): void {
+  const path = join(directory, generation);
+  fs.mkdirSync(path, 0o700);
+  for (const name of NAMES) {
+    const descriptor = fs.openSync(join(path, name), 'wx', 0o640);
+    fs.writeSync(descriptor, bytes(name));
+    fs.closeSync(descriptor);
+  }
+  fs.chmodSync(path, 0o755);
+  fs.symlinkSync(generation, join(directory, '..data_tmp'));
+  fs.renameSync(join(directory, '..data_tmp'), join(directory, '..data'));
+}
+
 /** What publishing one volume takes: its directory, a generation, the names that users see, a record, and the mount. */
 export function barePublish(volume: string, target: string, bytes: (name: string) => Uint8Array): void {
   const data = join(volume, 'data');

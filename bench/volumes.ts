@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Stage } from '../demo/stage.ts';
 import { connect, type LanternClient } from '../src/rpc/client.ts';
 import { NAMES } from './bare-calls.ts';
+import { BareWriter } from './bare-writer.ts';
 import { Callers, type Measured } from './callers.ts';
 import {
   type Figure,
@@ -33,6 +34,8 @@ type Cost = { readonly seconds: number; readonly processor: number };
 type Run = {
   readonly count: number;
   readonly costs: Readonly<Record<Phase, Cost>>;
+  /** Of the system calls without which no change can be shown, before and after the change. */
+  readonly bare: readonly Cost[];
   /** MiB. */
   readonly memory: Readonly<Record<'idle' | 'mounted' | 'changed' | 'restarted', number>>;
   readonly empty: Measured | undefined;
@@ -89,11 +92,18 @@ async function runVolumes(count: number): Promise<Run> {
     faults.push(...wrongContents(targets, 'first'));
     const mountedMemory = residentMiB(stage.pid);
 
+    await using bareWriter = new BareWriter();
+    const writeBare = (version: string) =>
+      costOf(bareWriter.pid, () => bareWriter.ask({ directory: stage.at('bare'), volumes: count, version }));
+    await writeBare('first');
+    const bare = [await writeBare('second')];
     await callers.ask({ do: 'probe', socket: stage.csiSocket });
     const changed = await costOf(stage.pid, () => change(client, targets, 'second'));
     const { measured } = await callers.ask({ do: 'stop probe' });
     faults.push(...wrongContents(targets, 'second'));
     const changedMemory = residentMiB(stage.pid);
+    bare.push(await writeBare('third'));
+    rmSync(stage.at('bare'), { recursive: true });
     const idleRound = await idleRoundOf(client);
 
     const before = stage.mounts();
@@ -128,6 +138,7 @@ async function runVolumes(count: number): Promise<Run> {
         'SIGKILL until SERVING': restarted,
         unmounted,
       },
+      bare,
       memory: { idle, mounted: mountedMemory, changed: changedMemory, restarted: restartedMemory },
       empty: measured.empty,
       idleRound,
@@ -146,7 +157,7 @@ async function costOf(pid: number, action: () => Promise<unknown>): Promise<Cost
 }
 
 /** Puts the Secret and resolves when all targets show it. */
-async function change(client: LanternClient, targets: readonly string[], version: string): Promise<void> {
+export async function change(client: LanternClient, targets: readonly string[], version: string): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   const sent = putSecret(client, version);
   for (const target of targets) {
@@ -181,7 +192,7 @@ function leftBy(stage: Stage, targets: readonly string[]): string[] {
   return mounts + directories + pools === 0 ? [] : [`${targets.length} volumes: left are ${JSON.stringify(left)}`];
 }
 
-function figuresOf({ count, costs, memory, empty, idleRound }: Run): Figure[] {
+function figuresOf({ count, costs, bare, memory, empty, idleRound }: Run): Figure[] {
   const perVolume = (seconds: number) => `${((seconds * 1000) / count).toFixed(3)} ms a volume`;
   const rate = (phase: 'mounted' | 'unmounted'): Figure =>
     shown(
@@ -189,6 +200,8 @@ function figuresOf({ count, costs, memory, empty, idleRound }: Run): Figure[] {
       `${(count / costs[phase].seconds).toFixed(0)} a second (${perVolume(costs[phase].processor)})`,
     );
   const { 'all show a change': changed, 'SIGKILL until SERVING': restarted } = costs;
+  const meanOf = (part: keyof Cost) => bare.reduce((sum, cost) => sum + cost[part], 0) / bare.length;
+  const least: Cost = { seconds: meanOf('seconds'), processor: meanOf('processor') };
   // Node itself takes part of the time of a start.
   const most = Math.max(1, (count * 3) / 10_000);
   return [
@@ -199,7 +212,11 @@ function figuresOf({ count, costs, memory, empty, idleRound }: Run): Figure[] {
       changed.seconds,
       's',
       Math.max(0.1, (count * 1.5) / 10_000),
-      ` (${perVolume(changed.processor)})`,
+      ` (${perVolume(changed.processor)}; bare calls: ${least.seconds.toFixed(2)} s)`,
+    ),
+    shown(
+      '   ... / its bare system calls',
+      `${(changed.seconds / least.seconds).toFixed(2)} (processor time ${(changed.processor / least.processor).toFixed(2)}, of ${perVolume(least.processor)})`,
     ),
     figure(
       '   a refresh of all, nothing to do / the change',
