@@ -1,5 +1,5 @@
 import type { Start, Summary } from '../src/operations/live/messages.ts';
-import { type Contact, follow } from './connection.ts';
+import { type Contact, follow, type Reader } from './connection.ts';
 import { Details } from './details.ts';
 import { element, found, setText } from './dom.ts';
 import { Events, eventItem, noEvents } from './events.ts';
@@ -47,29 +47,31 @@ class Page {
   }
 
   run(): void {
-    const soon = <T>(take: (data: T) => void) => {
-      return (data: T) => {
+    const drawn =
+      <T>(take: (data: T) => void) =>
+      (data: T) => {
         take(data);
         this.#drawSoon();
       };
-    };
-    const reader = {
-      start: soon<Start>((start) => {
+    const reader: Reader = {
+      start: drawn((start) => {
         this.#start = start;
         this.#ahead = start.now - Date.now();
         this.#volumes.begin();
       }),
-      volumes: soon<Parameters<Volumes['put']>[0]>((rows) => this.#volumes.put(rows)),
-      gone: soon<readonly string[]>((ids) => this.#volumes.remove(ids)),
-      listed: soon<null>(() => {
+      volumes: drawn((rows) => this.#volumes.put(rows)),
+      gone: drawn((ids) => this.#volumes.remove(ids)),
+      listed: drawn(() => {
         this.#volumes.listed();
         this.#isListed = true;
       }),
-      events: soon<Parameters<Events['put']>[0]>((rows) => this.#events.put(rows)),
-      summary: soon<Summary>((summary) => {
+      events: drawn((rows) => this.#events.put(rows)),
+      summary: drawn((summary) => {
         this.#summary = summary;
       }),
     };
+    // Somebody opens another address in this tab, which loads nothing by itself.
+    addEventListener('hashchange', () => location.reload());
     void follow(reader, (contact) => this.#showContact(contact));
   }
 

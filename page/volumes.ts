@@ -3,7 +3,7 @@ import type { VolumeRow } from '../src/operations/live/messages.ts';
 export type State = VolumeRow['state'];
 export type Sort = 'state' | 'name' | 'updated';
 
-/** `words` is what a search looks at. `flashed`: it was changed after this time (of `performance.now`). */
+/** `words`: what a search looks at. `changedAt`: when it was last seen to change, by `performance.now`; never: -∞. */
 export type Volume = VolumeRow & { readonly words: string; readonly changedAt: number };
 
 export type View = { readonly text: string; readonly state: State | undefined; readonly sort: Sort };

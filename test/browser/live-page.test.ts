@@ -4,6 +4,7 @@ import type { Browser, BrowserContextOptions, Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { hasChromium } from '../../scripts/prerequisites.mjs';
 import { DESKTOP, PHONE, startBrowser, TABLET, Tab } from '../support/browser/browser.ts';
+import { PageClient } from '../support/browser/page-client.ts';
 import { furnish, PageScene, publicationAt } from '../support/browser/page-scene.ts';
 import { freePort } from '../support/host/process.ts';
 import { DaemonHarness } from '../support/projection/daemon-harness.ts';
@@ -189,15 +190,18 @@ describe.runIf(hasChromium())("the live page (needs Debian's chromium)", () => {
       expect(await other.content()).not.toContain('api-keys');
     });
 
-    test('a used address says what to do', async () => {
+    test('a used address says what to do, and another one helps', async () => {
       const address = scene.page.newAddress();
-      for (const text of ['No volume is mounted here yet.', 'this address was used before, or is too old']) {
-        const tab = await Tab.open(browser);
-        tabs.push(tab);
-        await tab.page.goto(address);
-        await tab.page.getByText(text).waitFor();
-        tab.complaints.length = 0;
-      }
+      const client = new PageClient(scene.page.port);
+      await client.exchange(address);
+      const tab = await Tab.open(browser);
+      tabs.push(tab);
+      await tab.page.goto(address);
+      await tab.page.getByText('this address was used before, or is too old').waitFor();
+      await tab.page.goto(scene.page.newAddress());
+      await tab.page.getByText('No volume is mounted here yet.').waitFor();
+      // The browser reports the refusal, too.
+      tab.complaints.length = 0;
     });
 
     test.each([
