@@ -36,6 +36,12 @@ export class ShownProgress implements Progress, Disposable {
     this.#done += 1;
   }
 
+  /** For work whose size is learnt on the way. */
+  reach(done: number, total: number): void {
+    this.#done = done;
+    this.#total = total;
+  }
+
   [Symbol.dispose](): void {
     this.#isOver = true;
     this.#timer?.[Symbol.dispose]();

@@ -39,10 +39,12 @@ export interface Projector {
   /** Events from now on until the signal aborts; `resource-exhausted` if the reader is too slow. */
   events(filter: { volumeId?: string; includeExisting: boolean }, signal: AbortSignal): AsyncIterable<VolumeEvent>;
   /**
-   * Reads the objects of one volume, or of all (undefined), and renders them again. A volume that fails keeps its last
-   * good contents and has an error in its result. Throws `not-found` for an unknown one.
+   * Reads the objects of a volume and renders them again. If that fails, the volume keeps its last good contents, and
+   * its result has an error. Empty if it is unpublished meanwhile. Throws `not-found` for an unknown one.
    */
-  refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]>;
+  refresh(volumeId: string, signal: AbortSignal): Promise<readonly RefreshResult[]>;
+  /** Refreshes the first `limit` volumes whose name is greater. */
+  refreshAfter(volumeId: string, limit: number, signal: AbortSignal): Promise<RefreshedVolumes>;
   /** The tree the volume would have; contents only on request. A notice stands for each token that would be issued. */
   render(request: RenderRequest, signal: AbortSignal): Promise<readonly TreeEntry[]>;
   /** A container's variables; errors as for rendering a volume. */
@@ -53,6 +55,13 @@ export interface Projector {
 
 /** The status is built when it is read. */
 export type Published = { readonly status: VolumeStatus };
+
+/** In order of their names. `last` is the name of the last one; `remaining` counts those after it. */
+export type RefreshedVolumes = {
+  readonly results: readonly RefreshResult[];
+  readonly last: string;
+  readonly remaining: number;
+};
 
 /** `error`: the reason why the volume is `stale`. */
 export type RefreshResult = {

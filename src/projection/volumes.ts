@@ -20,6 +20,7 @@ import type {
   Projector,
   Published,
   PublishRequest,
+  RefreshedVolumes,
   RefreshResult,
   RenderRequest,
   UnpublishRequest,
@@ -151,15 +152,26 @@ export class Volumes implements Projector, AsyncDisposable {
     return volume;
   }
 
-  async refresh(volumeId: string | undefined, signal: AbortSignal): Promise<readonly RefreshResult[]> {
-    const { source, slices } = this.#dependencies;
-    await source.ready(signal);
-    const volumes = volumeId === undefined ? this.#order.all : [this.#find(volumeId, 'refresh')];
+  async refresh(volumeId: string, signal: AbortSignal): Promise<readonly RefreshResult[]> {
+    await this.#dependencies.source.ready(signal);
+    return await this.#refreshEach([this.#find(volumeId, 'refresh')], signal);
+  }
+
+  async refreshAfter(volumeId: string, limit: number, signal: AbortSignal): Promise<RefreshedVolumes> {
+    await this.#dependencies.source.ready(signal);
+    const rest = [...this.#order.after(volumeId)];
+    const volumes = rest.slice(0, limit);
+    const last = volumes.at(-1)?.name ?? volumeId;
+    return { results: await this.#refreshEach(volumes, signal), last, remaining: rest.length - volumes.length };
+  }
+
+  /** Leaves out those that are unpublished meanwhile. */
+  async #refreshEach(volumes: readonly Volume[], signal: AbortSignal): Promise<readonly RefreshResult[]> {
     const results = new Map<Volume, RefreshResult>();
     const waiting = volumes.values();
     const work = async () => {
       for (const volume of waiting) {
-        await slices.next();
+        await this.#dependencies.slices.next();
         const refreshed = await volume.refresh(signal);
         if (refreshed !== undefined) results.set(volume, { volumeId: volume.name, ...refreshed });
       }

@@ -38,11 +38,15 @@ export function firstPage<T>(
     bytes += bytesOf(item);
     const last = page.at(-1);
     if (last !== undefined && (bytes > PAGE_BYTES || page.length === pageSize)) {
-      return { items: page, nextPageToken: Buffer.from(keyOf(last)).toString('base64url') };
+      return { items: page, nextPageToken: pageTokenAfter(keyOf(last)) };
     }
     page.push(item);
   }
   return { items: page, nextPageToken: '' };
+}
+
+export function pageTokenAfter(key: string): string {
+  return Buffer.from(key).toString('base64url');
 }
 
 /** Empty for the first page. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { connect } from '../../src/rpc/client.ts';
 import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 import { CommandLine } from '../support/suite/command-line.ts';
 
@@ -50,6 +51,8 @@ describe('Projector.Refresh', () => {
 
   it.each([
     ['neither', {}, 'invalid-argument', /^volume_id: /],
+    ['a negative page', { all: true, pageSize: -1 }, 'invalid-argument', /^page_size: /],
+    ['a page after nothing', { all: true, pageToken: '?' }, 'invalid-argument', /^page_token: /],
     ['both', { volumeId: 'v', all: true }, 'invalid-argument', /^volume_id: /],
     ['an id that none can have', { volumeId: 'a\nb' }, 'invalid-argument', /^volume_id: /],
     ['an unknown volume', { volumeId: 'nobody' }, 'not-found', /"nobody"/],
@@ -59,7 +62,27 @@ describe('Projector.Refresh', () => {
   });
 
   it('of all where there are none is fine', async () => {
-    expect(await harness.client.projector.refresh({ all: true })).toMatchObject({ results: [] });
+    const none = { results: [], nextPageToken: '', remaining: 0 };
+    expect(await harness.client.projector.refresh({ all: true })).toEqual(none);
+  });
+
+  it('of all comes in pages on request', async () => {
+    const { projector } = harness.client;
+    await harness.applySecret('db', { password: 'one' });
+    const ids = ['a', 'b', 'c'];
+    for (const volumeId of ids)
+      await projector.mount({ volumeId, definition: DB, targetPath: harness.target(volumeId) });
+    const request = { all: true, pageSize: 2 };
+    const first = await projector.refresh(request);
+    // A volume of the first page that is gone moves none of the second.
+    await projector.unmount({ volumeId: 'a' });
+    const second = await projector.refresh({ ...request, pageToken: first.nextPageToken });
+    const pages = [first, second].map(({ results, remaining }) => [results.map(({ volumeId }) => volumeId), remaining]);
+    expect(pages).toEqual([
+      [['a', 'b'], 1],
+      [['c'], 0],
+    ]);
+    expect(second.nextPageToken).toBe('');
   });
 });
 
@@ -115,6 +138,24 @@ describe('lantern refresh', () => {
     expect(named.code).toBe(1);
     expect(named.stderr).toMatch(/^lantern: .*"nobody".*\n$/);
     expect(JSON.parse(named.stdout)).toEqual({ results: [{ volumeId: 'one', changed: false, error: '' }] });
+  });
+
+  it('refreshes more volumes than one call does', async () => {
+    await apply('many', 'old');
+    const volumes = Array.from({ length: 300 }, (_, index) => `many-${String(index).padStart(3, '0')}`);
+    {
+      using client = connect(shell.socket);
+      const definition = { source: { secret: { secretName: 'many' } } };
+      const mount = (volumeId: string) => {
+        return client.projector.mount({ volumeId, definition, targetPath: shell.target(volumeId) });
+      };
+      await Promise.all(volumes.map(mount));
+    }
+    await apply('many', 'new');
+    const { stdout } = await shell.run('refresh', '--all');
+    const refreshed = stdout.split('\n').filter((line) => line.endsWith(' refreshed'));
+    expect(refreshed).toEqual(volumes.map((volumeId) => `volume "${volumeId}" refreshed`));
+    expect(readFileSync(`${shell.target('many-299')}/password`, 'utf8')).toBe('new');
   });
 
   it.each([[['refresh']], [['refresh', 'one', '--all']]])('%j is wrong usage', async (args) => {

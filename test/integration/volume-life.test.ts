@@ -196,7 +196,7 @@ class Life implements AsyncDisposable {
         return await this.#cover(step.target);
       case 'refresh':
         // A look at the files that is nobody's publish.
-        await this.#volumes.refresh(undefined, NEVER);
+        await this.#volumes.refreshAfter('', Number.POSITIVE_INFINITY, NEVER);
         break;
       case 'lose record':
         fs.rmSync(this.#record, { force: true });

@@ -11,6 +11,9 @@ import { withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly all: boolean; readonly output?: 'json' };
 
+/** Volumes a call: the daemon refreshes some of them at once, and progress is seen between calls. */
+const PAGE_SIZE = 256;
+
 /** Ignores the daemon's `--change-detection`: objects are read and rendered again. */
 export function refreshCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern refresh /dev/shm/app-secrets', 'lantern refresh --all'])
@@ -23,9 +26,22 @@ export function refreshCommand(command: Command, cli: Cli): void {
       progress.begin('refreshing volumes', options.all ? undefined : ids.length);
       const { results, allWell } = await withDaemon(cli, command, async (daemon) => {
         const results: WireResult[] = [];
-        const requests: RefreshRequest[] = options.all ? [{ all: true }] : ids.map((volumeId) => ({ volumeId }));
-        const allWell = await forEach(cli.terminal, requests, async (request) => {
-          results.push(...(await daemon.projector.refresh(request, { signal: cli.signal })).results);
+        const refresh = async (request: RefreshRequest) => {
+          const page = await daemon.projector.refresh(request, { signal: cli.signal });
+          results.push(...page.results);
+          return page;
+        };
+        if (options.all) {
+          let pageToken = '';
+          do {
+            const page = await refresh({ all: true, pageSize: PAGE_SIZE, pageToken });
+            progress.reach(results.length, results.length + page.remaining);
+            pageToken = page.nextPageToken;
+          } while (pageToken !== '');
+          return { results, allWell: true };
+        }
+        const allWell = await forEach(cli.terminal, ids, async (volumeId) => {
+          await refresh({ volumeId });
           progress.step();
         });
         return { results, allWell };

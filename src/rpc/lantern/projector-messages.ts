@@ -5,7 +5,7 @@ import type { HeldToken } from '../../payload/payload.ts';
 import type { RegistryCredential } from '../../payload/registry-credentials.ts';
 import type { VolumeEvent } from '../../projection/events/event-log.ts';
 import type { MountedContainer, MountedPod, PodStatus } from '../../projection/pods/pods.ts';
-import type { VolumeStatus } from '../../projection/projector.ts';
+import type { RefreshResult, VolumeStatus } from '../../projection/projector.ts';
 import {
   type ContainerEnv,
   type EnvFromSource,
@@ -27,6 +27,7 @@ import type { PodContainer as WirePodContainer } from '../generated/lantern/v1/P
 import type { PodFacts__Output as WirePodFacts } from '../generated/lantern/v1/PodFacts.ts';
 import type { PodPlacement__Output as WirePlacement } from '../generated/lantern/v1/PodPlacement.ts';
 import type { Publication as WirePublication } from '../generated/lantern/v1/Publication.ts';
+import type { RefreshResult as WireRefreshed } from '../generated/lantern/v1/RefreshResult.ts';
 import type { RegistryCredential as WireCredential } from '../generated/lantern/v1/RegistryCredential.ts';
 import type {
   ResolveEnvironmentRequest as WireRequest,
@@ -290,6 +291,10 @@ function containerToWire({
 /** SECRET: contains a password. */
 export function credentialToWire({ key, username, password, secretName }: RegistryCredential): WireCredential {
   return { match: key, username, password, secretName };
+}
+
+export function refreshedToWire({ volumeId, isChanged, error = '' }: RefreshResult): WireRefreshed {
+  return { volumeId, changed: isChanged, error };
 }
 
 export function podToWire({ namespace, name, uid, root, volumes }: PodStatus): WirePod {

@@ -11,7 +11,7 @@ import { MAX_GROUP, parseVolumeId } from '../../spec/volume-spec.ts';
 import { USUAL_ACCESS } from '../../volume/record.ts';
 import type { MountRequest__Output as MountRequest } from '../generated/lantern/v1/MountRequest.ts';
 import { MAX_USER } from '../limits.ts';
-import { checkPage, firstPage, lastKeyOf, pageOf } from '../pages.ts';
+import { checkPage, firstPage, lastKeyOf, pageOf, pageTokenAfter } from '../pages.ts';
 import { parseTarget, Reading, readNamespace, requestKey } from '../reading.ts';
 import type { ProjectorMethods } from '../services.ts';
 import { readByteMap } from './object-messages.ts';
@@ -26,6 +26,7 @@ import {
   placementOf,
   podToWire,
   rawContainer,
+  refreshedToWire,
   sizeOfPod,
   treeEntryToWire,
   volumeToWire,
@@ -132,17 +133,21 @@ function volumeMethods(
       for await (const event of projector.events(filter, signal)) yield eventToWire(event);
     },
 
-    async refresh({ volumeId, all }, signal) {
+    async refresh(request, signal) {
+      const { volumeId, all, pageSize, pageToken } = request;
       const reading = new Reading();
       if (all === (volumeId !== '')) reading.refuse('volume_id', 'either name a volume here or set all, not both');
-      const id = all ? undefined : reading.take(parseVolumeId(volumeId));
-      if (!reading.isGood) throw reading.error();
-      const results = await projector.refresh(id, signal);
-      return {
-        results: results.map((result) => {
-          return { volumeId: result.volumeId, changed: result.isChanged, error: result.error ?? '' };
-        }),
-      };
+      const id = all ? '' : reading.take(parseVolumeId(volumeId));
+      reading.take(checkPage(request));
+      if (!reading.isGood || id === undefined) throw reading.error();
+      if (!all) {
+        const results = await projector.refresh(id, signal);
+        return { results: results.map(refreshedToWire), nextPageToken: '', remaining: 0 };
+      }
+      const limit = pageSize === 0 ? Number.POSITIVE_INFINITY : pageSize;
+      const { results, last, remaining } = await projector.refreshAfter(lastKeyOf(pageToken), limit, signal);
+      const nextPageToken = remaining === 0 ? '' : pageTokenAfter(last);
+      return { results: results.map(refreshedToWire), nextPageToken, remaining };
     },
   };
 }

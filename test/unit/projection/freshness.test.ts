@@ -188,10 +188,13 @@ describe('refresh', () => {
     await world.publish({ volumeId: volumeId('a'), target: world.target('a'), definition });
     await world.delete('db');
     await world.apply('next', { key: 'n2' });
-    expect(await world.projector.refresh(undefined, NEVER)).toEqual([
-      { volumeId: 'a', isChanged: true, error: undefined },
-      { volumeId: 'v', isChanged: false, error: expect.stringContaining('Secret default/db') },
-    ]);
+    const fresh = { volumeId: 'a', isChanged: true, error: undefined };
+    const stale = { volumeId: 'v', isChanged: false, error: expect.stringContaining('Secret default/db') };
+    const refreshAfter = (name: string, limit: number) => world.projector.refreshAfter(name, limit, NEVER);
+    expect(await refreshAfter('', 10)).toEqual({ results: [fresh, stale], last: 'v', remaining: 0 });
+    expect(await refreshAfter('', 1)).toEqual({ results: [{ ...fresh, isChanged: false }], last: 'a', remaining: 1 });
+    expect(await refreshAfter('a', 1)).toEqual({ results: [stale], last: 'v', remaining: 0 });
+    expect(await refreshAfter('v', 1)).toEqual({ results: [], last: 'v', remaining: 0 });
     expect(await world.projector.refresh(volumeId('a'), NEVER)).toMatchObject([{ isChanged: false }]);
     await expect(world.projector.refresh(volumeId('b'), NEVER)).rejects.toMatchObject({ code: 'not-found' });
   });
@@ -206,14 +209,14 @@ describe('refresh', () => {
       });
       return get.call(world.store, ref, signal);
     });
-    const first = world.projector.refresh(undefined, NEVER);
+    const first = world.projector.refreshAfter('', 10, NEVER);
     const call = new AbortController();
-    const second = world.projector.refresh(undefined, call.signal);
+    const second = world.projector.refreshAfter('', 10, call.signal);
     await new Promise((resolve) => setImmediate(resolve));
     call.abort();
     await expect(second).rejects.toMatchObject({ name: 'AbortError' });
     answer();
-    expect(await first).toMatchObject([{ volumeId: 'v', isChanged: false }]);
+    expect(await first).toMatchObject({ results: [{ volumeId: 'v', isChanged: false }] });
     expect(world.projector.get('v')?.state).toBe('ready');
   });
 
@@ -224,7 +227,7 @@ describe('refresh', () => {
     const [{ volumeId: name } = { volumeId: '' }] = world.projector.list();
     expect(name).toMatch(/^unknown:/);
     const said = [{ volumeId: name, isChanged: false, error: expect.stringContaining('mount it again') }];
-    expect(await world.projector.refresh(undefined, NEVER)).toEqual(said);
+    expect(await world.projector.refreshAfter('', 10, NEVER)).toMatchObject({ results: said });
     expect(await world.projector.refresh(name, NEVER)).toEqual(said);
   });
 });

@@ -189,7 +189,7 @@ describe('a held token', () => {
     const sources = [{ secret: { name: 'db' } }, { serviceAccountToken: { path: 'token' } }];
     await world.publish({ definition: inline({ projected: { sources } }) });
     const { generation } = world.projector.get('v') ?? {};
-    await world.projector.refresh(undefined, NEVER);
+    await world.projector.refreshAfter('', 10, NEVER);
     await world.publish({ definition: inline({ projected: { sources } }) });
     expect(world.projector.get('v')?.generation).toBe(generation);
     await world.apply('db', { password: 'two' });
@@ -317,7 +317,7 @@ describe('a held token', () => {
     await applyAccount(world);
     await world.publish({ definition: ONE, pod: WEB });
     world.tokens.disowned.add('token-1');
-    await world.projector.refresh(undefined, NEVER);
+    await world.projector.refreshAfter('', 10, NEVER);
     expect(world.files()).toEqual({ token: 'token-2' });
     world.tokens.disowned.add('token-2');
     await deleteAccount(world);
@@ -503,7 +503,7 @@ it('whatever happens: no expired token in a volume that is well, and a good one 
         },
         delete: () => deleteAccount(world),
         create: () => applyAccount(world),
-        refresh: () => world.projector.refresh(undefined, NEVER),
+        refresh: () => world.projector.refreshAfter('', 10, NEVER),
         republish: () => world.publish({ definition: ONE, pod: WEB }).catch(() => {}),
       };
       for (const step of steps) {

@@ -174,7 +174,7 @@ describe('requests that meet', () => {
     for (let microtasks = 0; microtasks < 30; microtasks++) {
       await world.publish();
       world.clock.advance(10_000);
-      const refreshing = world.projector.refresh(undefined, NEVER);
+      const refreshing = world.projector.refreshAfter('', 10, NEVER);
       for (let n = 0; n < microtasks; n++) await undefined;
       await world.projector.unpublish({ volumeId: ID, target: undefined }, NEVER);
       await world.publish();
