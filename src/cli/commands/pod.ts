@@ -109,7 +109,7 @@ async function mountAll(
     if (answer.status === 'rejected') throw answer.reason;
     for (const notice of answer.value.notices) cli.terminal.complain(noticeLine(notice));
     warnIfClosed(cli, answer.value.pod?.rootPath ?? '');
-    if (options.output === undefined) cli.terminal.print(mountedPodText(answer.value));
+    if (options.output === undefined) cli.terminal.print(mountedPodText(answer.value, cli.terminal.columns));
     mounted.push(answer.value);
   });
   if (options.output === 'json') cli.terminal.print(formatJson({ pods: mounted.map(mountedPodJson) }));
@@ -223,6 +223,7 @@ function podStatusCommand(cli: Cli): Command {
       }
       if (options.output === 'json') return cli.terminal.print(formatJson(wireToJson({ pods })));
       if (pods.length === 0) return cli.terminal.complain('No pods are mounted.');
-      return cli.terminal.print(podTable(pods, options.allNamespaces, cli.terminal.style));
+      const { style, columns: width } = cli.terminal;
+      return cli.terminal.print(podTable(pods, options.allNamespaces, { style, width }));
     });
 }

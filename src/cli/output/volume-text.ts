@@ -196,8 +196,15 @@ function section(headings: readonly string[], rows: readonly (readonly string[])
   return formatTable(headings, rows.length === 0 ? [none] : rows, undefined, fit);
 }
 
-/** Omits variables and credentials, which are secret. */
-export function mountedPodText({ pod, containers }: MountPodResponse): string {
+const MOUNT_COLUMNS: Fit['columns'] = [
+  { how: 'cut', floor: 12 },
+  { how: 'cut', floor: 16 },
+  { how: 'cut', floor: 24 },
+  { how: 'cut', floor: 12 },
+];
+
+/** Omits variables and credentials, which are secret. `width` as in `VolumeView`. */
+export function mountedPodText({ pod, containers }: MountPodResponse, width: number | undefined): string {
   const name = `pod/${printable(pod?.name ?? '')} mounted at ${printable(pod?.rootPath ?? '')}`;
   const rows = containers.flatMap((container) =>
     container.mounts.map(({ volumeName, mountPath, targetPath, subPath }) => [
@@ -208,7 +215,8 @@ export function mountedPodText({ pod, containers }: MountPodResponse): string {
     ]),
   );
   if (rows.length === 0) return `${name}: its containers have no volumes`;
-  return [name, formatTable(['CONTAINER', 'MOUNT PATH', 'TARGET', 'VOLUME'], rows)].join('\n');
+  const headings = ['CONTAINER', 'MOUNT PATH', 'TARGET', 'VOLUME'];
+  return [name, formatTable(headings, rows, undefined, fitIn(width, MOUNT_COLUMNS))].join('\n');
 }
 
 /** Has the names of the variables, but not their values. */
@@ -226,8 +234,20 @@ export function mountedPodJson({ pod, containers, notices }: MountPodResponse): 
   };
 }
 
+const POD_COLUMNS: Fit['columns'] = [
+  { how: 'cut', floor: 12 },
+  { how: 'cut', floor: 16 },
+  { how: 'cut', floor: 12 },
+  undefined,
+  { how: 'wrap', floor: 24 },
+];
+
 /** A row for each volume, and one for a pod without volumes. */
-export function podTable(pods: readonly WirePod[], allNamespaces: boolean, style: Style): string {
+export function podTable(
+  pods: readonly WirePod[],
+  allNamespaces: boolean,
+  { style, width }: Pick<VolumeView, 'style' | 'width'>,
+): string {
   const headings = ['POD', 'ROOT', 'VOLUME', 'STATE', 'LAST ERROR'];
   const rows = pods.flatMap(({ namespace, name, rootPath, volumes }) => {
     const pod = [...(allNamespaces ? [namespace] : []), name, rootPath].map(printable);
@@ -239,5 +259,6 @@ export function podTable(pods: readonly WirePod[], allNamespaces: boolean, style
       printable(volume.lastError),
     ]);
   });
-  return formatTable([...(allNamespaces ? ['NAMESPACE'] : []), ...headings], rows);
+  const columns = [...(allNamespaces ? [{ how: 'cut', floor: 9 } as const] : []), ...POD_COLUMNS];
+  return formatTable([...(allNamespaces ? ['NAMESPACE'] : []), ...headings], rows, undefined, fitIn(width, columns));
 }

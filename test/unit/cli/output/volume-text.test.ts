@@ -5,6 +5,8 @@ import { printable, styleFor } from '../../../../src/cli/output/text.ts';
 import {
   describeDefinition,
   describeVolume,
+  mountedPodText,
+  podTable,
   volumeTable,
   wideVolumeTable,
 } from '../../../../src/cli/output/volume-text.ts';
@@ -201,3 +203,42 @@ test.each<[WireDefinition | null, string]>([
 ])('%j in a few words', (definition, words) => {
   expect(describeDefinition(definition)).toBe(words);
 });
+
+const POD = {
+  namespace: 'a-namespace-with-a-rather-long-name',
+  name: 'an-application-with-a-rather-long-name-0',
+  uid: '',
+  rootPath: '/var/lib/lantern/pods/an-application-with-a-rather-long-name-0',
+  volumes: [
+    {
+      name: 'the-credentials-of-the-application',
+      volumeId: 'pod-1',
+      state: 'STALE' as const,
+      lastError: 'Secret default/the-credentials-of-the-application does not exist',
+      publications: [],
+    },
+  ],
+};
+const MOUNT = {
+  volumeName: 'the-credentials-of-the-application',
+  mountPath: '/etc/credentials/of/the/application',
+  targetPath: `${POD.rootPath}/application-container/etc/credentials/of/the/application`,
+  subPath: 'password',
+  readOnly: true,
+};
+const CONTAINER = { name: 'application-container', image: '', init: false, environment: [], credentials: [] };
+
+test.each([
+  ['mounts of a pod', (width?: number) => tableOfMounts(width), MOUNT.targetPath],
+  ['pods', (width?: number) => podTable([POD], true, { style: PLAIN, width }), POD.volumes[0]?.lastError ?? ''],
+])('a table of %s fits a terminal, and is in full elsewhere', (_, table, longest) => {
+  for (const line of table(100).split('\n')) expect(widthOf(line)).toBeLessThanOrEqual(100);
+  expect(table()).toContain(longest);
+  expect(table()).not.toContain('…');
+});
+
+/** Without the first line, whose path may be copied. */
+function tableOfMounts(width?: number): string {
+  const response = { pod: POD, containers: [{ ...CONTAINER, mounts: [MOUNT] }], notices: [] };
+  return mountedPodText(response, width).split('\n').slice(1).join('\n');
+}
