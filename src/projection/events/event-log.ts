@@ -167,8 +167,10 @@ export class EventLog implements EventRecorder {
   #put(object: string, key: string, { involved, type, reason, message }: EventDraft, now: number): void {
     const before = this.#events.get(key);
     const keys = this.#keysOfObject.get(object) ?? new Set();
-    if (before !== undefined) this.#remove(key);
-    else if (keys.size >= MAX_EVENTS_OF_OBJECT) this.#remove([...keys][0]);
+    if (before !== undefined) {
+      this.#events.delete(key);
+      keys.delete(key);
+    } else if (keys.size >= MAX_EVENTS_OF_OBJECT) this.#remove([...keys][0]);
     else if (this.#events.size >= MAX_EVENTS) this.#remove(this.#oldest.next());
     this.#revision++;
     const event: RecordedEvent = {
