@@ -17,17 +17,17 @@ export function* guarded<T>(steps: Steps<T>, check: () => void): Steps<T> {
 }
 
 /** How many small units of work, such as a system call on memory, go between two pauses. */
-const UNITS = 16;
+export const UNITS_A_STEP = 16;
 
 /** Says when work of many small parts is to pause: through nested steps, a pause costs most of a microsecond. */
 export class Pace {
-  #left = UNITS;
+  #left = UNITS_A_STEP;
 
   /** True if a pause is due after so many more units. */
   isDue(units = 1): boolean {
     this.#left -= units;
     if (this.#left > 0) return false;
-    this.#left = UNITS;
+    this.#left = UNITS_A_STEP;
     return true;
   }
 }

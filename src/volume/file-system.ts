@@ -35,6 +35,8 @@ export interface VolumeFs {
   /** Atomically replaces what is at `to`. */
   rename(from: string, to: string): void;
   unlink(path: string): void;
+  /** One call each, until one fails; successive paths may share an opened directory. */
+  unlinkAll(paths: readonly string[]): void;
   /** Undefined when nothing is there. */
   lstat(path: string): FileStatus | undefined;
   /** The paths' stamps, undefined if unreachable. One call each; successive paths may share an opened directory. */
@@ -96,6 +98,9 @@ export const nodeFileSystem: VolumeFs = {
   readlink: (path) => node.readlinkSync(path),
   rename: node.renameSync,
   unlink: node.unlinkSync,
+  unlinkAll(paths) {
+    for (const path of paths) node.unlinkSync(path);
+  },
   lstat(path) {
     const status = node.lstatSync(path, { throwIfNoEntry: false });
     if (status === undefined) return undefined;

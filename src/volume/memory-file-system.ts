@@ -50,6 +50,9 @@ export function createMemoryFileSystem(): VolumeFs {
       memory.unlinkSync(from);
     },
     unlink: (path) => memory.unlinkSync(path),
+    unlinkAll(paths) {
+      for (const path of paths) memory.unlinkSync(path);
+    },
     lstat(path) {
       const status = memory.lstatSync(path, { throwIfNoEntry: false });
       if (status === undefined) return undefined;

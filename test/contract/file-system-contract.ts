@@ -167,6 +167,22 @@ export function fileSystemContract(
       );
     });
 
+    test('files are removed whatever directories they are in, and nothing behind the first that fails', () => {
+      using place = open();
+      const { fs, directory } = place;
+      for (const name of ['a', 'b']) {
+        fs.mkdir(`${directory}/${name}`, 0o700);
+        for (const file of ['x', 'y', 'z']) fs.close(fs.create(`${directory}/${name}/${file}`, 0o600));
+      }
+      fs.close(fs.create(`${directory}/z`, 0o600));
+      const below = (...paths: readonly string[]) => paths.map((path) => `${directory}/${path}`);
+      fs.unlinkAll(below('a/x', 'z', 'a/y', 'b/x'));
+      expect(fs.lstat(`${directory}/z`)).toBeUndefined();
+      expect(fs.readdir(`${directory}/a`)).toEqual([{ name: 'z', type: 'file' }]);
+      expect(errnoBy(() => fs.unlinkAll(below('b/y', 'b/x', 'b/z')))).toBe('ENOENT');
+      expect(fs.readdir(`${directory}/b`)).toEqual([{ name: 'z', type: 'file' }]);
+    });
+
     test.runIf(refusesLinks)('no stamp is taken through a link in the place of a directory', () => {
       using place = open();
       const { fs, directory } = place;
@@ -206,6 +222,7 @@ export function fileSystemContract(
           () => fs.readdir(`${directory}/link`),
           () => fs.readlink(path),
           () => fs.unlink(path),
+          () => fs.unlinkAll([path]),
           () => fs.rmdir(path),
           () => fs.rename(path, `${directory}/x`),
           () => fs.rename(`${directory}/real/file`, `${directory}/link/x`),

@@ -8,6 +8,9 @@ const UNCHANGED = -1;
 
 const FOR_NAMING = O_PATH | fs.O_DIRECTORY;
 
+/** Calls `action` with the directory of the path's last element, and that element. */
+type Within = <T>(path: string, action: (parent: number, name: string) => T) => T;
+
 /**
  * The file system below an opened directory, for places that others may rearrange. Whatever happens to its path, and
  * whatever replaces an entry, nothing outside of this very directory is read, changed or removed. A link in any element
@@ -41,12 +44,28 @@ export function descriptorFileSystem(
     if (name === '..') throw new Error(`"${path}" leads out of its directory`);
     return { above: below.slice(0, Math.max(end, 0)), name };
   };
-  /** Calls `action` with the directory of the last element, and that element. */
-  const within = <T>(path: string, action: (parent: number, name: string) => T): T => {
-    const { above, name } = split(path);
-    if (above === '') return action(directory(), name);
-    return opened(above, FOR_NAMING, (parent) => action(parent, name));
+  /** Gives `work` a `within` that keeps a directory open as long as successive paths lie in it. */
+  const sharing = <T>(work: (within: Within) => T): T => {
+    let held: { readonly above: string; readonly fd: number } | undefined;
+    const closeHeld = () => {
+      if (held !== undefined) calls.close(held.fd);
+      held = undefined;
+    };
+    try {
+      return work((path, action) => {
+        const { above, name } = split(path);
+        if (above === '') return action(directory(), name);
+        if (held?.above !== above) {
+          closeHeld();
+          held = { above, fd: calls.open(directory(), above, FOR_NAMING) };
+        }
+        return action(held.fd, name);
+      });
+    } finally {
+      closeHeld();
+    }
   };
+  const within: Within = (path, action) => sharing((within) => within(path, action));
   const { owner, write, fchown, fchmod, close } = nodeFileSystem;
   return {
     owner,
@@ -77,32 +96,17 @@ export function descriptorFileSystem(
         within(to, (toParent, toName) => calls.rename(fromParent, fromName, toParent, toName)),
       ),
     unlink: (path) => within(path, calls.unlink),
+    unlinkAll: (paths) =>
+      sharing((within) => {
+        for (const path of paths) within(path, calls.unlink);
+      }),
     lstat(path) {
       const status = within(path, calls.status);
       if (status === undefined) return undefined;
       const { type, mode, user, group, size } = status;
       return { type, mode, user, group, size };
     },
-    stamps(paths) {
-      let held: { readonly above: string; readonly fd: number } | undefined;
-      const closeHeld = () => {
-        if (held !== undefined) calls.close(held.fd);
-        held = undefined;
-      };
-      try {
-        return stampsBy(paths, (path) => {
-          const { above, name } = split(path);
-          if (above === '') return calls.stamp(directory(), name);
-          if (held?.above !== above) {
-            closeHeld();
-            held = { above, fd: calls.open(directory(), above, FOR_NAMING) };
-          }
-          return calls.stamp(held.fd, name);
-        });
-      } finally {
-        closeHeld();
-      }
-    },
+    stamps: (paths) => sharing((within) => stampsBy(paths, (path) => within(path, calls.stamp))),
     // If it is a pipe by now, the open must not wait for a writer.
     readFile: (path) => opened(relative(path), fs.O_RDONLY | fs.O_NONBLOCK, (fd) => readFileSync(fd)),
   };

@@ -1,4 +1,5 @@
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
+import { eachCall } from './each-call.ts';
 
 /** Stands for SIGKILL: thrown by every call from the crash on. */
 export class Crash extends Error {}
@@ -22,13 +23,7 @@ export class CrashingFileSystem {
 
   constructor(inner: VolumeFs, options: CrashingOptions = {}) {
     this.#options = options;
-    this.fs = new Proxy(inner, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => this.#call(String(name), () => Reflect.apply(member, target, args));
-      },
-    });
+    this.fs = eachCall(inner, (name, call) => this.#call(name, call));
   }
 
   /** The calls made so far, by name. */

@@ -6,6 +6,7 @@ import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.t
 import { noForeignBinds, RetiredRoom, RetirementQueue } from '../../../src/volume/retirement.ts';
 import { VolumeWriter } from '../../../src/volume/volume-writer.ts';
 import { ManualClock } from '../../support/suite/clocks.ts';
+import { eachCall } from '../../support/volume/each-call.ts';
 import { payloadOf, viewOf, viewThroughData } from '../../support/volume/volume-content.ts';
 
 const KIB = 1024;
@@ -19,16 +20,10 @@ const many = (count: number, text: string) =>
 function arrange() {
   const clock = new ManualClock();
   let calls = 0;
-  const fs: VolumeFs = new Proxy(createMemoryFileSystem(), {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name);
-      if (typeof member !== 'function') return member;
-      return (...args: unknown[]) => {
-        calls += 1;
-        clock.advance(1);
-        return Reflect.apply(member, target, args);
-      };
-    },
+  const fs = eachCall(createMemoryFileSystem(), (_name, call) => {
+    calls += 1;
+    clock.advance(1);
+    return call();
   });
   const slices = new Slices(clock);
   const queue = new RetirementQueue({ clock, binds: noForeignBinds(slices) });

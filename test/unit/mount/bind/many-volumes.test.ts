@@ -114,7 +114,7 @@ test('volumes that are updated at once wait for one timer, one poll and one look
   expect(world.mounter.looks).toBe(1);
   // Before the look, and with it.
   expect(polled.mock.calls.length).toBeLessThanOrEqual(3);
-  expect(new Set(calls)).toEqual(new Set(['unlink', 'rmdir']));
+  expect(new Set(calls)).toEqual(new Set(['unlinkAll', 'rmdir']));
   for (const { directoryName, generation } of volumes) {
     const names = readdirSync(world.pool(directoryName, 'data'));
     expect(names.filter(isGenerationName)).toEqual([generation]);

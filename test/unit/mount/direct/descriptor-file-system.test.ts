@@ -45,3 +45,27 @@ test.each([
     closeSync(directory);
   }
 });
+
+test.each([
+  ['one directory opens that once', { a: '', b: '', c: '' }, 1],
+  // Twice more for the removal of the two.
+  ['two directories opens each once', { 'x/a': '', 'x/b': '', 'y/a': '', 'y/b': '' }, 4],
+])('the removal of files in %s, and closes it', (_, files, opened) => {
+  using dir = new TempDir('/dev/shm');
+  const directory = openSync(dir.path, O_PATH | constants.O_DIRECTORY);
+  try {
+    const { calls, names } = noted();
+    const fs = descriptorFileSystem(() => directory, dir.path, calls);
+    using writer = new VolumeWriter({ fs, directory: dir.path, clock: new ManualClock() });
+    writer.write(payloadOf(files));
+    writer.write(payloadOf({ d: '' }));
+    names.length = 0;
+    expect(writer.retireNow()).toBe(true);
+    const count = (call: string) => names.filter((name) => name === call).length;
+    expect(count('unlink')).toBe(Object.keys(files).length);
+    expect(count('open')).toBe(opened);
+    expect(count('close')).toBe(opened);
+  } finally {
+    closeSync(directory);
+  }
+});
