@@ -1,7 +1,8 @@
 import { connect as connectSocket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { LanternError } from '../base/errors.ts';
+import { hasCode, LanternError } from '../base/errors.ts';
+import { retry } from '../base/retry.ts';
 import { socketProblem } from '../operations/check-health.ts';
 import type { LanternClient } from '../rpc/client.ts';
 import type { Cli } from './command.ts';
@@ -66,9 +67,50 @@ export async function allPages<Page extends { readonly nextPageToken: string }, 
   return items;
 }
 
+export function sayAway({ terminal }: Cli): void {
+  terminal.complain('lantern: lost the connection to the daemon; waiting for it');
+}
+
+/** For a daemon that restarts. Attempts before gRPC reconnects fail at once and cost nothing. */
+const BACKOFF = { firstMs: 100, maxMs: 1_000, jitter: 0.2 };
+
+/** Milliseconds to wait for a daemon that restarts. */
+const PATIENCE_MS = 60_000;
+
 /** Unlike the clock's, these waits keep the process alive: without a connection nothing else would. */
 export const PAUSE = {
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     await delay(ms, undefined, { signal });
   },
 };
+
+/** After the end of a stream: repeats `call` until the daemon answers. Throws `unavailable` after a minute. */
+export async function onceBack<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  // Prevents a busy loop around streams that end at once.
+  await PAUSE.sleep(BACKOFF.firstMs, signal);
+  return await retry(call, {
+    clock: PAUSE,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+    backoff: BACKOFF,
+    isTransient: (error) => hasCode(error, 'unavailable'),
+  });
+}
+
+/**
+ * A stream that begins again when the daemon, which has answered before, has restarted: `look` finds that out. Throws
+ * `unavailable` after a minute.
+ */
+export async function* acrossRestarts<T>(
+  open: () => AsyncIterable<T>,
+  { look, signal, onAway }: { look: () => Promise<unknown>; signal: AbortSignal; onAway: () => void },
+): AsyncGenerator<T, void> {
+  for (; !signal.aborted; await onceBack(look, signal)) {
+    try {
+      yield* open();
+    } catch (error) {
+      if (!hasCode(error, 'unavailable')) throw error;
+      onAway();
+    }
+    if (signal.aborted) return;
+  }
+}

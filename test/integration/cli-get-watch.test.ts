@@ -156,6 +156,35 @@ test('the daemon restarts: the command waits for it, and ends with 0 at a signal
   expect(await endOf(child, 'SIGINT')).toBe(0);
 });
 
+test.each([
+  // What a watch of volumes would have shown meanwhile is lost, so that it must be back before the change.
+  { words: ['watch', '--existing', '-o', 'json'], again: /MOUNTED/, change: /FAILED/ },
+  { words: ['events', '--watch', '-o', 'json'], again: undefined, change: /FailedUpdate/ },
+])('$words goes on when the daemon is back', async ({ words, again, change }) => {
+  await using shell = new CommandLine();
+  await shell.serve();
+  await shell.output('create', 'secret', 'generic', 'db', '--from-literal=a=1');
+  await shell.output('mount', '--secret', 'db', shell.target('v'));
+  const child = shell.start(...words);
+  if (child.stdout === null || child.stderr === null) throw new Error('a stream is missing');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const complaints = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+  await lines.next();
+  await shell.stopServing();
+  expect((await complaints.next()).value).toBe('lantern: lost the connection to the daemon; waiting for it');
+  await shell.serve();
+  const shows = async (text: RegExp) => {
+    for (let line = await lines.next(); !text.test(String(line.value)); line = await lines.next()) {
+      if (line.done) throw new Error(`there is no ${text}`);
+    }
+  };
+  if (again !== undefined) await shows(again);
+  await shell.output('delete', 'secret', 'db');
+  await shows(change);
+  expect(await endOf(child, 'SIGINT')).toBe(0);
+  await shell.output('unmount', shell.target('v'));
+});
+
 test('a signal ends the wait for a daemon too', async () => {
   await using shell = new CommandLine();
   await shell.serve();

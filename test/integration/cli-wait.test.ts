@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseKind } from '../../src/cli/kinds.ts';
 import { waitForObject, waitForVolume } from '../../src/cli/objects/wait-subjects.ts';
+import { connect } from '../../src/rpc/client.ts';
 import { DaemonHarness } from '../support/projection/daemon-harness.ts';
 import { CommandLine } from '../support/suite/command-line.ts';
 
@@ -43,7 +44,7 @@ test('a volume that is mounted, becomes stale, recovers, and is unmounted', asyn
   await harness.applySecret('db', { key: '1' });
   mkdirSync(harness.target('v'));
   const stop = new AbortController();
-  const states = waitForVolume('v').states(harness.client, stop.signal);
+  const states = waitForVolume('v', () => {}).states(harness.client, stop.signal);
   expect(await states.next()).toEqual({ done: false, value: undefined });
   const definition = { source: { secret: { secretName: 'db' } } };
   await harness.client.projector.mount({ volumeId: 'v', targetPath: harness.target('v'), definition });
@@ -54,6 +55,24 @@ test('a volume that is mounted, becomes stale, recovers, and is unmounted', asyn
   await reach(states, { state: 'READY' });
   await harness.client.projector.unmount({ volumeId: 'v', targetPath: harness.target('v') });
   await reach(states, undefined);
+  stop.abort();
+});
+
+test('a volume, while the daemon restarts', async () => {
+  await using harness = await DaemonHarness.start({ publisher: 'direct' });
+  await harness.applySecret('db', { key: '1' });
+  const volume = { volumeId: 'v', targetPath: harness.target('v') };
+  await harness.client.projector.mount({ ...volume, definition: { source: { secret: { secretName: 'db' } } } });
+  using client = connect(harness.lanternSocket);
+  let timesAway = 0;
+  const stop = new AbortController();
+  const states = waitForVolume('v', () => void timesAway++).states(client, stop.signal);
+  await reach(states, { state: 'READY' });
+  await harness.restart();
+  await reach(states, { state: 'READY' });
+  await harness.client.projector.unmount(volume);
+  await reach(states, undefined);
+  expect(timesAway).toBe(1);
   stop.abort();
 });
 

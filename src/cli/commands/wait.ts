@@ -12,7 +12,7 @@ import { type WaitSubject, waitForObject, waitForVolume } from '../objects/wait-
 import { durationArgument, type NamespaceOptions, namespaceOption, selectorOption } from '../options.ts';
 import { printable } from '../output/text.ts';
 import { ShownProgress } from '../shown-progress.ts';
-import { withDaemon } from '../with-daemon.ts';
+import { sayAway, withDaemon } from '../with-daemon.ts';
 
 type Options = NamespaceOptions & {
   readonly for: WaitCondition;
@@ -100,10 +100,10 @@ type Find = (daemon: LanternClient) => Promise<readonly WaitSubject[]>;
 
 function finderFor(cli: Cli, words: readonly string[], options: Options): Find {
   const { for: condition, selector, all, currentNamespace: namespace } = options;
+  const onAway = () => sayAway(cli);
   const volumes = volumesIn(words);
-  if (volumes !== undefined) return async () => volumes.map(waitForVolume);
+  if (volumes !== undefined) return async () => volumes.map((volumeId) => waitForVolume(volumeId, onAway));
   const withData = condition.kind === 'jsonpath' && needsValues(undefined, condition.path);
-  const onAway = () => cli.terminal.complain('lantern: lost the connection to the daemon; waiting for it');
   const subjectFor = (kind: KindName, name: string) => waitForObject({ kind, namespace, name }, withData, onAway);
   const wanted = parseSelections(words).flatMap(oneByOne);
   if (condition.kind === 'state') throw wrongUsage('objects have no conditions; use --for=jsonpath={.metadata.name}');

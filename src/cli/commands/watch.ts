@@ -6,11 +6,11 @@ import type { Fit } from '../output/fit.ts';
 import { wireToJson } from '../output/structured.ts';
 import { GrowingTable } from '../output/table.ts';
 import { printable, type Style } from '../output/text.ts';
-import { withDaemon } from '../with-daemon.ts';
+import { acrossRestarts, sayAway, withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly existing: boolean; readonly output?: 'json' };
 
-/** A signal is its regular end. */
+/** A signal is its regular end. Changes while the daemon is away are not shown. */
 export function watchCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern watch', 'lantern watch /dev/shm/app-secrets -o json'])
     .argument('[ID]', 'watch only this volume')
@@ -21,7 +21,11 @@ export function watchCommand(command: Command, cli: Cli): void {
       const table = new VolumeEventTable(cli.terminal.style, cli.terminal.columns);
       await withDaemon(cli, command, async (daemon) => {
         try {
-          for await (const event of daemon.projector.watchVolumes(request, { signal: cli.signal })) {
+          const { signal } = cli;
+          const open = () => daemon.projector.watchVolumes(request, { signal });
+          const look = async () => await daemon.projector.listVolumes({ pageSize: 1 }, { signal });
+          await look();
+          for await (const event of acrossRestarts(open, { look, signal, onAway: () => sayAway(cli) })) {
             const json = options.output === 'json';
             cli.terminal.print(json ? JSON.stringify(wireToJson(event)) : table.add(event));
           }

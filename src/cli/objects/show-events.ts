@@ -6,7 +6,7 @@ import { eventFit, eventHeadings, eventManifest, eventRows } from '../output/eve
 import type { JsonPath } from '../output/json-path.ts';
 import { formatTable, GrowingTable } from '../output/table.ts';
 import { printable } from '../output/text.ts';
-import { allPages } from '../with-daemon.ts';
+import { acrossRestarts, allPages, sayAway } from '../with-daemon.ts';
 import { isManifestFormat, showManifest, showNextManifest } from './manifest-text.ts';
 import { isCustomColumns, type ObjectFormat } from './object-format.ts';
 
@@ -37,7 +37,10 @@ export async function showEvents(cli: Cli, daemon: LanternClient, view: EventVie
   const show = printerFor(cli, view);
   if (present.length > 0) await show(present);
   try {
-    for await (const event of eventsAfter(present, daemon, view.query, cli.signal)) {
+    const { signal } = cli;
+    const open = () => eventsAfter(present, daemon, view.query, signal);
+    const look = async () => await daemon.events.list({ ...view.query, pageSize: 1 }, { signal });
+    for await (const event of acrossRestarts(open, { look, signal, onAway: () => sayAway(cli) })) {
       if (isSelected(event)) await show([event]);
     }
   } catch (error) {

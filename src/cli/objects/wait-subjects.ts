@@ -2,6 +2,7 @@ import { hasCode } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { KindName } from '../kinds.ts';
 import { wireToJson } from '../output/structured.ts';
+import { acrossRestarts } from '../with-daemon.ts';
 import { fetchObjects } from './fetch-objects.ts';
 import { toManifests } from './manifest-text.ts';
 import { followObjects } from './watch-objects.ts';
@@ -41,24 +42,34 @@ export function waitForObject(place: Place, withData: boolean, onAway: () => voi
   }
 }
 
-/** As `lantern volume -o json` shows it. */
-export function waitForVolume(volumeId: string): WaitSubject {
+/** As `lantern volume -o json` shows it. Waits for a daemon that restarts, and calls `onAway` then. */
+export function waitForVolume(volumeId: string, onAway: () => void): WaitSubject {
   return {
     name: `volume/${volumeId}`,
     plural: `volumes/${volumeId}`,
     async *states(daemon, signal) {
-      const events = daemon.projector.watchVolumes({ volumeId, includeExisting: true }, { signal });
-      const reader = events[Symbol.asyncIterator]();
-      for (let next = reader.next(); ; next = reader.next()) {
-        // It is awaited below. The watch begins before the volume is read, so that no change is missed.
-        next.catch(() => {});
-        const answer = await existing(daemon.projector.getVolume({ volumeId }, { signal }));
-        // It is gone as soon as it is nowhere mounted.
-        yield answer?.volume?.publications.length ? wireToJson(answer.volume) : undefined;
-        if ((await next).done) return;
-      }
+      const look = async () => await daemon.projector.listVolumes({ pageSize: 1 }, { signal });
+      await look();
+      yield* acrossRestarts(() => statesOfVolume(daemon, volumeId, signal), { look, signal, onAway });
     },
   };
+}
+
+async function* statesOfVolume(
+  daemon: LanternClient,
+  volumeId: string,
+  signal: AbortSignal,
+): AsyncGenerator<unknown, void> {
+  const events = daemon.projector.watchVolumes({ volumeId, includeExisting: true }, { signal });
+  const reader = events[Symbol.asyncIterator]();
+  for (let next = reader.next(); ; next = reader.next()) {
+    // It is awaited below. The watch begins before the volume is read, so that no change is missed.
+    next.catch(() => {});
+    const answer = await existing(daemon.projector.getVolume({ volumeId }, { signal }));
+    // It is gone as soon as it is nowhere mounted.
+    yield answer?.volume?.publications.length ? wireToJson(answer.volume) : undefined;
+    if ((await next).done) return;
+  }
 }
 
 async function existing<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LanternError } from '../../base/errors.ts';
-import { retry } from '../../base/retry.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import type { ObjectEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/ObjectEvent.ts';
 import type { Cli } from '../command.ts';
 import { customColumnsPrinter } from '../output/custom-columns.ts';
 import { GrowingTable } from '../output/table.ts';
-import { allPages, PAUSE } from '../with-daemon.ts';
+import { allPages, onceBack, sayAway } from '../with-daemon.ts';
 import type { Query } from './fetch-objects.ts';
 import { isManifestFormat, showNextManifest, toManifests } from './manifest-text.ts';
 import { isCustomColumns, type ObjectFormat } from './object-format.ts';
@@ -30,8 +29,7 @@ export async function watchObjects(
 ): Promise<void> {
   const show = printerFor(cli, query, view);
   try {
-    const onAway = () => cli.terminal.complain('lantern: lost the connection to the daemon; waiting for it');
-    for await (const objects of followObjects(daemon, query, cli.signal, onAway)) {
+    for await (const objects of followObjects(daemon, query, cli.signal, () => sayAway(cli))) {
       const selected = objects.filter(isSelected);
       if (selected.length > 0) await show(selected);
     }
@@ -71,12 +69,6 @@ function printerFor(cli: Cli, { kind, namespace, withData }: Query, view: Object
   return async (objects) => print(table.add(objectRows(kind, objects, { ...options, now: cli.clock.now() })));
 }
 
-/** For a daemon that restarts. Attempts before gRPC reconnects fail at once and cost nothing. */
-const BACKOFF = { firstMs: 100, maxMs: 1_000, jitter: 0.2 };
-
-/** Milliseconds to wait for a daemon that restarts. */
-const PATIENCE_MS = 60_000;
-
 /**
  * Yields all objects at once, then every change; a deleted object in its last state. If the watch ends, because the
  * history is too short or the daemon restarts, it lists again: nothing is missed or repeated. Calls `onAway` when it
@@ -107,14 +99,7 @@ export async function* followObjects(
       if (error.code === 'unavailable') onAway();
     }
     if (signal.aborted) return;
-    // Prevents a busy loop.
-    await PAUSE.sleep(BACKOFF.firstMs, signal);
-    ({ objects, revision } = await retry(() => listObjects(daemon, query, signal), {
-      clock: PAUSE,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
-      backoff: BACKOFF,
-      isTransient: (error) => error instanceof LanternError && error.code === 'unavailable',
-    }));
+    ({ objects, revision } = await onceBack(() => listObjects(daemon, query, signal), signal));
   }
 }
 
