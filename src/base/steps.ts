@@ -77,14 +77,17 @@ export class Slices {
     return step.done === true ? step.value : this.#continue(steps);
   }
 
-  /** As `run`, for work that nobody waits for: it begins when nobody else wants a slice, or after `PATIENCE_MS`. */
-  runLast<T>(steps: Steps<T>): Awaitable<T> {
-    return this.#waiting.length === 0 ? this.run(steps) : this.#runLater(steps);
+  /**
+   * As `run`, for work that nobody waits for: it begins when nobody else wants a slice, as soon as it is urgent, or
+   * after `PATIENCE_MS`.
+   */
+  runLast<T>(steps: Steps<T>, isUrgent: () => boolean = () => false): Awaitable<T> {
+    return this.#waiting.length === 0 || isUrgent() ? this.run(steps) : this.#runLater(steps, isUrgent);
   }
 
-  async #runLater<T>(steps: Steps<T>): Promise<T> {
+  async #runLater<T>(steps: Steps<T>, isUrgent: () => boolean): Promise<T> {
     const end = this.#clock.monotonic() + PATIENCE_MS;
-    while (this.#waiting.length > 0 && this.#clock.monotonic() < end) await this.next();
+    while (this.#waiting.length > 0 && !isUrgent() && this.#clock.monotonic() < end) await this.next();
     return await this.run(steps);
   }
 

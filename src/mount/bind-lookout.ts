@@ -36,14 +36,17 @@ export class BindLookout implements ForeignBinds, Disposable {
   /** True if the table is known to have changed since the last look began. */
   #isDirty = true;
   #isServing = false;
+  /** True if any of the waiting work is. */
+  #isUrgent = false;
   #timer: Disposable | undefined;
 
   constructor(options: BindLookoutOptions) {
     this.#options = options;
   }
 
-  afterLook(work: () => Steps<void>): void {
+  afterLook(work: () => Steps<void>, isUrgent = false): void {
     this.#waiting.push(work);
+    this.#isUrgent ||= isUrgent;
     this.#plan();
   }
 
@@ -77,7 +80,7 @@ export class BindLookout implements ForeignBinds, Disposable {
     const serve = () => {
       this.#timer = undefined;
       this.#isServing = true;
-      void slices.runLast(this.#serving());
+      void slices.runLast(this.#serving(), () => this.#isUrgent);
     };
     if (pause <= 0) serve();
     else this.#timer = clock.after(pause, serve);
@@ -88,6 +91,7 @@ export class BindLookout implements ForeignBinds, Disposable {
       // Nothing waits after a disposal.
       while (this.#waiting.length > 0) {
         const batch = this.#waiting.splice(0);
+        this.#isUrgent = false;
         if (yield* this.looking()) for (const work of batch) yield* work();
         else this.#waiting.unshift(...batch);
         if (!this.#isCurrent()) break;

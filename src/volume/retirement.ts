@@ -140,9 +140,9 @@ export class Retirement implements Disposable {
     this.stop();
   }
 
-  /** Ends the time of a generation before it is over. */
+  /** Ends the time of a generation before it is over, as others need its room. */
   endEarly(replaced: Replaced): void {
-    this.#options.queue.end([replaced]);
+    this.#options.queue.end([replaced], true);
   }
 
   /** Notes that the generation's time is over. True if it is to be removed after the next look. */
@@ -255,9 +255,9 @@ export class RetirementQueue {
     this.#timer = undefined;
   }
 
-  end(replaced: readonly Replaced[]): void {
+  end(replaced: readonly Replaced[], isUrgent = false): void {
     const ended = replaced.filter((one) => one.retirement.ends(one));
-    if (ended.length > 0) this.binds.afterLook(() => removingEach(ended));
+    if (ended.length > 0) this.binds.afterLook(() => removingEach(ended), isUrgent);
   }
 
   readonly #endDue = (): void => {
@@ -285,8 +285,8 @@ export type FileSystemPlace = { readonly device: string; readonly directory: str
 
 /** Others' binds of generations, such as a kubelet's for `subPath`. Removing a bound generation empties the bind. */
 export interface ForeignBinds {
-  /** Runs the work after a look that begins later than this call. It may have to wait for other callers. */
-  afterLook(work: () => Steps<void>): void;
+  /** Runs the work after a look that begins later than this call. It gives way to all others, unless it is urgent. */
+  afterLook(work: () => Steps<void>, isUrgent: boolean): void;
   /** Looks now, unless nothing changed since the last look. False if that is impossible: anything may be bound then. */
   looking(): Steps<boolean>;
   /** True if the last look found a bind of this generation, or a part of it, in a directory that is `isOwnPlace`. */
@@ -296,7 +296,7 @@ export interface ForeignBinds {
 /** For a directory that nobody else binds. */
 export function noForeignBinds(slices: Slices): ForeignBinds {
   return {
-    afterLook: (work) => void slices.runLast(work()),
+    afterLook: (work, isUrgent) => void slices.runLast(work(), () => isUrgent),
     looking: () => inOneStep(() => true),
     showAny: () => false,
   };

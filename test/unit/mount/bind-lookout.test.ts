@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SystemCallError } from '../../../src/base/errors.ts';
-import { finish, inOneStep, Slices, type Steps } from '../../../src/base/steps.ts';
+import { finish, inOneStep, PATIENCE_MS, Slices, type Steps } from '../../../src/base/steps.ts';
 import { BindLookout, LOOK_PAUSE_MS } from '../../../src/mount/bind-lookout.ts';
 import { type MountEntry, type MountTable, parseMountinfo } from '../../../src/mount/linux/mount-table.ts';
 import type { HostedVolume } from '../../../src/mount/publisher.ts';
@@ -180,6 +180,27 @@ class FaultyTable implements MountTable {
 
   [Symbol.dispose](): void {}
 }
+
+test('a look that somebody needs soon does not give way, and takes what waits along', async () => {
+  const clock = new ManualClock();
+  const slices = new Slices(clock);
+  using lookout = new BindLookout({ table: new FaultyTable(), clock, slices });
+  let isOver = false;
+  const endless = function* (): Steps<void> {
+    for (; !isOver; clock.advance(1)) yield;
+  };
+  const others = [1, 2].map(() => slices.run(endless()));
+  const began = clock.monotonic();
+  const done: string[] = [];
+  await new Promise<void>((resolve) => {
+    lookout.afterLook(() => inOneStep(() => void done.push('patient')));
+    lookout.afterLook(() => inOneStep(resolve), true);
+  });
+  isOver = true;
+  await Promise.all(others);
+  expect(done).toEqual(['patient']);
+  expect(clock.monotonic() - began).toBeLessThan(PATIENCE_MS / 10);
+});
 
 describe('a mount table that cannot be read', () => {
   test('lets nobody remove anything, and is read again a second later', () => {

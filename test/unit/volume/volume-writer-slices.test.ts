@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Slices } from '../../../src/base/steps.ts';
+import { Slices, type Steps } from '../../../src/base/steps.ts';
 import type { VolumeFs } from '../../../src/volume/file-system.ts';
 import { isGenerationName } from '../../../src/volume/layout.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
@@ -115,6 +115,23 @@ describe('the room of replaced generations', () => {
     volume.write(payloadOf({ key: 'small' }));
     expect(generations(fs, '/v')).toHaveLength(2);
     expect(generations(fs, '/v')).not.toContain(previous);
+  });
+
+  test('what it needs does not give way to others, whatever they have to do', async () => {
+    const { fs, clock, slices, writer } = arrange();
+    using volume = writer('/v', new RetiredRoom(10 * 6 * KIB, 0));
+    let isOver = false;
+    const endless = function* (): Steps<void> {
+      for (; !isOver; clock.advance(1)) yield;
+    };
+    const others = [1, 2, 3].map(() => slices.run(endless()));
+    for (let turn = 0; turn < 50; turn++) {
+      await slices.run(volume.writing(payloadOf({ key: `${turn}` })));
+      // The removal takes a few slices of its own.
+      expect(generations(fs, '/v').length).toBeLessThan(20);
+    }
+    isOver = true;
+    await Promise.all(others);
   });
 
   test('none goes before readers of it had half a second, however fast the swaps are', () => {
