@@ -102,6 +102,8 @@ export async function project(
   // Most sources know the revisions without reading.
   let known = shelf && findRendering(shelf, source.storeId, (key) => source.revisionOf(key));
   if (known === undefined) await read(needed);
+  // The caller may have given up while others had their turn.
+  else signal.throwIfAborted();
   const { storeId } = source;
   const provenance = known?.provenance ?? provenanceOf(storeId, refs, objects);
   known ??= shelf && findRendering(shelf, storeId, (key) => provenance.objects.get(key));

@@ -134,6 +134,21 @@ test('equal definitions become one', () => {
   expect(renderings.sharedDefinition(other)).toBe(other);
 });
 
+test('a rendering that is known is no answer to a call that has been given up', async () => {
+  const wanted = {
+    namespace: 'default',
+    definition: inline({ secret: { secretName: 'a' } }),
+    mountGroup: undefined,
+    pod: undefined,
+    inputs: { data: new Map(), tokens: new Map() },
+  };
+  await make({ what: 'secret a', namespace: 'default', value: 'x' });
+  const asked = (signal: AbortSignal) => project(wanted, NOTHING, store, { ...dependencies, renderings }, signal);
+  const { payload } = await asked(NEVER);
+  expect((await asked(NEVER)).payload).toBe(payload);
+  await expect(asked(AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
+});
+
 test('objects are not read again while the source knows that they are the same', async () => {
   const whole = { definition: 'whole', namespace: 'default', mountGroup: undefined, value: '' };
   await make({ what: 'secret a', namespace: 'default', value: 'x' });
