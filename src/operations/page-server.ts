@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import { Admission, type Admitted, tcpPeer } from '../rpc/transport/admission.ts';
 import { admitSocket, type Gate, type Listener, type RefusalReason } from '../rpc/transport/connection-limits.ts';
 import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
@@ -125,15 +126,20 @@ export class PageServer implements AsyncDisposable {
     try {
       for await (const piece of pieces(left.signal)) {
         if (left.signal.aborted) break;
-        if (response.write(piece)) continue;
-        using _timer = this.#gate.clock.after(UNREAD_MS, () => connection?.end('unresponsive'));
-        await once(response, 'drain', { signal: left.signal });
+        if (!response.write(piece)) await this.#taken(response, connection, left.signal);
+        // The kernel may take megabytes at once. Without this turn, nobody else would have one until then.
+        await turnOfEventLoop();
       }
     } catch {
       // The client has left, or sees from a cut answer that the rest is missing.
       response.destroy();
     }
     response.end();
+  }
+
+  async #taken(response: ServerResponse, connection: Connection | undefined, left: AbortSignal): Promise<void> {
+    using _timer = this.#gate.clock.after(UNREAD_MS, () => connection?.end('unresponsive'));
+    await once(response, 'drain', { signal: left });
   }
 }
 

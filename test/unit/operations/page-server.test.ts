@@ -152,6 +152,25 @@ describe('a stream', () => {
     expect(await response.text()).toBe('one two');
   });
 
+  test('leaves the event loop to others after each piece, also while the kernel takes them all', async () => {
+    let turn = 0;
+    let timer = setImmediate(function next() {
+      turn += 1;
+      timer = setImmediate(next);
+    });
+    const turns = new Set<number>();
+    const pages = stream(async function* () {
+      for (let nth = 0; nth < 100; nth += 1) {
+        turns.add(turn);
+        yield 'x';
+      }
+    });
+    await using streaming = await PageServer.listen('127.0.0.1:0', pages, gate());
+    await (await fetch(`http://127.0.0.1:${streaming.port}/stream`)).text();
+    clearImmediate(timer);
+    expect(turns.size).toBe(100);
+  });
+
   test('is told when the client has left', async () => {
     let tell: () => void = () => {};
     const told = new Promise<void>((resolve) => {
