@@ -36,7 +36,15 @@ const IDLE_MS = 30_000;
 /** Milliseconds that a client may leave a piece of a stream unread. */
 const UNREAD_MS = 30_000;
 
-export type PageGate = Gate & { readonly listener: Extract<Listener, 'pages' | 'live'> };
+export type PageGate = Gate & {
+  readonly listener: Extract<Listener, 'pages' | 'live'>;
+  /** For every request, also for a page that does not exist. */
+  readonly guard?: {
+    readonly headers: Readonly<Record<string, string>>;
+    /** Undefined admits the request. */
+    readonly refusal: (headers: IncomingHttpHeaders) => Page | undefined;
+  };
+};
 
 type Connection = { readonly admitted: Admitted; readonly end: (reason: RefusalReason) => void };
 
@@ -101,11 +109,13 @@ export class PageServer implements AsyncDisposable {
     connection?.admitted.engage();
     // Otherwise Node reads the body to its end before the next request of the connection.
     if (hasBody(request)) response.shouldKeepAlive = false;
-    const page = await pageFor(request, this.#pages);
+    const { guard } = this.#gate;
+    const page = guard?.refusal(request.headers) ?? (await pageFor(request, this.#pages));
     const headers = {
       'content-type': page.type,
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
+      ...guard?.headers,
       ...page.headers,
     };
     if ('pieces' in page) {

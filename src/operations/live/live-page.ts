@@ -84,7 +84,12 @@ export class LivePage implements AsyncDisposable {
     const { live: limits } = connectionLimits(descriptorLimit());
     // The other half is for files, sessions and refusals.
     const made = new LivePage(settings, Math.floor(limits.all / 2));
-    const gate = { listener: 'live', limits, refused: new RefusedConnections(log, clock, observer), clock } as const;
+    const refused = new RefusedConnections(log, clock, observer);
+    const guard = {
+      headers: PROTECTION,
+      refusal: ({ host }: IncomingHttpHeaders) => (made.#isOwnHost(host) ? undefined : plainPage(403, WRONG_HOST)),
+    };
+    const gate = { listener: 'live', limits, refused, clock, guard } as const;
     made.#server = await PageServer.listen(address, made.#pages(files), gate);
     return made;
   }
@@ -116,18 +121,14 @@ export class LivePage implements AsyncDisposable {
   }
 
   #pages(directory: URL): Pages {
-    const guarded = (answer: Answer) => async (headers: IncomingHttpHeaders) => {
-      const page = this.#isOwnHost(headers.host) ? await answer(headers) : plainPage(403, WRONG_HOST);
-      return { ...page, headers: PROTECTION };
-    };
     const files = Object.entries(FILES).map(([path, [name, type]]): [string, Answer] => {
       const body = readFileSync(new URL(name, directory));
-      return [path, guarded(() => ({ status: 200, type, body }))];
+      return [path, () => ({ status: 200, type, body })];
     });
     return new Map([
       ...files,
-      ['POST /session', guarded((headers) => this.#newSession(headers))],
-      ['/stream', guarded((headers) => this.#stream(headers))],
+      ['POST /session', (headers) => this.#newSession(headers)],
+      ['/stream', (headers) => this.#stream(headers)],
     ]);
   }
 

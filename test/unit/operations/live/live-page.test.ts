@@ -107,15 +107,23 @@ describe('the host that a browser was told', () => {
   });
 });
 
-test.each<[string, string, string?]>([
-  ['/', 'text/html; charset=utf-8'],
-  ['/page.js', 'text/javascript; charset=utf-8'],
-  ['/style.css', 'text/css; charset=utf-8'],
-  ['/icon.svg', 'image/svg+xml'],
-  ['/stream', 'text/plain; charset=utf-8'],
-  ['/', 'text/plain; charset=utf-8', 'attacker.example'],
-])('%s, as %s, allows a browser nothing but its own files', async (path, type, host = 'localhost') => {
-  const { headers } = await client.ask(path, { headers: { host } });
+const TEXT = 'text/plain; charset=utf-8';
+
+test.each<[string, number, string, Record<string, string>?]>([
+  ['GET /', 200, 'text/html; charset=utf-8'],
+  ['GET /page.js', 200, 'text/javascript; charset=utf-8'],
+  ['GET /style.css', 200, 'text/css; charset=utf-8'],
+  ['GET /icon.svg', 200, 'image/svg+xml'],
+  ['GET /stream', 401, TEXT],
+  ['GET /', 403, TEXT, { host: 'attacker.example' }],
+  ['GET /nothing', 404, TEXT],
+  ['GET /nothing', 403, TEXT, { host: 'attacker.example' }],
+  ['HEAD /', 405, TEXT],
+  ['GET /stream', 413, TEXT, { 'transfer-encoding': 'chunked' }],
+])('%s, with %i and %s, allows a browser nothing but its own files', async (line, status, type, given = {}) => {
+  const [method = '', path = ''] = line.split(' ');
+  const { status: answered, headers } = await client.ask(path, { method, headers: { host: 'localhost', ...given } });
+  expect(answered).toBe(status);
   expect(headers).toMatchObject({
     'content-type': type,
     'cache-control': 'no-store',
