@@ -20,7 +20,7 @@ export type Page = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Its pieces are read when the client has room for them, until the client leaves. */
+/** Its pieces are read when the client has room for them, until the client leaves; the first one always. */
 export type StreamedPage = Omit<Page, 'body'> & { readonly pieces: (signal: AbortSignal) => AsyncIterable<string> };
 
 export type Answer = (headers: IncomingHttpHeaders) => Promise<Page | StreamedPage> | Page | StreamedPage;
@@ -132,7 +132,7 @@ export class PageServer implements AsyncDisposable {
   async #stream({ pieces }: StreamedPage, response: ServerResponse, connection: Connection | undefined): Promise<void> {
     const left = new AbortController();
     response.once('close', () => left.abort());
-    if (response.destroyed) return;
+    if (response.destroyed) left.abort();
     try {
       for await (const piece of pieces(left.signal)) {
         if (left.signal.aborted) break;

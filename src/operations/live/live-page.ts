@@ -145,12 +145,13 @@ export class LivePage implements AsyncDisposable {
     if (this.#followers.size >= this.#maxFollowers) {
       return plainPage(503, `${this.#maxFollowers} pages are open already; close one of them\n`);
     }
-    return { status: 200, type: 'text/event-stream', pieces: (signal) => this.#follow(shown, signal) };
+    const follower = new Follower({ shown, swaps: this.#swaps, clock: this.#clock });
+    // Not later: requests that come in one packet are all answered before a stream begins.
+    this.#followers.add(follower);
+    return { status: 200, type: 'text/event-stream', pieces: (signal) => this.#follow(follower, signal) };
   }
 
-  async *#follow(shown: Shown, signal: AbortSignal): AsyncGenerator<string, void> {
-    const follower = new Follower({ shown, swaps: this.#swaps, clock: this.#clock });
-    this.#followers.add(follower);
+  async *#follow(follower: Follower, signal: AbortSignal): AsyncGenerator<string, void> {
     try {
       yield* follower.follow(signal);
     } finally {
