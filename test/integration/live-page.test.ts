@@ -149,6 +149,20 @@ describe('lantern page', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  test('--open ends at a signal also while the opener stays, as one does that became the browser', async () => {
+    const started = directory.at('started');
+    const script = `#!/bin/sh\necho $$ > ${started}.part\n/bin/mv ${started}.part ${started}\nexec /bin/sleep 600\n`;
+    writeFileSync(directory.at('bin/xdg-open'), script, { mode: 0o755 });
+    const { command, exit } = start('--open');
+    await vi.waitFor(() => expect(existsSync(started)).toBe(true));
+    command.kill('SIGINT');
+    try {
+      expect(await exit).toEqual([1, null]);
+    } finally {
+      process.kill(Number(readFileSync(started, 'utf8')));
+    }
+  });
+
   test('--open without an opener says what to do', async () => {
     writeFileSync(directory.at('bin/xdg-open'), '#!/bin/sh\nexit 3\n');
     chmodSync(directory.at('bin/xdg-open'), 0o755);

@@ -31,20 +31,26 @@ async function openInBrowser(url: string, { environment, signal }: Cli): Promise
   const file = directory.at('open.html');
   // No character of the daemon's URL means something in HTML.
   writeFileSync(file, `<!doctype html><meta http-equiv="refresh" content="0;url=${url}">\n`, { mode: 0o600 });
-  const problem = await problemOf(spawn(OPENER, [pathToFileURL(file).href], { stdio: 'ignore', detached: true }));
+  const opener = spawn(OPENER, [pathToFileURL(file).href], { stdio: 'ignore', detached: true });
+  const problem = await problemOf(opener, signal);
   if (problem !== undefined) {
     const message = `open the page in a browser: ${OPENER} ${problem}; open the printed address yourself`;
     throw new LanternError('failed-precondition', message);
   }
-  // It ends before the browser has read the file.
+  // It may end before the browser has read the file.
   await PAUSE.sleep(START_MS, signal);
 }
 
-async function problemOf(opener: ChildProcess): Promise<string | undefined> {
+/** Where it knows no desktop, the opener becomes the browser, and ends with it. */
+async function problemOf(opener: ChildProcess, signal: AbortSignal): Promise<string | undefined> {
+  const late = AbortSignal.timeout(START_MS);
   try {
-    const [code] = await once(opener, 'exit');
+    const [code] = await once(opener, 'exit', { signal: AbortSignal.any([signal, late]) });
     return code === 0 ? undefined : `ended with ${code}`;
   } catch (error) {
+    opener.unref();
+    signal.throwIfAborted();
+    if (late.aborted) return undefined;
     return errnoOf(error) === 'ENOENT' ? 'is not installed' : `cannot be run: ${obstacleOf(error)}`;
   }
 }
