@@ -11,8 +11,9 @@ const OTHER_KINDS = [
   'ing|ingress|ingresses|pvc?|persistentvolumes?|persistentvolumeclaims?|crds?|roles?|rolebindings?|clusterroles?',
 ].join('|');
 
+/** Flags, with values or without, may precede the kind. What follows it is a name, and names may be any word. */
 function asking(commands: string, kinds: string): RegExp {
-  return new RegExp(`^(?:${commands}) (?:.* )?(${kinds})(?:[/, ]|$)`);
+  return new RegExp(`^(?:${commands}) (?:-\\S+ (?:[^-\\s]\\S* )?)*?(?:[^-\\s]\\S*,)?(${kinds})(?:[/, ]|$)`);
 }
 
 /** Habits of kubectl that Lantern does not serve, on purpose. */
@@ -27,13 +28,13 @@ export const ADVICE: readonly Advice[] = [
   [/^top\b/, 'memory and numbers of volumes are metrics: "lantern serve --metrics-address", docs/metrics.md'],
   [/^cluster-info\b/, 'there is no cluster; "lantern health" asks the daemon, "lantern config view" shows its socket'],
   [/^(?:auth|certificate)\b/, 'there are no roles: who may open the socket may do everything ("lantern serve --help")'],
-  [/^apply\b.* --force\b/, 'to change what is immutable, delete and create it: lantern replace --force -f FILE'],
+  [/^apply\b.* --force(?![\w-])/, 'to change what is immutable, delete and create it: lantern replace --force -f FILE'],
   [/^create\b.* --save-config\b/, 'what "lantern apply -f FILE" creates is recorded, and what "create" does is not'],
   [/^(?:cordon|uncordon|drain|taint)\b/, 'there are no nodes: each daemon serves its own machine'],
   [/^api-versions\b/, 'there is no "api-versions"; "lantern api-resources" shows the version of each kind'],
   [/^options\b/, 'there is no "options"; "lantern COMMAND --help" shows those of all commands, too'],
   [/^plugin\b/, 'there are no plugins; "lantern --help" lists all commands'],
-  [/^exec\b(?!.* -f)/, '"exec" runs a command here, as in a pod\'s container: lantern exec -f pod.yaml -- COMMAND'],
+  [/^exec\b(?!.* (?:-f|--filename))/, '"exec" runs a command here, as in a pod\'s container: lantern exec -f pod.yaml -- COMMAND'],
   [/^config set-context\b.* --namespace[ =](\S+)/, 'there are no contexts; type: lantern config set namespace $1'],
   [/^config \S*-?(?:context|cluster|user|credentials)s?\b/, `there are no contexts; ${SOCKET}`],
   [
@@ -48,9 +49,9 @@ export const ADVICE: readonly Advice[] = [
   [asking('delete', 'volumes?'), 'volumes are mounted, not stored: "lantern unmount TARGET"'],
   [asking(ANY, 'volumes?'), 'volumes are mounted, not stored: "lantern volumes", or "lantern volume ID"'],
   [asking(ANY, OTHER_KINDS), '"$1" is not a stored kind; "lantern api-resources" lists the kinds that are'],
-  [/ --(?:context|cluster|kubeconfig|server)\b| -s\b/, SOCKET],
+  [/ --(?:context|cluster|kubeconfig|server)(?![\w-])| -s\b/, SOCKET],
   [
-    / --(?:user|token|as|as-group|client-\S+|certificate-authority)\b/,
+    / --(?:user|token|as|as-group|client-\S+|certificate-authority)(?![\w-])/,
     'callers are known by the socket that they open',
   ],
   [/ --request-timeout\b/, 'there is no --request-timeout; type: timeout 10s lantern …'],

@@ -31,9 +31,16 @@ test('advice names only commands that there are', async () => {
 test.each([
   ['get secrets --bogus', undefined],
   ['create secret generic top --bogus', undefined],
+  ['get secret job --bogus', undefined],
+  ['create secret generic pod', undefined],
+  ['apply --server-side', undefined],
+  ['apply --force-conflicts', undefined],
   ['exec -f pod.yaml -- logs --context x', undefined],
+  ['exec --filename pod.yaml --bogus', undefined],
   ['config set-context --current --namespace=shop', 'there are no contexts; type: lantern config set namespace shop'],
   ['config set-context --current --namespace shop', 'there are no contexts; type: lantern config set namespace shop'],
+  ['get -A -n shop deploy', '"deploy" is not a stored kind; "lantern api-resources" lists the kinds that are'],
+  ['get secrets,deploy/web', '"deploy" is not a stored kind; "lantern api-resources" lists the kinds that are'],
   ['get deploy', '"deploy" is not a stored kind; "lantern api-resources" lists the kinds that are'],
 ])('%s', (line, expected) => {
   expect(adviceFor(line.split(' '))).toBe(expected);
