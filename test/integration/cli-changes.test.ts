@@ -49,3 +49,29 @@ test('an object that is changed while it is replaced exists afterwards, and the 
   expect(await atOnce([...labels, 'replace -f db.yaml'])).toEqual([]);
   expect(await world.object('secret/db')).toMatchObject({ data: { password: 'bjN3' }, annotations: {} });
 });
+
+test('replace --force deletes nothing that it could not create again', async () => {
+  const volume = (spec: string) => `
+apiVersion: lantern.dev/v1
+kind: ProjectedVolume
+metadata: {name: web}
+spec: {${spec}}
+`;
+  const replace = { typed: 'replace --force -f -', kubectl: '' };
+  await world.type({ ...replace, input: volume('secret: {secretName: db}') });
+  const { stdout, stderr, exitCode } = await world.type({ ...replace, input: volume('secret: {secretNme: db}') });
+  expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
+  expect(stderr).toMatch(/ProjectedVolume default\/web.*secretNme/);
+  expect(await world.object('projectedvolume/web')).toMatchObject({ spec: { secret: { secretName: 'db' } } });
+});
+
+test('a dry run of replace --force takes what only --force can change', async () => {
+  const frozen = { typed: 'replace --force -f -', kubectl: '', input: FROZEN('a') };
+  await world.type(frozen);
+  const said = await world.type({ ...frozen, typed: `${frozen.typed} --dry-run=server`, input: FROZEN('b') });
+  expect(said).toEqual({ stdout: 'configmap/frozen replaced (server dry run)', stderr: '', exitCode: 0 });
+  expect(await world.object('configmap/frozen')).toMatchObject({ data: { key: 'a' } });
+});
+
+const FROZEN = (value: string) =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: frozen}\nimmutable: true\ndata: {key: ${value}}\n`;

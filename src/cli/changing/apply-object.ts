@@ -20,7 +20,7 @@ export async function applyObject(
   try {
     return await mergeOrCreate(cli, daemon, declared, asked);
   } catch (error) {
-    throw namingObject(error, declared);
+    throw namingObject(error, 'apply', declared.draft);
   }
 }
 
@@ -45,7 +45,7 @@ async function mergeOrCreate(
 }
 
 /** Faults name fields. With several objects the error must name the object too. */
-export function namingObject(error: unknown, { draft }: Declared): unknown {
-  const what = `apply ${describeRef(refOf(draft))}`;
+export function namingObject(error: unknown, verb: 'apply' | 'create' | 'replace', draft: ObjectDraft): unknown {
+  const what = `${verb} ${describeRef(refOf(draft))}`;
   return hasCode(error, 'invalid-argument') && !error.message.startsWith(`${what}: `) ? error.within(what) : error;
 }

@@ -10,6 +10,7 @@ import { callsInOrder, dependsOn } from '../calls-in-order.ts';
 import type { Cli } from '../command.ts';
 import { forEach, PARTLY_FAILED } from '../exit.ts';
 import { withDaemon } from '../with-daemon.ts';
+import { namingObject } from './apply-object.ts';
 import { untilNotOvertaken } from './change-object.ts';
 import { removeObject } from './delete-objects.ts';
 import { type ResultOptions, Results } from './results.ts';
@@ -19,6 +20,11 @@ type Asked = { readonly dryRun: boolean; readonly withData: boolean };
 /** Stores one object and returns it; with its values if asked. */
 type Store = (daemon: LanternClient, draft: ObjectDraft, asked: Asked) => Promise<ObjectDraft | StoredObject>;
 
+type Words = { readonly verb: 'create' | 'replace'; readonly doing: string; readonly done: string };
+
+const CREATE: Words = { verb: 'create', doing: 'creating objects', done: 'created' };
+const REPLACE: Words = { verb: 'replace', doing: 'replacing objects', done: 'replaced' };
+
 /** As `kubectl create -f`: no object may exist, and none is recorded as declared. */
 export async function createFromManifests(
   cli: Cli,
@@ -27,12 +33,12 @@ export async function createFromManifests(
   options: ResultOptions,
 ): Promise<void> {
   const create: Store = (daemon, draft, asked) => store(cli, daemon, draft, { ...asked, createOnly: true });
-  await storeEach(cli, command, declared, options, ['creating', 'created'], create);
+  await storeEach(cli, command, declared, options, CREATE, create);
 }
 
 /**
  * As `kubectl replace -f`: every object must exist, and loses what the manifest lacks. With `force` it is deleted and
- * created, which changes its uid and also what is immutable.
+ * created, which changes its uid and also what is immutable; if the daemon would refuse the manifest, it stays.
  */
 export async function replaceFromManifests(
   cli: Cli,
@@ -41,11 +47,13 @@ export async function replaceFromManifests(
   { force, ...options }: ResultOptions & { readonly force: boolean },
 ): Promise<void> {
   const replace: Store = async (daemon, draft, asked) => {
-    if (force && !asked.dryRun) {
+    if (force) {
       const { resourceVersion: _, ...metadata } = draft.metadata;
-      const how = { ignoreNotFound: true, dryRun: false };
-      await removeObject(cli, daemon, refOf(draft), how);
-      return await store(cli, daemon, { ...draft, metadata }, { ...asked, createOnly: true });
+      const admitted = orThrow(admitObject({ ...draft, metadata }));
+      // A store that has the object cannot try the creation.
+      if (asked.dryRun) return admitted;
+      await removeObject(cli, daemon, refOf(draft), { ignoreNotFound: true, dryRun: false });
+      return await store(cli, daemon, admitted, { ...asked, createOnly: true });
     }
     if (draft.metadata.resourceVersion !== undefined) return await store(cli, daemon, draft, asked);
     return await untilNotOvertaken(cli, async () => {
@@ -53,7 +61,7 @@ export async function replaceFromManifests(
       return await store(cli, daemon, { ...draft, metadata: { ...draft.metadata, resourceVersion } }, asked);
     });
   };
-  await storeEach(cli, command, declared, options, ['replacing', 'replaced'], replace);
+  await storeEach(cli, command, declared, options, REPLACE, replace);
 }
 
 async function versionOf({ signal }: Cli, daemon: LanternClient, draft: ObjectDraft): Promise<string> {
@@ -77,20 +85,28 @@ async function storeEach(
   command: Command,
   declared: readonly Declared[],
   options: ResultOptions,
-  [doing, verb]: readonly [doing: string, verb: string],
+  { verb, doing, done }: Words,
   store: Store,
 ): Promise<void> {
   const drafts = declared.map((each) => orThrow(withoutNulls(each)));
   const results = new Results(cli.terminal, options);
   const asked = { dryRun: options.dryRun === 'server', withData: results.withData };
+  const named = async <T>(draft: ObjectDraft, call: () => T): Promise<Awaited<T>> => {
+    try {
+      return await call();
+    } catch (error) {
+      throw namingObject(error, verb, draft);
+    }
+  };
+  const check = (draft: ObjectDraft) => named(draft, () => results.add(orThrow(admitObject(draft)), done));
   const allWell =
     options.dryRun === 'client'
-      ? await forEach(cli.terminal, drafts, async (draft) => results.add(orThrow(admitObject(draft)), verb))
+      ? await forEach(cli.terminal, drafts, check)
       : await withDaemon(cli, command, (daemon) =>
           callsInOrder(cli, drafts, {
-            doing: `${doing} objects`,
-            call: (draft) => store(daemon, draft, asked),
-            tell: (object) => results.add(object, verb),
+            doing,
+            call: (draft) => named(draft, () => store(daemon, draft, asked)),
+            tell: (object) => results.add(object, done),
             follows: (draft, earlier) => dependsOn(refOf(draft), refOf(earlier)),
           }),
         );
