@@ -34,7 +34,10 @@ export const ADVICE: readonly Advice[] = [
   [/^api-versions\b/, 'there is no "api-versions"; "lantern api-resources" shows the version of each kind'],
   [/^options\b/, 'there is no "options"; "lantern COMMAND --help" shows those of all commands, too'],
   [/^plugin\b/, 'there are no plugins; "lantern --help" lists all commands'],
-  [/^exec\b(?!.* (?:-f|--filename))/, '"exec" runs a command here, as in a pod\'s container: lantern exec -f pod.yaml -- COMMAND'],
+  [
+    /^exec\b(?!.* (?:-f|--filename))/,
+    '"exec" runs a command here, as in a pod\'s container: lantern exec -f pod.yaml -- COMMAND',
+  ],
   [/^config set-context\b.* --namespace[ =](\S+)/, 'there are no contexts; type: lantern config set namespace $1'],
   [/^config \S*-?(?:context|cluster|user|credentials)s?\b/, `there are no contexts; ${SOCKET}`],
   [

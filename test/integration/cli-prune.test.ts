@@ -71,6 +71,13 @@ describe('apply --prune', () => {
     expect(await names()).toEqual(before);
   });
 
+  test('a declared object stays, although -l leaves out its manifest with a new label', async () => {
+    const before = await names();
+    const { stdout } = await apply(all(map('kept'), map('old', 'app: new')), '--prune', '-l', 'app=shop');
+    expect(stdout).toBe('configmap/kept unchanged\n');
+    expect(await names()).toEqual(before);
+  });
+
   test('with -o yaml the result stays one document', async () => {
     const { stdout, stderr } = await apply(map('kept'), '--prune', '-l', 'app=shop', '-o', 'jsonpath={.metadata.name}');
     expect({ stdout, stderr }).toEqual({ stdout: 'kept', stderr: 'configmap/old pruned\n' });

@@ -12,26 +12,28 @@ import { deleteObjects } from './delete-objects.ts';
 const PRUNED_KINDS: readonly ObjectKind[] = ['Secret', 'ConfigMap', 'ProjectedVolume', 'UnitCredentials'];
 
 type Pruning = {
+  /** Also what the selector left out: its label may be new, and the stored object still have the old one. */
+  readonly declared: readonly Declared[];
   readonly isSelected: (object: WireObject) => boolean;
   readonly isDryRun: boolean;
   readonly tell: (ref: ObjectRef) => void;
 };
 
 /**
- * Deletes selected objects that `apply` made and `declared` lacks, in the namespaces of `declared`. An object without a
+ * Deletes selected objects that `apply` made and `declared` lacks, in the namespaces of `applied`. An object without a
  * record was made otherwise, and stays. False if some failed.
  */
 export async function pruneObjects(
   cli: Cli,
   daemon: LanternClient,
-  declared: readonly Declared[],
-  { isSelected, isDryRun, tell }: Pruning,
+  applied: readonly Declared[],
+  { declared, isSelected, isDryRun, tell }: Pruning,
 ): Promise<boolean> {
   const { signal } = cli;
   const kept = new Set(declared.map(({ draft }) => refKey(refOf(draft))));
   const isPruned = (object: WireObject) => object.applied !== null && isSelected(object);
   const refs: ObjectRef[] = [];
-  for (const namespace of new Set(declared.map(({ draft }) => draft.metadata.namespace))) {
+  for (const namespace of new Set(applied.map(({ draft }) => draft.metadata.namespace))) {
     for (const kind of PRUNED_KINDS) {
       const found = await allPages(
         (pageToken) => daemon.objects.list({ kind, namespace, withApplied: true, pageToken }, { signal }),

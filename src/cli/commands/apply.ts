@@ -52,7 +52,7 @@ export function applyCommand(command: Command, cli: Cli): void {
     .action(async (options: Options) => {
       checkPruning(options);
       const objects = await readSelectedObjects(cli, options);
-      const allWell = await applyAll(cli, command, objects, options);
+      const allWell = await applyAll(cli, command, objects.selected, options);
       if (!allWell && options.prune) cli.terminal.complain('lantern: nothing was pruned because of these objects');
       const isPruned = !allWell || !options.prune || (await prune(cli, command, objects, options));
       if (!allWell || !isPruned) throw PARTLY_FAILED;
@@ -113,12 +113,18 @@ async function storeAll(
 }
 
 /** Asks the daemon also with --dry-run=client: only it knows what there is. */
-async function prune(cli: Cli, command: Command, declared: readonly Declared[], options: Options): Promise<boolean> {
+async function prune(
+  cli: Cli,
+  command: Command,
+  { all, selected }: Awaited<ReturnType<typeof readSelectedObjects>>,
+  options: Options,
+): Promise<boolean> {
   const { pruneObjects } = await import('../changing/prune-objects.ts');
   const { output, dryRun, selector } = options;
   const isText = output === undefined || output === 'name';
   return await withDaemon(cli, command, (daemon) =>
-    pruneObjects(cli, daemon, declared, {
+    pruneObjects(cli, daemon, selected, {
+      declared: all,
       isSelected: selectorOf(selector),
       isDryRun: dryRun !== 'none',
       tell: ({ kind, name }) => {

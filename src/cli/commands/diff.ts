@@ -29,8 +29,8 @@ export function diffCommand(command: Command, cli: Cli): void {
     .action(async (options: Options) => {
       let isSame: boolean;
       try {
-        const objects = await readSelectedObjects(cli, options);
-        isSame = await withDaemon(cli, command, (daemon) => compareAll(cli, daemon, objects, options));
+        const { selected } = await readSelectedObjects(cli, options);
+        isSame = await withDaemon(cli, command, (daemon) => compareAll(cli, daemon, selected, options));
       } catch (error) {
         throw asTrouble(error, cli.signal.aborted);
       }

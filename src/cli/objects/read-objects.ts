@@ -52,13 +52,13 @@ export async function readObjects(cli: Cli, options: ManifestOptions): Promise<r
 export async function readSelectedObjects(
   cli: Cli,
   { selector, ...options }: ManifestOptions & { readonly selector?: string },
-): Promise<readonly Declared[]> {
-  if (selector === undefined) return await readObjects(cli, options);
-  if (selector.trim() === '') throw wrongUsage('an empty selector matches all objects; leave it out');
-  const isSelected = orThrow(parseLabelSelector(selector, '--selector'));
-  const selected = (await readObjects(cli, options)).filter(({ draft }) => isSelected(draft.metadata.labels));
-  if (selected.length === 0) cli.terminal.complain('lantern: -l selects no object of the manifests');
-  return selected;
+): Promise<{ readonly all: readonly Declared[]; readonly selected: readonly Declared[] }> {
+  if (selector?.trim() === '') throw wrongUsage('an empty selector matches all objects; leave it out');
+  const isSelected = selector === undefined ? () => true : orThrow(parseLabelSelector(selector, '--selector'));
+  const all = await readObjects(cli, options);
+  const selected = all.filter(({ draft }) => isSelected(draft.metadata.labels));
+  if (all.length > 0 && selected.length === 0) cli.terminal.complain('lantern: -l selects no object of the manifests');
+  return { all, selected };
 }
 
 const ONLY_PODS = 'no objects beside the Pods; to mount what the Pods use, run "lantern pod mount -f FILE ROOT"';
