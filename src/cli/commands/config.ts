@@ -1,8 +1,10 @@
 import { realpathSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
-import { LanternError, toLanternError } from '../../base/errors.ts';
+import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { makeDirectories, replaceFile } from '../../base/files.ts';
+import { retry } from '../../base/retry.ts';
 import { type Cli, defineCommand, withExamples } from '../command.ts';
 import { listFaults, wrongUsage } from '../exit.ts';
 import { namespaceOption } from '../options.ts';
@@ -18,6 +20,7 @@ import {
   settingOf,
   settingsFile,
 } from '../settings.ts';
+import { PAUSE } from '../with-daemon.ts';
 
 export function configCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern config set namespace shop', 'lantern config view', 'lantern config unset namespace'])
@@ -47,7 +50,7 @@ function setCommand(cli: Cli): Command {
     .action(async (name: SettingName, text: string) => {
       const value = parseSetting(name, name === 'socket' ? resolve(text) : text, name);
       if (!value.ok) throw wrongUsage(listFaults(value.faults));
-      await keep(cli, { ...readKeptSettings(cli), [name]: value.value });
+      await changeSettings(cli, (kept) => ({ ...kept, [name]: value.value }));
       cli.terminal.print(`Property "${name}" set.`);
     });
 }
@@ -56,8 +59,7 @@ function unsetCommand(cli: Cli): Command {
   return defineCommand('unset', 'Forget a setting.', ['lantern config unset namespace'])
     .addArgument(settingArgument())
     .action(async (name: SettingName) => {
-      const { [name]: _, ...others } = readKeptSettings(cli);
-      await keep(cli, others);
+      await changeSettings(cli, ({ [name]: _, ...others }) => others);
       cli.terminal.print(`Property "${name}" unset.`);
     });
 }
@@ -76,17 +78,40 @@ function viewCommand(cli: Cli): Command {
 }
 
 /** A link, as from a collection of dotfiles, stays one. */
-async function keep(cli: Cli, settings: KeptSettings): Promise<void> {
+async function changeSettings(cli: Cli, change: (kept: KeptSettings) => KeptSettings): Promise<void> {
   const path = settingsFile(cli);
   if (path === undefined) {
     throw new LanternError('failed-precondition', 'keep settings: there is no home; set HOME or XDG_CONFIG_HOME');
   }
   try {
     makeDirectories(dirname(path), 0o700);
-    await replaceFile(realPath(path), [`${formatJson(settings)}\n`]);
+    const lock = `${path}.lock`;
+    await takeLock(lock, cli);
+    try {
+      await replaceFile(realPath(path), [`${formatJson(change(readKeptSettings(cli)))}\n`]);
+    } finally {
+      await rm(lock);
+    }
   } catch (error) {
     throw toLanternError(error, `keep settings in "${path}"`);
   }
+}
+
+const BACKOFF = { firstMs: 5, maxMs: 100, jitter: 1 };
+/** Milliseconds. A lock is held for one write. */
+const PATIENCE_MS = 5_000;
+
+/** Without it, one of two commands at once would lose its setting. A file as of kubectl: a home may be on NFS. */
+async function takeLock(lock: string, { signal }: Cli): Promise<void> {
+  const isTransient = (error: unknown) => errnoOf(error) === 'EEXIST';
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+  const attempt = async () => await writeFile(lock, '', { flag: 'wx', mode: 0o600 });
+  await retry(attempt, { clock: PAUSE, signal: patience, backoff: BACKOFF, isTransient }).catch((error: unknown) => {
+    if (!isTransient(error)) throw error;
+    signal.throwIfAborted();
+    const message = `lock "${lock}": it exists; remove it if no other "lantern config" is running`;
+    throw new LanternError('failed-precondition', message);
+  });
 }
 
 function realPath(path: string): string {

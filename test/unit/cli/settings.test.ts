@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { Cli } from '../../../src/cli/command.ts';
@@ -148,6 +157,14 @@ describe('lantern config', () => {
     using directory = new TempDir();
     expect(await type(directory, line)).toMatchObject({ exitCode: 2, message: expect.stringMatching(expected) });
     expect(readKeptSettings(cliIn(directory))).toEqual({});
+  });
+
+  test('settings that are kept at the same time are all kept', async () => {
+    using directory = new TempDir();
+    const lines = ['config set namespace shop', 'config set socket /s', 'config set namespace shop', 'config view'];
+    for (const { exitCode } of await Promise.all(lines.map((line) => type(directory, line)))) expect(exitCode).toBe(0);
+    expect(readKeptSettings(cliIn(directory))).toEqual({ namespace: 'shop', socket: '/s' });
+    expect(readdirSync(directory.at('.config/lantern'))).toEqual(['config.json']);
   });
 
   test('a link to the file stays one', async () => {
