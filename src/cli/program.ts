@@ -322,6 +322,9 @@ function settle(command: Command, parent: Command, path: string): void {
   for (const child of command.commands) settle(child, command, `${path} ${child.name()}`);
 }
 
+/** kubectl takes a value for every switch. */
+const SWITCH_WITH_VALUE = /^unknown option '(--[\w-]+)=(?:true|false)'/;
+
 /** Adds a pointer to the help to commander's own errors. */
 function pointToHelp(command: string): (error: CommanderError) => never {
   return (error) => {
@@ -329,7 +332,8 @@ function pointToHelp(command: string): (error: CommanderError) => never {
     const message = error.message
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
-      .replace(/\.$/, '');
+      .replace(/\.$/, '')
+      .replace(SWITCH_WITH_VALUE, '$& ($1 takes no value: write it alone, or leave it out)');
     throw wrongUsage(`${message}; see "${command} --help"`);
   };
 }

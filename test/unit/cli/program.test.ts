@@ -179,6 +179,10 @@ describe('wrong usage', () => {
     ['get secrets -o jsonpath=.data', /^-o jsonpath: has no \{…\}/],
     ['get secrets --show-labels -o yaml', /--show-labels needs a table/],
     ['get events --show-labels', /events have no labels/],
+    [
+      'delete secret x --ignore-not-found=true',
+      /unknown option '--ignore-not-found=true' \(--ignore-not-found takes no value: write it alone, or leave it out\)/,
+    ],
     ['get secert', /did you mean "secret"/],
     ['apply', /^one of -f FILE and -k DIR is required$/],
     ['apply stray -f x', /too many arguments/],
