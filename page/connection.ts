@@ -83,6 +83,6 @@ async function readStream(
 /** One server-sent event, as the daemon writes it. */
 function deliver(text: string, reader: Reader): void {
   const [, name, data] = /^event: (\w+)\ndata: (.*)$/s.exec(text) ?? [];
-  if (name === undefined || data === undefined || !(name in reader)) return;
+  if (name === undefined || data === undefined || !Object.hasOwn(reader, name)) return;
   (reader[name as keyof Messages] as (data: unknown) => void)(JSON.parse(data));
 }

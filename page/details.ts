@@ -16,9 +16,9 @@ export class Details {
   #id: string | undefined;
 
   constructor() {
-    found('close', HTMLButtonElement).addEventListener('click', () => this.#dialog.close());
+    found('close', HTMLButtonElement).addEventListener('click', () => this.close());
     this.#dialog.addEventListener('click', (event) => {
-      if (event.target === this.#dialog) this.#dialog.close();
+      if (event.target === this.#dialog) this.close();
     });
     this.#dialog.addEventListener('close', () => {
       this.#id = undefined;
@@ -35,6 +35,10 @@ export class Details {
     this.#body.replaceChildren();
     this.#dialog.showModal();
     this.#dialog.scrollTop = 0;
+  }
+
+  close(): void {
+    this.#dialog.close();
   }
 
   /** `volume` is undefined if it is not mounted any more. */

@@ -97,8 +97,11 @@ class Page {
     const { activeElement } = document;
     const isTyping = activeElement instanceof HTMLInputElement && activeElement.type === 'search';
     if (event.ctrlKey || event.altKey || event.metaKey || this.#details.id !== undefined) return;
-    if (event.key === '/' && !isTyping) this.#search.select();
-    else if (event.key === 'ArrowDown' && isTyping) this.#gridElement.focus();
+    if (event.key === '/' && !isTyping) {
+      // Not every browser moves the focus to what is selected.
+      this.#search.focus();
+      this.#search.select();
+    } else if (event.key === 'ArrowDown' && isTyping) this.#gridElement.focus();
     else if (event.key === 'Escape' && this.#search.value !== '') {
       this.#search.value = '';
       this.#look({ text: '' });
@@ -124,6 +127,8 @@ class Page {
       setText(found('gate-reason', HTMLElement), contact.reason);
       found('page', HTMLElement).hidden = true;
       label.hidden = true;
+      // It would stay above the gate, and keep the keyboard.
+      this.#details.close();
     } else if (contact.kind === 'live') found('page', HTMLElement).hidden = false;
   }
 

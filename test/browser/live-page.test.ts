@@ -100,6 +100,21 @@ describe.runIf(hasChromium())("the live page (needs Debian's chromium)", () => {
       tab.complaints.length = 0;
     });
 
+    test('shows nothing but the gate when its session is over', async () => {
+      scene.put('api-keys');
+      const tab = await open();
+      await row(tab, 'api-keys').click();
+      const dialog = tab.page.getByRole('dialog', { name: 'api-keys' });
+      await dialog.waitFor();
+      const address = `127.0.0.1:${scene.page.port}`;
+      await scene[Symbol.asyncDispose]();
+      scene = await PageScene.start({ address });
+      await tab.page.getByText('The daemon was started again, or the session is over.').waitFor();
+      expect([await dialog.isVisible(), await row(tab, 'api-keys').isVisible()]).toEqual([false, false]);
+      // The browser reports the loss and the refusal, too.
+      tab.complaints.length = 0;
+    });
+
     test('is used with the keyboard alone', async () => {
       furnish(scene);
       const tab = await open();
