@@ -60,19 +60,19 @@ async function readStream(
   onBegin: () => void,
 ): Promise<{ readonly status: number; readonly reason: string } | undefined> {
   const silence = new AbortController();
-  const response = await fetch('stream', {
-    headers: { authorization: `Bearer ${session}` },
-    signal: silence.signal,
-  });
+  const timely = async <T>(coming: Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    return await coming.finally(() => clearTimeout(timer));
+  };
+  const headers = { authorization: `Bearer ${session}` };
+  const response = await timely(fetch('stream', { headers, signal: silence.signal }));
   if (!response.ok || response.body === null) return { status: response.status, reason: await response.text() };
   onBegin();
   const decoder = new TextDecoder();
   const bytes = response.body.getReader();
   let rest = '';
   for (;;) {
-    const timer = setTimeout(() => silence.abort(), SILENCE_MS);
-    const { value, done } = await bytes.read();
-    clearTimeout(timer);
+    const { value, done } = await timely(bytes.read());
     if (done) return undefined;
     const parts = (rest + decoder.decode(value, { stream: true })).split('\n\n');
     rest = parts.pop() ?? '';

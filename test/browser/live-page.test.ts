@@ -97,7 +97,7 @@ describe.runIf(hasChromium())("the live page (needs Debian's chromium)", () => {
       await scene[Symbol.asyncDispose]();
       await tab.page.getByText('trying again: the daemon cannot be reached').waitFor();
       // The browser reports it, too.
-      tab.complaints.length = 0;
+      tab.forgive();
     });
 
     test('shows nothing but the gate when its session is over', async () => {
@@ -112,7 +112,19 @@ describe.runIf(hasChromium())("the live page (needs Debian's chromium)", () => {
       await tab.page.getByText('The daemon was started again, or the session is over.').waitFor();
       expect([await dialog.isVisible(), await row(tab, 'api-keys').isVisible()]).toEqual([false, false]);
       // The browser reports the loss and the refusal, too.
-      tab.complaints.length = 0;
+      tab.forgive();
+    });
+
+    test('tries again when no answer comes at all, as through a broken tunnel', async () => {
+      const tab = await Tab.open(browser);
+      tabs.push(tab);
+      await tab.page.clock.install();
+      await tab.page.route('**/stream', () => {});
+      const asked = tab.page.waitForRequest('**/stream');
+      await tab.page.goto(scene.page.newAddress());
+      await asked;
+      await tab.page.clock.fastForward(45_000);
+      await tab.page.getByText('trying again: the daemon cannot be reached').waitFor();
     });
 
     test('is used with the keyboard alone', async () => {
@@ -216,7 +228,7 @@ describe.runIf(hasChromium())("the live page (needs Debian's chromium)", () => {
       await tab.page.goto(scene.page.newAddress());
       await tab.page.getByText('No volume is mounted here yet.').waitFor();
       // The browser reports the refusal, too.
-      tab.complaints.length = 0;
+      tab.forgive();
     });
 
     test.each([

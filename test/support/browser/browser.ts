@@ -17,11 +17,12 @@ export class Tab implements AsyncDisposable {
   readonly complaints: string[] = [];
   /** Every request and answer with its headers, and what came over the stream. */
   readonly traffic: string[] = [];
+  #isForgiven = false;
 
   private constructor(page: Page) {
     this.page = page;
-    page.on('console', (message) => void this.complaints.push(message.text()));
-    page.on('pageerror', (error) => void this.complaints.push(error.message));
+    page.on('console', (message) => this.#complain(message.text()));
+    page.on('pageerror', (error) => this.#complain(error.message));
     page.on('request', (request) => {
       this.traffic.push(`${request.method()} ${request.url()} ${JSON.stringify(request.headers())}`);
     });
@@ -35,6 +36,16 @@ export class Tab implements AsyncDisposable {
     const tab = new Tab(await context.newPage());
     await tab.#recordStream();
     return tab;
+  }
+
+  /** Its complaints are as they should be, also those that are still to come. */
+  forgive(): void {
+    this.#isForgiven = true;
+    this.complaints.length = 0;
+  }
+
+  #complain(text: string): void {
+    if (!this.#isForgiven) this.complaints.push(text);
   }
 
   /** Playwright shows the body of an answer only at its end. */
