@@ -75,8 +75,8 @@ export class OpenedParent extends Opened {
   }
 
   /**
-   * A new directory, 0750 whatever the umask; what is mounted on it has its own modes. Throws `already-exists` if the
-   * name is taken, `aborted` if another user's file or directory has taken it since.
+   * A new directory, 0750 less the umask; what is mounted on it has its own modes. Throws `already-exists` if the name
+   * is taken, `aborted` if another user's file or directory has taken it since.
    */
   createDirectory(): OpenedTarget {
     try {
