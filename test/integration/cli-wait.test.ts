@@ -92,8 +92,9 @@ test('the command waits, for each of several, and says when time is over', async
     stdout: '',
     stderr: 'lantern: timed out waiting for the condition on configmaps/old\n',
   });
-  expect(await shell.run('wait', '--for=delete', 'cm', '-l', 'a=b')).toMatchObject({
+  expect(await shell.run('wait', '--for=create', 'cm', '-l', 'a=b')).toMatchObject({
     code: 1,
     stderr: 'lantern: no matching resources found\n',
   });
+  expect(await shell.run('wait', '--for=delete', 'cm', '-l', 'a=b')).toEqual({ code: 0, stdout: '', stderr: '' });
 });

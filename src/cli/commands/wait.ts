@@ -119,7 +119,9 @@ function finderFor(cli: Cli, words: readonly string[], options: Options): Find {
       return objects.filter(isSelected).map(({ metadata }) => subjectFor(kind, metadata?.name ?? ''));
     });
     const subjects = (await Promise.all(found)).flat();
-    if (subjects.length === 0) throw new LanternError('not-found', 'no matching resources found');
+    // As with kubectl: what somebody else has deleted already is no error.
+    if (subjects.length === 0 && condition.kind !== 'delete')
+      throw new LanternError('not-found', 'no matching resources found');
     return subjects;
   };
 }
