@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { InvalidArgumentError, type Option } from 'commander';
 import { LanternError, toLanternError } from '../../base/errors.ts';
 import type { Parsed } from '../../base/parsed.ts';
@@ -72,11 +72,26 @@ const MAX_FILE = 64 * 1024;
 function inFile<T>(parse: (text: string, field: string) => Parsed<T>): (path: string, field: string) => Parsed<T> {
   return (path) => {
     try {
-      const { size } = statSync(path);
-      if (size > MAX_FILE) throw new LanternError('resource-exhausted', `read "${path}": it is longer than 64 KiB`);
-      return parse(readFileSync(path, 'utf8'), path);
+      return parse(readBounded(path), path);
     } catch (error) {
       throw toLanternError(error, `read "${path}"`);
     }
   };
+}
+
+/** A pipe or a device does not say how long it is. */
+function readBounded(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(MAX_FILE + 1);
+    let length = 0;
+    while (length < bytes.length) {
+      const read = readSync(file, bytes, length, bytes.length - length, null);
+      if (read === 0) return bytes.toString('utf8', 0, length);
+      length += read;
+    }
+  } finally {
+    closeSync(file);
+  }
+  throw new LanternError('resource-exhausted', `read "${path}": it is longer than 64 KiB`);
 }

@@ -142,6 +142,13 @@ describe('serve', () => {
 });
 
 describe('wrong usage', () => {
+  test('a file of a template is read to a limit', async () => {
+    expect(await run(['get', 'secrets', '-o', 'jsonpath-file=/dev/zero'])).toMatchObject({
+      exitCode: 1,
+      message: 'read "/dev/zero": it is longer than 64 KiB',
+    });
+  });
+
   test.each<[string, RegExp]>([
     ['', /^undefined$/],
     ['aply', /unknown command 'aply'.*apply/s],
@@ -152,6 +159,7 @@ describe('wrong usage', () => {
     ['get -f https://example.com/x.yaml', /nothing is downloaded/],
     ['get secrets --field-selector tpye=x', /^--field-selector: "tpye" cannot be selected by; known here: /],
     ['get events --field-selector involved=x', /^--field-selector: "involved" cannot .*involvedObject.name/],
+    ['get secrets -o custom-columns-file=/dev/null', /^\/dev\/null: must be a line of headings/],
     ['get secrets --sort-by {}', /^--sort-by: /],
     ['get secrets -L app -o yaml', /--label-columns needs a table/],
     ['get events -L app', /events have no labels; remove --label-columns/],
