@@ -89,6 +89,12 @@ export class PageServer implements AsyncDisposable {
     return portOf(this.#server);
   }
 
+  /** The IP address that it listens on, without brackets. Empty if it does not listen. */
+  get host(): string {
+    const bound = this.#server.address();
+    return typeof bound === 'object' && bound !== null ? bound.address : '';
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');

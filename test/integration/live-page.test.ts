@@ -80,9 +80,9 @@ describe('the live page of a daemon', () => {
 test('the command serves the page that its bundle has beside it', async () => {
   await using shell = new CommandLine();
   const client = new PageClient(await freePort());
-  await shell.serve('--store', 'memory', '--page-address', `localhost:${client.port}`);
+  await shell.serve('--store', 'memory', '--page-address', `127.0.0.1:${client.port}`);
   const address = (await shell.output('page')).trim();
-  expect(address).toContain(`http://localhost:${client.port}/#`);
+  expect(address).toContain(`http://127.0.0.1:${client.port}/#`);
   expect(await client.ask('/')).toMatchObject({ status: 200, body: expect.stringContaining('src="page.js"') });
   expect((await client.ask('/page.js')).status).toBe(200);
   using stream = await client.follow(await client.exchange(address));

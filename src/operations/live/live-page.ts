@@ -109,9 +109,15 @@ export class LivePage implements AsyncDisposable {
     for (const follower of this.#followers) follower.changed(event.volumeId);
   };
 
-  /** An address that opens the page once. The part that is secret is its fragment, which browsers do not send. */
+  /**
+   * An address that opens the page once. The part that is secret is its fragment, which browsers do not send.
+   *
+   * Attack: `localhost` is two addresses, and another user listens at the one that is free. A browser may try that one
+   * first, and the page that it gets reads the fragment. So the address that is bound stands for the name.
+   */
   newAddress(): string {
-    const { host } = hostAndPortOf(this.#address);
+    const { host: named } = hostAndPortOf(this.#address);
+    const host = isLoopback(named) ? (this.#server?.host ?? named) : named;
     const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
     return `http://${isIP(reached) === 6 ? `[${reached}]` : reached}:${this.port}/#${this.#sessions.newCode()}`;
   }

@@ -38,6 +38,14 @@ describe('who may see it', () => {
     await expect(client.exchange(address)).rejects.toThrow('401: this address was used before, or is too old');
   });
 
+  test('an address has no name that another user could listen at as well', async () => {
+    await scene[Symbol.asyncDispose]();
+    await begin('localhost:0');
+    const { hostname, origin } = new URL(scene.page.newAddress());
+    expect(['127.0.0.1', '[::1]']).toContain(hostname);
+    expect((await fetch(origin)).status).toBe(200);
+  });
+
   test.each<[string, Record<string, string>]>([
     ['nothing', {}],
     ['another token', bearer('A'.repeat(43))],
