@@ -3,7 +3,7 @@ import { svgElement } from './dom.ts';
 import { count } from './text.ts';
 
 /** Milliseconds that a timeline shows. */
-export const SPAN_MS = 60 * 60 * 1000;
+const SPAN_MS = 60 * 60 * 1000;
 const WIDTH = 1_000;
 const HEIGHT = 20;
 

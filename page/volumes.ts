@@ -41,10 +41,6 @@ export class Volumes {
     this.#named = undefined;
   }
 
-  get size(): number {
-    return this.#all.size;
-  }
-
   get(id: string): Volume | undefined {
     return this.#all.get(id);
   }

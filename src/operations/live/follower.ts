@@ -20,7 +20,7 @@ type FollowerParts = { readonly shown: Shown; readonly swaps: Swaps; readonly cl
 const PIECE = 100;
 /** Events that a page shows. */
 const MAX_EVENTS = 200;
-/** Milliseconds between two looks for changes: a person sees no shorter time. */
+/** Milliseconds between two looks for changes: a person hardly notices it. */
 const LOOK_MS = 250;
 /** Looks until the summary is made again, and until a client that has heard nothing hears that the daemon is there. */
 const SUMMARY_LOOKS = 4;

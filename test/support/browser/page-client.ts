@@ -63,7 +63,7 @@ export class Stream implements Disposable {
     this.#messages = this.#read(response);
   }
 
-  /** The next message of this name; others are passed over, and counted by name. */
+  /** The next message of this name; others are passed over. */
   async next<N extends Name>(name: N): Promise<Messages[N]> {
     for (;;) {
       const { value } = await this.#messages.next();
