@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { replaceFile } from '../../../src/volume/file-system.ts';
 import { createMemoryFileSystem } from '../../../src/volume/memory-file-system.ts';
 import type { RequestInputs } from '../../../src/volume/record.ts';
 import { VolumeHome } from '../../../src/volume/volume-home.ts';
@@ -76,6 +77,27 @@ test('a crash at any call of the first save leaves no record that can be read, o
     expect(after.loadRecord()).toEqual({ ok: true, value: CHANGED });
     expect(names(memory)).toEqual(['data', 'record.json']);
   }
+});
+
+test('a first file that a crash cut off anywhere is read as none, and is no obstacle to the next save', () => {
+  const { memory, home } = scene();
+  home.create();
+  home.saveRecord(RECORD);
+  home.saveInputs(INPUTS);
+  const [record, inputs] = ['record.json', 'inputs.json'].map((name) => memory.readFile(`/home/${name}`));
+  if (record === undefined || inputs === undefined) throw new Error('nothing was saved');
+  const loaded = (length: number) => {
+    replaceFile(memory, '/home/record.json', record.subarray(0, length));
+    replaceFile(memory, '/home/inputs.json', inputs.subarray(0, length));
+    const { home: again } = scene(undefined, memory);
+    return { record: again.loadRecord().ok, inputs: again.loadInputs() };
+  };
+  for (let length = 0; length < record.byteLength; length++) {
+    expect(loaded(length)).toEqual({ record: false, inputs: length < inputs.byteLength ? undefined : INPUTS });
+  }
+  const { home: next } = scene(undefined, memory);
+  next.saveRecord(CHANGED);
+  expect(next.loadRecord()).toEqual({ ok: true, value: CHANGED });
 });
 
 test('a crash at any call of a save leaves the old record or the new one, and is no obstacle to the next', () => {
