@@ -18,11 +18,11 @@ import { connect } from '../src/rpc/client.ts';
  * is simplified first; its commit says why what remains is worth it.
  */
 const LIMITS: Readonly<Record<string, { readonly files: number; readonly functions: number }>> = {
-  'NodePublishVolume, the first of a volume': { files: 52, functions: 264 },
+  'NodePublishVolume, the first of a volume': { files: 52, functions: 267 },
   'NodePublishVolume, repeated before the files were looked at': { files: 38, functions: 208 },
-  'NodePublishVolume, repeated': { files: 24, functions: 64 },
+  'NodePublishVolume, repeated': { files: 24, functions: 66 },
   'a Secret that changed, from the call to the swap': { files: 46, functions: 216 },
-  NodeUnpublishVolume: { files: 34, functions: 137 },
+  NodeUnpublishVolume: { files: 34, functions: 142 },
   MountPod: { files: 82, functions: 470 },
   UnmountPod: { files: 41, functions: 183 },
 };
