@@ -1,6 +1,6 @@
 import { hasCode } from '../../base/errors.ts';
 import type { Declared } from '../../objects/declared.ts';
-import { describeRef, type ObjectDraft, refOf, type StoredObject } from '../../objects/object.ts';
+import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import { mergeRequest, objectFromWire } from '../../rpc/lantern/object-messages.ts';
 import type { Cli } from '../command.ts';
@@ -20,7 +20,7 @@ export async function applyObject(
   try {
     return await mergeOrCreate(cli, daemon, declared, asked);
   } catch (error) {
-    throw namingObject(error, 'apply', declared.draft);
+    throw namingObject(error, 'apply', refOf(declared.draft));
   }
 }
 
@@ -44,8 +44,8 @@ async function mergeOrCreate(
   return { object: isAsked ? objectFromWire(object) : draft, outcome: outcome.toLowerCase() };
 }
 
-/** Faults name fields. With several objects the error must name the object too. */
-export function namingObject(error: unknown, verb: 'apply' | 'create' | 'replace', draft: ObjectDraft): unknown {
-  const what = `${verb} ${describeRef(refOf(draft))}`;
+/** `verb` as in the command line. Faults name fields. With several objects the error must name the object too. */
+export function namingObject(error: unknown, verb: string, ref: ObjectRef): unknown {
+  const what = `${verb} ${describeRef(ref)}`;
   return hasCode(error, 'invalid-argument') && !error.message.startsWith(`${what}: `) ? error.within(what) : error;
 }

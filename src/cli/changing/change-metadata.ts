@@ -104,7 +104,8 @@ async function changeOne(
     const wanted = resourceVersion === undefined ? {} : { resourceVersion };
     return { ...draft, metadata: { ...draft.metadata, [field]: after, ...wanted } };
   };
-  const { object } = await changeObject(cli, daemon, ref, { change, dryRun, withData });
+  const how = { verb: field === 'labels' ? 'label' : 'annotate', change, dryRun, withData };
+  const { object } = await changeObject(cli, daemon, ref, how);
   return { object, verb };
 }
 

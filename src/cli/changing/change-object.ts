@@ -9,6 +9,7 @@ import { isSameContents } from '../../stores/kept/next-state.ts';
 import type { Cli } from '../command.ts';
 import type { DryRun } from '../options.ts';
 import { PAUSE } from '../with-daemon.ts';
+import { namingObject } from './apply-object.ts';
 
 /** Every attempt that fails means that another client's write succeeded. */
 const MAX_ATTEMPTS = 50;
@@ -23,6 +24,8 @@ export async function untilNotOvertaken<T>({ signal }: Pick<Cli, 'signal'>, atte
 }
 
 type Changing = {
+  /** For errors, such as `label`. */
+  readonly verb: string;
   /** Must keep kind, namespace and name. A `resourceVersion` in its result must be the object's. */
   readonly change: (current: StoredObject) => ObjectDraft;
   readonly dryRun: DryRun;
@@ -40,9 +43,9 @@ export async function changeObject(
   cli: Cli,
   daemon: LanternClient,
   ref: ObjectRef,
-  { change, dryRun, withData }: Changing,
+  { verb, change, dryRun, withData }: Changing,
 ): Promise<Changed> {
-  return await untilNotOvertaken(cli, async () => {
+  const attempt = async (): Promise<Changed> => {
     const current = await currentObject(cli, daemon, ref);
     const draft = change(current);
     const { resourceVersion } = current.metadata;
@@ -58,7 +61,12 @@ export async function changeObject(
     const answer = await daemon.objects.apply(request, { signal: cli.signal });
     const changed = answer.object === null ? draft : objectFromWire(answer.object);
     return { object: changed, isChanged: answer.outcome !== 'UNCHANGED' };
-  });
+  };
+  try {
+    return await untilNotOvertaken(cli, attempt);
+  } catch (error) {
+    throw namingObject(error, verb, ref);
+  }
 }
 
 /** With its values. Throws `not-found`. */

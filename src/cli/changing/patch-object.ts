@@ -54,8 +54,8 @@ function directiveIn(fields: Fields): string | undefined {
 
 /** `invalid-argument` if the patch does not fit the object, or its result is not valid. Quotes no values. */
 export function patchedObject(current: StoredObject, patch: ObjectPatch): ObjectDraft {
-  refuseAmbiguousList(current, patch);
   try {
+    refuseAmbiguousList(current, patch);
     const manifest = objectToManifest(current, { withData: true });
     const patched =
       patch.type === 'json'
@@ -73,7 +73,7 @@ function refuseAmbiguousList({ kind }: StoredObject, patch: ObjectPatch): void {
   if (patch.type !== 'default' || kind !== 'ServiceAccount' || !Array.isArray(patch.fields.secrets)) return;
   throw new LanternError(
     'invalid-argument',
-    'patch "secrets": kubectl would add to this list; use --type=merge to replace it, or --type=json with ' +
+    'secrets: kubectl would add to this list; use --type=merge to replace it, or --type=json with ' +
       '[{"op": "add", "path": "/secrets/-", "value": {"name": "NAME"}}] to add to it',
   );
 }

@@ -95,7 +95,7 @@ async function storeEach(
     try {
       return await call();
     } catch (error) {
-      throw namingObject(error, verb, draft);
+      throw namingObject(error, verb, refOf(draft));
     }
   };
   const check = (draft: ObjectDraft) => named(draft, () => results.add(orThrow(admitObject(draft)), done));

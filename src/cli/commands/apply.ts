@@ -91,7 +91,7 @@ async function checkAll({ terminal }: Cli, objects: readonly Declared[], results
     try {
       results.add(orThrow(admitObject(draft)), 'valid');
     } catch (error) {
-      throw namingObject(error, 'apply', draft);
+      throw namingObject(error, 'apply', refOf(draft));
     }
   });
 }

@@ -53,7 +53,7 @@ export function patchCommand(command: Command, cli: Cli): void {
       await withDaemon(cli, command, async (daemon) => {
         const allWell = await forEach(cli.terminal, await chosen.refs(daemon), async (ref) => {
           const change = (current: Parameters<typeof patchedObject>[0]) => patchedObject(current, patch);
-          const how = { change, dryRun, withData: results.withData };
+          const how = { verb: 'patch', change, dryRun, withData: results.withData };
           const { object, isChanged } = await changeObject(cli, daemon, ref, how);
           results.add(object, isChanged ? 'patched' : 'patched (no change)');
         });
