@@ -8,8 +8,8 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
-import { Admission, type Admitted, tcpPeer } from '../rpc/transport/admission.ts';
-import { admitSocket, type Gate, type Listener, type RefusalReason } from '../rpc/transport/connection-limits.ts';
+import { Admission, tcpPeer } from '../rpc/transport/admission.ts';
+import { type AdmittedSocket, admitSocket, type Gate, type Listener } from '../rpc/transport/connection-limits.ts';
 import { bindError, hostAndPortOf, portOf } from '../rpc/transport/tcp-listener.ts';
 
 /** `type` is the media type. `headers` are added to those of all pages. */
@@ -20,7 +20,7 @@ export type Page = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Its pieces are read when the client has room for them, until the client leaves; the first one always. */
+/** Its pieces are read when the client has room for them, until the client leaves. */
 export type StreamedPage = Omit<Page, 'body'> & { readonly pieces: (signal: AbortSignal) => AsyncIterable<string> };
 
 export type Answer = (headers: IncomingHttpHeaders) => Promise<Page | StreamedPage> | Page | StreamedPage;
@@ -46,7 +46,7 @@ export type PageGate = Gate & {
   };
 };
 
-type Connection = { readonly admitted: Admitted; readonly end: (reason: RefusalReason) => void };
+type Connection = AdmittedSocket & { isAnswering: boolean };
 
 /** Serves a few pages over plain HTTP: requests without a body, limited in size and time. */
 export class PageServer implements AsyncDisposable {
@@ -107,16 +107,20 @@ export class PageServer implements AsyncDisposable {
   #accept(socket: Socket): void {
     const { listener, refused } = this.#gate;
     const connection = admitSocket(socket, tcpPeer(socket), listener, this.#admission, refused);
-    if (connection !== undefined) this.#connections.set(socket, connection);
+    if (connection !== undefined) this.#connections.set(socket, { ...connection, isAnswering: false });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const connection = this.#connections.get(request.socket);
-    connection?.admitted.engage();
+    // Attack: one packet has a thousand requests, and Node keeps all of the answers. No known client sends a second
+    // request before the first one is answered.
+    if (connection === undefined || connection.isAnswering) return void request.socket.destroy();
+    connection.isAnswering = true;
+    connection.admitted.engage();
     // Otherwise Node reads the body to its end before the next request of the connection.
     if (hasBody(request)) response.shouldKeepAlive = false;
     const { guard } = this.#gate;
-    const page = guard?.refusal(request.headers) ?? (await pageFor(request, this.#pages));
+    const page = await pageFor(request, this.#pages, guard);
     const headers = {
       'content-type': page.type,
       'cache-control': 'no-store',
@@ -132,13 +136,14 @@ export class PageServer implements AsyncDisposable {
       response.writeHead(page.status, { ...headers, 'content-length': bytes.length });
       response.end(bytes);
     }
-    connection?.admitted.wait();
+    connection.admitted.wait();
+    connection.isAnswering = false;
   }
 
-  async #stream({ pieces }: StreamedPage, response: ServerResponse, connection: Connection | undefined): Promise<void> {
+  async #stream({ pieces }: StreamedPage, response: ServerResponse, connection: Connection): Promise<void> {
     const left = new AbortController();
     response.once('close', () => left.abort());
-    if (response.destroyed) left.abort();
+    if (response.destroyed) return;
     try {
       for await (const piece of pieces(left.signal)) {
         if (left.signal.aborted) break;
@@ -153,13 +158,15 @@ export class PageServer implements AsyncDisposable {
     response.end();
   }
 
-  async #taken(response: ServerResponse, connection: Connection | undefined, left: AbortSignal): Promise<void> {
-    using _timer = this.#gate.clock.after(UNREAD_MS, () => connection?.end('unresponsive'));
+  async #taken(response: ServerResponse, connection: Connection, left: AbortSignal): Promise<void> {
+    using _timer = this.#gate.clock.after(UNREAD_MS, () => connection.end('unresponsive'));
     await once(response, 'drain', { signal: left });
   }
 }
 
-async function pageFor(request: IncomingMessage, pages: Pages): Promise<Page | StreamedPage> {
+async function pageFor(request: IncomingMessage, pages: Pages, guard: PageGate['guard']): Promise<Page | StreamedPage> {
+  const refusal = guard?.refusal(request.headers);
+  if (refusal !== undefined) return refusal;
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   const page = pages.get(request.method === 'GET' ? path : `${request.method} ${path}`);
   if (page === undefined) return refusalOf(path, [...pages.keys()]);

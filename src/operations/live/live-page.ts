@@ -151,13 +151,12 @@ export class LivePage implements AsyncDisposable {
     if (this.#followers.size >= this.#maxFollowers) {
       return plainPage(503, `${this.#maxFollowers} pages are open already; close one of them\n`);
     }
-    const follower = new Follower({ shown, swaps: this.#swaps, clock: this.#clock });
-    // Not later: requests that come in one packet are all answered before a stream begins.
-    this.#followers.add(follower);
-    return { status: 200, type: 'text/event-stream', pieces: (signal) => this.#follow(follower, signal) };
+    return { status: 200, type: 'text/event-stream', pieces: (signal) => this.#follow(shown, signal) };
   }
 
-  async *#follow(follower: Follower, signal: AbortSignal): AsyncGenerator<string, void> {
+  async *#follow(shown: Shown, signal: AbortSignal): AsyncGenerator<string, void> {
+    const follower = new Follower({ shown, swaps: this.#swaps, clock: this.#clock });
+    this.#followers.add(follower);
     try {
       yield* follower.follow(signal);
     } finally {

@@ -82,6 +82,18 @@ describe('bounds', () => {
     expect(answer).toMatch(/^connection: close\r$/im);
   });
 
+  test('requests that do not wait for their answers end the connection', async () => {
+    let answers = 0;
+    const pages = new Map<string, Answer>([
+      ['/page', () => ({ status: 200, type: 'text/plain', body: `${++answers}` })],
+    ]);
+    await using asked = await PageServer.listen('127.0.0.1:0', pages, gate());
+    const socket = connect(asked.port, '127.0.0.1').on('error', () => {});
+    socket.write(`${HEAD}\r\n`.repeat(1_000));
+    await once(socket.resume(), 'close');
+    expect(answers).toBe(1);
+  });
+
   test('headers of more than 8 KiB are refused', async () => {
     expect(await exchange(`${HEAD}X: ${'y'.repeat(9_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
   });

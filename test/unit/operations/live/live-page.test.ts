@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bearer, PageClient } from '../../../support/browser/page-client.ts';
@@ -240,30 +239,5 @@ describe('the stream', () => {
     streams.pop()?.[Symbol.dispose]();
     await vi.waitFor(more);
     for (const stream of streams) stream[Symbol.dispose]();
-  });
-
-  test('is not for more of them when they are asked for at once', async () => {
-    scene.put('a');
-    const session = await newSession();
-    let looks = 0;
-    scene.onGet = () => {
-      looks += 1;
-    };
-    const socket = connect(scene.page.port, '127.0.0.1').setEncoding('utf8');
-    let received = '';
-    socket.on('data', (text) => {
-      received += text;
-    });
-    const ask = `GET /stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${session}\r\n\r\n`;
-    socket.write(ask.repeat(100));
-    await vi.waitFor(() => expect(received).toContain('event: listed'));
-    // Each stream looks at the volume once for each of these; only the first can be seen.
-    for (const swaps of [1, 2, 3]) {
-      scene.swap('a');
-      await vi.waitFor(() => expect(received.match(/^event: volumes$/gm)).toHaveLength(1 + swaps));
-    }
-    socket.destroy();
-    expect(looks).toBeGreaterThan(0);
-    expect(looks).toBeLessThanOrEqual(3 * 32);
   });
 });
