@@ -31,7 +31,7 @@ export function isMet(condition: WaitCondition, subject: unknown): boolean {
     case 'delete':
       return subject === undefined;
     case 'state':
-      return (isFields(subject) && subject.state === condition.state) === condition.isWanted;
+      return isFields(subject) && (subject.state === condition.state) === condition.isWanted;
     case 'jsonpath': {
       const values = valuesAt(condition.path, subject);
       if (condition.value === undefined) return values.length > 0;

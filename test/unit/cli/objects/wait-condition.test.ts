@@ -20,6 +20,7 @@ test.each<[string, unknown, boolean]>([
   ['condition=Ready=False', SUBJECT, false],
   ['condition=Stale', SUBJECT, false],
   ['condition=Stale=false', SUBJECT, true],
+  ['condition=Stale=false', undefined, false],
   ['jsonpath={.metadata.labels.tier}=db', SUBJECT, true],
   ['jsonpath={.metadata.labels.tier}=web', SUBJECT, false],
   ['jsonpath=.metadata.labels.tier=db', SUBJECT, true],
