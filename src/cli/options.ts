@@ -79,6 +79,7 @@ export function durationArgument(text: string): number {
 /** Those of kubectl users that take a value. Others are taken for switches. */
 const VALUED = new Set([
   ...['-n', '--namespace', '-o', '--output', '-l', '--selector', '-f', '--filename', '-k', '--kustomize', '--socket'],
+  ...['-L', '--label-columns', '--field-selector', '--sort-by', '-p', '--patch', '--type', '--for', '--timeout'],
   ...['-s', '--server', '--context', '--kubeconfig', '--cluster', '--user', '--token', '--as', '--request-timeout'],
 ]);
 

@@ -4,7 +4,7 @@ import { replaceFromManifests } from '../changing/store-manifests.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { resultOption } from '../objects/object-format.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
-import { CURRENT, dryRunOption, namespaceOption } from '../options.ts';
+import { addWithoutEffect, CURRENT, dryRunOption, namespaceOption } from '../options.ts';
 
 type Options = ManifestOptions & ResultOptions & { readonly force: boolean };
 
@@ -14,6 +14,8 @@ export function replaceCommand(command: Command, cli: Cli): void {
     'lantern get cm settings -o yaml | sed s/blue/red/ | lantern replace -f -',
     'lantern replace --force -f immutable.yaml',
   ]);
+  // A deletion is done when it is answered.
+  addWithoutEffect(command, '--grace-period <SECONDS>', '--timeout <DURATION>', '--cascade [MODE]');
   addManifestOptions(command)
     .option('--force', 'delete and create the objects, to change what is immutable', false)
     .addOption(dryRunOption('store nothing; "client" needs no daemon, "server" lets the daemon validate'))

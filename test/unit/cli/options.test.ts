@@ -40,6 +40,7 @@ test.each([
   ['-nshop --output=yaml get secret db -w', 'get secret db -nshop --output=yaml -w'],
   ['-A get secrets', 'get secrets -A'],
   ['--socket /s -n shop exec -f pod.yaml -- ls -n x', 'exec --socket /s -n shop -f pod.yaml -- ls -n x'],
+  ['-L app get secrets', 'get secrets -L app'],
   ['-n shop exec -- ls', 'exec -n shop -- ls'],
   // They end the program.
   ['--version get', '--version get'],
