@@ -26,13 +26,18 @@ export function waitForObject(place: Place, withData: boolean, onAway: () => voi
     name: `${kind.singular}/${name}`,
     plural: `${kind.plural}/${name}`,
     async *states(daemon, signal) {
+      const read = async () => {
+        return await existing(fetchObjects(daemon, { ...place, withData }, signal).then(firstManifest));
+      };
+      // Often that is enough, and then nobody has to list the kind.
+      yield await read();
       // The whole kind is followed: one object cannot be before it exists.
       const query = { kind, namespace, name: undefined, withData: false };
       let isFirst = true;
       for await (const changed of followObjects(daemon, query, signal, onAway)) {
         if (!isFirst && changed.every(({ metadata }) => metadata?.name !== name)) continue;
         isFirst = false;
-        yield await existing(fetchObjects(daemon, { ...place, withData }, signal).then(firstManifest));
+        yield await read();
       }
     },
   };
