@@ -225,7 +225,7 @@ export const CREATE_CALLS = [
   ),
   differs('Commas in `--from-file`', 'refused', call('secret generic s --from-file=dir/a,dir/b.txt')),
   differs('Commas in `--from-file`', 'refused', call('configmap m --from-env-file=simple.env,dots.env')),
-  differs('Flags such as `--append-hash`', 'refused', call('configmap m --append-hash=false')),
+  differs('Switches such as `--append-hash`', 'refused', call('configmap m --append-hash=false')),
   ...['--from-file=odd-dir', '--from-file=plain.txt --from-file=odd-dir'].map((values) =>
     differs(
       'Files of a directory whose names are not valid keys',
