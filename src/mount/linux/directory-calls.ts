@@ -5,11 +5,12 @@ import { LanternError, SystemCallError } from '../../base/errors.ts';
 import type { FileStamp, FileStatus, FileType } from '../../volume/file-system.ts';
 import {
   AT_NO_AUTOMOUNT,
-  AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
   checked,
   libc,
+  makeDirectoryAt,
   OPENAT2,
+  removeDirectoryAt,
   stampAt,
   statx,
 } from './system-calls.ts';
@@ -60,9 +61,9 @@ export const directoryCalls: DirectoryCalls = {
     return checked(libc().openat2(OPENAT2, directory, path, openHow, openHow.length), 'openat2', path);
   },
   close: closeSync,
-  mkdir: (directory, name, mode) => void checked(libc().mkdirat(directory, name, mode), 'mkdirat', name),
+  mkdir: makeDirectoryAt,
   unlink: (directory, name) => void checked(libc().unlinkat(directory, name, 0), 'unlinkat', name),
-  rmdir: (directory, name) => void checked(libc().unlinkat(directory, name, AT_REMOVEDIR), 'unlinkat', name),
+  rmdir: removeDirectoryAt,
   symlink: (target, directory, name) => void checked(libc().symlinkat(target, directory, name), 'symlinkat', name),
   readlink(directory, name) {
     const length = checked(libc().readlinkat(directory, name, linkBuffer, LINK_BYTES), 'readlinkat', name);

@@ -9,7 +9,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
-import { AT_REMOVEDIR, checked, libc, O_PATH, openEntry } from './system-calls.ts';
+import { makeDirectoryAt, O_PATH, openEntry, removeDirectoryAt } from './system-calls.ts';
 
 /** Owns a descriptor and closes it only once: after that, its number may be another file's. */
 abstract class Opened implements Disposable {
@@ -80,7 +80,7 @@ export class OpenedParent extends Opened {
    */
   createDirectory(): OpenedTarget {
     try {
-      checked(libc().mkdirat(this.fd, this.name, 0o750), 'mkdirat', this.name);
+      makeDirectoryAt(this.fd, this.name, 0o750);
     } catch (error) {
       throw this.#notCreated(error);
     }
@@ -137,7 +137,7 @@ export class OpenedParent extends Opened {
     try {
       try {
         // Most targets are directories.
-        checked(libc().unlinkat(this.fd, this.name, AT_REMOVEDIR), 'unlinkat', this.name);
+        removeDirectoryAt(this.fd, this.name);
       } catch (error) {
         if (what === 'directory' || errnoOf(error) !== 'ENOTDIR') throw error;
         const stats = lstatSync(this.path);

@@ -19,7 +19,7 @@ const STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 };
 export const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
-export const AT_REMOVEDIR = 0x200;
+const AT_REMOVEDIR = 0x200;
 export const AT_NO_AUTOMOUNT = 0x800;
 
 /** Opens a file for naming only. The same value on x86-64 and arm64, as is O_CLOEXEC. */
@@ -161,6 +161,16 @@ export function openEntry(directory: number, name: string): number | undefined {
   const errno = koffi.errno();
   if (errno === constants.errno.ENOENT) return undefined;
   throw new SystemCallError(errno, 'openat2', name);
+}
+
+/** mkdirat(2): a directory, its mode less the umask. */
+export function makeDirectoryAt(directory: number, name: string, mode: number): void {
+  checked(libc().mkdirat(directory, name, mode), 'mkdirat', name);
+}
+
+/** unlinkat(2) of an empty directory. */
+export function removeDirectoryAt(directory: number, name: string): void {
+  checked(libc().unlinkat(directory, name, AT_REMOVEDIR), 'unlinkat', name);
 }
 
 const OPEN_TREE_CLONE = 1;
