@@ -1,4 +1,5 @@
 import { hasCode } from '../../base/errors.ts';
+import type { Awaitable } from '../../base/steps.ts';
 import type { Declared } from '../../objects/declared.ts';
 import { describeRef, type ObjectDraft, type ObjectRef, refOf, type StoredObject } from '../../objects/object.ts';
 import type { LanternClient } from '../../rpc/client.ts';
@@ -17,11 +18,7 @@ export async function applyObject(
   declared: Declared,
   asked: Asked,
 ): Promise<Answer> {
-  try {
-    return await mergeOrCreate(cli, daemon, declared, asked);
-  } catch (error) {
-    throw namingObject(error, 'apply', refOf(declared.draft));
-  }
+  return await namingObject('apply', refOf(declared.draft), () => mergeOrCreate(cli, daemon, declared, asked));
 }
 
 async function mergeOrCreate(
@@ -45,7 +42,11 @@ async function mergeOrCreate(
 }
 
 /** `verb` as in the command line. Faults name fields. With several objects the error must name the object too. */
-export function namingObject(error: unknown, verb: string, ref: ObjectRef): unknown {
-  const what = `${verb} ${describeRef(ref)}`;
-  return hasCode(error, 'invalid-argument') && !error.message.startsWith(`${what}: `) ? error.within(what) : error;
+export async function namingObject<T>(verb: string, ref: ObjectRef, call: () => Awaitable<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const what = `${verb} ${describeRef(ref)}`;
+    throw hasCode(error, 'invalid-argument') && !error.message.startsWith(`${what}: `) ? error.within(what) : error;
+  }
 }

@@ -62,11 +62,7 @@ export async function changeObject(
     const changed = answer.object === null ? draft : objectFromWire(answer.object);
     return { object: changed, isChanged: answer.outcome !== 'UNCHANGED' };
   };
-  try {
-    return await untilNotOvertaken(cli, attempt);
-  } catch (error) {
-    throw namingObject(error, verb, ref);
-  }
+  return await namingObject(verb, ref, () => untilNotOvertaken(cli, attempt));
 }
 
 /** With its values. Throws `not-found`. */

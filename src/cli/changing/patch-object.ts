@@ -1,11 +1,11 @@
-import { hasCode, LanternError } from '../../base/errors.ts';
+import { LanternError } from '../../base/errors.ts';
 import { type Fields, faulty, isFields, orThrow, type Parsed, parsed } from '../../base/parsed.ts';
 import { applyJsonPatch, type JsonPatch, parseJsonPatch } from '../../objects/kustomize/json-patch.ts';
 import { mergePatch } from '../../objects/kustomize/patch.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import { parseObject } from '../../objects/manifest/parse-manifest.ts';
 import { parseYamlDocuments } from '../../objects/manifest/yaml.ts';
-import { describeRef, type ObjectDraft, refOf, type StoredObject } from '../../objects/object.ts';
+import type { ObjectDraft, StoredObject } from '../../objects/object.ts';
 import { TEXT_LIMITS } from '../../objects/text-limits.ts';
 import { printable } from '../output/text.ts';
 import { changedObject } from './edited-object.ts';
@@ -54,18 +54,14 @@ function directiveIn(fields: Fields): string | undefined {
 
 /** `invalid-argument` if the patch does not fit the object, or its result is not valid. Quotes no values. */
 export function patchedObject(current: StoredObject, patch: ObjectPatch): ObjectDraft {
-  try {
-    refuseAmbiguousList(current, patch);
-    const manifest = objectToManifest(current, { withData: true });
-    const patched =
-      patch.type === 'json'
-        ? orThrow(applyJsonPatch(manifest, patch.operations, { isStrict: true }))
-        : mergePatch(manifest, patch.fields);
-    const declared = orThrow(parseObject(patched, current.metadata.namespace));
-    return orThrow(changedObject(declared, current));
-  } catch (error) {
-    throw hasCode(error, 'invalid-argument') ? error.within(`patch ${describeRef(refOf(current))}`) : error;
-  }
+  refuseAmbiguousList(current, patch);
+  const manifest = objectToManifest(current, { withData: true });
+  const patched =
+    patch.type === 'json'
+      ? orThrow(applyJsonPatch(manifest, patch.operations, { isStrict: true }))
+      : mergePatch(manifest, patch.fields);
+  const declared = orThrow(parseObject(patched, current.metadata.namespace));
+  return orThrow(changedObject(declared, current));
 }
 
 /** In these kinds it is the only list that a strategic patch would not replace as a merge patch does. */

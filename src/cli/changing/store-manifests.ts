@@ -91,21 +91,15 @@ async function storeEach(
   const drafts = declared.map((each) => orThrow(withoutNulls(each)));
   const results = new Results(cli.terminal, options);
   const asked = { dryRun: options.dryRun === 'server', withData: results.withData };
-  const named = async <T>(draft: ObjectDraft, call: () => T): Promise<Awaited<T>> => {
-    try {
-      return await call();
-    } catch (error) {
-      throw namingObject(error, verb, refOf(draft));
-    }
-  };
-  const check = (draft: ObjectDraft) => named(draft, () => results.add(orThrow(admitObject(draft)), done));
+  const check = (draft: ObjectDraft) =>
+    namingObject(verb, refOf(draft), () => results.add(orThrow(admitObject(draft)), done));
   const allWell =
     options.dryRun === 'client'
       ? await forEach(cli.terminal, drafts, check)
       : await withDaemon(cli, command, (daemon) =>
           callsInOrder(cli, drafts, {
             doing,
-            call: (draft) => named(draft, () => store(daemon, draft, asked)),
+            call: (draft) => namingObject(verb, refOf(draft), () => store(daemon, draft, asked)),
             tell: (object) => results.add(object, done),
             follows: (draft, earlier) => dependsOn(refOf(draft), refOf(earlier)),
           }),

@@ -87,13 +87,9 @@ async function applyAll(cli: Cli, command: Command, objects: readonly Declared[]
 async function checkAll({ terminal }: Cli, objects: readonly Declared[], results: Results): Promise<boolean> {
   // Loads the schemas of volumes, which the daemon applies otherwise.
   const { admitObject } = await import('../../spec/admit-object.ts');
-  return await forEach(terminal, objects, async ({ draft }) => {
-    try {
-      results.add(orThrow(admitObject(draft)), 'valid');
-    } catch (error) {
-      throw namingObject(error, 'apply', refOf(draft));
-    }
-  });
+  return await forEach(terminal, objects, ({ draft }) =>
+    namingObject('apply', refOf(draft), () => results.add(orThrow(admitObject(draft)), 'valid')),
+  );
 }
 
 async function storeAll(
