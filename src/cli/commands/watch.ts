@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { VolumeEvent__Output as WireEvent } from '../../rpc/generated/lantern/v1/VolumeEvent.ts';
 import { type Cli, withExamples } from '../command.ts';
+import { followVolumes } from '../objects/list-volumes.ts';
 import { outputOption } from '../options.ts';
 import type { Fit } from '../output/fit.ts';
 import { wireToJson } from '../output/structured.ts';
 import { GrowingTable } from '../output/table.ts';
 import { printable, type Style } from '../output/text.ts';
-import { acrossRestarts, sayAway, withDaemon } from '../with-daemon.ts';
+import { sayAway, withDaemon } from '../with-daemon.ts';
 
 type Options = { readonly existing: boolean; readonly output?: 'json' };
 
@@ -23,9 +24,7 @@ export function watchCommand(command: Command, cli: Cli): void {
         try {
           const { signal } = cli;
           const open = () => daemon.projector.watchVolumes(request, { signal });
-          const look = async () => await daemon.projector.listVolumes({ pageSize: 1 }, { signal });
-          await look();
-          for await (const event of acrossRestarts(open, { look, signal, onAway: () => sayAway(cli) })) {
+          for await (const event of followVolumes(daemon, open, { signal, onAway: () => sayAway(cli) })) {
             const json = options.output === 'json';
             cli.terminal.print(json ? JSON.stringify(wireToJson(event)) : table.add(event));
           }

@@ -2,8 +2,8 @@ import { hasCode } from '../../base/errors.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import type { KindName } from '../kinds.ts';
 import { wireToJson } from '../output/structured.ts';
-import { acrossRestarts } from '../with-daemon.ts';
 import { fetchObjects } from './fetch-objects.ts';
+import { followVolumes } from './list-volumes.ts';
 import { toManifests } from './manifest-text.ts';
 import { followObjects } from './watch-objects.ts';
 
@@ -52,10 +52,8 @@ export function waitForVolume(volumeId: string, onAway: () => void): WaitSubject
   return {
     name: `volume/${volumeId}`,
     plural: `volumes/${volumeId}`,
-    async *states(daemon, signal) {
-      const look = async () => await daemon.projector.listVolumes({ pageSize: 1 }, { signal });
-      await look();
-      yield* acrossRestarts(() => statesOfVolume(daemon, volumeId, signal), { look, signal, onAway });
+    states(daemon, signal) {
+      return followVolumes(daemon, () => statesOfVolume(daemon, volumeId, signal), { signal, onAway });
     },
   };
 }
