@@ -21,6 +21,11 @@ export function isManifestFormat(format: string | object | undefined): format is
   return format === 'json' || format === 'yaml' || (typeof format === 'object' && 'parts' in format);
 }
 
+/** As kubectl prints several objects. */
+export function listOf(items: readonly unknown[]): Readonly<Record<string, unknown>> {
+  return { apiVersion: 'v1', kind: 'List', metadata: {}, items };
+}
+
 /** As with kubectl, the output of a template gets no final newline. */
 export async function showManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
   if (typeof format === 'object') await terminal.write(Buffer.from(renderJsonPath(format, manifest)));

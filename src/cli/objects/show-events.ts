@@ -7,7 +7,7 @@ import type { JsonPath } from '../output/json-path.ts';
 import { formatTable, GrowingTable } from '../output/table.ts';
 import { printable } from '../output/text.ts';
 import { acrossRestarts, allPages, sayAway } from '../with-daemon.ts';
-import { isManifestFormat, showManifest, showNextManifest } from './manifest-text.ts';
+import { isManifestFormat, listOf, showManifest, showNextManifest } from './manifest-text.ts';
 import { isCustomColumns, type ObjectFormat } from './object-format.ts';
 
 /** An empty field matches everything. */
@@ -90,8 +90,7 @@ async function showAll(
 ): Promise<void> {
   const { print, complain } = cli.terminal;
   if (isManifestFormat(output)) {
-    const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: events.map(eventManifest) };
-    return await showManifest(cli.terminal, list, output);
+    return await showManifest(cli.terminal, listOf(events.map(eventManifest)), output);
   }
   if (events.length === 0) {
     return complain(query.namespace === '' ? 'No events found.' : `No events found in ${query.namespace} namespace.`);

@@ -3,7 +3,7 @@ import type { Cli } from '../command.ts';
 import type { KindName } from '../kinds.ts';
 import { customColumnsPrinter } from '../output/custom-columns.ts';
 import type { JsonPath } from '../output/json-path.ts';
-import { isManifestFormat, type ManifestFormat, showManifest, toManifests } from './manifest-text.ts';
+import { isManifestFormat, listOf, type ManifestFormat, showManifest, toManifests } from './manifest-text.ts';
 import { isCustomColumns, type ObjectFormat } from './object-format.ts';
 import { objectTable } from './object-table.ts';
 
@@ -84,6 +84,6 @@ async function showManifests(
   isOne: boolean,
 ): Promise<void> {
   const manifests = await toManifests(objects);
-  const document = isOne ? manifests[0] : { apiVersion: 'v1', kind: 'List', metadata: {}, items: manifests };
+  const document = isOne ? manifests[0] : listOf(manifests);
   await showManifest(cli.terminal, document, format);
 }
