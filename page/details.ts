@@ -30,6 +30,11 @@ export class Details {
     return this.#id;
   }
 
+  /** The event of its end, which forgets the volume, comes later than the next key may. */
+  get isOpen(): boolean {
+    return this.#dialog.open;
+  }
+
   open(id: string): void {
     this.#id = id;
     this.#body.replaceChildren();

@@ -96,7 +96,7 @@ class Page {
   #onKey(event: KeyboardEvent): void {
     const { activeElement } = document;
     const isTyping = activeElement instanceof HTMLInputElement && activeElement.type === 'search';
-    if (event.ctrlKey || event.altKey || event.metaKey || this.#details.id !== undefined) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || this.#details.isOpen) return;
     if (event.key === '/' && !isTyping) {
       // Not every browser moves the focus to what is selected.
       this.#search.focus();
