@@ -24,8 +24,11 @@ class OnTerminal {
 
   constructor(words: readonly string[], { redirection = '' } = {}) {
     const command = [process.execPath, compiled('src/main.ts'), ...words].map((word) => `'${word}'`).join(' ');
-    const env = { ...process.env, TERM: 'xterm', LANTERN_SOCKET: shell.socket };
-    this.#child = spawn('script', ['-qfec', `stty cols 100 rows 40; ${command} ${redirection}`, '/dev/null'], { env });
+    // `script` runs the command in the user's shell, and some shells die of a Ctrl-C that their command outlives.
+    const env = { ...process.env, SHELL: '/bin/sh', TERM: 'xterm', LANTERN_SOCKET: shell.socket };
+    this.#child = spawn('script', ['-qfec', `stty cols 100 rows 40; exec ${command} ${redirection}`, '/dev/null'], {
+      env,
+    });
     this.#child.stdout?.on('data', (bytes) => (this.text += String(bytes)));
     this.#ended = once(this.#child, 'exit');
   }

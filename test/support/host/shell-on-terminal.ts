@@ -42,11 +42,12 @@ export class ShellOnTerminal implements AsyncDisposable {
     const env = {
       PATH: `${this.#directory.at()}:${process.env.PATH}`,
       HOME: this.#directory.at(),
+      SHELL: '/bin/sh',
       TERM: 'dumb',
       LANG: 'C.UTF-8',
       LANTERN_SOCKET: socket,
     };
-    const command = START[shell].map((word) => `'${word}'`).join(' ');
+    const command = `exec ${START[shell].map((word) => `'${word}'`).join(' ')}`;
     this.#child = spawn('script', ['-qfec', command, '/dev/null'], { env, cwd: this.#directory.at() });
     this.#child.stdout?.on('data', (bytes) => (this.#screen += String(bytes)));
     this.#child.stdin?.write(`${preparation}\rlantern ready\r`);
