@@ -11,8 +11,9 @@ const TICKS_PER_SECOND = 100;
 /** Starts of processes, in turns with a `node` that does nothing. */
 export async function benchCommands(): Promise<Figure[]> {
   await using stage = new Stage();
-  const start = new Spent();
-  const [node, version, get] = [new Spent(), new Spent(), new Spent()];
+  const spent = () => new Spent(stage.environment);
+  const start = spent();
+  const [node, version, get] = [spent(), spent(), spent()];
   for (let round = -1; round < ROUNDS; round++) {
     const isWarm = round >= 0;
     const before = performance.now();
@@ -38,6 +39,11 @@ export async function benchCommands(): Promise<Figure[]> {
 class Spent {
   readonly #wall: number[] = [];
   readonly #processor: number[] = [];
+  readonly #environment: NodeJS.ProcessEnv;
+
+  constructor(environment: NodeJS.ProcessEnv) {
+    this.#environment = environment;
+  }
 
   add(wall: number, processor: number): void {
     this.#wall.push(wall);
@@ -47,7 +53,7 @@ class Spent {
   async run(isWarm: boolean, ...args: readonly string[]): Promise<void> {
     const before = childrenSeconds();
     const wall = await seconds(() => {
-      const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env: this.#environment });
       if (status !== 0) throw new Error(`node ${args.join(' ')} failed: ${stderr}`);
     });
     if (isWarm) this.add(wall, childrenSeconds() - before);

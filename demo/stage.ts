@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { dirSync } from 'tmp';
+import { withoutSettings } from '../scripts/own-environment.mjs';
 import { MNT_DETACH, umount } from '../src/mount/linux/system-calls.ts';
 
 /** The real command, as a user runs it. */
@@ -28,6 +29,8 @@ export class Stage implements AsyncDisposable {
   readonly directory = this.#temporary.name;
   readonly runDirectory = join(this.directory, 'run');
   readonly dataDirectory = join(this.directory, 'data');
+  /** Without what the user has set for a daemon or a command of their own. */
+  readonly environment = { ...withoutSettings(process.env), XDG_CONFIG_HOME: this.directory };
   readonly #nodeFlags: readonly string[];
   readonly #program: string;
   #daemon: ChildProcess | undefined;
@@ -62,7 +65,11 @@ export class Stage implements AsyncDisposable {
     const directories = ['--run-dir', this.runDirectory, '--data-dir', this.dataDirectory];
     const command = [...this.#nodeFlags, this.#program, 'serve', ...directories, '--log-level', 'warn', ...flags];
     // In a session of its own: Ctrl-C is for this process, which then ends the daemon.
-    const daemon = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    const daemon = spawn(process.execPath, command, {
+      env: this.environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    });
     this.#daemon = daemon;
     const exited = once(daemon, 'exit').then(() => {
       throw new Error('the daemon ended before it was ready');
@@ -84,7 +91,7 @@ export class Stage implements AsyncDisposable {
 
   /** Runs `lantern …` in a process of its own and returns what it printed. */
   lantern(...args: readonly string[]): string {
-    const options = { encoding: 'utf8', maxBuffer: 2 ** 26 } as const;
+    const options = { encoding: 'utf8', env: this.environment, maxBuffer: 2 ** 26 } as const;
     return execFileSync(process.execPath, [LANTERN, '--socket', this.socket, ...args], options);
   }
 

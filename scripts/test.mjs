@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './bootstrap.mjs';
 import { adoptOrphans, descendantsOf, endDescendants, removeTraces, send } from './leftovers.mjs';
+import { withoutSettings } from './own-environment.mjs';
 import { PREREQUISITES } from './prerequisites.mjs';
 import { PROGRESS_FILE } from './progress-reporter.mjs';
 import { countProgress, countTests, describeSkipped, hasUnmetNeeds } from './test-report.mjs';
@@ -61,7 +62,8 @@ async function runSuites(absent) {
   // A run that another run starts has its own.
   const run = randomBytes(3).toString('hex');
   try {
-    const status = await runVitest(report, { ...process.env, [TEST_RUN]: run, [PROGRESS_FILE]: progress });
+    const own = { XDG_CONFIG_HOME: directory, [TEST_RUN]: run, [PROGRESS_FILE]: progress };
+    const status = await runVitest(report, { ...withoutSettings(process.env), ...own });
     const left = stopped === undefined ? descendantsOf(process.pid) : [];
     await endDescendants(GRACE_MS);
     removeTraces(tempDirPrefix({ [TEST_RUN]: run }));

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dirSync } from 'tmp';
+import { withoutSettings } from '../own-environment.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const READY_MS = 20_000;
@@ -55,10 +56,9 @@ export async function withFreshDaemon(publisher, use) {
  * @param {string[]} args
  */
 async function start(args) {
-  const env = Object.entries(process.env).filter(([name]) => !name.startsWith('LANTERN_') && name !== 'CSI_ENDPOINT');
   // Its warnings belong to the reader of this run; nothing waits for a pipe that nobody reads.
   const daemon = spawn(process.execPath, [MAIN, 'serve', ...args], {
-    env: Object.fromEntries(env),
+    env: withoutSettings(process.env),
     stdio: ['ignore', 'pipe', 'inherit'],
     // Ctrl-C ends the run, and the run ends the daemon.
     detached: true,
