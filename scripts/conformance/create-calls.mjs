@@ -144,6 +144,7 @@ export const CREATE_CALLS = [
   call('secret generic s --type=kubernetes.io/basic-auth --from-literal=username=u --from-literal=password=p'),
   call('secret generic s --type=kubernetes.io/tls --from-file=tls.crt --from-file=tls.key'),
   call('secret generic s -n team --append-hash'),
+  ...['T', 'false', 'yes'].map((word) => call(`configmap m --append-hash=${word}`)),
   call('configmap m --namespace=team'),
   call('cm m --from-literal=k=v'),
   call('sa acc'),
@@ -225,7 +226,6 @@ export const CREATE_CALLS = [
   ),
   differs('Commas in `--from-file`', 'refused', call('secret generic s --from-file=dir/a,dir/b.txt')),
   differs('Commas in `--from-file`', 'refused', call('configmap m --from-env-file=simple.env,dots.env')),
-  differs('Switches such as `--append-hash`', 'refused', call('configmap m --append-hash=false')),
   ...['--from-file=odd-dir', '--from-file=plain.txt --from-file=odd-dir'].map((values) =>
     differs(
       'Files of a directory whose names are not valid keys',

@@ -136,15 +136,13 @@ async function ask(program, questions, cwd, signal) {
 /** Lantern's command line and its templates, compiled, in this process. */
 async function loadLantern() {
   const load = (/** @type {string} */ path) => import(pathToFileURL(join(TOP, '.cache/tools/src', path)).href);
-  const [{ createProgram }, { withoutSigns }, { endingOf }, { styleFor }, { parseJsonPath }, { renderJsonPath }] =
-    await Promise.all([
-      load('cli/program.js'),
-      load('cli/options.js'),
-      load('cli/exit.js'),
-      load('cli/output/text.js'),
-      load('cli/output/parse-json-path.js'),
-      load('cli/output/json-path.js'),
-    ]);
+  const [{ createProgram }, { endingOf }, { styleFor }, { parseJsonPath }, { renderJsonPath }] = await Promise.all([
+    load('cli/program.js'),
+    load('cli/exit.js'),
+    load('cli/output/text.js'),
+    load('cli/output/parse-json-path.js'),
+    load('cli/output/json-path.js'),
+  ]);
   /** @param {unknown} error @returns {Said} */
   const refused = (error) => ({ text: undefined, why: endingOf(error, false).message });
   return {
@@ -169,7 +167,7 @@ async function loadLantern() {
       };
       try {
         const program = createProgram(cli, { version: '', runDaemon: async () => {} });
-        await program.parseAsync(withoutSigns(['create', ...words]), { from: 'user' });
+        await program.parseAsync(['create', ...words], { from: 'user' });
         return { text, why: '' };
       } catch (error) {
         return refused(error);

@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { Clock } from '../base/clock.ts';
 import type { User } from '../config/run-directory.ts';
+import { PflagCommand } from './pflag-command.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Cli = {
@@ -16,7 +17,7 @@ export type Cli = {
 export const IF_NONE_IS_NAMED = 'manifests';
 
 export function defineCommand(name: string, summary: string, examples: readonly string[]): Command {
-  return withExamples(new Command(name).description(summary), examples);
+  return withExamples(new PflagCommand(name).description(summary), examples);
 }
 
 export function withExamples(command: Command, examples: readonly string[]): Command {

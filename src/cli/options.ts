@@ -104,10 +104,3 @@ export function commandFirst(args: readonly string[]): readonly string[] {
   const firstFlag = rest.findIndex((word) => word.startsWith('-'));
   return rest.toSpliced(firstFlag < 0 ? rest.length : firstFlag, 0, ...args.slice(0, flags));
 }
-
-/** Rewrites kubectl's `-o=json`: commander keeps the equals sign. Arguments after `--` belong to another program. */
-export function withoutSigns(args: readonly string[]): string[] {
-  const end = args.indexOf('--');
-  const own = end < 0 ? args.length : end;
-  return args.map((arg, index) => (index < own ? arg.replace(/^(-[A-Za-z])=(?=.)/s, '$1') : arg));
-}

@@ -1,9 +1,10 @@
-import { Command, type CommanderError, Help, type Option } from 'commander';
+import { type Command, type CommanderError, Help, type Option } from 'commander';
 import { type Cli, withExamples } from './command.ts';
 import type { RunDaemon } from './commands/serve.ts';
 import type { Load } from './completion/command-line.ts';
 import { type Ending, endingOf, wrongUsage } from './exit.ts';
-import { CURRENT, commandFirst, type NamespaceOptions, withoutSigns } from './options.ts';
+import { CURRENT, commandFirst, type NamespaceOptions } from './options.ts';
+import { PflagCommand } from './pflag-command.ts';
 import { settingOf } from './settings.ts';
 
 export type Host = { readonly version: string; readonly runDaemon: RunDaemon };
@@ -221,7 +222,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
 
 /** Runs a command line. The caller prints the message. */
 export async function runProgram(cli: Cli, host: Host, args: readonly string[]): Promise<Ending> {
-  const words = commandFirst(withoutSigns(args));
+  const words = commandFirst(args);
   try {
     await createProgram(cli, host).parseAsync(words, { from: 'user' });
     return { exitCode: 0, message: undefined };
@@ -235,7 +236,7 @@ export async function runProgram(cli: Cli, host: Host, args: readonly string[]):
 
 /** Ready for `parseAsync`. Throws instead of ending the process (see `endingOf`). */
 export function createProgram(cli: Cli, host: Host): Command {
-  const program = new Command('lantern')
+  const program = new PflagCommand('lantern')
     .description('Secrets, ConfigMaps and pod facts as files in memory, kept up to date.')
     .version(host.version)
     .option('--socket <PATH>', `the daemon's socket ${CURRENT}; environment: LANTERN_SOCKET`)
@@ -322,9 +323,6 @@ function settle(command: Command, parent: Command, path: string): void {
   for (const child of command.commands) settle(child, command, `${path} ${child.name()}`);
 }
 
-/** kubectl takes a value for every switch. */
-const SWITCH_WITH_VALUE = /^unknown option '(--[\w-]+)=(?:true|false)'/;
-
 /** Adds a pointer to the help to commander's own errors. */
 function pointToHelp(command: string): (error: CommanderError) => never {
   return (error) => {
@@ -332,8 +330,7 @@ function pointToHelp(command: string): (error: CommanderError) => never {
     const message = error.message
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
-      .replace(/\.$/, '')
-      .replace(SWITCH_WITH_VALUE, '$& ($1 takes no value: write it alone, or leave it out)');
+      .replace(/\.$/, '');
     throw wrongUsage(`${message}; see "${command} --help"`);
   };
 }

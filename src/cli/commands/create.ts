@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { invalid } from '../../base/errors.ts';
 import { nameSuffix } from '../../objects/kustomize/name-suffix.ts';
 import type { ObjectDraft } from '../../objects/object.ts';
@@ -29,6 +29,7 @@ import {
   type NamespaceOptions,
   namespaceOption,
 } from '../options.ts';
+import { PflagCommand } from '../pflag-command.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 export function createCommand(command: Command, cli: Cli): void {
@@ -74,7 +75,7 @@ function configMapDraft(
 }
 
 function createSecretCommand(cli: Cli): Command {
-  return new Command('secret')
+  return new PflagCommand('secret')
     .description('Create a Secret from files, literal values or credentials.')
     .addCommand(genericCommand(cli))
     .addCommand(tlsCommand(cli))

@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
 import { IF_NONE_IS_NAMED } from '../command.ts';
+import { flagsIn, isValueOf, pendingAfter } from '../pflag-command.ts';
 
 /** A command line before the word to complete. */
 export type CommandLine = {
@@ -26,7 +27,7 @@ export async function readCommandLine(program: Command, words: readonly string[]
   const options = new Map<Option, string>();
   const operands: string[] = [];
   for (const word of words) {
-    if (pending !== undefined && !isSkipped(pending, word)) {
+    if (pending !== undefined && isValueOf(pending, word)) {
       options.set(pending, word);
       pending = undefined;
       continue;
@@ -34,8 +35,11 @@ export async function readCommandLine(program: Command, words: readonly string[]
     pending = undefined;
     if (isPastOptions) operands.push(word);
     else if (word === '--') isPastOptions = true;
-    else if (word.length > 1 && word.startsWith('-')) pending = readFlags(command, word, options);
-    else {
+    else if (word.length > 1 && word.startsWith('-')) {
+      const flags = flagsIn(word, optionsOf(command));
+      for (const { option, value } of flags) options.set(option, value ?? '');
+      pending = pendingAfter(flags);
+    } else {
       const child = operands.length === 0 ? findChild(command, word) : undefined;
       if (child !== undefined) await load(child);
       if (child === undefined) operands.push(word);
@@ -62,33 +66,4 @@ export function unnamedBelow(command: Command): Command | undefined {
 /** The last value given for the flag, such as `--namespace`. */
 export function givenValue({ options }: CommandLine, flag: `--${string}`): string | undefined {
   return [...options].find(([option]) => option.long === flag)?.[1];
-}
-
-/** An optional value is never a flag. */
-function isSkipped(option: Option, word: string): boolean {
-  return option.optional && word.startsWith('-');
-}
-
-/** Reads `--flag`, `--flag=VALUE`, `-f`, `-fVALUE`, `-f=VALUE` or `-abf`. Returns the option whose value comes next. */
-function readFlags(command: Command, word: string, options: Map<Option, string>): Option | undefined {
-  const known = optionsOf(command);
-  if (word.startsWith('--')) {
-    const [, flag, value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-    const option = known.find(({ long }) => long === flag);
-    if (option === undefined) return undefined;
-    options.set(option, value ?? '');
-    return takesValue(option) && value === undefined ? option : undefined;
-  }
-  for (let at = 1; at < word.length; at += 1) {
-    const option = known.find(({ short }) => short === `-${word[at]}`);
-    if (option === undefined) return undefined;
-    const value = takesValue(option) ? word.slice(at + 1).replace(/^=/, '') : '';
-    options.set(option, value);
-    if (takesValue(option)) return value === '' ? option : undefined;
-  }
-  return undefined;
-}
-
-function takesValue({ required, optional }: Option): boolean {
-  return required || optional;
 }

@@ -188,8 +188,8 @@ describe('wrong usage', () => {
     ['get secrets --show-labels -o yaml', /--show-labels needs a table/],
     ['get events --show-labels', /events have no labels/],
     [
-      'delete secret x --ignore-not-found=true',
-      /unknown option '--ignore-not-found=true' \(--ignore-not-found takes no value: write it alone, or leave it out\)/,
+      'delete secret x --ignore-not-found=yes',
+      /^--ignore-not-found is true or false, not "yes"; write --ignore-not-found or --ignore-not-found=false; see/,
     ],
     ['get secert', /did you mean "secret"/],
     ['apply', /^one of -f FILE and -k DIR is required$/],
