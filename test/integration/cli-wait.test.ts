@@ -1,9 +1,16 @@
 import { mkdirSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import { parseKind } from '../../src/cli/kinds.ts';
+import { expect, test, vi } from 'vitest';
+import { orThrow } from '../../src/base/parsed.ts';
+import { type KindName, parseKind } from '../../src/cli/kinds.ts';
+import { ObjectChanges } from '../../src/cli/objects/object-changes.ts';
 import { waitForObject, waitForVolume } from '../../src/cli/objects/wait-subjects.ts';
-import { connect } from '../../src/rpc/client.ts';
+import { parseObject } from '../../src/objects/manifest/parse-manifest.ts';
+import { connect, type LanternClient } from '../../src/rpc/client.ts';
+import { objectsService } from '../../src/rpc/lantern/objects-service.ts';
+import { MemoryStore } from '../../src/stores/kept/memory-store.ts';
+import type { ObjectEvent, WatchFilter } from '../../src/stores/store.ts';
 import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { RpcFixture } from '../support/projection/rpc-fixture.ts';
 import { CommandLine } from '../support/suite/command-line.ts';
 
 /** Reads on until the subject is as expected. */
@@ -21,12 +28,15 @@ async function reach(states: AsyncGenerator<unknown, void>, expected: object | u
   }
 }
 
+const SECRETS = { kind: parseKind('secret'), namespace: 'default' };
+
 test('an object that comes, changes and goes, among others', async () => {
   await using harness = await DaemonHarness.start();
   await harness.applySecret('other', { key: '1' });
-  const place = { kind: parseKind('secret'), namespace: 'default', name: 'db' };
+  const changes = new ObjectChanges(harness.client, SECRETS, () => {});
   const stop = new AbortController();
-  const states = waitForObject(place, true, () => {}).states(harness.client, stop.signal);
+  const wanted = { withData: true, changes };
+  const states = waitForObject(harness.client, { ...SECRETS, name: 'db' }, wanted).states(stop.signal);
   expect(await states.next()).toEqual({ done: false, value: undefined });
   await harness.applySecret('db', { key: '1' });
   expect((await states.next()).value).toMatchObject({ data: { key: 'MQ==' } });
@@ -39,12 +49,76 @@ test('an object that comes, changes and goes, among others', async () => {
   await states.return();
 });
 
+/** Knows how many read it at once, and how many began to. */
+class WatchedStore extends MemoryStore {
+  begun = 0;
+  readonly open = new Set<AbortSignal>();
+
+  override async *watch(filter: WatchFilter, signal: AbortSignal): AsyncGenerator<ObjectEvent, void> {
+    this.begun += 1;
+    this.open.add(signal);
+    try {
+      yield* super.watch(filter, signal);
+    } finally {
+      this.open.delete(signal);
+    }
+  }
+}
+
+/** States of objects that share what tells of changes. */
+function followed(client: LanternClient, kind: KindName, onAway = () => {}) {
+  const changes = new ObjectChanges(client, { kind, namespace: 'default' }, onAway);
+  return (name: string) => {
+    const object = waitForObject(client, { kind, namespace: 'default', name }, { withData: false, changes });
+    return object.states(new AbortController().signal);
+  };
+}
+
+test('however many objects of a kind are waited for, one watch follows them, and ends with them', async () => {
+  const store = new WatchedStore();
+  await using fixture = await RpcFixture.start({ objects: objectsService(store) });
+  const statesOf = followed(fixture.client, parseKind('cm'));
+  const names = Array.from({ length: 200 }, (_, index) => `m${index}`);
+  const waits = names.map(async (name) => {
+    for await (const state of statesOf(name)) if (state !== undefined) break;
+  });
+  await vi.waitFor(() => expect(store.open.size).toBe(1));
+  for (const name of names) {
+    const { draft } = orThrow(parseObject({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }, 'default'));
+    await store.apply(draft, { dryRun: false, createOnly: true }, new AbortController().signal);
+  }
+  await Promise.all(waits);
+  expect(store.begun).toBe(1);
+  await vi.waitFor(() => expect(store.open.size).toBe(0));
+});
+
+test('objects that come and go while the daemon restarts', async () => {
+  await using harness = await DaemonHarness.start();
+  await harness.applySecret('old', { key: '1' });
+  using client = connect(harness.lanternSocket);
+  let timesAway = 0;
+  const statesOf = followed(client, parseKind('secret'), () => void timesAway++);
+  const [old, late] = [statesOf('old'), statesOf('late')];
+  await reach(old, { metadata: { name: 'old' } });
+  await reach(late, undefined);
+  const coming = reach(late, { metadata: { name: 'late' } });
+  // The list that precedes the watch is read.
+  await reach(old, { metadata: { name: 'old' } });
+  await harness.restart();
+  await harness.applySecret('late', { key: '1' });
+  await coming;
+  await harness.client.objects.delete({ ref: { kind: 'Secret', namespace: 'default', name: 'old' } });
+  await reach(old, undefined);
+  expect(timesAway).toBe(1);
+  await Promise.all([old.return(), late.return()]);
+});
+
 test('a volume that is mounted, becomes stale, recovers, and is unmounted', async () => {
   await using harness = await DaemonHarness.start({ publisher: 'direct' });
   await harness.applySecret('db', { key: '1' });
   mkdirSync(harness.target('v'));
   const stop = new AbortController();
-  const states = waitForVolume('v', () => {}).states(harness.client, stop.signal);
+  const states = waitForVolume(harness.client, 'v', () => {}).states(stop.signal);
   expect(await states.next()).toEqual({ done: false, value: undefined });
   const definition = { source: { secret: { secretName: 'db' } } };
   await harness.client.projector.mount({ volumeId: 'v', targetPath: harness.target('v'), definition });
@@ -66,7 +140,7 @@ test('a volume, while the daemon restarts', async () => {
   using client = connect(harness.lanternSocket);
   let timesAway = 0;
   const stop = new AbortController();
-  const states = waitForVolume('v', () => void timesAway++).states(client, stop.signal);
+  const states = waitForVolume(client, 'v', () => void timesAway++).states(stop.signal);
   await reach(states, { state: 'READY' });
   await harness.restart();
   await reach(states, { state: 'READY' });
@@ -80,6 +154,7 @@ test('the command waits, for each of several, and says when time is over', async
   await using shell = new CommandLine();
   await shell.serve();
   await shell.output('create', 'configmap', 'old');
+  // In the order of the words.
   const waiting = shell.run('wait', '--for=create', 'secret/late', 'cm/old');
   await shell.output('create', 'secret', 'generic', 'late', '--from-literal=a=b');
   const met = { code: 0, stdout: 'secret/late condition met\nconfigmap/old condition met\n', stderr: '' };

@@ -6,6 +6,7 @@ import { type Cli, withExamples } from '../command.ts';
 import { forEach, listFaults, PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { type KindName, listKinds, oneByOne, parseSelections, selectorOf } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
+import { ObjectChanges } from '../objects/object-changes.ts';
 import { needsValues } from '../objects/show-objects.ts';
 import { isMet, parseWaitCondition, type WaitCondition } from '../objects/wait-condition.ts';
 import { type WaitSubject, waitForObject, waitForVolume } from '../objects/wait-subjects.ts';
@@ -54,7 +55,7 @@ export function waitCommand(command: Command, cli: Cli): void {
         const subjects = await find(daemon);
         using progress = new ShownProgress(cli);
         progress.begin('waiting', subjects.length);
-        const waits = subjects.map((subject) => waitFor(cli, daemon, subject, options));
+        const waits = subjects.map((subject) => waitFor(cli, subject, options));
         // Each is awaited in its turn.
         for (const wait of waits) wait.catch(() => {});
         return await forEach(cli.terminal, [...subjects.entries()], async ([index, { name }]) => {
@@ -70,14 +71,13 @@ export function waitCommand(command: Command, cli: Cli): void {
 /** Throws `aborted` after the timeout. */
 async function waitFor(
   cli: Cli,
-  daemon: LanternClient,
   { name, plural, states }: WaitSubject,
   { for: condition, timeout }: Options,
 ): Promise<void> {
   const late = timeout === 0 ? NEVER : AbortSignal.timeout(Math.min(timeout, MAX_TIMER_MS));
   const done = new AbortController();
   try {
-    for await (const subject of states(daemon, AbortSignal.any([cli.signal, late, done.signal]))) {
+    for await (const subject of states(AbortSignal.any([cli.signal, late, done.signal]))) {
       if (isMet(condition, subject)) return;
       if (subject === undefined && condition.kind !== 'create') {
         throw new LanternError('not-found', `wait for ${name}: it does not exist; --for=create waits for it`);
@@ -102,21 +102,26 @@ function finderFor(cli: Cli, words: readonly string[], options: Options): Find {
   const { for: condition, selector, all, currentNamespace: namespace } = options;
   const onAway = () => sayAway(cli);
   const volumes = volumesIn(words);
-  if (volumes !== undefined) return async () => volumes.map((volumeId) => waitForVolume(volumeId, onAway));
+  if (volumes !== undefined) return async (daemon) => volumes.map((id) => waitForVolume(daemon, id, onAway));
   const withData = condition.kind === 'jsonpath' && needsValues(undefined, condition.path);
-  const subjectFor = (kind: KindName, name: string) => waitForObject({ kind, namespace, name }, withData, onAway);
+  const followed = new Map<KindName, ObjectChanges>();
+  const subjectFor = (daemon: LanternClient, kind: KindName, name: string) => {
+    const changes = followed.get(kind) ?? new ObjectChanges(daemon, { kind, namespace }, onAway);
+    followed.set(kind, changes);
+    return waitForObject(daemon, { kind, namespace, name }, { withData, changes });
+  };
   const wanted = parseSelections(words).flatMap(oneByOne);
   if (condition.kind === 'state') throw wrongUsage('objects have no conditions; use --for=jsonpath={.metadata.name}');
   const isSelected = selectorOf(selector);
   if (wanted.every(({ name }) => name !== undefined)) {
     if (selector !== undefined || all) throw wrongUsage('names cannot be combined with --selector or --all');
-    return async () => wanted.map(({ kind, name = '' }) => subjectFor(kind, name));
+    return async (daemon) => wanted.map(({ kind, name = '' }) => subjectFor(daemon, kind, name));
   }
   if (selector === undefined && !all) throw wrongUsage('name what to wait for, or use --selector or --all');
   return async (daemon) => {
     const found = wanted.map(async ({ kind, name }) => {
       const objects = await fetchObjects(daemon, { kind, name, namespace, withData: false }, cli.signal);
-      return objects.filter(isSelected).map(({ metadata }) => subjectFor(kind, metadata?.name ?? ''));
+      return objects.filter(isSelected).map(({ metadata }) => subjectFor(daemon, kind, metadata?.name ?? ''));
     });
     const subjects = (await Promise.all(found)).flat();
     // As with kubectl: what somebody else has deleted already is no error.

@@ -5,7 +5,7 @@ import { wireToJson } from '../output/structured.ts';
 import { fetchObjects } from './fetch-objects.ts';
 import { followVolumes } from './list-volumes.ts';
 import { toManifests } from './manifest-text.ts';
-import { followObjects } from './watch-objects.ts';
+import type { ObjectChanges } from './object-changes.ts';
 
 /** Something to wait for. */
 export type WaitSubject = {
@@ -14,45 +14,35 @@ export type WaitSubject = {
   /** For example `secrets/db`, as errors name it. */
   readonly plural: string;
   /** Yields it as JSON, undefined if it does not exist, at once and whenever it may have changed. */
-  readonly states: (daemon: LanternClient, signal: AbortSignal) => AsyncGenerator<unknown, void>;
+  readonly states: (signal: AbortSignal) => AsyncGenerator<unknown, void>;
 };
 
 type Place = { readonly kind: KindName; readonly namespace: string; readonly name: string };
 
-/** Waits for a daemon that restarts, and calls `onAway` then. */
-export function waitForObject(place: Place, withData: boolean, onAway: () => void): WaitSubject {
-  const { kind, namespace, name } = place;
+export function waitForObject(
+  daemon: LanternClient,
+  place: Place,
+  { withData, changes }: { readonly withData: boolean; readonly changes: ObjectChanges },
+): WaitSubject {
+  const { kind, name } = place;
   return {
     name: `${kind.singular}/${name}`,
     plural: `${kind.plural}/${name}`,
-    async *states(daemon, signal) {
-      const read = async () => {
-        return await existing(fetchObjects(daemon, { ...place, withData }, signal).then(firstManifest));
-      };
-      // Often that is enough, and then nobody has to list the kind.
-      yield await read();
-      // The whole kind is followed: one object cannot be before it exists.
-      const query = { kind, namespace, name: undefined, withData: false };
-      let isFirst = true;
-      for await (const changed of followObjects(daemon, query, signal, onAway)) {
-        if (!isFirst && changed.every(({ metadata }) => metadata?.name !== name)) continue;
-        isFirst = false;
-        yield await read();
+    async *states(signal) {
+      for await (const _ of changes.of(name, signal)) {
+        const objects = (await existing(fetchObjects(daemon, { ...place, withData }, signal))) ?? [];
+        yield (await toManifests(objects, withData))[0];
       }
     },
   };
-
-  async function firstManifest(objects: Awaited<ReturnType<typeof fetchObjects>>): Promise<unknown> {
-    return (await toManifests(objects, withData))[0];
-  }
 }
 
 /** As `lantern volume -o json` shows it. Waits for a daemon that restarts, and calls `onAway` then. */
-export function waitForVolume(volumeId: string, onAway: () => void): WaitSubject {
+export function waitForVolume(daemon: LanternClient, volumeId: string, onAway: () => void): WaitSubject {
   return {
     name: `volume/${volumeId}`,
     plural: `volumes/${volumeId}`,
-    states(daemon, signal) {
+    states(signal) {
       return followVolumes(daemon, () => statesOfVolume(daemon, volumeId, signal), { signal, onAway });
     },
   };
