@@ -71,6 +71,8 @@ describe.each(SHELLS)('%s', (_title, name, isThere, preparation) => {
       ['descr\tsec\tx', 'describe', 'secretx'],
       ['get secret db\t', 'get', 'secret', 'db-user'],
       ['get secret -n te\tq\t', 'get', 'secret', '-n', 'team-a', 'queue'],
+      ['-n te\tget secret q\t', '-n', 'team-a', 'get', 'secret', 'queue'],
+      ['--names\tte\tver\tx', '--namespace', 'team-a', 'version', 'x'],
       ['get secret/w\tsecret/d\t', 'get', 'secret/web-cert', 'secret/db-user'],
       ['get cm s\t--output=y\t', 'get', 'cm', 'settings', '--output=yaml'],
       ['create sec\tg\tx', 'create', 'secret', 'generic', 'x'],

@@ -1,4 +1,4 @@
-import type { Argument, Command, Option } from 'commander';
+import { type Argument, type Command, Option } from 'commander';
 import { EVENTS_NAME, KIND_NAMES, type KindName, kindNamed } from '../kinds.ts';
 import { collect, commandFirst, leadingFlags } from '../options.ts';
 import { type CommandLine, givenValue, type Load, optionsOf, readCommandLine, unnamedBelow } from './command-line.ts';
@@ -52,8 +52,10 @@ export async function complete(
   load: Load,
 ): Promise<Completion> {
   const before = words.slice(0, -1);
-  const isOnlyFlags = leadingFlags(before) === before.length;
-  const line = await readCommandLine(program, isOnlyFlags ? [] : commandFirst(before), load);
+  const line =
+    leadingFlags(before) < before.length
+      ? await readCommandLine(program, commandFirst(before), load)
+      : await readLeadingFlags(program, before, load);
   const word = words.at(-1) ?? '';
   const names = connect(line);
   const attached = line.pending === undefined && !line.isPastOptions ? attachedValue(line.command, word) : undefined;
@@ -67,6 +69,21 @@ export async function complete(
   if (!line.isPastOptions && word.startsWith('-')) return shifted(flagsOf(line), '');
   return shifted(await operandsOf(program, line, word, names, load), '');
 }
+
+/** Flags of a command may be before it. Its name is not known yet, and those of `get` are the usual ones. */
+async function readLeadingFlags(program: Command, words: readonly string[], load: Load): Promise<CommandLine> {
+  const get = program.commands.find((command) => command.name() === 'get');
+  if (get !== undefined) await load(get);
+  for (const option of get?.options ?? []) {
+    // Of no use without the command, unlike the namespace.
+    program.addOption(option.long === '--namespace' ? option : option.hideHelp());
+  }
+  const line = await readCommandLine(program, words, load);
+  const pending = leadingFlags(words) > words.length ? (line.pending ?? VALUE_OF_ANOTHER) : undefined;
+  return { ...line, command: program, operands: [], pending };
+}
+
+const VALUE_OF_ANOTHER = new Option('--another <TEXT>');
 
 function shifted({ candidates, fallback, isOpen = false }: Values, prefix: string): Completion {
   const whole = candidates.map(({ value, help }) => ({ value: prefix + value, help }));

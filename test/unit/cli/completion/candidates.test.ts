@@ -31,6 +31,8 @@ async function completionOf(line: string) {
   return [...candidates.map(({ value }) => value), ...(fallback === 'none' ? [] : [`<${fallback}>`])];
 }
 
+const COLUMNS = ['custom-columns=', 'custom-columns-file='];
+
 test.each<[string, string[]]>([
   ['get secret ', ['Secret@default']],
   ['get secret,sa -n team-a ', ['Secret@team-a', 'ServiceAccount@team-a']],
@@ -42,6 +44,14 @@ test.each<[string, string[]]>([
   ['get --namespace=', ['--namespace=team-a']],
   ['get secret -nt', ['-nteam-a']],
   ['-n x get secret ', ['Secret@x']],
+  ['-n ', ['team-a']],
+  ['-n=', ['-n=team-a']],
+  ['--namespace=', ['--namespace=team-a']],
+  ['-A -f ', ['<files>']],
+  ['-n x -o y', ['yaml', 'json', 'name', 'wide', 'jsonpath=', 'jsonpath-file=', ...COLUMNS]],
+  ['--timeout ', []],
+  ['-', ['--version', '-V', '--socket', '--namespace', '-n', '--help', '-h']],
+  ['-n x -', ['--version', '-V', '--socket', '--help', '-h']],
   ['wait --for=delete volume ', ['volume@']],
   ['wait --for=delete secret/', ['secret/Secret@default']],
   ['get pods ', []],
@@ -109,7 +119,9 @@ test('every kind is offered with all of its names, and events only where they ar
 });
 
 test('commands are offered behind flags', async () => {
-  expect(await completionOf('-n x -A ')).toContain('get');
+  for (const flags of ['-n x -A', '-n get', '-A=true', '--context x']) {
+    expect(await completionOf(`${flags} `)).toContain('get');
+  }
   expect(await completionOf('--socket ')).toEqual(['<files>']);
 });
 
