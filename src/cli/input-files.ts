@@ -1,19 +1,21 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toLanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import { parseUtf8 } from '../base/text.ts';
 import { wrongUsage } from './exit.ts';
+import { readInput } from './input.ts';
 import type { Terminal } from './terminal.ts';
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;
 
-/** `-` is stdin. */
+/** `-` is stdin. Errors as `readInput`. */
 export async function readBytes(path: string, terminal: Terminal): Promise<Uint8Array> {
   if (path === '-') return terminal.readInput();
   refuseUrl(path);
   try {
-    return await readFile(path);
+    return await readInput(createReadStream(path), `"${path}"`);
   } catch (error) {
     throw toLanternError(error, `read "${path}"`);
   }

@@ -1,5 +1,5 @@
-import { buffer } from 'node:stream/consumers';
 import { wrongUsage } from './exit.ts';
+import { readInput } from './input.ts';
 import { type Style, styleFor } from './output/text.ts';
 import { LinesAboveStatus, type StatusLine } from './status-line.ts';
 
@@ -10,7 +10,7 @@ export type Terminal = {
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** One or more lines on stderr. */
   readonly complain: (text: string) => void;
-  /** Reads all of stdin. Throws `wrongUsage` the second time. */
+  /** Reads all of stdin. Throws `wrongUsage` the second time; other errors as `readInput`. */
   readonly readInput: () => Promise<Uint8Array>;
   /** Colours, if stdout is a terminal and NO_COLOR is not set. */
   readonly style: Style;
@@ -40,7 +40,7 @@ export function processTerminal(environment: Readonly<Record<string, string | un
     readInput: async () => {
       if (isRead) throw wrongUsage('stdin ("-") can be read only once');
       isRead = true;
-      return buffer(process.stdin);
+      return await readInput(process.stdin, 'stdin');
     },
     // A window can be resized during a watch.
     get columns() {

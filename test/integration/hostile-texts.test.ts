@@ -1,4 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createReadStream, readdirSync, readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/rpc/client.ts';
 import { CommandLine } from '../support/suite/command-line.ts';
@@ -112,4 +115,23 @@ describe('what takes long to be read is read where nobody waits', () => {
     },
     60_000,
   );
+});
+
+it('the command reads no more of an endless stdin than of a file, and then says why', async () => {
+  await using shell = new CommandLine();
+  for (const args of [
+    ['apply', '-f', '-'],
+    ['create', 'secret', 'generic', 'x', '--from-file=k=-'],
+    ['create', 'cm', 'x', '--from-env-file=/dev/stdin'],
+  ]) {
+    const child = shell.start(...args);
+    const { stdin, stderr } = child;
+    if (stdin === null || stderr === null) throw new Error('a stream is missing');
+    const [said, [code]] = await Promise.all([
+      text(stderr),
+      once(child, 'exit'),
+      pipeline(createReadStream('/dev/zero'), stdin).catch(() => {}),
+    ]);
+    expect({ code, said }).toEqual({ code: 1, said: 'lantern: read stdin: it is longer than 64 MiB; split it\n' });
+  }
 });

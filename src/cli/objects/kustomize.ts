@@ -3,6 +3,7 @@ import { isAbsolute, relative } from 'node:path';
 import { ContainedDirectory, type ContainedFile } from '../../base/contained-directory.ts';
 import { errnoOf, invalid, toLanternError } from '../../base/errors.ts';
 import { parsed } from '../../base/parsed.ts';
+import { readUpTo } from '../../base/read-up-to.ts';
 import { buildKustomization } from '../../objects/kustomize/build.ts';
 import type { Finished } from '../../objects/kustomize/finish.ts';
 import type { KustomizeDirectory } from '../../objects/kustomize/kustomization.ts';
@@ -83,9 +84,9 @@ class HeldDirectory implements KustomizeDirectory {
       // Reading a pipe could block for ever.
       if (!(await file.stat()).isFile) throw refused(path, 'must be a regular file');
       await using handle = await file.openToRead();
-      const { size } = await handle.stat();
-      if (size > maxBytes) throw refused(path, `its ${size} bytes exceed what is left of the limit for all files`);
-      return await handle.readFile();
+      const bytes = await readUpTo(handle.createReadStream(), maxBytes);
+      if (bytes === undefined) throw refused(path, 'it exceeds what is left of the limit for all files');
+      return bytes;
     } catch (error) {
       throw this.#failure(path, error);
     }

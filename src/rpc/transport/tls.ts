@@ -1,11 +1,13 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import { errnoOf, LanternError, obstacleOf, toLanternError } from '../../base/errors.ts';
+import { errnoOf, obstacleOf, toLanternError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { faulty, type Parsed, parsed } from '../../base/parsed.ts';
+import { readUpTo } from '../../base/read-up-to.ts';
 import type { TlsFiles } from '../../config/rules.ts';
 import { Reading } from '../reading.ts';
 
@@ -106,34 +108,20 @@ async function readPem<T extends X509Certificate | KeyObject>(
   parse: (pem: Buffer) => T,
 ): Promise<Parsed<Pem<T>>> {
   const refuse = (problem: string): Parsed<Pem<T>> => faulty([{ field: flag, message: `"${path}" ${problem}` }]);
-  let pem: Buffer;
+  let pem: Buffer | undefined;
   try {
-    pem = await readBounded(path);
+    // A pipe or a device does not say how long it is.
+    pem = await readUpTo(createReadStream(path), MAX_BYTES);
   } catch (error) {
-    return refuse(error instanceof LanternError ? error.message : `cannot be read: ${obstacleOf(error)}`);
+    return refuse(`cannot be read: ${obstacleOf(error)}`);
   }
+  if (pem === undefined) return refuse(`is larger than ${MAX_BYTES} bytes`);
   try {
     return parsed({ pem, content: parse(pem) });
   } catch {
     // The parser's message may quote the key.
     return refuse(`must be a PEM file with ${kind}`);
   }
-}
-
-async function readBounded(path: string): Promise<Buffer> {
-  const file: FileHandle = await open(path, 'r');
-  try {
-    const buffer = Buffer.alloc(MAX_BYTES + 1);
-    let length = 0;
-    while (length < buffer.length) {
-      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
-      if (bytesRead === 0) return Buffer.from(buffer.subarray(0, length));
-      length += bytesRead;
-    }
-  } finally {
-    await file.close();
-  }
-  throw new LanternError('invalid-argument', `is larger than ${MAX_BYTES} bytes`);
 }
 
 /** Returns the first certificate. Every block must be a certificate. */

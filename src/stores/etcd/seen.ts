@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
+import { readUpTo } from '../../base/read-up-to.ts';
 import type { EtcdHistory, SeenHistory } from './history.ts';
 
 /** How far the file may fall behind. A restored snapshot is older than this. */
@@ -102,14 +103,11 @@ async function readSeen({ path, log }: EtcdSeenOptions): Promise<SeenHistory | u
 
 async function readSmall(path: string, what: string): Promise<string> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  try {
-    const stats = await file.stat();
-    if (!stats.isFile() || stats.size > MAX_BYTES) throw damaged(what);
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
+  await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const isFile = (await file.stat()).isFile();
+  const bytes = isFile ? await readUpTo(file.createReadStream(), MAX_BYTES) : undefined;
+  if (bytes === undefined) throw damaged(what);
+  return bytes.toString();
 }
 
 function parseSeen(text: string, what: string): z.output<typeof SEEN> {

@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { manifestFiles, readText } from '../../../src/cli/input-files.ts';
+import { manifestFiles, readBytes, readText } from '../../../src/cli/input-files.ts';
 import { RecordedTerminal } from '../../support/suite/recorded-terminal.ts';
 import { TempDir } from '../../support/suite/temp-dir.ts';
 
@@ -27,6 +27,12 @@ test('what cannot be read is named', async () => {
   );
   await expect(readText('/no/such/file', new RecordedTerminal())).rejects.toThrow(
     'read "/no/such/file": no such file or directory (ENOENT)',
+  );
+});
+
+test('a device without an end is read to a limit', async () => {
+  await expect(readBytes('/dev/zero', new RecordedTerminal())).rejects.toThrow(
+    'read "/dev/zero": it is longer than 64 MiB; split it',
   );
 });
 
