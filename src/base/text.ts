@@ -3,6 +3,11 @@ import { faulty, type Parsed, parsed } from './parsed.ts';
 
 const ELLIPSIS = '…';
 
+/** For example `1 byte` and `2 bytes`. */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Cuts in whole characters and ends with an ellipsis. `bytesOf` measures the text as it will be encoded. */
 export function cutText(text: string, maxBytes: number, bytesOf: (text: string) => number = Buffer.byteLength): string {
   // A UTF-16 unit takes at least one byte, so a longer text need not be measured.

@@ -17,10 +17,6 @@ export function addStoreChoice(command: Command): Command {
   return addConfigOptions(command, STORE_CHOICE);
 }
 
-export function countOfObjects(count: number): string {
-  return `${count} ${count === 1 ? 'object' : 'objects'}`;
-}
-
 /** Uses the environment and defaults of `lantern serve`. */
 export function storeLocation(cli: Cli, flags: Readonly<Record<string, unknown>>): EmbeddedLocation {
   const location = parseStoreLocation(flags, cli);

@@ -1,4 +1,5 @@
 import { LanternError } from '../../base/errors.ts';
+import { countOf } from '../../base/text.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import { describeRef, isSameMap, type ObjectDraft, refOf, type StoredObject } from '../../objects/object.ts';
 import { printYaml } from '../output/print-yaml.ts';
@@ -30,8 +31,8 @@ export function keyDifferences(before: Compared | undefined, after: Compared, st
 
 function sizeOf(first: Part, second = first): string {
   if (!first.hasSize) return '';
-  const [a, b] = [first, second].map(({ value }) => Buffer.byteLength(value));
-  return first === second ? `${a} bytes` : `${a} -> ${b} bytes`;
+  const [a, b] = [Buffer.byteLength(first.value), Buffer.byteLength(second.value)];
+  return first === second ? countOf(a, 'byte') : `${a} -> ${countOf(b, 'byte')}`;
 }
 
 function partsOf(object: Compared): Map<string, Part> {

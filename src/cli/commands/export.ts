@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { errnoOf, toLanternError } from '../../base/errors.ts';
 import { writePrivateFile } from '../../base/files.ts';
 import { counted } from '../../base/progress.ts';
+import { countOf } from '../../base/text.ts';
 import type { LanternClient } from '../../rpc/client.ts';
 import { ArchiveWriter } from '../../stores/archive/archive.ts';
 import { createKeyFile, readKeyRing } from '../../stores/sealed/key-file.ts';
@@ -12,7 +13,6 @@ import { type Cli, withExamples } from '../command.ts';
 import { wrongUsage } from '../exit.ts';
 import { manifestTexts, Spool } from '../moving/spool.ts';
 import { ShownProgress } from '../shown-progress.ts';
-import { countOfObjects } from '../store-options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = {
@@ -84,7 +84,7 @@ async function exportArchive(
     });
     return count;
   });
-  cli.terminal.print(`${countOfObjects(count)} exported to ${path}, encrypted with ${keyFile}`);
+  cli.terminal.print(`${countOf(count, 'object')} exported to ${path}, encrypted with ${keyFile}`);
 }
 
 async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { force }: Options): Promise<void> {
@@ -108,7 +108,7 @@ async function exportPlain(cli: Cli, daemon: LanternClient, file: string, { forc
       await using spool = await Spool.fill(dirname(path), daemon, progress, cli.signal);
       progress.begin('writing objects', spool.count);
       for await (const text of manifestTexts(counted(spool.objects(), progress))) await handle.writeFile(text);
-      cli.terminal.complain(`lantern: ${countOfObjects(spool.count)} written to ${path}, not encrypted`);
+      cli.terminal.complain(`lantern: ${countOf(spool.count, 'object')} written to ${path}, not encrypted`);
     }),
   );
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { countOf } from '../../base/text.ts';
 import type { EtcdConfig } from '../../stores/etcd/identity.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { PARTLY_FAILED, wrongUsage } from '../exit.ts';
 import { printable } from '../output/text.ts';
 import { ShownProgress } from '../shown-progress.ts';
-import { addStoreChoice, countOfObjects, storeChoice } from '../store-options.ts';
+import { addStoreChoice, storeChoice } from '../store-options.ts';
 
 /** For the store of a stopped daemon, or for etcd while daemons use it. */
 export function rekeyCommand(command: Command, cli: Cli): void {
@@ -21,7 +22,7 @@ export function rekeyCommand(command: Command, cli: Cli): void {
     const { rekey } = await import('../../stores/embedded/backup.ts');
     using progress = new ShownProgress(cli);
     const count = await rekey({ directory: dataDirectory, keyFiles }, progress);
-    cli.terminal.print(`${countOfObjects(count)} encrypted with ${first}; the other keys are no longer needed`);
+    cli.terminal.print(`${countOf(count, 'object')} encrypted with ${first}; the other keys are no longer needed`);
   });
 }
 
@@ -41,7 +42,8 @@ async function rekeyShared(cli: Cli, etcd: EtcdConfig, first: string, keyFiles: 
     left += 1;
     terminal.complain(`lantern: ${printable(message)}`);
   };
-  const summary = () => `${countOf(rewritten)} encrypted with ${first}`;
+  // Not every value is an object: the store's id is one, too.
+  const summary = () => `${countOf(rewritten, 'value')} encrypted with ${first}`;
   try {
     await rekeyEtcd({ ...etcd, keyFiles, clock, onRewritten, onLeft }, signal);
   } catch (error) {
@@ -49,11 +51,6 @@ async function rekeyShared(cli: Cli, etcd: EtcdConfig, first: string, keyFiles: 
     throw error;
   }
   if (left === 0) return terminal.print(`${summary()}; the stored values need no other key`);
-  terminal.print(`${summary()}; ${countOf(left)} not changed`);
+  terminal.print(`${summary()}; ${countOf(left, 'value')} not changed`);
   throw PARTLY_FAILED;
-}
-
-/** Not every value is an object: the store's id is one, too. */
-function countOf(values: number): string {
-  return `${values} ${values === 1 ? 'value' : 'values'}`;
 }

@@ -1,3 +1,4 @@
+import { countOf } from '../../base/text.ts';
 import {
   SERVICE_ACCOUNT_ANNOTATION,
   SERVICE_ACCOUNT_UID_ANNOTATION,
@@ -88,7 +89,7 @@ function shorten(line: string): string {
 }
 
 function sizeRows(sizes: Readonly<Record<string, unknown>>, keys: readonly string[]): (readonly [string, [string]])[] {
-  return keys.toSorted().map((key) => [`${key}:`, [`${Number(sizes[key])} bytes`]]);
+  return keys.toSorted().map((key) => [`${key}:`, [countOf(Number(sizes[key]), 'byte')]]);
 }
 
 function aligned(rows: readonly Row[]): string[] {

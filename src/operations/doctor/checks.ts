@@ -1,5 +1,6 @@
 import { describeErrno } from '../../base/errors.ts';
 import { defaultPoolTotal } from '../../base/host-resources.ts';
+import { countOf } from '../../base/text.ts';
 import type { DoctorFacts, PathFact } from './facts.ts';
 
 /**
@@ -309,7 +310,7 @@ function checkStore({ health, storeHealth }: DoctorFacts): Finding | undefined {
 
 function checkLeftovers({ pools, health, options }: DoctorFacts): Finding | undefined {
   if (options.publisher === 'direct' && pools === 0) return undefined;
-  const many = pools === 1 ? '1 pool' : `${pools} pools`;
+  const many = countOf(pools, 'pool');
   if (health.status === 'serving' || health.status === 'not-serving') return ok(`The daemon has ${many} mounted.`);
   if (pools === 0) return ok('There are no pools of an earlier daemon.');
   return warning(

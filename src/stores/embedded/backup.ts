@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { hasCode, LanternError, toLanternError } from '../../base/errors.ts';
 import { openTemporaryFile, replaceFile, syncDirectory, writePrivateFile } from '../../base/files.ts';
 import { counted, type Progress, UNSEEN } from '../../base/progress.ts';
+import { countOf } from '../../base/text.ts';
 import { refKey, refOf, type StoredObject } from '../../objects/object.ts';
 import { Archive, ArchiveWriter } from '../archive/archive.ts';
 import { createKeyFile, type KeyRing, readKeyRing } from '../sealed/key-file.ts';
@@ -61,7 +62,7 @@ export async function restore(
       count: objects.size,
       digest: digestOf(keys.first, revisionsOf(objects)),
     };
-    progress.begin(`writing ${objects.size} objects`);
+    progress.begin(`writing ${countOf(objects.size, 'object')}`);
     const replaced = await putInPlace(paths, objects, keys, head, new Date(now));
     return { count: objects.size, replaced };
   } catch (error) {
@@ -124,7 +125,7 @@ export async function rekey(location: EmbeddedLocation, progress: Progress = UNS
   if (first !== undefined && others.length > 0) await createKeyFile(first);
   const { database, objects } = await EmbeddedDatabase.open(location, 0, progress);
   await using _ = database;
-  progress.begin(`encrypting ${objects.size} objects`);
+  progress.begin(`encrypting ${countOf(objects.size, 'object')}`);
   await database.reseal(objects.values());
   return objects.size;
 }

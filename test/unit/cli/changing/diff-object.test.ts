@@ -31,14 +31,21 @@ const map = (text: string): StoredObject => {
 };
 
 test('what differs is named with its size, also if only the bytes differ, and no value is shown', async () => {
-  const before = secret({ same: 'a', other: VALUE, gone: VALUE }, { annotations: new Map([['note', VALUE]]) });
-  const after = { ...secret({ same: 'a', other: VALUE.toUpperCase(), more: `${VALUE}ä` }), immutable: true };
+  const before = secret(
+    { same: 'a', other: VALUE, gone: VALUE, shorter: 'ab' },
+    { annotations: new Map([['note', VALUE]]) },
+  );
+  const after = {
+    ...secret({ same: 'a', other: VALUE.toUpperCase(), more: `${VALUE}ä`, shorter: 'a' }),
+    immutable: true,
+  };
   expect(keyDifferences(before, after, PLAIN)).toBe(
     [
       'Secret shop/db would be configured',
       '  - data[gone]                   13 bytes',
       '  + data[more]                   15 bytes',
       '  ~ data[other]                  13 -> 13 bytes',
+      '  ~ data[shorter]                2 -> 1 byte',
       '  + immutable',
       '  - metadata.annotations[note]',
     ].join('\n'),
