@@ -1,14 +1,14 @@
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
 import type { ObjectDraft, StoredObject } from '../../objects/object.ts';
 import { nameOfKind } from '../kinds.ts';
-import { isManifestFormat, showManifest } from '../objects/manifest-text.ts';
+import { isManifestFormat, listOf, showManifest, showNextManifest } from '../objects/manifest-text.ts';
 import type { ResultFormat } from '../objects/object-format.ts';
 import { DRY_RUN_REMARKS, type DryRun } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 
 export type ResultOptions = { readonly output?: ResultFormat; readonly dryRun: DryRun };
 
-/** Prints a line for each changed object at once, or all of them as manifests at the end. */
+/** Prints a line for each changed object at once, or their manifests at the end. */
 export class Results {
   readonly #terminal: Terminal;
   readonly #options: ResultOptions;
@@ -32,13 +32,21 @@ export class Results {
     else this.#terminal.print(output === 'name' ? name : `${name} ${verb}${DRY_RUN_REMARKS[dryRun]}`);
   }
 
-  /** As with kubectl, several objects become a list. */
+  /** As with kubectl, several objects follow each other. */
   async end(): Promise<void> {
     const { output } = this.#options;
     if (!isManifestFormat(output)) return;
-    const [only, ...more] = this.#manifests;
-    const isOne = only !== undefined && more.length === 0;
-    const document = isOne ? only : { apiVersion: 'v1', items: this.#manifests, kind: 'List', metadata: {} };
-    await showManifest(this.#terminal, document, output);
+    const [first, ...more] = this.#manifests;
+    if (first !== undefined) await showManifest(this.#terminal, first, output);
+    for (const manifest of more) await showNextManifest(this.#terminal, manifest, output);
+  }
+
+  /** As with `kubectl apply`, several objects become a list. */
+  async endAsList(): Promise<void> {
+    const { output } = this.#options;
+    if (this.#manifests.length === 1) return await this.end();
+    if (isManifestFormat(output)) {
+      await showManifest(this.#terminal, { ...listOf(this.#manifests), metadata: {} }, output);
+    }
   }
 }

@@ -80,7 +80,7 @@ async function applyAll(cli: Cli, command: Command, objects: readonly Declared[]
     options.dryRun === 'client'
       ? await checkAll(cli, objects, results)
       : await withDaemon(cli, command, (daemon) => storeAll(cli, daemon, objects, results, options));
-  await results.end();
+  await results.endAsList();
   return allWell;
 }
 

@@ -21,9 +21,9 @@ export function isManifestFormat(format: string | object | undefined): format is
   return format === 'json' || format === 'yaml' || (typeof format === 'object' && 'parts' in format);
 }
 
-/** As kubectl prints several objects. */
+/** As `kubectl get` prints several objects. */
 export function listOf(items: readonly unknown[]): Readonly<Record<string, unknown>> {
-  return { apiVersion: 'v1', kind: 'List', metadata: {}, items };
+  return { apiVersion: 'v1', items, kind: 'List', metadata: { resourceVersion: '' } };
 }
 
 /** As with kubectl, the output of a template gets no final newline. */
