@@ -34,6 +34,8 @@ const runDaemon: RunDaemon = async (config, signal, onReady) => {
   await using daemon = await Daemon.start(config, { version: packageVersion(), log, signal });
   manager.ready(daemon.readyLine);
   onReady(daemon.readyLine);
+  // V8's own: a larger space is collected less often under load. V8 makes it small again once the daemon is idle.
+  setFlagsFromString('--semi-space-growth-factor=2');
   await aborted(signal);
   manager.stopping();
 };
