@@ -38,8 +38,14 @@ export const ADVICE: readonly Advice[] = [
     /^exec\b(?!.* (?:-f|--filename))/,
     '"exec" runs a command here, as in a pod\'s container: lantern exec -f pod.yaml -- COMMAND',
   ],
-  [/^config set-context\b.* --namespace[ =](\S+)/, 'there are no contexts; type: lantern config set namespace $1'],
-  [/^config \S*-?(?:context|cluster|user|credentials)s?\b/, `there are no contexts; ${SOCKET}`],
+  [
+    /^config set-context\b(?!.* --current\b).* --namespace[ =](\S+)/,
+    'there are no contexts; type: lantern config set namespace $1',
+  ],
+  [
+    /^config (?!set-context\b.* --current\b)\S*-?(?:context|cluster|user|credentials)s?\b/,
+    `there are no contexts; ${SOCKET}`,
+  ],
   [
     asking('create', 'ns|namespace'),
     'a namespace needs no creation; use -n NAME, or "lantern config set namespace NAME"',

@@ -27,7 +27,8 @@ export function configCommand(command: Command, cli: Cli): void {
     .addHelpText('after', `\n${PRECEDENCE}`)
     .addCommand(setCommand(cli))
     .addCommand(unsetCommand(cli))
-    .addCommand(viewCommand(cli));
+    .addCommand(viewCommand(cli))
+    .addCommand(setContextCommand(cli), { hidden: true });
 }
 
 const PRECEDENCE = [
@@ -47,12 +48,24 @@ function setCommand(cli: Cli): Command {
   ])
     .addArgument(settingArgument())
     .argument('<VALUE>', 'its value')
-    .action(async (name: SettingName, text: string) => {
-      const value = parseSetting(name, name === 'socket' ? resolve(text) : text, name);
-      if (!value.ok) throw wrongUsage(listFaults(value.faults));
-      await changeSettings(cli, (kept) => ({ ...kept, [name]: value.value }));
-      cli.terminal.print(`Property "${name}" set.`);
-    });
+    .action(async (name: SettingName, text: string) => await keepSetting(cli, name, text));
+}
+
+async function keepSetting(cli: Cli, name: SettingName, text: string): Promise<void> {
+  const value = parseSetting(name, name === 'socket' ? resolve(text) : text, name);
+  if (!value.ok) throw wrongUsage(listFaults(value.faults));
+  await changeSettings(cli, (kept) => ({ ...kept, [name]: value.value }));
+  cli.terminal.print(`Property "${name}" set.`);
+}
+
+/** As kubectl's users set the namespace, by habit. There are no contexts besides. */
+function setContextCommand(cli: Cli): Command {
+  return defineCommand('set-context', 'The same as "config set namespace".', [
+    'lantern config set-context --current --namespace=shop',
+  ])
+    .requiredOption('--current', 'there is no other context')
+    .addOption(namespaceOption('the namespace to keep').makeOptionMandatory())
+    .action(async ({ namespace }: { readonly namespace: string }) => await keepSetting(cli, 'namespace', namespace));
 }
 
 function unsetCommand(cli: Cli): Command {

@@ -146,7 +146,8 @@ describe('lantern config', () => {
     const [, namespace = ''] = (await type(directory, 'config view')).printed;
     expect(namespace.split(/ {3,}/)).toEqual(['namespace', 'shop', path]);
     expect(await type(directory, 'config unset socket')).toMatchObject({ printed: ['Property "socket" unset.'] });
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ namespace: 'shop' });
+    await type(directory, 'config set-context --namespace=team --current');
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ namespace: 'team' });
   });
 
   test.each([
