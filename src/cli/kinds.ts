@@ -1,6 +1,6 @@
 import { closest } from '../base/parsed.ts';
 import { parseLabelSelector } from '../objects/label-selector.ts';
-import type { ObjectKind } from '../objects/object.ts';
+import { API_VERSIONS, type ObjectKind } from '../objects/object.ts';
 import type { Object__Output as WireObject } from '../rpc/generated/lantern/v1/Object.ts';
 import { listFaults, wrongUsage } from './exit.ts';
 
@@ -33,9 +33,22 @@ export function listKinds(
   return names.map((name) => (name.short === undefined ? name[number] : `${name[number]} (${name.short})`)).join(', ');
 }
 
-/** For example of `secrets`, `cm` or `ConfigMap`. */
+/** For example of `secrets`, `cm`, `ConfigMap`, `projectedvolumes.lantern.dev` or `secrets.v1.`. */
 export function kindNamed(word: string): KindName | undefined {
-  return KIND_NAMES.find((name) => isNameOf(name, word));
+  const [, name = '', group] = /^([^.]*)(?:\.(.*))?$/s.exec(word) ?? [];
+  return KIND_NAMES.find((known) => isNameOf(known, name) && (group === undefined || isGroupOf(known, group)));
+}
+
+/** True for a group alone, and behind a version. */
+function isGroupOf({ kind }: KindName, word: string): boolean {
+  const { group, version } = groupOf(API_VERSIONS[kind]);
+  return word === group || word === `${version}.${group}`;
+}
+
+/** The group of core kinds is empty. */
+export function groupOf(apiVersion: string): { readonly group: string; readonly version: string } {
+  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  return { group, version };
 }
 
 /** Like `kindNamed`, but throws `wrongUsage` for any other word. */

@@ -24,7 +24,7 @@ import { addManifestOptions, type ManifestOptions, readObjects } from '../object
 import { showEvents } from '../objects/show-events.ts';
 import { needsValues, type ObjectsView, showObjects } from '../objects/show-objects.ts';
 import { watchObjects } from '../objects/watch-objects.ts';
-import { collect, namespaceOption, selectorOption } from '../options.ts';
+import { addWithoutEffect, collect, namespaceOption, selectorOption } from '../options.ts';
 import { eventType } from '../output/events-table.ts';
 import type { JsonPath } from '../output/json-path.ts';
 import { parseRelaxedPath } from '../output/parse-json-path.ts';
@@ -37,6 +37,7 @@ type Options = ManifestOptions & {
   readonly sortBy?: JsonPath;
   readonly watch: boolean;
   readonly ignoreNotFound: boolean;
+  readonly showKind: boolean;
   readonly showLabels: boolean;
   readonly labelColumns?: readonly string[];
   /** Commander sets it to false for --no-headers. */
@@ -59,6 +60,8 @@ export function getCommand(command: Command, cli: Cli): void {
     'lantern get secrets --sort-by .metadata.creationTimestamp -L app',
     'lantern get all -o custom-columns=KIND:.kind,NAME:.metadata.name',
   ]).argument('[KIND [NAME]|KIND/NAME...]', `all, ${listKinds([...KIND_NAMES, EVENTS_NAME], 'plural')}`);
+  // A list is read in pages, prints what is stored, and has no table of the server's.
+  addWithoutEffect(command, '--chunk-size <NUMBER>', '--show-managed-fields', '--server-print');
   addManifestOptions(command)
     .addOption(namespaceOption())
     .option('-A, --all-namespaces', 'list objects in all namespaces', false)
@@ -72,6 +75,7 @@ export function getCommand(command: Command, cli: Cli): void {
       'labels to show as columns of a table; commas between, or repeated',
       collectKeys,
     )
+    .option('--show-kind', 'show kinds before the names in a table', false)
     .option('--show-labels', 'show labels as the last column of a table', false)
     .option('--no-headers', 'do not print headings')
     .addOption(objectOutputOption())
@@ -157,8 +161,9 @@ function refuseLabelsOutsideTables({ showLabels, labelColumns, output }: Options
     throw wrongUsage(`${flag} needs a table: no --output, or -o wide`);
 }
 
-function viewOf({ output, showLabels, labelColumns = [], headers, allNamespaces }: Options) {
-  return { output, withLabels: showLabels, labelColumns, withHeadings: headers, withNamespace: allNamespaces };
+function viewOf({ output, showKind, showLabels, labelColumns = [], headers, allNamespaces }: Options) {
+  const shown = { withKind: showKind, withLabels: showLabels, labelColumns };
+  return { output, ...shown, withHeadings: headers, withNamespace: allNamespaces };
 }
 
 function onlyOne([first, ...more]: readonly Place[]): Place {

@@ -17,6 +17,8 @@ export type ObjectsView = {
   /** True if the objects have their values. */
   readonly withData: boolean;
   readonly withNamespace: boolean;
+  /** Several kinds are shown in any case. */
+  readonly withKind: boolean;
   readonly withLabels: boolean;
   readonly labelColumns: readonly string[];
   readonly withHeadings: boolean;
@@ -70,7 +72,12 @@ function namesOf(found: Found): string {
 }
 
 function tablesOf(cli: Cli, found: Found, view: ObjectsView): string {
-  const options = { ...view, now: cli.clock.now(), wide: view.output === 'wide', withKind: found.size > 1 };
+  const options = {
+    ...view,
+    now: cli.clock.now(),
+    wide: view.output === 'wide',
+    withKind: view.withKind || found.size > 1,
+  };
   return [...found]
     .filter(([, objects]) => objects.length > 0)
     .map(([kind, objects]) => objectTable(kind, objects, options))

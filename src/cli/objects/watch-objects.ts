@@ -14,6 +14,7 @@ import { objectHeadings, objectRows } from './object-table.ts';
 
 export type ObjectView = {
   readonly output: ObjectFormat;
+  readonly withKind: boolean;
   readonly withLabels: boolean;
   readonly labelColumns: readonly string[];
   readonly withHeadings: boolean;
@@ -41,7 +42,7 @@ export async function watchObjects(
 type Show = (objects: readonly WireObject[]) => Promise<void>;
 
 function printerFor(cli: Cli, { kind, namespace, withData }: Query, view: ObjectView): Show {
-  const { output: format, withLabels, labelColumns, withHeadings } = view;
+  const { output: format, withKind, withLabels, labelColumns, withHeadings } = view;
   const { print } = cli.terminal;
   if (format === 'name') {
     return async (objects) => {
@@ -60,7 +61,7 @@ function printerFor(cli: Cli, { kind, namespace, withData }: Query, view: Object
   const options = {
     wide: format === 'wide',
     withNamespace: namespace === '',
-    withKind: false,
+    withKind,
     withLabels,
     labelColumns,
     withHeadings,

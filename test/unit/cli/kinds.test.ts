@@ -27,6 +27,9 @@ describe('a kind', () => {
     ['sa', 'ServiceAccount'],
     ['ServiceAccount', 'ServiceAccount'],
     ['projectedvolume', 'ProjectedVolume'],
+    ['projectedvolumes.lantern.dev', 'ProjectedVolume'],
+    ['ProjectedVolume.v1.lantern.dev', 'ProjectedVolume'],
+    ['secrets.v1.', 'Secret'],
   ])('%s is %s', (word, kind) => {
     expect(parseKind(word).kind).toBe(kind);
   });
@@ -36,7 +39,9 @@ describe('a kind', () => {
     expect(refusal(() => parseKind('pod'))).toMatch(
       /^2: there is no resource type "pod"; use one of secrets, configmaps, /,
     );
-    expect(refusal(() => parseKind(''))).toMatch(/^2: /);
+    for (const word of ['', 'secrets.lantern.dev', 'projectedvolumes.v1', 'projectedvolumes.']) {
+      expect(refusal(() => parseKind(word))).toMatch(/^2: /);
+    }
   });
 });
 
