@@ -105,6 +105,11 @@ export function oneByOne({ kind, names }: Selection): Wanted[] {
   return names.length === 0 ? [{ kind, name: undefined }] : names.map((name) => ({ kind, name }));
 }
 
+/** Throws `wrongUsage` for names beside a flag that chooses among all. */
+export function refuseNames(wanted: readonly Wanted[], flag: string): void {
+  if (wanted.some(({ name }) => name !== undefined)) throw wrongUsage(`names cannot be combined with ${flag}`);
+}
+
 /** Without a selector every object matches. Throws `wrongUsage` for an invalid one. */
 export function selectorOf(selector: string | undefined): (object: WireObject) => boolean {
   if (selector === undefined) return () => true;

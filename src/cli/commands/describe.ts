@@ -4,10 +4,10 @@ import type { LanternClient } from '../../rpc/client.ts';
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED } from '../exit.ts';
-import { listKinds, nameOfKind, oneByOne, parseSelections } from '../kinds.ts';
+import { listKinds, nameOfKind, oneByOne, parseSelections, refuseNames, selectorOf } from '../kinds.ts';
 import { fetchObjects } from '../objects/fetch-objects.ts';
 import { fetchEvents } from '../objects/show-events.ts';
-import { type NamespaceOptions, namespaceOption } from '../options.ts';
+import { type NamespaceOptions, namespaceOption, selectorOption } from '../options.ts';
 import {
   describeConfigMap,
   describeProjectedVolume,
@@ -20,24 +20,31 @@ import { withDaemon } from '../with-daemon.ts';
 /** kubectl prints two empty lines between objects. */
 const BETWEEN = '\n\n\n';
 
+type Options = NamespaceOptions & { readonly selector?: string };
+
 /** Does not fetch the values of Secrets. */
 export function describeCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'lantern describe secret mysecret',
     'lantern describe secrets/db-user-pass configmap/settings',
+    'lantern describe secrets -l app=shop',
     'lantern describe sa,projectedvolumes -n team-a',
   ])
     .argument('<KIND [NAME]|KIND/NAME...>', listKinds())
     .addOption(namespaceOption())
-    .action(async (words: readonly string[], { currentNamespace: namespace }: NamespaceOptions) => {
+    .addOption(selectorOption())
+    .action(async (words: readonly string[], { currentNamespace: namespace, selector }: Options) => {
       const wanted = parseSelections(words).flatMap(oneByOne);
+      if (selector !== undefined) refuseNames(wanted, '--selector');
+      const isSelected = selectorOf(selector);
       await withDaemon(cli, command, async (daemon) => {
         const describer = new Describer(cli, daemon, namespace);
         const descriptions: string[] = [];
         const allWell = await forEach(cli.terminal, wanted, async ({ kind, name }) => {
           const withData = kind.kind !== 'Secret';
           const objects = await fetchObjects(daemon, { kind, name, namespace, withData }, cli.signal);
-          for (const object of objects) descriptions.push(await describer.describe(kind.kind, object));
+          for (const object of objects.filter(isSelected))
+            descriptions.push(await describer.describe(kind.kind, object));
         });
         if (descriptions.length > 0) cli.terminal.print(descriptions.join(BETWEEN));
         else if (allWell) cli.terminal.complain(`No resources found in ${namespace} namespace.`);

@@ -15,6 +15,7 @@ import {
   nameOfKind,
   oneByOne,
   parseSelections,
+  refuseNames,
   selectorOf,
   type Wanted,
 } from '../kinds.ts';
@@ -126,10 +127,6 @@ async function placesOf(cli: Cli, words: readonly string[], options: Options): P
   });
 }
 
-function refuseNames(wanted: readonly Wanted[], flag: string): void {
-  if (wanted.some(({ name }) => name !== undefined)) throw wrongUsage(`names cannot be combined with ${flag}`);
-}
-
 /** Events are not objects of the store. The daemon keeps them, as for `lantern events`. */
 async function getEvents(cli: Cli, words: readonly string[], options: Options, command: Command): Promise<void> {
   if (words.length > 1) throw wrongUsage('"get events" takes no names; use "lantern events --for KIND/NAME"');
@@ -172,8 +169,7 @@ function onlyOne([first, ...more]: readonly Place[]): Place {
 }
 
 function selectorFor({ selector, fieldSelector }: Options, wanted: readonly Wanted[]): (object: WireObject) => boolean {
-  if (selector !== undefined && wanted.some(({ name }) => name !== undefined))
-    throw wrongUsage('a name and --selector cannot be combined');
+  if (selector !== undefined) refuseNames(wanted, '--selector');
   const hasLabels = selectorOf(selector);
   const hasFields = fieldSelectorOf(fieldSelector, OBJECT_FIELDS);
   return (object) => hasLabels(object) && hasFields(object);

@@ -180,7 +180,7 @@ describe('wrong usage', () => {
     ['get secrets -o xml', /Allowed choices are yaml, json, name, wide/],
     ['get secret a -A', /^names cannot be combined with --all-namespaces$/],
     ['get secret a b --watch', /--watch takes one kind or one object/],
-    ['get secret a -l x=y', /^a name and --selector cannot be combined$/],
+    ['get secret a -l x=y', /^names cannot be combined with --selector$/],
     ['get secrets -l x=y=z', /^--selector: "x=y=z" is not understood; /],
     ['get secrets -o jsonpath', /^-o jsonpath needs a value: -o jsonpath='/],
     ['get secrets -o jsonpath={x}{end}', /^2 faults:\n {2}-o jsonpath: .*\n {2}-o jsonpath: /],
