@@ -29,6 +29,8 @@ export const ADVICE: readonly Advice[] = [
   [/^cluster-info\b/, 'there is no cluster; "lantern health" asks the daemon, "lantern config view" shows its socket'],
   [/^(?:auth|certificate)\b/, 'there are no roles: who may open the socket may do everything ("lantern serve --help")'],
   [/^apply\b.* --force(?![\w-])/, 'to change what is immutable, delete and create it: lantern replace --force -f FILE'],
+  [/^apply (?:view|edit|set)-last-applied\b/, 'what "apply" recorded are names of keys, without values: docs/store.md'],
+  [/^(?:apply|create|delete|diff|replace) ((?!-)\S*\.(?:ya?ml|json))(?: |$)/, 'manifests are named with -f: -f $1'],
   [/^create\b.* --save-config\b/, 'what "lantern apply -f FILE" creates is recorded, and what "create" does is not'],
   [/^(?:cordon|uncordon|drain|taint)\b/, 'there are no nodes: each daemon serves its own machine'],
   [/^api-versions\b/, 'there is no "api-versions"; "lantern api-resources" shows the version of each kind'],

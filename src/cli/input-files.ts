@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toLanternError } from '../base/errors.ts';
+import { invalid, toLanternError } from '../base/errors.ts';
 import { orThrow } from '../base/parsed.ts';
 import { parseUtf8 } from '../base/text.ts';
 import { wrongUsage } from './exit.ts';
@@ -9,6 +9,7 @@ import { readInput } from './input.ts';
 import type { Terminal } from './terminal.ts';
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;
+const NO_MANIFESTS = 'has no .yaml, .yml or .json files; -R also reads directories below it, -k a kustomization';
 
 /** `-` is stdin. Errors as `readInput`. */
 export async function readBytes(path: string, terminal: Terminal): Promise<Uint8Array> {
@@ -31,8 +32,13 @@ export async function manifestFiles(paths: readonly string[], recursive: boolean
   const files: string[] = [];
   for (const path of paths) {
     refuseUrl(path);
-    if (path !== '-' && (await isDirectory(path))) files.push(...(await filesIn(path, recursive)));
-    else files.push(path);
+    if (path === '-' || !(await isDirectory(path))) {
+      files.push(path);
+      continue;
+    }
+    const found = await filesIn(path, recursive);
+    if (found.length === 0) throw invalid([{ field: `directory "${path}"`, message: NO_MANIFESTS }]);
+    files.push(...found);
   }
   return files;
 }

@@ -33,8 +33,9 @@ export function applyCommand(command: Command, cli: Cli): void {
     'lantern apply -f manifests/ --prune -l app=shop',
     'generate-secret | lantern apply -f -',
   ]);
-  // The daemon always merges and validates, and there is only one record of what was applied.
+  // The daemon always merges and validates, and there is only one record of what was applied. It needs no time.
   addWithoutEffect(command, '--server-side', '--force-conflicts', '--validate [MODE]', '--field-manager <NAME>');
+  addWithoutEffect(command, '--overwrite', '--record', '--wait', '--timeout <DURATION>');
   addManifestOptions(command)
     .addOption(
       dryRunOption(

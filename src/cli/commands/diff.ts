@@ -9,7 +9,7 @@ import { type Cli, withExamples } from '../command.ts';
 import { asTrouble, commandEnded, PARTLY_FAILED } from '../exit.ts';
 import { readObject } from '../objects/collect-objects.ts';
 import { addManifestOptions, type ManifestOptions, readSelectedObjects } from '../objects/read-objects.ts';
-import { CURRENT, namespaceOption, selectorOption } from '../options.ts';
+import { addWithoutEffect, CURRENT, namespaceOption, selectorOption } from '../options.ts';
 import { withDaemon } from '../with-daemon.ts';
 
 type Options = ManifestOptions & { readonly selector?: string; readonly showValues: boolean };
@@ -21,6 +21,7 @@ export function diffCommand(command: Command, cli: Cli): void {
     'lantern diff -k overlays/test --show-values',
     'lantern diff -f secret.yaml && echo "nothing to apply"',
   ]);
+  addWithoutEffect(command, '--server-side', '--force-conflicts', '--field-manager <NAME>');
   addManifestOptions(command)
     .addOption(selectorOption())
     .addOption(namespaceOption(`namespace of objects without one ${CURRENT}`))

@@ -34,6 +34,8 @@ test.each([
   ['get secret job --bogus', undefined],
   ['create secret generic pod', undefined],
   ['apply --server-side', undefined],
+  ['delete -f a.yaml b.yaml', undefined],
+  ['delete secret a.json', undefined],
   ['apply --force-conflicts', undefined],
   ['exec -f pod.yaml -- logs --context x', undefined],
   ['exec --filename pod.yaml --bogus', undefined],

@@ -17,6 +17,16 @@ test('a directory stands for its manifests, by name; a file and stdin for themse
   expect(await names(['-', dir.at('readme.md')], false)).toEqual(['-', 'readme.md']);
 });
 
+test('a directory without manifests is an error, since somebody expected some', async () => {
+  using dir = new TempDir();
+  mkdirSync(dir.at('below'));
+  writeFileSync(dir.at('below', 'a.yaml'), '');
+  await expect(manifestFiles([dir.path], false)).rejects.toThrow(
+    `directory "${dir.path}": has no .yaml, .yml or .json files; -R also reads directories below it`,
+  );
+  expect(await manifestFiles([dir.path], true)).toEqual([dir.at('below', 'a.yaml')]);
+});
+
 test('stdin is read for a dash', async () => {
   expect(await readText('-', new RecordedTerminal('from stdin'))).toBe('from stdin');
 });
