@@ -16,6 +16,8 @@ type StageOptions = {
   readonly nodeFlags?: readonly string[];
   /** The daemon's program, by default the real command. */
   readonly program?: string;
+  /** Of the daemon and the commands, by default this process's. */
+  readonly environment?: NodeJS.ProcessEnv;
 };
 
 const stages = new Set<Stage>();
@@ -30,12 +32,13 @@ export class Stage implements AsyncDisposable {
   readonly runDirectory = join(this.directory, 'run');
   readonly dataDirectory = join(this.directory, 'data');
   /** Without what the user has set for a daemon or a command of their own. */
-  readonly environment = { ...withoutSettings(process.env), XDG_CONFIG_HOME: this.directory };
+  readonly environment: NodeJS.ProcessEnv;
   readonly #nodeFlags: readonly string[];
   readonly #program: string;
   #daemon: ChildProcess | undefined;
 
-  constructor({ nodeFlags = [], program = LANTERN }: StageOptions = {}) {
+  constructor({ nodeFlags = [], program = LANTERN, environment = process.env }: StageOptions = {}) {
+    this.environment = { ...withoutSettings(environment), XDG_CONFIG_HOME: this.directory };
     this.#nodeFlags = nodeFlags;
     this.#program = program;
     stages.add(this);
