@@ -1,4 +1,3 @@
-import { connect } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { describeErrno, errnoOf } from '../base/errors.ts';
 
@@ -18,8 +17,15 @@ const MAX_ANSWER_BYTES = 1024;
  * Calls grpc.health.v1.Health/Check by Node's HTTP/2 only: a container's health check runs every few seconds, and
  * loading gRPC would take most of its time. Never rejects. The default service is the whole daemon.
  */
-export function checkHealth(socketPath: string, signal: AbortSignal, timeoutMs: number, service = ''): Promise<Health> {
-  return new Promise((resolve) => {
+export async function checkHealth(
+  socketPath: string,
+  signal: AbortSignal,
+  timeoutMs: number,
+  service = '',
+): Promise<Health> {
+  // Other commands import this file too.
+  const { connect } = await import('node:http2');
+  return await new Promise((resolve) => {
     const session = connect('http://localhost', { createConnection: () => connectSocket(socketPath) });
     const done = (health: Health): void => {
       clearTimeout(timer);

@@ -142,20 +142,14 @@ const EXPIRATION_SECONDS = 3607;
 
 const TOKEN_VOLUME_NAME = 'kube-api-access';
 
-const TOKEN_SPEC: VolumeSpec = orThrow(
-  parseVolumeSource(
-    {
-      projected: {
-        sources: [
-          { serviceAccountToken: { path: 'token', expirationSeconds: EXPIRATION_SECONDS } },
-          { configMap: { name: 'kube-root-ca.crt', optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-          { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
-        ],
-      },
-    },
-    '',
-  ),
-);
+function tokenSpec(): VolumeSpec {
+  const sources = [
+    { serviceAccountToken: { path: 'token', expirationSeconds: EXPIRATION_SECONDS } },
+    { configMap: { name: 'kube-root-ca.crt', optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+  ];
+  return orThrow(parseVolumeSource({ projected: { sources } }, ''));
+}
 
 /**
  * Mounts the account's token in every container without a mount in its place, unless automatic mounting is off. The
@@ -175,7 +169,7 @@ function withTokenVolume(pod: Pod, account: StoredServiceAccount): Pod {
     containers.push(needsToken ? { ...container, mounts: [...container.mounts, mount] } : container);
   }
   if (!isNeeded) return pod;
-  const definition = { kind: 'inline', spec: TOKEN_SPEC } as const;
+  const definition = { kind: 'inline', spec: tokenSpec() } as const;
   return { ...pod, volumes: [...pod.volumes, { name: volumeName, kind: 'projected', definition }], containers };
 }
 
