@@ -91,9 +91,9 @@ function messagesModule() {
     "import protobuf from 'protobufjs/minimal.js';",
     "import type { Codec, Row } from '../protos.ts';",
     'const { Reader, Writer, util } = protobuf;',
+    'const made: Codec[] = [];',
     ...types.map((type, index) => codecOf(type, index)),
-    ...types.map((type, index) => linksOf(type, index)),
-    'export const MESSAGES: Readonly<Record<string, Codec>> = {',
+    'export const MESSAGES: Readonly<Record<string, () => Codec>> = {',
     ...types.map((type, index) => `  '${nameOf(type)}': m${index},`),
     '};',
     'export const SERVICES: Readonly<Record<string, readonly Row[]>> = {',
@@ -103,7 +103,7 @@ function messagesModule() {
 }
 
 /**
- * The functions that protobufjs would make when a type is used first.
+ * The functions that protobufjs would make when a type is used first, made then too: a command uses few types.
  *
  * @param {protobuf.Type} type
  * @param {number} index
@@ -111,39 +111,41 @@ function messagesModule() {
 function codecOf(type, index) {
   const { encoder, decoder, converter } = protobuf;
   return [
-    `const types${index} = [];`,
-    `const m${index} = ((types) => ({`,
+    `function m${index}() {`,
+    `if (made[${index}] !== undefined) return made[${index}];`,
+    'const types = [];',
+    `const codec = made[${index}] = {`,
     `ctor: ${protobuf.Type.generateConstructor(type)},`,
     `encode: ${encoder(type)},`,
     `decode: ${decoder(type)},`,
     `fromObject: ${converter.fromObject(type)},`,
     `toObject: ${converter.toObject(type)},`,
     'fields: new Map(),',
-    `}))(types${index});`,
+    '};',
+    ...linksOf(type),
+    'return codec;',
+    '}',
   ].join('\n');
 }
 
-/**
- * @param {protobuf.Type} type
- * @param {number} index
- */
-function linksOf(type, index) {
+/** @param {protobuf.Type} type */
+function linksOf(type) {
   const used = type.fieldsArray.map(({ resolvedType }) => {
-    if (resolvedType instanceof protobuf.Type) return `m${types.indexOf(resolvedType)}`;
+    if (resolvedType instanceof protobuf.Type) return `m${types.indexOf(resolvedType)}()`;
     return resolvedType instanceof protobuf.Enum
       ? `{ values: ${JSON.stringify(resolvedType.valuesById)} }`
       : 'undefined';
   });
   const counted = type.fieldsArray.flatMap((field) => {
-    const inner = field.resolvedType instanceof protobuf.Type ? `m${types.indexOf(field.resolvedType)}` : undefined;
+    const inner = field.resolvedType instanceof protobuf.Type ? `m${types.indexOf(field.resolvedType)}()` : undefined;
     if (field.map) return `[${field.id}, { fields: new Map(${inner === undefined ? '' : `[[2, ${inner}]]`}) }]`;
     if (inner !== undefined) return `[${field.id}, ${inner}]`;
     return field.repeated && !['string', 'bytes'].includes(field.type) ? `[${field.id}, 'numbers']` : [];
   });
   return [
-    ...(used.some((each) => each !== 'undefined') ? [`types${index}.push(${used.join(', ')});`] : []),
-    ...counted.map((entry) => `m${index}.fields.set(${entry.slice(1, -1)});`),
-  ].join('\n');
+    ...(used.some((each) => each !== 'undefined') ? [`types.push(${used.join(', ')});`] : []),
+    ...counted.map((entry) => `codec.fields.set(${entry.slice(1, -1)});`),
+  ];
 }
 
 /** @param {protobuf.Method} method */

@@ -25,9 +25,12 @@ export function boundedDefinition(definition: ServiceDefinition): ServiceDefinit
 }
 
 function readerOf(method: MethodDefinition<object, object>): (bytes: Buffer) => object {
-  const { requestDeserialize, requestShape: shape } = method as ShapedMethod;
+  const { requestDeserialize, requestShape } = method as ShapedMethod;
   return (bytes) => {
-    if (bytes.length > MAX_REQUEST_FIELDS * MIN_FIELD_BYTES && hasMoreFields(bytes, shape, MAX_REQUEST_FIELDS)) {
+    if (
+      bytes.length > MAX_REQUEST_FIELDS * MIN_FIELD_BYTES &&
+      hasMoreFields(bytes, requestShape(), MAX_REQUEST_FIELDS)
+    ) {
       return new UnreadableRequest(`must have no more than ${MAX_REQUEST_FIELDS} fields in all; split it`);
     }
     try {

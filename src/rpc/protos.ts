@@ -34,8 +34,8 @@ export type Codec = MessageShape & {
 /** A method of a service, as it is generated. */
 export type Row = {
   readonly name: string;
-  readonly request: Codec;
-  readonly response: Codec;
+  readonly request: () => Codec;
+  readonly response: () => Codec;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
 };
@@ -52,10 +52,16 @@ export function messageType(name: string): MessageType {
   return typeOf(codec);
 }
 
-function typeOf(codec: Codec): MessageType {
+function typeOf(codecOf: () => Codec): MessageType {
   return {
-    serialize: (object) => codec.encode(codec.fromObject(object)).finish() as Buffer,
-    deserialize: (bytes) => codec.toObject(codec.decode(bytes), CONVERSION),
+    serialize(object) {
+      const codec = codecOf();
+      return codec.encode(codec.fromObject(object)).finish() as Buffer;
+    },
+    deserialize(bytes) {
+      const codec = codecOf();
+      return codec.toObject(codec.decode(bytes), CONVERSION);
+    },
   };
 }
 
@@ -73,7 +79,7 @@ function onceEach(serialize: MessageType['serialize']): MessageType['serialize']
 }
 
 /** A method, and what is in its requests. */
-export type ShapedMethod = MethodDefinition<object, object> & { readonly requestShape: MessageShape };
+export type ShapedMethod = MethodDefinition<object, object> & { readonly requestShape: () => MessageShape };
 
 function definitionOf(service: string): Readonly<Record<string, ShapedMethod>> {
   const methods = (SERVICES[service] ?? []).map(({ name, request, response, requestStream, responseStream }) => {

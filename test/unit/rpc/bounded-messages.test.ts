@@ -8,7 +8,7 @@ const { Apply } = lantern.Objects.service;
 const { NodePublishVolume } = csi.Node.service;
 
 function shapeFor(method: object) {
-  return (method as ShapedMethod).requestShape;
+  return (method as ShapedMethod).requestShape();
 }
 
 const applying = (keys: number) =>
