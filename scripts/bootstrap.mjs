@@ -27,7 +27,11 @@ const OUTPUTS = [
     name: 'the lantern command',
     path: 'dist',
     inputs: ['src', 'page', 'scripts/bundle', 'tsconfig.json', 'package-lock.json'],
-    make: (directory) => run(process.execPath, 'scripts/bundle/make-bundle.mjs', directory),
+    make(directory) {
+      // The build runs the command, which reads its version from above itself.
+      symlinkSync('../../package.json', join(directory, '../package.json'));
+      run(process.execPath, 'scripts/bundle/make-bundle.mjs', directory);
+    },
   },
   {
     name: 'demo, bench and test tools',

@@ -1,28 +1,59 @@
 #!/usr/bin/env node
-// The bundle's entry: it loads the bundle with the code that V8 compiled when it was built.
+// The bundle's entry: it loads the parts that are needed, with the code that V8 compiled when the bundle was built.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
+type Module = { exports: unknown };
+
+type Load = (id: string) => unknown;
+
+/** The modules of a file of `parts`, by name. */
+type Part = Readonly<Record<string, (load: Load, module: Module) => void>>;
+
+/** Of the SHA-256 before compiled code. */
+const DIGEST_BYTES = 32;
+
+const require = createRequire(import.meta.url);
+
+/** Loads `./PART/MODULE`, or what Node itself loads. */
+function loader(): Load {
+  const parts = new Map<string, Part>();
+  const modules = new Map<string, Module>();
+  return function load(id) {
+    const [, part, name] = /^\.\/([\w-]+)\/([\w-]+\.js)$/.exec(id) ?? [];
+    if (part === undefined || name === undefined) return require(id);
+    let module = modules.get(name);
+    if (module === undefined) {
+      module = { exports: {} };
+      modules.set(name, module);
+      if (!parts.has(part)) parts.set(part, loadPart(part));
+      parts.get(part)?.[name]?.(load, module);
+    }
+    return module.exports;
+  };
+}
+
+function loadPart(part: string): Part {
+  const { Script } = require('node:vm') as typeof import('node:vm');
+  const filename = `${import.meta.dirname}/parts/${part}.js`;
+  // V8 refuses what another version of it, or one with other flags, has compiled.
+  const cachedData = compiledCode(part);
+  const script = new Script(readFileSync(filename, 'latin1'), { filename, ...(cachedData && { cachedData }) });
+  return script.runInThisContext()(import.meta.url, import.meta.dirname);
+}
+
 /** Undefined if it is absent or damaged: V8 would trust it, and end the process. */
-function compiledCode(): Buffer | undefined {
+function compiledCode(part: string): Buffer | undefined {
   try {
-    const bytes = readFileSync(`${import.meta.dirname}/${process.argv[2] === 'serve' ? 'serve' : 'command'}.compiled`);
-    const code = bytes.subarray(4);
-    const { crc32 } = createRequire(import.meta.url)('node:zlib') as typeof import('node:zlib');
-    return crc32(code) === bytes.readUInt32LE(0) ? code : undefined;
+    const kind = process.argv[2] === 'serve' ? 'serve' : 'command';
+    const bytes = readFileSync(`${import.meta.dirname}/parts/${part}.${kind}.compiled`);
+    const code = bytes.subarray(DIGEST_BYTES);
+    // Not node:zlib for a CRC: every command loads node:crypto in any case.
+    const { hash } = require('node:crypto') as typeof import('node:crypto');
+    return hash('sha256', code, 'buffer').equals(bytes.subarray(0, DIGEST_BYTES)) ? code : undefined;
   } catch {
     return undefined;
   }
-}
-
-function launch(): void {
-  const require = createRequire(import.meta.url);
-  const { Script } = require('node:vm') as typeof import('node:vm');
-  const filename = `${import.meta.dirname}/lantern.js`;
-  // V8 refuses what another version of it, or one with other flags, has compiled.
-  const cachedData = compiledCode();
-  const script = new Script(readFileSync(filename, 'latin1'), { filename, ...(cachedData && { cachedData }) });
-  script.runInThisContext()(require, filename, import.meta.dirname);
 }
 
 const [flag, ...others] = process.argv.slice(2);
@@ -30,5 +61,5 @@ if ((flag === '--version' || flag === '-V') && others.length === 0) {
   const { version } = JSON.parse(readFileSync(`${import.meta.dirname}/../package.json`, 'utf8')) as { version: string };
   process.stdout.write(`${version}\n`);
 } else {
-  launch();
+  loader()('./command/main.js');
 }

@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './base/clock.ts';
 import { toLanternError } from './base/errors.ts';
 import type { Cli } from './cli/command.ts';
@@ -19,15 +18,17 @@ function abortOnSignals(): AbortSignal {
 
 /** Only `serve` loads the daemon's code. */
 const runDaemon: RunDaemon = async (config, signal, onReady) => {
+  const [{ Daemon }, { createLog }, { ServiceManager }, { setFlagsFromString }] = await Promise.all([
+    import('./daemon.ts'),
+    import('./base/log.ts'),
+    import('./operations/service-manager.ts'),
+    import('node:v8'),
+  ]);
+  // After the imports: under other flags V8 refuses what it compiled when the bundle was built.
   // Otherwise the space for young objects grows to 32 MiB during the start, and the daemon keeps it while it is idle.
   setFlagsFromString('--semi-space-growth-factor=1');
   // Otherwise the heap grows to more than twice what thousands of volumes take before it is collected.
   setFlagsFromString('--heap-growing-percent=30');
-  const [{ Daemon }, { createLog }, { ServiceManager }] = await Promise.all([
-    import('./daemon.ts'),
-    import('./base/log.ts'),
-    import('./operations/service-manager.ts'),
-  ]);
   const log = createLog(config.logLevel, config.logFormat);
   using manager = new ServiceManager({ environment: process.env, pid: process.pid, clock: systemClock, log });
   manager.starting();

@@ -1,33 +1,47 @@
-// `node compile.cjs DIRECTORY NAME ARGUMENTS...`: runs the bundle in DIRECTORY with each of the ARGUMENTS (a command as a
-// JSON list), one after the other, and writes to NAME.compiled what V8 compiled for that. CommonJS, as the launcher is.
-// The bundle is told that it is in its later place, which has the package around it.
-const { readFileSync, writeFileSync } = require('node:fs');
-const { createRequire } = require('node:module');
-const { join } = require('node:path');
+// `node compile.cjs DIRECTORY KIND ARGUMENTS...`: runs the bundle in DIRECTORY with each of the ARGUMENTS (a command as a
+// JSON list), one after the other, and writes to parts/*.KIND.compiled what V8 compiled for that.
+const { hash } = require('node:crypto');
+const { writeFileSync } = require('node:fs');
+const { basename, join } = require('node:path');
 const v8 = require('node:v8');
-const { Script } = require('node:vm');
-const { crc32 } = require('node:zlib');
+const vm = require('node:vm');
 
-const [node = '', , directory = '', name, ...commands] = process.argv;
-const place = join(__dirname, '../../dist');
-const filename = join(place, 'lantern.js');
-const script = new Script(readFileSync(join(directory, 'lantern.js'), 'latin1'), { filename });
+const [node = '', , directory = '', kind, ...commands] = process.argv;
+const launcher = join(directory, 'main.js');
 
+// Otherwise V8 drops what has not run for some time.
+v8.setFlagsFromString('--no-flush-bytecode');
+const { setFlagsFromString } = v8;
 // V8 would note the flags that the daemon sets later, and refuse the code where they are not set yet.
 v8.setFlagsFromString = () => {};
+
+/** One for all commands. @type {Map<string, import('node:vm').Script>} */
+const scripts = new Map();
+const Script = new Proxy(vm.Script, {
+  construct(target, [source, { filename }]) {
+    const place = join(__dirname, '../../dist/parts', basename(filename));
+    const script = scripts.get(filename) ?? new target(source, { filename: place });
+    scripts.set(filename, script);
+    return script;
+  },
+});
+Object.assign(vm, { Script });
 
 function runNext() {
   const command = commands.shift();
   if (command === undefined) return;
-  process.argv = [node, join(place, 'main.js'), ...JSON.parse(command)];
-  script.runInThisContext()(createRequire(filename), filename, place);
+  process.argv = [node, launcher, ...JSON.parse(command)];
+  delete require.cache[launcher];
+  require(launcher);
 }
 
 process.on('beforeExit', runNext);
 process.on('exit', () => {
-  const code = script.createCachedData();
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32LE(crc32(code));
-  writeFileSync(join(directory, `${name}.compiled`), Buffer.concat([checksum, code]));
+  setFlagsFromString('--flush-bytecode');
+  for (const [filename, script] of scripts) {
+    const code = script.createCachedData();
+    const digest = hash('sha256', code, 'buffer');
+    writeFileSync(filename.replace(/\.js$/, `.${kind}.compiled`), Buffer.concat([digest, code]));
+  }
   process.exitCode = 0;
 });

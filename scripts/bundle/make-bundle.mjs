@@ -1,5 +1,5 @@
-// Makes the command: `main.js`, which loads `lantern.js`, all of `src` and of the libraries that can be bundled, with
-// what V8 compiled of it (`*.compiled`), a file for the thread that parses, and the live page.
+// Makes the command: `main.js`, which loads `parts/*.js`, all of `src` and of the libraries that can be bundled, with what
+// V8 compiled of it (`*.compiled`), a file for the thread that parses, and the live page.
 // `node make-bundle.mjs DIRECTORY`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { dirSync } from 'tmp';
+import { makeParts } from './parts.mjs';
 
 const TOP = fileURLToPath(new URL('../..', import.meta.url));
 const directory = resolve(process.argv[2] ?? join(TOP, 'dist'));
@@ -34,7 +35,41 @@ const FIND_BESIDE = {
   },
 };
 
-/** @type {import('esbuild').BuildOptions} */
+/** What files of packages require at once, although most starts do without it. @type {Record<string, string[]>} */
+const NEEDED_LATER = {
+  '@grpc/grpc-js/build/src/compression-filter.js': ['zlib'],
+  '@grpc/grpc-js/build/src/index.js': [
+    './admin',
+    './orca',
+    './server',
+    './server-credentials',
+    './server-interceptors',
+  ],
+  '@grpc/grpc-js/build/src/resolver-dns.js': ['dns'],
+  '@grpc/grpc-js/build/src/server-interceptors.js': ['zlib'],
+  'commander/lib/command.js': ['node:child_process'],
+};
+
+/** Requires it where it is used. @type {import('esbuild').Plugin} */
+const REQUIRE_LATER = {
+  name: 'require-later',
+  setup({ onLoad }) {
+    onLoad({ filter: new RegExp(`/node_modules/(?:${Object.keys(NEEDED_LATER).join('|')})$`) }, ({ path }) => {
+      const names = NEEDED_LATER[path.slice(path.lastIndexOf('/node_modules/') + '/node_modules/'.length)] ?? [];
+      return { contents: names.reduce(requireLater, readFileSync(path, 'utf8')), loader: 'js' };
+    });
+  },
+};
+
+/** @param {string} text @param {string} name */
+function requireLater(text, name) {
+  const [statement, variable] =
+    new RegExp(`^(?:const|var) (\\w+) = require\\(['"]${name}['"]\\);$`, 'm').exec(text) ?? [];
+  if (statement === undefined) throw new Error(`nothing requires "${name}" any more`);
+  return text.replace(statement, '').replaceAll(new RegExp(`\\b${variable}\\.`, 'g'), `require('${name}').`);
+}
+
+/** @satisfies {import('esbuild').BuildOptions} */
 const SHARED = {
   absWorkingDir: TOP,
   outdir: directory,
@@ -42,7 +77,7 @@ const SHARED = {
   platform: 'node',
   format: 'cjs',
   target: 'node20.19',
-  plugins: [FIND_BESIDE],
+  plugins: [FIND_BESIDE, REQUIRE_LATER],
   // The module system of the file would have to be passed through to the script otherwise.
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': '__dirname' },
@@ -51,14 +86,8 @@ const SHARED = {
 };
 const MODULE_URL = "const moduleUrl = require('node:url').pathToFileURL(__filename).href;";
 
-const builds = await Promise.all([
-  build({
-    ...SHARED,
-    entryPoints: { lantern: 'src/main.ts' },
-    // An expression: the launcher calls it.
-    banner: { js: `(function (require, __filename, __dirname) {${MODULE_URL}` },
-    footer: { js: '})' },
-  }),
+const [inputs, ...builds] = await Promise.all([
+  makeParts(SHARED),
   build({
     ...SHARED,
     entryPoints: { main: 'src/launcher.ts', 'spec/parser/parse-thread': 'src/spec/parser/parse-thread.ts' },
@@ -70,11 +99,10 @@ const builds = await Promise.all([
     banner: { js: MODULE_URL },
   }),
 ]);
-makeAscii(join(directory, 'lantern.js'));
 await makePage();
 writeFileSync(
   join(directory, 'THIRD-PARTY.txt'),
-  licensesOf(builds.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}))),
+  licensesOf([...inputs, ...builds.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}))]),
 );
 for (const [name, paths] of Object.entries(FILES_BESIDE)) {
   for (const path of paths) {
@@ -116,20 +144,6 @@ function licensesOf(files) {
     return `${name} ${version} (${license})\n${text}`;
   });
   return `The command contains code of these packages.\n\n${packages.join(`\n${'-'.repeat(72)}\n\n`)}`;
-}
-
-/**
- * Latin-1 is read four times as fast as UTF-8. esbuild escapes what is in strings; what is left are comments and
- * expressions.
- *
- * @param {string} path
- */
-function makeAscii(path) {
-  const text = readFileSync(path, 'utf8');
-  if (/String\.raw`[^`]*[\u0080-\uffff]/.test(text))
-    throw new Error('String.raw with more than ASCII cannot be escaped');
-  const escaped = (/** @type {string} */ unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  writeFileSync(path, text.replaceAll(/[\u0080-\uffff]/g, escaped));
 }
 
 /**
