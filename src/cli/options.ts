@@ -96,11 +96,15 @@ export function leadingFlags(args: readonly string[]): number {
   return count;
 }
 
+/** Flags may be before those below them, too. */
+const WITH_COMMANDS_BELOW = new Set(['create', 'secret', 'pod', 'config']);
+
 /** As with kubectl, flags may be before the command. Commander reads those of a command only behind it. */
 export function commandFirst(args: readonly string[]): readonly string[] {
   const flags = leadingFlags(args);
-  if (flags === 0 || flags >= args.length) return args;
-  const rest = args.slice(flags);
+  const [command, ...behind] = args.slice(flags);
+  if (command === undefined) return args;
+  const rest = [command, ...(WITH_COMMANDS_BELOW.has(command) ? commandFirst(behind) : behind)];
   const firstFlag = rest.findIndex((word) => word.startsWith('-'));
   return rest.toSpliced(firstFlag < 0 ? rest.length : firstFlag, 0, ...args.slice(0, flags));
 }
