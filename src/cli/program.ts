@@ -330,7 +330,8 @@ function pointToHelp(command: string): (error: CommanderError) => never {
     const message = error.message
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
-      .replace(/\.$/, '');
+      .replace(/\.$/, '')
+      .replace(/^command-argument value ('.*?') is invalid for argument '(\w+)'/, '$2 cannot be $1');
     throw wrongUsage(`${message}; see "${command} --help"`);
   };
 }

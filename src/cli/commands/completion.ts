@@ -6,6 +6,7 @@ import { SHELL_SCRIPTS, SHELLS } from '../completion/shell-scripts.ts';
 export function completionCommand(command: Command, cli: Cli): void {
   withExamples(command, [
     'source <(lantern completion bash)',
+    'alias l=lantern && complete -F _lantern l',
     'lantern completion bash > ~/.local/share/bash-completion/completions/lantern',
     'lantern completion zsh > "$fpath[1]/_lantern"',
     'lantern completion fish > ~/.config/fish/completions/lantern.fish',

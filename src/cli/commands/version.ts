@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { type Cli, withExamples } from '../command.ts';
 import { outputOption } from '../options.ts';
+import { printYaml } from '../output/print-yaml.ts';
 import { formatJson } from '../output/structured.ts';
 import { printable } from '../output/text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = { readonly client: boolean; readonly output?: 'json' };
+type Options = { readonly client: boolean; readonly output?: 'json' | 'yaml' };
 
 /** For a daemon that hangs. */
 const DEADLINE_MS = 5_000;
@@ -14,13 +15,14 @@ const DEADLINE_MS = 5_000;
 export function versionCommand(command: Command, cli: Cli, { version: own }: { readonly version: string }): void {
   withExamples(command, ['lantern version', 'lantern version --client', 'lantern version -o json'])
     .option('--client', 'print only the client version; needs no daemon', false)
-    .addOption(outputOption('json'))
+    .addOption(outputOption('json', 'yaml'))
     .action(async ({ client, output }: Options) => {
       const answer = client ? undefined : await settled(daemonVersion(cli, command));
       const daemon = answer !== undefined && 'value' in answer ? answer.value : undefined;
-      if (output === 'json') {
+      if (output !== undefined) {
         const serverVersion = daemon !== undefined && { serverVersion: { version: daemon } };
-        cli.terminal.print(formatJson({ clientVersion: { version: own }, ...serverVersion }));
+        const versions = { clientVersion: { version: own }, ...serverVersion };
+        cli.terminal.print(output === 'json' ? formatJson(versions) : printYaml(versions));
       } else {
         cli.terminal.print(`Client Version: ${own}`);
         if (daemon !== undefined) cli.terminal.print(`Server Version: ${printable(daemon)}`);

@@ -18,14 +18,20 @@ import {
 } from '../output/volume-text.ts';
 import { withDaemon } from '../with-daemon.ts';
 
-type Options = { readonly namespace?: string; readonly output?: 'json' | 'name' | 'wide' };
+type Options = {
+  readonly namespace?: string;
+  readonly allNamespaces: boolean;
+  readonly output?: 'json' | 'name' | 'wide';
+};
 
 export function volumesCommand(command: Command, cli: Cli): void {
   withExamples(command, ['lantern volumes', 'lantern volumes -n team-a -o wide'])
     .addOption(namespaceOption('list only volumes of this namespace'))
+    .option('-A, --all-namespaces', 'list volumes of all namespaces, as without -n', false)
     .addOption(outputOption('json', 'name', 'wide'))
-    .action(async ({ namespace = '', output }: Options) => {
-      const volumes = await withDaemon(cli, command, (daemon) => listVolumes(daemon, namespace, cli.signal));
+    .action(async ({ namespace = '', allNamespaces, output }: Options) => {
+      const wanted = allNamespaces ? '' : namespace;
+      const volumes = await withDaemon(cli, command, (daemon) => listVolumes(daemon, wanted, cli.signal));
       if (output === 'json') return cli.terminal.print(formatJson(wireToJson({ volumes })));
       if (volumes.length === 0) return cli.terminal.complain('No volumes are mounted.');
       if (output === 'wide') return cli.terminal.print(wideVolumeTable(volumes, viewOf(cli)));

@@ -151,6 +151,10 @@ describe('wrong usage', () => {
 
   test.each<[string, RegExp]>([
     ['', /^undefined$/],
+    [
+      'completion tcsh',
+      /^SHELL cannot be 'tcsh'\. Allowed choices are bash, zsh, fish; see "lantern completion --help"$/,
+    ],
     ['aply', /unknown command 'aply'.*apply/s],
     ['serve --socket x', /--run-dir/],
     ['get', /^specify the objects: KIND \[NAME\] or KIND\/NAME$/],
