@@ -15,8 +15,8 @@ const MAX_KEY = MAX_SUBDOMAIN + 1 + MAX_LABEL;
 const SUBDOMAIN_RULE =
   "must be a DNS-1123 subdomain: lower-case letters, digits, '-' and '.', where each part starts and ends with a letter or digit";
 const LABEL_RULE =
-  "must be a DNS-1123 label: lower-case letters, digits and '-', and starts and ends with a letter or digit";
-const QUALIFIED_RULE = "letters, digits, '-', '_' and '.', and starts and ends with a letter or digit";
+  "must be a DNS-1123 label: lower-case letters, digits and '-', starting and ending with a letter or digit";
+const QUALIFIED_RULE = "letters, digits, '-', '_' and '.', starting and ending with a letter or digit";
 
 /** A DNS-1123 subdomain of at most 253 characters. */
 export function parseObjectName(text: string, field: string): Parsed<string> {

@@ -31,6 +31,7 @@ describe('a manifest with Pods in it', () => {
     ['apply', ''],
     ['apply', 'apiVersion: v1\nitems: []\nkind: List\nmetadata: {}\n', '-o', 'yaml'],
     ['delete', ''],
+    ['get', ''],
   ])('%s of a List of Pods: nothing is done, and it says what to do instead', async (command, stdout, ...flags) => {
     const items = ['prod', 'test'].map((name) => `{apiVersion: v1, kind: Pod, metadata: {name: ${name}}}`).join(', ');
     const list = `apiVersion: v1\nkind: List\nitems: [${items}]\n`;

@@ -103,7 +103,9 @@ export function getCommand(command: Command, cli: Cli): void {
         });
         // A single object requested by name is printed as itself, everything else as a list.
         const isOne = wanted.length === 1 && wanted[0]?.name !== undefined;
-        const ifNone = isOne || options.ignoreNotFound ? undefined : nothingFound(options);
+        // Of the manifests that name nothing, the reader has said so.
+        const isQuiet = isOne || options.ignoreNotFound || wanted.length === 0;
+        const ifNone = isQuiet ? undefined : nothingFound(options);
         await showObjects(cli, found, { ...viewOf(options), sortBy: options.sortBy, isOne, ifNone, withData });
         if (!allWell) throw PARTLY_FAILED;
       });

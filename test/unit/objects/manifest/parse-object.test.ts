@@ -178,7 +178,7 @@ describe('a fault', () => {
     [
       'Secret',
       { metadata: { name: 'db', namespace: 'a.b' } },
-      "metadata.namespace: must be a DNS-1123 label: lower-case letters, digits and '-', and starts and ends with a letter or digit",
+      "metadata.namespace: must be a DNS-1123 label: lower-case letters, digits and '-', starting and ending with a letter or digit",
     ],
     [
       'Secret',
