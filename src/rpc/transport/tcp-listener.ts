@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { errnoOf, LanternError, toLanternError } from '../../base/errors.ts';
@@ -26,6 +25,8 @@ export async function listenOnTcp(newListener: () => Server, address: string): P
 }
 
 async function addressesOf(host: string, what: string): Promise<readonly string[]> {
+  // Few daemons listen on TCP.
+  const { lookup } = await import('node:dns/promises');
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (error) {
