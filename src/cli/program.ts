@@ -224,7 +224,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
 export async function runProgram(cli: Cli, host: Host, args: readonly string[]): Promise<Ending> {
   const words = commandFirst(args);
   try {
-    await createProgram(cli, host).parseAsync(words, { from: 'user' });
+    await createProgram(cli, host, commandNamed(words[0])).parseAsync(words, { from: 'user' });
     return { exitCode: 0, message: undefined };
   } catch (error) {
     const ending = endingOf(error, cli.signal.aborted);
@@ -234,8 +234,18 @@ export async function runProgram(cli: Cli, host: Host, args: readonly string[]):
   }
 }
 
-/** Ready for `parseAsync`. Throws instead of ending the process (see `endingOf`). */
-export function createProgram(cli: Cli, host: Host): Command {
+function commandNamed(word: string | undefined): string | undefined {
+  return Object.values(GROUPS)
+    .flat()
+    .map(([name]) => name)
+    .find((name) => name === word);
+}
+
+/**
+ * Ready for `parseAsync`. Throws instead of ending the process (see `endingOf`). With `only`, it has no other command:
+ * making all of them takes longer than most commands.
+ */
+export function createProgram(cli: Cli, host: Host, only?: string): Command {
   const program = new PflagCommand('lantern')
     .description('Secrets, ConfigMaps and pod facts as files in memory, kept up to date.')
     .version(host.version)
@@ -257,6 +267,7 @@ export function createProgram(cli: Cli, host: Host): Command {
   for (const [heading, rows] of Object.entries(GROUPS)) {
     program.commandsGroup(`${heading}:`);
     for (const [name, summary, load] of rows) {
+      if (name !== (only ?? name)) continue;
       const command = program
         .command(name)
         .description(summary)

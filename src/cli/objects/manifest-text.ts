@@ -1,6 +1,5 @@
 import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v1/Object.ts';
 import { type JsonPathTemplate, renderJsonPath } from '../output/json-path.ts';
-import { printYaml } from '../output/print-yaml.ts';
 import { formatJson } from '../output/structured.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -28,8 +27,11 @@ export function listOf(items: readonly unknown[]): Readonly<Record<string, unkno
 
 /** As with kubectl, the output of a template gets no final newline. */
 export async function showManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {
-  if (typeof format === 'object') await terminal.write(Buffer.from(renderJsonPath(format, manifest)));
-  else terminal.print(format === 'json' ? formatJson(manifest) : printYaml(manifest));
+  if (typeof format === 'object') return await terminal.write(Buffer.from(renderJsonPath(format, manifest)));
+  if (format === 'json') return terminal.print(formatJson(manifest));
+  // Its regular expressions contain large parts of Unicode, which takes V8 a millisecond.
+  const { printYaml } = await import('../output/print-yaml.ts');
+  terminal.print(printYaml(manifest));
 }
 
 export async function showNextManifest(terminal: Terminal, manifest: unknown, format: ManifestFormat): Promise<void> {

@@ -10,10 +10,6 @@ export type FittedColumn = { readonly how: 'cut' | 'wrap'; readonly floor: numbe
 export type Fit = { readonly width: number; readonly columns: readonly (FittedColumn | undefined)[] };
 
 const ELLIPSIS = '…';
-const WIDE =
-  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Emoji_Presentation}\u{3000}-\u{303e}\u{30a0}-\u{30ff}\u{ff01}-\u{ff60}]/u;
-/** Marks that combine with the letter before. */
-const NARROW = /\p{Mn}|\p{Me}/u;
 const ASCII = /^[ -~]*$/;
 
 /** Columns of a terminal that the text takes. Colours take none. */
@@ -25,9 +21,13 @@ export function widthOf(text: string): number {
   return width;
 }
 
+/** V8 reads expressions with large parts of Unicode for half a millisecond, so only tables that need these do it. */
 function widthOfCharacter(character: string): number {
-  if (NARROW.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+  const combinesWithLetterBefore = /\p{Mn}|\p{Me}/u;
+  if (combinesWithLetterBefore.test(character)) return 0;
+  const wide =
+    /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Emoji_Presentation}\u{3000}-\u{303e}\u{30a0}-\u{30ff}\u{ff01}-\u{ff60}]/u;
+  return wide.test(character) ? 2 : 1;
 }
 
 /** Takes width from the column that is furthest above its floor, until the table fits or all are at their floors. */
