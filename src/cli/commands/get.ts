@@ -103,7 +103,7 @@ export function getCommand(command: Command, cli: Cli): void {
         });
         // A single object requested by name is printed as itself, everything else as a list.
         const isOne = wanted.length === 1 && wanted[0]?.name !== undefined;
-        // Of the manifests that name nothing, the reader has said so.
+        // The reader of manifests has said that they have no objects.
         const isQuiet = isOne || options.ignoreNotFound || wanted.length === 0;
         const ifNone = isQuiet ? undefined : nothingFound(options);
         await showObjects(cli, found, { ...viewOf(options), sortBy: options.sortBy, isOne, ifNone, withData });
