@@ -66,7 +66,8 @@ function requireLater(text, name) {
   const [statement, variable] =
     new RegExp(`^(?:const|var) (\\w+) = require\\(['"]${name}['"]\\);$`, 'm').exec(text) ?? [];
   if (statement === undefined) throw new Error(`nothing requires "${name}" any more`);
-  return text.replace(statement, '').replaceAll(new RegExp(`\\b${variable}\\.`, 'g'), `require('${name}').`);
+  // Without parentheses, `new require('dns').Resolver()` would construct `require`.
+  return text.replace(statement, '').replaceAll(new RegExp(`\\b${variable}\\.`, 'g'), `(require('${name}')).`);
 }
 
 /** @satisfies {import('esbuild').BuildOptions} */
