@@ -13,6 +13,8 @@ const SERVING = 1;
 const STATUS_TAG = 0x08;
 const MAX_ANSWER_BYTES = 1024;
 
+const INTERRUPTED: Health = { status: 'failed', problem: 'the check was interrupted' };
+
 /**
  * Calls grpc.health.v1.Health/Check by Node's HTTP/2 only: a container's health check runs every few seconds, and
  * loading gRPC would take most of its time. Never rejects. The default service is the whole daemon.
@@ -25,6 +27,7 @@ export async function checkHealth(
 ): Promise<Health> {
   // Other commands import this file too.
   const { connect } = await import('node:http2');
+  if (signal.aborted) return INTERRUPTED;
   return await new Promise((resolve) => {
     const session = connect('http://localhost', { createConnection: () => connectSocket(socketPath) });
     const done = (health: Health): void => {
@@ -33,7 +36,7 @@ export async function checkHealth(
       resolve(health);
       session.destroy();
     };
-    const onAbort = () => done({ status: 'failed', problem: 'the check was interrupted' });
+    const onAbort = () => done(INTERRUPTED);
     const timer = setTimeout(
       () => done({ status: 'failed', problem: `it did not answer within ${timeoutMs / 1000} s` }),
       timeoutMs,
