@@ -60,6 +60,15 @@ test('an edited Secret is stored; its file was for its owner alone, in memory, a
 });
 
 describe('nothing changes', () => {
+  test('when the editor writes another encoding, which would change a password silently', async () => {
+    useEditor(`printf 'stringData: {k: p\\344ss}\\n' >> "$1"`);
+    const { code, stdout, stderr } = await shell.run('edit', 'secret', 's');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^lantern: .*object\.yaml: line \d+, column \d+: is not UTF-8; save the file as UTF-8\n$/);
+    expect(await valueOfSecret()).toBe(OLD);
+    expectNothingLeft();
+  });
+
   test.each([
     ['when nothing was edited', ':'],
     ['when the file is empty', ': > "$1"'],

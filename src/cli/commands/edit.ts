@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Fault, LanternError } from '../../base/errors.ts';
 import { objectToManifest } from '../../objects/manifest/object-to-manifest.ts';
@@ -9,6 +9,7 @@ import { editorOf, manifestIn, parseEdited, runEditor, textToEdit } from '../cha
 import { type Cli, withExamples } from '../command.ts';
 import { abandonedDirectories, holdDirectory, memoryParents } from '../exec/memory-directory.ts';
 import { wrongUsage } from '../exit.ts';
+import { readText } from '../input-files.ts';
 import { type KindName, listKinds, parseSelections } from '../kinds.ts';
 import { type NamespaceOptions, namespaceOption } from '../options.ts';
 import { printYaml } from '../output/print-yaml.ts';
@@ -92,7 +93,7 @@ async function editUntilAccepted(
     if (signal.aborted) throw new LanternError('cancelled', 'edit: interrupted, no changes made');
     writeFileSync(file, textToEdit(manifest, problems), { mode: 0o600 });
     await runEditor(editorOf(cli.environment), file, signal);
-    const edited = manifestIn(readFileSync(file, 'utf8'));
+    const edited = manifestIn(await readText(file, cli.terminal));
     if (edited === '' || edited === manifest) {
       if (problems.length === 0 || edited === '') return 'cancelled';
       throw new LanternError('failed-precondition', 'Edit cancelled, no valid changes were saved.');
