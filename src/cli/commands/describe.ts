@@ -5,7 +5,7 @@ import type { Object__Output as WireObject } from '../../rpc/generated/lantern/v
 import { type Cli, withExamples } from '../command.ts';
 import { forEach, PARTLY_FAILED } from '../exit.ts';
 import { listKinds, nameOfKind, oneByOne, parseSelections, refuseNames, selectorOf } from '../kinds.ts';
-import { fetchObjects } from '../objects/fetch-objects.ts';
+import { fetchObjects, noneFound } from '../objects/fetch-objects.ts';
 import { fetchEvents } from '../objects/show-events.ts';
 import { type NamespaceOptions, namespaceOption, selectorOption } from '../options.ts';
 import {
@@ -20,7 +20,7 @@ import { withDaemon } from '../with-daemon.ts';
 /** kubectl prints two empty lines between objects. */
 const BETWEEN = '\n\n\n';
 
-type Options = NamespaceOptions & { readonly selector?: string };
+type Options = NamespaceOptions & { readonly allNamespaces: boolean; readonly selector?: string };
 
 /** Does not fetch the values of Secrets. */
 export function describeCommand(command: Command, cli: Cli): void {
@@ -32,13 +32,16 @@ export function describeCommand(command: Command, cli: Cli): void {
   ])
     .argument('<KIND [NAME]|KIND/NAME...>', listKinds())
     .addOption(namespaceOption())
+    .option('-A, --all-namespaces', 'describe objects in all namespaces', false)
     .addOption(selectorOption())
-    .action(async (words: readonly string[], { currentNamespace: namespace, selector }: Options) => {
+    .action(async (words: readonly string[], { currentNamespace, allNamespaces, selector }: Options) => {
+      const namespace = allNamespaces ? '' : currentNamespace;
       const wanted = parseSelections(words).flatMap(oneByOne);
+      if (allNamespaces) refuseNames(wanted, '--all-namespaces');
       if (selector !== undefined) refuseNames(wanted, '--selector');
       const isSelected = selectorOf(selector);
       await withDaemon(cli, command, async (daemon) => {
-        const describer = new Describer(cli, daemon, namespace);
+        const describer = new Describer(cli, daemon);
         const descriptions: string[] = [];
         const allWell = await forEach(cli.terminal, wanted, async ({ kind, name }) => {
           const withData = kind.kind !== 'Secret';
@@ -47,39 +50,39 @@ export function describeCommand(command: Command, cli: Cli): void {
             descriptions.push(await describer.describe(kind.kind, object));
         });
         if (descriptions.length > 0) cli.terminal.print(descriptions.join(BETWEEN));
-        else if (allWell) cli.terminal.complain(`No resources found in ${namespace} namespace.`);
+        else if (allWell) cli.terminal.complain(noneFound(namespace));
         if (!allWell) throw PARTLY_FAILED;
       });
     });
 }
 
-/** Lists the Secrets of its namespace once, however many accounts it describes. */
+/** Lists the Secrets of a namespace once, however many accounts it describes. */
 class Describer {
   readonly #cli: Cli;
   readonly #daemon: LanternClient;
-  readonly #namespace: string;
-  #secrets: Promise<readonly WireObject[]> | undefined;
+  readonly #secrets = new Map<string, Promise<readonly WireObject[]>>();
 
-  constructor(cli: Cli, daemon: LanternClient, namespace: string) {
+  constructor(cli: Cli, daemon: LanternClient) {
     this.#cli = cli;
     this.#daemon = daemon;
-    this.#namespace = namespace;
   }
 
   async describe(kind: ObjectKind, object: WireObject): Promise<string> {
     if (kind === 'Secret') return describeSecret(object);
     if (kind === 'ProjectedVolume') return describeProjectedVolume(object);
-    const query = { namespace: this.#namespace, involvedKind: kind, involvedName: object.metadata?.name ?? '' };
+    const { namespace = '', name: involvedName = '' } = object.metadata ?? {};
+    const query = { namespace, involvedKind: kind, involvedName };
     const events = await fetchEvents(this.#daemon, query, this.#cli.signal);
     const now = this.#cli.clock.now();
     if (kind === 'ConfigMap') return describeConfigMap(object, events, now);
     if (kind === 'UnitCredentials') return describeUnitCredentials(object, events, now);
-    return describeServiceAccount(object, await this.#secretsThere(), events, now);
+    return describeServiceAccount(object, await this.#secretsIn(namespace), events, now);
   }
 
-  #secretsThere(): Promise<readonly WireObject[]> {
-    const query = { kind: nameOfKind('Secret'), name: undefined, namespace: this.#namespace, withData: false };
-    this.#secrets ??= fetchObjects(this.#daemon, query, this.#cli.signal);
-    return this.#secrets;
+  #secretsIn(namespace: string): Promise<readonly WireObject[]> {
+    const query = { kind: nameOfKind('Secret'), name: undefined, namespace, withData: false };
+    const secrets = this.#secrets.get(namespace) ?? fetchObjects(this.#daemon, query, this.#cli.signal);
+    this.#secrets.set(namespace, secrets);
+    return secrets;
   }
 }

@@ -19,7 +19,7 @@ import {
   selectorOf,
   type Wanted,
 } from '../kinds.ts';
-import { fetchObjects } from '../objects/fetch-objects.ts';
+import { fetchObjects, noneFound } from '../objects/fetch-objects.ts';
 import { objectOutputOption } from '../objects/object-format.ts';
 import { addManifestOptions, type ManifestOptions, readObjects } from '../objects/read-objects.ts';
 import { showEvents } from '../objects/show-events.ts';
@@ -105,7 +105,7 @@ export function getCommand(command: Command, cli: Cli): void {
         const isOne = wanted.length === 1 && wanted[0]?.name !== undefined;
         // The reader of manifests has said that they have no objects.
         const isQuiet = isOne || options.ignoreNotFound || wanted.length === 0;
-        const ifNone = isQuiet ? undefined : nothingFound(options);
+        const ifNone = isQuiet ? undefined : noneFound(options.allNamespaces ? '' : options.currentNamespace);
         await showObjects(cli, found, { ...viewOf(options), sortBy: options.sortBy, isOne, ifNone, withData });
         if (!allWell) throw PARTLY_FAILED;
       });
@@ -182,10 +182,6 @@ const OBJECT_FIELDS: Readonly<Record<string, (object: WireObject) => string>> = 
   'metadata.namespace': ({ metadata }) => metadata?.namespace ?? '',
   type: ({ secret }) => secret?.type ?? '',
 };
-
-function nothingFound({ allNamespaces, currentNamespace }: Options): string {
-  return `No resources found${allNamespaces ? '' : ` in ${currentNamespace} namespace`}.`;
-}
 
 function sortByArgument(text: string): JsonPath {
   const path = parseRelaxedPath(text, '--sort-by');

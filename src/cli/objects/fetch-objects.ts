@@ -21,3 +21,8 @@ export async function fetchObjects(
     (page) => page.objects,
   );
 }
+
+/** For stderr, as kubectl says it. An empty namespace means all namespaces. */
+export function noneFound(namespace: string): string {
+  return `No resources found${namespace === '' ? '' : ` in ${namespace} namespace`}.`;
+}
