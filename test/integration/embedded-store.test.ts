@@ -195,8 +195,8 @@ test('backup, rekey and restore tell how far they are', async () => {
   // A database has a record beside those of its objects.
   expect(told).toEqual([
     ...['reading records', '.', '.', 'writing objects 1', '.'],
-    ...['reading objects', '.', 'writing 1 objects'],
-    ...['reading records', '.', '.', 'encrypting 1 objects'],
+    ...['reading objects', '.', 'writing 1 object'],
+    ...['reading records', '.', '.', 'encrypting 1 object'],
   ]);
 });
 
