@@ -94,8 +94,9 @@ function partsOf(outputs) {
 }
 
 /**
- * As CommonJS, whose modules a script can hold. Exports are plain values: esbuild's own, which are functions in case that
- * a value changes, take a tenth of the time of a command. Modules do not import each other in circles.
+ * As CommonJS, whose modules a script can hold. Exports are plain values: esbuild's own are functions, for variables
+ * that change, and take a tenth of the time of a command. No variable that is exported changes, and esbuild puts files
+ * that import each other in one module.
  *
  * @param {string} text
  * @param {import('esbuild').TransformOptions} options
