@@ -32,6 +32,9 @@ export const ADVICE: readonly Advice[] = [
   [/^apply (?:view|edit|set)-last-applied\b/, 'what "apply" recorded are names of keys, without values: docs/store.md'],
   [/^(?:apply|create|delete|diff|replace) ((?!-)\S*\.(?:ya?ml|json))(?: |$)/, 'manifests are named with -f: -f $1'],
   [/^create\b.* --save-config\b/, 'what "lantern apply -f FILE" creates is recorded, and what "create" does is not'],
+  [/^delete\b.* (?:-A|--all-namespaces)(?![\w-])/, '"delete" deletes in one namespace at a time: -n NAMESPACE'],
+  [/^delete\b.* --field-selector\b/, 'objects to delete are chosen by their names, with -l SELECTOR or with --all'],
+  [/^delete\b.* (?:-i|--interactive)(?![\w-])/, 'with --dry-run=server, "delete" only says what it would delete'],
   [/^(?:cordon|uncordon|drain|taint)\b/, 'there are no nodes: each daemon serves its own machine'],
   [/^api-versions\b/, 'there is no "api-versions"; "lantern api-resources" shows the version of each kind'],
   [/^options\b/, 'there is no "options"; "lantern COMMAND --help" shows those of all commands, too'],
@@ -39,6 +42,10 @@ export const ADVICE: readonly Advice[] = [
   [
     /^exec\b(?!.* (?:-f|--filename))/,
     '"exec" runs a command here, as in a pod\'s container: lantern exec -f pod.yaml -- COMMAND',
+  ],
+  [
+    /^config view\b.* -/,
+    '"lantern config view" is a table of the namespace and the socket; LANTERN_NAMESPACE and LANTERN_SOCKET set them',
   ],
   [
     /^config set-context\b(?!.* --current\b).* --namespace[ =](\S+)/,
