@@ -4,9 +4,9 @@ import { isBelow } from '../../mount/targets/target-roots.ts';
 import { describeRef, type ObjectRef, refKey, type StoredServiceAccount } from '../../objects/object.ts';
 import { type Notice, uidNoticesOf } from '../../payload/payload.ts';
 import { environmentRefsOf, type NeededObject, objectRefsOf } from '../../spec/object-refs.ts';
-import { parseVolumeSource } from '../../spec/parse-volume-source.ts';
 import type { Pod, PodContainer } from '../../spec/pod/pod.ts';
-import type { VolumeSpec } from '../../spec/volume-spec.ts';
+import { parseRelativePath, type RelativePath } from '../../spec/relative-path.ts';
+import { DEFAULT_MODE, type VolumeSpec } from '../../spec/volume-spec.ts';
 import { resolveAccount, resolveObjects } from '../../stores/resolve-objects.ts';
 import type { Source } from '../../stores/store.ts';
 import type { PodRequest } from './pods.ts';
@@ -142,13 +142,36 @@ const EXPIRATION_SECONDS = 3607;
 
 const TOKEN_VOLUME_NAME = 'kube-api-access';
 
-function tokenSpec(): VolumeSpec {
-  const sources = [
-    { serviceAccountToken: { path: 'token', expirationSeconds: EXPIRATION_SECONDS } },
-    { configMap: { name: 'kube-root-ca.crt', optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-    { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
-  ];
-  return orThrow(parseVolumeSource({ projected: { sources } }, ''));
+const DEFAULTS = { mode: undefined, user: undefined, group: undefined };
+
+/** Not parsed from a volume source: a start of the daemon would wait for that. All pods share it. */
+const TOKEN_SPEC: VolumeSpec = {
+  sources: [
+    {
+      kind: 'serviceAccountToken',
+      audience: '',
+      expirationSeconds: EXPIRATION_SECONDS,
+      path: pathOf('token'),
+      user: undefined,
+    },
+    {
+      kind: 'configMap',
+      name: 'kube-root-ca.crt',
+      items: [{ key: 'ca.crt', path: pathOf('ca.crt'), ...DEFAULTS }],
+      optional: true,
+    },
+    {
+      kind: 'downwardAPI',
+      items: [{ path: pathOf('namespace'), ...DEFAULTS, value: { kind: 'field', field: { kind: 'namespace' } } }],
+    },
+  ],
+  defaultMode: DEFAULT_MODE,
+  defaultUser: undefined,
+  defaultGroup: undefined,
+};
+
+function pathOf(text: string): RelativePath {
+  return orThrow(parseRelativePath(text, ''));
 }
 
 /**
@@ -169,7 +192,7 @@ function withTokenVolume(pod: Pod, account: StoredServiceAccount): Pod {
     containers.push(needsToken ? { ...container, mounts: [...container.mounts, mount] } : container);
   }
   if (!isNeeded) return pod;
-  const definition = { kind: 'inline', spec: tokenSpec() } as const;
+  const definition = { kind: 'inline', spec: TOKEN_SPEC } as const;
   return { ...pod, volumes: [...pod.volumes, { name: volumeName, kind: 'projected', definition }], containers };
 }
 
