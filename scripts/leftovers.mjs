@@ -30,15 +30,34 @@ export async function adoptOrphans() {
  * @returns {readonly RunningProcess[]}
  */
 export function descendantsOf(pid) {
+  const processes = readProcesses();
   /** @type {Map<number, number[]>} */
   const children = new Map();
-  for (const name of readdirSync('/proc')) {
-    const parent = parentOf(name);
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
+  for (const [child, { parent }] of processes) children.set(parent, [...(children.get(parent) ?? []), child]);
   /** @type {(parent: number) => number[]} */
   const below = (parent) => (children.get(parent) ?? []).flatMap((child) => [child, ...below(child)]);
-  return below(pid).map((child) => ({ pid: child, command: commandOf(child) }));
+  const running = below(pid).filter((child) => processes.get(child)?.hasEnded === false);
+  return running.map((child) => ({ pid: child, command: commandOf(child) }));
+}
+
+/**
+ * All processes. A process whose parent ends meanwhile would seem to be nobody's descendant, so they are read again until
+ * each parent is among them, or those that are not stay the same: other users' processes may be hidden. A zombie is among
+ * them: one whose threads still run has children.
+ */
+function readProcesses() {
+  for (let before = ''; ; ) {
+    /** @type {Map<number, { readonly parent: number, readonly hasEnded: boolean }>} */
+    const processes = new Map();
+    for (const name of readdirSync('/proc')) {
+      const found = readProcess(name);
+      if (found !== undefined) processes.set(Number(name), found);
+    }
+    const parents = [...processes.values()].map(({ parent }) => parent);
+    const unknown = parents.filter((parent) => parent !== 0 && !processes.has(parent)).join();
+    if (unknown === before) return processes;
+    before = unknown;
+  }
 }
 
 /**
@@ -47,7 +66,7 @@ export function descendantsOf(pid) {
  * @param {number} pid
  */
 export function isRunning(pid) {
-  return parentOf(String(pid)) !== undefined;
+  return readProcess(String(pid))?.hasEnded === false;
 }
 
 /**
@@ -133,13 +152,13 @@ function mountPointOf(line) {
 }
 
 /** @param {string} pid */
-function parentOf(pid) {
+function readProcess(pid) {
   if (!/^\d+$/.test(pid)) return undefined;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // After the name in parentheses: state, parent.
     const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : Number(parent);
+    return { parent: Number(parent), hasEnded: state === 'Z' || state === 'X' };
   } catch {
     // Gone meanwhile.
     return undefined;
