@@ -109,8 +109,10 @@ async function moduleCode(text, options) {
     });
     return `module.exports = { __esModule: true, ${values.join(', ')} };`;
   });
+  // A library in CommonJS: what it exports has names, too, which an `export default` would hide.
+  const withLibrary = withExports.replace(/^export default (require_\w+\(\));\s*$/m, 'module.exports = $1;');
   const logOverride = /** @type {const} */ ({ 'commonjs-variable-in-esm': 'silent' });
-  const { code } = await transform(withExports, {
+  const { code } = await transform(withLibrary, {
     ...options,
     ...{ format: 'cjs', platform: 'node', target: 'node20.19', logOverride },
   });

@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
+import { Client, credentials } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import { reflect } from '../support/projection/reflect.ts';
+import { CommandLine } from '../support/suite/command-line.ts';
 import { compiled, TOP } from '../support/suite/compiled.ts';
 import { TempDir } from '../support/suite/temp-dir.ts';
 
@@ -79,6 +82,18 @@ describe('the bundle', () => {
   it.each(texts)('leaves out of %s what nobody uses: the languages of zod', (name) => {
     // `import { z }` would bring all of them, and with them the Arabic word for "inputs".
     expect(readFileSync(dist(`parts/${name}`), 'latin1')).not.toMatch(/\\u0645\\u062f\\u062e\\u0644/i);
+  });
+
+  it('loads a library that only one call needs: that of reflection', async () => {
+    await using shell = new CommandLine();
+    await shell.serve();
+    const client = new Client(`unix://${shell.socket}`, credentials.createInsecure());
+    try {
+      const [answer] = await reflect(client, 'v1', [{ listServices: '' }]);
+      expect(JSON.stringify(answer)).toContain('lantern.v1.Projector');
+    } finally {
+      client.close();
+    }
   });
 
   const damages: readonly [string, (code: Buffer) => Buffer | undefined][] = [

@@ -1,9 +1,7 @@
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { invalid, LanternError, toLanternError } from '../../src/base/errors.ts';
 import { EventLog } from '../../src/projection/events/event-log.ts';
@@ -13,6 +11,7 @@ import { eventToWire } from '../../src/rpc/lantern/projector-messages.ts';
 import { csi, lantern, messageType } from '../../src/rpc/protos.ts';
 import type { ProjectorMethods } from '../../src/rpc/services.ts';
 import { DaemonHarness } from '../support/projection/daemon-harness.ts';
+import { reflect } from '../support/projection/reflect.ts';
 import { RpcFixture } from '../support/projection/rpc-fixture.ts';
 import { PatientClock } from '../support/suite/clocks.ts';
 import { rejectionOf } from '../support/suite/expectations.ts';
@@ -251,7 +250,7 @@ describe('what other tools ask', () => {
 
   it.each(['v1', 'v1alpha'])('reflection %s lists every service and knows its messages', async (version) => {
     await using fixture = await RpcFixture.start();
-    const answers = await reflect(fixture, version, [
+    const answers = await reflect(fixture.raw, version, [
       { listServices: '' },
       { fileContainingSymbol: 'lantern.v1.Projector' },
     ]);
@@ -317,24 +316,4 @@ function raw(fixture: RpcFixture, path: string, bytes: Buffer): Promise<ServiceE
 
 function decode(name: string, bytes: unknown): object {
   return messageType(name).deserialize(bytes as Buffer);
-}
-
-async function reflect(fixture: RpcFixture, version: string, requests: object[]): Promise<unknown[]> {
-  const root = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
-  const definitions = loadSync(join(root, 'build/proto/grpc/reflection', version, 'reflection.proto'));
-  const service = definitions[`grpc.reflection.${version}.ServerReflection`];
-  if (service === undefined || !('ServerReflectionInfo' in service)) throw new Error('no reflection service');
-  const { path, requestSerialize, responseDeserialize } =
-    service.ServerReflectionInfo as typeof lantern.Projector.service.Mount;
-  const call = fixture.raw.makeBidiStreamRequest(
-    path,
-    requestSerialize as (request: object) => Buffer,
-    responseDeserialize,
-    new Metadata(),
-  );
-  for (const request of requests) call.write(request);
-  call.end();
-  const answers: unknown[] = [];
-  for await (const answer of call) answers.push(answer);
-  return answers;
 }

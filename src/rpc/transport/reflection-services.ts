@@ -1,5 +1,6 @@
 import type { handleBidiStreamingCall, Server, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { reflectionServices } from '../protos.ts';
+import { statusOf } from '../status.ts';
 
 type Handler = handleBidiStreamingCall<object, object>;
 
@@ -12,7 +13,7 @@ export function addReflection(server: Server): void {
     const handle: Handler = (call) => {
       handlers().then(
         (loaded) => loaded[index]?.(call),
-        (error: Error) => void call.destroy(error),
+        (error: unknown) => void call.emit('error', statusOf(error, METHOD)),
       );
     };
     server.addService(definition, { [METHOD]: handle });
