@@ -1,7 +1,14 @@
 import { describeRef, refKey, type StoredConfigMap, type StoredObject } from '../objects/object.ts';
 import { accountRefOf, sourceRefOf } from '../spec/object-refs.ts';
 import { parseRelativePath, type RelativePath } from '../spec/relative-path.ts';
-import type { FileAttributes, KeyToPath, ObjectSource, SourceSpec, TokenSource } from '../spec/volume-spec.ts';
+import {
+  type FileAttributes,
+  type KeyToPath,
+  NO_ATTRIBUTES,
+  type ObjectSource,
+  type SourceSpec,
+  type TokenSource,
+} from '../spec/volume-spec.ts';
 import { downwardValue } from './downward-fields.ts';
 import { invalid, missing, type PayloadFile, type Problem, type RenderInputs } from './payload.ts';
 
@@ -69,8 +76,6 @@ type KeyedSource = {
   /** Items whose key is missing are skipped. */
   readonly optional: boolean;
 };
-
-const NO_ATTRIBUTES: FileAttributes = { mode: undefined, user: undefined, group: undefined };
 
 function fromValues(source: KeyedSource, values: ReadonlyMap<string, Uint8Array>, inputs: RenderInputs): Contribution {
   const { origin, items, optional, keyWord } = source;

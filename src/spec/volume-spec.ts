@@ -67,13 +67,18 @@ export type VolumeDefinition =
 
 export const DEFAULT_MODE = 0o644;
 
+export const NO_ATTRIBUTES: FileAttributes = { mode: undefined, user: undefined, group: undefined };
+
+/** Of a volume source that says nothing about its files. */
+export const VOLUME_DEFAULTS = { defaultMode: DEFAULT_MODE, defaultUser: undefined, defaultGroup: undefined } as const;
+
 /** The same as `parseVolumeSource` makes of a source with a name and nothing else, as most requests have it. */
 export function wholeObject(kind: ObjectSource['kind'], name: string): VolumeDefinition {
   const key = `${kind} ${name}`;
   let definition = wholeObjects.get(key);
   if (definition === undefined) {
     const source: ObjectSource = { kind, name, items: undefined, optional: false };
-    const spec = { sources: [source], defaultMode: DEFAULT_MODE, defaultUser: undefined, defaultGroup: undefined };
+    const spec = { sources: [source], ...VOLUME_DEFAULTS };
     definition = { kind: 'inline', spec };
     const [oldest] = wholeObjects.size < MAX_WHOLE_OBJECTS ? [] : wholeObjects.keys();
     if (oldest !== undefined) wholeObjects.delete(oldest);

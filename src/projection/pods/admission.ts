@@ -6,7 +6,7 @@ import { type Notice, uidNoticesOf } from '../../payload/payload.ts';
 import { environmentRefsOf, type NeededObject, objectRefsOf } from '../../spec/object-refs.ts';
 import type { Pod, PodContainer } from '../../spec/pod/pod.ts';
 import { parseRelativePath, type RelativePath } from '../../spec/relative-path.ts';
-import { DEFAULT_MODE, type VolumeSpec } from '../../spec/volume-spec.ts';
+import { NO_ATTRIBUTES, VOLUME_DEFAULTS, type VolumeSpec } from '../../spec/volume-spec.ts';
 import { resolveAccount, resolveObjects } from '../../stores/resolve-objects.ts';
 import type { Source } from '../../stores/store.ts';
 import type { PodRequest } from './pods.ts';
@@ -142,8 +142,6 @@ const EXPIRATION_SECONDS = 3607;
 
 const TOKEN_VOLUME_NAME = 'kube-api-access';
 
-const DEFAULTS = { mode: undefined, user: undefined, group: undefined };
-
 /** Not parsed from a volume source: a start of the daemon would wait for that. All pods share it. */
 const TOKEN_SPEC: VolumeSpec = {
   sources: [
@@ -157,17 +155,15 @@ const TOKEN_SPEC: VolumeSpec = {
     {
       kind: 'configMap',
       name: 'kube-root-ca.crt',
-      items: [{ key: 'ca.crt', path: pathOf('ca.crt'), ...DEFAULTS }],
+      items: [{ key: 'ca.crt', path: pathOf('ca.crt'), ...NO_ATTRIBUTES }],
       optional: true,
     },
     {
       kind: 'downwardAPI',
-      items: [{ path: pathOf('namespace'), ...DEFAULTS, value: { kind: 'field', field: { kind: 'namespace' } } }],
+      items: [{ path: pathOf('namespace'), ...NO_ATTRIBUTES, value: { kind: 'field', field: { kind: 'namespace' } } }],
     },
   ],
-  defaultMode: DEFAULT_MODE,
-  defaultUser: undefined,
-  defaultGroup: undefined,
+  ...VOLUME_DEFAULTS,
 };
 
 function pathOf(text: string): RelativePath {
