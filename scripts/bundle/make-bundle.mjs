@@ -28,7 +28,7 @@ const FIND_BESIDE = {
   setup({ onLoad }) {
     const filter = new RegExp(`/node_modules/(?:${Object.keys(FILES_BESIDE).join('|')})/.*\\.js$`);
     onLoad({ filter }, ({ path }) => {
-      const place = dirname(path.slice(path.lastIndexOf('/node_modules/') + '/node_modules/'.length));
+      const place = dirname(inPackages(path));
       const text = readFileSync(path, 'utf8');
       return { contents: text.replaceAll(/\b__dirname\b/g, `(__dirname + '/beside/${place}')`), loader: 'js' };
     });
@@ -55,11 +55,16 @@ const REQUIRE_LATER = {
   name: 'require-later',
   setup({ onLoad }) {
     onLoad({ filter: new RegExp(`/node_modules/(?:${Object.keys(NEEDED_LATER).join('|')})$`) }, ({ path }) => {
-      const names = NEEDED_LATER[path.slice(path.lastIndexOf('/node_modules/') + '/node_modules/'.length)] ?? [];
+      const names = NEEDED_LATER[inPackages(path)] ?? [];
       return { contents: names.reduce(requireLater, readFileSync(path, 'utf8')), loader: 'js' };
     });
   },
 };
+
+/** @param {string} path the part behind `node_modules` is returned */
+function inPackages(path) {
+  return path.slice(path.lastIndexOf('/node_modules/') + '/node_modules/'.length);
+}
 
 /** @param {string} text @param {string} name */
 function requireLater(text, name) {

@@ -34,10 +34,11 @@ const NEEDED = {
 /**
  * Writes `parts/*.js` into `settings.outdir` and returns the paths of what they are made from.
  *
- * @param {import('esbuild').BuildOptions & { outdir: string }} settings
+ * @param {import('esbuild').BuildOptions & { outdir: string, platform: 'node', target: string }} settings
  * @returns {Promise<string[]>}
  */
 export async function makeParts({ supported = {}, ...settings }) {
+  const { platform, target } = settings;
   const { metafile, outputFiles } = await build({
     ...settings,
     entryPoints: { main: 'src/main.ts' },
@@ -55,7 +56,8 @@ export async function makeParts({ supported = {}, ...settings }) {
   const parts = new Map();
   for (const { path, text } of outputFiles) {
     const name = basename(path);
-    const code = await moduleCode(text, { supported, minifyWhitespace: isForeign(outputs.get(name)) });
+    const minifyWhitespace = isForeign(outputs.get(name));
+    const code = await moduleCode(text, { platform, target, supported, minifyWhitespace });
     const linked = code.replaceAll(/\brequire\("\.\/([\w-]+\.js)"\)/g, (_, id) => `require("./${partOf(id)}/${id}")`);
     const members = parts.get(partOf(name)) ?? [];
     parts.set(partOf(name), [...members, `${JSON.stringify(name)}(require, module) {\n${linked}}`]);
@@ -112,10 +114,7 @@ async function moduleCode(text, options) {
   // A library in CommonJS: what it exports has names, too, which an `export default` would hide.
   const withLibrary = withExports.replace(/^export default (require_\w+\(\));\s*$/m, 'module.exports = $1;');
   const logOverride = /** @type {const} */ ({ 'commonjs-variable-in-esm': 'silent' });
-  const { code } = await transform(withLibrary, {
-    ...options,
-    ...{ format: 'cjs', platform: 'node', target: 'node20.19', logOverride },
-  });
+  const { code } = await transform(withLibrary, { ...options, format: 'cjs', logOverride });
   return code;
 }
 
