@@ -87,6 +87,6 @@ export function isValueOf(option: Option, word: string): boolean {
   return option.required || !word.startsWith('-');
 }
 
-function takesValue({ required, optional }: Option): boolean {
+export function takesValue({ required, optional }: Option): boolean {
   return required || optional;
 }

@@ -235,10 +235,10 @@ export async function runProgram(cli: Cli, host: Host, args: readonly string[]):
 }
 
 function commandNamed(word: string | undefined): string | undefined {
-  return Object.values(GROUPS)
+  const row = Object.values(GROUPS)
     .flat()
-    .map(([name]) => name)
-    .find((name) => name === word);
+    .find(([name]) => name === word);
+  return row?.[0];
 }
 
 /**
@@ -267,7 +267,7 @@ export function createProgram(cli: Cli, host: Host, only?: string): Command {
   for (const [heading, rows] of Object.entries(GROUPS)) {
     program.commandsGroup(`${heading}:`);
     for (const [name, summary, load] of rows) {
-      if (name !== (only ?? name)) continue;
+      if (only !== undefined && name !== only) continue;
       const command = program
         .command(name)
         .description(summary)

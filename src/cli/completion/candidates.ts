@@ -1,6 +1,7 @@
 import { type Argument, type Command, Option } from 'commander';
 import { EVENTS_NAME, KIND_NAMES, type KindName, kindNamed } from '../kinds.ts';
 import { collect, commandFirst, leadingFlags } from '../options.ts';
+import { takesValue } from '../pflag-command.ts';
 import { type CommandLine, givenValue, type Load, optionsOf, readCommandLine, unnamedBelow } from './command-line.ts';
 
 export type Candidate = {
@@ -100,7 +101,7 @@ function attachedValue(
   const isLong = flag.startsWith('--');
   if (flag === '' || (isLong ? sign === '' : word.length === 2)) return undefined;
   const option = optionsOf(command).find(({ long, short }) => (isLong ? long : short) === flag);
-  return option?.required || option?.optional ? { option, start } : undefined;
+  return option !== undefined && takesValue(option) ? { option, start } : undefined;
 }
 
 /** Flags that are already given are left out, unless they can be repeated. */
@@ -108,7 +109,7 @@ function flagsOf({ command, options }: CommandLine): Values {
   const help = command.createHelp();
   const unnamed = unnamedBelow(command)?.options ?? [];
   const visible = [...help.visibleOptions(command), ...unnamed, ...help.visibleGlobalOptions(command)];
-  const left = visible.filter((option) => !options.has(option) || option.parseArg === (collect as unknown));
+  const left = visible.filter((option) => !options.has(option) || Object.is(option.parseArg, collect));
   const flags = left.flatMap(({ short, long, description }) =>
     [long, short].flatMap((flag) => (flag === undefined ? [] : [{ value: flag, help: description }])),
   );

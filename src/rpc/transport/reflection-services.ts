@@ -31,8 +31,9 @@ async function loadHandlers(): Promise<Handler[]> {
   // All that the library does with a server is to add its services, first v1, then v1alpha.
   const addService = (_definition: ServiceDefinition, methods: UntypedServiceImplementation) =>
     void handlers.push(methods[METHOD] as Handler);
-  const definition = { format: '', type: {}, fileDescriptorProtos };
-  new ReflectionService({ all: definition as never }).addToServer({ addService });
+  // The library reads only the files of a definition, of any format.
+  const all = { format: 'Protocol Buffer 3 EnumDescriptorProto', type: {}, fileDescriptorProtos } as const;
+  new ReflectionService({ all }).addToServer({ addService });
   return handlers;
 }
 
